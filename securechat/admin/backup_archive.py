@@ -28,7 +28,7 @@ from securechat import __version__
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.storage.tools.backup import DATABASE, Snapshot
 from securechat.tls.certificate_directory import CA_FILE, CA_KEY_FILE, SERVER_FILE
-from securechat.translation import _, system_error
+from securechat.translation import N_, _, system_error, translated, verbatim
 
 MANIFEST = "manifest.json"
 KEY_FILE = "server.key"
@@ -241,12 +241,24 @@ def unpack(archive: Path, place: Callable[[str], Path | None], progress: Callabl
                     found[info.name] = _take(source, place(info.name))
                 progress((info.offset_data + info.size) / size_bytes)
     except (tarfile.TarError, EOFError) as error:
-        raise _no_backup(archive, str(error)) from error
+        raise _no_backup(archive, translated(verbatim(str(error)))) from error
     except OSError as error:
         raise AdminFailure(
             AdminExit.IO, _("Cannot unpack {file}: {why}", file=archive, why=system_error(error))
         ) from error
     return _check_manifest(archive, content, found)
+
+
+_TAR_REASONS = (
+    N_("bad checksum"),
+    N_("empty file"),
+    N_("empty header"),
+    N_("end of file header"),
+    N_("invalid header"),
+    N_("truncated header"),
+    N_("unexpected end of data"),
+)
+"""What the standard library finds wrong with a tar file."""
 
 
 def _check_member(archive: Path, info: tarfile.TarInfo, seen: set[str]) -> None:

@@ -10,17 +10,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from securechat.admin.connection import AdminConnection, AdminReply
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.output import TableOutput
 from securechat.server.admin_protocol import AdminCommand
-from securechat.server.config.loading import ServerConfig, read
+from securechat.server.config.loading import ServerConfig, SettingValue, read
 from securechat.server.config.report import first_sentence
 from securechat.translation import _, translated
 
 _AGREED = frozenset({"yes", "ya"})
 """The answers that agree, in every language; all others do not."""
+
+_LANGUAGE = "lang"
+"""The setting that this tool can do without: a wrong one is a warning, and English."""
 
 CommandFunction = Callable[["CommandContext"], AdminExit]
 
@@ -75,8 +79,15 @@ class CommandContext(Struct, frozen=True):
             raise AdminFailure(AdminExit.REFUSED, _("Nothing was done"), "not_confirmed")
 
 
-def settings(options: argparse.Namespace, environ: Mapping[str, str] | None = None) -> ServerConfig:
+def settings(
+    options: argparse.Namespace, environ: Mapping[str, str] | None = None, warn: Callable[[str], None] | None = None
+) -> ServerConfig:
     """Return the server's settings, as the server itself would read them.
+
+    Args:
+        options: the parsed command line.
+        environ: the environment; the process's where None.
+        warn: told of a language that does not exist, which keeps the server from starting and this tool from nothing.
 
     Raises:
         Failure: USAGE, one of them is wrong.
@@ -84,9 +95,16 @@ def settings(options: argparse.Namespace, environ: Mapping[str, str] | None = No
     flags = [word for name in ("config", "data", "cert", "key") if (value := getattr(options, name, None)) is not None
              for word in (f"--{name}={value}",)]  # fmt: skip
     reading = read(flags, os.environ if environ is None else environ)
-    if reading.problems:
-        raise AdminFailure(AdminExit.USAGE, translated(first_sentence(reading.problems)))
-    return reading.config()
+    wrong = tuple(problem for problem in reading.problems if problem.key != _LANGUAGE)
+    if wrong:
+        raise AdminFailure(AdminExit.USAGE, translated(first_sentence(wrong)))
+    if not reading.problems:
+        return reading.config()
+    if warn is not None:
+        for problem in reading.problems:
+            warn(_("warning: {sentence}", sentence=problem.sentence))
+    origin = reading.given[_LANGUAGE].origin
+    return replace(reading, problems=(), given={**reading.given, _LANGUAGE: SettingValue("en", origin)}).config()
 
 
 def shell(path: Path) -> str:

@@ -17,7 +17,7 @@ from securechat.server.clock_file import doubt_sentence
 from securechat.text.durations import shown_time
 from securechat.text.local_time import local
 from securechat.text.sanitize import width
-from securechat.translation import LazyText, _, ngettext, pgettext, translated
+from securechat.translation import LazyText, Sentence, _, ngettext, pgettext, translated
 
 TableRow = dict[str, Any]
 
@@ -67,11 +67,21 @@ def status(done: TableRow) -> list[str]:
     if done.get("clock_doubt"):
         lines[_("clock")] = translated(doubt_sentence(convert(done["clock_doubt"], Doubt)))
     if done.get("search_trouble"):
-        lines[_("search")] = done["search_trouble"]
+        lines[_("search")] = _search_trouble(done)
     if done["ca_fingerprint"]:
         lines[_("CA fingerprint")] = done["ca_fingerprint"]
     column = max(17, *(width(label) + 2 for label in lines))
     return [f"{label}:{' ' * (column - width(label) - 1)}{text}" for label, text in lines.items()]
+
+
+def _search_trouble(done: TableRow) -> str:
+    """Return the server's sentence; in the language in use where the server sent what that takes."""
+    trouble: str = done["search_trouble"]
+    try:
+        sentence = Sentence.unpacked(done["search_sentence"])
+    except (KeyError, TypeError, ValueError, AttributeError):  # an older server
+        return trouble
+    return translated(sentence) if sentence == trouble else trouble
 
 
 def _people(done: TableRow) -> str:

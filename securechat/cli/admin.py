@@ -55,7 +55,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         return AdminExit.IO
     output = TableOutput(json_lines=options.json)
     try:
-        config = settings(options)
+        config = settings(options, warn=output.notice)
         if config.lang and not options.json:
             speak("securechat-admin", arguments, config.lang)
         command = options.run

@@ -93,6 +93,11 @@ def speak(program: str, arguments: Sequence[str] | None, configured: str | None 
             say(program, one_line(translated(sentence)))
 
 
+def was_told(sentence: str) -> bool:
+    """Whether this was said already about the language that was asked for."""
+    return sentence in _told
+
+
 _told: set[str] = set()
 """What was said about the language that was asked for."""
 

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from securechat.cli.process import drop_unwritten, open_null, run, say, speak
+from securechat.cli.process import drop_unwritten, open_null, run, say, speak, was_told
 from securechat.server.app import ExitCode, Server, StartFailure
 from securechat.server.config.loading import ParsedSettings, RequestedOutput, ServerConfig, read
 from securechat.server.config.preflight import machine_problems, missing_certificate, untried
@@ -80,7 +80,8 @@ def _run(config: ServerConfig) -> int:
 
 def _check(reading: ParsedSettings) -> int:
     """Print every problem of the settings and start nothing."""
-    found = [*reading.problems, *machine_problems(reading), *reading.warnings]
+    warnings = (warning for warning in reading.warnings if not was_told(warning.reason))
+    found = [*reading.problems, *machine_problems(reading), *warnings]
     for line in checked(found):
         say("securechat-server", line)
     if any(not problem.is_warning for problem in found):

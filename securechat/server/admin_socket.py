@@ -61,7 +61,7 @@ from securechat.server.admin_protocol import (
     decode,
 )
 from securechat.text.refusals import refusal_for
-from securechat.translation import english
+from securechat.translation import Sentence, english
 
 if TYPE_CHECKING:
     from securechat.hub.admin.commands import AdminCommands, CreatedInvite, NewBan
@@ -89,6 +89,7 @@ class ProcessInfo(Struct, frozen=True):
         database_bytes: the database with its journal.
         free_bytes: free space beside it; under ``low_disk_bytes`` new messages are refused.
         search_trouble: why the search index cannot be kept now, in a sentence; None while it can.
+        search_sentence: template and arguments of that sentence, for the tool to translate; see `Sentence.packed`.
         clock_doubt: the clock's time and the expected one while they disagree; None while the clock is believed.
     """
 
@@ -105,6 +106,7 @@ class ProcessInfo(Struct, frozen=True):
     free_bytes: int
     low_disk_bytes: int
     search_trouble: str | None
+    search_sentence: dict[str, Any] | None
     clock_doubt: Doubt | None
 
 
@@ -141,6 +143,7 @@ def facts_of(
         free_bytes=shutil.disk_usage(config.data).free,
         low_disk_bytes=config.limits.low_disk_bytes,
         search_trouble=english(search_trouble) if search_trouble is not None else None,
+        search_sentence=search_trouble.packed() if isinstance(search_trouble, Sentence) else None,
         clock_doubt=clock_doubt,
     )
 

@@ -27,6 +27,7 @@ from securechat.translation.catalogue import (
     sentence_of,
     translated,
     use,
+    verbatim,
 )
 from securechat.translation.languages import LANGUAGES, chosen, given
 from securechat.translation.system_errors import system_error
@@ -49,4 +50,5 @@ __all__ = [
     "system_error",
     "translated",
     "use",
+    "verbatim",
 ]

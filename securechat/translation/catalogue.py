@@ -62,7 +62,10 @@ class _MoFile(gnu_gettext.GNUTranslations):
 
 _MOST_BYTES = 16 * 1024 * 1024
 """The largest catalogue that is read; ours has 200 KB."""
-_PERCENT_FIELD = re.compile(r"%(?:\(\w+\))?[a-z]")
+_PERCENT_FIELD = re.compile(r"%(?:\(\w+\))?\S?")
+"""A field of Python's %-formatting, which argparse also does with our help texts; or a lone percent sign."""
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Control characters, of bidirectional text too."""
 _PLURAL = re.compile(r"^Plural-Forms:.*\bplural=([^;\n]*)", re.MULTILINE)
 
 
@@ -137,21 +140,21 @@ def _translate_argparse() -> None:
 
 
 def _of_argparse(text: str) -> str:
-    return _fitting(lambda: _current.translations.gettext(text), text, _PERCENT_FIELD)
+    return _fitting(lambda: _current.translations.gettext(text), text)
 
 
 def _plural_of_argparse(one: str, several: str, count: int) -> str:
     text = one if count == 1 else several
-    return _fitting(lambda: _current.translations.ngettext(one, several, count), text, _PERCENT_FIELD)
+    return _fitting(lambda: _current.translations.ngettext(one, several, count), text)
 
 
-def _fitting(look_up: Callable[[], str], text: str, fields: re.Pattern[str]) -> str:
-    """Return a translation with the same fields as its text; else the text."""
+def _fitting(look_up: Callable[[], str], text: str) -> str:
+    """Return a translation that is usable; else the text."""
     try:
         translation = look_up()
     except Exception:  # noqa: BLE001 - a plural rule is an expression that somebody else wrote
         return text
-    return translation if sorted(fields.findall(translation)) == sorted(fields.findall(text)) else text
+    return translation if _is_usable(translation, text) else text
 
 
 # --- Translating at once ----------------------------------------------------------------------------------------------
@@ -190,20 +193,45 @@ def _formatted(look_up: Callable[[], str], text: str, arguments: Mapping[str, ob
             translation = look_up()
             if translation is not text and _is_usable(translation, text):
                 shown = {name: translated(each) if isinstance(each, str) else each for name, each in arguments.items()}
-                return format_text(translation, shown, _current.formats, _current.translations.ngettext)
+                return format_text(translation, shown, _current.formats, _unit)
         except Exception:  # noqa: BLE001, S110 - nothing in a catalogue ends a program; tools/translations.py finds it
             pass
     return format_text(text, arguments)
 
 
 def _is_usable(translation: str, text: str) -> bool:
-    """Whether a translation says something, and has control characters only where the text has them."""
-    return bool(translation) and (translation.isprintable() or not text.isprintable())
+    """Whether a translation says something, and has the control characters and the percent fields of its text alone."""
+    if "%" in translation + text and sorted(_PERCENT_FIELD.findall(translation)) != sorted(
+        _PERCENT_FIELD.findall(text)
+    ):
+        return False
+    return bool(translation) and (
+        translation.isprintable() or set(_CONTROL.findall(translation)) <= set(_CONTROL.findall(text))
+    )
+
+
+def _unit(one: str, several: str, count: int) -> str:
+    """Return the translation of a unit.
+
+    Raises:
+        LookupError: there is none that is usable: the whole sentence is English then.
+    """
+    text = one if count == 1 else several
+    translation = _current.translations.ngettext(one, several, count)
+    number, *others = re.findall(r"[{}]", translation.replace("{count}", "{", 1)) or [""]
+    if translation is text or number != "{" or others or not _is_usable(translation, text):
+        raise LookupError(text)
+    return translation
 
 
 def formatted(template: str, /, **arguments: object) -> str:
     """Return fields without words, such as ``{left:shortduration}``, as the language in use writes them."""
-    return format_text(template, arguments, _current.formats, _current.translations.ngettext)
+    if _current.language != "en":
+        try:
+            return format_text(template, arguments, _current.formats, _unit)
+        except Exception:  # noqa: BLE001, S110 - as in `_formatted`
+            pass
+    return format_text(template, arguments)
 
 
 def N_(msgid: str) -> str:  # noqa: N802 - the name that gettext's tools know
@@ -269,6 +297,26 @@ class Sentence(str):
         """Return the sentence of a template from a table, where `N_` marks it for the catalogue."""
         return cls(template, **arguments)
 
+    def packed(self) -> dict[str, Any]:
+        """Return template and arguments for another program on this machine, which translates them; see `unpacked`."""
+        arguments = {
+            name: each.packed() if isinstance(each, Sentence) else each if isinstance(each, int) else str(each)
+            for name, each in self._arguments.items()
+        }
+        return {"text": self._template, "arguments": arguments}
+
+    @classmethod
+    def unpacked(cls, packed: Mapping[str, Any]) -> Sentence:
+        """Return what was packed.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: it is nothing of the kind.
+        """
+        arguments = {
+            name: cls.unpacked(each) if isinstance(each, dict) else each for name, each in packed["arguments"].items()
+        }
+        return cls(packed["text"], **arguments)
+
     @property
     def translation(self) -> str:
         """The text in the language in use."""
@@ -279,11 +327,19 @@ class Sentence(str):
     @property
     def begins_with_argument(self) -> bool:
         """Whether the translation begins with an argument, such as a name or a path, whose first letter is its own."""
-        template = _current.translations.gettext(self._template)
-        if self._count is not None:
-            template = _current.translations.ngettext(self._template, self._several, self._count)
+        try:
+            template = _current.translations.gettext(self._template)
+            if self._count is not None:
+                template = _current.translations.ngettext(self._template, self._several, self._count)
+        except Exception:  # noqa: BLE001 - as in `_fitting`
+            template = self._template
         argument = self._arguments.get(leading_field(template))
         return argument.begins_with_argument if isinstance(argument, Sentence) else argument is not None
+
+
+def verbatim(text: str) -> Sentence:
+    """Return a text of another program, such as SQLite: translated where the catalogue has it, and never a template."""
+    return Sentence.of(text.replace("{", "{{").replace("}", "}}"), {})
 
 
 def nsentence(one: str, several: str, count: int, /, **arguments: object) -> Sentence:

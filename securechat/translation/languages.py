@@ -33,7 +33,9 @@ def given(value: str) -> str:
     if not _exists(code):
         raise ValueError(
             Sentence(
-                "There is no translation called {value}. Languages: {known}", value=value[:_SHOWN_CHARS], known=_known()
+                "There is no translation called {value}. Languages: {known}",
+                value="".join(map(_printable, value[:_SHOWN_CHARS])),
+                known=_known(),
             )
         )
     return code
@@ -99,6 +101,10 @@ def _exists(code: str) -> bool:
         return code.isalnum() and len(code) <= _LONGEST_CODE and (locale_directory() / code).is_dir()
     except OSError:  # a folder that this user may not read
         return False
+
+
+def _printable(char: str) -> str:
+    return char if char.isprintable() else ascii(char)[1:-1]
 
 
 def _known() -> str:

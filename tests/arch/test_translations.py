@@ -6,10 +6,14 @@ import ast
 import json
 import re
 import sys
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
+from securechat.client.catalogue import rooms
+from securechat.text.refusals import REASONS
 from tests.support.locales import translations_tool
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -48,6 +52,50 @@ def test_what_is_wrong_with_a_catalogue_is_found(tmp_path: Path, monkeypatch: py
         assert words in found
     assert "'missing' is missing" in found
     assert "'stale' is no longer" in found
+
+
+@pytest.mark.parametrize("wrong", ["galat: %(other)s", "galat", "galat: %(name)s %(name)s", "galat: %s", "%(name)d"])
+def test_another_percent_field_is_found(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tool.Catalog(locale="en")
+    source.add("error: %(name)s", None)
+    known = tool.Catalog(locale="id")
+    monkeypatch.setattr(tool, "read", lambda _language: known)
+    known.add("error: %(name)s", "galat: %(name)s")
+    assert list(tool.problems("id", source)) == []
+    known["error: %(name)s"].string = wrong
+    (found,) = tool.problems("id", source)
+    assert "the fields of 'error: %(name)s' differ" in found
+
+
+@pytest.mark.parametrize("language", tool.LANGUAGES)
+def test_another_rule_for_plural_forms_is_found(language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tool.extracted()
+    text = tool.catalogue_path(language).read_text(encoding="utf-8")
+    monkeypatch.setattr(tool, "ROOT", tmp_path)
+    monkeypatch.setattr(tool, "LOCALES", tmp_path / "locale")
+    path = tool.catalogue_path(language)
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+    assert list(tool.problems(language, source)) == []
+    for rule in ("n%0", "0 ", "(n > 1)", ""):
+        path.write_text(text.replace(f"plural={tool.PLURALS[language]};", f"plural={rule};", 1), encoding="utf-8")
+        (found,) = tool.problems(language, source)
+        assert f"the rule for plural forms is not {tool.PLURALS[language]}" in found
+
+
+def test_a_package_has_what_was_compiled_and_not_its_sources() -> None:
+    """A source distribution has the sources instead, and is compiled where it is installed."""
+    configuration = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    left_out = [pattern for patterns in configuration["exclude-package-data"].values() for pattern in patterns]
+    taken = configuration["package-data"]["securechat"]
+    for name in ("locale/id/LC_MESSAGES/securechat.mo", "locale/id/messages.json"):
+        assert any(fnmatch(name, pattern) for pattern in taken)
+        assert not any(fnmatch(Path(name).name, pattern) for pattern in left_out)
+    for name in ("securechat.po", "securechat.mo.4711", "messages.json.4711"):
+        assert any(fnmatch(name, pattern) for pattern in left_out)
+    manifest = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()
+    assert "graft securechat/locale" in manifest
+    assert not [line for line in manifest if "exclude" in line and ".po" in line]
 
 
 _PASSIVES = "kirim simpan hapus baca buat ubah tolak pakai blokir keluarkan sunting temukan mulai izinkan terima buka"
@@ -122,6 +170,9 @@ def test_the_page_has_the_same_texts_in_both_languages(tmp_path: Path) -> None:
     }
     for language, found in texts.items():
         assert found.keys() == wanted.keys(), language
+        assert len(REASONS) > 100
+        assert [reason for reason, (_code, text, *_more) in REASONS.items() if text not in found] == [], "a refusal"
+        assert rooms.A_DAY.msgid in found, "a text of the client"
         for msgid, text in found.items():
             forms = text if isinstance(text, list) else [text]
             assert isinstance(text, list) == (wanted[msgid] > 1), msgid

@@ -291,3 +291,67 @@ def test_a_damaged_journal_stops_the_start_until_recover_was_told_to_go_on(full:
         ann.hello("guest")
         running = refused(full.data, 1, "recover", "--yes")
         assert f"The server (process {full.pid}) is running. Stop it first" in running
+
+
+# --- In Bahasa Indonesia ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.not_pseudo("chooses the language itself")
+@pytest.mark.parametrize(
+    ("cut", "english", "indonesian"),
+    [
+        (lambda packed: packed[:3000], "unexpected end of data", "isinya terputus"),
+        (lambda packed: b"\xaa" * 8000, "invalid header", "header tidak sah"),
+        (lambda packed: packed[:100], "truncated header", "header terpotong"),
+        (lambda packed: b"", "empty file", "file kosong"),
+    ],
+)
+def test_why_a_file_is_no_backup_is_told_in_the_users_language(
+    packed: bytes,
+    tmp_path: Path,
+    cut: Callable[[bytes], bytes],
+    english: str,
+    indonesian: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    archive = tmp_path / "backup.tar"
+    archive.write_bytes(cut(packed))
+    words = ("restore", str(archive), "--certs", str(tmp_path / "certs"))
+    for language, why in (("en", english), ("id", indonesian)):
+        monkeypatch.setenv("LC_ALL", language)
+        assert f"({why})" in admin(tmp_path / "new", *words).stderr
+
+
+@needs_socket
+@pytest.mark.not_pseudo("chooses the language itself")
+def test_a_database_that_cannot_be_read_to_its_end_is_told_in_the_users_language(
+    full: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = full.data / "securechat.db"
+    with database.open("r+b") as file:  # all pages but the first ones
+        file.seek(4 * 4096)
+        file.write(b"\xaa" * (database.stat().st_size - 4 * 4096))
+    for language, why in (("en", "database disk image is malformed"), ("id", "isi database rusak")):
+        monkeypatch.setenv("LC_ALL", language)
+        assert why in admin(full.data, "check").stdout
+
+
+@needs_socket
+@pytest.mark.not_pseudo("chooses the language itself")
+def test_why_searching_does_not_work_is_told_in_the_users_language(
+    certs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data" / "search.db").mkdir(parents=True)
+    (tmp_path / "data").chmod(0o700)
+    with ServerProcess(certs, tmp_path / "data").start() as server:
+        server.wait_for_line("the search index cannot be written")
+        monkeypatch.setenv("LC_ALL", "en")
+        english = row(server, "status")["search_trouble"]
+        assert "it is a directory, not a regular file; move it away): searches miss" in english
+        assert re.search(rf"^search: +{re.escape(english)}$", told(server, "status"), re.MULTILINE)
+        monkeypatch.setenv("LC_ALL", "id")
+        assert row(server, "status")["search_trouble"] == english
+        (line,) = [line for line in told(server, "status").splitlines() if line.startswith("pencarian:")]
+        assert "indeks pencarian tidak bisa ditulis" in line
+        for word in ("cannot", "directory", "regular", "search index", "again"):
+            assert word not in line

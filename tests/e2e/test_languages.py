@@ -17,11 +17,12 @@ import pytest
 
 from securechat.client.catalogue.connection import name_refused
 from securechat.client.exit_codes import ClientExit
+from securechat.client.local_store import LocalStore
 from securechat.errors import ErrorCode
 from securechat.translation import LANGUAGES, use
 from tests.support import warm
 from tests.support.client import CLIENT, PATIENCE_S, ROOT, at, run_client
-from tests.support.locales import translations_tool, write_catalogue
+from tests.support.locales import all_texts, translations_tool, write_catalogue, write_raw_catalogue
 from tests.support.native import NativeClient
 from tests.support.server import ServerProcess
 
@@ -34,6 +35,8 @@ PROGRAMS = {
     "gen_certs": [sys.executable, str(ROOT / "tools" / "gen_certs.py")],
 }
 """Those that the installed package and a checkout start; tools/dev.py has tests of its own."""
+COMMAND = {"admin": ["status"]}
+"""What a program needs before it looks at its flags."""
 DEV = [sys.executable, str(ROOT / "tools" / "dev.py")]
 UNKNOWN = "There is no translation called xx. Languages: en (English), id (Bahasa Indonesia)"
 
@@ -129,6 +132,106 @@ def test_a_catalogue_with_a_few_texts_gives_those_and_english_without_a_word(
     done = helped(PROGRAMS[program], SECURECHAT_LANG="id", SECURECHAT_LOCALE_DIR=str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
     assert _words(done.stdout) == _words(english[program].replace("usage: ", "PAKAI ", 1))
+
+
+HOSTILE: dict[str, Callable[[str], str]] = {
+    "control characters": lambda text: f"\x1b[31m\n{text}",
+    "nothing": lambda _text: "",
+    "percent fields": lambda text: f"{text} %s %d %",
+    "other fields": lambda text: f"{text.replace('{', '{no.__class__')} {{x.__class__}} %d",
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_catalogue_whose_translations_do_not_fit_gives_english(
+    program: str, hostile: str, tmp_path: Path, english: dict[str, str]
+) -> None:
+    texts = {key: "\0".join(map(HOSTILE[hostile], text.split("\0"))) for key, text in all_texts().items()}
+    write_raw_catalogue(tmp_path, texts, "nplurals=2; plural=n%0")
+    env = {"SECURECHAT_LANG": "id", "SECURECHAT_LOCALE_DIR": str(tmp_path)}
+    done = helped(PROGRAMS[program], **env)
+    assert (done.returncode, done.stdout, done.stderr) == (0, english[program], "")
+    wrong = asked(PROGRAMS[program], *COMMAND.get(program, []), "--no-such-flag", **env)
+    assert wrong.returncode != 0
+    assert "--no-such-flag" in wrong.stderr
+    assert [word for word in ("Traceback", "\x1b", "__class__") if word in wrong.stderr] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes with names")
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_catalogue_that_is_a_pipe_is_not_waited_for(program: str, tmp_path: Path, english: dict[str, str]) -> None:
+    path = catalogue_path(tmp_path)
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    done = helped(PROGRAMS[program], SECURECHAT_LANG="id", SECURECHAT_LOCALE_DIR=str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, english[program])
+    assert done.stderr.endswith(f"The translation {path} cannot be used: it is no file. English is used\n")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[31m\x1b]0;x\x07", "z" * 60_000], ids=["newline", "escape", "long"])
+def test_what_is_no_language_is_shown_safely_on_one_line(program: str, name: str) -> None:
+    for done in (helped(PROGRAMS[program], SECURECHAT_LANG=name), asked(PROGRAMS[program], "--lang", name)):
+        said = done.stderr.splitlines()[-1]
+        assert "There is no translation called" in said
+        assert len(said) < 400
+        assert said.isprintable()
+    shown = helped(PROGRAMS[program], SECURECHAT_LANG=name).stderr
+    assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[31m", "z" * 60_000], ids=["newline", "escape", "long"])
+def test_a_language_that_was_remembered_wrong_is_shown_safely(
+    name: str, tmp_path: Path, english: dict[str, str]
+) -> None:
+    LocalStore(tmp_path).keep_language(name)
+    done = helped(CLIENT, SECURECHAT_STATE=str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, english["client"])
+    (said,) = done.stderr.splitlines()
+    assert "There is no translation called" in said
+    assert len(said) < 400
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_no_flag_is_abbreviated(program: str) -> None:
+    command = COMMAND.get(program, [])
+    for words in (["--lan", "id", *command], [*command, "--lan", "id"]):
+        done = asked(PROGRAMS[program], *words, LANG="en")
+        assert (done.returncode != 0, done.stdout) == (True, "")
+        assert "error: " in done.stderr
+
+
+def test_the_operators_tool_takes_the_language_of_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "securechat.toml"
+    flags = ["status", "--config", str(file), "--data", str(tmp_path / "none")]
+    file.write_text("", encoding="utf-8")
+    english = asked(PROGRAMS["admin"], *flags)
+    file.write_text('lang = "id"\n', encoding="utf-8")
+    indonesian = asked(PROGRAMS["admin"], *flags)
+    assert indonesian.returncode == english.returncode
+    assert "Tidak ada" in indonesian.stderr
+    assert asked(PROGRAMS["admin"], *flags, "--lang", "en").stderr == english.stderr
+    assert asked(PROGRAMS["admin"], *flags, "--json").stdout == asked(PROGRAMS["admin"], *flags, "--json").stdout
+    file.write_text('lang = "xx"\n', encoding="utf-8")
+    warned = asked(PROGRAMS["admin"], *flags)
+    assert warned.returncode == english.returncode
+    assert warned.stderr == f"securechat-admin: warning: {file}:1: lang: {UNKNOWN}\n{english.stderr}"
+    assert asked(PROGRAMS["admin"], *flags, "--lang", "id").stderr.endswith(indonesian.stderr)
+    file.write_text('lang = "xx"\nport = 1.5\n', encoding="utf-8")
+    assert ":2: port: must be" in asked(PROGRAMS["admin"], *flags).stderr
+
+
+def test_a_checked_configuration_says_once_what_is_no_language(certs: Path, tmp_path: Path) -> None:
+    flags = ["--check-config", "--cert", str(certs / "server.pem"), "--data", str(tmp_path)]
+    done = asked(PROGRAMS["server"], *flags, SECURECHAT_LANG="xx")
+    assert (done.returncode, done.stderr.count("xx")) == (0, 1)
+    assert UNKNOWN in done.stderr
+    file = tmp_path / "securechat.toml"
+    file.write_text('lang = "xx"\n', encoding="utf-8")
+    done = asked(PROGRAMS["server"], *flags, "--config", str(file))
+    assert (done.returncode != 0, done.stderr.count("called xx")) == (True, 1)
 
 
 def _words(text: str) -> list[str]:

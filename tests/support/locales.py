@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import struct
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,6 +56,39 @@ def write_catalogue(
     with path.open("wb") as file:
         write_mo(file, catalog)
     return path
+
+
+def write_raw_catalogue(folder: Path, texts: Mapping[str, str], plural: str = "nplurals=1; plural=0") -> Path:
+    """Write a catalogue of Indonesian that no tool would make; returns its path.
+
+    Args:
+        folder: for SECURECHAT_LOCALE_DIR.
+        texts: by key, both as they stand in a .mo file: forms apart by U+0000, a context before U+0004.
+        plural: the header's rule for plural forms.
+    """
+    header = f"Content-Type: text/plain; charset=utf-8\nPlural-Forms: {plural};\n"
+    pairs = [(key.encode(), value.encode()) for key, value in sorted({"": header, **texts}.items())]
+    at = 28 + 16 * len(pairs)
+    tables: list[list[int]] = [[], []]
+    content = b""
+    for column, table in enumerate(tables):
+        for pair in pairs:
+            table += [len(pair[column]), at + len(content)]
+            content += pair[column] + b"\0"
+    head = struct.pack("<7I", 0x950412DE, 0, len(pairs), 28, 28 + 8 * len(pairs), 0, 0)
+    path = folder / "id" / "LC_MESSAGES" / "securechat.mo"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(head + b"".join(struct.pack(f"<{len(table)}I", *table) for table in tables) + content)
+    return path
+
+
+def all_texts() -> dict[str, str]:
+    """Return the catalogue of Indonesian as `write_raw_catalogue` takes it."""
+    tool = translations_tool()
+    return {
+        "\4".join(filter(None, (each.context, "\0".join(tool.forms(each.id))))): "\0".join(tool.forms(each.string))
+        for each in tool.entries(tool.read("id"))
+    }
 
 
 def bracketed(text: str) -> str:

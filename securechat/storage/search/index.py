@@ -32,8 +32,10 @@ from securechat.files import NotRegular
 from securechat.storage.directory import make_private
 from securechat.storage.search.fts5_cleanup import rename_leaves, words_of
 from securechat.storage.search.log_reader import IndexChunk, IndexedMessage, IndexLogReader
+from securechat.storage.sqlite.failures import reason_of
 from securechat.storage.store import DiskFull
 from securechat.text import tokenizer
+from securechat.translation import Sentence, sentence_of
 
 SEARCH_INDEX = "search.db"
 """The index file's name in the data directory."""
@@ -161,7 +163,7 @@ class SearchIndex:
             IndexCorrupt: it is not open.
         """
         if self._db is None:
-            raise IndexCorrupt("the index is not open")
+            raise IndexCorrupt(Sentence("the index is not open"))
         return self._db
 
     @property
@@ -183,7 +185,7 @@ class SearchIndex:
                 self._open()
                 return
         except IndexCorrupt as error:
-            self.discard(str(error))
+            self.discard(sentence_of(error))
         with self._judged():
             self._open()
 
@@ -194,7 +196,7 @@ class SearchIndex:
         if not self._shared:
             db.pragma("locking_mode", "EXCLUSIVE")  # before the journal's mode, which would need shared memory
         if self._path is not None and db.pragma("journal_mode", "WAL") != "wal":
-            raise IndexCorrupt("the file system cannot hold a write-ahead log")
+            raise IndexCorrupt(Sentence("the file system cannot hold a write-ahead log"))
         db.pragma("synchronous", "FULL")  # until ``clean`` is stored as 0 below
         db.pragma("secure_delete", True)
         db.pragma("temp_store", "MEMORY")
@@ -211,19 +213,19 @@ class SearchIndex:
 
     def _resume(self, db: apsw.Connection) -> None:
         if db.pragma("application_id") != APPLICATION_ID:
-            raise IndexCorrupt("another program's file")
+            raise IndexCorrupt(Sentence("another program's file"))
         ((form, indexed_to, clean, stamp),) = db.execute("SELECT * FROM progress").fetchall()
         assert isinstance(indexed_to, int)
         assert isinstance(stamp, str)
         self.indexed_to = indexed_to
         if form != FORMAT:
-            raise IndexCorrupt("another version made it")
+            raise IndexCorrupt(Sentence("another version made it"))
         if not self._source.agrees(self.indexed_to, stamp):
-            raise IndexCorrupt("another log is in it")
+            raise IndexCorrupt(Sentence("another log is in it"))
         # Only found_data: checking everything would compare each document with its words, 4.4 s for a million. This
         # takes 1 s, and only after a crash; a search or a later write meets damage that it does not see.
         if not clean and db.execute("PRAGMA quick_check(found_data)").fetchall() != [("ok",)]:
-            raise IndexCorrupt("its pages contradict each other")
+            raise IndexCorrupt(Sentence("its pages contradict each other"))
         # Synced before anything else: if a power cut undid this, the index would look cleanly closed, no sweep would
         # run, and messages that vanished from the log meanwhile would stay in the index.
         db.execute("UPDATE progress SET clean = 0")
@@ -427,21 +429,21 @@ class SearchIndex:
         try:
             yield
         except apsw.FullError as error:
-            raise DiskFull(str(error)) from error
+            raise DiskFull(reason_of(error)) from error
         except apsw.BusyError as error:
-            raise IndexUnavailable(f"another program holds it: {error}") from error
+            raise IndexUnavailable(Sentence("another program holds it: {why}", why=reason_of(error))) from error
         except apsw.CantOpenError as error:
-            raise IndexUnavailable(str(error)) from error
+            raise IndexUnavailable(reason_of(error)) from error
         except OSError as error:
             if isinstance(error, NotRegular):
-                raise IndexCorrupt(str(error)) from error
-            raise IndexUnavailable(error.strerror or str(error)) from error
+                raise IndexCorrupt(reason_of(error)) from error
+            raise IndexUnavailable(reason_of(error)) from error
         except apsw.IOError as error:
             if getattr(error, "extendedresult", 0) in _NOT_ITS_FAULT:
-                raise IndexUnavailable(str(error)) from error
-            raise IndexCorrupt(str(error)) from error
+                raise IndexUnavailable(reason_of(error)) from error
+            raise IndexCorrupt(reason_of(error)) from error
         except (apsw.Error, ValueError) as error:
-            raise IndexCorrupt(str(error)) from error
+            raise IndexCorrupt(reason_of(error)) from error
 
 
 def _remove(path: Path, vfs: str | None) -> None:

@@ -27,15 +27,15 @@ from securechat.records.queries import SearchQuery, SearchRows
 from securechat.storage.search.index import STRETCH, IndexCorrupt, SearchIndex
 from securechat.storage.search.log_reader import IndexLogReader
 from securechat.storage.search.query import Searcher
+from securechat.storage.search.trouble import RETRY_S, cannot_write
 from securechat.storage.store import ERASE_WITHIN_S, DatabaseBusy, DiskFull, IndexLocation, QueryTooExpensive
 from securechat.text.refusals import refusal_for
+from securechat.translation import Sentence, sentence_of
 
 FOLLOW_S = 0.5
 """Delay of the index behind the log: one chunk for all messages of this time."""
 SWEEP_EVERY_S = 10.0
 """Between two comparisons with the log, while messages vanish from it: 0.3 s of work for a million of them."""
-RETRY_S = 10.0
-"""After a full disk, or after an index that was damaged again right after it was rebuilt."""
 CATCH_UP_STEPS = 5
 """Chunks that a search indexes before it reads: 5,000 seqs, some 100 ms. While many long texts are being removed, at
 most twice as many steps, of 0.1 s each; then the search answers from the index as it is."""
@@ -220,7 +220,7 @@ class IndexMaintainer:
         self._step_at_s = now_s
         if now_s < self._made_at_s + RETRY_S:
             self._step_at_s = now_s + RETRY_S
-            self._be_troubled(IndexCorrupt(anew or "it was damaged right after it was made"))
+            self._be_troubled(IndexCorrupt(anew or Sentence("it was damaged right after it was made")))
             return
         self._made_at_s = now_s if anew is not None else self._made_at_s
         try:
@@ -231,7 +231,7 @@ class IndexMaintainer:
             self._step_at_s = now_s + RETRY_S
             self._be_troubled(error)
         except IndexCorrupt as error:
-            self._index.discard(str(error))
+            self._index.discard(sentence_of(error))
             self._made_at_s = now_s
             self._step_at_s = now_s + RETRY_S
             self._be_troubled(error)
@@ -242,10 +242,7 @@ class IndexMaintainer:
 
     def _be_troubled(self, error: Exception) -> None:
         """Note and report that the index cannot be kept for now."""
-        self._trouble = (
-            f"the search index cannot be written ({error}): searches miss newer messages or are refused. The server "
-            f"tries again every {RETRY_S:.0f} s; messages are not affected"
-        )
+        self._trouble = cannot_write(sentence_of(error))
         self._warn(self._trouble)
 
     def _be_well(self) -> None:

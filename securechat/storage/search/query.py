@@ -32,11 +32,12 @@ from securechat.storage.search.index import (
     sender_sign,
 )
 from securechat.storage.sqlite.checksums import decode_rows
-from securechat.storage.sqlite.failures import reading_failure
+from securechat.storage.sqlite.failures import reading_failure, reason_of
 from securechat.storage.sqlite.history import MESSAGE_ARRAY, MessageRow, message_of
 from securechat.storage.sqlite.purge import FIRST_AT
 from securechat.storage.store import DiskFull, QueryTooExpensive
 from securechat.text.tokenizer import has_link, marks, phrase_of
+from securechat.translation import Sentence
 
 SECONDS_PER_SEARCH = 2.0
 """Time limit of one search, twenty times the slowest of a million messages (a prefix of one letter). In seconds, not
@@ -154,9 +155,9 @@ class Searcher:
             except apsw.InterruptError as error:
                 raise QueryTooExpensive("the search spans too much") from error
             except apsw.BusyError as error:
-                raise IndexUnavailable(f"another program holds it: {error}") from error
+                raise IndexUnavailable(Sentence("another program holds it: {why}", why=reason_of(error))) from error
             except apsw.Error as error:
-                raise IndexCorrupt(str(error)) from error
+                raise IndexCorrupt(reason_of(error)) from error
             assert isinstance(answer, str)
             seqs = _decode_seqs(answer)
             if seqs:

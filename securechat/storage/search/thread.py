@@ -22,6 +22,7 @@ from securechat.errors import LogError
 from securechat.records.log import NotAppended
 from securechat.records.queries import SearchQuery, SearchRows
 from securechat.storage.search.maintenance import NO_INDEX, IndexMaintainer, IndexProgress
+from securechat.storage.search.trouble import SEARCH_STOPPED
 from securechat.storage.store import ERASE_WITHIN_S, IndexLocation
 from securechat.text.refusals import refusal_for
 
@@ -33,7 +34,6 @@ GIL."""
 TOO_MANY = NotAppended.of(refusal_for("too_many_searches"))
 LOG_FAILED = NotAppended.of(refusal_for("log_failed"))
 
-_MISTAKE = "searching stopped after an internal error and stays off until the next start; messages are not affected"
 
 _Done: TypeAlias = Callable[[SearchRows | NotAppended], None]
 _Job: TypeAlias = tuple[SearchQuery, _Done]
@@ -135,7 +135,7 @@ class SearchThread:
             self._on_failure(error)
             self._refuse_all(LOG_FAILED)
         except BaseException:  # a bug: the chat goes on without searching, and reports it
-            self._tell_trouble(_MISTAKE, _MISTAKE)
+            self._tell_trouble(SEARCH_STOPPED, SEARCH_STOPPED)
             self._refuse_all(NO_INDEX)
             raise
         finally:

@@ -14,6 +14,7 @@ import apsw
 import msgspec
 
 from securechat.storage.sqlite.checksums import checksum_of, decode_rows, mentions_sql
+from securechat.storage.sqlite.failures import reason_of
 from securechat.storage.tools.backup import Snapshot
 from securechat.translation import LazyText, _
 
@@ -139,7 +140,7 @@ def damaged_messages(snapshot: Snapshot, progress: Callable[[float], None]) -> l
             progress(min(0.99, above / max(1, last_seq)))
             snapshot.renew()
     except apsw.Error as error:
-        found.append(_("the database cannot be read to its end: {why}", why=error))
+        found.append(_("the database cannot be read to its end: {why}", why=reason_of(error)))
     progress(1.0)
     return found[:_MOST]
 
@@ -159,7 +160,7 @@ def damage(snapshot: Snapshot, progress: Callable[[float], None]) -> list[str]:
         if not found:  # in a damaged file the rules would only repeat the finding
             found += _broken_rules(snapshot)
     except apsw.Error as error:
-        found.append(_("the database cannot be read to its end: {why}", why=error))
+        found.append(_("the database cannot be read to its end: {why}", why=reason_of(error)))
     finally:
         connection.set_progress_handler(None)
     progress(1.0)

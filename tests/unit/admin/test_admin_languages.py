@@ -23,9 +23,10 @@ from securechat.admin.output import TableOutput
 from securechat.admin.parser import make_parser
 from securechat.cli.admin import main
 from securechat.server.admin_socket import error_line
+from securechat.storage.search.trouble import cannot_write
 from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import width
-from securechat.translation import LazyText, _, language, use
+from securechat.translation import LazyText, Sentence, _, language, translated, use
 
 AT_MS = 1_795_000_000_000
 NOW: Mapping[str, Any] = {"made_at_ms": AT_MS, "until_ms": AT_MS, "made_by": "shell:ana", "reason": ""}
@@ -169,3 +170,20 @@ def test_json_is_english_in_every_language(
     assert json.loads(told["id"][1].out)["error"]["text"].isascii()
     main([*words, "--lang", "id", "--data", str(tmp_path / "no")])
     assert capsys.readouterr().err not in told["en"][1].out
+
+
+# --- what the server says of itself -----------------------------------------------------------------------------------
+
+
+def test_an_older_server_says_in_english_why_searching_does_not_work() -> None:
+    sentence = cannot_write(Sentence("another log is in it"))
+    for sent, told in (
+        ({}, str(sentence)),
+        ({"search_sentence": None}, str(sentence)),
+        ({"search_sentence": {"text": 1}}, str(sentence)),
+        ({"search_sentence": {"text": "{no}", "arguments": {}}}, str(sentence)),
+        ({"search_sentence": {"text": "another sentence", "arguments": {}}}, str(sentence)),
+        ({"search_sentence": json.loads(json.dumps(sentence.packed()))}, translated(sentence)),
+    ):
+        assert show._search_trouble({"search_trouble": str(sentence), **sent}) == told
+    assert "isinya log lain" in translated(sentence)

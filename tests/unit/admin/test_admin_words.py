@@ -263,7 +263,8 @@ STATUS = {
     "listening": "tuple[str, ...]",
     "data": "str", "certificate": "str", "key": "str | None", "certificate_names": "tuple[str, ...]",
     "certificate_days": "float", "ca_fingerprint": "str | None", "database_bytes": "int", "free_bytes": "int",
-    "low_disk_bytes": "int", "search_trouble": "str | None", "clock_doubt": "Doubt | None",
+    "low_disk_bytes": "int", "search_trouble": "str | None", "search_sentence": "dict[str, Any] | None",
+    "clock_doubt": "Doubt | None",
 }  # fmt: skip
 """The fields of `status --json`, which monitoring relies on: none is renamed, and none changes its type."""
 

@@ -27,6 +27,7 @@ from securechat.client.ui.rendering import (
     tail_line,
     today,
 )
+from securechat.text.refusals import REASONS
 from securechat.text.sanitize import width
 from securechat.translation import LazyText, use
 from securechat.translation.cldr import FORMATS_OF
@@ -77,6 +78,11 @@ def test_the_days_that_a_refusal_offers_are_days(language: str) -> None:
     use(language)
     words = rooms.A_DAY().replace(",", "").split()
     assert [word for word in words if not is_day(word)] == [{"en": "or", "id": "atau"}[language]]
+
+
+def test_the_days_that_a_refused_search_offers_are_days() -> None:
+    text = LazyText(REASONS["search_date_invalid"][1])()
+    assert [word for word in ("hari-ini", "kemarin") if word in text and is_day(word)] == ["hari-ini", "kemarin"]
 
 
 def test_today_can_be_typed_as_two_words() -> None:
