@@ -278,7 +278,9 @@ class World:
         self.hub.restore(state, self.loop.now, self.wall_ms())
         self.administration = AdminServer.__new__(AdminServer)
         self.administration.admin_commands = self.hub.admin_commands
-        self.administration.facts = lambda: ProcessInfo(1, 1, (), "", "", None, (), 1.0, None, 1, 1, 1, None, None)
+        self.administration.facts = lambda: ProcessInfo(
+            1, 1, (), "", "", None, (), 1.0, None, 1, 1, 1, None, None, None
+        )
         self.administration._own = (-1, "")
         self.administration._stop = lambda: None
         self.administration._stopping = False

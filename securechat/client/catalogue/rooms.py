@@ -414,14 +414,16 @@ TOPIC_TOO_LONG = LazyText("A topic has at most {most} characters")
 REASON_TOO_LONG = LazyText("A reason has at most {most} characters")
 
 
-def settings_need_set(usage: str, example: str) -> str:
+def settings_need_set(usage: str, key: str, value: str) -> str:
     """Show how a setting is changed, with an example."""
-    return in_turn(usage, _("For example: {example}", example=example))
+    typed = f"/room set {key} {value}"
+    return in_turn(usage, _("For example: {example}", example=typed))
 
 
-def set_left_out(meant: str) -> str:
+def set_left_out(key: str, value: str) -> str:
     """Show how a setting that was typed without ``set`` is changed."""
-    return in_turn(_("A setting is changed with set"), _("Did you mean {nearest}?", nearest=meant))
+    typed = f"/room set {key} {value}"
+    return in_turn(_("A setting is changed with set"), _("Did you mean {nearest}?", nearest=typed))
 
 
 def unknown_setting(key: str) -> str:

@@ -108,7 +108,9 @@ def decode_rows(decoder: msgspec.json.Decoder[_T], answer: bytes) -> _T:
     """
     try:
         return decoder.decode(answer)
-    except UnicodeDecodeError:
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError):  # the latter from msgspec before 0.23
         return decoder.decode(answer.decode(errors="replace"))
 
 

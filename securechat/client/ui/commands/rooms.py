@@ -104,9 +104,9 @@ def _without_set(here: str, verb: str, value: str) -> str:
     key = verb.casefold()
     key = _SPELLINGS.get(key, key)
     if key not in _EXAMPLES:
-        return catalogue.rooms.settings_need_set(usage("/room"), f"/room set slow {_EXAMPLES['slow']}")
+        return catalogue.rooms.settings_need_set(usage("/room"), "slow", _EXAMPLES["slow"])
     good = value if _command_of(here, key, value) is not None else _EXAMPLES[key]
-    return catalogue.rooms.set_left_out(f"/room set {key} {good}")
+    return catalogue.rooms.set_left_out(key, good)
 
 
 def _command_of(here: str, key: str, value: str) -> SetRoom | None:  # noqa: PLR0911 - one row a setting
