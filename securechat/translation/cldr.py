@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 
-class LocaleFormats(NamedTuple):
-    """How a language writes dates, times, numbers and lists.
+class LocaleFormats:
+    """How a language writes dates, times, numbers and lists. A plain class, which costs a start the least.
 
     Args:
         date: the pattern of a date (UTS #35): EEEE, MMMM, MMM, dd, d and y.
@@ -23,17 +22,46 @@ class LocaleFormats(NamedTuple):
         weekdays: Monday first.
     """
 
-    date: str
-    date_time_separator: str
-    clock_separator: str
-    decimal: str
-    group: str
-    list_pair: str
-    list_middle: str
-    list_end: str
-    months: tuple[str, ...]
-    short_months: tuple[str, ...]
-    weekdays: tuple[str, ...]
+    __slots__ = (
+        "clock_separator",
+        "date",
+        "date_time_separator",
+        "decimal",
+        "group",
+        "list_end",
+        "list_middle",
+        "list_pair",
+        "months",
+        "short_months",
+        "weekdays",
+    )
+
+    def __init__(
+        self,
+        *,
+        date: str,
+        date_time_separator: str,
+        clock_separator: str,
+        decimal: str,
+        group: str,
+        list_pair: str,
+        list_middle: str,
+        list_end: str,
+        months: tuple[str, ...],
+        short_months: tuple[str, ...],
+        weekdays: tuple[str, ...],
+    ) -> None:
+        self.date = date
+        self.date_time_separator = date_time_separator
+        self.clock_separator = clock_separator
+        self.decimal = decimal
+        self.group = group
+        self.list_pair = list_pair
+        self.list_middle = list_middle
+        self.list_end = list_end
+        self.months = months
+        self.short_months = short_months
+        self.weekdays = weekdays
 
 
 FORMATS_OF: Mapping[str, LocaleFormats] = {

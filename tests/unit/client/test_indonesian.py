@@ -32,7 +32,7 @@ def _indonesian(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_lost_connection_is_told_in_whole_sentences() -> None:
     lost = Disconnect(DisconnectReason.CLOSED)
     assert connection.connection_lost(lost, None, "") == (
-        "Koneksi terputus. Server menghilang. Mencoba lagi, ketikanmu tetap disimpan"
+        "Koneksi terputus. Server menghilang. Mencoba lagi, ketikanmu disimpan"
     )
     assert connection.connection_lost(lost, ErrorCode.SHUTTING_DOWN, "").endswith(
         "Server sedang dimatikan. Terhubung lagi begitu server kembali, ketikanmu tetap disimpan"

@@ -102,9 +102,9 @@ def test_a_text_of_the_catalogue_that_a_member_wrote_is_not_translated() -> None
 
 
 def test_numbers_and_durations_are_those_of_the_language() -> None:
-    assert refused("muted_for", {"left": 60}) == "Kamu dibisukan di server ini selama 1 menit"
-    assert refused("muted_for", {"left": 7_200}) == "Kamu dibisukan di server ini selama 2 jam"
-    assert refused("muted_for", {"left": -5}) == "Kamu dibisukan di server ini selama 1 detik"
+    assert refused("muted_for", {"left": 60}) == "Kamu dibisukan di server selama 1 menit"
+    assert refused("muted_for", {"left": 7_200}) == "Kamu dibisukan di server selama 2 jam"
+    assert refused("muted_for", {"left": -5}) == "Kamu dibisukan di server selama 1 detik"
 
 
 def test_every_event_that_carries_a_refusal_is_translated() -> None:
