@@ -38,12 +38,11 @@ def _no_secret_is_written_down(tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_said_past_the_catalogue(request: pytest.FixtureRequest) -> Iterator[None]:
+def _nothing_is_said_past_the_catalogue() -> Iterator[None]:
     """Under ``--pseudo``, look at what the test's programs have said."""
     if not pseudo.is_installed():
         yield
         return
-    pseudo.suspend(suspended=request.node.get_closest_marker("not_pseudo") is not None)
     yield
     found = {f"{output.command}\n    {each}" for output in pseudo.taken() for each in pseudo.findings(output.text)}
     assert not found, "\n" + "\n".join(sorted(found))
@@ -67,4 +66,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that nothing long is left to run alone at the end; for the rest, in order."""
+    if pseudo.is_installed():
+        for item in items:
+            if (marker := item.get_closest_marker("not_pseudo")) is not None:
+                item.add_marker(pytest.mark.skip(reason=f"not in the pseudo-locale: {marker.args[0]}"))
     items.sort(key=lambda item: (item.get_closest_marker("slow") is None, "e2e" not in item.path.parts))

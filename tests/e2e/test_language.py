@@ -15,6 +15,8 @@ from tests.support.client import at, run_client
 from tests.support.screen import Screen
 from tests.support.server import ServerProcess
 
+pytestmark = pytest.mark.not_pseudo("chooses the languages itself")
+
 Open = Callable[..., Screen]
 needs_terminal = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix")
 

@@ -60,7 +60,6 @@ class _Run:
     """The state of this run."""
 
     folder: Path | None = None
-    is_suspended = False
     outputs: list[Output]
     commands: list[object]
 
@@ -81,11 +80,6 @@ def install(folder: Path) -> None:
 def is_installed() -> bool:
     """Tell whether this is a run with the pseudo-locale."""
     return _run.folder is not None
-
-
-def suspend(*, suspended: bool) -> None:
-    """Let a test's programs speak English, or the pseudo-locale again."""
-    _run.is_suspended = suspended
 
 
 def environment(command: Command, env: Mapping[str, str] | None) -> Mapping[str, str] | None:
@@ -118,7 +112,7 @@ def taken() -> list[Output]:
 
 
 def _is_ours(command: Command, env: Mapping[str, str] | None) -> bool:
-    if _run.folder is None or _run.is_suspended:
+    if _run.folder is None:
         return False
     if env is not None and (VARIABLE in env or DIRECTORY_VARIABLE in env):
         return env.get(DIRECTORY_VARIABLE) == str(_run.folder)
