@@ -18,8 +18,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from securechat.translation.cldr import ENGLISH, FORMATS_OF, LocaleFormats
-from securechat.translation.formatting import format_text, leading_field
+from securechat.translation.cldr import ENGLISH, FORMATS_OF
+from securechat.translation.formatting import fields, format_text, leading_field
+from securechat.translation.locale_formats import LocaleFormats
 
 DOMAIN: Final = "securechat"
 DIRECTORY_VARIABLE: Final = "SECURECHAT_LOCALE_DIR"
@@ -101,7 +102,7 @@ def use(wanted: str) -> str:
         path = locale_directory() / wanted / "LC_MESSAGES" / f"{DOMAIN}.mo"
         try:
             translations = _read(path)
-        except Exception as error:  # noqa: BLE001 - whatever is in a file that somebody else made
+        except Exception as error:  # noqa: BLE001 - a file of any origin may hold anything
             reason = getattr(error, "strerror", None) or "it is damaged"
             problem = f"The translation {path} cannot be used: {reason}. English is used"
             wanted = "en"
@@ -152,7 +153,7 @@ def _fitting(look_up: Callable[[], str], text: str) -> str:
     """Return a translation that is usable; else the text."""
     try:
         translation = look_up()
-    except Exception:  # noqa: BLE001 - a plural rule is an expression that somebody else wrote
+    except Exception:  # noqa: BLE001 - a plural rule is an expression of any origin
         return text
     return translation if _is_usable(translation, text) else text
 
@@ -215,11 +216,11 @@ def _unit(one: str, several: str, count: int) -> str:
 
     Raises:
         LookupError: there is none that is usable: the whole sentence is English then.
+        ValueError: it is not well-formed.
     """
     text = one if count == 1 else several
     translation = _current.translations.ngettext(one, several, count)
-    number, *others = re.findall(r"[{}]", translation.replace("{count}", "{", 1)) or [""]
-    if translation is text or number != "{" or others or not _is_usable(translation, text):
+    if translation is text or fields(translation) != {"count"} or not _is_usable(translation, text):
         raise LookupError(text)
     return translation
 
@@ -300,7 +301,7 @@ class Sentence(str):
     def packed(self) -> dict[str, Any]:
         """Return template and arguments for another program on this machine, which translates them; see `unpacked`."""
         arguments = {
-            name: each.packed() if isinstance(each, Sentence) else each if isinstance(each, int) else str(each)
+            name: each.packed() if isinstance(each, Sentence) else each if isinstance(each, int | float) else str(each)
             for name, each in self._arguments.items()
         }
         return {"text": self._template, "arguments": arguments}

@@ -13,7 +13,8 @@ from functools import lru_cache
 from string import Formatter
 from typing import Any, TypeAlias
 
-from securechat.translation.cldr import ENGLISH, LocaleFormats
+from securechat.translation.cldr import ENGLISH
+from securechat.translation.locale_formats import LocaleFormats
 
 Lookup: TypeAlias = Callable[[str, str, int], str]
 """Translates a unit: its text for one, for several, and how many there are."""
@@ -170,7 +171,7 @@ def format_short_duration(seconds: float, unit: Lookup | None) -> str:
 
 def _counted(count: int, one: str, several: str, unit: Lookup | None) -> str:
     template = unit(one, several, count) if unit else one if count == 1 else several
-    return template.replace("{count}", str(count))
+    return format_text(template, {"count": count})
 
 
 _LEADING_FIELD = re.compile(r"\{(\w+)[:}]")

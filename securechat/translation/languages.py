@@ -22,7 +22,7 @@ _OLD_CODES = {"in": "id"}  # ISO 639 before 1989; Java and old Androids still sa
 
 
 def given(value: str) -> str:
-    """Return the code of a language that somebody asked for: ``id``, ``id_ID.UTF-8`` or ``ID`` are ``id``.
+    """Return the code of a language that was asked for: ``id``, ``id_ID.UTF-8`` or ``ID`` are ``id``.
 
     Raises:
         ValueError: there is no such translation; the sentence lists those that there are.
