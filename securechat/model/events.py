@@ -88,7 +88,7 @@ class Joined(Record, frozen=True, tag="joined", rename={"room_id": "id"}):
         role: yours there; None for a guest, or in a room without roles.
         private, read_only, archived: see RoomRules.
         room_id: see RoomRules.
-        made: whether this Join has made the room: it did not exist before, or was empty and nobody's.
+        made: whether this Join has made the room: it did not exist before, or was empty and had no owner.
         purged: no message of the room up to this seq is left; drop what you have kept of them. See `Purged`.
     """
 

@@ -50,7 +50,7 @@ from securechat.model import (
     Who,
     Whois,
 )
-from securechat.records.accounts import Put
+from securechat.records.accounts import KEPT_REMOVALS, Put
 from securechat.server.session import Session
 from securechat.text.names import LOBBY
 from tests.simulation.certificates import proof
@@ -335,11 +335,20 @@ simple(AskPeople, "guest", "as many as may be asked", lambda _: AskPeople(1, lis
 simple(Rooms, "guest", "10,000 rooms, first page", lambda _: Rooms(1))
 simple(Rooms, "account", "10,000 rooms, a page in the middle", lambda w: Rooms(1, w.rooms[len(w.rooms) // 2]))
 simple(Rooms, "guest", "after a name that grows 18-fold", lambda _: Rooms(1, GROWS * 128))
+
+
+def _after_removals(world: World) -> History:
+    removed = world.hub.context.accounts.removed
+    removed.update((2**40 + number, number) for number in range(1, KEPT_REMOVALS + 1))
+    return History(1, after=0)
+
+
 simple(
     History, "account", "200 messages of 4,000 characters", lambda w: History(1, w.crowded[0], before=w.long_seq - 1)
 )
 simple(History, "account", "around 200 reactions", lambda w: History(1, w.crowded[0], around=w.long_seq))
 simple(History, "account", "of 100 rooms", lambda _: History(1, after=0))
+simple(History, "account", "of 100 rooms, after as many removed accounts as are remembered", _after_removals)
 simple(History, "guest", "a room that grows 18-fold", lambda _: History(1, GROWS * 128))
 simple(Search, "account", "20 words that grow, in 500 characters", lambda _: Search(1, " ".join([GROWS * 24] * 19)))
 simple(Search, "account", "500 characters of unlike letters", lambda _: Search(1, varied(0, 500)))

@@ -81,7 +81,7 @@ def entered(room: str, others: Sequence[str], total: int, *, made: bool = False,
 
 
 def nobody_else(room: str, *, made: bool) -> str:
-    """Tell a script that nobody reads its messages now; ``made`` where the room did not exist before."""
+    """Tell a script that no member reads its messages now; ``made`` where the room did not exist before."""
     return in_turn(
         _("#{room} is a new room", room=room) if made else _("Nobody else is in #{room} now", room=room),
         _("Check its name, if you did not expect that. What you send is stored there"),
