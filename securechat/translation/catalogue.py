@@ -12,7 +12,6 @@ import gettext as gnu_gettext
 import os
 import re
 import stat
-import struct
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,47 +26,12 @@ DIRECTORY_VARIABLE: Final = "SECURECHAT_LOCALE_DIR"
 """Names another folder of catalogues, so that a translation can be tried before it is installed."""
 
 
-class _MoFile(gnu_gettext.GNUTranslations):
-    """The translations of a .mo file, which is unpacked at once.
-
-    The standard library unpacks each text by itself, which takes 3 ms of a program's start for 1,700 texts; this takes
-    1 ms (tools/bench/languages.py).
-    """
-
-    def _parse(self, fp: Any) -> None:
-        """Read the file, as its format is described in the manual of GNU gettext; all of ours are little-endian UTF-8.
-
-        Raises:
-            ValueError: it is damaged.
-            struct.error: it is cut off in its tables.
-        """
-        data = fp.read()
-        magic, _version, count, keys_at, values_at = struct.unpack_from("<5I", data)
-        keys = struct.unpack_from(f"<{2 * count}I", data, keys_at)
-        values = struct.unpack_from(f"<{2 * count}I", data, values_at)
-        if magic != self.LE_MAGIC or max(map(sum, zip(values[::2], values[1::2], strict=True))) >= len(data):
-            raise ValueError("it is damaged")
-        catalog: dict[str | tuple[str, int], str] = {}
-        for key_length, key_at, length, at in zip(keys[::2], keys[1::2], values[::2], values[1::2], strict=True):
-            key = data[key_at : key_at + key_length].decode()
-            value = data[at : at + length].decode()
-            if "\0" in key:
-                one = key.partition("\0")[0]
-                catalog.update(((one, index), form) for index, form in enumerate(value.split("\0")))
-            else:
-                catalog[key] = value
-        self._catalog = catalog
-        plural = _PLURAL.search(str(catalog.get("", "")))
-        self.plural = gnu_gettext.c2py(plural[1] if plural else "n != 1")
-
-
 _MOST_BYTES = 16 * 1024 * 1024
 """The largest catalogue that is read; ours has 200 KB."""
 _PERCENT_FIELD = re.compile(r"%(?:\(\w+\))?\S?")
 """A field of Python's %-formatting, which argparse also does with our help texts; or a lone percent sign."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Control characters, of bidirectional text too."""
-_PLURAL = re.compile(r"^Plural-Forms:.*\bplural=([^;\n]*)", re.MULTILINE)
 
 
 class _Current:
@@ -126,7 +90,7 @@ def _read(path: Path) -> gnu_gettext.GNUTranslations:
     if facts.st_size > _MOST_BYTES:
         raise OSError(errno.EFBIG, "it is too large")
     with path.open("rb") as file:
-        return _MoFile(file)
+        return gnu_gettext.GNUTranslations(file)
 
 
 def language() -> str:
