@@ -18,10 +18,7 @@ from securechat.admin.output import TableOutput
 from securechat.server.admin_protocol import AdminCommand
 from securechat.server.config.loading import ServerConfig, SettingValue, read
 from securechat.server.config.report import first_sentence
-from securechat.translation import _, translated
-
-_AGREED = frozenset({"yes", "ya"})
-"""The answers that agree, in every language; all others do not."""
+from securechat.translation import _, is_yes, translated
 
 _LANGUAGE = "lang"
 """The setting that this tool can do without: a wrong one is a warning, and English."""
@@ -75,7 +72,7 @@ class CommandContext(Struct, frozen=True):
         self.output.notice(question)
         sys.stderr.write(_("Type yes to continue:") + " ")
         sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() not in _AGREED:
+        if not is_yes(sys.stdin.readline()):
             raise AdminFailure(AdminExit.REFUSED, _("Nothing was done"), "not_confirmed")
 
 

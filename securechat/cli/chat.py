@@ -36,7 +36,7 @@ from securechat.invite_link import BadLink, InviteLink, looks_like_link, parse_l
 from securechat.programs import Program, add_language_flag, command, version
 from securechat.text.names import LOBBY, check_name, check_room
 from securechat.text.sanitize import one_line
-from securechat.translation import translated
+from securechat.translation import is_yes, translated
 
 RECALL = 10
 """Earlier messages shown at first: half a small screen; as many as `tail` prints."""
@@ -197,7 +197,7 @@ def _confirmed(warning: str) -> bool:
     """Show a warning and ask; without a terminal to ask at, the answer is no."""
     for line in warning.split("\n"):
         _say(line)
-    return _is_terminal(sys.stdin) and catalogue.accounts.is_yes(_ask(catalogue.accounts.YES_PROMPT()))
+    return _is_terminal(sys.stdin) and is_yes(_ask(catalogue.accounts.YES_PROMPT()))
 
 
 def _say(sentence: str) -> None:

@@ -10,7 +10,7 @@ import re
 from datetime import UTC, datetime
 
 from securechat.text.local_time import local
-from securechat.translation import Sentence, formatted, pgettext
+from securechat.translation import Sentence, pgettext
 from securechat.translation.formatting import format_text
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -39,13 +39,8 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
-def shown_duration(seconds: float) -> str:
-    """Return a duration in its two largest units, for a person: ``2 h 5 min``."""
-    return formatted("{time:shortduration}", time=seconds)
-
-
 def logged_duration(seconds: float) -> str:
-    """Return a duration in its two largest units, in English, for what is logged and stored."""
+    """Return a duration in its two largest units, ``2 h 5 min``, in English: for what is logged and stored."""
     return format_text("{time:shortduration}", {"time": seconds})
 
 

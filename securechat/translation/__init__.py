@@ -13,6 +13,7 @@ is installed.
 
 from __future__ import annotations
 
+from securechat.translation.answers import is_no, is_yes
 from securechat.translation.catalogue import (
     N_,
     LazyText,
@@ -42,6 +43,8 @@ __all__ = [
     "english",
     "formatted",
     "given",
+    "is_no",
+    "is_yes",
     "language",
     "ngettext",
     "nsentence",

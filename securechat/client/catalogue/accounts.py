@@ -31,10 +31,6 @@ LINK_PROMPT = LazyText("Invite link: ")
 REST_PROMPT = LazyText("The rest of the link: ")
 # Translators: the word to type is that of "yes".
 YES_PROMPT = LazyText("Type yes to trust the link: ")
-# Translators: what a person types as an answer; the English word is accepted too.
-_YES = LazyText("yes")
-# Translators: what a person types as an answer; the English word is accepted too.
-_NO = LazyText("no")
 NOT_THE_PASSWORD = LazyText("Wrong password")
 THE_OLD_ONE = LazyText("This is the old password. Choose another one")
 NOT_THE_SAME = LazyText("The passwords do not match. Start again")
@@ -81,16 +77,6 @@ CLI_MEMORY = LazyText(
     "used last, its CA and your name are used again, and a login needs no password. SECURECHAT_STATE names another "
     "folder for it; if it is empty, nothing is remembered."
 )
-
-
-def is_yes(answer: str) -> bool:
-    """Tell whether an answer is yes: in the language in use, or in English."""
-    return answer.strip().casefold() in {_YES.msgid, _YES().casefold()}
-
-
-def is_no(answer: str) -> bool:
-    """Tell whether an answer is no: in the language in use, or in English; an empty one is neither."""
-    return answer.strip().casefold() in {_NO.msgid, _NO().casefold()}
 
 
 def own_password_prompt() -> str:

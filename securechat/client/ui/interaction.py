@@ -34,7 +34,7 @@ from securechat.text.names import check_name, check_room
 from securechat.text.sanitize import one_line
 from securechat.text.search_query import parse, unknown_filters
 from securechat.tls.contexts import ClientContext
-from securechat.translation import use
+from securechat.translation import is_no, is_yes, use
 
 _CHECKED = (
     events.PasswordNeeded,
@@ -191,10 +191,10 @@ class Interaction:
     def _answer_about_held(self, line: str) -> InputResult:
         """Send or drop the held line. Any other answer may be a password too: it takes the place of the held one."""
         held, self._held = self._held, None
-        if catalogue.accounts.is_yes(line) and held is not None:
+        if is_yes(line) and held is not None:
             self.guarded = False
             return self._command(held)
-        if not line.strip() or catalogue.accounts.is_no(line):
+        if not line.strip() or is_no(line):
             self.guarded = False
             return InputResult(notice=catalogue.accounts.HELD_DROPPED())
         if _is_command(line):

@@ -134,12 +134,16 @@ class Keyboard(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize("spoken", ["en", "id"])
 @pytest.mark.parametrize(
-    ("typed", "agreed"),
-    [("ya", True), ("yes", True), (" YA ", True), ("tidak", False), ("no", False), ("", False)],
+    ("spoken", "typed", "agreed"),
+    [
+        *(("id", typed, True) for typed in ("ya", "yes", " YA ")),
+        *(("en", typed, True) for typed in ("yes", " YES ")),
+        *((spoken, typed, False) for spoken in ("en", "id") for typed in ("tidak", "no", "")),
+        ("en", "ya", False),
+    ],
 )
-def test_a_question_takes_both_languages(
+def test_a_question_takes_the_words_of_the_language_and_english(
     monkeypatch: pytest.MonkeyPatch, spoken: str, typed: str, agreed: bool
 ) -> None:
     use(spoken)

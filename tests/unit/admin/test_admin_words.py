@@ -19,7 +19,7 @@ from securechat.admin.parser import make_parser
 from securechat.hub.admin.reports import ServerStatus
 from securechat.invite_link import parse_link
 from securechat.server.admin_socket import ProcessInfo
-from securechat.text.durations import parse_duration, shown_duration, shown_time
+from securechat.text.durations import logged_duration, parse_duration, shown_time
 
 FINGERPRINT = f"sha256:{'ab' * 32}"
 
@@ -51,7 +51,7 @@ def test_a_number_without_a_unit_is_asked_about() -> None:
     [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7_500, "2 h 5 min"), (86_400 * 3 + 5, "3 d"), (90_061, "1 d 1 h")],
 )
 def test_durations_as_people_read_them(seconds: float, text: str) -> None:
-    assert shown_duration(seconds) == text
+    assert logged_duration(seconds) == text
 
 
 def test_times_that_no_calendar_has() -> None:

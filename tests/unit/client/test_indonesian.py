@@ -16,7 +16,7 @@ from securechat.client.core.events.connection import Disconnect, DisconnectReaso
 from securechat.client.core.events.requests import RejectReason
 from securechat.client.ui.interaction import InputResult
 from securechat.errors import ErrorCode, TlsProblem
-from securechat.translation import LazyText, Sentence, use
+from securechat.translation import LazyText, Sentence, is_no, is_yes, use
 from tests.support.locales import write_catalogue
 from tests.unit.client.test_interaction import interaction
 
@@ -48,14 +48,14 @@ def test_counts_and_lists_follow_the_language() -> None:
 
 @pytest.mark.parametrize("typed", ["ya", "YA", " yes ", "Yes"])
 def test_yes_is_understood_in_both_languages(typed: str) -> None:
-    assert accounts.is_yes(typed)
-    assert not accounts.is_no(typed)
+    assert is_yes(typed)
+    assert not is_no(typed)
 
 
 @pytest.mark.parametrize("typed", ["tidak", "Tidak", "no"])
 def test_no_is_understood_in_both_languages(typed: str) -> None:
-    assert accounts.is_no(typed)
-    assert not accounts.is_yes(typed)
+    assert is_no(typed)
+    assert not is_yes(typed)
 
 
 @pytest.mark.parametrize(("typed", "sent"), [("ya", True), ("yes", True), ("tidak", False), ("no", False)])
@@ -75,9 +75,9 @@ def test_a_line_that_may_be_a_password_is_sent_after_a_yes(typed: str, sent: boo
 
 def test_in_english_no_other_word_is_an_answer() -> None:
     use("en")
-    assert accounts.is_yes("yes")
-    assert not accounts.is_yes("ya")
-    assert not accounts.is_no("")
+    assert is_yes("yes")
+    assert not is_yes("ya")
+    assert not is_no("")
 
 
 @pytest.mark.parametrize("name", ["kamu", "Kamu", "You", "user1 pc"])

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from securechat.text.durations import logged_duration, logged_time, parse_duration, shown_duration, shown_time
+from securechat.text.durations import logged_duration, logged_time, parse_duration, shown_time
 from securechat.translation import translated, use
+from securechat.translation.catalogue import formatted
 
 A_DAY_MS = 1_795_932_000_000
 
@@ -25,7 +26,7 @@ def _language(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     [(0, "0 dtk", "0 s"), (60, "1 mnt", "1 min"), (7_500, "2 j 5 mnt", "2 h 5 min"), (90_061, "1 hr 1 j", "1 d 1 h")],
 )
 def test_a_duration(seconds: float, shown: str, logged: str) -> None:
-    assert (shown_duration(seconds), logged_duration(seconds)) == (shown, logged)
+    assert (formatted("{time:shortduration}", time=seconds), logged_duration(seconds)) == (shown, logged)
 
 
 def test_a_time_is_written_alike_in_every_language() -> None:
