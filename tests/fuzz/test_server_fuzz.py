@@ -27,6 +27,7 @@ from securechat.model import (
     Joined,
     Message,
     Pong,
+    React,
     Refused,
     Say,
     Welcome,
@@ -252,6 +253,18 @@ def test_what_was_acknowledged_is_looked_for(
     found = check_acknowledged(connections, Stored(rows, [], {}, {}), set())
     assert [each for each in found if problem is None or problem not in each] == []
     assert bool(found) == (problem is not None)
+
+
+def test_a_change_goes_with_the_message_of_somebody_who_was_removed() -> None:
+    """A change and a message under one client id: the change may have been stored, and go with its target."""
+    reacted, both = member(), member()
+    reacted.sent(NativeClientCodec.encode(React(1, 5, "+", "lobby")))
+    both.sent(NativeClientCodec.encode(React(1, 5, "+", "lobby")) + NativeClientCodec.encode(Say(1, "lobby", "x")))
+    for each in (reacted, both):
+        hear(each, Acked(1, 7))
+        assert check_acknowledged([each], Stored([], [], {}, {}), {99}) == []
+        assert len(check_acknowledged([each], Stored([], [], {}, {}), set())) == 1
+    assert len(check_acknowledged([said()], Stored([], [], {}, {}), {99})) == 1, "a message of others does not go"
 
 
 @on_linux
