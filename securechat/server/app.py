@@ -158,8 +158,8 @@ class Server:
         self._pending = PendingConnections(
             self._loop,
             ConnectionLimits(config.limits, descriptor_limit() - config.limits.reserved_descriptors),
-            context_provider=lambda: self._certificate.context,
-            on_transport=self._accepted,
+            context_for=lambda _offers: self._certificate.context,
+            on_transport=lambda transport, _offers: self._accepted(transport),
             on_denied=self._operator_log.denied,
         )
 
