@@ -36,7 +36,7 @@ _KNOWN_METHODS = frozenset({b"CONNECT", b"DELETE", b"OPTIONS", b"PATCH", b"POST"
 _AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::(?P<port>[0-9]{1,5}))?\Z")
 _HTTPS_PORT = 443
 
-Headers = Sequence[tuple[str, str]]
+Headers = Sequence[tuple[str, str] | tuple[bytes, bytes]]
 
 
 class HttpError(Exception):
@@ -75,14 +75,14 @@ class Request(Struct, frozen=True):
         target: in origin form (RFC 9112, section 3.2.1), as it came.
         host: of the Host header.
         origin: the Origin header; None where there is none.
-        headers: all, names in lower case; bytes beyond ASCII as ISO 8859-1.
+        headers: all, names in lower case, as bytes.
     """
 
     method: str
     target: str
     host: Authority
     origin: str | None
-    headers: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[bytes, bytes], ...]
 
     @property
     def path(self) -> str:
@@ -92,17 +92,12 @@ class Request(Struct, frozen=True):
     @property
     def wants_close(self) -> bool:
         """Whether the client asks for the end of the connection behind the answer."""
-        return "close" in self.words("connection")
+        return "close" in self.words(b"connection")
 
-    def header(self, name: str) -> str | None:
-        """Return a header's value, None where it is missing or there more than once."""
-        values = [value for each, value in self.headers if each == name]
-        return values[0] if len(values) == 1 else None
-
-    def words(self, name: str) -> list[str]:
+    def words(self, name: bytes) -> list[str]:
         """Return the elements of a list header (RFC 9110, section 5.6.1), in lower case."""
-        parts = ",".join(value for each, value in self.headers if each == name).lower().split(",")
-        return [part.strip() for part in parts if part.strip()]
+        parts = b",".join(value for each, value in self.headers if each == name).lower().split(b",")
+        return [part.strip().decode("iso-8859-1") for part in parts if part.strip()]
 
 
 class HttpServerCodec:
@@ -112,7 +107,7 @@ class HttpServerCodec:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._seen_bytes = 0  # of the buffer: nothing forbidden is there, and no end of a head but perhaps its first part
+        self._seen_bytes = 0  # of the buffer: nothing forbidden is there, nor more than a part of the end of a head
         self._head: bytes | None = None  # complete, and not parsed yet
         self._error: HttpError | None = None
 
@@ -200,16 +195,16 @@ def is_same_origin(request: Request) -> bool:
     return bool(separator) and scheme.lower() == "https" and authority(host) == request.host
 
 
-def response_head(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
+def response_head(status: int, headers: Iterable[tuple[str, str] | tuple[bytes, bytes]]) -> bytes:
     """Return the status line and the headers, to which `response` adds what differs from answer to answer.
 
     Raises:
         h11.LocalProtocolError: a header that would not be one; they are this program's own.
     """
-    made = h11.Response(status_code=status, headers=list(headers)) if status >= 200 else None
-    pairs = [(name, value) for name, value in headers] if made is None else list(made.headers.raw_items())
+    kind = h11.InformationalResponse if status < 200 else h11.Response
+    checked = kind(status_code=status, headers=[(_bytes(name), _bytes(value)) for name, value in headers])
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
-    lines += [b"%b: %b" % (_bytes(name), _bytes(value)) for name, value in pairs]
+    lines += [b"%b: %b" % pair for pair in checked.headers.raw_items()]
     return b"\r\n".join(lines) + b"\r\n"
 
 
@@ -265,7 +260,7 @@ def _request(head: bytes) -> Request:
     if head.count(b"\r\n") - 2 > MOST_HEADERS:
         raise HttpError(431, "The request has too many headers.")
     read = _read_by_h11(head)
-    headers = tuple((name.decode("ascii"), value.decode("iso-8859-1")) for name, value in read.headers)
+    headers = tuple(read.headers)
     _expect_no_body(head)
     if line[1] not in (b"GET", b"HEAD"):
         if line[1] in _KNOWN_METHODS:
@@ -273,13 +268,12 @@ def _request(head: bytes) -> Request:
         raise HttpError(501, "This server answers GET and HEAD.")
     if not line[2].startswith(b"/"):
         raise HttpError(400, "The address of a request begins with a slash.")
-    if any(name == "expect" for name, _value in headers):
+    if any(name == b"expect" for name, _value in headers):
         raise HttpError(417, "This server expects nothing.")
-    hosts = [value for name, value in headers if name == "host"]
-    host = authority(hosts[0])
+    host = next(authority(value.decode("iso-8859-1")) for name, value in headers if name == b"host")
     if host is None:
         raise HttpError(400, "The Host header names no host.")
-    origins = [value for name, value in headers if name == "origin"]
+    origins = [value.decode("iso-8859-1") for name, value in headers if name == b"origin"]
     if len(origins) > 1:
         raise HttpError(400, "The request has two origins.")
     return Request(line[1].decode(), line[2].decode(), host, origins[0] if origins else None, headers)

@@ -19,7 +19,7 @@ from securechat.net.socket_options import CloseReason
 from securechat.server.web.policy import SECURITY_HEADERS, error_answer
 from securechat.server.web.rates import FILE_COST, MOST_WAIT_S
 from securechat.wire.http import HttpError, HttpServerCodec, Request, response, response_head
-from securechat.wire.websocket import accept_upgrade
+from securechat.wire.websocket import answer_upgrade
 
 if TYPE_CHECKING:
     from securechat.server.web.server import WebServer
@@ -206,7 +206,9 @@ class HttpConnection:
         wait_s = server.rates.take(self._origin, cost, server.scheduler.now)
         if wait_s > MOST_WAIT_S:
             raise HttpError(
-                429, "Too many requests come from this address; try again later.", [("Retry-After", str(int(wait_s) + 1))]
+                429,
+                "Too many requests come from this address; try again later.",
+                [("Retry-After", str(int(wait_s) + 1))],
             )
         if wait_s:
             self._request = request
@@ -252,8 +254,11 @@ class HttpConnection:
             self._set_timer(server.limits.web_keep_alive_s, self._idle_late)
 
     def _upgrade(self, request: Request) -> None:
-        headers = accept_upgrade(request)
-        self._link.write(response(response_head(101, [*headers, *SECURITY_HEADERS]), b"", date=date(), has_body=False))
+        answer = answer_upgrade(request.headers)
+        if answer.status != 101:
+            raise HttpError(answer.status, "Here a browser opens a WebSocket of this chat.", answer.headers)
+        head = response_head(101, [*answer.headers, *SECURITY_HEADERS])
+        self._link.write(response(head, b"", date=date(), has_body=False))
         left = self._codec.switch()
         self._resume()
         self._end()

@@ -29,6 +29,6 @@ class ServerFacts(Struct, frozen=True):
 def facts_block(facts: ServerFacts) -> bytes:
     """Return the facts as JSON that can stand inside an element ``script``.
 
-    An HTML parser ends it at ``</script`` and changes its rules at ``<!--`` (WHATWG HTML, 13.2.5.4), so no ``<`` is left.
+    An HTML parser ends it at ``</script`` and changes its rules at ``<!--`` (WHATWG HTML, 13.2.5.4): no ``<`` is left.
     """
     return msgspec.json.encode(facts).replace(b"<", b"\\u003c")

@@ -68,6 +68,11 @@ def error_answer(error: HttpError, *, date: str, is_head: bool = False) -> bytes
     body = f"{error.sentence}\n".encode()
     head = response_head(
         error.status,
-        (("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store"), *error.headers, *SECURITY_HEADERS),
+        (
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Cache-Control", "no-store"),
+            *error.headers,
+            *SECURITY_HEADERS,
+        ),
     )
     return response(head, body, date=date, closes=True, is_head=is_head)

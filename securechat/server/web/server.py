@@ -11,13 +11,18 @@ from securechat.server.web.policy import Hosts
 from securechat.server.web.rates import RequestRates
 from securechat.server.web.site import Site
 from securechat.server.web.turns import RequestTurns
-from securechat.wire.http import response, response_head
+from securechat.wire.http import HTTP_ALPN, response, response_head
+from securechat.wire.negotiation import CodecTable, SpokenProtocol
+from securechat.wire.websocket import WebSocketServerCodec
 
 if TYPE_CHECKING:
     from securechat.net.interfaces import TransportHandler
     from securechat.net.loop import Loop
     from securechat.net.transport import Transport
     from securechat.tls.contexts import ServerCertificate
+
+WEB_CODECS = CodecTable([SpokenProtocol(HTTP_ALPN, WebSocketServerCodec, lambda _first: True)])
+"""What an upgraded connection speaks, whatever ALPN has selected."""
 
 
 class WebServer:

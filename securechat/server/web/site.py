@@ -1,4 +1,4 @@
-"""The files of the web client as answers, made once at the start and found in a table: no request reaches a file system.
+"""The files of the web client as answers, made once at the start and found in a table: no path reaches a file system.
 
 The address of a file has the hash of all files in it (``/w/HASH/shell/main.js``), so that browsers keep it for ever and
 modules import each other by their relative paths. A page of an older version asks for its own files and gets 404.
@@ -66,7 +66,7 @@ class Resource(Struct, frozen=True):
 
     def answer(self, request: Request, *, date: str, closes: bool) -> bytes:
         """Return the answer to a GET or HEAD of this path; see `securechat.wire.http.response`."""
-        if self.etag.lower() in request.words("if-none-match"):
+        if self.etag.lower() in request.words(b"if-none-match"):
             return response(self.kept_head, b"", date=date, closes=closes, has_body=False)
         head, body = self.head, self.body
         if self.packed_head is not None and _takes_gzip(request):
@@ -221,7 +221,7 @@ def _gzip(body: bytes) -> bytes:
 
 def _takes_gzip(request: Request) -> bool:
     """Whether gzip is acceptable (RFC 9110, section 12.5.3); a quality of zero forbids it."""
-    for word in request.words("accept-encoding"):
+    for word in request.words(b"accept-encoding"):
         coding, _, quality = word.partition(";")
         if coding.strip() in ("gzip", "*"):
             return not re.fullmatch(r"q=0(?:\.0*)?", quality.strip())

@@ -46,8 +46,9 @@ class RequestTurns:
     def take(self, connection: Waiting) -> bool:
         """Take a turn in this pass; False if it must wait, and its ``go_on`` is called."""
         if self._pass_at != self._scheduler.now:
-            self._pass_at, self._left = self._scheduler.now, REQUESTS_PER_PASS - min(
-                len(self._waiting), REQUESTS_PER_PASS
+            self._pass_at, self._left = (
+                self._scheduler.now,
+                REQUESTS_PER_PASS - min(len(self._waiting), REQUESTS_PER_PASS),
             )
         if self._left:
             self._left -= 1
