@@ -165,7 +165,9 @@ function readRoute() {
 /** @param {Partial<Route>} changes */
 function addressOf(changes) {
   const elsewhere = "key" in changes || "unknown" in changes;
-  const route = elsewhere ? { key: null, seq: null, panel: "", unknown: null, ...changes } : { ...app.route, ...changes };
+  const route = elsewhere
+    ? { key: null, seq: null, panel: "", unknown: null, ...changes }
+    : { ...app.route, ...changes };
   const conversation = route.key === null ? null : core.conversations.get(route.key);
   const { kind, id = 0, name = "" } = conversation ?? {};
   const place = kind === "room" ? { room: name } : kind === "direct" ? { person: id } : route.unknown ?? {};
@@ -223,6 +225,12 @@ function draftId(key) {
   return kind === "direct" ? `person.${id}` : `room.${id || name}`; // keys do not outlive the page
 }
 
+/** Quits; waits for the server to hear of it, though not for long. */
+function left() {
+  app.act({ do: "leave" });
+  return new Promise((resolve) => setTimeout(resolve, 300));
+}
+
 /** @type {App} */
 const app = {
   core,
@@ -260,11 +268,12 @@ const app = {
   async forget() {
     try {
       if (core.account && core.phase === "online") await app.ask({ ask: "logout" });
-      else app.act({ do: "leave" });
+      else await left();
     } catch {
       // Offline: the login ends where the token is unknown from now on, which is here.
     }
     store.forget();
+    if (app.invite) store.note(INVITE, JSON.stringify(app.invite)); // not used yet
     history.replaceState(null, "", "#/");
     location.reload();
   },
@@ -298,7 +307,7 @@ function pageChanged(changes) {
 
 // --- start -----------------------------------------------------------------------------------------------------------
 
-const screen = startUi(app, /** @type {HTMLElement} */ (document.getElementById("app")));
+const screen = startUi(app, document.body);
 const bell = notifications({
   core,
   settings: store.settings,

@@ -61,7 +61,10 @@ export function dial(origin, ears) {
 function wellFormed(_name, value) {
   if (typeof value !== "string") return value;
   // No lookbehind: Safari before 16.4 would not even load this module.
-  return value.replace(/[\uD800-\uDBFF][\uDC00-\uDFFF]|[\uD800-\uDFFF]/g, (found) => found.length === 2 ? found : "\uFFFD");
+  return value.replace(
+    /[\uD800-\uDBFF][\uDC00-\uDFFF]|[\uD800-\uDFFF]/g,
+    (found) => found.length === 2 ? found : "\uFFFD",
+  );
 }
 
 /** @param {string} origin */

@@ -1,0 +1,292 @@
+/**
+ * One conversation on the screen: its header, the messages, who is typing, the composer, and the members beside it.
+ *
+ * @import {App, Conversation} from "../core/types.js"
+ */
+
+import { oneLine } from "../core/text.js";
+import { composer } from "./composer.js";
+import { fill, h, icon } from "./dom.js";
+import { _, list as listed, ngettext, refusalText } from "./i18n.js";
+import { BACK, CLOSE, MORE, PEOPLE, SEARCH } from "./icons.js";
+import { messageList } from "./message_list.js";
+import { statusLine } from "./status.js";
+
+/**
+ * Shows what `app.route` names, until it names another.
+ *
+ * @param {App} app
+ * @param {HTMLElement} side where the members stand
+ */
+export function conversationView(app, side) {
+  const { key } = app.route;
+  const conversation = key === null ? null : app.core.conversations.get(key) ?? null;
+  if (!conversation) {
+    const element = app.route.unknown
+      ? unknownPlace(app)
+      : h("div", { class: "empty" }, h("p", {}, _("Choose a conversation.")));
+    return { element, end() {}, focus() {}, routed() {} };
+  }
+  return shown(app, conversation, side);
+}
+
+/**
+ * @param {App} app
+ * @param {Conversation} conversation
+ * @param {HTMLElement} side
+ */
+function shown(app, conversation, side) {
+  const wide = matchMedia("(min-width: 900px)");
+  /** @type {ReturnType<typeof composer>} */
+  let input;
+  const messages = messageList(app, conversation, {
+    reply: (message) => input.reply(message),
+    edit: (message) => input.edit(message),
+  });
+  input = composer(app, conversation, {
+    lastOwn: () =>
+      conversation.window.messages.findLast(({ by, deleted }) => by === app.core.me.id && !deleted) ?? null,
+  });
+  const head = header(app, conversation);
+  const typing = h("div", { class: "typing", "aria-live": "off" });
+  const status = statusLine(app);
+  const element = h(
+    "div",
+    { class: "conversation" },
+    head.element,
+    messages.element,
+    h("div", { class: "under" }, typing, status.element),
+    input.element,
+  );
+
+  function update() {
+    head.update();
+    const names = app.settings.typing ? conversation.typing.map(({ name }) => oneLine(name)) : [];
+    typing.textContent = names.length === 0
+      ? ""
+      : names.length > 3
+      ? _("Several people are typing…")
+      : ngettext("{names} is typing…", "{names} are typing…", names.length, { names: listed(names) });
+  }
+
+  /** @type {{element: HTMLElement, end(): void, focus?(): void} | null} */
+  let beside = null;
+  let besideName = "";
+  let panel = "";
+  async function panels() {
+    const { route, settings } = app;
+    const search = route.panel === "search";
+    const members = conversation.kind === "room" && (wide.matches ? settings.membersOpen : route.panel === "members");
+    const wanted = search ? "search" : members ? "members" : "";
+    head.pressed(wanted);
+    if (wanted !== besideName) {
+      besideName = wanted;
+      beside?.end();
+      beside = null;
+      side.hidden = !wanted;
+      side.replaceChildren();
+      if (wanted) {
+        const made = wanted === "search"
+          ? (await import("./search.js")).searchPanel
+          : (await import("./members.js")).membersPanel;
+        if (ended || besideName !== wanted) return;
+        beside = made(app, conversation);
+        side.setAttribute("aria-label", wanted === "search" ? _("Search") : _("Members"));
+        fill(side, sideHead(app, wanted), beside.element);
+        if (search) beside.focus?.();
+      }
+    }
+    if (route.panel === panel) return;
+    panel = route.panel;
+    await openPanel(app, conversation);
+  }
+
+  let ended = false;
+  const ends = [
+    app.listen((changes) => {
+      if (changes.some((change) => "key" in change && change.key === conversation.key)) update();
+    }),
+    app.onSetting((name) => {
+      if (name === "membersOpen") panels();
+      if (name === "typing") update();
+    }),
+  ];
+  wide.addEventListener("change", panels);
+  update();
+  panels();
+  if (app.route.seq !== null) messages.select(app.route.seq);
+
+  return {
+    element,
+    focus: () => input.focus(),
+    routed() {
+      panels();
+      if (app.route.seq !== null) messages.select(app.route.seq);
+    },
+    end() {
+      ended = true;
+      wide.removeEventListener("change", panels);
+      for (const end of ends) end();
+      beside?.end();
+      side.hidden = true;
+      side.replaceChildren();
+      status.end();
+      messages.end();
+      input.end();
+    },
+  };
+}
+
+/**
+ * @param {App} app
+ * @param {Conversation} conversation
+ */
+function header(app, conversation) {
+  const name = h("h2", { class: "title" });
+  const topic = h("p", { class: "topic" });
+  const count = h("span");
+  const room = conversation.kind === "room";
+  const button = (
+    /** @type {string} */ label,
+    /** @type {string} */ path,
+    /** @type {(event: Event) => void} */ click,
+    more = {},
+  ) => h("button", { class: "icon-button", "aria-label": label, title: label, ...more, on: { click } }, icon(path));
+  const people = h(
+    "button",
+    {
+      class: "icon-button counted",
+      title: _("Members"),
+      on: { click: () => toggleMembers(app) },
+    },
+    icon(PEOPLE),
+    count,
+  );
+  const more = button(_("More"), MORE, async () => {
+    const [{ openMenu }, { menuItems }] = await Promise.all([import("./menu.js"), import("./actions.js")]);
+    openMenu(more, [
+      ...menuItems("conversation", { app, conversation }),
+      ...(room ? [null, ...notifyItems(app, conversation)] : []),
+    ]);
+  }, { "aria-haspopup": "menu" });
+  const element = h(
+    "header",
+    { class: "bar" },
+    button(_("Back to the conversations"), BACK, () => app.go({ key: null }), { "data-narrow": "" }),
+    h("div", { class: "titles" }, name, topic),
+    button(_("Search"), SEARCH, () => app.go({ panel: "search" })),
+    room && people,
+    more,
+  );
+  return {
+    element,
+    /** @param {string} open what stands beside the messages */
+    pressed: (open) => people.setAttribute("aria-pressed", String(open === "members")),
+    update() {
+      const shownName = (room ? "#" : "") + oneLine(conversation.name);
+      if (name.textContent !== shownName) name.textContent = shownName;
+      const { topic: text = "", archived = false, readOnly = false, private: closed = false, total = 0 } =
+        conversation.room ?? {};
+      const marks = [archived && _("archived"), closed && _("private"), readOnly && _("read-only")].filter(Boolean)
+        .join(", ");
+      const line = [marks, oneLine(text)].filter(Boolean).join(" · ");
+      topic.textContent = line;
+      topic.title = line;
+      topic.hidden = !line;
+      count.textContent = total ? String(total) : "";
+      people.setAttribute("aria-label", ngettext("{n} member", "{n} members", total));
+    },
+  };
+}
+
+/**
+ * What the user wants to hear of in a room.
+ *
+ * @param {App} app
+ * @param {Conversation} conversation
+ */
+function notifyItems(app, { name }) {
+  const now = app.settings.notify[name] ?? "mentions";
+  /** @type {["all" | "mentions" | "none", string][]} */
+  const choices = [
+    ["all", _("Notify: every message")],
+    ["mentions", _("Notify: mentions")],
+    ["none", _("Notify: nothing")],
+  ];
+  return choices.map(([choice, label]) => ({
+    label,
+    checked: choice === now,
+    run: () => app.set("notify", { ...app.settings.notify, [name]: choice }),
+  }));
+}
+
+/** @param {App} app */
+function toggleMembers(app) {
+  if (matchMedia("(min-width: 900px)").matches) app.set("membersOpen", !app.settings.membersOpen);
+  else app.go({ panel: app.route.panel === "members" ? "" : "members" });
+}
+
+/**
+ * Opens the dialog that the address names behind "?"; closing it goes back.
+ *
+ * @param {App} app
+ * @param {Conversation | null} conversation
+ */
+export async function openPanel(app, conversation) {
+  const { panel } = app.route;
+  const closed = () => {
+    if (app.route.panel === panel) app.go({ panel: "" });
+  };
+  if (panel === "help") (await import("./dialogs.js")).openHelp(app, closed);
+  else if (panel === "settings") (await import("./settings.js")).openSettings(app, closed);
+  else if (panel === "room" && conversation) (await import("./dialogs.js")).openRoom(app, conversation, closed);
+}
+
+/**
+ * @param {App} app
+ * @param {string} name "members" or "search"
+ */
+function sideHead(app, name) {
+  const close = () => {
+    if (name === "members" && matchMedia("(min-width: 900px)").matches) app.set("membersOpen", false);
+    else app.go({ panel: "" });
+  };
+  const label = _("Close");
+  return h(
+    "header",
+    { class: "bar" },
+    h("h2", { class: "title" }, name === "members" ? _("Members") : _("Search")),
+    h("button", { class: "icon-button", "aria-label": label, title: label, on: { click: close } }, icon(CLOSE)),
+  );
+}
+
+/**
+ * A room that the user is not in, or a person without a dialogue.
+ *
+ * @param {App} app
+ */
+function unknownPlace(app) {
+  const place = app.route.unknown ?? { room: "" };
+  const error = h("p", { class: "error", role: "alert", hidden: true });
+  const room = "room" in place ? place.room : "";
+  const title = room ? _("You are not in #{room}", { room: oneLine(room) }) : _("No messages with this person yet");
+  async function open() {
+    try {
+      const found = room
+        ? await app.ask({ ask: "join", room })
+        : await app.ask({ ask: "openPerson", person: { id: "person" in place ? place.person : 0, name: "" } });
+      app.go({ key: found.key, seq: app.route.seq }, true);
+    } catch (refusal) {
+      error.textContent = refusalText(/** @type {any} */ (refusal));
+      error.hidden = false;
+    }
+  }
+  return h(
+    "div",
+    { class: "empty" },
+    h("h2", {}, title),
+    error,
+    h("button", { class: "button primary", on: { click: open } }, room ? _("Join") : _("Write to them")),
+    h("button", { class: "link", on: { click: () => app.go({ key: null }, true) } }, _("Back to the conversations")),
+  );
+}
