@@ -9,8 +9,8 @@ import { startUi } from "../ui/app.js";
 import { fragmentOf, inviteOf, looksLikeInvite, placeOf } from "./address.js";
 import { filesOfPage, isOutdated, onWake, shareTabs } from "./lifecycle.js";
 import { ask as askForNotifications, notifications, state as notificationState } from "./notifications.js";
-import { dial } from "./socket.js";
-import { openStore } from "./storage.js";
+import { browserName, dial } from "./socket.js";
+import { newSecret, openStore } from "./storage.js";
 
 const INVITE = "invite"; // notes in the tab's storage, for after a reload
 const STEAL = "steal";
@@ -49,7 +49,12 @@ const facts = {
 };
 
 const now = () => performance.now() / 1000;
-const core = new ClientCore(store.state());
+const core = new ClientCore({
+  saved: store.state(),
+  jitter: Math.random,
+  freshSecret: newSecret,
+  client: `securechat-web ${facts.version} (${browserName(navigator.userAgent)})`,
+});
 
 // --- inputs and outputs of the core ----------------------------------------------------------------------------------
 
@@ -343,6 +348,6 @@ const tabs = shareTabs({
 }, store.note(STEAL, "") !== "");
 
 onWake(() => {
-  if (page.place !== "here") return;
-  app.act(core.phase === "offline" ? { do: "reconnect" } : { do: "probe" });
+  // What has ended stays ended until the user wants it back: another tab or device may have the chat.
+  if (page.place === "here" && core.phase !== "ended") app.act({ do: "probe" });
 });

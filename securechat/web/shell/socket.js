@@ -76,3 +76,23 @@ async function answers(origin) {
     return false;
   }
 }
+
+/**
+ * Names a browser and its system, for the owner of an account who looks at the list of logins.
+ *
+ * @param {string} agent as navigator.userAgent
+ * @returns {string} "Firefox, Android"
+ */
+export function browserName(agent) {
+  const browsers =
+    /** @type {const} */ ([["Edg", "Edge"], ["OPR", "Opera"], ["Firefox"], ["FxiOS", "Firefox"], ["Chrome"], [
+      "CriOS",
+      "Chrome",
+    ], ["Safari"]]);
+  const systems =
+    /** @type {const} */ ([["Android"], ["iPhone"], ["iPad"], ["CrOS", "ChromeOS"], ["Mac OS", "macOS"], ["Windows"], [
+      "Linux",
+    ]]);
+  const found = [browsers, systems].map((rows) => rows.find(([sign]) => agent.includes(sign)));
+  return found.map((row) => row?.[1] ?? row?.[0]).filter(Boolean).join(", ") || "browser";
+}

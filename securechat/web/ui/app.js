@@ -9,7 +9,7 @@ import { actionOfKey, isPossible, perform } from "./actions.js";
 import { conversationView, openPanel } from "./conversation.js";
 import { fill, h } from "./dom.js";
 import { entrance, passwordScreen } from "./entrance.js";
-import { _, chosenLanguage, ngettext, setCatalog } from "./i18n.js";
+import { _, chosenLanguage, ngettext, refusalText, setCatalog } from "./i18n.js";
 import { sidebar } from "./sidebar.js";
 import { banners, statusText } from "./status.js";
 
@@ -99,6 +99,7 @@ export function startUi(app, root) {
         welcomed = true;
         helloNeeded = null;
       } else if (change.kind === "phase") phaseAnnouncer();
+      else tell(app, change);
     }
     show();
   });
@@ -184,6 +185,39 @@ export function startUi(app, root) {
       },
     },
   };
+}
+
+/**
+ * Says at the edge of the screen what has no other place.
+ *
+ * @param {App} app
+ * @param {Change} change
+ */
+function tell(app, change) {
+  switch (change.kind) {
+    case "invited": {
+      const { room, by } = change;
+      const join = async () => app.go({ key: (await app.ask({ ask: "join", room })).key });
+      app.toast(_("{name} invites you to #{room}", { name: oneLine(by.name), room: oneLine(room) }), [
+        { label: _("Join"), run: () => join().catch((refusal) => app.toast(refusalText(refusal))) },
+      ]);
+      break;
+    }
+    case "left":
+      if (change.refusal) app.toast(refusalText(change.refusal));
+      break;
+    case "lost":
+      app.toast(
+        ngettext(
+          "{n} message was not sent: you are somebody else now",
+          "{n} messages were not sent: you are somebody else now",
+          change.numbers.length,
+        ),
+      );
+      break;
+    case "throttled":
+      app.toast(_("The server takes your messages more slowly for a while; none is lost."));
+  }
 }
 
 // --- screens ----------------------------------------------------------------------------------------------------------
@@ -308,7 +342,7 @@ function connecting(app) {
  */
 function endedNotice(app, { why, refusal }) {
   const again = { label: _("Connect again"), run: app.restart };
-  const reason = refusal ? oneLine(refusal.text) : "";
+  const reason = refusal ? refusalText(refusal) : "";
   switch (why) {
     case "replaced":
       return notice(_("The chat is open somewhere else"), _("Another tab or window took it over."), [

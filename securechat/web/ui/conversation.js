@@ -8,7 +8,7 @@ import { oneLine } from "../core/text.js";
 import { composer } from "./composer.js";
 import { fill, h, icon } from "./dom.js";
 import { _, list as listed, ngettext, refusalText } from "./i18n.js";
-import { BACK, CLOSE, MORE, PEOPLE, SEARCH } from "./icons.js";
+import { BACK, MORE, PEOPLE, SEARCH } from "./icons.js";
 import { messageList } from "./message_list.js";
 import { statusLine } from "./status.js";
 
@@ -69,7 +69,7 @@ function shown(app, conversation, side) {
       : ngettext("{names} is typing…", "{names} are typing…", names.length, { names: listed(names) });
   }
 
-  /** @type {{element: HTMLElement, end(): void, focus?(): void} | null} */
+  /** @type {{element: HTMLElement, end(): void} | null} */
   let beside = null;
   let besideName = "";
   let panel = "";
@@ -90,10 +90,8 @@ function shown(app, conversation, side) {
           ? (await import("./search.js")).searchPanel
           : (await import("./members.js")).membersPanel;
         if (ended || besideName !== wanted) return;
-        beside = made(app, conversation);
-        side.setAttribute("aria-label", wanted === "search" ? _("Search") : _("Members"));
-        fill(side, sideHead(app, wanted), beside.element);
-        if (search) beside.focus?.();
+        beside = made(app, conversation, () => closeBeside(app, wanted));
+        fill(side, beside.element);
       }
     }
     if (route.panel === panel) return;
@@ -220,6 +218,12 @@ function notifyItems(app, { name }) {
   }));
 }
 
+/** @param {App} app @param {string} name */
+function closeBeside(app, name) {
+  if (name === "members") toggleMembers(app);
+  else app.go({ panel: "" });
+}
+
 /** @param {App} app */
 function toggleMembers(app) {
   if (matchMedia("(min-width: 900px)").matches) app.set("membersOpen", !app.settings.membersOpen);
@@ -243,50 +247,55 @@ export async function openPanel(app, conversation) {
 }
 
 /**
- * @param {App} app
- * @param {string} name "members" or "search"
- */
-function sideHead(app, name) {
-  const close = () => {
-    if (name === "members" && matchMedia("(min-width: 900px)").matches) app.set("membersOpen", false);
-    else app.go({ panel: "" });
-  };
-  const label = _("Close");
-  return h(
-    "header",
-    { class: "bar" },
-    h("h2", { class: "title" }, name === "members" ? _("Members") : _("Search")),
-    h("button", { class: "icon-button", "aria-label": label, title: label, on: { click: close } }, icon(CLOSE)),
-  );
-}
-
-/**
- * A room that the user is not in, or a person without a dialogue.
+ * A room that the user is not in, or a person without a dialogue; while the page is starting, one that is not known yet.
  *
  * @param {App} app
  */
 function unknownPlace(app) {
   const place = app.route.unknown ?? { room: "" };
-  const error = h("p", { class: "error", role: "alert", hidden: true });
-  const room = "room" in place ? place.room : "";
-  const title = room ? _("You are not in #{room}", { room: oneLine(room) }) : _("No messages with this person yet");
-  async function open() {
-    try {
-      const found = room
-        ? await app.ask({ ask: "join", room })
-        : await app.ask({ ask: "openPerson", person: { id: "person" in place ? place.person : 0, name: "" } });
-      app.go({ key: found.key, seq: app.route.seq }, true);
-    } catch (refusal) {
-      error.textContent = refusalText(/** @type {any} */ (refusal));
-      error.hidden = false;
-    }
-  }
-  return h(
-    "div",
-    { class: "empty" },
-    h("h2", {}, title),
-    error,
-    h("button", { class: "button primary", on: { click: open } }, room ? _("Join") : _("Write to them")),
-    h("button", { class: "link", on: { click: () => app.go({ key: null }, true) } }, _("Back to the conversations")),
+  const element = h("div", { class: "empty" });
+  const back = h(
+    "button",
+    { class: "link", on: { click: () => app.go({ key: null }, true) } },
+    _("Back to the conversations"),
   );
+
+  /** @param {unknown} [refusal] */
+  function room(refusal) {
+    const name = "room" in place ? place.room : "";
+    const join = h("button", { class: "button primary" }, _("Join"));
+    join.addEventListener("click", () => app.ask({ ask: "join", room: name }).then(found, room));
+    fill(
+      element,
+      h("h2", {}, _("You are not in #{room}", { room: oneLine(name) })),
+      refusal ? h("p", { class: "error", role: "alert" }, refusalText(/** @type {any} */ (refusal))) : null,
+      join,
+      back,
+    );
+  }
+
+  /** @param {Conversation} conversation */
+  const found = ({ key }) => app.go({ key, seq: app.route.seq }, true);
+
+  async function person() {
+    const id = "person" in place ? place.person : 0;
+    try {
+      const [known] = await app.ask({ ask: "people", ids: [id] });
+      if (known) return found(await app.ask({ ask: "openPerson", person: known }));
+    } catch {
+      // Offline, or nobody of this number.
+    }
+    fill(element, h("h2", {}, _("This person is not here any more")), back);
+  }
+
+  let started = false;
+  function start() {
+    if (started || app.core.phase !== "online") return;
+    started = true;
+    if ("room" in place) room();
+    else person();
+  }
+  fill(element, h("p", {}, _("One moment…")));
+  start();
+  return { element, end: app.listen(start) };
 }

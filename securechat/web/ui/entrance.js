@@ -8,9 +8,8 @@
  * @typedef {Extract<Change, {kind: "helloNeeded"}>} HelloNeeded
  */
 
-import { oneLine } from "../core/text.js";
 import { fill, h } from "./dom.js";
-import { _, ngettext, refusalText } from "./i18n.js";
+import { _, refusalText } from "./i18n.js";
 import { statusText } from "./status.js";
 
 const INVITE = /\/(join(?:-once)?\/[0-9a-f]{32}\/[0-9a-f]{64})/i;
@@ -25,10 +24,6 @@ export function entrance(app, { needed, typed }) {
   /** @type {Mode} */
   let mode = app.invite ? "invite" : members ? "login" : "guest";
   let name = app.core.me.name;
-  let asking = false;
-  /** @type {{name: string, password?: string, invite?: string} | null} */
-  let queued = null; // submitted before the connection was there
-  let untilS = 0; // of a slowed login
   const body = h("div", { class: "entrance-body" });
   const element = h(
     "main",
@@ -153,31 +148,17 @@ export function entrance(app, { needed, typed }) {
     passwordField?.complain("");
     const hello = {
       name: nameField.input.value.trim(),
-      ...(passwordField ? { password: passwordField.input.value } : {}),
-      ...(mode === "invite" && app.invite ? { invite: app.invite.token } : {}),
+      password: passwordField?.input.value ?? "",
+      invite: mode === "invite" && app.invite ? app.invite.token : "",
     };
     if (!hello.name) return nameField.complain(_("Type a name."), true);
-    typed(hello.password ?? "");
-    asking = true;
-    if (app.core.phase === "naming") app.act({ do: "hello", ...hello });
-    else {
-      queued = hello;
-      app.act({ do: "reconnect" });
-    }
-    update();
+    typed(hello.password);
+    app.act({ do: "hello", ...hello });
   }
 
   /** @param {HelloNeeded} change */
   function refused({ refusal, field: wanted }) {
-    asking = false;
-    if (queued && !refusal) {
-      const hello = queued;
-      queued = null;
-      asking = true;
-      app.act({ do: "hello", ...hello });
-      return update();
-    }
-    if (!refusal) return update();
+    if (!refusal) return;
     const text = refusalText(refusal);
     if (wanted === "password" && mode === "guest") {
       mode = "login";
@@ -197,26 +178,19 @@ export function entrance(app, { needed, typed }) {
   }
 
   function update() {
-    const slowed = Math.ceil(untilS - app.now());
-    if (slowed > 0 && app.core.phase !== "offline") {
-      status.textContent = ngettext("Trying again in {n} s", "Trying again in {n} s", slowed);
-      button.disabled = true;
-      return;
-    }
     const { phase } = app.core;
-    button.disabled = asking && phase === "greeting";
-    button.textContent = asking ? _("One moment…") : label();
-    const connected = phase === "naming" || phase === "greeting" || phase === "online";
-    const said = connected ? "" : statusText(app).text;
+    const busy = phase === "greeting" || phase === "dialling" || phase === "rejoining";
+    button.disabled = busy;
+    button.textContent = busy ? _("One moment…") : label();
+    const said = busy ? "" : statusText(app).text;
     if (status.textContent !== said) status.textContent = said;
   }
 
   const end = app.listen((changes) => {
     for (const change of changes) {
       if (change.kind === "helloNeeded") refused(change);
-      else if (change.kind === "waits") {
-        untilS = change.untilS;
-        if (change.refusal) (passwordField ?? nameField).complain(refusalText(change.refusal));
+      else if (change.kind === "waits" && change.refusal) {
+        (passwordField ?? nameField).complain(refusalText(change.refusal));
       }
     }
     update();
@@ -275,7 +249,6 @@ export function passwordScreen(app, temporary) {
     button.disabled = true;
     try {
       await app.ask({ ask: "password", old: old.input.value, new: fresh.input.value });
-      app.restart(); // everything that the server held back comes with a new connection
     } catch (error) {
       const refusal = /** @type {import("../core/types.js").Refusal} */ (error);
       const wrong = refusal.code === "login_failed" ? old : fresh;

@@ -7,7 +7,7 @@
 import { oneLine } from "../core/text.js";
 import { fill, h, icon } from "./dom.js";
 import { field, terminalLines } from "./entrance.js";
-import { _, LANGUAGES, moment, refusalText } from "./i18n.js";
+import { _, LANGUAGES, refusalText } from "./i18n.js";
 import { CLOSE } from "./icons.js";
 import { confirm } from "./menu.js";
 

@@ -8,7 +8,7 @@
  */
 
 import { oneLine } from "../core/text.js";
-import { fill, h, icon } from "./dom.js";
+import { h, icon } from "./dom.js";
 import { _, ngettext, shortTime } from "./i18n.js";
 import { PLUS, SEARCH, SETTINGS } from "./icons.js";
 import { statusLine } from "./status.js";

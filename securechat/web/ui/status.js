@@ -1,12 +1,14 @@
 /**
  * Says how the connection is, and what the user should know of the page: the line beside the composer, and banners.
  *
- * @import {App} from "../core/types.js"
+ * @import {App, Refusal} from "../core/types.js"
  */
 
-import { oneLine } from "../core/text.js";
+import { oneLine, visible } from "../core/text.js";
 import { fill, h } from "./dom.js";
-import { _, ngettext } from "./i18n.js";
+import { _, ngettext, refusalText } from "./i18n.js";
+
+const MOST_NOTICES = 3;
 
 /**
  * Says how the connection is.
@@ -22,6 +24,7 @@ export function statusText(app) {
     if (core.catchingUp) return { text: _("Catching up"), kind: "busy", wait: false };
     return { text: _("Connected"), kind: "ok", wait: false };
   }
+  if (core.phase === "naming" && core.waitsUntilS === null) return { text: "", kind: "ok", wait: false };
   if (core.waitsUntilS === null) return { text: _("Connecting…"), kind: "busy", wait: false };
   const n = Math.max(1, Math.ceil(core.waitsUntilS - app.now()));
   const text = navigator.onLine === false
@@ -78,11 +81,19 @@ export function banners(app) {
   const element = h("div", { class: "banners" });
   /** @type {Set<string>} */
   const away = new Set();
+  /** @type {{text: string, at: number, refusal: Refusal | null}[]} */
+  const notices = [];
 
   function update() {
     /** @type {[string, string, {label: string, run?: () => void, href?: string}[]][]} */
     const rows = [];
     const { page, facts, invite, core } = app;
+    for (const each of notices) {
+      const text = each.refusal
+        ? refusalText(each.refusal)
+        : _("Announcement of the server, {at:clock}: {text}", { at: each.at, text: visible(each.text) });
+      rows.push([`notice ${each.at} ${each.text}`, text, []]);
+    }
     if (page.needsCa) {
       const links = facts.ca ? [{ label: _("What to do"), href: "/trust" }] : [];
       rows.push([
@@ -118,7 +129,12 @@ export function banners(app) {
   }
   app.onPage(update);
   app.listen((changes) => {
-    if (changes.some(({ kind }) => kind === "welcome" || kind === "me")) update();
+    for (const change of changes) {
+      if (change.kind !== "notice") continue;
+      notices.push(change);
+      if (notices.length > MOST_NOTICES) notices.shift();
+    }
+    if (changes.some(({ kind }) => kind === "welcome" || kind === "me" || kind === "notice")) update();
   });
   update();
   return { element };
