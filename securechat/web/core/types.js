@@ -199,6 +199,7 @@
  *   | {ask: "leaveRoom", key: string, sure?: boolean}
  *   | {ask: "openDirect", name: string}
  *   | {ask: "openPerson", person: Person}
+ *   | {ask: "whois", name: string}
  *   | {ask: "who", key: string, after?: number}
  *   | {ask: "rooms", after?: string}
  *   | {ask: "people", ids: number[]}
@@ -214,7 +215,7 @@
  *   | {ask: "logins"}
  *   | {ask: "logout", login?: number}} Question
  *
- * Answers: join, openDirect, openPerson: the Conversation. who: {members, total, more}. rooms: {rooms, more}. people: Person[].
+ * Answers: join, openDirect, openPerson: the Conversation. whois: the Person who has this name now. who: {members, total, more}. rooms: {rooms, more}. people: Person[].
  * search: {hits: {message, marks}[], more, indexed}. roomInfo: RoomRules. logins: {logins, more}. Others: null.
  * A refusal rejects the Promise with a Refusal; without a connection its code is "offline".
  */
@@ -358,7 +359,10 @@
  * @property {(key: string, draft: Draft) => void} put
  */
 
-/** @typedef {{text: string, reply: number | null, editing: number | null}} Draft */
+/**
+ * `before`: what was typed before an edit began; it is back when the edit ends.
+ * @typedef {{text: string, reply: number | null, editing: number | null, before?: string}} Draft
+ */
 
 /**
  * What the page was told of its server, in `<script type="application/json" id="facts">` of index.html.
