@@ -81,6 +81,18 @@ def unnamed(addresses: Sequence[Address], names: Names, *, made_here: Path | Non
     )
 
 
+def web_host(addresses: Sequence[Address], names: Names) -> str:
+    """Return the host of the address that browsers are led to: what other machines use, else the first name.
+
+    Args:
+        addresses: host and port of every listener.
+        names: of the certificate.
+    """
+    if others := _for_others(addresses, names):
+        return others[0][0]
+    return next((name for name in names.dns if "*" not in name), str(next(iter(names.ips), "localhost")))
+
+
 def endpoint(host: str, port: int) -> str:
     """Return ``host:port`` as clients take it, with brackets around an IPv6 address (RFC 3986 section 3.2.2)."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

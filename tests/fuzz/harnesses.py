@@ -10,7 +10,7 @@ from collections.abc import Callable
 from securechat.errors import Refusal, RemoteProtocolError
 from securechat.limits import MAX_FRAME_BYTES
 from securechat.model import Command, Event
-from securechat.net.client_hello import MOST_RECORD_BYTES, ClientHelloProgress
+from securechat.net.client_hello import MOST_PROTOCOLS, MOST_RECORD_BYTES, ClientHelloProgress, offered_protocols
 from securechat.text.names import check_name, check_room, longest_known_name, name_key
 from securechat.text.sanitize import is_hostile, one_line, visible
 from securechat.wire.codec import FrameRefused
@@ -71,6 +71,8 @@ def client_hello(data: bytes) -> None:
         missing = progress.missing_bytes(come)
         assert missing == ClientHelloProgress().missing_bytes(come), "looks on the way change the answer"
         assert 0 <= missing <= 2 * MOST_RECORD_BYTES
+        offers = offered_protocols(come)
+        assert offers is None or (not missing and 0 < len(offers) <= MOST_PROTOCOLS and all(offers))
         if not missing:
             return
 

@@ -13,6 +13,7 @@ class CountingFormat:
     name = "counting"
     page_limits = PAGE_LIMITS
     shares = True
+    bodies = None
 
     def __init__(self, mark: bytes) -> None:
         self.mark = mark
