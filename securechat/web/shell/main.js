@@ -312,7 +312,7 @@ function pageChanged(changes) {
 
 // --- start -----------------------------------------------------------------------------------------------------------
 
-const screen = startUi(app, document.body);
+const screen = startUi(app, document.getElementById("app") ?? document.body);
 const bell = notifications({
   core,
   settings: store.settings,

@@ -7,7 +7,7 @@
 import { oneLine } from "../core/text.js";
 import { actionOfKey, isPossible, perform } from "./actions.js";
 import { conversationView, openPanel } from "./conversation.js";
-import { fill, h } from "./dom.js";
+import { fill, h, instead } from "./dom.js";
 import { entrance, passwordScreen } from "./entrance.js";
 import { _, chosenLanguage, ngettext, refusalText, setCatalog } from "./i18n.js";
 import { sidebar } from "./sidebar.js";
@@ -231,7 +231,7 @@ function chat(app) {
   const skip = h("a", {
     class: "skip",
     href: "#main",
-    on: { click: (event) => (event.preventDefault(), main.focus()) },
+    on: { click: instead(() => main.focus()) },
   });
   skip.textContent = _("Skip to the messages");
   const element = h("div", { class: "frame" }, skip, list.element, main, side);

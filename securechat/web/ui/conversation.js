@@ -22,10 +22,8 @@ export function conversationView(app, side) {
   const { key } = app.route;
   const conversation = key === null ? null : app.core.conversations.get(key) ?? null;
   if (!conversation) {
-    const element = app.route.unknown
-      ? unknownPlace(app)
-      : h("div", { class: "empty" }, h("p", {}, _("Choose a conversation.")));
-    return { element, end() {}, focus() {}, routed() {} };
+    const { element, end } = app.route.unknown ? unknownPlace(app) : nothing();
+    return { element, end, focus() {}, routed() {} };
   }
   return shown(app, conversation, side);
 }
@@ -37,13 +35,11 @@ export function conversationView(app, side) {
  */
 function shown(app, conversation, side) {
   const wide = matchMedia("(min-width: 900px)");
-  /** @type {ReturnType<typeof composer>} */
-  let input;
   const messages = messageList(app, conversation, {
     reply: (message) => input.reply(message),
     edit: (message) => input.edit(message),
   });
-  input = composer(app, conversation, {
+  const input = composer(app, conversation, {
     lastOwn: () =>
       conversation.window.messages.findLast(({ by, deleted }) => by === app.core.me.id && !deleted) ?? null,
   });
@@ -245,6 +241,8 @@ export async function openPanel(app, conversation) {
   else if (panel === "settings") (await import("./settings.js")).openSettings(app, closed);
   else if (panel === "room" && conversation) (await import("./dialogs.js")).openRoom(app, conversation, closed);
 }
+
+const nothing = () => ({ element: h("div", { class: "empty" }, h("p", {}, _("Choose a conversation."))), end() {} });
 
 /**
  * A room that the user is not in, or a person without a dialogue; while the page is starting, one that is not known yet.

@@ -8,7 +8,7 @@
  * @typedef {Extract<Change, {kind: "helloNeeded"}>} HelloNeeded
  */
 
-import { fill, h } from "./dom.js";
+import { fill, h, instead } from "./dom.js";
 import { _, refusalText } from "./i18n.js";
 import { statusText } from "./status.js";
 
@@ -81,7 +81,7 @@ export function entrance(app, { needed, typed }) {
     status = h("p", { class: "quiet form-status", role: "status" });
     const form = h(
       "form",
-      { method: "post", action: "/", class: "form", on: { submit: (event) => (event.preventDefault(), submit()) } },
+      { method: "post", action: "/", class: "form", on: { submit: instead(submit) } },
       nameField.element,
       passwordField?.element,
       h("label", { class: "check" }, stay, h("span", {}, _("Stay logged in"), hint(stayHint()))),
@@ -267,7 +267,7 @@ export function passwordScreen(app, temporary) {
       h("p", {}, _("An administrator has set the one you came in with. Only you should know it.")),
       h(
         "form",
-        { method: "post", action: "/", class: "form", on: { submit: (event) => (event.preventDefault(), submit()) } },
+        { method: "post", action: "/", class: "form", on: { submit: instead(submit) } },
         h("input", {
           class: "unseen",
           name: "username",

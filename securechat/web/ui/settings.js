@@ -5,7 +5,7 @@
  */
 
 import { oneLine } from "../core/text.js";
-import { fill, h, icon } from "./dom.js";
+import { fill, h, icon, instead } from "./dom.js";
 import { field, terminalLines } from "./entrance.js";
 import { _, LANGUAGES, refusalText } from "./i18n.js";
 import { CLOSE } from "./icons.js";
@@ -30,6 +30,7 @@ export function openSettings(app, closed) {
     { class: "settings", "aria-labelledby": "settings-title" },
     h("header", { class: "bar" }, h("h2", { class: "title", id: "settings-title" }, _("Settings")), close),
   );
+  /** @type {{element: HTMLElement, end?: () => void}[]} */
   const parts = [account(app), logins(app), looks(app), notices(app), server(app), leaving(app)];
   dialog.append(h("div", { class: "settings-body" }, ...parts.map(({ element }) => element)));
   close.addEventListener("click", () => dialog.close());
@@ -82,7 +83,7 @@ function formOf(app, label, fields, submit, which = () => fields.length - 1) {
   }
   return h(
     "form",
-    { method: "post", action: "/", class: "form", on: { submit: (event) => (event.preventDefault(), run()) } },
+    { method: "post", action: "/", class: "form", on: { submit: instead(run) } },
     ...fields.map(({ element }) => element),
     button,
   );
