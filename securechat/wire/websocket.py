@@ -88,6 +88,8 @@ _MAX_CONTROL_BYTES: Final = 125
 _SHORT: Final = 126
 """A length from here on stands in two more bytes, from `_LONG` on in eight."""
 _LONG: Final = 0x1_0000
+_EMPTY_END: Final = bytes((_FINAL | _CONTINUATION, _MASKED, 0, 0, 0, 0))
+"""The last fragment of a message, without a byte."""
 _short_header = Layout("!BBH").pack
 _long_header = Layout("!BBQ").pack
 _short_at = Layout("!H").unpack_from
@@ -249,7 +251,10 @@ class MessageReader:
             payload += 2 if size == _SHORT else 8
             if len(buffer) < payload:
                 return None
-            (size,) = _short_at(buffer, start + 2) if size == _SHORT else _long_at(buffer, start + 2)
+            short = size == _SHORT
+            (size,) = _short_at(buffer, start + 2) if short else _long_at(buffer, start + 2)
+            if size < (_SHORT if short else _LONG):
+                raise self.fail(protocol_error("websocket_broken"), _PROTOCOL_ERROR)
         opcode = first & 0x0F
         self._judge_header(opcode, size, masked=second >= _MASKED)
         payload += 4
@@ -298,6 +303,9 @@ class MessageReader:
             RemoteProtocolError: the frame breaks a rule of RFC 6455, or the text is not UTF-8.
         """
         protocol = self._protocol
+        if opcode == _CLOSE and self._message is not None:  # allowed (section 5.4), and an error for the library
+            protocol.receive_data(_EMPTY_END)
+            protocol.events_received()
         protocol.receive_data(frame)
         events = protocol.events_received()
         if not events:
