@@ -1,7 +1,7 @@
 """Autobahn's cases (https://github.com/crossbario/autobahn-testsuite) against the reader of WebSocket messages.
 
-They ask for a server that sends each message back, so an endpoint that does stands around the reader here: on plain TCP,
-and with binary messages. `kosoku` runs the cases.
+They ask for a server that sends each message back. The endpoint that does so stands here, around the reader: on plain
+TCP, and with binary messages. `kosoku` runs the cases.
 """
 
 from __future__ import annotations

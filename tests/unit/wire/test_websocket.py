@@ -35,13 +35,11 @@ from securechat.wire.websocket import (
     close_frame,
     text_frame,
 )
-from tests.support.golden import GOLDEN, build, frame_bytes
-
-ROWS = [json.loads(line) for line in (GOLDEN / "web_v1.jsonl").read_text(encoding="utf-8").splitlines()]
+from tests.support.golden import build, web_vectors
 
 
 def rows(side: str, kind: str) -> Any:
-    found = [row for row in ROWS if (row["side"], row["kind"]) == (side, kind)]
+    found = web_vectors(side, kind)
     assert found
     return pytest.mark.parametrize("row", found, ids=[row["name"] for row in found])
 
@@ -105,7 +103,7 @@ def closed_with(data: bytes) -> tuple[dict[str, Any], int, str]:
 @rows("client", "record")
 @pytest.mark.parametrize("step", [None, 1, 3])
 def test_a_record_of_a_client(row: dict[str, Any], step: int | None) -> None:
-    commands, own = taken(codec_of(), frame_bytes(row["frame"]), step)
+    commands, own = taken(codec_of(), row["bytes"], step)
     assert [each for each in commands if each is not HANDLED] == [build(row["record"])]
     assert own == bytes.fromhex(row.get("answers", ""))
 
@@ -114,7 +112,7 @@ def test_a_record_of_a_client(row: dict[str, Any], step: int | None) -> None:
 @pytest.mark.parametrize("step", [None, 1, 3])
 def test_a_frame_without_a_record(row: dict[str, Any], step: int | None) -> None:
     codec = codec_of()
-    commands, own = taken(codec, frame_bytes(row["frame"]), step)
+    commands, own = taken(codec, row["bytes"], step)
     assert set(commands) == {HANDLED}
     assert own == bytes.fromhex(row["answers"])
     assert codec.wants_close == row.get("closed", False)
@@ -124,7 +122,7 @@ def test_a_frame_without_a_record(row: dict[str, Any], step: int | None) -> None
 def test_a_broken_frame(row: dict[str, Any]) -> None:
     for member in (True, False) if "after_hello" not in row and row["code"] == "bad_frame" else ("after_hello" in row,):
         codec = codec_of(member=member)
-        error = failure_of(codec, frame_bytes(row["frame"]))
+        error = failure_of(codec, row["bytes"])
         assert error.code == row["code"]
         record, code, reason = closed_with(codec.close(Closing.of(error)))
         assert (record["code"], code, reason) == (row["code"], row["close_code"], row["code"])
@@ -133,13 +131,13 @@ def test_a_broken_frame(row: dict[str, Any]) -> None:
 
 @rows("server", "record")
 def test_an_event(row: dict[str, Any]) -> None:
-    assert WEB.encode(build(row["record"])) == frame_bytes(row["frame"])
+    assert WEB.encode(build(row["record"])) == row["bytes"]
 
 
 @rows("server", "closing")
 def test_last_words(row: dict[str, Any]) -> None:
     codec = WebSocketServerCodec()
-    assert codec.close(build(row["record"])) == frame_bytes(row["frame"])
+    assert codec.close(build(row["record"])) == row["bytes"]
     assert CLOSE_CODES[ErrorCode(row["code"])] == row["close_code"]
 
 
@@ -180,7 +178,7 @@ def test_every_error_code_has_a_close_code() -> None:
         assert number in {1000, 1001, 1002, 1007, 1008, 1009, 1013} or 4000 <= number <= 4999, code
     own = [number for number in CLOSE_CODES.values() if number >= 4000]
     assert len(own) == len(set(own))
-    assert {row["code"] for row in ROWS if row["kind"] == "closing"} == {
+    assert {row["code"] for row in web_vectors("server", "closing")} == {
         code for code, number in CLOSE_CODES.items() if number >= 4000 or number in {1000, 1001, 1007, 1009}
     } | {"hello_expected", "hello_timeout", "too_many_connections"}
 
