@@ -40,9 +40,10 @@ from enum import Enum
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from securechat.net.client_hello import MOST_RECORD_BYTES, ClientHelloProgress
+from securechat.net.client_hello import MOST_RECORD_BYTES, ClientHelloProgress, offered_protocols
 from securechat.net.connection_limits import ConnectionLimits, Denial
 from securechat.net.loop import EVENT_READ, Loop
+from securechat.net.plain_answers import PlainAnswers
 from securechat.net.socket_options import label_of_peer
 from securechat.net.transport import Transport
 
@@ -77,6 +78,7 @@ class HelloProgress(Enum):
 
     COMPLETE = "complete"  # or it is OpenSSL's to judge
     PART = "part"  # more than at the look before
+    PLAIN = "plain"  # it is no TLS, but a request of HTTP that is answered
     STALLED = "stalled"  # no more than at the look before, or little after many looks
 
 
@@ -111,7 +113,11 @@ class Arrival:
             return HelloProgress.STALLED
         if not data:
             raise ConnectionResetError(errno.ECONNRESET, "ended without a word")
-        missing = self._hello.missing_bytes(data)
+        missing = self._pending.plain_answers.missing_bytes(data)
+        if missing == 0:
+            return HelloProgress.PLAIN
+        if missing is None:
+            missing = self._hello.missing_bytes(data)
         if not missing or len(data) == PEEK_BYTES:
             return HelloProgress.COMPLETE
         seen_bytes, self._seen_bytes = self._seen_bytes, len(data)
@@ -119,6 +125,16 @@ class Arrival:
         if len(data) <= seen_bytes or self._looks > MOST_LOOKS:
             return HelloProgress.STALLED
         return HelloProgress.PART if _wake_at(self.sock, len(data) + missing) else HelloProgress.COMPLETE
+
+    def offers(self) -> tuple[str, ...] | None:
+        """The protocols that its ClientHello offers, which has come; see `offered_protocols`.
+
+        Read again from the kernel when it is needed: thousands may wait, and a hello can offer 5,000 names.
+        """
+        try:
+            return offered_protocols(self.sock.recv(PEEK_BYTES, socket.MSG_PEEK))
+        except OSError:
+            return None
 
     @property
     def address(self) -> str:
@@ -167,8 +183,11 @@ class PendingConnections:
     Args:
         loop: the loop.
         admission: counts them.
-        context_provider: asked for each handshake, so that a renewed certificate serves the next one.
-        on_transport: told of each new transport; must call its ``start(handler)``.
+        context_for: asked for each handshake, so that a renewed certificate serves the next one, with the protocols
+            that the client offers by ALPN; see `offered_protocols`.
+        on_transport: told of each new transport, and of what it offers; must call its ``start(handler)``.
+        plain_answer: sent to a client that begins with ``GET `` instead of TLS; see `plain_answers`. None: such a
+            client is closed, as any other that does not speak TLS.
         on_denied: told (address, reason) of each client turned away.
     """
 
@@ -177,15 +196,17 @@ class PendingConnections:
         loop: Loop,
         admission: ConnectionLimits,
         *,
-        context_provider: Callable[[], ssl.SSLContext],
-        on_transport: Callable[[Transport], None],
+        context_for: Callable[[tuple[str, ...] | None], ssl.SSLContext],
+        on_transport: Callable[[Transport, tuple[str, ...] | None], None],
+        plain_answer: bytes | None = None,
         on_denied: Callable[[str, Denial], None] | None = None,
     ) -> None:
         self._loop = loop
         self._connection_limits = admission
-        self._context_provider = context_provider
+        self._context_for = context_for
         self._on_transport = on_transport
         self._on_denied = on_denied
+        self.plain_answers = PlainAnswers(loop, plain_answer, self._answered)
         self._silent: dict[Arrival, None] = {}  # each of these in the order of their coming
         self._fresh: dict[Arrival, None] = {}  # waiting for a place for less than FRESH_S
         self._stale: dict[Arrival, None] = {}  # and for longer
@@ -221,7 +242,7 @@ class PendingConnections:
         now = self._loop.now
         address = str(peer[0])
         denial = self._connection_limits.opened(address, now)
-        if denial is Denial.SERVER_FULL and self.put_out_silent(1):
+        if denial is Denial.SERVER_FULL and self.make_room():
             denial = self._connection_limits.opened(address, now)
         if denial is not None:
             sock.close()
@@ -234,6 +255,13 @@ class PendingConnections:
         if len(self) > self._loop.limits.silent_connections:
             self.put_out_silent(1)
         self._look_by(now + self._loop.limits.handshake_timeout_s)
+
+    def make_room(self) -> bool:
+        """Close a connection for a newcomer, and tell whether there was one that could go.
+
+        One that was answered without TLS goes first, as it waits for nothing; then the oldest silent one.
+        """
+        return self.plain_answers.end_oldest() or self.put_out_silent(1) > 0
 
     def put_out_silent(self, most: int) -> int:
         """Close the ``most`` oldest of those that have sent no ClientHello; returns how many there were."""
@@ -274,6 +302,7 @@ class PendingConnections:
         for timer in (self._deadline, self._retry):
             if timer is not None:
                 timer.cancel()
+        self.plain_answers.close()
         for arrival in [*self._silent, *self._fresh, *self._stale]:
             self.drop(arrival)
 
@@ -296,6 +325,10 @@ class PendingConnections:
             self.drop(arrival, Denial.SILENT)  # with a place free OpenSSL gets it: a kernel short of memory wakes early
             return
         del self._silent[arrival]
+        if hello is HelloProgress.PLAIN:
+            _wake_at(arrival.sock, 1)
+            self.plain_answers.answer(arrival.sock, arrival.peer)
+            return
         # What it has sent stays in the kernel until it has a place: the selector would report it all the time.
         self._loop.watch(arrival.sock, EVENT_READ, 0, arrival)
         arrival.since = self._loop.now
@@ -304,6 +337,10 @@ class PendingConnections:
         self._looks.append((look_at, arrival))
         self._look_by(look_at)
         self._ask_for_turn()
+
+    def _answered(self, address: str) -> None:
+        """A connection that was answered without TLS is gone. It has done what a browser does, and failed nothing."""
+        self._connection_limits.closed(address, self._loop.now, hello_done=True, handshake_begun=False)
 
     def _may_look(self) -> bool:
         """Whether this pass still has time for a look."""
@@ -387,16 +424,18 @@ class PendingConnections:
 
     def _begin(self, arrival: Arrival) -> None:
         """Give a connection its place."""
+        offers = arrival.offers()
+        context = self._context_for(offers)
         try:
             _wake_at(arrival.sock, 1)
-            transport = Transport(self._loop, arrival.sock, arrival.peer, self._context_provider(), owner=self)
+            transport = Transport(self._loop, arrival.sock, arrival.peer, context, owner=self)
         except (OSError, ValueError):  # the client has gone meanwhile
             self._connection_limits.closed(arrival.address, self._loop.now, hello_done=False, handshake_begun=False)
             return
         self._connection_limits.handshake_begun()
         self._begun[transport] = self._loop.now
         try:
-            self._on_transport(transport)
+            self._on_transport(transport, offers)
         except Exception:
             transport.abort()
             raise

@@ -54,6 +54,10 @@ class OperatorLog:
             detail=detail or None,
         )
 
+    def visited(self, label: str) -> None:
+        """A browser has loaded the page."""
+        self._console.event("visited", label, address=label)
+
     def denied(self, address: str, denial: Denial) -> None:
         """A connection was not admitted."""
         self._console.event("refused", f"{address}: {_DENIALS[denial.value]}", address=address, reason=denial.value)

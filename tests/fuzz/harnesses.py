@@ -12,7 +12,7 @@ from websockets.protocol import Protocol, Side, State
 from securechat.errors import ErrorCode, Refusal, RemoteProtocolError
 from securechat.limits import MAX_FRAME_BYTES
 from securechat.model import Closing, Command, Event
-from securechat.net.client_hello import MOST_RECORD_BYTES, ClientHelloProgress
+from securechat.net.client_hello import MOST_PROTOCOLS, MOST_RECORD_BYTES, ClientHelloProgress, offered_protocols
 from securechat.text.names import check_name, check_room, longest_known_name, name_key
 from securechat.text.sanitize import is_hostile, one_line, visible
 from securechat.wire.codec import HANDLED, FrameRefused
@@ -132,6 +132,8 @@ def client_hello(data: bytes) -> None:
         missing = progress.missing_bytes(come)
         assert missing == ClientHelloProgress().missing_bytes(come), "looks on the way change the answer"
         assert 0 <= missing <= 2 * MOST_RECORD_BYTES
+        offers = offered_protocols(come)
+        assert offers is None or (not missing and 0 < len(offers) <= MOST_PROTOCOLS and all(offers))
         if not missing:
             return
 

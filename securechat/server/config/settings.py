@@ -67,6 +67,7 @@ class Setting(Struct, frozen=True, kw_only=True):
         at_least: smallest number; a limit must be greater than zero instead.
         at_most: largest number.
         table: its table in the file; empty for the top.
+        flag_name: of its flag, where it is not made from the name.
     """
 
     name: str
@@ -80,11 +81,12 @@ class Setting(Struct, frozen=True, kw_only=True):
     at_least: int | None = None
     at_most: int = LARGEST_NUMBER
     table: str = ""
+    flag_name: str = ""
 
     @property
     def flag(self) -> str:
         """The flag that sets it."""
-        return "--limit" if self.table else f"--{self.name.replace('_', '-')}"
+        return "--limit" if self.table else f"--{self.flag_name or self.name.replace('_', '-')}"
 
     @property
     def variable(self) -> str:
@@ -141,6 +143,24 @@ SETTINGS: tuple[Setting, ...] = (
         default=Access.OPEN.value,
         words=tuple(access.value for access in Access),
         what=Sentence('who may log in: "open", guests too; "members", accounts only'),
+    ),
+    Setting(
+        name="web",
+        kind=SettingKind.SWITCH,
+        default=True,
+        what=Sentence("the chat in the browser, at https:// and the server's address"),
+    ),
+    Setting(
+        name="web_hosts",
+        flag_name="web-host",
+        kind=SettingKind.ADDRESSES,
+        default=(),
+        metavar=Sentence("NAME"),
+        what=Sentence(
+            "more names or addresses by which browsers may open the chat, such as that of a proxy; the flag may be "
+            "repeated, the variable separates them with commas"
+        ),
+        unset=Sentence("those in the certificate alone"),
     ),
     Setting(name="tls12", kind=SettingKind.SWITCH, default=False, what=Sentence("accept TLS 1.2 as well as 1.3")),
     Setting(

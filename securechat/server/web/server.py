@@ -1,0 +1,125 @@
+"""The web on this server: the site, its rules and its connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from securechat.server.web.connection import HttpConnection
+from securechat.server.web.facts import ServerFacts
+from securechat.server.web.policy import Hosts
+from securechat.server.web.rates import RequestRates
+from securechat.server.web.site import Site
+from securechat.server.web.turns import RequestTurns
+from securechat.wire.http import HTTP_ALPN, response, response_head
+from securechat.wire.negotiation import CodecTable, SpokenProtocol
+from securechat.wire.websocket import WebSocketServerCodec
+
+if TYPE_CHECKING:
+    from securechat.net.interfaces import TransportHandler
+    from securechat.net.loop import Loop
+    from securechat.net.transport import Transport
+    from securechat.tls.contexts import ServerCertificate
+
+WEB_CODECS = CodecTable([SpokenProtocol(HTTP_ALPN, WebSocketServerCodec, lambda _first: True)])
+"""What an upgraded connection speaks, whatever ALPN has selected."""
+
+
+class WebServer:
+    """What all connections that speak HTTP share.
+
+    Args:
+        loop: the loop.
+        certificate: whose names are this server's hosts; `renewed` when it is another one.
+        hosts: more names or addresses.
+        version: of the program.
+        access: "open" or "members".
+        on_visit: told address and port of each page that is loaded.
+        session_for: makes the session that goes on with an upgraded connection.
+
+    Raises:
+        ValueError: one of the hosts is no name and no address.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        certificate: ServerCertificate,
+        hosts: Iterable[str],
+        *,
+        version: str,
+        access: str,
+        on_visit: Callable[[str], None],
+        session_for: Callable[[Transport], TransportHandler],
+    ) -> None:
+        self.scheduler = loop
+        self.limits = loop.limits
+        self.turns = RequestTurns(loop, loop.containment.contain)
+        self.rates = RequestRates(loop.limits)
+        self._certificate = certificate
+        self._more_hosts = tuple(hosts)
+        self._version, self._access = version, access
+        self._on_visit = on_visit
+        self._session_for = session_for
+        self._connections: dict[HttpConnection, Transport] = {}
+        self.hosts = Hosts(certificate.names, self._more_hosts)
+        self.site = Site(self._facts())
+
+    def renewed(self) -> None:
+        """The certificate is another one: its names and its CA are too, perhaps."""
+        self.hosts = Hosts(self._certificate.names, self._more_hosts)
+        self.site.tell(self._facts())
+
+    def accepted(self, transport: Transport) -> HttpConnection:
+        """Return the handler of a connection that speaks HTTP."""
+        connection = HttpConnection(transport, self)
+        self._connections[connection] = transport
+        return connection
+
+    def close(self) -> None:
+        """Close every connection: the server stops."""
+        for connection in list(self._connections):
+            connection.close()
+
+    # --- for connections
+
+    def visited(self, connection: HttpConnection) -> None:
+        """A page was loaded."""
+        self._on_visit(connection.label)
+
+    def upgraded(self, connection: HttpConnection) -> TransportHandler:
+        """Return the session that goes on with a connection."""
+        return self._session_for(self._connections.pop(connection))
+
+    def closed(self, connection: HttpConnection) -> None:
+        """The descriptor of a connection is free."""
+        self._connections.pop(connection, None)
+
+    def _facts(self) -> ServerFacts:
+        fingerprint = self._certificate.ca_fingerprint
+        return ServerFacts(
+            version=self._version,
+            ca=fingerprint.removeprefix("sha256:") if fingerprint else None,
+            limited=False,
+            access=self._access,
+        )
+
+
+def redirect(host: str, port: int) -> bytes:
+    """Return the answer to a request without TLS: the way to the address with it.
+
+    Args:
+        host: a name, or an address, an IPv6 one without brackets.
+        port: of this server.
+    """
+    where = f"[{host}]" if ":" in host else host
+    body = f"This server speaks HTTPS: open https://{where}:{port}/\n".encode()
+    head = response_head(
+        307,
+        (
+            ("Location", f"https://{where}:{port}/"),
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Cache-Control", "no-store"),
+        ),
+    )
+    return response(head, body, closes=True)
