@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -181,6 +183,17 @@ def test_every_error_code_has_a_close_code() -> None:
     assert {row["code"] for row in web_vectors("server", "closing")} == {
         code for code, number in CLOSE_CODES.items() if number >= 4000 or number in {1000, 1001, 1007, 1009}
     } | {"hello_expected", "hello_timeout", "too_many_connections"}
+
+
+def test_the_table_of_the_protocol_is_that_of_the_code() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d{4}) \| (.*) \|$", text.split("\n## 16. WebSocket\n")[1], re.MULTILINE)
+    documented = {code: int(number) for number, codes in rows for code in re.findall(r"`(\w+)`(?!:)", codes)}
+    ending = re.findall(r"^\| `(\w+)` \| closing", text, re.MULTILINE)
+    assert documented == {code: CLOSE_CODES[ErrorCode(code)] for code in ending if code != "bad_frame"}
+    broken = {int(number) for number, codes in rows if "`bad_frame`:" in codes}
+    assert broken == {row["close_code"] for row in web_vectors("client", "closed") if row["code"] == "bad_frame"}
+    assert CLOSE_CODES[ErrorCode.BAD_FRAME] in broken
 
 
 # --- The reader -------------------------------------------------------------------------------------------------------
