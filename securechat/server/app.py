@@ -55,7 +55,6 @@ from securechat.server.operator_log import OperatorLog
 from securechat.server.password_hashing import Argon2Hasher
 from securechat.server.qr_code import SIGNS as QR_SIGNS
 from securechat.server.session import Session
-from securechat.server.web.first_bytes import FirstBytes
 from securechat.server.web.server import WEB_CODECS, WebServer, redirect
 from securechat.storage.sqlite.store import utc_ms
 from securechat.storage.threaded_log import ThreadedLog
@@ -272,6 +271,8 @@ class Server:
         for listener in self._listeners:
             listener.close()
         self._pending.close()
+        if self._web is not None:
+            self._web.close()
 
     def _listen(self) -> None:
         hosts = self._config.hosts or tuple(str(address) for address in private_addresses())
@@ -360,8 +361,7 @@ class Server:
         if web is not None and offers is not None and HTTP_ALPN in offers:
             transport.start(web.accepted(transport))
         elif web is not None and offers is None:
-            wait_s = self._config.limits.web_headers_s
-            transport.start(FirstBytes(transport, self._loop, wait_s, web=web.accepted, other=self._session_for))
+            transport.start(web.undecided(transport, self._session_for))
         else:
             transport.start(self._session_for(transport))
 
@@ -492,8 +492,6 @@ class Server:
             "stopping", f"disconnecting {counted(len(self._sessions), 'client')}; a second signal stops at once"
         )
         self._accept_no_more()
-        if self._web is not None:
-            self._web.close()
         for session in self._sessions:
             session.stop_taking()
         self._wait_for_log(self._loop.now + self._config.limits.drain_s / 2)

@@ -160,6 +160,7 @@ _DENIALS = {
     "address_full": "turned away: too many connections from this address",
     "half_open": "turned away: too many unfinished handshakes from this address",
     "failed_hellos": "turned away: too many connections from this address did not log in",
+    "web_rate": "turned away: too many new connections of browsers from this address",
     "silent": "closed: sent no TLS hello in time, or its place was needed",
     "no_place": "closed: its handshake could not begin in time, too many were under way",
     "no_descriptors": "turned away: the system has no file descriptors left (raise `ulimit -n`)",

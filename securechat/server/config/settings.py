@@ -20,7 +20,8 @@ from msgspec import Struct
 from securechat.hub.interfaces import Access
 from securechat.limits import Limits
 from securechat.programs import DEFAULT_DATA
-from securechat.translation import LANGUAGES, Sentence, given
+from securechat.tls.hostnames import parse_name
+from securechat.translation import LANGUAGES, Sentence, given, sentence_of
 
 DEFAULT_PORT = 8443
 DEFAULT_CERT = Path("certs/server.pem")
@@ -45,6 +46,7 @@ class SettingKind(Enum):
 
     PATH = auto()
     ADDRESSES = auto()
+    NAMES = auto()
     WHOLE = auto()
     NUMBER = auto()
     SWITCH = auto()
@@ -153,7 +155,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="web_hosts",
         flag_name="web-host",
-        kind=SettingKind.ADDRESSES,
+        kind=SettingKind.NAMES,
         default=(),
         metavar=Sentence("NAME"),
         what=Sentence(
@@ -220,7 +222,7 @@ def from_text(setting: Setting, text: str) -> SettingType:
     match setting.kind:
         case SettingKind.PATH:
             return _path(setting, text)
-        case SettingKind.ADDRESSES:
+        case SettingKind.ADDRESSES | SettingKind.NAMES:
             return _addresses(setting, text.split(","))
         case SettingKind.WHOLE | SettingKind.NUMBER:
             return _number(setting, _parsed(setting, text), text)
@@ -254,7 +256,7 @@ def from_toml(setting: Setting, value: object) -> SettingType:
                     )
                 )
             return _path(setting, value) if value else setting.default
-        case SettingKind.ADDRESSES:
+        case SettingKind.ADDRESSES | SettingKind.NAMES:
             if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
                 raise ValueError(
                     Sentence(
@@ -339,7 +341,17 @@ def _addresses(setting: Setting, texts: Sequence[str]) -> tuple[str, ...]:
                 usual=setting.unset,
             )
         )
-    return addresses
+    return tuple(map(_name, addresses)) if setting.kind is SettingKind.NAMES else addresses
+
+
+def _name(text: str) -> str:
+    """Parse a DNS name or an address, into the spelling of certificates."""
+    try:
+        return str(parse_name(text))
+    except ValueError as error:
+        raise ValueError(
+            Sentence("must be names or addresses without a port: {problem}", problem=sentence_of(error))
+        ) from None
 
 
 def _parsed(setting: Setting, text: str) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from securechat.server.web.connection import HttpConnection
 from securechat.server.web.facts import ServerFacts
+from securechat.server.web.first_bytes import FirstBytes
 from securechat.server.web.policy import Hosts
 from securechat.server.web.rates import RequestRates
 from securechat.server.web.site import Site
@@ -62,6 +63,7 @@ class WebServer:
         self._on_visit = on_visit
         self._session_for = session_for
         self._connections: dict[HttpConnection, Transport] = {}
+        self._undecided: dict[FirstBytes, None] = {}
         self.hosts = Hosts(certificate.names, self._more_hosts)
         self.site = Site(self._facts())
 
@@ -76,9 +78,20 @@ class WebServer:
         self._connections[connection] = transport
         return connection
 
+    def undecided(self, transport: Transport, other: Callable[[Transport], TransportHandler]) -> FirstBytes:
+        """Return the handler of a connection whose first bytes will tell its protocol; ``other``: if not HTTP."""
+        wait_s = self.limits.web_headers_s
+        handler = FirstBytes(transport, self.scheduler, wait_s, web=self.accepted, other=other, on_over=self._decided)
+        self._undecided[handler] = None
+        return handler
+
+    def _decided(self, handler: FirstBytes) -> None:
+        self._undecided.pop(handler, None)
+
     def close(self) -> None:
         """Close every connection: the server stops."""
-        for connection in list(self._connections):
+        connections: list[HttpConnection | FirstBytes] = [*self._connections, *self._undecided]
+        for connection in connections:
             connection.close()
 
     # --- for connections

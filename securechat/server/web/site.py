@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from securechat.server.web.facts import ServerFacts, facts_block
 from securechat.server.web.policy import SECURITY_HEADERS
-from securechat.wire.http import HttpError, Request, response, response_head
+from securechat.wire.http import Request, response, response_head
 
 _TYPES = {
     "css": "text/css; charset=utf-8",
@@ -66,7 +66,7 @@ class Resource(Struct, frozen=True):
 
     def answer(self, request: Request, *, date: str, closes: bool) -> bytes:
         """Return the answer to a GET or HEAD of this path; see `securechat.wire.http.response`."""
-        if self.etag.lower() in request.words(b"if-none-match"):
+        if self.etag and self.etag.lower() in request.words(b"if-none-match"):
             return response(self.kept_head, b"", date=date, closes=closes, has_body=False)
         head, body = self.head, self.body
         if self.packed_head is not None and _takes_gzip(request):
@@ -100,6 +100,12 @@ def resource(body: bytes, content_type: str, *, cache: str = "no-cache", pack: b
     )
 
 
+def sentence(status: int, text: str) -> Resource:
+    """Make an answer that is one sentence, and kept by no cache."""
+    headers = (("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store"), *SECURITY_HEADERS)
+    return Resource(response_head(status, headers), f"{text}\n".encode(), None, b"", "", b"")
+
+
 class Site:
     """All that is served.
 
@@ -126,6 +132,7 @@ class Site:
                 )
         if _WORKER in self._tree:  # at the top, so that its scope is the whole origin
             self._files[f"/{_WORKER}"] = resource(self._tree[_WORKER], _TYPES["js"])
+        self._nothing = sentence(404, "There is nothing at this address.")
         self._table: Mapping[str, Resource] = {}
         self.tell(facts, more)
 
@@ -135,14 +142,8 @@ class Site:
         self._table = {**self._files, **(more or {}), "/": resource(index, _TYPES["html"])}
 
     def answer(self, request: Request, *, date: str, closes: bool) -> bytes:
-        """Return the answer to a request; see `securechat.wire.http.response`.
-
-        Raises:
-            HttpError: 404.
-        """
-        found = self._table.get(request.path)
-        if found is None:
-            raise HttpError(404, "There is nothing at this address.")
+        """Return the answer to a request, 404 for what is in no table; see `securechat.wire.http.response`."""
+        found = self._table.get(request.path, self._nothing)
         return found.answer(request, date=date, closes=closes)
 
     @property
