@@ -123,6 +123,13 @@ class Limits:
     emfile_pause_min_s: float = _limit(0.1, "s", "listener pause when descriptors run out; NATS 10 ms")
     emfile_pause_max_s: float = _limit(1.0, "s", "the pause doubles up to this; NATS 1 s")
 
+    # The web client
+    web_headers_s: float = _limit(10.0, "s", "from the first byte of a request to the end of its headers; nginx 60 s")
+    web_keep_alive_s: float = _limit(15.0, "s", "without a request; browsers connect ahead; Caddy 5 min, nginx 75 s")
+    web_requests_per_connection: int = _limit(100, "requests", "then it is closed; a page has 30 files; nginx 1,000")
+    web_request_burst: float = _limit(60.0, "requests", "per address, a private one 16 times that; a file counts 1/20")
+    web_request_rate: float = _limit(20.0, "requests/s", "after the burst; requests wait up to 5 s, then are refused")
+
     # Bytes in and out
     read_bytes_per_pass: int = _limit(64 * KIB, "B", "per connection; Redis handles at most 64 KiB an event")
     write_bytes_per_pass: int = _limit(128 * KIB, "B", "per connection; so one fast reader cannot hold the loop")

@@ -79,12 +79,21 @@ class PlainAnswers:
     """
 
     def __init__(self, loop: Loop, text: bytes | None, on_closed: Callable[[str], None]) -> None:
-        if text is not None and len(text) > MOST_ANSWER_BYTES:
-            raise ValueError(f"an answer without TLS has at most {MOST_ANSWER_BYTES} bytes")
         self._loop = loop
-        self._text = text
+        self.text = text
         self._on_closed = on_closed
         self._lingering: dict[_Answered, None] = {}  # in the order of their coming
+
+    @property
+    def text(self) -> bytes | None:
+        """The answer; may be replaced."""
+        return self._text
+
+    @text.setter
+    def text(self, text: bytes | None) -> None:
+        if text is not None and len(text) > MOST_ANSWER_BYTES:
+            raise ValueError(f"an answer without TLS has at most {MOST_ANSWER_BYTES} bytes")
+        self._text = text
 
     def __len__(self) -> int:
         """Connections being closed."""

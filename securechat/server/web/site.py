@@ -1,0 +1,232 @@
+"""The files of the web client as answers, made once at the start and found in a table: no path reaches a file system.
+
+The address of a file has the hash of all files in it (``/w/HASH/shell/main.js``), so that browsers keep it for ever and
+modules import each other by their relative paths. A page of an older version asks for its own files and gets 404.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from securechat.server.web.comments import without_comments
+from securechat.server.web.facts import ServerFacts, facts_block
+from securechat.server.web.policy import SECURITY_HEADERS
+from securechat.wire.http import Request, response, response_head
+
+_TYPES = {
+    "css": "text/css; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "json": "application/json",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "wav": "audio/wav",
+    "webmanifest": "application/manifest+json",
+}
+_PACKED = frozenset({"mp3", "ogg", "png"})  # compressed already
+_SOURCES = (".css", ".js")
+_INDEX = "index.html"
+_WORKER = "sw.js"
+_ENTRY = "shell/main.js"
+_HASH_DIGITS = 16
+_LEVEL = 6  # of zlib: 9 takes twice as long for 1 % less
+_FOREVER = "public, max-age=31536000, immutable"
+_IMPORT = re.compile(r"""^(?:import|export)\s(?:[^"';=]*?\bfrom\s*)?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
+_PRELOADS = b"<!-- modulepreload -->"
+_FACTS = b"<!-- facts -->"
+_HASH = b"HASH"
+
+
+class Resource(Struct, frozen=True):
+    """What a path answers.
+
+    Attributes:
+        head: status line and headers, of the body as it is.
+        body: as it is.
+        packed_head: the headers of the body with gzip; None where that is not smaller.
+        packed: the body with gzip.
+        etag: of both, so a weak one (RFC 9110, section 8.8.1).
+        kept_head: the headers of 304.
+    """
+
+    head: bytes
+    body: bytes
+    packed_head: bytes | None
+    packed: bytes
+    etag: str
+    kept_head: bytes
+
+    def answer(self, request: Request, *, date: str, closes: bool) -> bytes:
+        """Return the answer to a GET or HEAD of this path; see `securechat.wire.http.response`."""
+        if self.etag and self.etag.lower() in request.words(b"if-none-match"):
+            return response(self.kept_head, b"", date=date, closes=closes, has_body=False)
+        head, body = self.head, self.body
+        if self.packed_head is not None and _takes_gzip(request):
+            head, body = self.packed_head, self.packed
+        return response(head, body, date=date, closes=closes, is_head=request.method == "HEAD")
+
+
+def resource(body: bytes, content_type: str, *, cache: str = "no-cache", pack: bool = True) -> Resource:
+    """Make a resource.
+
+    Args:
+        body: its bytes.
+        content_type: of the header.
+        cache: Cache-Control.
+        pack: whether gzip is tried.
+    """
+    packed = _gzip(body) if pack else body
+    etag = f'W/"{sha256(body).hexdigest()[:_HASH_DIGITS]}"'
+    common = [("Cache-Control", cache), ("ETag", etag)]
+    if is_packed := len(packed) < len(body):
+        common.append(("Vary", "Accept-Encoding"))
+    kept = [*common, *SECURITY_HEADERS]
+    full = [("Content-Type", content_type), *kept]
+    return Resource(
+        response_head(200, full),
+        body,
+        response_head(200, [*full, ("Content-Encoding", "gzip")]) if is_packed else None,
+        packed if is_packed else b"",
+        etag,
+        response_head(304, kept),
+    )
+
+
+def sentence(status: int, text: str) -> Resource:
+    """Make an answer that is one sentence, and kept by no cache."""
+    headers = (("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store"), *SECURITY_HEADERS)
+    return Resource(response_head(status, headers), f"{text}\n".encode(), None, b"", "", b"")
+
+
+class Site:
+    """All that is served.
+
+    Args:
+        facts: of the page; its addresses of files are filled in here.
+        more: resources by path, from elsewhere.
+        tree: the files by path, "/" between folders; those of the package by default.
+    """
+
+    def __init__(
+        self,
+        facts: ServerFacts,
+        more: Mapping[str, Resource] | None = None,
+        tree: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self._tree = dict(tree if tree is not None else read_tree())
+        self.hash = tree_hash(self._tree)
+        self._files: dict[str, Resource] = {}
+        for path, body in self._tree.items():
+            if path not in (_INDEX, _WORKER):
+                ending = path.rpartition(".")[2]
+                self._files[self._address(path)] = resource(
+                    body, _TYPES[ending], cache=_FOREVER, pack=ending not in _PACKED
+                )
+        if _WORKER in self._tree:  # at the top, so that its scope is the whole origin
+            self._files[f"/{_WORKER}"] = resource(self._tree[_WORKER], _TYPES["js"])
+        self._nothing = sentence(404, "There is nothing at this address.")
+        self._table: Mapping[str, Resource] = {}
+        self.tell(facts, more)
+
+    def tell(self, facts: ServerFacts, more: Mapping[str, Resource] | None = None) -> None:
+        """Replace the facts and what comes from elsewhere: the certificate is another one."""
+        index = self._index(facts)
+        self._table = {**self._files, **(more or {}), "/": resource(index, _TYPES["html"])}
+
+    def answer(self, request: Request, *, date: str, closes: bool) -> bytes:
+        """Return the answer to a request, 404 for what is in no table; see `securechat.wire.http.response`."""
+        found = self._table.get(request.path, self._nothing)
+        return found.answer(request, date=date, closes=closes)
+
+    @property
+    def paths(self) -> Iterable[str]:
+        """Every path that answers."""
+        return self._table.keys()
+
+    def is_file(self, path: str) -> bool:
+        """Whether a path is a file with a hash, which a page fetches some thirty of."""
+        return path in self._files
+
+    def _address(self, path: str) -> str:
+        return f"/w/{self.hash}/{path}"
+
+    def _index(self, facts: ServerFacts) -> bytes:
+        by_name = {path.rpartition("/")[2]: self._address(path) for path in self._tree if path.endswith(".json")}
+        block = b'<script type="application/json" id="facts">%b</script>' % facts_block(replace(facts, files=by_name))
+        preloads = "\n".join(
+            f'<link rel="modulepreload" href="{self._address(path)}">' for path in static_imports(self._tree, _ENTRY)
+        )
+        index = self._tree.get(_INDEX, b"").replace(_HASH, self.hash.encode())
+        return index.replace(_PRELOADS, preloads.encode()).replace(_FACTS, block)
+
+
+def read_tree() -> dict[str, bytes]:
+    """Read the files of the package that have an ending that is served."""
+    tree: dict[str, bytes] = {}
+
+    def read(folder: Traversable, path: str) -> None:
+        for entry in folder.iterdir():
+            name = entry.name
+            if entry.is_dir():
+                read(entry, f"{path}{name}/")
+            elif name.rpartition(".")[2] in _TYPES and not name.startswith("."):
+                body = entry.read_bytes()
+                tree[path + name] = without_comments(body.decode()).encode() if name.endswith(_SOURCES) else body
+
+    read(files("securechat").joinpath("web"), "")
+    return dict(sorted(tree.items()))
+
+
+def tree_hash(tree: Mapping[str, bytes]) -> str:
+    """Return the hash of all names and contents."""
+    digest = sha256()
+    for path, body in sorted(tree.items()):
+        digest.update(b"%b\0%d\0%b" % (path.encode(), len(body), body))
+    return digest.hexdigest()[:_HASH_DIGITS]
+
+
+def static_imports(tree: Mapping[str, bytes], entry: str) -> list[str]:
+    """Return the modules that a module needs before it runs, itself first; not what it imports when asked."""
+    found: dict[str, None] = {}
+    waiting = [entry]
+    while waiting:
+        path = waiting.pop(0)
+        if path in found or path not in tree:
+            continue
+        found[path] = None
+        waiting += [_resolved(path, each) for each in _IMPORT.findall(tree[path].decode())]
+    return list(found)
+
+
+def _resolved(importer: str, relative: str) -> str:
+    folders = importer.split("/")[:-1]
+    for part in relative.split("/"):
+        if part == "..":
+            folders = folders[:-1]
+        elif part != ".":
+            folders.append(part)
+    return "/".join(folders)
+
+
+def _gzip(body: bytes) -> bytes:
+    packer = zlib.compressobj(_LEVEL, wbits=31)  # 31: with gzip's header, which has no time and no name here
+    return packer.compress(body) + packer.flush()
+
+
+def _takes_gzip(request: Request) -> bool:
+    """Whether gzip is acceptable (RFC 9110, section 12.5.3); a quality of zero forbids it."""
+    for word in request.words(b"accept-encoding"):
+        coding, _, quality = word.partition(";")
+        if coding.strip() in ("gzip", "*"):
+            return not re.fullmatch(r"q=0(?:\.0*)?", quality.strip())
+    return False
