@@ -53,6 +53,7 @@ from securechat.server.console import Console
 from securechat.server.hangup import LOOK_S, TerminalWatcher, controlling_terminal, was_hung_up
 from securechat.server.operator_log import OperatorLog
 from securechat.server.password_hashing import Argon2Hasher
+from securechat.server.qr_code import SIGNS as QR_SIGNS
 from securechat.server.session import Session
 from securechat.server.web.server import WEB_CODECS, WebServer, redirect
 from securechat.storage.sqlite.store import utc_ms
@@ -327,6 +328,8 @@ class Server:
                 certificate.ca_fingerprint,
                 certificate.names,
                 is_public=certificate.is_public,
+                web=self._web is not None,
+                draws=self._console.draws(QR_SIGNS),
             )
         )
         made_here = self._config.cert if certificate.made_here else None

@@ -106,19 +106,24 @@ def _with_shorter_text(event: _Sentence, excess_bytes: int) -> _Sentence:
     return replace(event, text=event.text[:low] + _ELLIPSIS)
 
 
-class NativeFormat:
-    """The form of events on a native connection: ``docs/protocol.md``.
+class JsonFormat:
+    """What the formats have in common whose frames carry the JSON of events.
 
     Args:
         page_limits: how long pages are, and the largest body that is sent to a client.
     """
 
-    name = ALPN
     shares = True
 
     def __init__(self, page_limits: PageLimits = PAGE_LIMITS) -> None:
         self.page_limits = page_limits
         self.bodies = json_bodies(page_limits.frame_bytes)
+
+
+class NativeFormat(JsonFormat):
+    """The form of events on a native connection: ``docs/protocol.md``."""
+
+    name = ALPN
 
     def framed(self, body: bytes) -> bytes:
         """Return the body behind its length."""

@@ -18,11 +18,11 @@ from struct import Struct as Layout
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from securechat.errors import ErrorCode, RemoteProtocolError
-from securechat.limits import MAX_HELLO_FRAME_BYTES, PAGE_LIMITS, PageLimits
+from securechat.limits import MAX_HELLO_FRAME_BYTES
 from securechat.model import Closing, Command, Event
 from securechat.text.refusals import protocol_error
 from securechat.wire.codec import HANDLED, Handled
-from securechat.wire.native import JsonServerCodec, json_bodies
+from securechat.wire.native import JsonFormat, JsonServerCodec
 
 if TYPE_CHECKING:
     from codecs import IncrementalDecoder
@@ -88,6 +88,8 @@ _MAX_CONTROL_BYTES: Final = 125
 _SHORT: Final = 126
 """A length from here on stands in two more bytes, from `_LONG` on in eight."""
 _LONG: Final = 0x1_0000
+_EMPTY_END: Final = bytes((_FINAL | _CONTINUATION, _MASKED, 0, 0, 0, 0))
+"""The last fragment of a message, without a byte."""
 _short_header = Layout("!BBH").pack
 _long_header = Layout("!BBQ").pack
 _short_at = Layout("!H").unpack_from
@@ -249,7 +251,10 @@ class MessageReader:
             payload += 2 if size == _SHORT else 8
             if len(buffer) < payload:
                 return None
-            (size,) = _short_at(buffer, start + 2) if size == _SHORT else _long_at(buffer, start + 2)
+            short = size == _SHORT
+            (size,) = _short_at(buffer, start + 2) if short else _long_at(buffer, start + 2)
+            if size < (_SHORT if short else _LONG):
+                raise self.fail(protocol_error("websocket_broken"), _PROTOCOL_ERROR)
         opcode = first & 0x0F
         self._judge_header(opcode, size, masked=second >= _MASKED)
         payload += 4
@@ -297,21 +302,9 @@ class MessageReader:
         Raises:
             RemoteProtocolError: the frame breaks a rule of RFC 6455, or the text is not UTF-8.
         """
-        protocol = self._protocol
-        protocol.receive_data(frame)
-        events = protocol.events_received()
-        if not events:
-            assert protocol.close_sent is not None
-            raise self.fail(protocol_error("websocket_broken"), int(protocol.close_sent.code))
         if opcode >= _CLOSE:
-            self._own += b"".join(protocol.data_to_send())
-            if opcode == _CLOSE:
-                self.closed = True
-                self._forget()
-            return HANDLED
-        payload = events[0].data  # type: ignore[union-attr]  # requests are for subclasses that read a handshake
-        if not isinstance(payload, bytearray):
-            payload = bytearray(payload)
+            return self._take_control(frame, opcode)
+        payload = self._read(frame)
         if opcode != _CONTINUATION:
             self.is_text = opcode == _TEXT
         if self.is_text:
@@ -331,6 +324,32 @@ class MessageReader:
             return HANDLED
         message, self._message, self._fragments = self._message, None, 0
         return message
+
+    def _take_control(self, frame: bytearray, opcode: int) -> Handled:
+        """Have the library answer Ping or Close."""
+        if opcode == _CLOSE and self._message is not None:  # allowed (section 5.4), and an error for the library
+            self._read(_EMPTY_END)
+        self._read(frame)
+        self._own += b"".join(self._protocol.data_to_send())
+        if opcode == _CLOSE:
+            self.closed = True
+            self._forget()
+        return HANDLED
+
+    def _read(self, frame: bytes | bytearray) -> bytearray:
+        """Return the payload of one whole frame.
+
+        Raises:
+            RemoteProtocolError: the library has found an error, and says with which code to close.
+        """
+        protocol = self._protocol
+        protocol.receive_data(frame)
+        events = protocol.events_received()
+        if not events:
+            assert protocol.close_sent is not None
+            raise self.fail(protocol_error("websocket_broken"), int(protocol.close_sent.code))
+        payload = events[0].data  # type: ignore[union-attr]  # requests are for subclasses that read a handshake
+        return payload if isinstance(payload, bytearray) else bytearray(payload)
 
     # --- UTF-8 (RFC 6455, section 8.1), judged as soon as it can be
 
@@ -388,19 +407,10 @@ def close_frame(code: int, reason: str) -> bytes:
     return bytes((_FINAL | _CLOSE, len(body))) + body
 
 
-class WebFormat:
-    """The form of events on a WebSocket: one text message each, of the same JSON as a native frame.
-
-    Args:
-        page_limits: how long pages are, and the largest message that is sent to a client.
-    """
+class WebFormat(JsonFormat):
+    """The form of events on a WebSocket: one text message each, of the same JSON as a native frame."""
 
     name = SUBPROTOCOL
-    shares = True
-
-    def __init__(self, page_limits: PageLimits = PAGE_LIMITS) -> None:
-        self.page_limits = page_limits
-        self.bodies = json_bodies(page_limits.frame_bytes)
 
     def framed(self, body: bytes) -> bytes:
         """Return the body as a text message."""
