@@ -144,6 +144,7 @@ _REASONS = {
     "bad_frame": "closed: does not speak the protocol",
     "hello_expected": "closed: did not begin with a hello",
     "unsupported_version": "closed: speaks another version of the protocol",
+    "too_many_connections": "closed: too many connections from this address",
     "hello_timeout": "closed: did not log in in time",
     "ping_timeout": "closed: did not answer a ping",
     "slow_reader": "closed: does not read what it is sent",

@@ -64,9 +64,6 @@ class WebLink(Protocol):
     def fail(self) -> None:
         """Work for this connection raised: have its handler say so, and close."""
 
-    def hand_over(self, handler: TransportHandler) -> None:
-        """Replace the handler."""
-
 
 class WebContext(Protocol):
     """What all connections share; see `securechat.server.web.server`."""
@@ -98,8 +95,13 @@ class WebContext(Protocol):
     def visited(self, connection: HttpConnection) -> None:
         """A page was loaded."""
 
-    def upgraded(self, connection: HttpConnection) -> TransportHandler:
-        """Return the session that goes on with a connection; this one is over."""
+    def upgraded(self, connection: HttpConnection, left: bytes) -> TransportHandler:
+        """Have a session go on with a connection, behind the answer; this one is over.
+
+        Args:
+            connection: which one.
+            left: what has come behind the request.
+        """
 
     def closed(self, connection: HttpConnection) -> None:
         """The descriptor is free."""
@@ -139,6 +141,8 @@ class HttpConnection:
 
     def handshake_done(self) -> None:
         """The TLS handshake is done; the client may take its time, as browsers connect ahead."""
+        if self._over:  # it was closed meanwhile
+            return
         self._link.owes_hello = False
         self._set_timer(self._web.limits.web_keep_alive_s, self._idle_late)
 
@@ -293,15 +297,9 @@ class HttpConnection:
             raise HttpError(answer.status, "Here a browser opens a WebSocket of this chat.", answer.headers)
         head = response_head(101, [*answer.headers, *SECURITY_HEADERS])
         self._link.write(response(head, b"", date=date(), has_body=False))
-        left = self._codec.switch()
         self._resume()
         self._end()
-        session = self._web.upgraded(self)
-        self._session = session
-        self._link.hand_over(session)
-        session.handshake_done()
-        if left:
-            session.data_received(left)
+        self._session = self._web.upgraded(self, self._codec.switch())
 
     def _refuse(self, error: HttpError, request: Request | None = None) -> None:
         """Answer with an error, and close."""

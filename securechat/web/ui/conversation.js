@@ -12,6 +12,10 @@ import { BACK, MORE, PEOPLE, SEARCH } from "./icons.js";
 import { messageList } from "./message_list.js";
 import { statusLine } from "./status.js";
 
+const KEPT = 6; // conversations
+/** @type {string[]} */
+let opened = [];
+
 /**
  * Shows what `app.route` names, until it names another.
  *
@@ -108,7 +112,11 @@ function shown(app, conversation, side) {
   wide.addEventListener("change", panels);
   update();
   panels();
-  if (app.route.seq !== null) messages.select(app.route.seq);
+  const { seq } = app.route;
+  app.act(
+    seq === null ? { do: "open", key: conversation.key, unread: true } : { do: "open", key: conversation.key, seq },
+  );
+  keepFew(app, conversation.key);
 
   return {
     element,
@@ -129,6 +137,17 @@ function shown(app, conversation, side) {
       input.end();
     },
   };
+}
+
+/**
+ * Keeps the conversations that were on the screen last loaded, so that a change between them shows at once.
+ *
+ * @param {App} app
+ * @param {string} key
+ */
+function keepFew(app, key) {
+  opened = [...opened.filter((each) => each !== key), key];
+  if (opened.length > KEPT) app.act({ do: "close", key: /** @type {string} */ (opened.shift()) });
 }
 
 /**
