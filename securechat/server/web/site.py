@@ -6,12 +6,12 @@ modules import each other by their relative paths. A page of an older version as
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -35,6 +35,7 @@ _TYPES = {
 }
 _PACKED = frozenset({"mp3", "ogg", "png"})  # compressed already
 _SOURCES = (".css", ".js")
+_FOLDER = Path(__file__).resolve().parents[2] / "web"
 _INDEX = "index.html"
 _WORKER = "sw.js"
 _ENTRY = "shell/main.js"
@@ -174,16 +175,17 @@ def read_tree() -> dict[str, bytes]:
     """Read the files of the package that have an ending that is served."""
     tree: dict[str, bytes] = {}
 
-    def read(folder: Traversable, path: str) -> None:
-        for entry in folder.iterdir():
-            name = entry.name
-            if entry.is_dir():
-                read(entry, f"{path}{name}/")
-            elif name.rpartition(".")[2] in _TYPES and not name.startswith("."):
-                body = entry.read_bytes()
-                tree[path + name] = without_comments(body.decode()).encode() if name.endswith(_SOURCES) else body
+    def read(folder: str, path: str) -> None:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if entry.is_dir():
+                    read(entry.path, f"{path}{name}/")
+                elif name.rpartition(".")[2] in _TYPES and not name.startswith("."):
+                    body = Path(entry.path).read_bytes()
+                    tree[path + name] = without_comments(body.decode()).encode() if name.endswith(_SOURCES) else body
 
-    read(files("securechat").joinpath("web"), "")
+    read(str(_FOLDER), "")
     return dict(sorted(tree.items()))
 
 
