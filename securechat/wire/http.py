@@ -12,11 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-import h11
 from msgspec import Struct
 
 from securechat.limits import KIB
+
+if TYPE_CHECKING:
+    import h11
 
 HTTP_ALPN = "http/1.1"
 """The name of this protocol in the TLS handshake (RFC 7301, section 6)."""
@@ -281,7 +284,12 @@ def _request(head: bytes) -> Request:
 
 
 def _read_by_h11(head: bytes) -> h11.Request:
-    """Have h11 read a head, which must be one request and no more."""
+    """Have h11 read a head, which must be one request and no more.
+
+    The library is imported for the first of them: that takes 8 ms, which a start does not wait for.
+    """
+    import h11  # noqa: PLC0415
+
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES + 1)
     connection.receive_data(head)
     try:
