@@ -97,9 +97,10 @@ class Engine:
     def _connect(self, member: Member) -> None:
         if member.web:
             assert self._web_context is not None
-            member.link = link = WebLink(self._web_context, self._address, SERVER_NAME)
+            link: Link = WebLink(self._web_context, self._address, SERVER_NAME)
         else:
-            member.link = link = Link(self._context, self._address, SERVER_NAME)
+            link = Link(self._context, self._address, SERVER_NAME)
+        member.link = link
         member.doorway = member.ear = Doorway(link, member.name, member.room)
         self.members.append(member)
         self._by_fd[link.sock.fileno()] = member
