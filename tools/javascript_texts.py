@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-KEYWORDS = {"_": 1, "ngettext": 2, "pgettext": 2}
-"""The functions that translate, with how many of their arguments are literals."""
+KEYWORDS = {"_": 1, "ngettext": 2, "pgettext": 2, "ownRefusal": 2}
+"""The functions that translate, with how many of their arguments are literals. `ownRefusal` takes a reason and the text
+that `refusalText` translates: the core says nothing itself."""
 COMMENT_TAG = "Translators:"
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)

@@ -121,8 +121,6 @@ def facts_of(
     started_at: float,
     search_trouble: str | None,
     clock_doubt: Doubt | None,
-    *,
-    web: bool = False,
 ) -> ProcessInfo:
     """Gather the facts.
 
@@ -133,7 +131,6 @@ def facts_of(
         started_at: monotonic seconds.
         search_trouble: see `ProcessInfo`.
         clock_doubt: see `ProcessInfo`.
-        web: see `ProcessInfo`.
     """
     names = certificate.names
     return ProcessInfo(
@@ -152,7 +149,7 @@ def facts_of(
         search_trouble=english(search_trouble) if search_trouble is not None else None,
         search_sentence=search_trouble.packed() if isinstance(search_trouble, Sentence) else None,
         clock_doubt=clock_doubt,
-        web=web,
+        web=config.web,
         public_certificate=certificate.is_public,
     )
 

@@ -22,11 +22,14 @@ SENTENCE = re.compile(r"^[A-Z][a-z'’]+(?: [\w'’]+)*[.:?!…]?$")
 NAMES = frozenset(
     {
         *("Alt", "Backspace", "Control", "Delete", "End", "Enter", "Escape", "Home", "Insert", "Meta", "Process"),
-        *("Shift", "Space", "Tab", "Unidentified"),
-        *("Android", "Chrome", "Close", "Content-Type", "English", "Error", "Firefox", "Safari", "Z"),
+        *("Shift", "Space", "Tab", "Unidentified", "Ctrl K", "Mod"),
+        *("Android", "Chrome", "Close", "Content-Type", "English", "Error", "Firefox", "Linux", "Notification"),
+        *("Edge", "Mac OS", "Opera", "Safari", "Windows", "Z"),
     }
 )
 """Names of keys, and others that no person reads as words."""
+NO_TEXT = re.compile(r"class(?:Name)?[:=]|\.(?:closest|matches|querySelector(?:All)?)[(]|new \w*Error[(]|console[.]")
+"""Lines with names of classes, selectors, errors of the programmer, and what is written for one."""
 
 ALLOWED: dict[str, tuple[str, ...]] = {
     "ui/i18n.js": ("Bahasa Indonesia",),  # each language in its own words
@@ -53,21 +56,20 @@ def modules() -> list[str]:
 
 def untranslated(source: str) -> Iterator[tuple[int, str]]:
     """Return line and text of each literal that looks like a text and is not translated."""
-    debugging = _of_errors(source)
+    passed = _lines_without_texts(source)
     for literal in tool.literals(source):
-        if literal.text in NAMES or literal.line in debugging:
+        if literal.text in NAMES or literal.line in passed:
             continue
         if THREE_WORDS.search(literal.text) or SENTENCE.match(literal.text):
             yield literal.line, literal.text
 
 
-def _of_errors(source: str) -> set[int]:
-    """Return the lines that make errors of the programmer, or write to the console."""
+def _lines_without_texts(source: str) -> set[int]:
     lines = source.splitlines()
     return {
         number
         for number, line in enumerate(lines, 1)
-        if re.search(r"new \w*Error\(|console\.", f"{lines[number - 2] if number > 1 else ''} {line}")
+        if NO_TEXT.search(line) or re.search(r"new \w*Error[(]$", lines[number - 2] if number > 1 else "")
     }
 
 
@@ -109,6 +111,8 @@ def test_what_is_allowed_is_still_there() -> None:
         ('say(pgettext("a button", "Open the room"))', 0),
         ('if (event.key === "Enter" || event.key === "ArrowUp") x("aria-label", "is open")', 0),
         ('throw new Error("You have left the room")', 0),
+        ('element.closest("input, textarea, select"); h("div", { class: "row own pending" })', 0),
+        ('ownRefusal("offline", "There is no connection")', 0),
         ("const a = b / c; say(`${x ? `y ${_('Close now')}` : ''}`); d = e / f", 0),
         ("// You have left the room\n/** You have left the room */", 0),
         ("x = /You have left the room/", 0),

@@ -16,6 +16,7 @@ from importlib.resources.abc import Traversable
 from msgspec import Struct
 from msgspec.structs import replace
 
+from securechat.server.web.comments import without_comments
 from securechat.server.web.facts import ServerFacts, facts_block
 from securechat.server.web.policy import SECURITY_HEADERS
 from securechat.wire.http import Request, response, response_head
@@ -33,6 +34,7 @@ _TYPES = {
     "webmanifest": "application/manifest+json",
 }
 _PACKED = frozenset({"mp3", "ogg", "png"})  # compressed already
+_SOURCES = (".css", ".js")
 _INDEX = "index.html"
 _WORKER = "sw.js"
 _ENTRY = "shell/main.js"
@@ -178,7 +180,8 @@ def read_tree() -> dict[str, bytes]:
             if entry.is_dir():
                 read(entry, f"{path}{name}/")
             elif name.rpartition(".")[2] in _TYPES and not name.startswith("."):
-                tree[path + name] = entry.read_bytes()
+                body = entry.read_bytes()
+                tree[path + name] = without_comments(body.decode()).encode() if name.endswith(_SOURCES) else body
 
     read(files("securechat").joinpath("web"), "")
     return dict(sorted(tree.items()))

@@ -42,6 +42,10 @@
  */
 
 /**
+ * @typedef {Omit<Room, "members" | "muted"> & {members: Map<number, Person> | null, muted: Set<number>}} RoomState
+ */
+
+/**
  * The stretch of a conversation that is loaded: contiguous, by seq.
  * @typedef {object} MessageWindow
  * @property {readonly Message[]} messages as they are now
@@ -80,6 +84,74 @@
  * @property {string} token of the login; "" for a guest
  * @property {number} lastCid the highest number of a draft that was ever given out
  * @property {SavedMessage[]} unsent in the order typed
+ * @property {string[]} [rooms] of a guest, to be entered again
+ */
+
+/**
+ * What the core is made with.
+ * @typedef {object} CoreOptions
+ * @property {SavedState} saved with a fresh secret where nothing was stored
+ * @property {() => number} jitter returns a number in [0, 1)
+ * @property {() => string} freshSecret makes 32 hexadecimal digits
+ * @property {string} client program and version, for the operator
+ */
+
+/**
+ * @typedef {{seq?: number, at?: number, unread?: boolean} | null} WindowTarget
+ */
+
+/**
+ * A window as the core keeps it.
+ * @typedef {object} WindowState
+ * @property {Message[]} messages
+ * @property {boolean} loaded
+ * @property {boolean} atStart
+ * @property {boolean} atEnd
+ * @property {"replace" | "older" | "newer" | null} loading
+ * @property {WindowTarget} target
+ * @property {boolean} opened
+ * @property {number} low everything from here
+ * @property {number} high through here is loaded
+ * @property {Message[] | null} tail said since the page on its way was asked for
+ * @property {LogQuestion | null} question on its way
+ * @property {boolean} towardsStart whether the reader is most likely at the older end
+ */
+
+/**
+ * A conversation as the core keeps it; `Conversation` is what others may read.
+ * @typedef {object} ConversationState
+ * @property {string} key
+ * @property {"room" | "direct"} kind
+ * @property {string} name
+ * @property {number} id
+ * @property {boolean} member
+ * @property {RoomState | null} room
+ * @property {Message | null} last
+ * @property {number} read
+ * @property {number} unread
+ * @property {number} mentions
+ * @property {number} firstUnread
+ * @property {number | null} mutedS
+ * @property {Person[]} typing
+ * @property {WindowState} window
+ * @property {boolean} begun whether the feed has begun with it
+ * @property {number} seen seq of the last message seen; below it everything was
+ * @property {number} changed likewise, of the last change
+ * @property {number} purged no message up to this seq is left
+ * @property {{unread: number, mentions: number, first: number, through: number}} counted what the list said, of messages up to `through`
+ * @property {{seq: number, by: number, mentionsMe: boolean}[]} news unread messages since
+ * @property {Map<number, {person: Person, until: number}>} typists
+ */
+
+/**
+ * A question to the log; the server answers one at a time. `lost` is called where the connection is lost before the answer;
+ * without it, the question is asked again.
+ * @typedef {object} LogQuestion
+ * @property {ConversationState} [conversation] it is about
+ * @property {(ref: number) => Command} command
+ * @property {(event: Extract<Event, {t: "page" | "hits" | "unreadlist" | "conversations"}>) => void} answered
+ * @property {(refusal: Refusal) => void} refused
+ * @property {() => void} [lost]
  */
 
 /**

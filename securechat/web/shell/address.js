@@ -40,7 +40,12 @@ export function looksLikeInvite(fragment) {
  */
 export function placeOf(fragment) {
   const [path = "", panel = ""] = fragment.replace(/^#/, "").split("?", 2);
-  const place = { room: "", person: 0, seq: /** @type {number | null} */ (null), panel: PANEL.test(panel) ? panel : "" };
+  const place = {
+    room: "",
+    person: 0,
+    seq: /** @type {number | null} */ (null),
+    panel: PANEL.test(panel) ? panel : "",
+  };
   const [, kind, name = "", seq] = path.split("/");
   if (kind === "room") place.room = decoded(name);
   else if (kind === "person") place.person = number(name) ?? 0;

@@ -9,8 +9,8 @@ import { startUi } from "../ui/app.js";
 import { fragmentOf, inviteOf, looksLikeInvite, placeOf } from "./address.js";
 import { filesOfPage, isOutdated, onWake, shareTabs } from "./lifecycle.js";
 import { ask as askForNotifications, notifications, state as notificationState } from "./notifications.js";
-import { dial } from "./socket.js";
-import { openStore } from "./storage.js";
+import { browserName, dial } from "./socket.js";
+import { newSecret, openStore } from "./storage.js";
 
 const INVITE = "invite"; // notes in the tab's storage, for after a reload
 const STEAL = "steal";
@@ -49,7 +49,12 @@ const facts = {
 };
 
 const now = () => performance.now() / 1000;
-const core = new ClientCore(store.state());
+const core = new ClientCore({
+  saved: store.state(),
+  jitter: Math.random,
+  freshSecret: newSecret,
+  client: `securechat-web ${facts.version} (${browserName(navigator.userAgent)})`,
+});
 
 // --- inputs and outputs of the core ----------------------------------------------------------------------------------
 
@@ -165,7 +170,9 @@ function readRoute() {
 /** @param {Partial<Route>} changes */
 function addressOf(changes) {
   const elsewhere = "key" in changes || "unknown" in changes;
-  const route = elsewhere ? { key: null, seq: null, panel: "", unknown: null, ...changes } : { ...app.route, ...changes };
+  const route = elsewhere
+    ? { key: null, seq: null, panel: "", unknown: null, ...changes }
+    : { ...app.route, ...changes };
   const conversation = route.key === null ? null : core.conversations.get(route.key);
   const { kind, id = 0, name = "" } = conversation ?? {};
   const place = kind === "room" ? { room: name } : kind === "direct" ? { person: id } : route.unknown ?? {};
@@ -223,6 +230,12 @@ function draftId(key) {
   return kind === "direct" ? `person.${id}` : `room.${id || name}`; // keys do not outlive the page
 }
 
+/** Quits; waits for the server to hear of it, though not for long. */
+function left() {
+  app.act({ do: "leave" });
+  return new Promise((resolve) => setTimeout(resolve, 300));
+}
+
 /** @type {App} */
 const app = {
   core,
@@ -260,11 +273,12 @@ const app = {
   async forget() {
     try {
       if (core.account && core.phase === "online") await app.ask({ ask: "logout" });
-      else app.act({ do: "leave" });
+      else await left();
     } catch {
       // Offline: the login ends where the token is unknown from now on, which is here.
     }
     store.forget();
+    if (app.invite) store.note(INVITE, JSON.stringify(app.invite)); // not used yet
     history.replaceState(null, "", "#/");
     location.reload();
   },
@@ -298,7 +312,7 @@ function pageChanged(changes) {
 
 // --- start -----------------------------------------------------------------------------------------------------------
 
-const screen = startUi(app, /** @type {HTMLElement} */ (document.getElementById("app")));
+const screen = startUi(app, document.getElementById("app") ?? document.body);
 const bell = notifications({
   core,
   settings: store.settings,
@@ -334,6 +348,6 @@ const tabs = shareTabs({
 }, store.note(STEAL, "") !== "");
 
 onWake(() => {
-  if (page.place !== "here") return;
-  app.act(core.phase === "offline" ? { do: "reconnect" } : { do: "probe" });
+  // What has ended stays ended until the user wants it back: another tab or device may have the chat.
+  if (page.place === "here" && core.phase !== "ended") app.act({ do: "probe" });
 });

@@ -98,7 +98,7 @@ export function notifications({ core, settings, shown, address, go }, words) {
   /** @param {string} title @param {string} body @param {string} tag @param {string} where */
   function show(title, body, tag, where) {
     if (state() !== "granted") return;
-    const options = { body, tag, data: where, silent: true, icon: icon("icon") };
+    const options = { body, tag, data: where, silent: true, icon: icons.plain };
     if (worker) worker.showNotification(title, options).catch(() => {});
     else {
       try {
@@ -132,7 +132,9 @@ export function notifications({ core, settings, shown, address, go }, words) {
             const { title, body } = words.message(change.message, conversation);
             show(title, body, conversation.key, address(conversation, change.message.seq));
           }
-        } else if (change.kind === "caughtUp" && change.missed > 0 && !looking() && settings.system && settings.disturb) {
+        } else if (
+          change.kind === "caughtUp" && change.missed > 0 && !looking() && settings.system && settings.disturb
+        ) {
           const { count } = waiting(core.conversations.values(), settings);
           const { title, body } = words.missed(count);
           if (count > 0) show(title, body, "missed", "#/");
@@ -146,7 +148,7 @@ export function notifications({ core, settings, shown, address, go }, words) {
       const title = mark + words.place();
       if (document.title !== title) document.title = title;
       const link = document.querySelector("link[rel~=icon]");
-      const wanted = icon(count > 0 || more ? "icon-unread" : "icon");
+      const wanted = count > 0 || more ? icons.unread : icons.plain;
       if (link && wanted && link.getAttribute("href") !== wanted) link.setAttribute("href", wanted);
       const badges = /** @type {{setAppBadge?: (count: number) => Promise<void>}} */ (navigator);
       badges.setAppBadge?.(count).catch(() => {});
@@ -154,20 +156,11 @@ export function notifications({ core, settings, shown, address, go }, words) {
   };
 }
 
-const icons = new Map();
-
-/**
- * @param {string} name
- * @returns {string | undefined} address of the icon
- */
-function icon(name) {
-  if (icons.size === 0) {
-    for (const link of document.querySelectorAll("link[rel~=icon], link[rel~=alternate][data-icon]")) {
-      icons.set(link.getAttribute("data-icon") ?? "icon", link.getAttribute("href"));
-    }
-  }
-  return icons.get(name) ?? undefined;
-}
+/** Addresses of the icon, and of the one with a dot. */
+const icons = (() => {
+  const plain = document.querySelector("link[rel~=icon]")?.getAttribute("href") ?? "";
+  return { plain, unread: plain.replace(/icon(\.\w+)$/, "icon-unread$1") };
+})();
 
 /** @returns {"granted" | "denied" | "default" | "unable"} */
 export function state() {

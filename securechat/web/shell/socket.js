@@ -61,7 +61,10 @@ export function dial(origin, ears) {
 function wellFormed(_name, value) {
   if (typeof value !== "string") return value;
   // No lookbehind: Safari before 16.4 would not even load this module.
-  return value.replace(/[\uD800-\uDBFF][\uDC00-\uDFFF]|[\uD800-\uDFFF]/g, (found) => found.length === 2 ? found : "\uFFFD");
+  return value.replace(
+    /[\uD800-\uDBFF][\uDC00-\uDFFF]|[\uD800-\uDFFF]/g,
+    (found) => found.length === 2 ? found : "\uFFFD",
+  );
 }
 
 /** @param {string} origin */
@@ -72,4 +75,24 @@ async function answers(origin) {
   } catch {
     return false;
   }
+}
+
+/**
+ * Names a browser and its system, for the owner of an account who looks at the list of logins.
+ *
+ * @param {string} agent as navigator.userAgent
+ * @returns {string} "Firefox, Android"
+ */
+export function browserName(agent) {
+  const browsers =
+    /** @type {const} */ ([["Edg", "Edge"], ["OPR", "Opera"], ["Firefox"], ["FxiOS", "Firefox"], ["Chrome"], [
+      "CriOS",
+      "Chrome",
+    ], ["Safari"]]);
+  const systems =
+    /** @type {const} */ ([["Android"], ["iPhone"], ["iPad"], ["CrOS", "ChromeOS"], ["Mac OS", "macOS"], ["Windows"], [
+      "Linux",
+    ]]);
+  const found = [browsers, systems].map((rows) => rows.find(([sign]) => agent.includes(sign)));
+  return found.map((row) => row?.[1] ?? row?.[0]).filter(Boolean).join(", ") || "browser";
 }

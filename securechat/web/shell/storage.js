@@ -207,7 +207,9 @@ function parsed(text) {
 function sound(defaults, stored) {
   return Object.fromEntries(
     Object.entries(defaults)
-      .filter(([name, value]) => typeof stored[name] === typeof value && Array.isArray(stored[name]) === Array.isArray(value))
+      .filter(([name, value]) =>
+        typeof stored[name] === typeof value && Array.isArray(stored[name]) === Array.isArray(value)
+      )
       .filter(([name]) => stored[name] !== null)
       .map(([name]) => [name, stored[name]]),
   );

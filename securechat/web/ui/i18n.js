@@ -14,6 +14,8 @@
  * @property {Record<string, string>} refusals by reason
  */
 
+import { oneLine } from "../core/text.js";
+
 /** The languages there are, each in its own words. @type {Readonly<Record<string, string>>} */
 export const LANGUAGES = { en: "English", id: "Bahasa Indonesia" };
 
@@ -125,7 +127,7 @@ export function refusalText(refusal) {
     } catch { // a value of another kind than its format takes
     }
   }
-  return oneLine(refusal.text);
+  return oneLine(found(refusal.text, 0) ?? refusal.text); // the core's own refusals are translated by their text
 }
 
 // --- Dates, numbers and lists ---
@@ -299,9 +301,4 @@ function formatsOf(code) {
     number: new Intl.NumberFormat(locale, { maximumFractionDigits: 3 }),
     list: new Intl.ListFormat(locale),
   };
-}
-
-/** @param {string} text */
-function oneLine(text) {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
 }

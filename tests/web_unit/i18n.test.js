@@ -28,6 +28,7 @@ const INDONESIAN = {
     "{count} minute": ["{count} menit"],
     Today: "Hari ini",
     Yesterday: "Kemarin",
+    "There is no connection to the server": "Tidak ada koneksi ke server",
   },
   refusals: { slow_mode: "#{room} lambat. Tunggu {left:duration}", muted_because: "Kamu dibisukan: {why}" },
 };
@@ -97,6 +98,8 @@ Deno.test("a refusal is said from reason and arguments", () => {
   same(refusalText(refusal("slow_mode", { room: "ops", left: 61 })), "#ops lambat. Tunggu 2 menit");
   same(refusalText(refusal("slow_mode", { room: "ops" })), "In English");
   same(refusalText(refusal("constructor", {})), "In English");
+  const ours = { ...refusal("offline", {}), text: "There is no connection to the server" };
+  same(refusalText(ours), "Tidak ada koneksi ke server");
   const said = refusalText(refusal("muted_because", { why: "a\u202eb\u0007{why}\nc" }));
   for (const hostile of ["\u202e", "\u0007", "\n"]) same(said.includes(hostile), false);
   same(said.endsWith("c"), true);
