@@ -91,6 +91,29 @@ class Limits:
         "without a handshake under way, 4 KiB each; then the oldest that has sent no TLS hello goes",
     )
     reserved_descriptors: int = _limit(64, "descriptors", "kept free below RLIMIT_NOFILE for the log and certificates")
+    web_connections: int = _limit(
+        2_048,
+        "connections",
+        "of browsers, before a WebSocket, six a page: 340 pages at once; then their oldest is closed",
+    )
+    web_connections_per_address: int = _limit(
+        256, "connections", "of them, public address: thirty phones with the six that a browser opens are 180"
+    )
+    web_connections_per_private_address: int = _limit(
+        1_024, "connections", "of them, private, ULA and link-local; web_connection_burst and _rate grow alike"
+    )
+    web_connection_burst: float = _limit(
+        1_000.0,
+        "connections",
+        "of them, one after another, per public address: thirty phones, five pages each, are 900",
+    )
+    web_connection_rate: float = _limit(
+        2.0, "connections/s", "of them after the burst: at 0.5 ms each a thousandth of the time, and 1,200 in 10 min"
+    )
+    websockets_per_address: int = _limit(
+        64, "connections", "of people in a browser, public address: thirty phones, and as many laptops"
+    )
+    websockets_per_private_address: int = _limit(256, "connections", "the same, private, ULA and link-local")
     listen_backlog: int = _limit(4096, "connections", "ngIRCd's 10 lost 33 of 1,000 clients in a reconnect storm")
     accepts_per_pass: int = _limit(
         8,

@@ -17,9 +17,9 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import javascript_texts
 from babel.messages import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
@@ -92,7 +92,7 @@ def extracted() -> Catalog:
                 continue
             catalog.add(message, None, [(f"{folder}/{name}", None)], auto_comments=comments, context=context)
     for path in sorted(WEB.rglob("*.js")):
-        for call in javascript_texts().calls(path.read_text(encoding="utf-8")):
+        for call in javascript_texts.calls(path.read_text(encoding="utf-8")):
             if call.literals is not None:
                 comments = [call.comment] if call.comment else []
                 where = [(path.relative_to(ROOT).as_posix(), None)]
@@ -100,13 +100,6 @@ def extracted() -> Catalog:
     for text in ARGPARSE_TEXTS:
         catalog.add(text, None, [("argparse", None)])
     return catalog
-
-
-def javascript_texts() -> ModuleType:
-    """Return the module that reads JavaScript; an installation does without it."""
-    import javascript_texts as module  # noqa: PLC0415
-
-    return module
 
 
 def catalogue_path(language: str) -> Path:

@@ -54,7 +54,6 @@ from securechat.server.hangup import LOOK_S, TerminalWatcher, controlling_termin
 from securechat.server.operator_log import OperatorLog
 from securechat.server.password_hashing import Argon2Hasher
 from securechat.server.session import Session
-from securechat.server.web.first_bytes import FirstBytes
 from securechat.server.web.server import WEB_CODECS, WebServer, redirect
 from securechat.storage.sqlite.store import utc_ms
 from securechat.storage.threaded_log import ThreadedLog
@@ -78,6 +77,8 @@ _TIDY_S = 600.0
 """Seconds after the start, so that the first housekeeping does not delay clients that reconnect."""
 _RECONNECT_S = 1.0
 """Before a client connects again to a server that stops: a restart takes about that long."""
+_CROWDED_S = 60.0
+"""Before a browser connects again to a server that has too many connections of its address."""
 _LAST_PASSES = 1_000
 """Of the loop after it has failed: a thousand clients need some fifty, a loop that fails at once gets no further."""
 _DRAIN_LOOK_S = 0.01
@@ -164,6 +165,7 @@ class Server:
             ConnectionLimits(config.limits, descriptor_limit() - config.limits.reserved_descriptors),
             context_for=self._context_for,
             on_transport=self._accepted,
+            web_alpn=HTTP_ALPN if config.web else None,
             on_denied=self._operator_log.denied,
         )
         self._web = self._web_server() if config.web else None
@@ -171,12 +173,13 @@ class Server:
     def _web_server(self) -> WebServer:
         return WebServer(
             self._loop,
+            self._pending,
             self._certificate,
             self._config.web_hosts,
             version=__version__,
             access=self._config.access.value,
             on_visit=self._operator_log.visited,
-            session_for=lambda transport: self._session_for(transport, WEB_CODECS),
+            upgrade=self._upgraded,
         )
 
     # --- Running ----------------------------------------------------------------------------------------------------
@@ -271,6 +274,8 @@ class Server:
         for listener in self._listeners:
             listener.close()
         self._pending.close()
+        if self._web is not None:
+            self._web.close()
 
     def _listen(self) -> None:
         hosts = self._config.hosts or tuple(str(address) for address in private_addresses())
@@ -357,8 +362,7 @@ class Server:
         if web is not None and offers is not None and HTTP_ALPN in offers:
             transport.start(web.accepted(transport))
         elif web is not None and offers is None:
-            wait_s = self._config.limits.web_headers_s
-            transport.start(FirstBytes(transport, self._loop, wait_s, web=web.accepted, other=self._session_for))
+            transport.start(web.undecided(transport, self._session_for))
         else:
             transport.start(self._session_for(transport))
 
@@ -366,6 +370,19 @@ class Server:
         label = endpoint(str(transport.peer[0]), int(transport.peer[1]))
         session = Session(self._hub, transport, self._loop, self._config.limits, self, label, codecs)
         self._sessions[session] = transport
+        return session
+
+    def _upgraded(self, transport: Transport, left: bytes) -> Session:
+        """A browser's connection becomes a session, which may be told at once that there are too many."""
+        denial = self._pending.web_upgraded(transport)
+        session = self._session_for(transport, WEB_CODECS)
+        transport.hand_over(session)
+        session.handshake_done()
+        if denial is not None:
+            self._operator_log.denied(session.label, denial)
+            session.close(Closing.of(refusal_for("too_many_connections", retry_after_s=_CROWDED_S)))
+        elif left:
+            session.data_received(left)
         return session
 
     def connected(self, session: Session) -> None:
@@ -489,8 +506,6 @@ class Server:
             "stopping", f"disconnecting {counted(len(self._sessions), 'client')}; a second signal stops at once"
         )
         self._accept_no_more()
-        if self._web is not None:
-            self._web.close()
         for session in self._sessions:
             session.stop_taking()
         self._wait_for_log(self._loop.now + self._config.limits.drain_s / 2)

@@ -210,6 +210,10 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.INTERNAL,
         N_("The server made a mistake and is stopping. Connect again when it is back"),
     ),
+    "too_many_connections": (
+        ErrorCode.TOO_MANY_CONNECTIONS,
+        N_("Too many people are connected from your network. Try again later"),
+    ),
     "password_check_failed": (
         ErrorCode.BUSY,
         N_("The server cannot check passwords right now. Try again in a few seconds"),

@@ -22,30 +22,17 @@ from securechat.wire.http import HttpError, HttpServerCodec, Request, response, 
 from securechat.wire.websocket import answer_upgrade
 
 if TYPE_CHECKING:
-    from securechat.server.web.server import WebServer
+    from securechat.limits import Limits
+    from securechat.server.session import Cancellable, Scheduler
+    from securechat.server.web.policy import Hosts
+    from securechat.server.web.rates import RequestRates
+    from securechat.server.web.site import Site
+    from securechat.server.web.turns import RequestTurns
 
 SOCKET_PATH = "/ws"
 
 
-class Cancellable(Protocol):
-    """A timer that has been set."""
-
-    def cancel(self) -> None:
-        """Do not call back any more."""
-
-
-class Scheduler(Protocol):
-    """The part of the loop that is used here."""
-
-    @property
-    def now(self) -> float:
-        """Monotonic seconds at the start of this pass."""
-
-    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Cancellable:
-        """Call back once."""
-
-
-class Link(Protocol):
+class WebLink(Protocol):
     """The part of its transport that a connection uses."""
 
     address: str
@@ -77,8 +64,47 @@ class Link(Protocol):
     def fail(self) -> None:
         """Work for this connection raised: have its handler say so, and close."""
 
-    def hand_over(self, handler: TransportHandler) -> None:
-        """Replace the handler."""
+
+class WebContext(Protocol):
+    """What all connections share; see `securechat.server.web.server`."""
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of this server."""
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """Timers and the time of this pass."""
+
+    @property
+    def hosts(self) -> Hosts:
+        """The hosts that are answered for now."""
+
+    @property
+    def site(self) -> Site:
+        """What is served."""
+
+    @property
+    def turns(self) -> RequestTurns:
+        """The turns of a pass."""
+
+    @property
+    def rates(self) -> RequestRates:
+        """The rates of addresses."""
+
+    def visited(self, connection: HttpConnection) -> None:
+        """A page was loaded."""
+
+    def upgraded(self, connection: HttpConnection, left: bytes) -> TransportHandler:
+        """Have a session go on with a connection, behind the answer; this one is over.
+
+        Args:
+            connection: which one.
+            left: what has come behind the request.
+        """
+
+    def closed(self, connection: HttpConnection) -> None:
+        """The descriptor is free."""
 
 
 class HttpConnection:
@@ -86,21 +112,22 @@ class HttpConnection:
 
     Args:
         link: the transport.
-        server: what all connections share.
+        web: what all connections share.
     """
 
     __slots__ = (
-        "_began", "_behind", "_busy", "_codec", "_left_bytes", "_link", "_origin", "_over", "_paused", "_request",
-        "_requests", "_server", "_session", "_timer",
+        "_began", "_behind", "_busy", "_codec", "_left_bytes", "_link", "_origin", "_over", "_paused", "_queued",
+        "_request", "_requests", "_session", "_timer", "_web",
     )  # fmt: skip
 
-    def __init__(self, link: Link, server: WebServer) -> None:
+    def __init__(self, link: WebLink, web: WebContext) -> None:
         self._link = link
-        self._server = server
+        self._web = web
         self._codec = HttpServerCodec()
         self._origin = origin_of(link.address)
         self._requests = 0
         self._began = False  # a part of a request has come
+        self._queued = False  # for a turn
         self._busy = False  # a request is being answered, or waits
         self._request: Request | None = None  # waits for the rate
         self._behind = False  # the client has not read what it was sent
@@ -114,8 +141,10 @@ class HttpConnection:
 
     def handshake_done(self) -> None:
         """The TLS handshake is done; the client may take its time, as browsers connect ahead."""
+        if self._over:  # it was closed meanwhile
+            return
         self._link.owes_hello = False
-        self._set_timer(self._server.limits.web_keep_alive_s, self._idle_late)
+        self._set_timer(self._web.limits.web_keep_alive_s, self._idle_late)
 
     def data_received(self, data: bytes) -> None:
         """Take decrypted bytes."""
@@ -134,7 +163,7 @@ class HttpConnection:
         """The client has read everything."""
         self._behind = False
         if self._busy and self._request is None and not self._over:
-            self._server.turns.wait(self)
+            self._wait_for_turn()
 
     def outbox_overflow(self) -> None:
         """One answer at a time is queued, so that only limits smaller than a file come to this."""
@@ -148,7 +177,7 @@ class HttpConnection:
     def connection_lost(self, reason: CloseReason, detail: str) -> None:  # noqa: ARG002  (nobody is told of the end)
         """The transport is closed."""
         self._end()
-        self._server.closed(self)
+        self._web.closed(self)
 
     # --- for the owner
 
@@ -168,6 +197,7 @@ class HttpConnection:
 
     def go_on(self) -> None:
         """The turn of the next request has come."""
+        self._queued = False
         if not self._over and not self._behind:
             self._answer_next()
 
@@ -175,102 +205,106 @@ class HttpConnection:
 
     def _look(self) -> None:
         """See whether a request has come whole."""
-        codec = self._codec
-        if codec.ready:
+        if self._codec.ready:
             self._busy = True
             if self._behind:
                 self._pause()
-            elif self._server.turns.take(self):
+                self._set_timer(self._web.limits.web_keep_alive_s, self._idle_late)
+            elif self._web.turns.take():
                 self._answer_next()
             else:
-                self._pause()
+                self._wait_for_turn()
         elif not self._began:
             self._began = True
-            self._set_timer(self._server.limits.web_headers_s, self._head_late)
+            self._set_timer(self._web.limits.web_headers_s, self._head_late)
+
+    def _wait_for_turn(self) -> None:
+        self._pause()
+        if not self._queued:
+            self._queued = True
+            self._web.turns.wait(self)
 
     def _answer_next(self) -> None:
         try:
             request = self._codec.next_request()
-            assert request is not None
-            self._began = False
-            self._requests += 1
-            if not self._charge(request):
-                self._answer(request)
         except HttpError as error:
             self._refuse(error)
-
-    def _charge(self, request: Request) -> bool:
-        """Count a request against the rate of its address; whether it must wait."""
-        server = self._server
-        cost = FILE_COST if server.site.is_file(request.path) else 1.0
-        wait_s = server.rates.take(self._origin, cost, server.scheduler.now)
+            return
+        assert request is not None
+        self._requests += 1
+        wait_s = self._charge(request)
         if wait_s > MOST_WAIT_S:
-            raise HttpError(
-                429,
-                "Too many requests come from this address; try again later.",
-                [("Retry-After", str(int(wait_s) + 1))],
-            )
-        if wait_s:
+            again = ("Retry-After", str(int(wait_s) + 1))
+            self._refuse(HttpError(429, "Too many requests come from this address; try again later.", [again]), request)
+        elif wait_s:
             self._request = request
             self._pause()
             self._set_timer(wait_s, self._rate_over)
-        return wait_s > 0
+        else:
+            self._answer(request)
+
+    def _charge(self, request: Request) -> float:
+        """Count a request against the rate of its address; returns the seconds that it must wait."""
+        web = self._web
+        cost = FILE_COST if web.site.is_file(request.path) else 1.0
+        return web.rates.take(self._origin, cost, web.scheduler.now)
 
     def _rate_over(self) -> None:
-        self._timer = None
         request, self._request = self._request, None
-        if request is None or self._over:
-            return
-        try:
+        if request is not None:
             self._answer(request)
-        except HttpError as error:
-            self._refuse(error, is_head=request.method == "HEAD")
 
     def _answer(self, request: Request) -> None:
-        server = self._server
-        server.hosts.expect_ours(request)
-        if request.path == SOCKET_PATH:
-            self._upgrade(request)
+        web = self._web
+        try:
+            web.hosts.expect_ours(request)
+            if request.path == SOCKET_PATH:
+                self._upgrade(request)
+                return
+        except HttpError as error:
+            self._refuse(error, request)
             return
-        closes = request.wants_close or self._requests >= server.limits.web_requests_per_connection
-        self._link.write(server.site.answer(request, date=date(), closes=closes))
+        closes = request.wants_close or self._requests >= web.limits.web_requests_per_connection
+        self._link.write(web.site.answer(request, date=date(), closes=closes))
         if request.path == "/" and request.method == "GET":
-            server.visited(self)
+            web.visited(self)
         if closes:
             self._end()
             self._link.close_with()
-            return
+        else:
+            self._await_next()
+
+    def _await_next(self) -> None:
+        """Wait for the next request, and for the client to read the answer to this one."""
         self._left_bytes = 0
-        if self._codec.ready:  # the client did not wait for this answer: it must read it before the next
-            self._pause()
-            server.turns.wait(self)
+        if self._codec.ready:  # it did not wait for this answer
+            self._wait_for_turn()
+            self._began = False
         else:
             self._busy = False
             self._began = self._codec.began
             self._resume()
         if self._began:
-            self._set_timer(server.limits.web_headers_s, self._head_late)
+            self._set_timer(self._web.limits.web_headers_s, self._head_late)
         else:
-            self._set_timer(server.limits.web_keep_alive_s, self._idle_late)
+            self._set_timer(self._web.limits.web_keep_alive_s, self._idle_late)
 
     def _upgrade(self, request: Request) -> None:
+        if request.method != "GET":
+            raise HttpError(405, "A WebSocket is opened with GET.", [("Allow", "GET")])
         answer = answer_upgrade(request.headers)
         if answer.status != 101:
             raise HttpError(answer.status, "Here a browser opens a WebSocket of this chat.", answer.headers)
         head = response_head(101, [*answer.headers, *SECURITY_HEADERS])
         self._link.write(response(head, b"", date=date(), has_body=False))
-        left = self._codec.switch()
         self._resume()
         self._end()
-        session = self._server.upgraded(self)
-        self._session = session
-        self._link.hand_over(session)
-        session.handshake_done()
-        if left:
-            session.data_received(left)
+        self._session = self._web.upgraded(self, self._codec.switch())
 
-    def _refuse(self, error: HttpError, *, is_head: bool = False) -> None:
+    def _refuse(self, error: HttpError, request: Request | None = None) -> None:
+        """Answer with an error, and close."""
         self._end()
+        is_head = request is not None and request.method == "HEAD"
         self._link.close_with(error_answer(error, date=date(), is_head=is_head))
 
     # --- pacing
@@ -297,14 +331,14 @@ class HttpConnection:
         """Set the one timer of this connection."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._server.scheduler.call_later(delay_s, callback)
+        self._timer = self._web.scheduler.call_later(delay_s, callback)
 
     def _idle_late(self) -> None:
         """No request has come; or the client has not read the last answer, and then it must at least have read on."""
         queued_bytes = self._link.queued_bytes
         if queued_bytes and not 0 < self._left_bytes <= queued_bytes:
             self._left_bytes = queued_bytes
-            self._set_timer(self._server.limits.web_keep_alive_s, self._idle_late)
+            self._set_timer(self._web.limits.web_keep_alive_s, self._idle_late)
         elif queued_bytes:
             self._end()
             self._link.abort()

@@ -1,4 +1,4 @@
-"""What the page is told of its server: the type ServerFacts of `securechat/web/core/types.js`."""
+"""The facts that the page is told of its server: the type ServerFacts of `securechat/web/core/types.js`."""
 
 from __future__ import annotations
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from securechat.server.web.connection import Cancellable, Scheduler
-
 if TYPE_CHECKING:
     from securechat.net.interfaces import TransportHandler
     from securechat.net.socket_options import CloseReason
     from securechat.net.transport import Transport
+    from securechat.server.session import Cancellable, Scheduler
 
 _HTTP_BEGINS = (b"GET ", b"HEAD ")
 
@@ -24,9 +23,10 @@ class FirstBytes:
         wait_s: for the first bytes; then it is no HTTP.
         web: makes the handler of HTTP.
         other: makes the handler of everything else.
+        on_over: told when it is one of both, or closed.
     """
 
-    __slots__ = ("_data", "_next", "_other", "_scheduler", "_timer", "_transport", "_wait_s", "_web")
+    __slots__ = ("_data", "_next", "_on_over", "_other", "_scheduler", "_timer", "_transport", "_wait_s", "_web")
 
     def __init__(
         self,
@@ -36,12 +36,14 @@ class FirstBytes:
         *,
         web: Callable[[Transport], TransportHandler],
         other: Callable[[Transport], TransportHandler],
+        on_over: Callable[[FirstBytes], None],
     ) -> None:
         self._transport = transport
         self._scheduler = scheduler
         self._wait_s = wait_s
         self._web = web
         self._other = other
+        self._on_over = on_over
         self._data = b""
         self._next: TransportHandler | None = None
         self._timer: Cancellable | None = None
@@ -62,17 +64,23 @@ class FirstBytes:
             self._choose(self._other)
 
     def _choose(self, make: Callable[[Transport], TransportHandler]) -> None:
-        self._cancel()
+        self._over()
         self._next = handler = make(self._transport)
         self._transport.hand_over(handler)
         handler.handshake_done()
         if self._data:
             handler.data_received(self._data)
 
-    def _cancel(self) -> None:
+    def _over(self) -> None:
+        self._on_over(self)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def close(self) -> None:
+        """Close: the server stops."""
+        self._over()
+        self._transport.close_with()
 
     def backlog_started(self) -> None:
         """Nothing is written yet."""
@@ -89,7 +97,7 @@ class FirstBytes:
 
     def connection_lost(self, reason: CloseReason, detail: str) -> None:  # noqa: ARG002  (nothing was begun)
         """The connection is closed."""
-        self._cancel()
+        self._over()
 
     @property
     def label(self) -> str:

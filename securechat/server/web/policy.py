@@ -1,4 +1,4 @@
-"""What every answer says to a browser about this origin, and which hosts this server answers for.
+"""The headers of every answer, which tell a browser the rules of this origin; and the hosts that are answered for.
 
 The headers stand on everything, errors too. No answer sets a cookie: cookies know no ports, so any other service of
 the machine would get them. None has Strict-Transport-Security: it would end the way past the warning about an unknown

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from securechat.server.web.connection import HttpConnection
 from securechat.server.web.facts import ServerFacts
+from securechat.server.web.first_bytes import FirstBytes
 from securechat.server.web.policy import Hosts
 from securechat.server.web.rates import RequestRates
 from securechat.server.web.site import Site
@@ -18,6 +19,7 @@ from securechat.wire.websocket import WebSocketServerCodec
 if TYPE_CHECKING:
     from securechat.net.interfaces import TransportHandler
     from securechat.net.loop import Loop
+    from securechat.net.pending_connections import PendingConnections
     from securechat.net.transport import Transport
     from securechat.tls.contexts import ServerCertificate
 
@@ -30,12 +32,13 @@ class WebServer:
 
     Args:
         loop: the loop.
+        counts: counts connections that speak HTTP.
         certificate: whose names are this server's hosts; `renewed` when it is another one.
         hosts: more names or addresses.
         version: of the program.
         access: "open" or "members".
         on_visit: told address and port of each page that is loaded.
-        session_for: makes the session that goes on with an upgraded connection.
+        upgrade: makes an upgraded connection a session's, which gets the bytes that came behind the request.
 
     Raises:
         ValueError: one of the hosts is no name and no address.
@@ -44,24 +47,27 @@ class WebServer:
     def __init__(
         self,
         loop: Loop,
+        counts: PendingConnections,
         certificate: ServerCertificate,
         hosts: Iterable[str],
         *,
         version: str,
         access: str,
         on_visit: Callable[[str], None],
-        session_for: Callable[[Transport], TransportHandler],
+        upgrade: Callable[[Transport, bytes], TransportHandler],
     ) -> None:
         self.scheduler = loop
         self.limits = loop.limits
         self.turns = RequestTurns(loop, loop.containment.contain)
         self.rates = RequestRates(loop.limits)
+        self._counts = counts
         self._certificate = certificate
         self._more_hosts = tuple(hosts)
         self._version, self._access = version, access
         self._on_visit = on_visit
-        self._session_for = session_for
+        self._upgrade = upgrade
         self._connections: dict[HttpConnection, Transport] = {}
+        self._undecided: dict[FirstBytes, None] = {}
         self.hosts = Hosts(certificate.names, self._more_hosts)
         self.site = Site(self._facts())
 
@@ -76,9 +82,28 @@ class WebServer:
         self._connections[connection] = transport
         return connection
 
+    def undecided(self, transport: Transport, other: Callable[[Transport], TransportHandler]) -> FirstBytes:
+        """Return the handler of a connection whose first bytes will tell its protocol; ``other``: if not HTTP."""
+        wait_s = self.limits.web_headers_s
+        handler = FirstBytes(
+            transport, self.scheduler, wait_s, web=self._speaks_http, other=other, on_over=self._decided
+        )
+        self._undecided[handler] = None
+        return handler
+
+    def _speaks_http(self, transport: Transport) -> HttpConnection:
+        connection = self.accepted(transport)
+        if self._counts.web_begun(transport) is not None:
+            connection.close()
+        return connection
+
+    def _decided(self, handler: FirstBytes) -> None:
+        self._undecided.pop(handler, None)
+
     def close(self) -> None:
         """Close every connection: the server stops."""
-        for connection in list(self._connections):
+        connections: list[HttpConnection | FirstBytes] = [*self._connections, *self._undecided]
+        for connection in connections:
             connection.close()
 
     # --- for connections
@@ -87,9 +112,9 @@ class WebServer:
         """A page was loaded."""
         self._on_visit(connection.label)
 
-    def upgraded(self, connection: HttpConnection) -> TransportHandler:
-        """Return the session that goes on with a connection."""
-        return self._session_for(self._connections.pop(connection))
+    def upgraded(self, connection: HttpConnection, left: bytes) -> TransportHandler:
+        """Have a session go on with a connection."""
+        return self._upgrade(self._connections.pop(connection), left)
 
     def closed(self, connection: HttpConnection) -> None:
         """The descriptor of a connection is free."""

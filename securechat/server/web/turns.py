@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from securechat.server.session import Scheduler
 
 REQUESTS_PER_PASS = 16
 """At some 0.2 ms each, with the encryption of its answer: 3 ms of a pass that members wait for."""
 
 
-class Waiting(Protocol):
+class WaitingRequest(Protocol):
     """A connection that waits for its turn."""
 
     def go_on(self) -> None:
         """Its turn has come."""
-
-
-class Scheduler(Protocol):
-    """The part of the loop that is used here."""
-
-    @property
-    def now(self) -> float:
-        """Monotonic seconds at the start of this pass."""
-
-    def call_later(self, delay_s: float, callback: Callable[[], None]) -> object:
-        """Call back once, never in this pass."""
 
 
 class RequestTurns:
@@ -41,23 +33,18 @@ class RequestTurns:
         self._contain = contain
         self._pass_at = -1.0
         self._left = 0
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: deque[WaitingRequest] = deque()
 
-    def take(self, connection: Waiting) -> bool:
-        """Take a turn in this pass; False if it must wait, and its ``go_on`` is called."""
+    def take(self) -> bool:
+        """Take a turn of this pass; False where none is left: see `wait`."""
         if self._pass_at != self._scheduler.now:
-            self._pass_at, self._left = (
-                self._scheduler.now,
-                REQUESTS_PER_PASS - min(len(self._waiting), REQUESTS_PER_PASS),
-            )
-        if self._left:
-            self._left -= 1
-            return True
-        self.wait(connection)
-        return False
+            self._pass_at = self._scheduler.now
+            self._left = max(0, REQUESTS_PER_PASS - len(self._waiting))  # who waited goes first
+        self._left -= 1
+        return self._left >= 0
 
-    def wait(self, connection: Waiting) -> None:
-        """Have ``go_on`` called in a later pass."""
+    def wait(self, connection: WaitingRequest) -> None:
+        """Have ``go_on`` called in a later pass, once."""
         self._waiting.append(connection)
         if len(self._waiting) == 1:
             self._scheduler.call_later(0.0, self._next)
