@@ -155,7 +155,7 @@ function keepFew(app, key) {
  * @param {Conversation} conversation
  */
 function header(app, conversation) {
-  const name = h("h2", { class: "title" });
+  const name = h("h1", { class: "title" });
   const topic = h("p", { class: "topic" });
   const count = h("span");
   const room = conversation.kind === "room";
