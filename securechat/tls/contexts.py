@@ -194,6 +194,12 @@ class ServerCertificate:
         return fingerprint(authority) if authority else None
 
     @property
+    def ca_der(self) -> bytes | None:
+        """The CA for people to install, DER; None as `ca_fingerprint`."""
+        authority = self._bundle.authority
+        return authority.public_bytes(Encoding.DER) if authority else None
+
+    @property
     def ca_is_limited(self) -> bool:
         """Whether its CA can certify private names and its own only; false where the file does not contain the CA."""
         authority = self._bundle.authority
