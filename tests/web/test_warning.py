@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.browser import LAPTOP, PATIENCE_MS, Visitor, chromium
-from tests.support.server import ServerProcess
+from tests.support.other_browsers import PATIENCE_S, Firefox, firefox, wait_for
+from tests.support.server import ServerProcess, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -61,10 +63,10 @@ def test_a_person_who_goes_past_the_warning_can_chat(visitor: Visitor) -> None:
     page = visitor.page
     page.get_by_label("Name").fill("ana")
     page.get_by_role("button", name="Come in").click()
-    box = page.get_by_role("textbox").last
+    box = page.get_by_role("textbox", name="Message #lobby")
     box.fill("behind the warning")
-    box.press("Enter")
-    page.get_by_text("behind the warning").first.wait_for()
+    page.get_by_role("button", name="Send").click()
+    page.get_by_text("behind the warning", exact=True).wait_for()
     assert page.evaluate(WORKS) == {
         "secure": True,
         "clipboard": True,
@@ -94,3 +96,35 @@ def test_what_explains_the_warning_is_reached_from_the_first_screen(visitor: Vis
     page.get_by_role("heading", name="Cocokkan dulu sidik jarinya").wait_for()
     page.get_by_role("link", name="Kembali ke obrolan").click()
     page.get_by_label("Name").wait_for()
+
+
+def is_past(browser: Firefox) -> bool:
+    """Click the last button of Firefox's warning while it is there; returns whether it is gone."""
+    if not browser.js("document.body?.classList.contains('certerror') ?? false"):
+        return True
+    browser.click("#exceptionDialogButton")
+    return False
+
+
+def test_firefox_goes_past_its_warning_with_the_fragment(server: ServerProcess, tmp_path: Path) -> None:
+    with firefox(tmp_path / "profile", accepts=False) as browser:
+        with pytest.raises(AssertionError, match="SEC_ERROR_UNKNOWN_ISSUER"):
+            browser.open(f"https://localhost:{server.port}/#join-once/{TOKEN}/{CA}")
+        ready = "document.body.classList.contains('certerror')"
+        wait_for(browser, ready, "the warning page's own script")
+        browser.click("#advancedButton")
+        visible = "document.getElementById('exceptionDialogButton').getBoundingClientRect().height > 0"
+        wait_for(browser, visible, "the button of the exception")
+        # The button obeys only after a while, lest somebody click it by mistake.
+        wait_until(lambda: is_past(browser), "the page behind the warning", PATIENCE_S)
+        wait_for(browser, "document.querySelector('input[name=new-password]') !== null", "the form of the invite")
+        assert TOKEN not in browser.js("location.href")
+        opened = """new Promise((resolve) => {
+            const socket = new WebSocket(`wss://${location.host}/ws`, "securechat.1");
+            socket.onopen = () => resolve(true);
+            socket.onerror = () => resolve(false);
+        })"""
+        assert browser.js(opened), "a WebSocket behind the warning"
+        assert browser.js("isSecureContext && 'clipboard' in navigator && 'locks' in navigator")
+        workers = "navigator.serviceWorker.getRegistrations().then((found) => found.length === 1)"
+        wait_for(browser, workers, "the service worker")
