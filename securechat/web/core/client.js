@@ -361,6 +361,7 @@ export class ClientCore {
         return;
       case "registered":
         this.#connection.registered(event);
+        this.#counts.ask(); // an account has read marks
         context.show({ kind: "me" });
         this.#requests.answered(event);
         return;
