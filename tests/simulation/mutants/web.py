@@ -1,4 +1,4 @@
-"""Bugs of the page's core: a piece of its text is replaced in a copy, which the browsers run for as long as that lasts."""
+"""Bugs of the page's core: a piece of its text is replaced in a copy, which the browsers run meanwhile."""
 
 from __future__ import annotations
 
