@@ -164,7 +164,8 @@ def text() -> str:
     table = "{\n" + "\n".join(rows) + "\n}"
     made = (
         f"{_HEAD}{chr(10).join(lines)}\n */\n\n"
-        "// deno-fmt-ignore\n/** @type {Record<string, {defaults?: Record<string, unknown>, inside?: Record<string, string>}>} */\n"
+        "// deno-fmt-ignore\n"
+        "/** @type {Record<string, {defaults?: Record<string, unknown>, inside?: Record<string, string>}>} */\n"
         f"const RECORDS = {table};\n{_FOOT}"
     )
     return formatted(made)
