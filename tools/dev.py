@@ -187,6 +187,7 @@ def test(arguments: list[str]) -> int:
         "mypy": [python, "-m", "mypy"],
         "mypy for Windows": [python, "-m", "mypy", "--platform", "win32", "--cache-dir", ".mypy_cache/win32"],
         "lint-imports": [script("lint-imports"), "--no-logo"],
+        **checks_of_the_page(),
     }
     failed = [name for name, command in checks.items() if not check(name, command)]
     if failed:
@@ -198,6 +199,22 @@ def test(arguments: list[str]) -> int:
     sys.stdout.flush()
     done = subprocess.run([python, "-m", "pytest", *workers, *selection, *arguments], cwd=str(ROOT), check=False)
     return done.returncode or (1 if failed else 0)
+
+
+def checks_of_the_page() -> dict[str, list[str]]:
+    """Checks of the web client's modules, by deno, which has no wheel for some machines."""
+    deno = script("deno")
+    if not Path(deno).exists():
+        print(_("dev: There is no deno for this machine: the modules of the web client are not checked"), flush=True)
+        return {}
+    os.environ["DENO_NO_UPDATE_CHECK"] = "1"
+    config, page = ["--config", "tools/deno.json"], ["securechat/web", "tests/web_unit"]
+    modules = sorted(str(each.relative_to(ROOT)) for folder in page for each in (ROOT / folder).rglob("*.js"))
+    return {
+        "deno fmt": [deno, "fmt", "--check", *config, *page],
+        "deno lint": [deno, "lint", *config, *page],
+        "deno check": [deno, "check", *config, *modules],
+    }
 
 
 def check(name: str, command: list[str]) -> bool:

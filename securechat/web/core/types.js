@@ -226,12 +226,13 @@
  *   | {ask: "leaveRoom", key: string, sure?: boolean}
  *   | {ask: "openDirect", name: string}
  *   | {ask: "openPerson", person: Person}
+ *   | {ask: "whois", name: string}
  *   | {ask: "who", key: string, after?: number}
  *   | {ask: "rooms", after?: string}
  *   | {ask: "people", ids: number[]}
  *   | {ask: "search", query: string, before?: number, limit?: number, since?: number, until?: number}
  *   | {ask: "roomInfo", key: string}
- *   | {ask: "setRoom", key: string, rules: Partial<RoomRules>}
+ *   | {ask: "setRoom", key: string, rules: Partial<RoomRules> & {name?: string}}
  *   | {ask: "invite", key: string, person: number}
  *   | {ask: "moderate", key: string, person: number, act: "kick" | "ban" | "unban" | "mute" | "unmute", seconds?: number | null, reason?: string}
  *   | {ask: "grant", key: string, person: number, role: "owner" | "moderator" | "member"}
@@ -241,7 +242,7 @@
  *   | {ask: "logins"}
  *   | {ask: "logout", login?: number}} Question
  *
- * Answers: join, openDirect, openPerson: the Conversation. who: {members, total, more}. rooms: {rooms, more}. people: Person[].
+ * Answers: join, openDirect, openPerson: the Conversation. whois: the Person who has this name now. who: {members, total, more}. rooms: {rooms, more}. people: Person[].
  * search: {hits: {message, marks}[], more, indexed}. roomInfo: RoomRules. logins: {logins, more}. Others: null.
  * A refusal rejects the Promise with a Refusal; without a connection its code is "offline".
  */
@@ -339,6 +340,28 @@
  * @property {(text: string, urgent?: boolean) => void} announce says it to screen readers
  * @property {(text: string, actions?: {label: string, run: () => void}[]) => void} toast one line at the edge of the screen
  * @property {() => Promise<void>} forget ends the login and clears what this browser keeps
+ * @property {() => number} now the core's clock, seconds
+ * @property {(route: Partial<Route>) => string} address what `go` would put into the address bar, for the href of a link
+ * @property {Invite | null} invite what the page was opened with
+ * @property {PageState} page
+ * @property {(listener: () => void) => () => void} onPage called when something of `page` has changed
+ * @property {(on: boolean) => void} stay whether secret, token and unsent messages outlive this tab
+ * @property {() => void} takeOver brings the chat from the other tab into this one
+ * @property {() => void} restart loads the page anew
+ * @property {() => Promise<void>} allowNotifications asks the browser; to be called from a click
+ */
+
+/** @typedef {{token: string, ca: string, once: boolean}} Invite */
+
+/**
+ * What the shell knows of the page itself.
+ * @typedef {object} PageState
+ * @property {"starting" | "here" | "elsewhere" | "moved"} place elsewhere: another tab has the chat; moved: it took it from this one
+ * @property {boolean} needsCa WebSocket fails where fetch works: this browser wants the CA
+ * @property {boolean} outdated the server has a newer page than this one
+ * @property {boolean} stays as chosen with `stay`
+ * @property {boolean} storageFailed the browser stores nothing: all lives until the tab is closed
+ * @property {"granted" | "denied" | "default" | "unable"} notifications of the system
  */
 
 /**
@@ -363,7 +386,10 @@
  * @property {(key: string, draft: Draft) => void} put
  */
 
-/** @typedef {{text: string, reply: number | null, editing: number | null}} Draft */
+/**
+ * `before`: what was typed before an edit began; it is back when the edit ends.
+ * @typedef {{text: string, reply: number | null, editing: number | null, before?: string}} Draft
+ */
 
 /**
  * What the page was told of its server, in `<script type="application/json" id="facts">` of index.html.
@@ -381,6 +407,7 @@
  * @property {string | null} key of the conversation; null: the list
  * @property {number | null} seq of the message
  * @property {string} panel "" or the name of what is open over it: "members", "search", "settings", "room", "help"
+ * @property {{room: string} | {person: number} | null} [unknown] what the address names, where that is no conversation of the user
  */
 
 export {};

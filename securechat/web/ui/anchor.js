@@ -1,0 +1,250 @@
+/**
+ * Holds the row under the reader's eye where it is, whatever becomes higher, lower, more or less around it.
+ *
+ * The scroller lays its content out from the bottom (`column-reverse`): scrollTop is 0 at the end and negative above it. So
+ * what is put in above moves nothing, and the end stays the end, in every engine, even while a finger or its momentum
+ * scrolls and iOS ignores what is written to scrollTop. Only changes below the eye need a correction. On iOS, while it
+ * moves, that is a transform; it becomes a scroll position when the movement has ended.
+ *
+ * @typedef {object} Mark
+ * @property {HTMLElement} row
+ * @property {HTMLElement} body what must stay: the row without what stands above its text
+ * @property {number} y where its upper edge belongs, in pixels of the view
+ */
+
+const SETTLED_MS = 160; // without a scroll event; `scrollend` is not in every Safari
+const TOUCHED_MS = 1000; // a row that was touched so lately is the one that is looked at
+const IOS = CSS.supports("-webkit-touch-callout", "none");
+
+export class Anchor {
+  /**
+   * @param {HTMLElement} scroller
+   * @param {HTMLElement} sheet its only child
+   * @param {HTMLElement} rows holds the rows
+   * @param {{above: HTMLElement, below: HTMLElement}} slack empty elements that give room where the content ends too early
+   * @param {{moved: () => void, isWhole: () => boolean}} hooks moved: the reader has scrolled; isWhole: the newest row is there
+   */
+  constructor(scroller, sheet, rows, slack, hooks) {
+    this.scroller = scroller;
+    this.sheet = sheet;
+    this.rows = rows;
+    this.slack = slack;
+    this.hooks = hooks;
+    /** Whether the reader is at the end, and stays there. */
+    this.following = true;
+    /** @type {Mark[]} */
+    this.marks = [];
+    this.top = 0;
+    this.offset = 0; // of the transform, pixels
+    this.touches = false;
+    this.room = { above: 0, below: 0 };
+    /** @type {{row: Element | null, at: number}} */
+    this.touched = { row: null, at: 0 };
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.settling = undefined;
+    this.observer = new ResizeObserver(() => this.restore());
+    this.observer.observe(scroller);
+    this.observer.observe(sheet);
+    const passive = { passive: true };
+    scroller.addEventListener("scroll", () => this.scrolled(), passive);
+    scroller.addEventListener("scrollend", () => this.settle());
+    for (const event of ["touchstart", "touchend", "touchcancel"]) {
+      scroller.addEventListener(event, (each) => {
+        this.touches = /** @type {TouchEvent} */ (each).touches.length > 0;
+        if (!this.touches) this.wait();
+      }, passive);
+    }
+    for (const event of ["pointerdown", "keydown"]) {
+      scroller.addEventListener(event, (each) => this.touch(/** @type {Element} */ (each.target)), { capture: true });
+    }
+  }
+
+  end() {
+    this.observer.disconnect();
+    clearTimeout(this.settling);
+  }
+
+  /** Whether a finger or its momentum is moving the list. */
+  get isMoving() {
+    return this.touches || this.settling !== undefined;
+  }
+
+  /** @param {Element} target what the reader has pressed: its row is held from now on */
+  touch(target) {
+    const row = target.closest(".row");
+    this.touched = { row, at: performance.now() };
+  }
+
+  /**
+   * Changes the content without moving what is looked at.
+   *
+   * @param {() => void} change
+   */
+  hold(change) {
+    this.follow();
+    change();
+    this.restore();
+  }
+
+  /** Takes over what was scrolled since the last look, before anything is measured. */
+  follow() {
+    const delta = this.scroller.scrollTop - this.top;
+    if (!delta) return;
+    for (const mark of this.marks) mark.y -= delta;
+    this.top += delta;
+  }
+
+  /** Puts the row that is looked at back to where it was. */
+  restore() {
+    if (this.following) {
+      this.setRoom(this.room.above, 0);
+      this.record();
+      return;
+    }
+    this.follow();
+    const mark = this.held();
+    if (!mark) {
+      this.record();
+      return;
+    }
+    let error = mark.body.getBoundingClientRect().top - mark.y;
+    if (Math.abs(error) > 0.1) {
+      this.shift(error);
+      error = mark.body.getBoundingClientRect().top - mark.y;
+      // The content ends here: make room for what is missing.
+      if (error > 0.6) this.setRoom(this.room.above, this.room.below + Math.ceil(error));
+      else if (error < -0.6) this.setRoom(this.room.above + Math.ceil(-error), this.room.below);
+      if (Math.abs(error) > 0.6) this.shift(mark.body.getBoundingClientRect().top - mark.y);
+    }
+    this.record(mark);
+  }
+
+  /**
+   * Scrolls by so many pixels, at once.
+   *
+   * @param {number} delta
+   */
+  shift(delta) {
+    if (IOS && this.isMoving) {
+      this.offset -= delta;
+      this.sheet.style.transform = `translateY(${this.offset}px)`;
+    } else {
+      // relative, so that a movement that is under way goes on
+      this.scroller.scrollBy({ top: delta, behavior: "instant" });
+      this.top = this.scroller.scrollTop;
+    }
+  }
+
+  /** @returns {Mark | undefined} the mark that decides: what was touched, or the first that is whole, or any */
+  held() {
+    const marks = this.marks.filter((mark) => mark.row.isConnected);
+    if (performance.now() - this.touched.at < TOUCHED_MS) {
+      const touched = marks.find((mark) => mark.row === this.touched.row);
+      if (touched) return touched;
+    }
+    const { top } = this.scroller.getBoundingClientRect();
+    return marks.find((mark) => mark.y >= top - 1) ?? marks[0];
+  }
+
+  /**
+   * Notes where the rows are that can be seen.
+   *
+   * @param {Mark} [kept] this one belongs where it belonged, so that small errors do not add up
+   */
+  record(kept) {
+    const { top, bottom } = this.scroller.getBoundingClientRect();
+    this.top = this.scroller.scrollTop;
+    const rows = this.rows.children;
+    let low = 0;
+    let high = rows.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const row = rows[middle];
+      if (row && row.getBoundingClientRect().bottom <= top) low = middle + 1;
+      else high = middle;
+    }
+    this.marks = [];
+    for (; low < rows.length; low++) {
+      const row = /** @type {HTMLElement} */ (rows[low]);
+      if (!row.classList.contains("row")) continue;
+      if (row.getBoundingClientRect().top >= bottom) break;
+      const body = /** @type {HTMLElement} */ (row.querySelector(".main") ?? row);
+      const y = kept?.row === row ? kept.y : body.getBoundingClientRect().top;
+      this.marks.push({ row, body, y });
+    }
+  }
+
+  scrolled() {
+    const before = this.top;
+    this.follow();
+    if (this.top !== before) this.following = this.isAtEnd();
+    this.record(this.held());
+    this.wait();
+    this.hooks.moved();
+  }
+
+  isAtEnd() {
+    return this.scroller.scrollTop >= -2 && this.hooks.isWhole();
+  }
+
+  wait() {
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => this.settle(), SETTLED_MS);
+  }
+
+  /** The movement has ended. */
+  settle() {
+    clearTimeout(this.settling);
+    this.settling = undefined;
+    if (this.touches) return;
+    if (this.offset) {
+      const delta = -this.offset;
+      this.offset = 0;
+      this.sheet.style.transform = "";
+      this.shift(delta);
+    }
+    this.trim();
+    this.hooks.moved();
+  }
+
+  /** Takes away the room that nobody can see. */
+  trim() {
+    const { top, bottom } = this.scroller.getBoundingClientRect();
+    const { above, below } = this.slack;
+    if (this.room.above && above.getBoundingClientRect().bottom < top) this.setRoom(0, this.room.below);
+    if (this.room.below && below.getBoundingClientRect().top > bottom) {
+      this.hold(() => this.setRoom(this.room.above, 0));
+    }
+  }
+
+  /**
+   * @param {number} above
+   * @param {number} below pixels
+   */
+  setRoom(above, below) {
+    if (above !== this.room.above) this.slack.above.style.height = `${above}px`;
+    if (below !== this.room.below) this.slack.below.style.height = `${below}px`;
+    this.room = { above, below };
+  }
+
+  /** Goes to the end and stays there. */
+  toEnd() {
+    this.setRoom(0, 0);
+    this.following = true;
+    this.scroller.scrollTop = 0;
+    this.record();
+  }
+
+  /**
+   * Puts a row so many pixels below the upper edge.
+   *
+   * @param {Element} row
+   * @param {number} y
+   */
+  place(row, y) {
+    const delta = row.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top - y;
+    this.scroller.scrollTop += delta;
+    this.following = this.isAtEnd();
+    this.record();
+  }
+}

@@ -1,0 +1,104 @@
+"""A real Chromium for tests of the page: it checks certificates, and every complaint of a page fails its test.
+
+Playwright drives the Chromium of this machine; nothing is downloaded. The browser is told to accept one key, that of
+the test server (``--ignore-certificate-errors-spki-list``), so any other certificate is refused as a user's browser
+refuses it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((path for name in _NAMES if (path := shutil.which(name))), None)
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+LAPTOP = {"viewport": {"width": 1280, "height": 800}}
+PATIENCE_MS = 20_000
+
+
+def spki_hash(pem: Path) -> str:
+    """Return the hash of a certificate's key as Chromium's flag takes it: base64 of SHA-256 of SubjectPublicKeyInfo."""
+    certificate = x509.load_pem_x509_certificate(pem.read_bytes())
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(key).digest()).decode()
+
+
+@contextmanager
+def chromium(*flags: str) -> Iterator[Browser]:
+    """Start a Chromium; skips the test where there is none."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", *flags]
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Visitor:
+    """One browser profile with its page, watched: what it complains about is kept for `expect_clean`.
+
+    Args:
+        browser: where it lives.
+        origin: ``https://localhost:PORT``; a request to anything else is a complaint.
+        options: of the profile, such as PHONE, a language or a colour scheme.
+    """
+
+    def __init__(self, browser: Browser, origin: str, **options: Any) -> None:
+        self.origin = origin
+        self.complaints: list[str] = []
+        self.allowed: list[str] = []
+        """Parts of complaints that the test itself brings about, such as a connection that it cuts."""
+        self.context: BrowserContext = browser.new_context(**options)
+        self.context.set_default_timeout(PATIENCE_MS)
+        self.context.on("request", lambda request: self._requested(request.url))
+        self.context.on("page", self._watch)
+        self.page: Page = self.context.new_page()
+
+    def open(self, path: str = "/") -> Page:
+        """Go to an address of the server."""
+        self.page.goto(self.origin + path)
+        return self.page
+
+    def expect_clean(self) -> None:
+        """Fail if the page has complained.
+
+        Raises:
+            AssertionError: with what the console, the policy or the network said.
+        """
+        found = [each for each in self.complaints if not any(part in each for part in self.allowed)]
+        assert not found, "the page complains:\n" + "\n".join(found[:20])
+
+    def close(self) -> None:
+        """End the profile."""
+        self.context.close()
+
+    def _watch(self, page: Page) -> None:
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("crash", lambda _page: self.complaints.append("the tab crashed"))
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+    def _requested(self, url: str) -> None:
+        if not url.startswith((self.origin + "/", self.origin.replace("https", "wss") + "/", "data:", "blob:")):
+            self.complaints.append(f"a request to {url}")

@@ -1,0 +1,55 @@
+"""Real servers, real browsers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from securechat.tls.certificate_directory import ensure_server
+from tests.support.browser import LAPTOP, Visitor, chromium, spki_hash
+from tests.support.server import ServerProcess
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the certificates of every test server."""
+    directory = tmp_path_factory.mktemp("web-certs")
+    ensure_server(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def browser(certs: Path) -> Iterator[Browser]:
+    """A Chromium that accepts the test servers' key and no other."""
+    with chromium(f"--ignore-certificate-errors-spki-list={spki_hash(certs / 'server.pem')}") as started:
+        yield started
+
+
+@pytest.fixture
+def server(certs: Path, tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server with an empty log."""
+    process = ServerProcess(certs, tmp_path / "data").start()
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+def visit(browser: Browser, server: ServerProcess) -> Iterator[Callable[..., Visitor]]:
+    """Makes browser profiles; at the end none of them may have complained."""
+    visitors: list[Visitor] = []
+
+    def new(**options: Any) -> Visitor:
+        visitors.append(Visitor(browser, f"https://localhost:{server.port}", **(options or LAPTOP)))
+        return visitors[-1]
+
+    yield new
+    for visitor in visitors:
+        visitor.close()
+    for visitor in visitors:
+        visitor.expect_clean()
