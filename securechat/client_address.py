@@ -35,3 +35,13 @@ def origin_of(address: str) -> str:
 def is_loopback(origin: str) -> bool:
     """Tell whether a key is this machine's loopback, to which no per-address limit applies."""
     return origin.startswith("127.") or origin == "::1"
+
+
+@lru_cache(maxsize=4096)
+def is_private(origin: str) -> bool:
+    """Tell whether a key is a private, unique-local or link-local network, which a whole classroom may share."""
+    try:
+        network = ipaddress.ip_network(origin)
+    except ValueError:
+        return False
+    return network.is_private or network.is_link_local

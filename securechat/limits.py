@@ -91,6 +91,29 @@ class Limits:
         "without a handshake under way, 4 KiB each; then the oldest that has sent no TLS hello goes",
     )
     reserved_descriptors: int = _limit(64, "descriptors", "kept free below RLIMIT_NOFILE for the log and certificates")
+    web_connections: int = _limit(
+        2_048,
+        "connections",
+        "of browsers, before a WebSocket, six a page: 340 pages at once; then their oldest is closed",
+    )
+    web_connections_per_address: int = _limit(
+        256, "connections", "of them, public address: thirty phones with the six that a browser opens are 180"
+    )
+    web_connections_per_private_address: int = _limit(
+        1_024, "connections", "of them, private, ULA and link-local; web_connection_burst and _rate grow alike"
+    )
+    web_connection_burst: float = _limit(
+        1_000.0,
+        "connections",
+        "of them, one after another, per public address: thirty phones, five pages each, are 900",
+    )
+    web_connection_rate: float = _limit(
+        2.0, "connections/s", "of them after the burst: at 0.5 ms each a thousandth of the time, and 1,200 in 10 min"
+    )
+    websockets_per_address: int = _limit(
+        64, "connections", "of people in a browser, public address: thirty phones, and as many laptops"
+    )
+    websockets_per_private_address: int = _limit(256, "connections", "the same, private, ULA and link-local")
     listen_backlog: int = _limit(4096, "connections", "ngIRCd's 10 lost 33 of 1,000 clients in a reconnect storm")
     accepts_per_pass: int = _limit(
         8,
@@ -99,6 +122,13 @@ class Limits:
     )
     emfile_pause_min_s: float = _limit(0.1, "s", "listener pause when descriptors run out; NATS 10 ms")
     emfile_pause_max_s: float = _limit(1.0, "s", "the pause doubles up to this; NATS 1 s")
+
+    # The web client
+    web_headers_s: float = _limit(10.0, "s", "from the first byte of a request to the end of its headers; nginx 60 s")
+    web_keep_alive_s: float = _limit(15.0, "s", "without a request; browsers connect ahead; Caddy 5 min, nginx 75 s")
+    web_requests_per_connection: int = _limit(100, "requests", "then it is closed; a page has 30 files; nginx 1,000")
+    web_request_burst: float = _limit(60.0, "requests", "per address, a private one 16 times that; a file counts 1/20")
+    web_request_rate: float = _limit(20.0, "requests/s", "after the burst; requests wait up to 5 s, then are refused")
 
     # Bytes in and out
     read_bytes_per_pass: int = _limit(64 * KIB, "B", "per connection; Redis handles at most 64 KiB an event")

@@ -3,13 +3,14 @@
 
     python tools/translations.py update    take new and changed texts of the source into both catalogues
     python tools/translations.py check     find what is missing, stale or does not fit; exit code 1 when anything is
-    python tools/translations.py compile   write the .mo files, and messages.json for the page
+    python tools/translations.py compile   write the .mo files, and messages.LANGUAGE.json for the page
 
 An installation compiles by itself (tools/build_backend.py), and so do the tests. Translators edit the .po files alone.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import javascript_texts
 from babel.messages import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
@@ -25,6 +27,8 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCALES = ROOT / "securechat" / "locale"
+WEB = ROOT / "securechat" / "web"
+REFUSALS = ROOT / "securechat" / "text" / "refusals.py"
 LANGUAGES = ("en", "id")
 PLURALS = {"en": "(n != 1)", "id": "0"}
 KEYWORDS: Mapping[str, Any] = {
@@ -39,11 +43,16 @@ KEYWORDS: Mapping[str, Any] = {
 }
 SOURCES = (("securechat", "**.py"), ("tools", "dev.py"), ("tools", "gen_certs.py"))
 HEADER = "# securechat in {language}. Texts come from the source: see tools/translations.py.\n"
-FIELD = re.compile(r"\{([a-z_0-9]*(?::[a-z]+)?)\}|(%(?:\(\w+\))?[a-z])")
+FIELD = re.compile(r"\{(\w*(?::[a-z]+)?)\}|(%(?:\(\w+\))?[a-z])")
 """A field of ours, or one of argparse's."""
-PAGE = ("securechat/text/refusals.py", "securechat/client/catalogue/", "securechat/server/web/")
-"""Where the texts of the web page come from: it says refusals and events in the client's words."""
-
+PAGE = "securechat/web/"
+"""Where the page's own texts come from; beside them it has the refusals."""
+NOT_FOR_MEMBERS = re.compile(
+    r"admin_|certificate|fingerprint_proves|key_proof|frame_|record_(?:type|invalid)|protocol_unknown|hello_repeated"
+    r"|announcement_|days_out|duration_out|invite_(?:days|uses)|network_invalid|no_address|not_muted"
+    r"|unknown_(?:account|ban|invite|member|session)|too_many_invites"
+)
+"""Reasons that only the operator, a client with a certificate or a faulty one meets; the page says them in English."""
 
 ARGPARSE_TEXTS = (
     "usage: ",
@@ -82,6 +91,12 @@ def extracted() -> Catalog:
             if name.startswith("testing/"):
                 continue
             catalog.add(message, None, [(f"{folder}/{name}", None)], auto_comments=comments, context=context)
+    for path in sorted(WEB.rglob("*.js")):
+        for call in javascript_texts.calls(path.read_text(encoding="utf-8")):
+            if call.literals is not None:
+                comments = [call.comment] if call.comment else []
+                where = [(path.relative_to(ROOT).as_posix(), None)]
+                catalog.add(call.message, None, where, auto_comments=comments, context=call.context)
     for text in ARGPARSE_TEXTS:
         catalog.add(text, None, [("argparse", None)])
     return catalog
@@ -177,8 +192,13 @@ def problems(language: str, source: Catalog) -> Iterator[str]:
                 yield f"{path}: only one of {each[1][0]!r} and its translation begins or ends with a space"
 
 
-def compile_catalogues(target: Path = LOCALES) -> None:
-    """Write the .mo file of each language, and messages.json for the page; both appear at once, or not."""
+def compile_catalogues(target: Path = LOCALES, web: Path = WEB) -> None:
+    """Write the .mo file of each language, and its messages.LANGUAGE.json; each file appears at once, or not.
+
+    Args:
+        target: the folder for the .mo files.
+        web: the folder for what the page reads. English needs none.
+    """
     for language in LANGUAGES:
         catalog = read(language)
         folder = target / language / "LC_MESSAGES"
@@ -187,32 +207,54 @@ def compile_catalogues(target: Path = LOCALES) -> None:
         with scratch.open("wb") as file:
             write_mo(file, catalog)
         scratch.replace(folder / "securechat.mo")
-        scratch = target / language / f"messages.json.{os.getpid()}"
-        scratch.write_text(json.dumps(page(catalog), ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
-        scratch.replace(target / language / "messages.json")
+        if language != "en":
+            scratch = web / f"messages.{language}.json.{os.getpid()}"
+            texts = json.dumps(page(language, catalog), ensure_ascii=False, separators=(",", ":"))
+            scratch.write_text(texts, encoding="utf-8")
+            scratch.replace(page_path(language, web))
 
 
-def page(catalog: Catalog) -> dict[str, str | list[str]]:
-    """Return the texts that the page needs: by msgid, with its context before a U+0004 as in .mo files.
+def page_path(language: str, web: Path = WEB) -> Path:
+    """Return the catalogue of the page in a language."""
+    return web / f"messages.{language}.json"
 
-    A translation with plural forms is a list, in the order of CLDR's categories that the language has.
-    """
+
+def page(language: str, catalog: Catalog) -> dict[str, Any]:
+    """Return what the page needs to speak a language; `securechat/web/ui/i18n.js` describes it as Catalog."""
     texts: dict[str, str | list[str]] = {}
+    translations = {}
     for message in entries(catalog):
-        if any(name.startswith(PAGE) for name, _line in message.locations):
-            name = forms(message.id)[0]
+        name = forms(message.id)[0]
+        strings = forms(message.string)
+        translations[name] = strings[0]
+        if all(strings) and any(where.startswith(PAGE) for where, _line in message.locations):
             several = isinstance(message.id, tuple)
-            texts[f"{message.context}\4{name}" if message.context else name] = (
-                list(forms(message.string)) if several else forms(message.string)[0]
-            )
-    return texts
+            texts[f"{message.context}\4{name}" if message.context else name] = list(strings) if several else strings[0]
+    refusals = {
+        reason: translations[text]
+        for reason, text in reasons().items()
+        if translations.get(text) and not NOT_FOR_MEMBERS.match(reason)
+    }
+    return {"language": language, "texts": texts, "refusals": refusals}
+
+
+def reasons() -> dict[str, str]:
+    """Return the English sentences of `securechat.text.refusals` by reason: read, because nothing is installed yet."""
+    for node in ast.parse(REFUSALS.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "REASONS" and node.value is not None:
+            rows: Any = node.value
+            pairs = zip(rows.keys, rows.values, strict=True)
+            return {reason.value: ast.literal_eval(row.elts[1].args[0]) for reason, row in pairs}
+    raise LookupError(f"{REFUSALS} has no REASONS")
 
 
 def is_stale() -> bool:
     """Tell whether a catalogue was changed after it was compiled."""
     for language in LANGUAGES:
-        compiled = LOCALES / language / "LC_MESSAGES" / "securechat.mo"
-        if not compiled.exists() or compiled.stat().st_mtime_ns < catalogue_path(language).stat().st_mtime_ns:
+        source = catalogue_path(language)
+        made = [source.with_suffix(".mo"), *([page_path(language)] if language != "en" else [])]
+        newest = max(each.stat().st_mtime_ns for each in (source, REFUSALS))
+        if any(not each.exists() or each.stat().st_mtime_ns < newest for each in made):
             return True
     return False
 

@@ -1,29 +1,21 @@
-"""Invite links: the address in them, the link itself, and its QR code."""
+"""Invite links: the address in them, the link itself, and the window that its QR code needs."""
 
 from __future__ import annotations
 
-import io
 import ipaddress
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from securechat.admin.exit_codes import AdminExit, AdminFailure
-from securechat.invite_link import InviteLink, format_link
+from securechat.invite_link import InviteLink, format_link, format_web_link
 from securechat.programs import certifying
 from securechat.server.banner import endpoint
+from securechat.server.qr_code import qr_size
 from securechat.tls.hostnames import IPAddress, Names
 from securechat.tls.local_addresses import is_public
 from securechat.translation import _
-
-if TYPE_CHECKING:
-    import segno
-
-_BORDER = 2
-QR_SIGNS = " ▀▄█"
-_BLACK_ON_WHITE, _PLAIN = "\x1b[97;40m", "\x1b[0m"
-"""segno draws the light modules; on a white terminal they would be dark without this (ECMA-48, SGR 97 and 40)."""
 
 
 def link_address(status: dict[str, Any], asked: str | None) -> tuple[str, int]:
@@ -36,7 +28,7 @@ def link_address(status: dict[str, Any], asked: str | None) -> tuple[str, int]:
     Raises:
         Failure: USAGE or REFUSED, with what to do.
     """
-    if status["ca_fingerprint"] is None:
+    if status["ca_fingerprint"] is None and not _needs_no_fingerprint(status):
         raise AdminFailure(
             AdminExit.REFUSED,
             _(
@@ -92,22 +84,39 @@ def unnamed(host: str, status: dict[str, Any]) -> str | None:
     )
 
 
-def make_link(host: str, port: int, made: dict[str, Any], ca_fingerprint: str) -> str:
-    """Return the link as one line."""
-    return format_link(InviteLink(host, port, made["token"], ca_fingerprint, made["uses"] == 1))
+def make_links(host: str, port: int, made: dict[str, Any], status: dict[str, Any]) -> tuple[str, str | None]:
+    """Return the link for the terminal, and the one for browsers, which the terminal takes too.
+
+    Where the certificate is public, both are the same; without the web client there is no second one.
+
+    Args:
+        host: of the server.
+        port: of the server.
+        made: the invite, as the server made it.
+        status: the server's answer to GetStatus.
+    """
+    link = InviteLink(host, port, made["token"], status["ca_fingerprint"], made["uses"] == 1)
+    web = format_web_link(link) if status.get("web") else None
+    if link.ca_fingerprint is None:
+        assert web is not None, "see `link_address`"
+        return web, web
+    return format_link(link), web
 
 
-def qr_lines(link: str) -> list[str]:
-    """Return the link as a QR code of half blocks, for a terminal."""
-    drawn = io.StringIO()
-    _code(link).terminal(out=drawn, border=_BORDER, compact=True)
-    return [f"{_BLACK_ON_WHITE}{line}{_PLAIN}" for line in drawn.getvalue().splitlines()]
+def explained_at(host: str, port: int, status: dict[str, Any]) -> str | None:
+    """Return the page that explains the browser's warning; None where there is no warning."""
+    has_warning = status.get("web") and status["ca_fingerprint"] is not None and not status.get("public_certificate")
+    return f"https://{endpoint(host, port)}/trust" if has_warning else None
+
+
+def _needs_no_fingerprint(status: dict[str, Any]) -> bool:
+    """Whether every machine's CAs verify the server; only the link for browsers can say that."""
+    return bool(status.get("web") and status.get("public_certificate"))
 
 
 def cut_off(link: str, window: os.terminal_size) -> str | None:
     """Return advice when the window is too small for the code; None when it is not."""
-    columns, modules = _code(link).symbol_size(border=_BORDER)
-    rows = (modules + 1) // 2
+    columns, rows = qr_size(link)
     if columns <= window.columns and rows < window.lines:
         return None
     return _(
@@ -115,12 +124,6 @@ def cut_off(link: str, window: os.terminal_size) -> str | None:
         columns=columns,
         rows=rows + 1,
     )
-
-
-def _code(link: str) -> segno.QRCode:
-    import segno  # noqa: PLC0415 - 50 ms of a start, which only a terminal that shows a code needs
-
-    return segno.make_qr(link, error="l")
 
 
 def _split(text: str) -> tuple[str, int | None]:
@@ -159,8 +162,3 @@ def _first_private(names: Sequence[str], version: int) -> str | None:
         if address is not None and address.version == version and _is_inviting(address):
             return name
     return None
-
-
-def shown_address(host: str, port: int) -> str:
-    """Return the address as text."""
-    return endpoint(host, port)

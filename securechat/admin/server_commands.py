@@ -11,7 +11,7 @@ from securechat.admin import tables as show
 from securechat.admin.connection import AdminConnection, refusal_sentence
 from securechat.admin.context import CommandContext
 from securechat.admin.exit_codes import AdminExit, AdminFailure
-from securechat.admin.invite_output import QR_SIGNS, cut_off, link_address, make_link, qr_lines, unnamed
+from securechat.admin.invite_output import cut_off, explained_at, link_address, make_links, unnamed
 from securechat.programs import Program, command, on_data
 from securechat.records.accounts import Role
 from securechat.server.admin_protocol import (
@@ -38,6 +38,7 @@ from securechat.server.admin_protocol import (
     SetAccountRole,
     ShutDown,
 )
+from securechat.server.qr_code import SIGNS, qr_lines
 from securechat.text.names import name_key
 from securechat.text.refusals import refusal_for
 from securechat.translation import LazyText, _, ngettext
@@ -147,26 +148,44 @@ def invite(context: CommandContext) -> AdminExit:
         if (warning := unnamed(host, facts)) is not None:
             context.output.notice(warning)
         made = line.ask(CreateInvite(options.uses, options.days, options.room)).done
-    link = make_link(host, port, made, facts["ca_fingerprint"])
+    link, web = make_links(host, port, made, facts)
     output = context.output
     if output.json_lines:
-        output.record({**made, "link": link}, ())
+        output.record({**made, "link": link, "web": web}, ())
         return AdminExit.OK
+    shown = web or link
     too_small = None
-    if output.is_terminal and output.draws(QR_SIGNS):
-        output.block(qr_lines(link))
-        too_small = cut_off(link, shutil.get_terminal_size())
-    output.record(made, [link])
-    join = command(Program.CLIENT, "--invite")
+    draws = output.is_terminal and output.draws(SIGNS)
+    if draws:
+        output.block(qr_lines(shown))
+        too_small = cut_off(shown, shutil.get_terminal_size())
     revoking = on_data(Program.ADMIN, context.data, f"revoke {made['invite']}")
+    output.record(made, [shown])
     output.record(made, [
         _use_of(made),
         _("Send it privately: it works for all who have it, and it is shown only once."),
-        _("The new member types  {command}  and pastes the link when asked.", command=join),
+        *_ways_in(has_web=web is not None, has_code=draws),
+        *_warning(explained_at(host, port, facts)),
         _("To revoke it:  {command}", command=revoking),
         *([too_small] if too_small else []),
     ])  # fmt: skip
     return AdminExit.OK
+
+
+def _ways_in(*, has_web: bool, has_code: bool) -> list[str]:
+    """Return how an invited person comes in."""
+    join = command(Program.CLIENT, "--invite")
+    if not has_web:
+        return [_("The new member types  {command}  and pastes the link when asked.", command=join)]
+    scanned = _("It opens in a browser; on a phone, scan the code with the phone's camera, not inside another app.")
+    return [
+        scanned if has_code else _("It opens in a browser, on a phone too."),
+        _("In a terminal, the new member types  {command}  and pastes the link when asked.", command=join),
+    ]
+
+
+def _warning(page: str | None) -> list[str]:
+    return [] if page is None else [_("The browser shows a warning first. It is explained at {page}", page=page)]
 
 
 def _use_of(made: ReplyRow) -> str:

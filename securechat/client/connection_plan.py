@@ -215,6 +215,8 @@ def _authority(
     """Decide on the CA to trust. Contexts are made in no other way."""
     if given.invite is not None:
         _expect_same_authority(given.invite, remembered, confirm)
+        if given.invite.ca_fingerprint is None:
+            return SYSTEM_CAS
         return _learned(host, port, given.invite.ca_fingerprint)
     if given.pin and not given.ca:
         return _learned(host, port, given.pin)
@@ -232,11 +234,17 @@ def _authority(
 
 
 def _expect_same_authority(link: InviteLink, remembered: KnownServer | None, confirm: Callable[[str], bool]) -> None:
-    if remembered is None or f"sha256:{authority_of(remembered.ca_pem)}" == link.ca_fingerprint:
+    if remembered is None or _trusted(remembered.ca_pem) == link.ca_fingerprint:
         return
     known = _shown(remembered.ca_pem)
-    if not confirm(catalogue.accounts.other_ca(link.host, link.port, known, link.ca_fingerprint)):
+    named = link.ca_fingerprint or _shown(SYSTEM_CAS)
+    if not confirm(catalogue.accounts.other_ca(link.host, link.port, known, named)):
         raise StartupError(ClientExit.WRONG_CA, catalogue.accounts.NOT_TRUSTED())
+
+
+def _trusted(ca_pem: str) -> str | None:
+    """Return the fingerprint of a CA as a link has it; None for those of the machine."""
+    return None if ca_pem == SYSTEM_CAS else f"sha256:{authority_of(ca_pem)}"
 
 
 def _shown(ca_pem: str) -> str:

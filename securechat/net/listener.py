@@ -110,7 +110,7 @@ class Listener:
             except BlockingIOError:
                 break
             except OSError as exc:
-                if exc.errno in _EXHAUSTED and not self._pending.put_out_silent(1):
+                if exc.errno in _EXHAUSTED and not self._pending.make_room():
                     self._exhausted(budget)
                     break
                 accepted += 1  # a silent one was closed for it; or ECONNABORTED and the like: it has closed itself

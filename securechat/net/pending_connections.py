@@ -21,6 +21,10 @@ A waiting connection whose peer is still there is kept for as long as there is r
 come again at once, and be newer than the client that came meanwhile. Known weakness: a client that comes in the very
 second in which a crowd arrives is one of the crowd, and comes in with its next attempt.
 
+Where browsers are served (``web_alpn``), a complete ClientHello also tells whether the connection is one of theirs, and
+`connection_limits` counts those apart. A browser's connections are never missed for long: it opens another when it
+needs one. So the oldest of them goes when there are too many, or when the server has no room for others.
+
 Bounds: limits.silent_connections without a handshake, all together, and limits.half_open_handshakes with one. For a
 newcomer over the first bound, or without a descriptor left, the oldest silent one goes. Only where there is none (so
 many have spoken and wait) does the listener leave newcomers in the kernel's backlog, where a storm of logins loses
@@ -40,9 +44,10 @@ from enum import Enum
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from securechat.net.client_hello import MOST_RECORD_BYTES, ClientHelloProgress
-from securechat.net.connection_limits import ConnectionLimits, Denial
+from securechat.net.client_hello import MOST_RECORD_BYTES, ClientHelloProgress, offered_protocols
+from securechat.net.connection_limits import ConnectionKind, ConnectionLimits, Denial
 from securechat.net.loop import EVENT_READ, Loop
+from securechat.net.plain_answers import PlainAnswers
 from securechat.net.socket_options import label_of_peer
 from securechat.net.transport import Transport
 
@@ -77,6 +82,7 @@ class HelloProgress(Enum):
 
     COMPLETE = "complete"  # or it is OpenSSL's to judge
     PART = "part"  # more than at the look before
+    PLAIN = "plain"  # it is no TLS, but a request of HTTP that is answered
     STALLED = "stalled"  # no more than at the look before, or little after many looks
 
 
@@ -86,18 +92,27 @@ class Arrival:
     Attributes:
         sock: a connected TCP socket, not blocking.
         peer: its address tuple.
+        kind: what it is counted as.
         since: when it came, or when it began to wait for a place; monotonic seconds.
     """
 
-    __slots__ = ("_hello", "_looks", "_pending", "_seen_bytes", "peer", "since", "sock")
+    __slots__ = ("_hello", "_looks", "_pending", "_seen_bytes", "kind", "peer", "since", "sock")
 
-    def __init__(self, pending: PendingConnections, sock: socket.socket, peer: tuple[Any, ...], since: float) -> None:
+    def __init__(
+        self,
+        pending: PendingConnections,
+        sock: socket.socket,
+        peer: tuple[Any, ...],
+        since: float,
+        kind: ConnectionKind,
+    ) -> None:
         self._pending = pending
         self._hello = ClientHelloProgress()
         self._seen_bytes = self._looks = 0
         self.sock = sock
         self.peer = peer
         self.since = since
+        self.kind = kind
 
     def look(self) -> HelloProgress:
         """See how much of the ClientHello has come; if a part, have the selector wait until it can be complete.
@@ -111,7 +126,11 @@ class Arrival:
             return HelloProgress.STALLED
         if not data:
             raise ConnectionResetError(errno.ECONNRESET, "ended without a word")
-        missing = self._hello.missing_bytes(data)
+        missing = self._pending.plain_answers.missing_bytes(data)
+        if missing == 0:
+            return HelloProgress.PLAIN
+        if missing is None:
+            missing = self._hello.missing_bytes(data)
         if not missing or len(data) == PEEK_BYTES:
             return HelloProgress.COMPLETE
         seen_bytes, self._seen_bytes = self._seen_bytes, len(data)
@@ -119,6 +138,21 @@ class Arrival:
         if len(data) <= seen_bytes or self._looks > MOST_LOOKS:
             return HelloProgress.STALLED
         return HelloProgress.PART if _wake_at(self.sock, len(data) + missing) else HelloProgress.COMPLETE
+
+    def offers(self) -> tuple[str, ...] | None:
+        """The protocols that its ClientHello offers, which has come; see `offered_protocols`.
+
+        Read again from the kernel when it is needed: thousands may wait, and a hello can offer 5,000 names.
+        """
+        try:
+            return offered_protocols(self.sock.recv(PEEK_BYTES, socket.MSG_PEEK))
+        except OSError:
+            return None
+
+    @property
+    def unheard(self) -> bool:
+        """Whether no look has seen a byte of it."""
+        return not self._seen_bytes
 
     @property
     def address(self) -> str:
@@ -167,8 +201,13 @@ class PendingConnections:
     Args:
         loop: the loop.
         admission: counts them.
-        context_provider: asked for each handshake, so that a renewed certificate serves the next one.
-        on_transport: told of each new transport; must call its ``start(handler)``.
+        context_for: asked for each handshake, so that a renewed certificate serves the next one, with the protocols
+            that the client offers by ALPN; see `offered_protocols`.
+        on_transport: told of each new transport, and of what it offers; must call its ``start(handler)``.
+        plain_answer: sent to a client that begins with ``GET `` instead of TLS; see `plain_answers`. None: such a
+            client is closed, as any other that does not speak TLS.
+        web_alpn: the name by which a browser's connection is known. None: there are none, and each connection is
+            counted as a native one from its first byte.
         on_denied: told (address, reason) of each client turned away.
     """
 
@@ -177,21 +216,27 @@ class PendingConnections:
         loop: Loop,
         admission: ConnectionLimits,
         *,
-        context_provider: Callable[[], ssl.SSLContext],
-        on_transport: Callable[[Transport], None],
+        context_for: Callable[[tuple[str, ...] | None], ssl.SSLContext],
+        on_transport: Callable[[Transport, tuple[str, ...] | None], None],
+        plain_answer: bytes | None = None,
+        web_alpn: str | None = None,
         on_denied: Callable[[str, Denial], None] | None = None,
     ) -> None:
         self._loop = loop
         self._connection_limits = admission
-        self._context_provider = context_provider
+        self._context_for = context_for
         self._on_transport = on_transport
+        self._web_alpn = web_alpn
         self._on_denied = on_denied
+        self.plain_answers = PlainAnswers(loop, plain_answer, self._answered)
         self._silent: dict[Arrival, None] = {}  # each of these in the order of their coming
         self._fresh: dict[Arrival, None] = {}  # waiting for a place for less than FRESH_S
         self._stale: dict[Arrival, None] = {}  # and for longer
         self._looks: deque[tuple[float, Arrival]] = deque()  # when to look whether one that waits is still there
         self._begun: dict[Transport, float] = {}  # all that have a place, and since when the peer owes an answer
         self._unheard: dict[Transport, None] = {}  # of these: OpenSSL has read what came, and wants more of the hello
+        self._kinds: dict[Transport, ConnectionKind] = {}  # of those that are not native
+        self._web: dict[Transport, None] = {}  # the WEB ones in the order of their handshakes, less those that must go
         self._successes: deque[float] = deque()  # when handshakes succeeded, over _SUCCESS_WINDOW_S
         self._put_out_at = 0.0  # until when the places that came free are accounted for
         self._looks_in_pass = (0, 0)  # which pass, and how many
@@ -220,20 +265,36 @@ class PendingConnections:
         """Admit a client that was just accepted, or turn it away."""
         now = self._loop.now
         address = str(peer[0])
-        denial = self._connection_limits.opened(address, now)
-        if denial is Denial.SERVER_FULL and self.put_out_silent(1):
-            denial = self._connection_limits.opened(address, now)
+        denial = self._admit(address)
+        if denial is Denial.SERVER_FULL and self.make_room():
+            denial = self._admit(address)
         if denial is not None:
             sock.close()
             self.deny(address, denial)
             return
         sock.setblocking(False)
-        arrival = Arrival(self, sock, peer, now)
+        kind = ConnectionKind.NATIVE if self._web_alpn is None else ConnectionKind.UNKNOWN
+        arrival = Arrival(self, sock, peer, now, kind)
         self._silent[arrival] = None
         self._loop.watch(sock, 0, EVENT_READ, arrival)
         if len(self) > self._loop.limits.silent_connections:
             self.put_out_silent(1)
+        one_pass = self._loop.limits.accepts_per_pass  # what an aborted one holds is free at the end of the pass
+        if self._connection_limits.room < one_pass and len(self._silent) <= one_pass:
+            self._put_out_web()
         self._look_by(now + self._loop.limits.handshake_timeout_s)
+
+    def _admit(self, address: str) -> Denial | None:
+        if self._web_alpn is None:
+            return self._connection_limits.opened(address, self._loop.now)
+        return self._connection_limits.arrived(address, self._loop.now)
+
+    def make_room(self) -> bool:
+        """Close a connection for a newcomer, and tell whether there was one that could go.
+
+        One that was answered without TLS goes first, as it waits for nothing; then the oldest silent one.
+        """
+        return self.plain_answers.end_oldest() or self.put_out_silent(1) > 0
 
     def put_out_silent(self, most: int) -> int:
         """Close the ``most`` oldest of those that have sent no ClientHello; returns how many there were."""
@@ -260,9 +321,16 @@ class PendingConnections:
         with contextlib.suppress(OSError):  # a plain close with unread input resets the connection
             arrival.sock.recv(MOST_RECORD_BYTES)
         arrival.sock.close()
-        self._connection_limits.closed(arrival.address, self._loop.now, hello_done=False, handshake_begun=False)
+        self._count_out(arrival)
         if denial is not None:
             self.deny(arrival.address, denial)
+
+    def _count_out(self, arrival: Arrival) -> None:
+        """One is closed before its handshake. A browser opens connections ahead, which end without a word."""
+        ahead = arrival.kind is ConnectionKind.UNKNOWN and arrival.unheard
+        self._connection_limits.closed(
+            arrival.address, self._loop.now, hello_done=ahead, handshake_begun=False, kind=arrival.kind
+        )
 
     def deny(self, address: str, denial: Denial) -> None:
         """Tell that a client was turned away."""
@@ -274,6 +342,7 @@ class PendingConnections:
         for timer in (self._deadline, self._retry):
             if timer is not None:
                 timer.cancel()
+        self.plain_answers.close()
         for arrival in [*self._silent, *self._fresh, *self._stale]:
             self.drop(arrival)
 
@@ -283,19 +352,23 @@ class PendingConnections:
         """It may have sent something, or ended; ``woken`` when the selector says so."""
         if arrival not in self._silent:  # put out earlier in this pass
             return
-        if woken and not self._may_look():
-            return  # the selector reports it again
+        if woken and not self._may_look():  # the selector reports it again
+            return
         try:
             hello = arrival.look()
         except OSError:
-            self.drop(arrival, Denial.SILENT)
+            self.drop(arrival, self._denial_of(arrival))
             return
         if hello is HelloProgress.PART or (hello is HelloProgress.STALLED and not woken):
             return
-        if hello is HelloProgress.STALLED and (self._waiting or self._connection_limits.half_open_full):
-            self.drop(arrival, Denial.SILENT)  # with a place free OpenSSL gets it: a kernel short of memory wakes early
+        if (denial := self._judge(arrival, hello)) is not None:
+            self.drop(arrival, denial)
             return
         del self._silent[arrival]
+        if hello is HelloProgress.PLAIN:
+            _wake_at(arrival.sock, 1)
+            self.plain_answers.answer(arrival.sock, arrival.peer)
+            return
         # What it has sent stays in the kernel until it has a place: the selector would report it all the time.
         self._loop.watch(arrival.sock, EVENT_READ, 0, arrival)
         arrival.since = self._loop.now
@@ -304,6 +377,30 @@ class PendingConnections:
         self._looks.append((look_at, arrival))
         self._look_by(look_at)
         self._ask_for_turn()
+
+    def _judge(self, arrival: Arrival, hello: HelloProgress) -> Denial | None:
+        """Count a connection that has spoken as what it is, or say why it may not go on."""
+        if hello is HelloProgress.STALLED and (self._waiting or self._connection_limits.half_open_full):
+            return Denial.SILENT  # with a place free OpenSSL gets it: a kernel short of memory wakes early
+        if hello is HelloProgress.PLAIN or arrival.kind is not ConnectionKind.UNKNOWN:
+            return None
+        limits, now = self._connection_limits, self._loop.now
+        if self._web_alpn in (arrival.offers() or ()):
+            kind, denial = ConnectionKind.WEB, limits.web_begun(arrival.address, now)
+        else:
+            kind, denial = ConnectionKind.NATIVE, limits.native_begun(arrival.address, now)
+        if denial is None:
+            arrival.kind = kind
+        return denial
+
+    def _denial_of(self, arrival: Arrival) -> Denial | None:
+        """The reason to tell when a silent one ends; none where it may be a browser's that was opened ahead."""
+        return None if arrival.kind is ConnectionKind.UNKNOWN and arrival.unheard else Denial.SILENT
+
+    def _answered(self, address: str) -> None:
+        """A connection that was answered without TLS is gone. It has done what a browser does, and failed nothing."""
+        kind = ConnectionKind.NATIVE if self._web_alpn is None else ConnectionKind.UNKNOWN
+        self._connection_limits.closed(address, self._loop.now, hello_done=True, handshake_begun=False, kind=kind)
 
     def _may_look(self) -> bool:
         """Whether this pass still has time for a look."""
@@ -357,7 +454,7 @@ class PendingConnections:
         self._successes.append(self._loop.now)
         self._forget_successes()
         self._forget(transport)
-        self._connection_limits.handshake_over(transport.address)
+        self._connection_limits.handshake_over(transport.address, self._kind_of(transport))
 
     def closed(self, transport: Transport) -> None:
         """A connection is gone."""
@@ -366,7 +463,59 @@ class PendingConnections:
             self._loop.now,
             handshake_done=not self._forget(transport),
             hello_done=not transport.owes_hello,
+            kind=self._kind_of(transport),
         )
+        self._kinds.pop(transport, None)
+        self._web.pop(transport, None)
+
+    # --- browsers
+
+    def web_begun(self, transport: Transport) -> Denial | None:
+        """A connection speaks HTTP: count it as a browser's, or say why not; then it is to be closed.
+
+        Does nothing to one that is one already: it offered the protocol.
+
+        Args:
+            transport: is open.
+        """
+        if transport in self._kinds or not transport.is_open:
+            return None
+        denial = self._connection_limits.web_begun(transport.address, self._loop.now, ConnectionKind.NATIVE)
+        if denial is None:
+            self._count_as_web(transport)
+        return denial
+
+    def web_upgraded(self, transport: Transport) -> Denial | None:
+        """A browser's connection is to become a member's: count it among those, or say why not.
+
+        From then on it counts as a failed hello when it ends without one (``owes_hello``).
+
+        Args:
+            transport: is open, and counted as a browser's.
+        """
+        if self._kind_of(transport) is not ConnectionKind.WEB or not transport.is_open:
+            return None
+        denial = self._connection_limits.web_upgraded(transport.address, self._loop.now)
+        if denial is None:
+            self._kinds[transport] = ConnectionKind.WEBSOCKET
+            self._web.pop(transport, None)
+        return denial
+
+    def _kind_of(self, transport: Transport) -> ConnectionKind:
+        return self._kinds.get(transport, ConnectionKind.NATIVE)
+
+    def _count_as_web(self, transport: Transport) -> None:
+        self._kinds[transport] = ConnectionKind.WEB
+        self._web[transport] = None
+        if len(self._web) > self._loop.limits.web_connections:
+            self._put_out_web()
+
+    def _put_out_web(self) -> None:
+        """Close the oldest connection of a browser; its descriptor is free at the end of this pass."""
+        oldest = next(iter(self._web), None)
+        if oldest is not None:
+            del self._web[oldest]
+            oldest.abort()
 
     # --- places
 
@@ -387,16 +536,20 @@ class PendingConnections:
 
     def _begin(self, arrival: Arrival) -> None:
         """Give a connection its place."""
+        offers = arrival.offers()
+        context = self._context_for(offers)
         try:
             _wake_at(arrival.sock, 1)
-            transport = Transport(self._loop, arrival.sock, arrival.peer, self._context_provider(), owner=self)
+            transport = Transport(self._loop, arrival.sock, arrival.peer, context, owner=self)
         except (OSError, ValueError):  # the client has gone meanwhile
-            self._connection_limits.closed(arrival.address, self._loop.now, hello_done=False, handshake_begun=False)
+            self._count_out(arrival)
             return
         self._connection_limits.handshake_begun()
         self._begun[transport] = self._loop.now
+        if arrival.kind is ConnectionKind.WEB:
+            self._count_as_web(transport)
         try:
-            self._on_transport(transport)
+            self._on_transport(transport, offers)
         except Exception:
             transport.abort()
             raise
@@ -464,7 +617,7 @@ class PendingConnections:
             if arrival.since + timeout_s > now:
                 due.append(arrival.since + timeout_s)
                 break
-            self.drop(arrival, Denial.SILENT)
+            self.drop(arrival, self._denial_of(arrival))
         looks = self._looks
         for _ in range(min(len(looks), LOOKS_PER_PASS)):
             look_at, arrival = looks[0]

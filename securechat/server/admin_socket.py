@@ -91,6 +91,8 @@ class ProcessInfo(Struct, frozen=True):
         search_trouble: why the search index cannot be kept now, in a sentence; None while it can.
         search_sentence: template and arguments of that sentence, for the tool to translate; see `Sentence.packed`.
         clock_doubt: the clock's time and the expected one while they disagree; None while the clock is believed.
+        web: whether the server has a client for browsers.
+        public_certificate: whether the CAs of this machine verify the certificate.
     """
 
     pid: int
@@ -108,6 +110,8 @@ class ProcessInfo(Struct, frozen=True):
     search_trouble: str | None
     search_sentence: dict[str, Any] | None
     clock_doubt: Doubt | None
+    web: bool = False
+    public_certificate: bool = False
 
 
 def facts_of(
@@ -145,6 +149,8 @@ def facts_of(
         search_trouble=english(search_trouble) if search_trouble is not None else None,
         search_sentence=search_trouble.packed() if isinstance(search_trouble, Sentence) else None,
         clock_doubt=clock_doubt,
+        web=config.web,
+        public_certificate=certificate.is_public,
     )
 
 

@@ -15,6 +15,7 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -44,7 +45,7 @@ from securechat.net.unix_socket import UnixSocketUnavailable
 from securechat.programs import certifying
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.admin_socket import AdminServer, ProcessInfo, facts_of
-from securechat.server.banner import banner, endpoint, unnamed
+from securechat.server.banner import banner, endpoint, unnamed, web_host
 from securechat.server.broadcaster import Broadcaster
 from securechat.server.clock_file import doubt_sentence, read_time, since_boot_s, write_time
 from securechat.server.config.loading import ServerConfig
@@ -52,7 +53,9 @@ from securechat.server.console import Console
 from securechat.server.hangup import LOOK_S, TerminalWatcher, controlling_terminal, was_hung_up
 from securechat.server.operator_log import OperatorLog
 from securechat.server.password_hashing import Argon2Hasher
+from securechat.server.qr_code import SIGNS as QR_SIGNS
 from securechat.server.session import Session
+from securechat.server.web.server import WEB_CODECS, WebServer, redirect
 from securechat.storage.sqlite.store import utc_ms
 from securechat.storage.threaded_log import ThreadedLog
 from securechat.text.confusables import preload
@@ -62,7 +65,8 @@ from securechat.tls.client_certificates import proven_fingerprint
 from securechat.tls.contexts import ServerCertificate
 from securechat.tls.local_addresses import is_public, local_names, private_addresses
 from securechat.translation import Sentence, sentence_of, system_error
-from securechat.wire.negotiation import CODECS
+from securechat.wire.http import HTTP_ALPN
+from securechat.wire.negotiation import CODECS, CodecTable
 
 _SWITCH_INTERVAL_S = 0.0005
 """GIL switch interval: a busy loop costs a commit 1.3 ms with it, 5.8 ms with Python's 5 ms (measured)."""
@@ -74,6 +78,8 @@ _TIDY_S = 600.0
 """Seconds after the start, so that the first housekeeping does not delay clients that reconnect."""
 _RECONNECT_S = 1.0
 """Before a client connects again to a server that stops: a restart takes about that long."""
+_CROWDED_S = 60.0
+"""Before a browser connects again to a server that has too many connections of its address."""
 _LAST_PASSES = 1_000
 """Of the loop after it has failed: a thousand clients need some fifty, a loop that fails at once gets no further."""
 _DRAIN_LOOK_S = 0.01
@@ -158,9 +164,23 @@ class Server:
         self._pending = PendingConnections(
             self._loop,
             ConnectionLimits(config.limits, descriptor_limit() - config.limits.reserved_descriptors),
-            context_provider=lambda: self._certificate.context,
+            context_for=self._context_for,
             on_transport=self._accepted,
+            web_alpn=HTTP_ALPN if config.web else None,
             on_denied=self._operator_log.denied,
+        )
+        self._web = self._web_server() if config.web else None
+
+    def _web_server(self) -> WebServer:
+        return WebServer(
+            self._loop,
+            self._pending,
+            self._certificate,
+            self._config.web_hosts,
+            version=__version__,
+            access=self._config.access.value,
+            on_visit=self._operator_log.visited,
+            upgrade=self._upgraded,
         )
 
     # --- Running ----------------------------------------------------------------------------------------------------
@@ -183,6 +203,7 @@ class Server:
             self._open_admin_socket()
             self._listen()
             self._announce()
+            self._answer_without_tls()
             self._look_at_certificate()
             self._look_at_clock()
             self._loop.call_later(_TIDY_S, self._tidy)
@@ -190,7 +211,7 @@ class Server:
             gc.collect()
             gc.freeze()
             self._console.at_pass_end = self._loop.call_before_flush
-            threading.Thread(target=preload, name="look-alikes", daemon=True).start()
+            threading.Thread(target=self._prepare, name="prepares", daemon=True).start()
             self._service.ready(f"{counted(len(self._listeners), 'address')}, access {self._config.access}")
             self._serve()
         finally:
@@ -207,6 +228,12 @@ class Server:
         self._remember_time()
         self._console.event("stopped", "all acknowledged messages are stored" if self._clean else "after a failure")
         return self._exit_code
+
+    def _prepare(self) -> None:
+        """Do, in a thread, what a start need not wait for."""
+        if self._web is not None:
+            self._web.pack()
+        preload()
 
     @property
     def _clean(self) -> bool:
@@ -254,6 +281,8 @@ class Server:
         for listener in self._listeners:
             listener.close()
         self._pending.close()
+        if self._web is not None:
+            self._web.close()
 
     def _listen(self) -> None:
         hosts = self._config.hosts or tuple(str(address) for address in private_addresses())
@@ -305,6 +334,8 @@ class Server:
                 certificate.ca_fingerprint,
                 certificate.names,
                 is_public=certificate.is_public,
+                web=self._web is not None,
+                draws=self._console.draws(QR_SIGNS),
             )
         )
         made_here = self._config.cert if certificate.made_here else None
@@ -314,6 +345,14 @@ class Server:
         if not self._config.rates:
             self._console.event("notice", "message rates are off (--rate-limit off)")
 
+    def _answer_without_tls(self) -> None:
+        """Lead browsers that come without TLS to the address that other machines use, else to the first name."""
+        if self._web is None:
+            return
+        port = self._listeners[0].port
+        addresses = [(host, port) for listener in self._listeners for host in _advertised(_host_of(listener.address))]
+        self._pending.plain_answers.text = redirect(web_host(addresses, self._certificate.names), port)
+
     def _proven(self, key: str, proof: str, sender_id: int) -> str | None:
         """See `AuthenticationSettings.proven`.
 
@@ -322,11 +361,38 @@ class Server:
         authority = self._certificate.ca_fingerprint
         return None if authority is None else proven_fingerprint(key, proof, authority, sender_id)
 
-    def _accepted(self, transport: Transport) -> None:
+    def _context_for(self, offers: tuple[str, ...] | None) -> ssl.SSLContext:
+        if self._web is not None and offers is not None and HTTP_ALPN in offers:
+            return self._certificate.web_context
+        return self._certificate.context
+
+    def _accepted(self, transport: Transport, offers: tuple[str, ...] | None) -> None:
+        web = self._web
+        if web is not None and offers is not None and HTTP_ALPN in offers:
+            transport.start(web.accepted(transport))
+        elif web is not None and offers is None:
+            transport.start(web.undecided(transport, self._session_for))
+        else:
+            transport.start(self._session_for(transport))
+
+    def _session_for(self, transport: Transport, codecs: CodecTable = CODECS) -> Session:
         label = endpoint(str(transport.peer[0]), int(transport.peer[1]))
-        session = Session(self._hub, transport, self._loop, self._config.limits, self, label)
+        session = Session(self._hub, transport, self._loop, self._config.limits, self, label, codecs)
         self._sessions[session] = transport
-        transport.start(session)
+        return session
+
+    def _upgraded(self, transport: Transport, left: bytes) -> Session:
+        """A browser's connection becomes a session, which may be told at once that there are too many."""
+        denial = self._pending.web_upgraded(transport)
+        session = self._session_for(transport, WEB_CODECS)
+        transport.hand_over(session)
+        session.handshake_done()
+        if denial is not None:
+            self._operator_log.denied(session.label, denial)
+            session.close(Closing.of(refusal_for("too_many_connections", retry_after_s=_CROWDED_S)))
+        elif left:
+            session.data_received(left)
+        return session
 
     def connected(self, session: Session) -> None:
         """A session's TLS handshake is done."""
@@ -417,6 +483,9 @@ class Server:
             self._console.event("error", f"the certificate was NOT renewed, the old one stays in use: {failure.detail}")
             self._service.ready("the certificate was not renewed, the old one stays in use")
             return
+        if self._web is not None:
+            self._web.renewed()
+            self._answer_without_tls()
         self._service.ready("a new certificate is in use")
         self._console.event("notice", f"new certificate in use, valid until {self._certificate.not_after:%Y-%m-%d}")
         for doubt in self._certificate.doubts:

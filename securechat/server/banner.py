@@ -1,6 +1,6 @@
-"""The banner of a server that is ready: its addresses, and a command to paste, in a framed few lines.
+"""The banner of a server that is ready: its addresses, a command to paste, and a QR code for phones, in a frame.
 
-A command stands here only with a host that the certificate names, because clients refuse any other.
+A command or address stands here only with a host that the certificate names, because clients refuse any other.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from securechat.programs import Program, certifying, command
+from securechat.server.qr_code import qr_lines
 from securechat.text.sanitize import width
 from securechat.tls.hostnames import Names
 from securechat.translation import _
@@ -25,7 +26,14 @@ _LOCALHOST = frozenset({"127.0.0.1", "::1"})
 
 
 def banner(
-    version: str, addresses: Sequence[Address], fingerprint: str | None, names: Names, *, is_public: bool = False
+    version: str,
+    addresses: Sequence[Address],
+    fingerprint: str | None,
+    names: Names,
+    *,
+    is_public: bool = False,
+    web: bool = False,
+    draws: bool = False,
 ) -> list[str]:
     """Return the lines, in the language of the operator.
 
@@ -35,6 +43,8 @@ def banner(
         fingerprint: ``sha256:…`` of the CA; None when the certificate file does not carry it.
         names: of the certificate.
         is_public: whether the CAs of this machine verify the certificate.
+        web: whether the server has a client for browsers.
+        draws: whether a QR code can be shown.
     """
     chat = command(Program.CLIENT, _trust(fingerprint, is_public=is_public))
     lines = [_RULE, " " + _("securechat {version} is ready. Stop it with Ctrl-C.", version=version), ""]
@@ -51,7 +61,23 @@ def banner(
         lines += ["", " " + _("Clients refuse these addresses: the certificate names only {names}", names=names)]
     elif not local and not others:
         lines += ["", " " + _("To chat, use a name of the certificate: {names}", names=names)]
+    if web:
+        lines += _for_browsers(local, others, draws=draws)
     return [*lines, _RULE]
+
+
+def _for_browsers(local: Address | None, others: Sequence[Address], *, draws: bool) -> list[str]:
+    """Return the addresses for browsers. A zone cannot stand in one (RFC 6874 was withdrawn by RFC 9844)."""
+    shared = [f"https://{endpoint(*pair)}" for pair in others if "%" not in pair[0]]
+    if not shared:
+        if local is None or "%" in local[0]:
+            return []
+        return ["", " " + _("In a browser on this machine:"), "", f"   https://{endpoint(*local)}"]
+    lines = ["", " " + _("In a browser, on a phone too:"), "", *(f"   {address}" for address in shared[:_MOST])]
+    if draws:
+        lines += ["", " " + _("Scan this with the phone's camera, not inside another app:"), ""]
+        lines += [f"   {line}" for line in qr_lines(shared[0])]
+    return lines
 
 
 def _labelled(facts: Sequence[tuple[str, str]]) -> list[str]:
@@ -79,6 +105,18 @@ def unnamed(addresses: Sequence[Address], names: Names, *, made_here: Path | Non
         f"clients refuse this server at {host}, because the certificate does not name it. It names {names}: use --host"
         f" with one of these, or {add} and send this process SIGHUP"
     )
+
+
+def web_host(addresses: Sequence[Address], names: Names) -> str:
+    """Return the host of the address that browsers are led to: what other machines use, else the first name.
+
+    Args:
+        addresses: host and port of every listener.
+        names: of the certificate.
+    """
+    if others := [host for host, _port in _for_others(addresses, names) if "%" not in host]:
+        return others[0]
+    return next((name for name in names.dns if "*" not in name), str(next(iter(names.ips), "localhost")))
 
 
 def endpoint(host: str, port: int) -> str:

@@ -1,8 +1,9 @@
 """Sends the same events to many sessions: each is encoded once per wire format, joined once, and shared by reference.
 
 Under load, that makes the work per delivery almost nothing: one append per member and run of messages, however many
-messages are in the run. A format that does not share (`WireFormat.shares`) is encoded by the codec of each connection,
-at its own price; an exception of such a codec ends that connection alone.
+messages are in the run. Formats that differ only in the frame around the same body have the body encoded once. A format
+that does not share (`WireFormat.shares`) is encoded by the codec of each connection, at its own price; an exception of
+such a codec ends that connection alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from securechat.model import Event
 if TYPE_CHECKING:
     from securechat.hub.interfaces import Peer
     from securechat.server.session import Session
-    from securechat.wire.codec import WireFormat
+    from securechat.wire.codec import Bodies, WireFormat
 
 
 def _raise(_: Session, error: Exception) -> None:
@@ -56,19 +57,37 @@ class Broadcaster:
             return
         fmt = sessions[0].format
         links = [session.link for session in sessions if session.format is fmt]
-        if fmt.shares:
+        if len(links) < len(sessions):
+            self._broadcast_by_format(sessions, events)
+        elif fmt.shares:
             try:
                 encoded = encode_joined(fmt, events)
             except LocalProtocolError:
-                encoded = b"".join(self._encode_each(fmt, events))
+                encoded = b"".join(self._encode_each(fmt.encode, events))
             if encoded:
                 self._write_all(links, encoded)
         else:
-            self._tell_each([session for session in sessions if session.format is fmt], events)
-        if len(links) < len(sessions):
-            self.broadcast(
-                [peer for peer, session in zip(peers, sessions, strict=True) if session.format is not fmt], events
-            )
+            self._tell_each(sessions, events)
+
+    def _broadcast_by_format(self, sessions: Sequence[Session], events: Sequence[Event]) -> None:
+        """Queue the events for sessions of several formats; formats that have the same bodies encode them once."""
+        bodies: dict[Bodies, list[bytes]] = {}
+        while sessions:
+            fmt = sessions[0].format
+            if not fmt.shares:
+                self._tell_each([session for session in sessions if session.format is fmt], events)
+            elif encoded := self._encoded(fmt, events, bodies):
+                self._write_all([session.link for session in sessions if session.format is fmt], encoded)
+            sessions = [session for session in sessions if session.format is not fmt]
+
+    def _encoded(self, fmt: WireFormat, events: Sequence[Event], bodies: dict[Bodies, list[bytes]]) -> bytes:
+        """Encode the events for one format, with bodies that another has had encoded."""
+        source = fmt.bodies
+        if source is None:
+            return b"".join(self._encode_each(fmt.encode, events))
+        if source not in bodies:
+            bodies[source] = list(self._encode_each(source.encode, events))
+        return b"".join([fmt.framed(body) for body in bodies[source]])
 
     def _tell_each(self, sessions: Sequence[Session], events: Sequence[Event]) -> None:
         failures: list[tuple[Session, Exception]] = []
@@ -87,10 +106,10 @@ class Broadcaster:
         except LocalProtocolError as error:
             self._on_error(error)
 
-    def _encode_each(self, fmt: WireFormat, events: Sequence[Event]) -> Iterator[bytes]:
+    def _encode_each(self, encode: Callable[[Event], bytes], events: Sequence[Event]) -> Iterator[bytes]:
         for event in events:
             try:
-                yield fmt.encode(event)
+                yield encode(event)
             except LocalProtocolError as error:
                 self._on_error(error)
 

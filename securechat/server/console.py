@@ -84,6 +84,16 @@ class Console:
         if not self._json:
             self._put("\n".join(lines))
 
+    def draws(self, signs: str) -> bool:
+        """Tell whether a block reaches a terminal that can show these signs."""
+        if self._json or not self._stream.isatty():
+            return False
+        try:
+            signs.encode(self._stream.encoding or "ascii")
+        except (UnicodeEncodeError, LookupError):
+            return False
+        return True
+
     def close(self, patience_s: float = 1.0) -> None:
         """Write the queued lines, for at most ``patience_s`` seconds."""
         self.at_pass_end = None

@@ -54,6 +54,10 @@ class OperatorLog:
             detail=detail or None,
         )
 
+    def visited(self, label: str) -> None:
+        """A browser has loaded the page."""
+        self._console.event("visited", label, address=label)
+
     def denied(self, address: str, denial: Denial) -> None:
         """A connection was not admitted."""
         self._console.event("refused", f"{address}: {_DENIALS[denial.value]}", address=address, reason=denial.value)
@@ -140,6 +144,7 @@ _REASONS = {
     "bad_frame": "closed: does not speak the protocol",
     "hello_expected": "closed: did not begin with a hello",
     "unsupported_version": "closed: speaks another version of the protocol",
+    "too_many_connections": "closed: too many connections from this address",
     "hello_timeout": "closed: did not log in in time",
     "ping_timeout": "closed: did not answer a ping",
     "slow_reader": "closed: does not read what it is sent",
@@ -156,6 +161,7 @@ _DENIALS = {
     "address_full": "turned away: too many connections from this address",
     "half_open": "turned away: too many unfinished handshakes from this address",
     "failed_hellos": "turned away: too many connections from this address did not log in",
+    "web_rate": "turned away: too many new connections of browsers from this address",
     "silent": "closed: sent no TLS hello in time, or its place was needed",
     "no_place": "closed: its handshake could not begin in time, too many were under way",
     "no_descriptors": "turned away: the system has no file descriptors left (raise `ulimit -n`)",

@@ -37,6 +37,9 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.FRAME_TOO_LARGE,
         N_("A frame of {size} bytes is too large. At most {most} bytes are allowed here"),
     ),
+    "message_fragments": (ErrorCode.BAD_FRAME, N_("A message may come in at most {most} fragments")),
+    "message_not_text": (ErrorCode.BAD_FRAME, N_("A record comes as a text message, not as a binary one")),
+    "websocket_broken": (ErrorCode.BAD_FRAME, N_("This breaks a rule of WebSocket (RFC 6455)")),
     "hello_expected": (ErrorCode.HELLO_EXPECTED, N_("Say hello first")),
     "too_many_tries": (ErrorCode.HELLO_EXPECTED, N_("You tried too many names or passwords. Connect again")),
     "protocol_unknown": (
@@ -206,6 +209,10 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     "internal_stopping": (
         ErrorCode.INTERNAL,
         N_("The server made a mistake and is stopping. Connect again when it is back"),
+    ),
+    "too_many_connections": (
+        ErrorCode.TOO_MANY_CONNECTIONS,
+        N_("Too many people are connected from your network. Try again later"),
     ),
     "password_check_failed": (
         ErrorCode.BUSY,

@@ -28,6 +28,7 @@ from securechat.tls.chain_rules import doubts, is_late, made_here, renewal, requ
 from securechat.tls.client_certificates import read_client_bundle
 from securechat.tls.hostnames import Names
 from securechat.tls.key_exchange import MODERN_GROUPS
+from securechat.tls.name_constraints import is_limited
 from securechat.tls.pem_bundle import Bundle, fingerprint, read_bundle
 from securechat.tls.private_files import bad_file
 from securechat.tls.server_certificate import certificates_in
@@ -36,6 +37,8 @@ from securechat.translation import Sentence, system_error
 
 NATIVE_ALPN = "securechat/1"
 """This protocol's name in the TLS handshake (RFC 7301)."""
+WEB_ALPN = "http/1.1"
+"""That of browsers, which speak HTTP/1.1 first, also for WebSocket (RFC 7301, section 6)."""
 
 SYSTEM_CAS = "system"
 """Stands for the CAs that this machine trusts, where else the PEM text of CAs stands; no PEM text is this word."""
@@ -131,7 +134,7 @@ class ServerCertificate:
 
     Loading a new key into a live context breaks every later handshake when the key does not match. So a reload makes a
     new context, tests it with a handshake in memory, and only then swaps the reference: connections keep what they
-    have, new handshakes use ``context``.
+    have, new handshakes use ``context``, or ``web_context``.
 
     Args:
         cert_path: see ``server_context``.
@@ -157,13 +160,22 @@ class ServerCertificate:
         self._key_path = key_path
         self._tls12 = tls12
         self._alpn = tuple(alpn)
-        self._bundle, self._context = self._load(now)
+        self._bundle, self._context, self._web_context = self._load(now)
         self._is_public = is_public(self._bundle, self._context)
 
     @property
     def context(self) -> ssl.SSLContext:
         """The context for the next handshake. Ask each time; a reload replaces it."""
         return self._context
+
+    @property
+    def web_context(self) -> ssl.SSLContext:
+        """The same for browsers: selects ``http/1.1``, and asks for no client certificate.
+
+        A certificate request that names no CA makes browsers ask the person to choose among unrelated certificates,
+        and fail a WebSocket to a host and port to which they have not navigated (Chromium, measured).
+        """
+        return self._web_context
 
     @property
     def not_after(self) -> dt.datetime:
@@ -180,6 +192,18 @@ class ServerCertificate:
         """``sha256:…`` for ``--pin``, or None when the file does not contain its CA, so that no pin can be checked."""
         authority = self._bundle.authority
         return fingerprint(authority) if authority else None
+
+    @property
+    def ca_der(self) -> bytes | None:
+        """The CA for people to install, DER; None as `ca_fingerprint`."""
+        authority = self._bundle.authority
+        return authority.public_bytes(Encoding.DER) if authority else None
+
+    @property
+    def ca_is_limited(self) -> bool:
+        """Whether its CA can certify private names and its own only; false where the file does not contain the CA."""
+        authority = self._bundle.authority
+        return authority is not None and is_limited(authority)
 
     @property
     def is_public(self) -> bool:
@@ -223,17 +247,19 @@ class ServerCertificate:
         Raises:
             TlsFailure: BAD_FILE with one sentence; the old certificate stays in use.
         """
-        self._bundle, self._context = self._load(now)
+        self._bundle, self._context, self._web_context = self._load(now)
         self._is_public = is_public(self._bundle, self._context)
 
-    def _load(self, now: dt.datetime | None) -> tuple[Bundle, ssl.SSLContext]:
+    def _load(self, now: dt.datetime | None) -> tuple[Bundle, ssl.SSLContext, ssl.SSLContext]:
         bundle = read_bundle(self._cert_path, self._key_path)
         now = now or dt.datetime.now(dt.UTC)
         _expect_begun(bundle, now)
         require_usable(bundle, now)
         context = _server_context(bundle, self._tls12, self._alpn, now)
-        _prove(context, bundle)
-        return bundle, context
+        web_context = _server_context(bundle, self._tls12, (WEB_ALPN,), now, asks=False)
+        for made in (context, web_context):  # each has read the files by itself
+            _prove(made, bundle)
+        return bundle, context, web_context
 
 
 def is_public(bundle: Bundle, context: ssl.SSLContext) -> bool:
@@ -298,7 +324,10 @@ def _advance(end: ssl.SSLObject) -> bool:
     return True
 
 
-def _server_context(bundle: Bundle, tls12: bool, alpn: Sequence[str], now: dt.datetime | None) -> ssl.SSLContext:
+def _server_context(
+    bundle: Bundle, tls12: bool, alpn: Sequence[str], now: dt.datetime | None, *, asks: bool = True
+) -> ssl.SSLContext:
+    """Make a context from a certificate; ``asks``: for client certificates, if the file contains its CA."""
     now = now or dt.datetime.now(dt.UTC)
     if bundle.not_after <= now:
         raise bad_file(
@@ -319,7 +348,7 @@ def _server_context(bundle: Bundle, tls12: bool, alpn: Sequence[str], now: dt.da
     if hasattr(context, "set_groups"):  # Python 3.15; before it, groups.py
         context.set_groups(MODERN_GROUPS)
     _load(context, bundle)
-    if bundle.authority is not None:
+    if asks and bundle.authority is not None:
         _ask_for_certificates(context, bundle.authority)
     return context
 
@@ -334,7 +363,12 @@ def _load(context: ssl.SSLContext, bundle: Bundle) -> None:
 
 
 def _ask_for_certificates(context: ssl.SSLContext, authority: x509.Certificate) -> None:
-    """Ask clients for a certificate of this CA only; OpenSSL checks that it is one for clients."""
+    """Ask clients for a certificate of this CA only; OpenSSL checks that it is one for clients.
+
+    A client's common name is a person's, not a host's: without the flag OpenSSL would hold one that looks like a DNS
+    name (``ana.example.com``) against the CA's name constraints.
+    """
+    context.hostname_checks_common_name = False
     context.load_verify_locations(cadata=_pem(authority))
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     context.verify_mode = ssl.CERT_OPTIONAL

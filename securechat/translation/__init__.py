@@ -27,6 +27,7 @@ from securechat.translation.catalogue import (
     pgettext,
     sentence_of,
     translated,
+    translator,
     use,
     verbatim,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "sentence_of",
     "system_error",
     "translated",
+    "translator",
     "use",
     "verbatim",
 ]

@@ -7,6 +7,7 @@ because a person is better served by an English sentence than by none.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gettext as gnu_gettext
 import os
@@ -202,6 +203,26 @@ def formatted(template: str, /, **arguments: object) -> str:
 def N_(msgid: str) -> str:  # noqa: N802 - the name that gettext's tools know
     """Mark a text for the catalogue and return it as it is: for a table whose user translates or stays in English."""
     return msgid
+
+
+def translator(wanted: str) -> Callable[..., str]:
+    """Return a function that translates as `_` does, into a language that another person reads than the process's.
+
+    Args:
+        wanted: its code. Without a usable catalogue the function gives English.
+    """
+    translations = gnu_gettext.NullTranslations()
+    if wanted != "en":
+        with contextlib.suppress(Exception):  # a file of any origin may hold anything
+            translations = _read(locale_directory() / wanted / "LC_MESSAGES" / f"{DOMAIN}.mo")
+
+    def translate(msgid: str, /, **arguments: object) -> str:
+        translation = _fitting(lambda: translations.gettext(msgid), msgid)
+        with contextlib.suppress(Exception):
+            return format_text(translation, arguments, FORMATS_OF.get(wanted, ENGLISH))
+        return format_text(msgid, arguments)
+
+    return translate
 
 
 # --- Translating later ------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from typing import Final, Protocol, TypeVar
 
 import msgspec
 
-from securechat.errors import Refusal
+from securechat.errors import Refusal, RemoteProtocolError
 from securechat.limits import PageLimits
 from securechat.model import Closing, Command, Event
 from securechat.text.refusals import refusal_for
@@ -71,12 +71,23 @@ def validated(command: _C) -> _C:
         raise FrameRefused(refusal_for("command_invalid"), client_id=client_id) from None
 
 
+class Bodies(Protocol):
+    """What encodes events without their frames. Compared by identity: what formats with the same one share."""
+
+    def encode(self, event: Event) -> bytes:
+        """Return the body of the event's frame.
+
+        Raises:
+            LocalProtocolError: the event does not fit into a frame.
+        """
+
+
 class WireFormat(Protocol):
     """The form of events on one kind of connection. Formats are compared by identity: one instance per format."""
 
     @property
     def name(self) -> str:
-        """The ALPN word of the format."""
+        """The word of the format: ALPN's, or the subprotocol of WebSocket."""
 
     @property
     def page_limits(self) -> PageLimits:
@@ -93,12 +104,42 @@ class WireFormat(Protocol):
         False: `ServerCodec.encode` is asked for each connection, at its price.
         """
 
+    @property
+    def bodies(self) -> Bodies | None:
+        """Where a frame is a header and a body: what encodes the body. A broadcast to several formats asks it once."""
+
+    def framed(self, body: bytes) -> bytes:
+        """Return a body of `bodies` in the frame of this format. Never called where there are no bodies."""
+
     def encode(self, event: Event) -> bytes:
         """Return the event as complete bytes that can be joined with others and shared by every reader.
 
         Raises:
             LocalProtocolError: the event does not fit into a frame: a bug of the caller.
         """
+
+
+class BodyReader(Protocol):
+    """Cuts the bytes of a peer into the bodies of its frames.
+
+    Attributes:
+        max_bytes: the largest body accepted; raised when the hello is accepted.
+    """
+
+    max_bytes: int
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes as they came."""
+
+    def next_frame(self) -> bytearray | Handled | None:
+        """Return the next complete body, `HANDLED` for a frame that has none, None when more data is needed.
+
+        Raises:
+            RemoteProtocolError: nothing can follow; and again at every later call.
+        """
+
+    def fail(self, failure: RemoteProtocolError) -> RemoteProtocolError:
+        """Take no more, because a body made no sense. Returns the failure, to be raised."""
 
 
 class ServerCodec(Protocol):

@@ -15,12 +15,12 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from securechat.errors import ErrorCode
+from securechat.errors import ErrorCode, LocalProtocolError
 from securechat.limits import MAX_FRAME_BYTES, MAX_HELLO_FRAME_BYTES, PAGE_LIMITS, PageLimits
 from securechat.model import ALPN, Closing, Command, Event, Hello, Left, Notice, Ping, Pong, Quit, Refused
 from securechat.text.refusals import protocol_error, refusal_for
-from securechat.wire.codec import STRANGER_FRAMES, FrameRefused, ServerCodec, WireFormat
-from securechat.wire.frames import FrameReader, frame
+from securechat.wire.codec import HANDLED, STRANGER_FRAMES, BodyReader, FrameRefused, Handled, ServerCodec, WireFormat
+from securechat.wire.frames import HEADER_BYTES, FrameReader, frame
 
 
 class _Envelope(Struct, gc=False):
@@ -56,33 +56,29 @@ def _events() -> msgspec.json.Decoder[Event]:
     return msgspec.json.Decoder(Event)
 
 
-class NativeFormat:
-    """The form of events on a native connection: ``docs/protocol.md``.
+class JsonBodies:
+    """The JSON of events, which frames of several formats carry.
 
     Args:
-        page_limits: how long pages are, and the largest body that is sent to a client.
-
-    Attributes:
-        frame_bytes: that largest body.
+        frame_bytes: the largest body that is sent to a client.
     """
 
-    name = ALPN
-    shares = True
-
-    def __init__(self, page_limits: PageLimits = PAGE_LIMITS) -> None:
-        self.page_limits = page_limits
-        self.frame_bytes = page_limits.frame_bytes
+    def __init__(self, frame_bytes: int) -> None:
+        self.frame_bytes = frame_bytes
 
     def encode(self, event: Event) -> bytes:
-        """Return the event as one frame.
+        """Return the event as JSON.
 
         Raises:
             LocalProtocolError: the event does not fit into a frame.
         """
         body = _encoder.encode(event)
-        if len(body) > self.frame_bytes and isinstance(event, Refused | Closing | Left | Notice):
-            body = self._shortened(event)
-        return frame(body, self.frame_bytes)
+        if len(body) > self.frame_bytes:
+            if isinstance(event, Refused | Closing | Left | Notice):
+                body = self._shortened(event)
+            if len(body) > self.frame_bytes:
+                raise LocalProtocolError(f"a frame body of {len(body)} bytes; allowed are 1 to {self.frame_bytes}")
+        return body
 
     def _shortened(self, event: _Sentence) -> bytes:
         """Return an event that is too long without its reason and arguments, and with as much of its text as fits.
@@ -92,6 +88,12 @@ class NativeFormat:
         event = replace(event, reason="", arguments={})
         excess_bytes = len(body := _encoder.encode(event)) - self.frame_bytes
         return body if excess_bytes <= 0 else _encoder.encode(_with_shorter_text(event, excess_bytes))
+
+
+@cache
+def json_bodies(frame_bytes: int) -> JsonBodies:
+    """Return the one encoder of bodies of this size."""
+    return JsonBodies(frame_bytes)
 
 
 def _with_shorter_text(event: _Sentence, excess_bytes: int) -> _Sentence:
@@ -104,24 +106,58 @@ def _with_shorter_text(event: _Sentence, excess_bytes: int) -> _Sentence:
     return replace(event, text=event.text[:low] + _ELLIPSIS)
 
 
+class JsonFormat:
+    """What the formats have in common whose frames carry the JSON of events.
+
+    Args:
+        page_limits: how long pages are, and the largest body that is sent to a client.
+    """
+
+    shares = True
+
+    def __init__(self, page_limits: PageLimits = PAGE_LIMITS) -> None:
+        self.page_limits = page_limits
+        self.bodies = json_bodies(page_limits.frame_bytes)
+
+
+class NativeFormat(JsonFormat):
+    """The form of events on a native connection: ``docs/protocol.md``."""
+
+    name = ALPN
+
+    def framed(self, body: bytes) -> bytes:
+        """Return the body behind its length."""
+        return len(body).to_bytes(HEADER_BYTES, "big") + body
+
+    def encode(self, event: Event) -> bytes:
+        """Return the event as one frame.
+
+        Raises:
+            LocalProtocolError: the event does not fit into a frame.
+        """
+        body = self.bodies.encode(event)
+        return len(body).to_bytes(HEADER_BYTES, "big") + body
+
+
 NATIVE = NativeFormat()
 
 
-class NativeServerCodec(ServerCodec):
-    """The server's side of one native connection: bytes to commands. Events are told in the format's shared bytes.
+class JsonServerCodec(ServerCodec):
+    """The server's side of a connection whose frames hold the JSON of records: bytes to commands.
 
     A stranger says Hello, Ping, Pong or Quit (``docs/protocol.md``, section 4), in frames of at most
     MAX_HELLO_FRAME_BYTES.
 
     Args:
         fmt: the format of its events; one for all connections that are told the same.
+        reader: of its frames, with the limit for strangers.
     """
 
     __slots__ = ("_reader", "_strange_frames_left", "format")
 
-    def __init__(self, fmt: NativeFormat = NATIVE) -> None:
-        self.format: WireFormat = fmt
-        self._reader = FrameReader(MAX_HELLO_FRAME_BYTES)
+    def __init__(self, fmt: WireFormat, reader: BodyReader) -> None:
+        self.format = fmt
+        self._reader = reader
         self._strange_frames_left: int | None = STRANGER_FRAMES  # None from the accepted hello on
 
     def hello_accepted(self) -> None:
@@ -138,8 +174,8 @@ class NativeServerCodec(ServerCodec):
         """Take decrypted bytes."""
         self._reader.receive_data(data)
 
-    def next_command(self) -> Command | None:
-        """Return the next command, or None when more data is needed.
+    def next_command(self) -> Command | Handled | None:
+        """Return the next command, `HANDLED` for a frame that holds none, None when more data is needed.
 
         Raises:
             FrameRefused: UNKNOWN_TYPE or INVALID; the next call goes on behind that frame.
@@ -148,6 +184,9 @@ class NativeServerCodec(ServerCodec):
         body = self._reader.next_frame()
         if body is None:
             return None
+        if body is HANDLED:
+            self._count_strange_frame()
+            return body
         try:
             try:
                 command = _commands().decode(body)
@@ -180,6 +219,19 @@ class NativeServerCodec(ServerCodec):
         self._strange_frames_left = left - 1
         if left <= 0 or not may_come:
             raise self._reader.fail(protocol_error("hello_expected")) from None
+
+
+class NativeServerCodec(JsonServerCodec):
+    """The server's side of one native connection. Events are told in the format's shared bytes.
+
+    Args:
+        fmt: the format of its events; one for all connections that are told the same.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, fmt: NativeFormat = NATIVE) -> None:
+        super().__init__(fmt, FrameReader(MAX_HELLO_FRAME_BYTES))
 
 
 class NativeClientCodec:

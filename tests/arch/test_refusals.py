@@ -23,8 +23,8 @@ MOST_CHARS = 300
 DEFINING = {"errors.py", "model/events.py", "records/log.py", "text/refusals.py"}
 TEST_KIT = {"testing/codec_checks.py"}
 """It holds codecs against every code, with and without a reason."""
-NEVER_SENT = {ErrorCode.UNKNOWN, ErrorCode.TOO_MANY_CONNECTIONS}
-"""docs/protocol.md, section 9: the client's own, and one that the server does not send today."""
+NEVER_SENT = {ErrorCode.UNKNOWN}
+"""docs/protocol.md, section 9: the client's own."""
 _SAYING = {"Closing", "NotAppended", "Refusal", "Refused", "RemoteProtocolError"}
 
 

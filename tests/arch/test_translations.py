@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import json
 import re
 import sys
@@ -12,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from securechat.client.catalogue import rooms
 from securechat.text.refusals import REASONS
 from tests.support.locales import translations_tool
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 tool = translations_tool()
+
+MOST_BYTES = 14 * 1024
+"""Of the page's catalogue, compressed: what the page loads before its first text."""
 
 
 def test_both_catalogues_are_complete() -> None:
@@ -88,10 +91,10 @@ def test_a_package_has_what_was_compiled_and_not_its_sources() -> None:
     configuration = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     left_out = [pattern for patterns in configuration["exclude-package-data"].values() for pattern in patterns]
     taken = configuration["package-data"]["securechat"]
-    for name in ("locale/id/LC_MESSAGES/securechat.mo", "locale/id/messages.json"):
+    for name in ("locale/id/LC_MESSAGES/securechat.mo", "web/messages.id.json"):
         assert any(fnmatch(name, pattern) for pattern in taken)
         assert not any(fnmatch(Path(name).name, pattern) for pattern in left_out)
-    for name in ("securechat.po", "securechat.mo.4711", "messages.json.4711"):
+    for name in ("securechat.po", "securechat.mo.4711", "messages.id.json.4711"):
         assert any(fnmatch(name, pattern) for pattern in left_out)
     manifest = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()
     assert "graft securechat/locale" in manifest
@@ -159,26 +162,25 @@ def test_a_translation_ends_as_its_text_does() -> None:
     assert not found, "a full stop, colon or question mark of one language alone"
 
 
-def test_the_page_has_the_same_texts_in_both_languages(tmp_path: Path) -> None:
-    """``messages.json`` is what the page reads: every refusal and every text of the client's catalogue."""
-    tool.compile_catalogues(tmp_path)
-    texts = {language: json.loads((tmp_path / language / "messages.json").read_bytes()) for language in tool.LANGUAGES}
+def test_the_page_has_its_texts_and_the_refusals_that_a_member_meets(tmp_path: Path) -> None:
+    tool.compile_catalogues(tmp_path, tmp_path)
+    assert not (tmp_path / "messages.en.json").exists()
+    page = json.loads((tmp_path / "messages.id.json").read_bytes())
     wanted = {
         "\4".join(filter(None, (message.context, tool.forms(message.id)[0]))): len(tool.forms(message.id))
         for message in tool.entries(tool.extracted())
         if any(name.startswith(tool.PAGE) for name, _line in message.locations)
     }
-    for language, found in texts.items():
-        assert found.keys() == wanted.keys(), language
-        assert len(REASONS) > 100
-        assert [reason for reason, (_code, text, *_more) in REASONS.items() if text not in found] == [], "a refusal"
-        assert rooms.A_DAY.msgid in found, "a text of the client"
-        for msgid, text in found.items():
-            forms = text if isinstance(text, list) else [text]
-            assert isinstance(text, list) == (wanted[msgid] > 1), msgid
-            assert all(isinstance(form, str) and form for form in forms), msgid
-            assert len(forms) == (wanted[msgid] if language == "en" else 1), msgid
-    assert all(text == msgid for msgid, text in texts["en"].items() if wanted[msgid] == 1 and "\4" not in msgid)
+    assert page["language"] == "id"
+    assert page["texts"].keys() == wanted.keys()
+    for msgid, text in page["texts"].items():
+        assert isinstance(text, list) == (wanted[msgid] > 1), msgid
+        assert len(text if isinstance(text, list) else [text]) == 1, "one form in Indonesian"
+    assert tool.reasons() == {reason: text for reason, (_code, text) in REASONS.items()}
+    assert page["refusals"].keys() == {each for each in REASONS if not tool.NOT_FOR_MEMBERS.match(each)}
+    assert not REASONS.keys() & {"admin_internal", "frame_empty"} & page["refusals"].keys()
+    assert REASONS.keys() & {"login_failed", "slow_mode", "muted_by_administrator"} <= page["refusals"].keys()
+    assert len(gzip.compress((tmp_path / "messages.id.json").read_bytes(), 9)) <= MOST_BYTES
 
 
 def test_the_formats_are_those_of_cldr() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from websockets.frames import Frame, Opcode
 
 from securechat.model import (
+    Command,
     Direct,
     Hello,
     History,
@@ -22,8 +24,9 @@ from securechat.model import (
     Whois,
 )
 from securechat.testing.codec_checks import CODEC_CHECKS, MARK, Dialect
-from securechat.wire.frames import frame
+from securechat.wire.frames import HEADER_BYTES, frame
 from securechat.wire.native import NativeClientCodec, NativeServerCodec
+from securechat.wire.websocket import WebSocketServerCodec
 from tests.support import line_codec
 from tests.support.line_codec import LineCodec, line, write
 
@@ -60,6 +63,40 @@ NATIVE = Dialect(
     ],
     chatter=[NativeClientCodec.encode(Ping(1)), NativeClientCodec.encode(Pong(1))],
 )
+
+
+def masked(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
+    """A frame of a WebSocket client."""
+    return Frame(Opcode(opcode), payload, final).serialize(mask=True)
+
+
+def write_message(command: Command) -> bytes:
+    return masked(1, NativeClientCodec.encode(command)[HEADER_BYTES:])
+
+
+WEB = Dialect(
+    make=WebSocketServerCodec,
+    write=write_message,
+    commands=NATIVE.commands,
+    refused=[masked(1, body[HEADER_BYTES:]) for body in NATIVE.refused],
+    nonsense=[
+        masked(1, f"{MARK} is no JSON".encode()),
+        masked(1, b'{"t":"' + MARK.encode() + b'\xff"}'),
+        masked(1, b'{"t":"ping","' + MARK.encode() + b'":"\xff"}'),
+        masked(2, b'{"t":"' + MARK.encode() + b'"}'),
+        masked(0, MARK.encode()),
+        Frame(Opcode.TEXT, MARK.encode()).serialize(mask=False),
+        b"\xc1" + masked(1, MARK.encode())[1:],
+        b"\x83" + masked(1, MARK.encode())[1:],
+        b"\x09" + masked(9, MARK.encode())[1:],
+        b"\x89\xfe\x00\x7e1234" + MARK.encode() * 12,
+        b"\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff1234" + MARK.encode(),
+        masked(8, b"\x03\xe7" + MARK.encode()),
+        masked(8, b"\x03\xe8" + MARK.encode() + b"\xff"),
+    ],
+    chatter=[write_message(Ping(1)), write_message(Pong(1)), masked(9, b"x"), masked(10, b"x")],
+    answered=[masked(9, MARK.encode()), masked(9, b"")],
+)
 LINES = Dialect(
     make=LineCodec,
     write=write,
@@ -78,7 +115,9 @@ LINES = Dialect(
 )
 
 
-@pytest.mark.parametrize("dialect", [pytest.param(NATIVE, id="native"), pytest.param(LINES, id="lines")])
+@pytest.mark.parametrize(
+    "dialect", [pytest.param(NATIVE, id="native"), pytest.param(WEB, id="web"), pytest.param(LINES, id="lines")]
+)
 @pytest.mark.parametrize("check", CODEC_CHECKS, ids=lambda check: check.__name__)
 def test_codec(check: Callable[[Dialect], None], dialect: Dialect) -> None:
     check(dialect)

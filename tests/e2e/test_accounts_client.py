@@ -460,7 +460,7 @@ def test_a_link_with_several_uses_is_pasted_never_typed_behind_the_command(
     ann = mine.open("--invite", "--name", "ann", known=True)
     ann.wait_for("Invite link:")
     ann.line("hello")
-    ann.wait_for("This is no invite link; one begins with securechat://")
+    ann.wait_for("This is no invite link; one begins with https:// or securechat://")
     half = len(link) // 2
     ann.line(link[:half])
     ann.wait_for("The rest of the link:")

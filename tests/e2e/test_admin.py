@@ -224,7 +224,7 @@ def test_in_a_terminal_the_link_comes_with_its_qr_code(server: ServerProcess) ->
         screen.wait_for("securechat-client --invite")
         assert screen.process.wait(PATIENCE_S) == 0
         shown = screen.output.decode()
-        keep_secret(parse_link(next(line for line in shown.splitlines() if line.startswith("securechat://"))).token)
+        keep_secret(parse_link(next(line for line in shown.splitlines() if line.startswith("https://"))).token)
         assert "▀" in shown or "▄" in shown
     assert "█" not in told(server, "invite", "--host", "127.0.0.1")  # not into a pipe
 

@@ -437,9 +437,9 @@ def expect_catalogues(checkout: Path, target: Path, env: Mapping[str, str]) -> N
     command = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(checkout)]
     done = subprocess.run(command, cwd=target.parent, capture_output=True, text=True, check=False, timeout=240, env=env)
     assert done.returncode == 0, done.stderr
-    locale = target / "securechat" / "locale"
-    pages = {each: json.loads((locale / each / "messages.json").read_bytes()) for each in ("en", "id")}
-    assert pages["en"].keys() == pages["id"].keys()
+    page = json.loads((target / "securechat" / "web" / "messages.id.json").read_bytes())
+    assert page["language"] == "id"
+    assert page["texts"]["Today"] == "Hari ini"
     for language, word in (("en", "usage: "), ("id", "pemakaian: ")):
         shown = subprocess.run(
             [python, "-m", "securechat.cli.chat", "--lang", language, "--help"],

@@ -78,7 +78,8 @@ class Mini:
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
     """The appendix, extracted."""
-    found = re.findall(r"^```python\n(.*?)^```$", DOC.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    appendix = DOC.read_text(encoding="utf-8").split("\n## Appendix: a client\n")[1]
+    found = re.findall(r"^```python\n(.*?)^```$", appendix, re.DOTALL | re.MULTILINE)
     assert len(found) == 1
     path = tmp_path / "mini.py"
     path.write_text(found[0], encoding="utf-8")

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from securechat.errors import Refusal, RemoteProtocolError
+from websockets.protocol import Protocol, Side, State
+
+from securechat.errors import ErrorCode, Refusal, RemoteProtocolError
 from securechat.limits import MAX_FRAME_BYTES
-from securechat.model import Command, Event
-from securechat.net.client_hello import MOST_RECORD_BYTES, ClientHelloProgress
+from securechat.model import Closing, Command, Event
+from securechat.net.client_hello import MOST_PROTOCOLS, MOST_RECORD_BYTES, ClientHelloProgress, offered_protocols
 from securechat.text.names import check_name, check_room, longest_known_name, name_key
 from securechat.text.sanitize import is_hostile, one_line, visible
-from securechat.wire.codec import FrameRefused
+from securechat.wire.codec import HANDLED, FrameRefused
 from securechat.wire.frames import HEADER_BYTES
 from securechat.wire.native import NATIVE, NativeClientCodec, NativeServerCodec
+from securechat.wire.websocket import WebSocketServerCodec
 
 
 def native_server(data: bytes) -> None:
@@ -63,6 +66,64 @@ def native_client(data: bytes) -> None:
             return
 
 
+def web_server(data: bytes) -> None:
+    """Bytes of a WebSocket's client; the first byte says where the stream is cut and whether the hello was accepted."""
+    how, stream = (data[0] if data else 0), data[1:]
+    found = _web(_pieces(stream, how >> 1), member=bool(how & 1))
+    assert found == _web([stream], member=bool(how & 1)), "cuts change the meaning"
+
+
+def web_frames(data: bytes) -> None:
+    """Whole frames of a WebSocket's client: of each its first byte, the length of its payload, and that."""
+    frames, rest = [], data[1:]
+    while len(rest) >= 2:
+        payload, size = rest[2 : 2 + rest[1]], min(rest[1], len(rest) - 2)
+        header = bytes((rest[0], 0x80 | size)) if size < 126 else bytes((rest[0], 0xFE, 0, size))
+        frames.append(header + bytes(4) + payload)
+        rest = rest[2 + size :]
+    web_server(data[:1] + b"".join(frames))
+
+
+def _web(pieces: list[bytes], *, member: bool) -> tuple[list[Command | ErrorCode | bytes], bool]:
+    """What a codec takes, refuses and answers, and whether it gave the client up."""
+    codec = WebSocketServerCodec()
+    if member:
+        codec.hello_accepted()
+    found: list[Command | ErrorCode | bytes] = []
+    for piece in pieces:
+        codec.receive_data(piece)
+        try:
+            while True:
+                try:
+                    command = codec.next_command()
+                except FrameRefused as refused:
+                    assert refused.detail.isprintable(), "a refusal quotes the peer"
+                    found.append(refused.code)
+                    continue
+                if own := codec.data_to_send():
+                    found.append(own)
+                if command is None:
+                    break
+                if command is not HANDLED:
+                    assert isinstance(command, Command)
+                    found.append(command)
+        except RemoteProtocolError as error:
+            assert error.detail.isprintable(), "an error quotes the peer"
+            assert not codec._messages.buffered_bytes
+            _is_heard(codec.data_to_send() + codec.close(Closing.of(error)))
+            return found, True
+        assert codec._messages.buffered_bytes <= MAX_FRAME_BYTES + 14, "more than a message is kept"
+    _is_heard(b"".join(each for each in found if isinstance(each, bytes)))
+    return found, False
+
+
+def _is_heard(data: bytes) -> None:
+    """Whether a client of the library takes the bytes."""
+    client = Protocol(Side.CLIENT, state=State.OPEN, max_size=None)
+    client.receive_data(data)
+    assert client.parser_exc is None, "a client cannot read the answer"
+
+
 def client_hello(data: bytes) -> None:
     """The first bytes of a connection; the first byte says where the stream is cut."""
     progress, come = ClientHelloProgress(), b""
@@ -71,6 +132,8 @@ def client_hello(data: bytes) -> None:
         missing = progress.missing_bytes(come)
         assert missing == ClientHelloProgress().missing_bytes(come), "looks on the way change the answer"
         assert 0 <= missing <= 2 * MOST_RECORD_BYTES
+        offers = offered_protocols(come)
+        assert offers is None or (not missing and 0 < len(offers) <= MOST_PROTOCOLS and all(offers))
         if not missing:
             return
 
@@ -129,6 +192,8 @@ def _text(data: bytes) -> str:
 HARNESSES: dict[str, Callable[[bytes], None]] = {
     "native_server": native_server,
     "native_client": native_client,
+    "web_server": web_server,
+    "web_frames": web_frames,
     "client_hello": client_hello,
     "name": name,
     "room": room,

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fuzz.harnesses import HARNESSES
 from tests.fuzz.run import CORPUS, mutate, seeds
-from tests.support.golden import all_vectors
+from tests.support.golden import all_vectors, web_vectors
 
 FILES = sorted(path for path in CORPUS.glob("*/*") if path.is_file())
 
@@ -35,6 +35,12 @@ def test_the_golden_frames_are_a_corpus_too(side: str) -> None:
     for row in all_vectors():
         for how in (b"\x00", b"\x01", b"\x07"):
             run(how + row["bytes"])
+
+
+def test_the_golden_frames_of_websocket_are_a_corpus_too() -> None:
+    for row in web_vectors("client"):
+        for how in (b"\x00", b"\x01", b"\x03", b"\x0e"):
+            HARNESSES["web_server"](how + row["bytes"])
 
 
 def test_a_harness_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:

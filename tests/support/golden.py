@@ -18,8 +18,21 @@ def vectors(side: str, kind: str) -> list[dict[str, Any]]:
 
 
 def all_vectors() -> list[dict[str, Any]]:
-    """Return every vector; the bytes of a frame stand in the file as hex, or as pairs of hex and a repetition."""
-    rows = [json.loads(line) for line in (GOLDEN / "native_v1.jsonl").read_text(encoding="utf-8").splitlines()]
+    """Return every vector of the native protocol."""
+    return _read("native_v1.jsonl")
+
+
+def web_vectors(side: str, *kinds: str) -> list[dict[str, Any]]:
+    """Return the vectors of WebSocket frames, of one side (client, server) and some kinds or all.
+
+    Kinds: record; handled, which the codec answers by itself; closed, which end the connection; closing, last words.
+    """
+    return [row for row in _read("web_v1.jsonl") if row["side"] == side and (not kinds or row["kind"] in kinds)]
+
+
+def _read(name: str) -> list[dict[str, Any]]:
+    """Return the rows of a file; the bytes of a frame stand there as hex, or as pairs of hex and a repetition."""
+    rows = [json.loads(line) for line in (GOLDEN / name).read_text(encoding="utf-8").splitlines()]
     for row in rows:
         row["bytes"] = frame_bytes(row["frame"])
     return rows

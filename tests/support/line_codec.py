@@ -59,6 +59,10 @@ class LineFormat:
     name = "line/1"
     page_limits = PAGE_LIMITS
     shares = False
+    bodies = None
+
+    def framed(self, body: bytes) -> bytes:
+        raise NotImplementedError
 
     def encode(self, event: Event) -> bytes:
         """Return the event as lines; what the protocol has no word for is said by its name alone."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from securechat.invite_link import BadLink, InviteLink, format_link, looks_like_link, parse_link
+from securechat.invite_link import BadLink, InviteLink, format_link, format_web_link, looks_like_link, parse_link
 from securechat.translation import translated, use
 
 TOKEN = "0123456789abcdef" * 2
 CA = "fedcba9876543210" * 4
 LINK = f"securechat://chat.example:8443/join-once/{TOKEN}/{CA}"
+WEB = f"https://chat.example:8443/#join-once/{TOKEN}/{CA}"
+PUBLIC = WEB.removesuffix(f"/{CA}")
 HOSTS = st.one_of(
     st.from_regex(r"[a-z0-9][a-z0-9.-]{0,40}", fullmatch=True),
     st.ip_addresses().map(str),
@@ -29,7 +31,7 @@ LINKS = st.builds(
 
 @given(LINKS)
 def test_what_is_written_is_read_back(link: InviteLink) -> None:
-    assert parse_link(format_link(link)) == link
+    assert parse_link(format_link(link)) == parse_link(format_web_link(link)) == link
 
 
 def test_the_forms() -> None:
@@ -37,11 +39,26 @@ def test_the_forms() -> None:
     assert not parse_link(LINK.replace("join-once", "join")).once
     assert parse_link(LINK.replace("chat.example", "[fd00::2]")).host == "fd00::2"
     assert format_link(parse_link(LINK.replace("chat.example", "[fd00::2]"))).startswith("securechat://[fd00::2]:8443/")
+    assert format_web_link(parse_link(LINK)) == WEB
 
 
-@given(st.integers(0, len(LINK)))
-def test_a_line_break_anywhere_is_put_up_with(at: int) -> None:
-    assert parse_link(f"{LINK[:at]}\r\n   {LINK[at:]}") == parse_link(LINK)
+def test_the_form_for_browsers() -> None:
+    assert parse_link(WEB) == parse_link(LINK)
+    assert parse_link(WEB.replace("/#", "#")) == parse_link(LINK)
+    assert parse_link(WEB.replace("#", "%23")) == parse_link(LINK), "as some mail programs write it"
+    assert parse_link(WEB.replace("https", "HTTPS")) == parse_link(LINK)
+    assert (
+        parse_link(WEB.replace(":8443", "")).port == parse_link(WEB.replace("chat.example:8443", "[::1]")).port == 443
+    )
+    assert parse_link(PUBLIC) == InviteLink("chat.example", 8443, TOKEN, None, once=True)
+    assert format_web_link(parse_link(PUBLIC)) == PUBLIC
+    assert looks_like_link(WEB) and looks_like_link(WEB[:-5])
+    assert not looks_like_link("https://chat.example:8443/")
+
+
+@given(st.sampled_from((LINK, WEB)), st.integers(0, len(WEB)))
+def test_a_line_break_anywhere_is_put_up_with(link: str, at: int) -> None:
+    assert parse_link(f"{link[:at]}\r\n   {link[at:]}") == parse_link(LINK)
 
 
 @pytest.mark.parametrize("around", ["  {}  ", "<{}>", "\n<{}>\n", "< {} >"])
@@ -54,21 +71,31 @@ def test_digits_of_either_case() -> None:
     assert parse_link(LINK.replace(TOKEN, TOKEN.upper()).replace(CA, CA.upper())) == parse_link(LINK)
 
 
-@given(st.integers(1, len(LINK) - 1))
-def test_every_beginning_of_a_link_is_called_cut_off_and_what_completes_it_is_taken(length: int) -> None:
+@given(st.sampled_from((LINK, WEB)), st.integers(1, len(WEB) - 1))
+def test_every_beginning_of_a_link_is_called_cut_off_and_what_completes_it_is_taken(link: str, length: int) -> None:
+    assume(length < len(link) and link[:length] != PUBLIC)
     with pytest.raises(BadLink) as caught:
-        parse_link(LINK[:length])
+        parse_link(link[:length])
     assert caught.value.cut_off
     assert "cut off" in caught.value.sentence
-    assert "copy the whole link" in caught.value.sentence
-    assert parse_link(f"{LINK[:length]}\n{LINK[length:]}") == parse_link(LINK)
+    assert f"copy the whole link, from {link[: link.index('//') + 2]} to its end" in caught.value.sentence or length < 3
+    assert parse_link(f"{link[:length]}\n{link[length:]}") == parse_link(LINK)
 
 
 @pytest.mark.parametrize(
     ("link", "says"),
     [
-        ("https://chat.example/", "begins with securechat://"),
-        ("", "begins with securechat://"),
+        ("https://chat.example/a/page", "begins with https:// or securechat://"),
+        ("http://chat.example:8443/", "begins with https:// or securechat://"),
+        ("", "begins with https:// or securechat://"),
+        (WEB.replace("join-once", "room"), "a kind that this version does not know"),
+        (WEB.replace(":8443", ":x"), "no number from 1 to 65535"),
+        (WEB.replace("chat.example", "a b"), "must be HOST:PORT"),
+        (WEB.replace("chat.example", "me@chat.example"), "must be HOST:PORT"),
+        (WEB.replace("/#", "/?x=1#"), "begins with https:// or securechat://"),
+        (WEB.replace(TOKEN, "x" + TOKEN[1:]), "invite is damaged.*from https:// to its end and no further"),
+        (PUBLIC + ".", "invite is damaged"),
+        (WEB + "/more", "fingerprint is damaged"),
         (LINK.replace("join-once", "jion"), "a kind that this version does not know"),
         (LINK.replace("join-once", "call"), "a kind that this version does not know"),
         (LINK.replace(":8443", ""), "must be HOST:PORT"),
@@ -90,10 +117,10 @@ def test_what_is_wrong_is_said(link: str, says: str) -> None:
     assert not caught.value.cut_off
 
 
-@given(st.text(max_size=200))
-def test_nothing_but_a_link_or_a_sentence_comes_out(text: str) -> None:
+@given(st.sampled_from(("securechat://", "https://", "https://h:1/#", "")), st.text(max_size=200))
+def test_nothing_but_a_link_or_a_sentence_comes_out(begins: str, text: str) -> None:
     try:
-        parse_link("securechat://" + text)
+        parse_link(begins + text)
     except BadLink as bad:
         assert bad.sentence.isprintable()
 
@@ -119,7 +146,7 @@ def test_neither_the_link_nor_what_is_wrong_with_it_shows_its_secret() -> None:
         (LINK.replace(":8443", ":0"), "Port di tautan bukan angka"),
         (LINK.replace("chat.example", "a b"), "Alamat server di tautan rusak"),
         (LINK.replace("join-once", "call"), "Jenis tautan ini tidak dikenal"),
-        ("{x}", "Ini bukan tautan undangan; tautan undangan diawali securechat://"),
+        ("{x}", "Ini bukan tautan undangan; tautan undangan diawali https:// atau securechat://"),
     ],
 )
 def test_what_is_wrong_is_said_in_the_language_of_the_person(

@@ -62,6 +62,8 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
         port: TCP port; 0 for a free one.
         data: directory of the message log.
         access: who may log in, as `Access`.
+        web: whether browsers are served.
+        web_hosts: names and addresses for them, beside those of the certificate.
         tls12: also accept TLS 1.2.
         show_messages: whether message texts go to the console.
         log_format: ``text`` or ``json``.
@@ -76,6 +78,8 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
     port: int = DEFAULT_PORT
     data: Path = DEFAULT_DATA
     access: Access = Access.OPEN
+    web: bool = True
+    web_hosts: tuple[str, ...] = ()
     tls12: bool = False
     show_messages: bool = False
     log_format: str = "text"
@@ -174,6 +178,8 @@ class ParsedSettings(Struct, frozen=True, kw_only=True):
             port=value["port"],
             data=value["data"],
             access=Access(value["access"]),
+            web=value["web"],
+            web_hosts=value["web_hosts"],
             tls12=value["tls12"],
             show_messages=value["show_messages"],
             log_format=value["log_format"],

@@ -20,7 +20,8 @@ from msgspec import Struct
 from securechat.hub.interfaces import Access
 from securechat.limits import Limits
 from securechat.programs import DEFAULT_DATA
-from securechat.translation import LANGUAGES, Sentence, given
+from securechat.tls.hostnames import parse_name
+from securechat.translation import LANGUAGES, Sentence, given, sentence_of
 
 DEFAULT_PORT = 8443
 DEFAULT_CERT = Path("certs/server.pem")
@@ -45,6 +46,7 @@ class SettingKind(Enum):
 
     PATH = auto()
     ADDRESSES = auto()
+    NAMES = auto()
     WHOLE = auto()
     NUMBER = auto()
     SWITCH = auto()
@@ -67,6 +69,7 @@ class Setting(Struct, frozen=True, kw_only=True):
         at_least: smallest number; a limit must be greater than zero instead.
         at_most: largest number.
         table: its table in the file; empty for the top.
+        flag_name: of its flag, where it is not made from the name.
     """
 
     name: str
@@ -80,11 +83,12 @@ class Setting(Struct, frozen=True, kw_only=True):
     at_least: int | None = None
     at_most: int = LARGEST_NUMBER
     table: str = ""
+    flag_name: str = ""
 
     @property
     def flag(self) -> str:
         """The flag that sets it."""
-        return "--limit" if self.table else f"--{self.name.replace('_', '-')}"
+        return "--limit" if self.table else f"--{self.flag_name or self.name.replace('_', '-')}"
 
     @property
     def variable(self) -> str:
@@ -141,6 +145,24 @@ SETTINGS: tuple[Setting, ...] = (
         default=Access.OPEN.value,
         words=tuple(access.value for access in Access),
         what=Sentence('who may log in: "open", guests too; "members", accounts only'),
+    ),
+    Setting(
+        name="web",
+        kind=SettingKind.SWITCH,
+        default=True,
+        what=Sentence("the chat in the browser, at https:// and the server's address"),
+    ),
+    Setting(
+        name="web_hosts",
+        flag_name="web-host",
+        kind=SettingKind.NAMES,
+        default=(),
+        metavar=Sentence("NAME"),
+        what=Sentence(
+            "more names or addresses by which browsers may open the chat, such as that of a proxy; the flag may be "
+            "repeated, the variable separates them with commas"
+        ),
+        unset=Sentence("those in the certificate alone"),
     ),
     Setting(name="tls12", kind=SettingKind.SWITCH, default=False, what=Sentence("accept TLS 1.2 as well as 1.3")),
     Setting(
@@ -200,7 +222,7 @@ def from_text(setting: Setting, text: str) -> SettingType:
     match setting.kind:
         case SettingKind.PATH:
             return _path(setting, text)
-        case SettingKind.ADDRESSES:
+        case SettingKind.ADDRESSES | SettingKind.NAMES:
             return _addresses(setting, text.split(","))
         case SettingKind.WHOLE | SettingKind.NUMBER:
             return _number(setting, _parsed(setting, text), text)
@@ -234,7 +256,7 @@ def from_toml(setting: Setting, value: object) -> SettingType:
                     )
                 )
             return _path(setting, value) if value else setting.default
-        case SettingKind.ADDRESSES:
+        case SettingKind.ADDRESSES | SettingKind.NAMES:
             if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
                 raise ValueError(
                     Sentence(
@@ -319,7 +341,17 @@ def _addresses(setting: Setting, texts: Sequence[str]) -> tuple[str, ...]:
                 usual=setting.unset,
             )
         )
-    return addresses
+    return tuple(map(_name, addresses)) if setting.kind is SettingKind.NAMES else addresses
+
+
+def _name(text: str) -> str:
+    """Parse a DNS name or an address, into the spelling of certificates."""
+    try:
+        return str(parse_name(text))
+    except ValueError as error:
+        raise ValueError(
+            Sentence("must be names or addresses without a port: {problem}", problem=sentence_of(error))
+        ) from None
 
 
 def _parsed(setting: Setting, text: str) -> float:

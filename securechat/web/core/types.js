@@ -42,6 +42,10 @@
  */
 
 /**
+ * @typedef {Omit<Room, "members" | "muted"> & {members: Map<number, Person> | null, muted: Set<number>}} RoomState
+ */
+
+/**
  * The stretch of a conversation that is loaded: contiguous, by seq.
  * @typedef {object} MessageWindow
  * @property {readonly Message[]} messages as they are now
@@ -80,6 +84,74 @@
  * @property {string} token of the login; "" for a guest
  * @property {number} lastCid the highest number of a draft that was ever given out
  * @property {SavedMessage[]} unsent in the order typed
+ * @property {string[]} [rooms] of a guest, to be entered again
+ */
+
+/**
+ * What the core is made with.
+ * @typedef {object} CoreOptions
+ * @property {SavedState} saved with a fresh secret where nothing was stored
+ * @property {() => number} jitter returns a number in [0, 1)
+ * @property {() => string} freshSecret makes 32 hexadecimal digits
+ * @property {string} client program and version, for the operator
+ */
+
+/**
+ * @typedef {{seq?: number, at?: number, unread?: boolean} | null} WindowTarget
+ */
+
+/**
+ * A window as the core keeps it.
+ * @typedef {object} WindowState
+ * @property {Message[]} messages
+ * @property {boolean} loaded
+ * @property {boolean} atStart
+ * @property {boolean} atEnd
+ * @property {"replace" | "older" | "newer" | null} loading
+ * @property {WindowTarget} target
+ * @property {boolean} opened
+ * @property {number} low everything from here
+ * @property {number} high through here is loaded
+ * @property {Message[] | null} tail said since the page on its way was asked for
+ * @property {LogQuestion | null} question on its way
+ * @property {boolean} towardsStart whether the reader is most likely at the older end
+ */
+
+/**
+ * A conversation as the core keeps it; `Conversation` is what others may read.
+ * @typedef {object} ConversationState
+ * @property {string} key
+ * @property {"room" | "direct"} kind
+ * @property {string} name
+ * @property {number} id
+ * @property {boolean} member
+ * @property {RoomState | null} room
+ * @property {Message | null} last
+ * @property {number} read
+ * @property {number} unread
+ * @property {number} mentions
+ * @property {number} firstUnread
+ * @property {number | null} mutedS
+ * @property {Person[]} typing
+ * @property {WindowState} window
+ * @property {boolean} begun whether the feed has begun with it
+ * @property {number} seen seq of the last message seen; below it everything was
+ * @property {number} changed likewise, of the last change
+ * @property {number} purged no message up to this seq is left
+ * @property {{unread: number, mentions: number, first: number, through: number}} counted what the list said, of messages up to `through`
+ * @property {{seq: number, by: number, mentionsMe: boolean}[]} news unread messages since
+ * @property {Map<number, {person: Person, until: number}>} typists
+ */
+
+/**
+ * A question to the log; the server answers one at a time. `lost` is called where the connection is lost before the answer;
+ * without it, the question is asked again.
+ * @typedef {object} LogQuestion
+ * @property {ConversationState} [conversation] it is about
+ * @property {(ref: number) => Command} command
+ * @property {(event: Extract<Event, {t: "page" | "hits" | "unreadlist" | "conversations"}>) => void} answered
+ * @property {(refusal: Refusal) => void} refused
+ * @property {() => void} [lost]
  */
 
 /**
@@ -127,12 +199,13 @@
  *   | {ask: "leaveRoom", key: string, sure?: boolean}
  *   | {ask: "openDirect", name: string}
  *   | {ask: "openPerson", person: Person}
+ *   | {ask: "whois", name: string}
  *   | {ask: "who", key: string, after?: number}
  *   | {ask: "rooms", after?: string}
  *   | {ask: "people", ids: number[]}
  *   | {ask: "search", query: string, before?: number, limit?: number, since?: number, until?: number}
  *   | {ask: "roomInfo", key: string}
- *   | {ask: "setRoom", key: string, rules: Partial<RoomRules>}
+ *   | {ask: "setRoom", key: string, rules: Partial<RoomRules> & {name?: string}}
  *   | {ask: "invite", key: string, person: number}
  *   | {ask: "moderate", key: string, person: number, act: "kick" | "ban" | "unban" | "mute" | "unmute", seconds?: number | null, reason?: string}
  *   | {ask: "grant", key: string, person: number, role: "owner" | "moderator" | "member"}
@@ -142,7 +215,7 @@
  *   | {ask: "logins"}
  *   | {ask: "logout", login?: number}} Question
  *
- * Answers: join, openDirect, openPerson: the Conversation. who: {members, total, more}. rooms: {rooms, more}. people: Person[].
+ * Answers: join, openDirect, openPerson: the Conversation. whois: the Person who has this name now. who: {members, total, more}. rooms: {rooms, more}. people: Person[].
  * search: {hits: {message, marks}[], more, indexed}. roomInfo: RoomRules. logins: {logins, more}. Others: null.
  * A refusal rejects the Promise with a Refusal; without a connection its code is "offline".
  */
@@ -240,6 +313,28 @@
  * @property {(text: string, urgent?: boolean) => void} announce says it to screen readers
  * @property {(text: string, actions?: {label: string, run: () => void}[]) => void} toast one line at the edge of the screen
  * @property {() => Promise<void>} forget ends the login and clears what this browser keeps
+ * @property {() => number} now the core's clock, seconds
+ * @property {(route: Partial<Route>) => string} address what `go` would put into the address bar, for the href of a link
+ * @property {Invite | null} invite what the page was opened with
+ * @property {PageState} page
+ * @property {(listener: () => void) => () => void} onPage called when something of `page` has changed
+ * @property {(on: boolean) => void} stay whether secret, token and unsent messages outlive this tab
+ * @property {() => void} takeOver brings the chat from the other tab into this one
+ * @property {() => void} restart loads the page anew
+ * @property {() => Promise<void>} allowNotifications asks the browser; to be called from a click
+ */
+
+/** @typedef {{token: string, ca: string, once: boolean}} Invite */
+
+/**
+ * What the shell knows of the page itself.
+ * @typedef {object} PageState
+ * @property {"starting" | "here" | "elsewhere" | "moved"} place elsewhere: another tab has the chat; moved: it took it from this one
+ * @property {boolean} needsCa WebSocket fails where fetch works: this browser wants the CA
+ * @property {boolean} outdated the server has a newer page than this one
+ * @property {boolean} stays as chosen with `stay`
+ * @property {boolean} storageFailed the browser stores nothing: all lives until the tab is closed
+ * @property {"granted" | "denied" | "default" | "unable"} notifications of the system
  */
 
 /**
@@ -264,7 +359,10 @@
  * @property {(key: string, draft: Draft) => void} put
  */
 
-/** @typedef {{text: string, reply: number | null, editing: number | null}} Draft */
+/**
+ * `before`: what was typed before an edit began; it is back when the edit ends.
+ * @typedef {{text: string, reply: number | null, editing: number | null, before?: string}} Draft
+ */
 
 /**
  * What the page was told of its server, in `<script type="application/json" id="facts">` of index.html.
@@ -282,6 +380,7 @@
  * @property {string | null} key of the conversation; null: the list
  * @property {number | null} seq of the message
  * @property {string} panel "" or the name of what is open over it: "members", "search", "settings", "room", "help"
+ * @property {{room: string} | {person: number} | null} [unknown] what the address names, where that is no conversation of the user
  */
 
 export {};

@@ -57,6 +57,19 @@ export function fill(element, ...children) {
 }
 
 /**
+ * Makes a listener that does something in place of what the browser would do.
+ *
+ * @param {() => unknown} run
+ * @returns {(event: Event) => void}
+ */
+export function instead(run) {
+  return (event) => {
+    event.preventDefault();
+    run();
+  };
+}
+
+/**
  * Makes an icon of one path in a square of 24.
  *
  * @param {string} path of the attribute `d`

@@ -13,12 +13,13 @@ import pytest
 
 from securechat.admin import tables as show
 from securechat.admin.exit_codes import AdminExit, AdminFailure
-from securechat.admin.invite_output import QR_SIGNS, cut_off, link_address, make_link, qr_lines, unnamed
+from securechat.admin.invite_output import cut_off, explained_at, link_address, make_links, unnamed
 from securechat.admin.output import TableOutput
 from securechat.admin.parser import make_parser
 from securechat.hub.admin.reports import ServerStatus
 from securechat.invite_link import parse_link
 from securechat.server.admin_socket import ProcessInfo
+from securechat.server.qr_code import SIGNS, qr_lines
 from securechat.text.durations import logged_duration, parse_duration, shown_time
 
 FINGERPRINT = f"sha256:{'ab' * 32}"
@@ -198,14 +199,43 @@ def test_a_name_that_the_certificate_lacks_is_warned_about() -> None:
     assert "certs --dir /etc/nix --name chat.example.org" in (unnamed("chat.example.org", facts()) or "")
 
 
-def test_the_link_reads_back_and_has_a_square_of_half_blocks() -> None:
-    link = make_link("fd00::7", 8443, {"token": "0" * 32, "uses": 1}, FINGERPRINT)
+MADE = {"token": "0" * 32, "uses": 1}
+
+
+def test_the_links_read_back() -> None:
+    link, web = make_links("fd00::7", 8443, MADE, facts())
+    assert web is None
     read = parse_link(link)
     assert (read.host, read.once, read.ca_fingerprint) == ("fd00::7", True, FINGERPRINT)
-    assert not parse_link(make_link("h", 1, {"token": "0" * 32, "uses": 2}, FINGERPRINT)).once
+    link, web = make_links("h", 1, MADE | {"uses": 2}, facts() | {"web": True})
+    assert web is not None
+    assert web.startswith("https://h:1/#join/")
+    assert parse_link(web) == parse_link(link)
+    assert not parse_link(web).once
+
+
+def test_a_public_certificate_needs_no_fingerprint_in_the_link() -> None:
+    public = facts("10.0.0.7:1") | {"ca_fingerprint": None, "public_certificate": True}
+    with pytest.raises(AdminFailure, match="does not contain the CA"):
+        link_address(public | {"web": False}, None)
+    with_web = public | {"web": True}
+    assert link_address(with_web, None) == ("10.0.0.7", 1)
+    link, web = make_links("h", 1, MADE, with_web)
+    assert link == web == f"https://h:1/#join-once/{MADE['token']}"
+    assert parse_link(link).ca_fingerprint is None
+
+
+def test_a_warning_is_explained_where_there_is_one() -> None:
+    assert explained_at("fd00::7", 1, facts()) is None
+    assert explained_at("fd00::7", 1, facts() | {"web": True}) == "https://[fd00::7]:1/trust"
+    assert explained_at("h", 1, facts() | {"web": True, "public_certificate": True}) is None
+
+
+def test_a_code_is_a_square_of_half_blocks() -> None:
+    link, _web = make_links("fd00::7", 8443, MADE, facts())
     lines = [line.removeprefix("\x1b[97;40m").removesuffix("\x1b[0m") for line in qr_lines(link)]
     assert len({len(line) for line in lines}) == 1
-    assert set("".join(lines)) <= set(QR_SIGNS)
+    assert set("".join(lines)) <= set(SIGNS)
     assert abs(len(lines[0]) - 2 * len(lines)) <= 1
     columns, rows = len(lines[0]), len(lines) + 1  # a row more, for the prompt
     assert cut_off(link, os.terminal_size((columns, rows))) is None
@@ -264,7 +294,7 @@ STATUS = {
     "data": "str", "certificate": "str", "key": "str | None", "certificate_names": "tuple[str, ...]",
     "certificate_days": "float", "ca_fingerprint": "str | None", "database_bytes": "int", "free_bytes": "int",
     "low_disk_bytes": "int", "search_trouble": "str | None", "search_sentence": "dict[str, Any] | None",
-    "clock_doubt": "Doubt | None",
+    "clock_doubt": "Doubt | None", "web": "bool", "public_certificate": "bool",
 }  # fmt: skip
 """The fields of `status --json`, which monitoring relies on: none is renamed, and none changes its type."""
 

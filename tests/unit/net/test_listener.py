@@ -24,26 +24,37 @@ from .conftest import Bench, Peer, Recorder
 class Door:
     """A listener on a free port, and all that came through it."""
 
-    def __init__(self, bench: Bench, *, host: str = "127.0.0.1", max_connections: int = 1_000) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        *,
+        host: str = "127.0.0.1",
+        max_connections: int = 1_000,
+        plain_answer: bytes | None = None,
+    ) -> None:
         self.bench = bench
         self.recorders: list[Recorder] = []
         self.denied: list[tuple[str, Denial]] = []
         self.contexts = 0
+        self.offers: list[tuple[str, ...] | None] = []
         self.admission = ConnectionLimits(bench.limits, max_connections)
         self.pending = PendingConnections(
             bench.loop,
             self.admission,
-            context_provider=self._context,
+            context_for=self._context,
             on_transport=self._came,
+            plain_answer=plain_answer,
             on_denied=lambda address, denial: self.denied.append((address, denial)),
         )
         self.listener = Listener(bench.loop, host, 0, self.pending)
 
-    def _context(self) -> ssl.SSLContext:
+    def _context(self, offers: tuple[str, ...] | None) -> ssl.SSLContext:
         self.contexts += 1
+        self.offers.append(offers)
         return self.bench.server
 
-    def _came(self, transport: Transport) -> None:
+    def _came(self, transport: Transport, offers: tuple[str, ...] | None) -> None:
+        assert offers == self.offers[-1]
         recorder = Recorder(transport)
         self.recorders.append(recorder)
         self.bench.transports.append(transport)
@@ -202,10 +213,10 @@ _OUT_OF_DESCRIPTORS = """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[1])
     loop, came, denied = Loop(Limits()), [], []
-    def on_transport(transport):
+    def on_transport(transport, offers):
         came.append(transport)
         transport.start(NULL_HANDLER)
-    pending = PendingConnections(loop, ConnectionLimits(Limits(), 1000), context_provider=lambda: context,
+    pending = PendingConnections(loop, ConnectionLimits(Limits(), 1000), context_for=lambda _offers: context,
                                  on_transport=on_transport, on_denied=lambda a, d: denied.append(d.value))
     listener = Listener(loop, "127.0.0.1", 0, pending)
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

@@ -7,6 +7,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -232,7 +233,7 @@ def test_what_on_transport_raises_costs_that_client_alone(bench: Bench) -> None:
     bench.contain()
     came = door.pending._on_transport
 
-    def fail_once(transport: object) -> None:
+    def fail_once(transport: object, offers: object) -> None:
         door.pending._on_transport = came
         raise RuntimeError("a bug")
 
@@ -473,3 +474,18 @@ def test_a_hello_in_many_small_pieces_is_looked_at_a_few_times(
     assert len(door.pending) == 0
     assert (len(door.recorders), len(door.denied)) == ((0, 1) if full else (1, 0))
     sock.close()
+
+
+@pytest.mark.parametrize("protocols", [None, ("securechat/1",), ("h2", "http/1.1")])
+def test_the_context_is_chosen_by_what_the_client_offers(
+    door: Door, certificate: Path, protocols: tuple[str, ...] | None
+) -> None:
+    door.bench.client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    door.bench.client.load_verify_locations(certificate)
+    if protocols:
+        door.bench.client.set_alpn_protocols(list(protocols))
+    guest = door.knock()
+    guest.step(at_most=300)
+    door.bench.passes_until(lambda: len(door.pending) == 1)
+    door.bench.until(lambda: guest.shaken)
+    assert door.offers == [protocols]

@@ -143,7 +143,7 @@ def test_our_own_client_explains_the_refusal(
     """Both ends are transports here: what ours keeps in ``error`` is what a user's sentence is made from."""
     guests: list[Recorder] = []
 
-    def came(transport: Transport) -> None:
+    def came(transport: Transport, offers: object) -> None:
         bench.transports.append(transport)
         transport.start(Recorder(transport))
 
@@ -155,7 +155,7 @@ def test_our_own_client_explains_the_refusal(
     pending = PendingConnections(
         bench.loop,
         ConnectionLimits(bench.limits, 10),
-        context_provider=lambda: house.serving.context,
+        context_for=lambda _offers: house.serving.context,
         on_transport=came,
     )
     listener = Listener(bench.loop, "127.0.0.1", 0, pending)
@@ -190,12 +190,12 @@ def test_a_context_that_verifies_nobody_names_nobody(
     client_context.verify_mode = ssl.CERT_NONE
     made = Bench(Limits(), server_context, client_context)
 
-    def came(transport: Transport) -> None:
+    def came(transport: Transport, offers: object) -> None:
         made.transports.append(transport)
         transport.start(Recorder(transport))
 
     pending = PendingConnections(
-        made.loop, ConnectionLimits(made.limits, 10), context_provider=lambda: server_context, on_transport=came
+        made.loop, ConnectionLimits(made.limits, 10), context_for=lambda _offers: server_context, on_transport=came
     )
     listening = Listener(made.loop, "127.0.0.1", 0, pending)
     guests: list[Transport] = []

@@ -85,3 +85,46 @@ def test_what_to_trust() -> None:
     assert commands(LOCAL, names, None) == ["securechat-client --ca CA.pem localhost:1"]
     public = banner("1.0", LOCAL, None, names, is_public=True)
     assert "   securechat-client --ca system localhost:1" in public
+
+
+# --- For browsers -----------------------------------------------------------------------------------------------------
+
+
+def for_browsers(addresses: list[Address], names: list[str], *, draws: bool = False) -> list[str]:
+    """The lines that the web client adds."""
+    without = banner("1.0", addresses, "sha256:ab", parse_names(names))
+    with_web = banner("1.0", addresses, "sha256:ab", parse_names(names), web=True, draws=draws)
+    assert with_web[: len(without) - 1] == without[:-1]
+    return [line.strip() for line in with_web[len(without) - 1 : -1] if line]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "names", "urls"),
+    [
+        (LAN, ["localhost", "192.0.2.2"], ["https://192.0.2.2:1"]),
+        (LAN, ["chat.example.org"], ["https://chat.example.org:1"]),
+        ([*LOCAL, ("fd00::2", 1), ("fe80::1%eth0", 1)], ["localhost", "fd00::2", "fe80::1"], ["https://[fd00::2]:1"]),
+    ],
+)
+def test_browsers_get_the_addresses_of_the_network(addresses: list[Address], names: list[str], urls: list[str]) -> None:
+    assert for_browsers(addresses, names) == ["In a browser, on a phone too:", *urls]
+
+
+def test_on_loopback_there_is_an_address_and_no_code() -> None:
+    assert for_browsers(LOCAL, ["localhost"], draws=True) == ["In a browser on this machine:", "https://localhost:1"]
+    assert for_browsers(LOCAL, ["chat.example.org"], draws=True) == []
+    assert for_browsers([("fe80::1%eth0", 1)], ["fe80::1"], draws=True) == []
+
+
+@pytest.mark.parametrize("language", ["en", "id"])
+def test_the_code_fits_a_terminal_of_80_columns(language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANGUAGE", "")
+    assert use(language) == ""
+    try:
+        lines = for_browsers([*LOCAL, ("fd12:3456:789a:bcde:f012:3456:789a:bcde", 65535)],
+                             ["fd12:3456:789a:bcde:f012:3456:789a:bcde"], draws=True)  # fmt: skip
+    finally:
+        use("en")
+    shown = [line.removeprefix("\x1b[97;40m").removesuffix("\x1b[0m") for line in lines]
+    assert all(len(line) + 3 <= 80 for line in shown)
+    assert sum("▀" in line or "█" in line for line in shown) > 10

@@ -6,6 +6,7 @@ import io
 import json
 import threading
 from datetime import UTC, datetime
+from typing import TextIO
 
 import pytest
 
@@ -100,7 +101,7 @@ def test_texts_are_shown_only_when_asked_for() -> None:
 def test_every_reason_a_connection_can_end_for_has_a_sentence() -> None:
     ending = {code.value for code in list(ErrorCode)[: list(ErrorCode).index(ErrorCode.UNKNOWN_TYPE)]}
     missing = (ending | {reason.value for reason in CloseReason}) - set(chronicle_module._REASONS)
-    assert missing <= {"too_many_connections"}  # never said over TLS: such a client is not admitted at all
+    assert missing == set()
     assert {denial.value for denial in Denial} == set(chronicle_module._DENIALS)
 
 
@@ -136,3 +137,19 @@ def test_a_console_that_cannot_spell_a_name_still_writes_the_line() -> None:
     console.close()
     assert b"\\u043f" in raw.getvalue()
     assert b"next" in raw.getvalue()
+
+
+def test_a_code_is_drawn_on_a_terminal_that_has_its_signs() -> None:
+    class Terminal(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return True
+
+    def draws(stream: TextIO, *, json_format: bool = False) -> bool:
+        console = Console(stream, json=json_format)
+        console.close()
+        return console.draws("▀")
+
+    assert draws(Terminal(io.BytesIO(), encoding="utf-8"))
+    assert not draws(Terminal(io.BytesIO(), encoding="utf-8"), json_format=True)
+    assert not draws(Terminal(io.BytesIO(), encoding="ascii"))
+    assert not draws(io.StringIO())

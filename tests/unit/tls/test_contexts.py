@@ -117,13 +117,41 @@ class TestServerCertificate:
 
     def test_reload_swaps(self, server_file: ServerFile, ca_pem: str) -> None:
         current = ServerCertificate(server_file())
-        before = current.context
+        before, web_before = current.context, current.web_context
         server_file(now=NOW - DAY)
         current.reload()
         assert current.context is not before
+        assert current.web_context is not web_before
         assert current.days_left(NOW) == 89
         _, end = handshake_in_memory(current.context, client_context(ca_pem), "localhost")
         assert end.getpeercert(binary_form=True) == current._bundle.leaf.public_bytes(Encoding.DER)
+        _, end = handshake_in_memory(current.web_context, client_context(ca_pem), "localhost")
+        assert end.getpeercert(binary_form=True) == current._bundle.leaf.public_bytes(Encoding.DER)
+
+    def test_browsers_are_asked_for_nothing(
+        self, server_file: ServerFile, tmp_path: Path, authority: Issuer, ca_pem: str
+    ) -> None:
+        current = ServerCertificate(server_file())
+        own = tmp_path / "client-bot.pem"
+        own.write_bytes(new_client_leaf(authority, "bot", NOW).to_pem())
+        client = client_context(ca_pem, alpn=("h2", "http/1.1"), certificate=own)
+        ours, theirs = handshake_in_memory(current.web_context, client, "localhost")
+        assert ours.selected_alpn_protocol() == theirs.selected_alpn_protocol() == "http/1.1"
+        assert current.web_context.verify_mode is ssl.CERT_NONE
+        assert ours.getpeercert(binary_form=True) is None
+        ours, _ = handshake_in_memory(current.context, client, "localhost")
+        assert ours.getpeercert(binary_form=True) is not None, "a native connection is asked"
+
+    def test_a_web_context_is_as_strict_as_the_other(self, server_file: ServerFile, ca_pem: str) -> None:
+        current, lenient = ServerCertificate(server_file()), ServerCertificate(server_file(), tls12=True)
+        for one in (current.context, current.web_context):
+            with pytest.raises(ssl.SSLError):
+                handshake_in_memory(one, old_client(ca_pem), "localhost")
+        ours, _ = handshake_in_memory(lenient.web_context, old_client(ca_pem), "localhost")
+        assert ours.version() == "TLSv1.2"
+        for name in ("minimum_version", "options", "num_tickets"):
+            assert getattr(current.context, name) == getattr(current.web_context, name)
+        assert current.context.get_ciphers() == current.web_context.get_ciphers()
 
     @pytest.mark.parametrize("damage", ["missing", "garbage", "foreign key", "expired", "not yet valid"])
     def test_a_broken_renewal_changes_nothing(
@@ -131,7 +159,7 @@ class TestServerCertificate:
     ) -> None:
         path = server_file()
         current = ServerCertificate(path)
-        before, until = current.context, current.not_after
+        before, web_before, until = current.context, current.web_context, current.not_after
         match damage:
             case "missing":
                 path.unlink()
@@ -149,7 +177,7 @@ class TestServerCertificate:
             current.reload()
         assert caught.value.problem is TlsProblem.BAD_FILE
         assert "\n" not in caught.value.detail
-        assert current.context is before
+        assert (current.context, current.web_context) == (before, web_before)
         assert current.not_after == until
         handshake_in_memory(current.context, client_context(ca_pem), "localhost")
 

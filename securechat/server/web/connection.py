@@ -1,0 +1,363 @@
+"""One connection that speaks HTTP: requests in, answers of the site out, and perhaps the way to a session.
+
+One request is answered at a time. The next one waits until the client has read the answer before, and all connections
+share the turns of a pass. Nothing here is told to the operator but a visit: browsers open connections ahead and never
+use them, and end them without a word.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol
+
+from securechat.client_address import origin_of
+from securechat.net.interfaces import TransportHandler
+from securechat.net.socket_options import CloseReason
+from securechat.server.web.policy import SECURITY_HEADERS, error_answer
+from securechat.server.web.rates import FILE_COST, MOST_WAIT_S
+from securechat.wire.http import HttpError, HttpServerCodec, Request, response, response_head
+from securechat.wire.websocket import answer_upgrade
+
+if TYPE_CHECKING:
+    from securechat.limits import Limits
+    from securechat.server.session import Cancellable, Scheduler
+    from securechat.server.web.policy import Hosts
+    from securechat.server.web.rates import RequestRates
+    from securechat.server.web.site import Site
+    from securechat.server.web.turns import RequestTurns
+
+SOCKET_PATH = "/ws"
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+"""In English, whatever the locale is: strftime asks it."""
+
+
+class WebLink(Protocol):
+    """The part of its transport that a connection uses."""
+
+    address: str
+    owes_hello: bool
+
+    @property
+    def label(self) -> str:
+        """Address and port, for the operator."""
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes the socket has not accepted yet."""
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes."""
+
+    def pause_reading(self) -> None:
+        """Deliver nothing more."""
+
+    def resume_reading(self) -> None:
+        """Deliver again."""
+
+    def close_with(self, last_words: bytes = b"", drop_backlog: bool = False) -> None:
+        """Say the last words, then close so that they are heard."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+    def fail(self) -> None:
+        """Work for this connection raised: have its handler say so, and close."""
+
+
+class WebContext(Protocol):
+    """What all connections share; see `securechat.server.web.server`."""
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of this server."""
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """Timers and the time of this pass."""
+
+    @property
+    def hosts(self) -> Hosts:
+        """The hosts that are answered for now."""
+
+    @property
+    def site(self) -> Site:
+        """What is served."""
+
+    @property
+    def turns(self) -> RequestTurns:
+        """The turns of a pass."""
+
+    @property
+    def rates(self) -> RequestRates:
+        """The rates of addresses."""
+
+    def visited(self, connection: HttpConnection) -> None:
+        """A page was loaded."""
+
+    def upgraded(self, connection: HttpConnection, left: bytes) -> TransportHandler:
+        """Have a session go on with a connection, behind the answer; this one is over.
+
+        Args:
+            connection: which one.
+            left: what has come behind the request.
+        """
+
+    def closed(self, connection: HttpConnection) -> None:
+        """The descriptor is free."""
+
+
+class HttpConnection:
+    """One connection, from its handshake to its end or its upgrade.
+
+    Args:
+        link: the transport.
+        web: what all connections share.
+    """
+
+    __slots__ = (
+        "_began", "_behind", "_busy", "_codec", "_left_bytes", "_link", "_origin", "_over", "_paused", "_queued",
+        "_request", "_requests", "_session", "_timer", "_web",
+    )  # fmt: skip
+
+    def __init__(self, link: WebLink, web: WebContext) -> None:
+        self._link = link
+        self._web = web
+        self._codec = HttpServerCodec()
+        self._origin = origin_of(link.address)
+        self._requests = 0
+        self._began = False  # a part of a request has come
+        self._queued = False  # for a turn
+        self._busy = False  # a request is being answered, or waits
+        self._request: Request | None = None  # waits for the rate
+        self._behind = False  # the client has not read what it was sent
+        self._left_bytes = 0  # queued when the deadline was last due
+        self._paused = False
+        self._over = False
+        self._session: TransportHandler | None = None  # after the upgrade
+        self._timer: Cancellable | None = None
+
+    # --- the transport's side
+
+    def handshake_done(self) -> None:
+        """The TLS handshake is done; the client may take its time, as browsers connect ahead."""
+        if self._over:  # it was closed meanwhile
+            return
+        self._link.owes_hello = False
+        self._set_timer(self._web.limits.web_keep_alive_s, self._idle_late)
+
+    def data_received(self, data: bytes) -> None:
+        """Take decrypted bytes."""
+        if self._session is not None:  # the transport notices a new handler only at its next read
+            self._session.data_received(data)
+        elif not self._over:
+            self._codec.receive_data(data)
+            if not self._busy:
+                self._look()
+
+    def backlog_started(self) -> None:
+        """The client does not read as fast as it is answered."""
+        self._behind = True
+
+    def backlog_over(self) -> None:
+        """The client has read everything."""
+        self._behind = False
+        if self._busy and self._request is None and not self._over:
+            self._wait_for_turn()
+
+    def outbox_overflow(self) -> None:
+        """One answer at a time is queued, so that only limits smaller than a file come to this."""
+        self._end()
+        self._link.close_with(drop_backlog=True)
+
+    def failed(self) -> None:
+        """Work for this connection raised."""
+        self._refuse(HttpError(500, "This server has met an error of its own."))
+
+    def connection_lost(self, reason: CloseReason, detail: str) -> None:  # noqa: ARG002  (nobody is told of the end)
+        """The transport is closed."""
+        self._end()
+        self._web.closed(self)
+
+    # --- for the owner
+
+    @property
+    def label(self) -> str:
+        """Address and port."""
+        return self._link.label
+
+    def fail(self) -> None:
+        """Close after work for this client raised; see `securechat.containment.Owner`."""
+        self._link.fail()
+
+    def close(self) -> None:
+        """Close: the server stops."""
+        self._end()
+        self._link.close_with()
+
+    def go_on(self) -> None:
+        """The turn of the next request has come."""
+        self._queued = False
+        if not self._over and not self._behind:
+            self._answer_next()
+
+    # --- one request after the other
+
+    def _look(self) -> None:
+        """See whether a request has come whole."""
+        if self._codec.ready:
+            self._busy = True
+            if self._behind:
+                self._pause()
+                self._set_timer(self._web.limits.web_keep_alive_s, self._idle_late)
+            elif self._web.turns.take():
+                self._answer_next()
+            else:
+                self._wait_for_turn()
+        elif not self._began:
+            self._began = True
+            self._set_timer(self._web.limits.web_headers_s, self._head_late)
+
+    def _wait_for_turn(self) -> None:
+        self._pause()
+        if not self._queued:
+            self._queued = True
+            self._web.turns.wait(self)
+
+    def _answer_next(self) -> None:
+        try:
+            request = self._codec.next_request()
+        except HttpError as error:
+            self._refuse(error)
+            return
+        assert request is not None
+        self._requests += 1
+        wait_s = self._charge(request)
+        if wait_s > MOST_WAIT_S:
+            again = ("Retry-After", str(int(wait_s) + 1))
+            self._refuse(HttpError(429, "Too many requests come from this address; try again later.", [again]), request)
+        elif wait_s:
+            self._request = request
+            self._pause()
+            self._set_timer(wait_s, self._rate_over)
+        else:
+            self._answer(request)
+
+    def _charge(self, request: Request) -> float:
+        """Count a request against the rate of its address; returns the seconds that it must wait."""
+        web = self._web
+        cost = FILE_COST if web.site.is_file(request.path) else 1.0
+        return web.rates.take(self._origin, cost, web.scheduler.now)
+
+    def _rate_over(self) -> None:
+        request, self._request = self._request, None
+        if request is not None:
+            self._answer(request)
+
+    def _answer(self, request: Request) -> None:
+        web = self._web
+        try:
+            web.hosts.expect_ours(request)
+            if request.path == SOCKET_PATH:
+                self._upgrade(request)
+                return
+        except HttpError as error:
+            self._refuse(error, request)
+            return
+        closes = request.wants_close or self._requests >= web.limits.web_requests_per_connection
+        self._link.write(web.site.answer(request, date=date(), closes=closes))
+        if request.path == "/" and request.method == "GET":
+            web.visited(self)
+        if closes:
+            self._end()
+            self._link.close_with()
+        else:
+            self._await_next()
+
+    def _await_next(self) -> None:
+        """Wait for the next request, and for the client to read the answer to this one."""
+        self._left_bytes = 0
+        if self._codec.ready:  # it did not wait for this answer
+            self._wait_for_turn()
+            self._began = False
+        else:
+            self._busy = False
+            self._began = self._codec.began
+            self._resume()
+        if self._began:
+            self._set_timer(self._web.limits.web_headers_s, self._head_late)
+        else:
+            self._set_timer(self._web.limits.web_keep_alive_s, self._idle_late)
+
+    def _upgrade(self, request: Request) -> None:
+        if request.method != "GET":
+            raise HttpError(405, "A WebSocket is opened with GET.", [("Allow", "GET")])
+        answer = answer_upgrade(request.headers)
+        if answer.status != 101:
+            raise HttpError(answer.status, "Here a browser opens a WebSocket of this chat.", answer.headers)
+        head = response_head(101, [*answer.headers, *SECURITY_HEADERS])
+        self._link.write(response(head, b"", date=date(), has_body=False))
+        self._resume()
+        self._end()
+        self._session = self._web.upgraded(self, self._codec.switch())
+
+    def _refuse(self, error: HttpError, request: Request | None = None) -> None:
+        """Answer with an error, and close."""
+        self._end()
+        is_head = request is not None and request.method == "HEAD"
+        self._link.close_with(error_answer(error, date=date(), is_head=is_head))
+
+    # --- pacing
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._link.pause_reading()
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._link.resume_reading()
+
+    def _end(self) -> None:
+        self._over = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # --- deadlines
+
+    def _set_timer(self, delay_s: float, callback: Callable[[], None]) -> None:
+        """Set the one timer of this connection."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._web.scheduler.call_later(delay_s, callback)
+
+    def _idle_late(self) -> None:
+        """No request has come; or the client has not read the last answer, and then it must at least have read on."""
+        queued_bytes = self._link.queued_bytes
+        if queued_bytes and not 0 < self._left_bytes <= queued_bytes:
+            self._left_bytes = queued_bytes
+            self._set_timer(self._web.limits.web_keep_alive_s, self._idle_late)
+        elif queued_bytes:
+            self._end()
+            self._link.abort()
+        else:
+            self.close()
+
+    def _head_late(self) -> None:
+        self._refuse(HttpError(408, "The request took too long."))
+
+
+def date() -> str:
+    """The present time as HTTP writes it (RFC 9110, section 5.6.7)."""
+    return _date_at(int(time.time()))
+
+
+@lru_cache(maxsize=1)
+def _date_at(second: int) -> str:
+    at = time.gmtime(second)
+    day, month = _DAYS[at.tm_wday], _MONTHS[at.tm_mon - 1]
+    return f"{day}, {at.tm_mday:02} {month} {at.tm_year} {at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} GMT"

@@ -1,0 +1,180 @@
+"""The web on this server: the site, its rules and its connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from securechat.server.web.connection import HttpConnection
+from securechat.server.web.facts import ServerFacts
+from securechat.server.web.first_bytes import FirstBytes
+from securechat.server.web.policy import Hosts
+from securechat.server.web.rates import RequestRates
+from securechat.server.web.site import Answering, InLanguages, Site, resource
+from securechat.server.web.trust import (
+    CA_PATH,
+    CA_TYPE,
+    PAGE_PATH,
+    PAGE_TYPE,
+    PROFILE_PATH,
+    PROFILE_TYPE,
+    STYLESHEET,
+    TrustFacts,
+    profile,
+    trust_page,
+)
+from securechat.server.web.turns import RequestTurns
+from securechat.wire.http import HTTP_ALPN, response, response_head
+from securechat.wire.negotiation import CodecTable, SpokenProtocol
+from securechat.wire.websocket import WebSocketServerCodec
+
+if TYPE_CHECKING:
+    from securechat.net.interfaces import TransportHandler
+    from securechat.net.loop import Loop
+    from securechat.net.pending_connections import PendingConnections
+    from securechat.net.transport import Transport
+    from securechat.tls.contexts import ServerCertificate
+
+WEB_CODECS = CodecTable([SpokenProtocol(HTTP_ALPN, WebSocketServerCodec, lambda _first: True)])
+"""What an upgraded connection speaks, whatever ALPN has selected."""
+
+
+class WebServer:
+    """What all connections that speak HTTP share.
+
+    Args:
+        loop: the loop.
+        counts: counts connections that speak HTTP.
+        certificate: whose names are this server's hosts; `renewed` when it is another one.
+        hosts: more names or addresses.
+        version: of the program.
+        access: "open" or "members".
+        on_visit: told address and port of each page that is loaded.
+        upgrade: makes an upgraded connection a session's, which gets the bytes that came behind the request.
+
+    Raises:
+        ValueError: one of the hosts is no name and no address.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        counts: PendingConnections,
+        certificate: ServerCertificate,
+        hosts: Iterable[str],
+        *,
+        version: str,
+        access: str,
+        on_visit: Callable[[str], None],
+        upgrade: Callable[[Transport, bytes], TransportHandler],
+    ) -> None:
+        self.scheduler = self._loop = loop
+        self.limits = loop.limits
+        self.turns = RequestTurns(loop, loop.containment.contain)
+        self.rates = RequestRates(loop.limits)
+        self._counts = counts
+        self._certificate = certificate
+        self._more_hosts = tuple(hosts)
+        self._version, self._access = version, access
+        self._on_visit = on_visit
+        self._upgrade = upgrade
+        self._connections: dict[HttpConnection, Transport] = {}
+        self._undecided: dict[FirstBytes, None] = {}
+        self.hosts = Hosts(certificate.names, self._more_hosts)
+        self.site = Site(self._facts(), packed=False)
+        self.site.tell(self._facts(), self._trust())
+
+    def pack(self) -> None:
+        """Compress the files, in another thread: until it is done they are sent as they are."""
+        files = self.site.packed_files()
+        self._loop.post(lambda: self.site.use(files))
+
+    def renewed(self) -> None:
+        """The certificate is another one: its names and its CA are too, perhaps."""
+        self.hosts = Hosts(self._certificate.names, self._more_hosts)
+        self.site.tell(self._facts(), self._trust())
+
+    def accepted(self, transport: Transport) -> HttpConnection:
+        """Return the handler of a connection that speaks HTTP."""
+        connection = HttpConnection(transport, self)
+        self._connections[connection] = transport
+        return connection
+
+    def undecided(self, transport: Transport, other: Callable[[Transport], TransportHandler]) -> FirstBytes:
+        """Return the handler of a connection whose first bytes will tell its protocol; ``other``: if not HTTP."""
+        wait_s = self.limits.web_headers_s
+        handler = FirstBytes(
+            transport, self.scheduler, wait_s, web=self._speaks_http, other=other, on_over=self._decided
+        )
+        self._undecided[handler] = None
+        return handler
+
+    def _speaks_http(self, transport: Transport) -> HttpConnection:
+        connection = self.accepted(transport)
+        if self._counts.web_begun(transport) is not None:
+            connection.close()
+        return connection
+
+    def _decided(self, handler: FirstBytes) -> None:
+        self._undecided.pop(handler, None)
+
+    def close(self) -> None:
+        """Close every connection: the server stops."""
+        connections: list[HttpConnection | FirstBytes] = [*self._connections, *self._undecided]
+        for connection in connections:
+            connection.close()
+
+    # --- for connections
+
+    def visited(self, connection: HttpConnection) -> None:
+        """A page was loaded."""
+        self._on_visit(connection.label)
+
+    def upgraded(self, connection: HttpConnection, left: bytes) -> TransportHandler:
+        """Have a session go on with a connection."""
+        return self._upgrade(self._connections.pop(connection), left)
+
+    def closed(self, connection: HttpConnection) -> None:
+        """The descriptor of a connection is free."""
+        self._connections.pop(connection, None)
+
+    def _facts(self) -> ServerFacts:
+        fingerprint = self._certificate.ca_fingerprint
+        return ServerFacts(
+            version=self._version,
+            ca=fingerprint.removeprefix("sha256:") if fingerprint else None,
+            limited=self._certificate.ca_is_limited,
+            access=self._access,
+        )
+
+    def _trust(self) -> dict[str, Answering]:
+        """The CA as files, and the page about it; nothing where the certificate comes without its CA."""
+        authority = self._certificate.ca_der
+        if authority is None:
+            return {}
+        facts = TrustFacts(authority, self._certificate.ca_is_limited, self.site.address(STYLESHEET))
+        return {
+            PAGE_PATH: InLanguages(lambda language: trust_page(facts, language), PAGE_TYPE),
+            PROFILE_PATH: InLanguages(lambda language: profile(facts, language), PROFILE_TYPE),
+            CA_PATH: resource(authority, CA_TYPE, pack=False),
+        }
+
+
+def redirect(host: str, port: int) -> bytes:
+    """Return the answer to a request without TLS: the way to the address with it.
+
+    Args:
+        host: a name, or an address, an IPv6 one without brackets.
+        port: of this server.
+    """
+    where = f"[{host}]" if ":" in host else host
+    body = f"This server speaks HTTPS: open https://{where}:{port}/\n".encode()
+    head = response_head(
+        307,
+        (
+            ("Location", f"https://{where}:{port}/"),
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Cache-Control", "no-store"),
+        ),
+    )
+    return response(head, body, closes=True)

@@ -1,0 +1,444 @@
+/**
+ * The feed takes every new entry of the log once, in the order of its conversation: live ones, and what was missed.
+ *
+ * All above `live_from` comes live, all up to it is read from the log, one question at a time. A message whose `prev` was
+ * not seen reveals a gap, which is filled before the message is shown. Entries that come live meanwhile are held back.
+ * One cursor over the whole log is enough to resume from, because seqs only rise on a connection.
+ *
+ * @import {ConversationState, LogQuestion, Refusal} from "./types.js"
+ * @import {Command, Event, LogEntry, Message, MessageChange} from "./records.js"
+ * @import {Context} from "./requests.js"
+ * @import {Rooms} from "./rooms.js"
+ * @typedef {Extract<Event, {t: "page"}>} Page
+ * @typedef {object} FeedListener
+ * @property {(conversation: ConversationState, message: Message, late: boolean) => void} message
+ * @property {(conversation: ConversationState, change: MessageChange) => void} change
+ * @property {(purged: Extract<Event, {t: "purged"}>, conversation: ConversationState | null) => void} purged
+ * @property {(missed: number) => void} caughtUp
+ */
+
+import { refusalOf } from "./requests.js";
+import { retryAt } from "./connection.js";
+import { placeOf } from "./rooms.js";
+
+/** Live entries held back while a gap is filled: what is beyond is dropped and read later, the log has it. */
+const MOST_HELD = 1_000;
+const KEPT_CHANGES = 1_000;
+const KEPT_REMOVED = 1_000;
+const MOST_DELAY_S = 30;
+
+/** Reads forward from `after` through `target`, in one conversation or (null) in all. */
+class GapFill {
+  conversation;
+  after;
+  target;
+  failures = 0;
+  /** @type {Map<number, LogEntry>} */
+  #held = new Map();
+  #exhausted = false;
+
+  /** @param {ConversationState | null} conversation @param {number} after @param {number} target */
+  constructor(conversation, after, target) {
+    this.conversation = conversation;
+    this.after = after;
+    this.target = target;
+  }
+
+  get finished() {
+    return this.#exhausted || this.after >= this.target;
+  }
+
+  /** @param {number} target */
+  extend(target) {
+    this.target = Math.max(this.target, target);
+  }
+
+  /** @param {LogEntry} entry */
+  hold(entry) {
+    if (entry.seq <= this.after || this.#held.has(entry.seq)) return;
+    if (this.#held.size >= MOST_HELD) this.extend(entry.seq);
+    else this.#held.set(entry.seq, entry);
+  }
+
+  /** @param {number} ref @returns {Command} */
+  command(ref) {
+    const here = this.conversation && { ...placeOf(this.conversation), before: this.target + 1 };
+    return /** @type {any} */ ({ t: "history", ref, after: this.after, ...here });
+  }
+
+  /** @param {Page} page @returns {LogEntry[]} what may be shown now, in order */
+  page(page) {
+    this.failures = 0;
+    const through = Math.max(page.through, this.after, ...page.messages.map((message) => message.seq));
+    // "No more" may have been true before the target was extended: only a page that leads nowhere ends it early.
+    this.#exhausted = through === this.after;
+    this.after = through;
+    const ready = new Map();
+    for (const [seq, entry] of this.#held) {
+      if (seq > through) continue;
+      ready.set(seq, entry);
+      this.#held.delete(seq);
+    }
+    for (const entry of [...page.changes, ...page.messages]) ready.set(entry.seq, entry); // as they are now; held ones are not
+    return inOrder(ready);
+  }
+
+  abandon() {
+    this.#exhausted = true;
+  }
+
+  /** @returns {LogEntry[]} everything held back, in order; it is over */
+  release() {
+    const held = inOrder(this.#held);
+    this.#held.clear();
+    return held;
+  }
+}
+
+export class Feed {
+  cursor = 0;
+  #context;
+  #rooms;
+  #listener;
+  #floor = 0;
+  #roomsAbove = 0;
+  /** @type {(GapFill | LogQuestion)[]} */
+  #jobs = [];
+  /** @type {{ref: number, job: GapFill | LogQuestion} | null} */
+  #asked = null;
+  /** @type {GapFill | null} */
+  #resume = null;
+  #missed = 0;
+  /** @type {Map<ConversationState, GapFill>} */
+  #gaps = new Map();
+  #started = false;
+  #notBefore = 0;
+  /** @type {Map<number, {conversation: ConversationState, change: MessageChange}>} for pages that were read before them */
+  #changes = new Map();
+  /** @type {Map<number, number>} senders, and the seq up to which nothing of them is left */
+  #removed = new Map();
+
+  /** @param {Context} context @param {Rooms} rooms @param {FeedListener} listener */
+  constructor(context, rooms, listener) {
+    this.#context = context;
+    this.#rooms = rooms;
+    this.#listener = listener;
+  }
+
+  // --- the connection
+
+  /** Begins on a first connection, or with another log. @param {number} liveFrom */
+  begin(liveFrom) {
+    this.cursor = this.#floor = this.#roomsAbove = liveFrom;
+    this.#changes.clear();
+    this.#removed.clear();
+    this.#gaps.clear();
+    for (const job of this.#jobs.splice(0)) if (!(job instanceof GapFill)) job.lost?.();
+    this.#resume = null;
+  }
+
+  /** Reads what was missed, once `start` tells that the rooms are joined again. @param {number} liveFrom */
+  resume(liveFrom) {
+    this.#missed = 0;
+    this.#resume = new GapFill(null, Math.max(this.#floor, this.cursor), liveFrom);
+    this.#jobs.unshift(this.#resume);
+  }
+
+  start() {
+    this.#started = true;
+    this.#settle();
+  }
+
+  /** What a resume held back will be read again; questions of the user end, those of the core are asked again. */
+  lost() {
+    this.#asked = null;
+    this.#started = false;
+    this.#notBefore = 0;
+    const resume = this.#resume;
+    this.#resume = null;
+    const jobs = this.#jobs;
+    this.#jobs = jobs.filter((job) => job !== resume && (job instanceof GapFill || !job.lost));
+    for (const job of jobs) if (!(job instanceof GapFill)) job.lost?.();
+  }
+
+  get catchingUp() {
+    return this.#resume !== null;
+  }
+
+  get reading() {
+    return this.#jobs.length > 0 || this.#asked !== null;
+  }
+
+  // --- rooms
+
+  /** @param {ConversationState} conversation @param {number} liveFrom */
+  entered(conversation, liveFrom) {
+    if (conversation.begun && conversation.member) {
+      if (this.#resume) this.#resume.extend(liveFrom);
+      else if (liveFrom > conversation.seen) this.#fillGap(conversation, liveFrom); // joined after the rest was read
+      return;
+    }
+    conversation.begun = conversation.member = true;
+    conversation.seen = Math.max(conversation.seen, liveFrom);
+    conversation.changed = liveFrom;
+  }
+
+  /** @param {ConversationState} conversation that the user is no longer in */
+  left(conversation) {
+    conversation.member = false;
+    for (const [seq, kept] of this.#changes) if (kept.conversation === conversation) this.#changes.delete(seq);
+    this.#gaps.delete(conversation);
+    this.#jobs = this.#jobs.filter((job) => job.conversation !== conversation);
+    this.#settle();
+  }
+
+  // --- entries
+
+  /** @param {LogEntry} entry that the server has pushed */
+  live(entry) {
+    if (this.#resume) {
+      this.#resume.hold(entry);
+      return;
+    }
+    this.#offer(entry, false);
+    this.cursor = Math.max(this.cursor, entry.seq);
+  }
+
+  /** @param {Extract<Event, {t: "purged"}>} event */
+  purged(event) {
+    let conversation = null;
+    if (event.by !== null) {
+      if (event.through <= (this.#removed.get(event.by) ?? 0)) return;
+      this.#removed.delete(event.by);
+      this.#removed.set(event.by, event.through);
+      if (this.#removed.size > KEPT_REMOVED) {
+        this.#removed.delete(/** @type {number} */ (this.#removed.keys().next().value));
+      }
+    } else if (event.room !== null) {
+      conversation = this.#rooms.meant(event.room);
+      if (event.through <= conversation.purged) return;
+      conversation.purged = event.through;
+    } else return; // of a newer server, about something else
+    for (const [seq, { conversation: of, change }] of this.#changes) {
+      const gone = conversation ? of === conversation : change.by === event.by;
+      if (gone && change.target <= event.through) this.#changes.delete(seq);
+    }
+    this.#listener.purged(event, conversation);
+  }
+
+  /** @param {Message} message @returns {boolean} whether it is known to be gone for good */
+  isPurged(message) {
+    const through = this.#rooms.of(message).purged;
+    return message.seq <= Math.max(through, this.#removed.get(message.by) ?? 0);
+  }
+
+  /** @param {Message} message of a page, which may be older than what came live @returns {Message} */
+  current(message) {
+    let now = message;
+    for (const { change } of this.#changes.values()) if (change.target === message.seq) now = applied(now, change);
+    return now;
+  }
+
+  // --- questions
+
+  /** @param {LogQuestion} question asked when its turn comes */
+  ask(question) {
+    this.#jobs.push(question);
+  }
+
+  /** @param {LogQuestion} question whose answer nobody wants any more */
+  drop(question) {
+    if (this.#asked?.job === question) this.#asked.job = { ...question, answered: () => {}, refused: () => {} };
+    this.#jobs = this.#jobs.filter((job) => job !== question);
+  }
+
+  /** @param {LogQuestion} question @returns {boolean} */
+  has(question) {
+    return this.#jobs.includes(question);
+  }
+
+  /** When a postponed question is due. */
+  get deadline() {
+    return this.#jobs.length && this.#notBefore > 0 && !this.#asked ? this.#notBefore : null;
+  }
+
+  /** Sends the next question, if one is due. */
+  sendDue() {
+    const job = this.#jobs[0];
+    if (!job || !this.#started || this.#asked || this.#context.now < this.#notBefore) return;
+    this.#notBefore = 0;
+    const ref = ++this.#context.ref;
+    this.#asked = { ref, job };
+    this.#context.send(job.command(ref));
+  }
+
+  /** @param {Extract<Event, {t: "page" | "hits" | "unreadlist" | "conversations"}>} answer */
+  answered(answer) {
+    if (this.#asked?.ref !== answer.ref) return;
+    const { job } = this.#asked;
+    this.#asked = null;
+    if (job instanceof GapFill) {
+      if (answer.t === "page") this.#page(job, answer);
+    } else {
+      this.#jobs = this.#jobs.filter((each) => each !== job);
+      job.answered(answer);
+    }
+    this.#settle();
+  }
+
+  /** @param {Extract<Event, {t: "refused"}>} event @returns {boolean} whether it was one of these */
+  refused(event) {
+    if (this.#asked === null || this.#asked.ref !== event.ref) return false;
+    const { job } = this.#asked;
+    this.#asked = null;
+    let again = retryAt(event, this.#context.now);
+    if (job instanceof GapFill) {
+      // A gap is never given up for the server's own failure: the cursor would pass it, and messages be lost.
+      if (again === null && event.code === "internal") {
+        again = this.#context.now + Math.min(MOST_DELAY_S, 2 ** job.failures++);
+      }
+      if (again === null) job.abandon();
+    } else if (again === null) {
+      this.#jobs = this.#jobs.filter((each) => each !== job);
+      job.refused(refusalOf(event));
+    }
+    this.#notBefore = again ?? 0;
+    this.#settle();
+    return true;
+  }
+
+  // --- inside
+
+  /** @param {GapFill} job @param {Page} page */
+  #page(job, page) {
+    for (const entry of job.page(page)) {
+      if (job === this.#resume) {
+        if (entry.room === null || entry.seq > this.#roomsAbove) this.#offer(entry, true);
+      } else if (job.conversation) this.#take(job.conversation, entry, true);
+    }
+    if (job === this.#resume) this.cursor = Math.max(this.cursor, page.through);
+  }
+
+  /** @param {LogEntry} entry @param {boolean} late */
+  #offer(entry, late) {
+    const conversation = this.#rooms.of(entry);
+    if (!conversation.begun) {
+      if (entry.room !== null) return; // left, and the server does not know of that yet
+      // Messages from before this page was opened were not missed; above them, `prev` reveals a gap.
+      conversation.seen = entry.t === "msg" ? Math.min(entry.prev, this.#floor) : this.#floor;
+      conversation.begun = true;
+      this.#rooms.enterDirect(conversation.id);
+    }
+    const gap = this.#gaps.get(conversation);
+    if (gap) gap.hold(entry);
+    else if (entry.t === "msg" && conversation.member && entry.prev > conversation.seen) {
+      this.#fillGap(conversation, entry.seq - 1);
+      this.#gaps.get(conversation)?.hold(entry);
+    } else this.#take(conversation, entry, late);
+  }
+
+  /** @param {ConversationState} conversation @param {LogEntry} entry @param {boolean} late */
+  #take(conversation, entry, late) {
+    if (!conversation.member) return;
+    if (entry.room !== null) entry.room = conversation.name; // it was on its way while the room was renamed
+    if (entry.t === "msg") {
+      if (entry.seq <= conversation.seen) return;
+      conversation.seen = entry.seq;
+      if (this.isPurged(entry)) return; // the page was read before
+      if (this.#resume) this.#missed++;
+      this.#listener.message(conversation, entry, late);
+    } else if (entry.seq > conversation.changed) {
+      conversation.changed = entry.seq;
+      if (entry.target <= Math.max(conversation.purged, this.#removed.get(entry.by) ?? 0)) return;
+      this.#changes.set(entry.seq, { conversation, change: entry });
+      if (this.#changes.size > KEPT_CHANGES) {
+        this.#changes.delete(/** @type {number} */ (this.#changes.keys().next().value));
+      }
+      this.#listener.change(conversation, entry);
+    }
+  }
+
+  /** @param {ConversationState} conversation @param {number} target */
+  #fillGap(conversation, target) {
+    const known = this.#gaps.get(conversation);
+    if (known) {
+      known.extend(target);
+      return;
+    }
+    const gap = new GapFill(conversation, conversation.seen, target);
+    this.#gaps.set(conversation, gap);
+    this.#jobs.push(gap);
+  }
+
+  /** Ends every gap fill at the head that has nothing left to ask for. */
+  #settle() {
+    for (let job = this.#jobs[0]; this.#started && !this.#asked; job = this.#jobs[0]) {
+      if (!(job instanceof GapFill) || !job.finished) return;
+      this.#jobs.shift();
+      if (job.conversation) this.#endGap(job, job.conversation);
+      else this.#endResume(job);
+    }
+  }
+
+  /** @param {GapFill} job */
+  #endResume(job) {
+    for (const entry of job.release()) {
+      this.#offer(entry, true);
+      this.cursor = Math.max(this.cursor, entry.seq);
+    }
+    this.cursor = Math.max(this.cursor, job.target);
+    this.#resume = null;
+    this.#listener.caughtUp(this.#missed);
+  }
+
+  /** @param {GapFill} job @param {ConversationState} conversation */
+  #endGap(job, conversation) {
+    if (!this.#gaps.delete(conversation)) return;
+    const held = job.release();
+    for (const entry of held) if (entry.seq <= job.target) this.#take(conversation, entry, false);
+    conversation.seen = Math.max(conversation.seen, job.target); // what the log no longer has will not come
+    for (const entry of held) this.#offer(entry, false);
+  }
+}
+
+/** @param {Map<number, LogEntry>} entries @returns {LogEntry[]} */
+function inOrder(entries) {
+  return [...entries.values()].sort((a, b) => a.seq - b.seq);
+}
+
+/**
+ * @param {Message} message
+ * @param {MessageChange} change
+ * @returns {Message} after the change; the same object where it says nothing new
+ */
+export function applied(message, change) {
+  const { seq } = change;
+  if (message.deleted !== null || seq <= (message.changed ?? 0)) return message;
+  const by = change.by === message.by ? null : { id: change.by, name: change.name };
+  if (change.t === "deleted") {
+    return {
+      ...message,
+      text: "",
+      deleted: seq,
+      deleted_by: by,
+      edited: null,
+      edited_by: null,
+      mentions: [],
+      reactions: [],
+      changed: seq,
+    };
+  }
+  if (change.t === "edited") {
+    if (change.text === null || seq <= (message.edited ?? 0)) return message;
+    return { ...message, text: change.text, edited: seq, edited_by: by, mentions: change.mentions, changed: seq };
+  }
+  const { sign, on } = change;
+  const had = message.reactions.some((each) => each.sign === sign && each.by.includes(change.by));
+  if (had === on) return message;
+  const reactions = message.reactions.map((each) => {
+    if (each.sign !== sign) return each;
+    return { sign, by: on ? [...each.by, change.by] : each.by.filter((id) => id !== change.by) };
+  }).filter((each) => each.by.length > 0);
+  if (on && !message.reactions.some((each) => each.sign === sign)) reactions.push({ sign, by: [change.by] });
+  return { ...message, reactions, changed: seq };
+}

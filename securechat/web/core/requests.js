@@ -1,0 +1,282 @@
+/**
+ * The state that the parts of the core share, and the questions of the user that have no answer yet.
+ *
+ * @import {Change, ConversationState, Phase, Question, Refusal} from "./types.js"
+ * @import {Command, Event, Person} from "./records.js"
+ * @import {Feed} from "./feed.js"
+ * @import {Rooms} from "./rooms.js"
+ * @import {Connection} from "./connection.js"
+ * @typedef {Extract<Event, {ref: number | null}>} Answer
+ * @typedef {{request: number, question: Question, key?: string, taken: (event: any) => unknown}} Open
+ */
+
+import { wellFormed } from "./text.js";
+
+const KEPT_PEOPLE = 10_000;
+const HITS = 20;
+
+/** What the parts of the core share; client.js takes what one input has collected. */
+export class Context {
+  now = 0;
+  /** @type {Phase} */
+  phase = "offline";
+  /** @type {Person} */
+  me = { id: 0, name: "" };
+  account = false;
+  admin = false;
+  mustChange = false;
+  server = "";
+  /** @type {readonly string[]} */
+  features = [];
+  /** @type {Record<string, number>} */
+  limits = {};
+  /** @type {Command[]} */
+  commands = [];
+  /** @type {Change[]} */
+  changes = [];
+  dial = false;
+  hangUp = false;
+  /** Whether something of what is saved has changed. */
+  dirty = false;
+  ref = 0;
+  /** @type {Map<number, string>} the latest name of everybody seen; the longest unseen are forgotten first */
+  people = new Map();
+
+  get online() {
+    return this.phase === "online";
+  }
+
+  /** @param {Command} command */
+  send(command) {
+    this.commands.push(wellFormed(command));
+  }
+
+  /** @param {Change} change */
+  show(change) {
+    this.changes.push(change);
+  }
+
+  /** @param {number} id @param {string} name */
+  see(id, name) {
+    if (!name) return;
+    this.people.delete(id);
+    this.people.set(id, name);
+    if (this.people.size > KEPT_PEOPLE) this.people.delete(/** @type {number} */ (this.people.keys().next().value));
+  }
+}
+
+/**
+ * @param {{code: string, text: string, reason?: string, args?: Record<string, string | number>, retry?: number | null}} event
+ * @returns {Refusal}
+ */
+export function refusalOf(event) {
+  const { code, text, reason = "", args = {}, retry = null } = event;
+  return { code, text, reason, args, retryS: retry };
+}
+
+/**
+ * A refusal that the core itself gives.
+ *
+ * @param {string} code
+ * @param {string} text
+ * @param {Record<string, number>} [args]
+ * @returns {Refusal}
+ */
+export function ownRefusal(code, text, args = {}) {
+  return { code, text, reason: code, args, retryS: null };
+}
+
+/** The questions, by `ref`. An answer with an unknown ref belongs to an earlier connection. */
+export class Requests {
+  /** @type {Map<number, Open>} */
+  #open = new Map();
+  #context;
+  #rooms;
+  #feed;
+  #connection;
+
+  /**
+   * @param {Context} context
+   * @param {Rooms} rooms
+   * @param {Feed} feed
+   * @param {Connection} connection
+   */
+  constructor(context, rooms, feed, connection) {
+    this.#context = context;
+    this.#rooms = rooms;
+    this.#feed = feed;
+    this.#connection = connection;
+  }
+
+  /** @param {Question} question @param {number} request */
+  ask(question, request) {
+    const context = this.#context;
+    if (question.ask === "openPerson") {
+      context.see(question.person.id, question.person.name);
+      const known = question.person.id !== context.me.id;
+      this.#answer(request, known ? this.#rooms.enterDirect(question.person.id) : null);
+      return;
+    }
+    const allowed = context.mustChange && (question.ask === "password" || question.ask === "logout");
+    if (!context.online && !allowed) {
+      this.#refuse(request, ownRefusal("offline", "There is no connection to the server"));
+      return;
+    }
+    const conversation = "key" in question ? this.#rooms.get(question.key) : null;
+    if (conversation === undefined) {
+      this.#refuse(request, ownRefusal("not_a_member", "There is no such conversation"));
+      return;
+    }
+    if (question.ask === "search") {
+      this.#search(question, request);
+      return;
+    }
+    const ref = ++context.ref;
+    const room = conversation?.name ?? "";
+    /** @type {(command: any, taken?: (event: any) => unknown) => void} */
+    const send = (command, taken = () => null) => {
+      this.#open.set(ref, { request, question, key: conversation?.key, taken });
+      context.send({ ref, ...command });
+    };
+    switch (question.ask) {
+      case "join":
+        return send({ t: "join", rooms: [question.room] }, (event) => this.#rooms.named(event.room));
+      case "leaveRoom":
+        return send({ t: "leave", room, sure: question.sure });
+      case "openDirect":
+        return send({ t: "whois", name: question.name }, ({ person }) => {
+          context.see(person.id, person.name);
+          return person.id === context.me.id ? null : this.#rooms.enterDirect(person.id);
+        });
+      case "who":
+        return send({ t: "who", room, after: question.after }, ({ members, total, more }) => {
+          for (const each of members) context.see(each.id, each.name);
+          return { members, total, more };
+        });
+      case "rooms":
+        return send({ t: "rooms", after: question.after }, ({ rooms, more }) => ({ rooms, more }));
+      case "people":
+        return send({ t: "people", ids: question.ids }, ({ people }) => {
+          for (const each of people) context.see(each.id, each.name);
+          return people;
+        });
+      case "roomInfo":
+        return send({ t: "roominfo", room }, (event) => event);
+      case "setRoom": {
+        const {
+          name,
+          topic,
+          private: hidden,
+          read_only,
+          slow_s,
+          retention_days,
+          history,
+          archived,
+        } = /** @type {any} */
+          (question.rules);
+        return send({
+          t: "room",
+          room,
+          name,
+          topic,
+          private: hidden,
+          read_only,
+          slow_s,
+          retention_days,
+          history,
+          archived,
+        });
+      }
+      case "invite":
+        return send({ t: "invite", room, person: question.person });
+      case "moderate": {
+        const { person, act, seconds, reason } = question;
+        return send({ t: "moderate", room, person, act, seconds, reason });
+      }
+      case "grant":
+        return send({ t: "grant", room, person: question.person, role: question.role });
+      case "nick":
+        return send({ t: "nick", name: question.name });
+      case "register":
+        return send({ t: "register", password: question.password });
+      case "password": {
+        const old = question.old || this.#connection.temporary;
+        return send({ t: "password", old, new: question.new }, () => this.#connection.passwordChanged());
+      }
+      case "logins":
+        return send({ t: "logins" }, ({ logins, more }) => ({ logins, more }));
+      case "logout":
+        return send({ t: "logout", login: question.login }, () => {
+          if (question.login === undefined) this.#connection.loggedOut();
+          return null;
+        });
+    }
+  }
+
+  /** @param {Answer} event what answers a request @returns {boolean} whether it was one of these */
+  answered(event) {
+    const open = this.#take(event.ref);
+    if (!open) return false;
+    this.#answer(open.request, open.taken(event));
+    return true;
+  }
+
+  /** @param {Extract<Event, {t: "refused"}>} event @returns {boolean} whether it was one of these */
+  refused(event) {
+    const open = this.#take(event.ref);
+    if (!open) return false;
+    this.#refuse(open.request, refusalOf(event));
+    return true;
+  }
+
+  /** @param {string} key @returns {boolean} whether the user has asked to leave this room */
+  isLeaving(key) {
+    return [...this.#open.values()].some((open) => open.question.ask === "leaveRoom" && open.key === key);
+  }
+
+  /** @returns {boolean} whether this login is being ended */
+  get isLoggingOut() {
+    return [...this.#open.values()].some(({ question }) => question.ask === "logout" && question.login === undefined);
+  }
+
+  /** The connection is gone, and its answers with it. */
+  lost() {
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    for (const { request } of open) {
+      this.#refuse(request, ownRefusal("offline", "The connection was lost before the answer"));
+    }
+  }
+
+  /** @param {number | null} ref */
+  #take(ref) {
+    const open = ref === null ? undefined : this.#open.get(ref);
+    if (open && ref !== null) this.#open.delete(ref);
+    return open;
+  }
+
+  /** @param {Extract<Question, {ask: "search"}>} question @param {number} request */
+  #search(question, request) {
+    const { query, before, limit = HITS, since, until } = question;
+    this.#feed.ask({
+      command: (ref) => /** @type {Command} */ ({ t: "search", ref, query, before, limit, since, until }),
+      answered: (event) => {
+        if (event.t !== "hits") return;
+        const hits = event.hits.filter(({ message }) => !this.#feed.isPurged(message));
+        this.#answer(request, { hits, more: event.more, indexed: event.indexed });
+      },
+      refused: (refusal) => this.#refuse(request, refusal),
+      lost: () => this.#refuse(request, ownRefusal("offline", "The connection was lost before the answer")),
+    });
+  }
+
+  /** @param {number} request @param {unknown} value */
+  #answer(request, value) {
+    this.#context.show({ kind: "answer", request, value, refusal: null });
+  }
+
+  /** @param {number} request @param {Refusal} refusal */
+  #refuse(request, refusal) {
+    this.#context.show({ kind: "answer", request, value: null, refusal });
+  }
+}

@@ -1,0 +1,275 @@
+/**
+ * Messages and changes on their way out: kept until acknowledged, sent in order under rising numbers (`cid`), and again
+ * under the same number after a lost connection. What was refused for now gets a new number.
+ *
+ * @import {Action, ConversationState, PendingMessage, Refusal, SavedMessage} from "./types.js"
+ * @import {Event} from "./records.js"
+ * @import {Context} from "./requests.js"
+ * @import {Rooms} from "./rooms.js"
+ * @typedef {PendingMessage & {cid: number, conversation: ConversationState}} Draft
+ */
+
+import { ownRefusal, refusalOf } from "./requests.js";
+import { retryAt } from "./connection.js";
+import { codePointLength, utf8Length } from "./text.js";
+
+const WINDOW = 64;
+/** In flight once the server has throttled: a request then waits 2 s behind them, not 13. */
+const THROTTLED_WINDOW = 8;
+/** Characters in flight before no further message is added: 2 to 6 s at the server's byte rate. */
+const WINDOW_CHARS = 16_000;
+const MOST_CHARS = 4_000;
+const MOST_BYTES = 16_384;
+
+export class SendQueue {
+  /** @type {Draft[]} everything not acknowledged, in the order typed */
+  pending = [];
+  lastCid = 0;
+  #context;
+  #rooms;
+  #number = 0;
+  #throttled = false;
+  #pausedUntil = 0;
+  /** @type {Map<ConversationState, number>} rooms in slow mode take one message at a time, and none before this time */
+  #slowUntil = new Map();
+
+  /** @param {Context} context @param {Rooms} rooms */
+  constructor(context, rooms) {
+    this.#context = context;
+    this.#rooms = rooms;
+  }
+
+  /** @param {readonly SavedMessage[]} saved @param {number} lastCid */
+  restore(saved, lastCid) {
+    this.lastCid = Math.max(lastCid, ...saved.map((each) => each.cid));
+    for (const { number, cid, room, to, kind, text, reply, seq, sign, on, failed } of saved) {
+      const conversation = room === null ? this.#rooms.direct(to ?? 0) : this.#rooms.named(room);
+      this.#number = Math.max(this.#number, number);
+      const refusal = failed ? UNSENT : null;
+      this.pending.push({
+        number,
+        key: conversation.key,
+        kind,
+        text,
+        reply,
+        seq,
+        sign,
+        on,
+        state: failed ? "failed" : "waiting",
+        refusal,
+        cid: failed ? 0 : cid,
+        conversation,
+      });
+    }
+    this.pending.sort((a, b) => a.number - b.number);
+  }
+
+  /** @returns {SavedMessage[]} */
+  saved() {
+    return this.pending.map(({ number, cid, conversation, kind, text, reply, seq, sign, on, state }) => ({
+      number,
+      cid,
+      kind,
+      text,
+      reply,
+      seq,
+      sign,
+      on,
+      failed: state === "failed",
+      room: conversation.kind === "room" ? conversation.name : null,
+      to: conversation.kind === "direct" ? conversation.id : null,
+    }));
+  }
+
+  /** @param {ConversationState} conversation @param {Extract<Action, {do: "send" | "edit" | "delete" | "react"}>} action */
+  add(conversation, action) {
+    const kind = action.do === "send" ? "message" : action.do;
+    const text = "text" in action ? action.text.toWellFormed() : "";
+    const has = { reply: null, seq: 0, sign: "", on: true, ...action };
+    if ((kind === "message" || kind === "edit") && text.trim() === "") return;
+    /** @type {Draft} */
+    const draft = {
+      number: ++this.#number,
+      key: conversation.key,
+      kind,
+      text,
+      reply: has.reply ?? null,
+      seq: has.seq,
+      sign: has.sign.toWellFormed(),
+      on: has.on,
+      state: "waiting",
+      refusal: null,
+      cid: 0,
+      conversation,
+    };
+    this.pending.push(draft);
+    const tooLong = codePointLength(text) > MOST_CHARS || utf8Length(text) > MOST_BYTES;
+    const refusal = ownRefusal("text_too_long", "This message is too long. Send it in parts", { most: MOST_CHARS });
+    if (tooLong) this.#fail(draft, refusal);
+    else this.#changed(draft);
+  }
+
+  /** @param {number} number of a message that failed, to be sent again */
+  retry(number) {
+    const draft = this.pending.find((each) => each.number === number && each.state === "failed");
+    if (!draft || codePointLength(draft.text) > MOST_CHARS) return;
+    draft.state = "waiting";
+    draft.refusal = null;
+    this.#changed(draft);
+  }
+
+  /** @param {number} number of a message that is not on its way */
+  discard(number) {
+    const draft = this.pending.find((each) => each.number === number && each.cid === 0);
+    if (draft) this.#drop(draft);
+  }
+
+  /** @returns {boolean} whether something waits for an acknowledgement, or to be sent */
+  get busy() {
+    return this.pending.some((each) => each.state !== "failed");
+  }
+
+  /** When `sendDue` has something to do; null as long as an answer has to come before. */
+  get deadline() {
+    if (!this.pending.some((each) => each.state === "waiting")) return null;
+    if (this.#pausedUntil > 0) return this.#pausedUntil;
+    if (this.#isFull()) return null;
+    const underWay = new Set(this.#inFlight().map((each) => each.conversation));
+    const held = this.pending.filter((each) => each.state === "waiting" && !underWay.has(each.conversation));
+    const times = held.flatMap((each) => this.#slowUntil.get(each.conversation) ?? []);
+    return times.length ? Math.min(...times) : null;
+  }
+
+  /** Sends what may go now. */
+  sendDue() {
+    if (this.#context.now < this.#pausedUntil) return;
+    this.#pausedUntil = 0;
+    for (let draft = this.#next(); draft; draft = this.#next()) {
+      draft.cid = ++this.lastCid;
+      this.#send(draft);
+    }
+  }
+
+  /** The rooms are joined: repeats what the last connection left without an answer, under the same numbers. */
+  resume() {
+    this.#pausedUntil = 0;
+    for (const draft of this.#inFlight()) this.#send(draft);
+  }
+
+  /** The connection is gone: what was sent waits for the next one. */
+  lost() {
+    for (const draft of this.#inFlight()) {
+      draft.state = "waiting";
+      this.#changed(draft);
+    }
+  }
+
+  /** @param {number} cid @param {number} seq */
+  acked(cid, seq) {
+    const draft = this.pending.find((each) => each.cid === cid && cid > 0);
+    if (!draft) return;
+    this.#drop(draft);
+    this.#context.show({ kind: "acked", number: draft.number, seq, key: draft.key });
+  }
+
+  /** @param {Extract<Event, {t: "refused"}>} event of a draft */
+  refused(event) {
+    const draft = this.pending.find((each) => each.cid === event.cid && each.cid > 0);
+    if (!draft) return;
+    const again = retryAt(event, this.#context.now);
+    draft.cid = 0;
+    if (again === null) {
+      this.#fail(draft, refusalOf(event));
+      this.#settle();
+      return;
+    }
+    draft.state = "waiting";
+    if (event.code === "slow_mode") this.#slowUntil.set(draft.conversation, again);
+    else if (event.code !== "out_of_order") this.#pausedUntil = Math.max(this.#pausedUntil, again);
+    this.#changed(draft);
+  }
+
+  /** @param {number} retryS */
+  throttled(retryS) {
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.#context.now + retryS);
+    this.#throttled = true;
+  }
+
+  /** The user is somebody else now: what was typed is not said in another name, and may be stored already. */
+  abandon() {
+    for (const draft of this.pending.filter((each) => each.state !== "failed")) {
+      draft.cid = 0;
+      this.#fail(draft, UNSENT);
+    }
+  }
+
+  #next() {
+    if (this.#isFull()) return undefined;
+    const waiting = this.pending.filter((each) => each.state === "waiting" && each.cid === 0);
+    if (!this.#slowUntil.size) return waiting[0];
+    const underWay = new Set(this.#inFlight().map((each) => each.conversation));
+    return waiting.find(({ conversation }) => {
+      const until = this.#slowUntil.get(conversation);
+      return until === undefined || (until <= this.#context.now && !underWay.has(conversation));
+    });
+  }
+
+  #isFull() {
+    const most = Math.min(WINDOW, this.#context.limits.unacknowledged_drafts ?? WINDOW);
+    const inFlight = this.#inFlight();
+    const chars = inFlight.reduce((sum, each) => sum + each.text.length, 0);
+    return inFlight.length >= (this.#throttled ? Math.min(most, THROTTLED_WINDOW) : most) || chars >= WINDOW_CHARS;
+  }
+
+  /** @returns {Draft[]} what has a number, in the order of the numbers */
+  #inFlight() {
+    return this.pending.filter((each) => each.cid > 0).sort((a, b) => a.cid - b.cid);
+  }
+
+  /** @param {Draft} draft */
+  #send(draft) {
+    const { cid, conversation, text, reply, seq, sign, on } = draft;
+    const place = conversation.kind === "room" ? { room: conversation.name } : { to: conversation.id };
+    const say = conversation.kind === "room" ? "say" : "direct";
+    const command = {
+      message: { t: say, cid, ...place, text, reply },
+      edit: { t: "amend", cid, seq, text, ...place },
+      delete: { t: "delete", cid, seq, ...place },
+      react: { t: "react", cid, seq, sign, ...place, on },
+    }[draft.kind];
+    draft.state = "sent";
+    this.#changed(draft);
+    this.#context.send(/** @type {any} */ (command));
+  }
+
+  /** @param {Draft} draft @param {Refusal} refusal */
+  #fail(draft, refusal) {
+    draft.state = "failed";
+    draft.refusal = refusal;
+    this.#changed(draft);
+    this.#context.show({ kind: "failed", number: draft.number, key: draft.key, refusal });
+  }
+
+  /** @param {Draft} draft */
+  #drop(draft) {
+    this.pending.splice(this.pending.indexOf(draft), 1);
+    this.#changed(draft);
+    this.#settle();
+  }
+
+  #settle() {
+    if (this.busy) return;
+    this.#throttled = false;
+    this.#slowUntil.clear();
+  }
+
+  /** @param {Draft} draft */
+  #changed(draft) {
+    this.#context.dirty = true;
+    const { key } = draft;
+    const told = this.#context.changes.some((change) => change.kind === "pending" && change.key === key);
+    if (!told) this.#context.show({ kind: "pending", key });
+  }
+}
+
+const UNSENT = ownRefusal("unconfirmed", "It is not known whether this was sent. Send it again, or discard it");

@@ -1,0 +1,572 @@
+/**
+ * What a user can do: one table, from which menus, commands that begin with `/`, and the key help are made.
+ *
+ * Of the terminal client's commands some have no place here: /cert (a page sees no client certificate), /more and /around (lists load by
+ * themselves, a click on a hit goes there).
+ *
+ * @import {App, Conversation} from "../core/types.js"
+ * @import {Message, Person} from "../core/records.js"
+ * @import {Composer} from "./composer.js"
+ * @import {MenuItem} from "./menu.js"
+ */
+import { barrier, rank, RANKS } from "./composer.js";
+import { _ } from "./i18n.js";
+import { confirm, refusalOf } from "./menu.js";
+
+/**
+ * What an action is about. The person of a message is its author.
+ * @typedef {object} Context
+ * @property {App} app
+ * @property {Conversation | null} [conversation]
+ * @property {Message | null} [message]
+ * @property {Person | null} [person]
+ * @property {Composer | null} [composer]
+ * @property {Element | {x: number, y: number} | null} [anchor] where something may open
+ *
+ * @typedef {"message" | "conversation" | "person" | "app"} Place
+ *
+ * @typedef {object} Row
+ * @property {string} name also of the command
+ * @property {() => string} label
+ * @property {string} place the menus it is in, separated by blanks; in "message" `keys` hold while a message has the focus
+ * @property {string} [keys] of KeyboardEvent.key; `Mod` is Ctrl, or Cmd on a Mac
+ * @property {() => string} [usage] as a command; without it there is none
+ * @property {string} [aliases] other names of the command
+ * @property {boolean} [danger]
+ * @property {(context: Context) => unknown} [isPossible] without it always
+ * @property {(context: Context) => unknown} run
+ */
+
+export const MAC = typeof navigator === "object" && /Mac|iP(hone|ad)/.test(navigator.platform);
+
+/** @param {Context} context */
+const canReact = (context) => context.message && !context.message.deleted && /^(readOnly)?$/.test(barrier(context));
+/** @param {Context} context */
+const isOwn = ({ app, message }) => message && message.by === app.core.me.id;
+/** @param {Context} context */
+const ofRoom = ({ conversation }) => conversation?.kind === "room";
+/** @param {Context} context */
+const ofMember = (context) => ofRoom(context) && context.conversation?.member;
+/** @param {Context} context */
+const isOther = ({ app, person }) => person && person.id !== app.core.me.id;
+/** @param {Context} context */
+const moderates = (context) =>
+  ofMember(context) && rank(context) >= RANKS.moderator && /^(readOnly)?$/.test(barrier(context));
+/** @param {Context} context */
+const inLobby = ({ conversation }) => conversation?.name === "lobby";
+/** @param {Context} context */
+const moderatesOther = (context) => isOther(context) && moderates(context);
+/** @param {Context} context */
+const owns = (context) => ofMember(context) && rank(context) >= RANKS.owner;
+
+const members = () => import("./members.js");
+const dialogs = () => import("./dialogs.js");
+const emoji = () => import("./emoji.js");
+const switcher = () => import("./switcher.js");
+
+/** Loads what is opened later: an import fails without a connection. @returns {Promise<unknown>} */
+export const preload = () =>
+  Promise.allSettled([members(), dialogs(), emoji(), switcher(), import("./search.js"), import("./commands.js")]);
+
+/** @param {string} panel */
+const show = (panel) => (/** @type {Context} */ { app }) => app.go({ panel });
+/** @param {"mute" | "kick" | "ban" | "role"} act */
+const moderation = (act) => async (/** @type {Context} */ context) => (await members()).openModeration(context, act);
+/** @param {"unban" | "unmute"} act */
+const lifted = (act) => (/** @type {Context} */ { app, conversation, person }) =>
+  conversation && person && app.ask({ ask: "moderate", key: conversation.key, person: person.id, act });
+
+/** @type {readonly Row[]} */
+export const ACTIONS = [
+  {
+    name: "reply",
+    label: () => _("Reply"),
+    place: "message",
+    keys: "r",
+    usage: () => _("/reply text"),
+    isPossible: (context) => context.message && !context.message.deleted && !barrier(context),
+    run: ({ composer, message }) => message && composer?.reply(message),
+  },
+  {
+    name: "react",
+    label: () => _("React"),
+    place: "message",
+    keys: "+",
+    usage: () => "/react 👍",
+    isPossible: canReact,
+    run: async (context) => (await emoji()).openReactions(context),
+  },
+  {
+    name: "edit",
+    label: () => _("Edit"),
+    place: "message",
+    keys: "e",
+    usage: () => _("/edit text"),
+    isPossible: (context) =>
+      context.message && !context.message.deleted && !barrier(context) &&
+      (isOwn(context) || rank(context) >= RANKS.moderator),
+    run: ({ composer, message }) => message && composer?.edit(message),
+  },
+  {
+    name: "copy",
+    label: () => _("Copy text"),
+    place: "message",
+    keys: "Mod+c",
+    isPossible: ({ message }) => message?.text,
+    run: ({ app, message }) => copy(app, message?.text ?? ""),
+  },
+  {
+    name: "link",
+    label: () => _("Copy link"),
+    place: "message",
+    isPossible: ({ conversation, message }) => conversation && message,
+    run: ({ app, conversation, message }) =>
+      copy(app, conversation && message ? linkTo(conversation, message.seq) : ""),
+  },
+  {
+    name: "delete",
+    label: () => _("Delete"),
+    place: "message",
+    keys: "Delete",
+    usage: () => "/delete",
+    danger: true,
+    isPossible: (context) =>
+      context.message && !context.message.deleted &&
+      (isOwn(context) ? /^(archived|readOnly)?$/.test(barrier(context)) : ofRoom(context) && moderates(context)),
+    run: deleteMessage,
+  },
+  {
+    name: "msg",
+    label: () => _("Send a direct message"),
+    place: "person app",
+    usage: () => _("/msg NAME text"),
+    aliases: "dm",
+    isPossible: (context) => !context.person || isOther(context),
+    run: async ({ app, person }) => {
+      if (!person) return (await dialogs()).openDirect(app);
+      go(app, await app.ask({ ask: "openPerson", person }));
+    },
+  },
+  {
+    name: "mention",
+    label: () => _("Mention"),
+    place: "person",
+    isPossible: (context) => context.composer && isOther(context) && ofMember(context),
+    run: ({ composer, person }) => person && composer?.insert(`@${person.name} `),
+  },
+  {
+    name: "whois",
+    label: () => _("Show person"),
+    place: "person",
+    usage: () => _("/whois NAME"),
+    run: async (context) => (await members()).openPerson(context),
+  },
+  {
+    name: "ignore",
+    label: () => _("Hide or show messages"),
+    place: "person",
+    usage: () => _("/ignore NAME"),
+    isPossible: isOther,
+    run: ({ app, person }) => person && ignore(app, person),
+  },
+  {
+    name: "invite",
+    label: () => _("Invite"),
+    place: "person conversation",
+    usage: () => _("/invite NAME"),
+    isPossible: (context) =>
+      moderates(context) && context.conversation?.room?.private && (!context.person || isOther(context)),
+    run: async (context) => (await members()).openInvite(context),
+  },
+  {
+    name: "role",
+    label: () => _("Change role"),
+    place: "person",
+    usage: () => _("/role NAME owner|moderator|member"),
+    isPossible: (context) => owns(context) && isOther(context),
+    run: moderation("role"),
+  },
+  {
+    name: "mute",
+    label: () => _("Mute"),
+    place: "person",
+    usage: () => _("/mute NAME [10m] [why]"),
+    isPossible: (context) => moderatesOther(context) && !context.conversation?.room?.muted.has(context.person?.id ?? 0),
+    run: moderation("mute"),
+  },
+  {
+    name: "unmute",
+    label: () => _("Unmute"),
+    place: "person",
+    usage: () => _("/unmute NAME"),
+    isPossible: (context) => moderatesOther(context) && context.conversation?.room?.muted.has(context.person?.id ?? 0),
+    run: lifted("unmute"),
+  },
+  {
+    name: "kick",
+    label: () => _("Remove from the room"),
+    place: "person",
+    usage: () => _("/kick NAME [why]"),
+    danger: true,
+    isPossible: (context) => moderatesOther(context) && !inLobby(context),
+    run: moderation("kick"),
+  },
+  {
+    name: "ban",
+    label: () => _("Ban from the room"),
+    place: "person",
+    usage: () => _("/ban NAME [10m] [why]"),
+    danger: true,
+    isPossible: (context) => moderatesOther(context) && !inLobby(context),
+    run: moderation("ban"),
+  },
+  {
+    name: "unban",
+    label: () => _("Lift a ban"),
+    place: "conversation",
+    usage: () => _("/unban NAME"),
+    isPossible: (context) => moderates(context) && !inLobby(context),
+    run: async (context) => context.person ? lifted("unban")(context) : (await members()).openUnban(context),
+  },
+  {
+    name: "who",
+    label: () => _("Members"),
+    place: "conversation",
+    usage: () => _("/who [ROOM]"),
+    aliases: "names",
+    isPossible: ofMember,
+    run: ({ app }) => {
+      // wide: they stand beside the messages
+      if (matchMedia("(min-width: 900px)").matches) app.set("membersOpen", true);
+      else app.go({ panel: "members" });
+    },
+  },
+  {
+    name: "room",
+    label: () => _("Room settings"),
+    place: "conversation",
+    usage: () => "/room",
+    isPossible: ofRoom,
+    run: show("room"),
+  },
+  {
+    name: "topic",
+    label: () => _("Topic"),
+    place: "conversation",
+    usage: () => _("/topic [TEXT]"),
+    isPossible: moderates,
+    run: async (context) => (await dialogs()).openTopic(context),
+  },
+  {
+    name: "history",
+    label: () => _("Go to a day"),
+    place: "conversation",
+    usage: () => _("/history DAY [ROOM or NAME]"),
+    isPossible: ({ conversation }) => conversation,
+    run: async ({ app, conversation }) => conversation && (await dialogs()).openDay(app, conversation),
+  },
+  {
+    name: "jump",
+    label: () => _("Go to the first unread message"),
+    place: "conversation",
+    usage: () => "/jump",
+    isPossible: ({ conversation }) => conversation?.firstUnread,
+    run: ({ app, conversation }) => conversation && app.act({ do: "open", key: conversation.key, unread: true }),
+  },
+  {
+    name: "leave",
+    label: () => _("Leave the room"),
+    place: "conversation",
+    usage: () => _("/leave [ROOM]"),
+    aliases: "part",
+    danger: true,
+    isPossible: (context) => ofMember(context) && !inLobby(context),
+    run: async ({ app, conversation }) => conversation && (await dialogs()).leaveRoom(app, conversation),
+  },
+  {
+    name: "switch",
+    label: () => _("Go to a room or person"),
+    place: "app",
+    keys: "Mod+k",
+    run: async ({ app }) => (await switcher()).openSwitcher(app),
+  },
+  {
+    name: "unread",
+    label: () => _("Go to the next unread conversation"),
+    place: "app",
+    keys: "Alt+Shift+ArrowDown",
+    usage: () => "/unread",
+    run: nextUnread,
+  },
+  {
+    name: "read",
+    label: () => _("Mark everything as read"),
+    place: "app",
+    keys: "Shift+Escape",
+    usage: () => "/read",
+    isPossible: ({ app }) => [...app.core.conversations.values()].some((each) => each.unread > 0),
+    run: readAll,
+  },
+  {
+    name: "search",
+    label: () => _("Search"),
+    place: "app",
+    keys: "Mod+Shift+f",
+    usage: () => _("/search words"),
+    run: show("search"),
+  },
+  {
+    name: "rooms",
+    label: () => _("Browse rooms"),
+    place: "app",
+    usage: () => "/rooms",
+    aliases: "list",
+    run: async ({ app }) => (await dialogs()).openRooms(app),
+  },
+  {
+    name: "join",
+    label: () => _("Join or make a room"),
+    place: "app",
+    usage: () => _("/join ROOM"),
+    run: async ({ app }) => (await dialogs()).openRooms(app),
+  },
+  {
+    name: "nick",
+    label: () => _("Change your name"),
+    place: "app",
+    usage: () => _("/nick NAME"),
+    run: show("settings"),
+  },
+  {
+    name: "register",
+    label: () => _("Keep your name with a password"),
+    place: "app",
+    usage: () => "/register",
+    isPossible: ({ app }) => !app.core.account,
+    run: show("settings"),
+  },
+  {
+    name: "password",
+    label: () => _("Change your password"),
+    place: "app",
+    usage: () => "/password",
+    isPossible: ({ app }) => app.core.account,
+    run: show("settings"),
+  },
+  {
+    name: "sessions",
+    label: () => _("Where you are logged in"),
+    place: "app",
+    usage: () => "/sessions",
+    isPossible: ({ app }) => app.core.account,
+    run: show("settings"),
+  },
+  {
+    name: "typing",
+    label: () => _("Typing notices on or off"),
+    place: "app",
+    usage: () => "/typing on|off",
+    run: ({ app }) => setTyping(app, !app.settings.typing),
+  },
+  {
+    name: "lang",
+    label: () => _("Language"),
+    place: "app",
+    usage: () => "/lang id",
+    aliases: "language bahasa",
+    run: show("settings"),
+  },
+  {
+    name: "help",
+    label: () => _("Keys and commands"),
+    place: "app",
+    keys: "?",
+    usage: () => "/help",
+    run: show("help"),
+  },
+  {
+    name: "logout",
+    label: () => _("Log out"),
+    place: "app",
+    usage: () => "/logout",
+    danger: true,
+    run: async ({ app }) => {
+      const text = _("This browser forgets you. What is not sent yet is lost.");
+      if (await confirm(_("Log out?"), text, _("Log out"), { danger: true })) await app.forget();
+    },
+  },
+  {
+    name: "quit",
+    label: () => _("Leave the chat"),
+    place: "app",
+    usage: () => "/quit",
+    aliases: "exit",
+    run: ({ app }) => app.act({ do: "leave" }),
+  },
+];
+
+/**
+ * @param {string} name of an action, or of a command, also an other name of it
+ * @returns {Row | undefined}
+ */
+export function actionNamed(name) {
+  return ACTIONS.find((row) => row.name === name || row.aliases?.split(" ").includes(name));
+}
+
+/**
+ * Does it, and says why it cannot be done.
+ *
+ * @param {Row} row
+ * @param {Context} context
+ */
+export async function perform(row, context) {
+  try {
+    await row.run(context);
+  } catch (error) {
+    context.app.toast(refusalOf(error));
+  }
+}
+
+/**
+ * The rows of a menu that are possible now.
+ *
+ * @param {Place} place
+ * @param {Context} context
+ * @returns {MenuItem[]}
+ */
+export function menuItems(place, context) {
+  return ACTIONS.filter((row) => row.place.split(" ").includes(place) && isPossible(row, context)).map((row) => ({
+    label: labelOf(row, context),
+    danger: row.danger,
+    keys: row.keys && keyLabel(row.keys),
+    run: () => perform(row, context),
+  }));
+}
+
+/**
+ * @param {Row} row
+ * @param {Context} context
+ * @returns {boolean}
+ */
+export const isPossible = (row, context) => !row.isPossible || Boolean(row.isPossible(context));
+
+/**
+ * The action that a key press stands for.
+ *
+ * @param {KeyboardEvent} event
+ * @param {Place} place "message" while a message has the focus, else "app"
+ * @returns {Row | undefined}
+ */
+export function actionOfKey(event, place) {
+  const mod = MAC ? event.metaKey : event.ctrlKey;
+  const wanted = [
+    mod && "Mod",
+    event.altKey && "Alt",
+    // with a character Shift is part of it: "?", "+"
+    event.shiftKey && (mod || event.altKey || event.key.length > 1) && "Shift",
+    mod ? event.key.toLowerCase() : event.key,
+  ].filter(Boolean).join("+");
+  return ACTIONS.find((row) => row.keys === wanted && row.place.split(" ").includes(place));
+}
+
+/**
+ * @param {string} keys
+ * @returns {string} as the keyboard of this system names them
+ */
+export function keyLabel(keys) {
+  const names = { Mod: MAC ? "⌘" : _("Ctrl"), ArrowDown: "↓", ArrowUp: "↑", Delete: _("Del"), Escape: _("Esc") };
+  return keys.split("+").map((key) =>
+    key in names ? names[/** @type {keyof typeof names} */ (key)] : key.length === 1 ? key.toUpperCase() : key
+  ).join(MAC ? "" : "+").replace(/^$/, "+");
+}
+
+/**
+ * @param {Row} row
+ * @param {Context} context
+ */
+function labelOf(row, { app, person }) {
+  if (row.name !== "ignore" || !person) return row.label();
+  return app.settings.ignored.includes(person.id) ? _("Show messages again") : _("Hide messages");
+}
+
+/**
+ * @param {App} app
+ * @param {Conversation} conversation
+ * @param {number | null} [seq]
+ */
+export function go(app, conversation, seq = null) {
+  app.go({ key: conversation.key, seq });
+}
+
+/**
+ * @param {App} app
+ * @param {boolean} on
+ */
+export function setTyping(app, on) {
+  app.set("typing", on);
+  app.toast(on ? _("Typing notices are on: others see that you are typing") : _("Typing notices are off"));
+}
+
+/**
+ * @param {App} app
+ * @param {Person} person
+ */
+export function ignore(app, person) {
+  const { ignored } = app.settings;
+  const hidden = !ignored.includes(person.id);
+  app.set("ignored", hidden ? [...ignored, person.id] : ignored.filter((id) => id !== person.id));
+  const undo = { label: _("Undo"), run: () => ignore(app, person) };
+  const text = hidden
+    ? _("Messages of {name} are hidden", { name: person.name })
+    : _("Messages of {name} are shown", { name: person.name });
+  app.toast(text, hidden ? [undo] : []);
+}
+
+/** @param {Context} context */
+export async function deleteMessage({ app, conversation, message }) {
+  if (!conversation || !message) return;
+  const text = _("Everybody will see that there was a message, and not what it said.");
+  if (!await confirm(_("Delete this message?"), text, _("Delete"), { danger: true })) return;
+  app.act({ do: "delete", key: conversation.key, seq: message.seq });
+}
+
+/** @param {Context} context */
+function nextUnread({ app }) {
+  const all = [...app.core.conversations.values()];
+  const at = all.findIndex((each) => each.key === app.route.key);
+  const others = [...all.slice(at + 1), ...all.slice(0, at + 1)].filter((each) => each.unread > 0);
+  const next = others.find((each) => each.mentions > 0 || each.kind === "direct") ?? others[0];
+  if (next) go(app, next);
+  else app.toast(_("Everything is read"));
+}
+
+/** @param {Context} context */
+function readAll({ app }) {
+  for (const { key, unread, last } of app.core.conversations.values()) {
+    if (unread > 0 && last) app.act({ do: "read", key, seq: last.seq });
+  }
+}
+
+/**
+ * @param {Conversation} conversation
+ * @param {number} seq
+ */
+function linkTo(conversation, seq) {
+  const place = conversation.kind === "room"
+    ? `room/${encodeURIComponent(conversation.name)}`
+    : `person/${conversation.id}`;
+  return `${location.origin}${location.pathname}#/${place}/${seq}`;
+}
+
+/**
+ * @param {App} app
+ * @param {string} text
+ */
+async function copy(app, text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    app.toast(_("Copied"));
+  } catch {
+    app.toast(_("This browser does not allow copying here. Mark the text and copy it."));
+  }
+}

@@ -1,0 +1,418 @@
+/**
+ * Where a message is written. The text stays until the core has taken it, and is kept at each keystroke.
+ *
+ * What is not needed before the first message is imported when a key is pressed: completion, commands, dialogs.
+ *
+ * @import {App, Change, Conversation, PendingMessage} from "../core/types.js"
+ * @import {Context} from "./actions.js"
+ * @import {Message} from "../core/records.js"
+ */
+import { codePointLength, oneLine } from "../core/text.js";
+import { fill, h, icon } from "./dom.js";
+import { _, ngettext, shortDuration } from "./i18n.js";
+
+/**
+ * @typedef {object} Composer
+ * @property {HTMLElement} element
+ * @property {() => void} end
+ * @property {() => void} focus
+ * @property {(text: string) => void} insert puts a text where the cursor is
+ * @property {(message: Message) => void} reply
+ * @property {(message: Message) => void} edit
+ * @property {(pending: PendingMessage) => void} resume takes back what was refused, to be written anew
+ */
+
+export const RANKS = { member: 0, moderator: 1, owner: 2, admin: 3 };
+/** Of a message, in code points: never more than 16,000 bytes of UTF-8. */
+const MOST = 4000;
+const TELL_FROM = 3600;
+const TYPING_EVERY_MS = 3000;
+/** Invisible ones that are no blanks to Unicode; and controls. */
+const INVISIBLE = /^[\s\p{C}\p{Z}\u2800\u3164\u115f\u1160\uffa0]+/u;
+const SEND = "M4 12 20 4 14 20 11 13Z";
+const CROSS = "M6 6 18 18M18 6 6 18";
+const FACE = "M12 3a9 9 0 1 0 0 18a9 9 0 1 0 0-18M9 9v1M15 9v1M8 14q4 4 8 0";
+
+/** @param {Context} context */
+export function rank({ app, conversation }) {
+  const role = conversation?.room?.role;
+  return app.core.admin ? RANKS.admin : role ? RANKS[role] : -1;
+}
+
+/**
+ * Why the user cannot write in a conversation now. Reactions are allowed in a read-only room.
+ *
+ * @param {Context} context
+ * @returns {"" | "left" | "archived" | "muted" | "readOnly"}
+ */
+export function barrier(context) {
+  const { conversation } = context;
+  if (!conversation) return "left";
+  if (!conversation.member) return "left";
+  if (conversation.room?.archived) return "archived";
+  if (conversation.mutedS !== 0) return "muted";
+  return conversation.room?.readOnly && rank(context) < RANKS.moderator ? "readOnly" : "";
+}
+
+/** When the slow mode of a room lets the user write again, ms. @type {Map<string, number>} */
+const slowUntil = new Map();
+
+/**
+ * @param {App} app
+ * @param {Conversation} conversation
+ * @param {{lastOwn?: () => Message | null}} [hooks]
+ * @returns {Composer}
+ */
+export function composer(app, conversation, hooks = {}) {
+  const { key } = conversation;
+  const stop = new AbortController();
+  const { signal } = stop;
+  const field = h("textarea", {
+    class: "composer-field",
+    rows: 1,
+    "aria-label": placeholder(),
+    placeholder: placeholder(),
+    enterKeyHint: breaks() ? "enter" : "send",
+    autocapitalize: "sentences",
+  });
+  const bar = h("div", { class: "composer-bar" });
+  const note = h("p", { class: "composer-note", role: "status" });
+  const counter = h("span", { class: "composer-count", role: "status" });
+  const send = h("button", { type: "button", class: "icon-button send", "aria-label": _("Send") }, icon(SEND));
+  const faces = h("button", { type: "button", class: "icon-button", "aria-label": _("Emoji") }, icon(FACE));
+  const element = h(
+    "section",
+    { class: "composer", "aria-label": _("Write a message") },
+    bar,
+    note,
+    h("div", { class: "composer-row" }, faces, field, counter, send),
+  );
+  let draft = app.drafts.get(key);
+  let typedAt = 0;
+  /** @type {ReturnType<import("./completion.js").completion> | null} */
+  let complete = null;
+  let loading = false;
+  /** @type {number | undefined} */
+  let timer;
+  field.value = draft.text;
+
+  const present = () => app.core.conversations.get(key) ?? conversation;
+  const context = () => ({ app, conversation: present(), composer: self });
+  /** @type {Composer} */
+  const self = { element, end, focus: () => field.focus(), insert, reply, edit, resume };
+
+  function placeholder() {
+    const { kind, name } = app.core.conversations.get(key) ?? conversation;
+    return kind === "room" ? _("Message #{room}", { room: name }) : _("Message {name}", { name });
+  }
+
+  /** Whether Enter breaks the line. */
+  function breaks() {
+    const { enter } = app.settings;
+    return enter === "break" || (enter === "auto" && matchMedia("(pointer: coarse) and (hover: none)").matches);
+  }
+
+  /** @param {Partial<typeof draft>} [changes] */
+  function keep(changes = {}) {
+    draft = { ...draft, ...changes, text: field.value };
+    app.drafts.put(key, draft);
+  }
+
+  /** @param {string} text */
+  function put(text) {
+    field.value = text;
+    field.setSelectionRange(text.length, text.length);
+    resize();
+    count();
+    complete?.close();
+  }
+
+  /** Without a connection it fails, and is tried again at the next key. */
+  async function loadCompletion() {
+    if (loading) return;
+    loading = true;
+    try {
+      const { completion } = await import("./completion.js");
+      complete = completion(app, field, present, typed);
+      element.prepend(complete.list);
+      note.after(complete.hint);
+      complete.update();
+    } catch {
+      loading = false;
+    }
+  }
+
+  function resize() {
+    if (CSS.supports("field-sizing", "content")) return; // the style sheet does it
+    field.style.height = "auto";
+    field.style.height = `${field.scrollHeight + 2}px`;
+  }
+
+  function count() {
+    const { length } = field.value;
+    const points = length < TELL_FROM ? 0 : codePointLength(field.value);
+    const left = MOST - points;
+    element.classList.toggle("too-long", left < 0);
+    fill(
+      counter,
+      points < TELL_FROM
+        ? ""
+        : left < 0
+        ? ngettext("{n} too many", "{n} too many", -left)
+        : ngettext("{n} left", "{n} left", left),
+    );
+    send.setAttribute("aria-disabled", String(!field.value.trim()));
+    return points;
+  }
+
+  /** @param {string} text */
+  function insert(text) {
+    field.focus();
+    field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
+    typed();
+  }
+
+  function typed() {
+    keep();
+    resize();
+    count();
+    const now = Date.now();
+    const quiet = !field.value || field.value.startsWith("/") || draft.editing || barrier(context());
+    if (quiet || !app.settings.typing || app.core.phase !== "online" || now - typedAt < TYPING_EVERY_MS) return;
+    typedAt = now;
+    app.act({ do: "typing", key });
+  }
+
+  /** @param {Message} message */
+  function reply(message) {
+    if (draft.editing) cancel();
+    keep({ reply: message.seq });
+    showBar();
+    field.focus();
+  }
+
+  /** @param {Message} message */
+  function edit(message) {
+    const before = draft.editing ? draft.before : /^\/\w/.test(field.value) ? "" : field.value; // "/edit" is done with
+    put(message.text);
+    keep({ editing: message.seq, before });
+    showBar();
+    field.focus();
+  }
+
+  /** @param {PendingMessage} pending */
+  function resume({ text, reply }) {
+    if (draft.editing) cancel();
+    put(field.value.trim() ? `${text}\n${field.value}` : text);
+    keep({ reply: reply ?? draft.reply });
+    showBar();
+    field.focus();
+  }
+
+  /** Ends an edit or a reply; what was typed before the edit is back. */
+  function cancel() {
+    if (draft.editing) put(draft.before ?? "");
+    else if (!draft.reply) return false;
+    keep({ editing: null, reply: draft.editing ? draft.reply : null, before: undefined });
+    showBar();
+    return true;
+  }
+
+  function showBar() {
+    const seq = draft.editing ?? draft.reply;
+    if (!seq) return fill(bar);
+    const message = app.core.find(seq, key);
+    const name = message && (message.by === app.core.me.id ? _("you") : app.core.nameOf(message.by) ?? message.name);
+    const title = draft.editing ? _("Editing") : name ? _("Reply to {name}", { name }) : _("Reply");
+    fill(
+      bar,
+      h("strong", {}, title),
+      h(
+        "span",
+        { class: "composer-quote" },
+        message?.deleted ? _("deleted") : oneLine(message?.text.slice(0, 200) ?? ""),
+      ),
+      h("button", {
+        type: "button",
+        class: "icon-button",
+        "aria-label": draft.editing ? _("Cancel the edit") : _("Cancel the reply"),
+        on: {
+          click() {
+            cancel();
+            field.focus();
+          },
+        },
+      }, icon(CROSS)),
+    );
+  }
+
+  /** Says why one cannot write here; the text can be typed all the same. @returns {string} */
+  function showNote() {
+    clearTimeout(timer);
+    const text = reason();
+    element.classList.toggle("closed", Boolean(text));
+    if (note.textContent !== text) fill(note, text);
+    return text;
+  }
+
+  function reason() {
+    const now = present();
+    switch (barrier(context())) {
+      case "left":
+        return _("You are not in this room.");
+      case "archived":
+        return _("This room is archived: nobody can write here.");
+      case "muted":
+        return now.mutedS === null
+          ? _("You are muted: you can read, but not write.")
+          : _("You are muted for {time}: you can read, but not write.", { time: shortDuration(now.mutedS) });
+      case "readOnly":
+        return _("Only moderators and owners can write here.");
+    }
+    const left = Math.ceil(((slowUntil.get(key) ?? 0) - Date.now()) / 1000);
+    if (left <= 0 || rank(context()) > 0 || draft.editing) return "";
+    timer = setTimeout(showNote, 1000);
+    return ngettext(
+      "Slow mode: you can write again in {n} second.",
+      "Slow mode: you can write again in {n} seconds.",
+      left,
+    );
+  }
+
+  async function submit() {
+    const text = field.value.trimEnd();
+    const bare = text.replace(INVISIBLE, "");
+    if (!text.trim()) {
+      if (!draft.editing) return;
+      return say(_("The message is empty."));
+    }
+    if (!draft.editing && /^[/／]/.test(bare) && !text.startsWith("//")) {
+      if (text.startsWith("/") && !text.includes("\n")) return command(text);
+      const title = _("Send this as a message?");
+      const { confirm } = await import("./menu.js");
+      if (!await confirm(title, _("It begins with /, as a command does. It is not obeyed."), _("Send"))) return;
+      return deliver(text);
+    }
+    deliver(!draft.editing && text.startsWith("//") ? text.slice(1) : text);
+  }
+
+  /** @param {string} text */
+  function deliver(text) {
+    const why = showNote();
+    if (why) return say(why);
+    if (count() > MOST) return say(_("A message has at most {most} characters. Send it in parts", { most: MOST }));
+    const { editing, reply } = draft;
+    try {
+      if (editing) {
+        if (app.core.find(editing, key)?.text !== text) app.act({ do: "edit", key, seq: editing, text });
+      } else app.act({ do: "send", key, text, reply });
+    } catch {
+      return say(_("This did not work. Try again."));
+    }
+    put(editing ? draft.before ?? "" : "");
+    keep({ editing: null, reply: editing ? reply : null, before: undefined });
+    showBar();
+    typedAt = 0;
+  }
+
+  /** @param {string} text */
+  async function command(text) {
+    field.readOnly = true; // nothing is typed into what is cleared
+    try {
+      const { obey } = await import("./commands.js");
+      const { problem, clear } = await obey(text, context());
+      if (problem) say(problem);
+      if (clear && field.value.trimEnd() === text) {
+        put("");
+        keep();
+      }
+    } catch (error) {
+      await sayWhy(error);
+    } finally {
+      field.readOnly = false;
+    }
+  }
+
+  /** @param {string} text */
+  function say(text) {
+    fill(note, text);
+    app.announce(text, true);
+  }
+
+  /** @param {unknown} error */
+  async function sayWhy(error) {
+    const offline = _("This works when you are connected.");
+    say(await import("./menu.js").then(({ refusalOf }) => refusalOf(error), () => offline));
+  }
+
+  field.addEventListener("input", () => {
+    showNote();
+    typed();
+    complete?.update();
+  });
+  field.addEventListener("keydown", (event) => {
+    // Safari ends a composition before the keydown of its Enter, which has the code 229 then
+    loadCompletion();
+    if (event.isComposing || event.keyCode === 229 || complete?.key(event)) return;
+    if (event.key === "Enter" && !event.shiftKey && !event.altKey && (event.ctrlKey || event.metaKey || !breaks())) {
+      event.preventDefault();
+      submit();
+    } else if (event.key === "Escape" && cancel()) {
+      event.preventDefault();
+      event.stopPropagation();
+    } else if (event.key === "ArrowUp" && !field.value && !draft.editing) {
+      const last = hooks.lastOwn?.();
+      if (!last || barrier(context())) return;
+      event.preventDefault();
+      edit(last);
+    }
+  });
+  field.addEventListener("paste", (event) => {
+    if (!event.clipboardData?.files.length || event.clipboardData.getData("text/plain")) return;
+    event.preventDefault();
+    say(_("Files and pictures cannot be sent here yet."));
+  });
+  for (const button of [send, faces]) {
+    button.addEventListener("pointerdown", (event) => event.preventDefault()); // the keyboard of a phone stays open
+  }
+  send.addEventListener("click", submit);
+  faces.addEventListener("click", async () => {
+    try {
+      const { openEmoji } = await import("./emoji.js");
+      openEmoji(app, _("Emoji"), insert);
+    } catch (error) {
+      sayWhy(error);
+    }
+  });
+
+  /** @param {readonly Change[]} changes */
+  function changed(changes) {
+    for (const change of changes) {
+      if (!("key" in change) || change.key !== key) continue;
+      if (change.kind === "acked" && present().room?.slowS) {
+        slowUntil.set(key, Date.now() + (present().room?.slowS ?? 0) * 1000);
+      } else if (change.kind === "failed" && change.refusal.code === "slow_mode") {
+        slowUntil.set(key, Date.now() + (change.refusal.retryS ?? 1) * 1000);
+      } else if (change.kind === "messageChanged" || change.kind === "window") showBar();
+      else if (change.kind === "renamed") field.placeholder = placeholder();
+    }
+    showNote();
+  }
+
+  const unlisten = app.listen(changed);
+  const unset = app.onSetting((name) => {
+    if (name === "enter") field.enterKeyHint = breaks() ? "enter" : "send";
+  });
+  addEventListener("resize", resize, { signal });
+  function end() {
+    clearTimeout(timer);
+    stop.abort();
+    unlisten();
+    unset();
+  }
+  showBar();
+  showNote();
+  count();
+  requestAnimationFrame(resize);
+  return self;
+}

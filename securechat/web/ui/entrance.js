@@ -1,0 +1,379 @@
+/**
+ * The first screen: a name; or a name and a password; or, with an invite, a name and a new password.
+ *
+ * Real forms with the names and `autocomplete` words that password managers look for. The reason of a refusal stands beside its field.
+ *
+ * @import {App, Change} from "../core/types.js"
+ * @typedef {"guest" | "login" | "invite"} Mode
+ * @typedef {Extract<Change, {kind: "helloNeeded"}>} HelloNeeded
+ */
+
+import { fill, h, instead } from "./dom.js";
+import { _, refusalText } from "./i18n.js";
+import { statusText } from "./status.js";
+
+const INVITE = /\/(join(?:-once)?\/[0-9a-f]{32}\/[0-9a-f]{64})/i;
+let count = 0;
+
+/**
+ * @param {App} app
+ * @param {{needed: HelloNeeded | null, typed: (password: string) => void}} options typed: hears the password that is sent
+ */
+export function entrance(app, { needed, typed }) {
+  const members = app.facts.access === "members";
+  /** @type {Mode} */
+  let mode = app.invite ? "invite" : members ? "login" : "guest";
+  let name = app.core.me.name;
+  const body = h("div", { class: "entrance-body" });
+  const element = h(
+    "main",
+    { class: "entrance" },
+    h(
+      "div",
+      { class: "entrance-card" },
+      h("h1", {}, location.host),
+      h("p", { class: "quiet" }, _("securechat: rooms and direct messages, on a server of your own.")),
+      body,
+      foot(app),
+    ),
+  );
+
+  /** @type {ReturnType<typeof field>} */
+  let nameField;
+  /** @type {ReturnType<typeof field> | null} */
+  let passwordField = null;
+  /** @type {HTMLButtonElement} */
+  let button;
+  /** @type {HTMLElement} */
+  let status;
+
+  /** @param {Mode} next */
+  function choose(next) {
+    mode = next;
+    draw();
+    nameField.input.value ? passwordField?.input.focus() ?? nameField.input.focus() : nameField.input.focus();
+  }
+
+  function draw() {
+    nameField = field(_("Name"), {
+      name: "username",
+      autocomplete: mode === "guest" ? "nickname" : "username",
+      value: name,
+      maxLength: 256,
+      required: true,
+      autocapitalize: "none",
+      spellcheck: false,
+      enterKeyHint: mode === "guest" ? "go" : "next",
+    });
+    nameField.input.addEventListener("input", () => name = nameField.input.value);
+    passwordField = mode === "guest" ? null : field(mode === "login" ? _("Password") : _("New password"), {
+      name: mode === "login" ? "password" : "new-password",
+      type: "password",
+      autocomplete: mode === "login" ? "current-password" : "new-password",
+      minLength: mode === "login" ? -1 : 8,
+      maxLength: 512,
+      required: true,
+      enterKeyHint: "go",
+    }, mode === "invite" ? _("At least 8 characters. It logs you in on other devices too.") : "");
+    const stay = h("input", { type: "checkbox", checked: app.page.stays, name: "stay" });
+    stay.addEventListener("change", () => app.stay(stay.checked));
+    button = h("button", { class: "button primary", type: "submit" }, label());
+    status = h("p", { class: "quiet form-status", role: "status" });
+    const form = h(
+      "form",
+      { method: "post", action: "/", class: "form", on: { submit: instead(submit) } },
+      nameField.element,
+      passwordField?.element,
+      h("label", { class: "check" }, stay, h("span", {}, _("Stay logged in"), hint(stayHint()))),
+      button,
+      status,
+    );
+    fill(body, h("h2", {}, title()), intro(), form, switches());
+    update();
+  }
+
+  const title = () =>
+    mode === "invite" ? _("You are invited") : mode === "login" ? _("Log in") : _("Come in as a guest");
+  const label = () => mode === "invite" ? _("Make the account") : mode === "login" ? _("Log in") : _("Come in");
+
+  function intro() {
+    if (mode === "invite") {
+      const { ca } = app.facts;
+      if (app.invite?.ca && ca && app.invite.ca !== ca) {
+        return h(
+          "p",
+          { class: "warning", role: "alert" },
+          _("The invite is for a server with another fingerprint than this one. Do not go on before you know why."),
+        );
+      }
+      return h("p", {}, _("Choose the name that others see, and a password."));
+    }
+    return mode === "guest"
+      ? h("p", {}, _("Choose the name that others see. It is free again when you leave; you can register it later."))
+      : null;
+  }
+
+  function switches() {
+    const to = (/** @type {Mode} */ next, /** @type {string} */ text) =>
+      h("button", { class: "link", type: "button", on: { click: () => choose(next) } }, text);
+    const paste = h("input", {
+      type: "text",
+      class: "paste",
+      placeholder: _("Paste an invite link"),
+      "aria-label": _("Invite link"),
+      autocomplete: "off",
+    });
+    paste.addEventListener("input", () => {
+      const invite = INVITE.exec(paste.value)?.[1];
+      if (invite) location.hash = invite; // the shell takes it from there
+    });
+    return h(
+      "div",
+      { class: "switches" },
+      mode !== "login" && to("login", _("I have an account")),
+      mode !== "guest" && !members && to("guest", _("Come in as a guest")),
+      app.invite
+        ? mode !== "invite" && to("invite", _("Use the invite"))
+        : h("details", {}, h("summary", {}, _("I have an invite link")), paste),
+    );
+  }
+
+  function stayHint() {
+    if (isSafari()) return _("Safari forgets it after seven days without a visit. Not on a computer that others use.");
+    return _("Else only until this tab is closed. Not on a computer that others use.");
+  }
+
+  function submit() {
+    nameField.complain("");
+    passwordField?.complain("");
+    const hello = {
+      name: nameField.input.value.trim(),
+      password: passwordField?.input.value ?? "",
+      invite: mode === "invite" && app.invite ? app.invite.token : "",
+    };
+    if (!hello.name) return nameField.complain(_("Type a name."), true);
+    typed(hello.password);
+    app.act({ do: "hello", ...hello });
+  }
+
+  /** @param {HelloNeeded} change */
+  function refused({ refusal, field: wanted }) {
+    if (!refusal) return;
+    const text = refusalText(refusal);
+    if (wanted === "password" && mode === "guest") {
+      mode = "login";
+      draw();
+    } else if (wanted === "newPassword" && mode === "guest" && app.invite) {
+      mode = "invite";
+      draw();
+    }
+    if ((wanted === "password" || wanted === "newPassword") && passwordField) passwordField.complain(text, true);
+    else if (wanted === "invite") {
+      app.invite = null;
+      mode = members ? "login" : "guest";
+      draw();
+      body.prepend(h("p", { class: "warning", role: "alert" }, text));
+    } else nameField.complain(text, true);
+    update();
+  }
+
+  function update() {
+    const { phase } = app.core;
+    const busy = phase === "greeting" || phase === "dialling" || phase === "rejoining";
+    button.disabled = busy;
+    button.textContent = busy ? _("One moment…") : label();
+    const said = busy ? "" : statusText(app).text;
+    if (status.textContent !== said) status.textContent = said;
+  }
+
+  const end = app.listen((changes) => {
+    for (const change of changes) {
+      if (change.kind === "helloNeeded") refused(change);
+      else if (change.kind === "waits" && change.refusal) {
+        (passwordField ?? nameField).complain(refusalText(change.refusal));
+      }
+    }
+    update();
+  });
+  let invite = app.invite;
+  const endPage = app.onPage(() => {
+    if (app.invite && app.invite !== invite) {
+      invite = app.invite;
+      choose("invite");
+    }
+  });
+  const timer = setInterval(update, 1000);
+  draw();
+  if (needed) refused(needed);
+
+  return {
+    element,
+    focus() {
+      if (!matchMedia("(pointer: coarse)").matches) nameField.input.focus(); // a keyboard must not open by itself
+    },
+    end() {
+      clearInterval(timer);
+      end();
+      endPage();
+    },
+  };
+}
+
+/**
+ * Asks for another password in place of the one that an administrator has set.
+ *
+ * @param {App} app
+ * @param {string} temporary as typed at the entrance; "" if it was not
+ */
+export function passwordScreen(app, temporary) {
+  const old = field(_("The password you were given"), {
+    name: "password",
+    type: "password",
+    autocomplete: "current-password",
+    value: temporary,
+    required: true,
+  });
+  const fresh = field(_("New password"), {
+    name: "new-password",
+    type: "password",
+    autocomplete: "new-password",
+    minLength: 8,
+    maxLength: 512,
+    required: true,
+  }, _("At least 8 characters."));
+  old.element.hidden = temporary !== "";
+  const button = h("button", { class: "button primary", type: "submit" }, _("Change it"));
+  async function submit() {
+    old.complain("");
+    fresh.complain("");
+    button.disabled = true;
+    try {
+      await app.ask({ ask: "password", old: old.input.value, new: fresh.input.value });
+    } catch (error) {
+      const refusal = /** @type {import("../core/types.js").Refusal} */ (error);
+      const wrong = refusal.code === "login_failed" ? old : fresh;
+      old.element.hidden &&= wrong !== old;
+      wrong.complain(refusalText(refusal), true);
+    }
+    button.disabled = false;
+  }
+  const element = h(
+    "main",
+    { class: "entrance" },
+    h(
+      "div",
+      { class: "entrance-card" },
+      h("h1", {}, _("Choose a new password")),
+      h("p", {}, _("An administrator has set the one you came in with. Only you should know it.")),
+      h(
+        "form",
+        { method: "post", action: "/", class: "form", on: { submit: instead(submit) } },
+        h("input", {
+          class: "unseen",
+          name: "username",
+          autocomplete: "username",
+          value: app.core.me.name,
+          readOnly: true,
+          tabIndex: -1,
+          "aria-hidden": "true",
+        }),
+        old.element,
+        fresh.element,
+        button,
+      ),
+      h("button", { class: "link", on: { click: app.forget } }, _("Log out")),
+    ),
+  );
+  return { element, end() {}, focus: () => (old.element.hidden ? fresh : old).input.focus() };
+}
+
+/**
+ * A labelled field with a place for what is wrong with it.
+ *
+ * @param {string} label
+ * @param {Record<string, unknown>} properties of the input
+ * @param {string} [help]
+ */
+export function field(label, properties, help = "") {
+  const id = `field-${++count}`;
+  const input = h("input", { id, ...properties });
+  const error = h("p", { class: "error", id: `${id}-error`, hidden: true });
+  const about = help ? h("p", { class: "hint", id: `${id}-hint` }, help) : null;
+  const described = (/** @type {boolean} */ wrong) => [wrong && error.id, about?.id].filter(Boolean).join(" ") || null;
+  const element = h("div", { class: "field" }, h("label", { for: id }, label), input, error, about);
+  if (about) input.setAttribute("aria-describedby", about.id);
+  return {
+    element,
+    input,
+    /** @param {string} text "": nothing is wrong @param {boolean} [focus] */
+    complain(text, focus = false) {
+      error.textContent = text;
+      error.hidden = !text;
+      const ids = described(text !== "");
+      if (ids) input.setAttribute("aria-describedby", ids);
+      else input.removeAttribute("aria-describedby");
+      input.setAttribute("aria-invalid", String(text !== ""));
+      if (focus) input.focus();
+    },
+  };
+}
+
+/** @param {string} text */
+const hint = (text) => h("small", { class: "hint" }, text);
+
+/**
+ * What the person can check, and how to come in by a terminal.
+ *
+ * @param {App} app
+ */
+function foot(app) {
+  return h(
+    "footer",
+    { class: "entrance-foot" },
+    app.facts.ca && h("a", { href: "/trust" }, _("Is this really the server? What the browser's warning means")),
+    h("details", {}, h("summary", {}, _("Rather a terminal?")), terminalLines(app)),
+  );
+}
+
+/**
+ * What to paste into a terminal, with buttons that copy it.
+ *
+ * @param {App} app
+ */
+export function terminalLines(app) {
+  const where = `${location.hostname}:${location.port || 443}`;
+  const { invite, facts } = app;
+  const lines = [`securechat-client ${where}${facts.ca ? ` --pin sha256:${facts.ca}` : ""}`];
+  if (invite) {
+    const link = `securechat://${where}/join${invite.once ? "-once" : ""}/${invite.token}/${invite.ca}`;
+    // A link for several uses stays out of the shell's history: the program asks for it.
+    lines.splice(0, 1, ...(invite.once ? [`securechat-client '${link}'`] : ["securechat-client --invite", link]));
+  }
+  return h(
+    "div",
+    { class: "terminal" },
+    ...lines.map((line) =>
+      h(
+        "div",
+        { class: "terminal-line" },
+        h("code", {}, line),
+        h("button", { class: "button", type: "button", on: { click: () => copyText(app, line) } }, _("Copy")),
+      )
+    ),
+  );
+}
+
+/** @param {App} app @param {string} text */
+async function copyText(app, text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    app.toast(_("Copied"));
+  } catch {
+    app.toast(_("This browser does not let the page copy"));
+  }
+}
+
+/** WebKit that is not Chromium: the storage of a site is deleted after seven days without a visit. */
+function isSafari() {
+  return /AppleWebKit/.test(navigator.userAgent) && !/Chrome|Chromium|Android/.test(navigator.userAgent);
+}

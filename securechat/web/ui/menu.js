@@ -1,0 +1,327 @@
+/**
+ * Menus and dialogs. They close on Escape and give the focus back to where it came from.
+ *
+ * @import {Refusal} from "../core/types.js"
+ */
+import { fill, h, icon } from "./dom.js";
+import { _, refusalText } from "./i18n.js";
+
+/**
+ * @typedef {object} MenuItem
+ * @property {string} label
+ * @property {() => unknown} run called when the menu is closed and the focus is back
+ * @property {boolean} [danger]
+ * @property {boolean} [disabled]
+ * @property {boolean} [checked]
+ * @property {string} [keys] as they are shown
+ *
+ * @typedef {object} Button
+ * @property {string} label
+ * @property {(dialog: Dialog) => unknown} run the dialog closes behind it, unless it gives false; a Refusal thrown is shown
+ * @property {boolean} [danger]
+ * @property {boolean} [primary] Enter in a field presses it
+ *
+ * @typedef {object} Dialog
+ * @property {HTMLDialogElement} element
+ * @property {() => void} close
+ * @property {(text: string, field?: string) => void} refuse says why it cannot be done, beside the field with this name if there is one
+ */
+
+const GAP = 8;
+const CROSS = "M6 6 18 18M18 6 6 18";
+let ids = 0;
+/** @type {(() => void) | null} */
+let closeMenu = null;
+
+/**
+ * Opens a menu.
+ *
+ * @param {Element | {x: number, y: number}} anchor what it belongs to, or a point of the window in CSS pixels
+ * @param {readonly (MenuItem | null | undefined | false)[]} items null: a line between two groups
+ * @param {string} [name] for screen readers
+ * @returns {{close: () => void}}
+ */
+export function openMenu(anchor, items, name = _("Menu")) {
+  closeMenu?.();
+  const back = focused();
+  const rows = items.map((item) =>
+    item ? button(item) : item === null ? h("hr", { role: "separator", "aria-hidden": "true" }) : null
+  );
+  const menu = h("div", { class: "menu", role: "menu", "aria-label": name, tabIndex: -1 }, ...rows);
+  const shade = h("div", { class: "menu-shade" });
+  const choices = /** @type {HTMLElement[]} */ (rows.filter((row) => row instanceof HTMLButtonElement));
+
+  /** @param {MenuItem} item */
+  function button(item) {
+    return h(
+      "button",
+      {
+        type: "button",
+        role: item.checked === undefined ? "menuitem" : "menuitemcheckbox",
+        class: item.danger ? "menu-item danger" : "menu-item",
+        tabIndex: -1,
+        "aria-disabled": item.disabled ? "true" : null,
+        "aria-checked": item.checked === undefined ? null : String(item.checked),
+        on: {
+          click() {
+            if (item.disabled) return;
+            close();
+            item.run();
+          },
+          /** @param {PointerEvent} event */
+          pointermove(event) {
+            /** @type {HTMLElement} */ (event.currentTarget).focus({ preventScroll: true });
+          },
+        },
+      },
+      h("span", {}, item.label),
+      item.keys && h("kbd", {}, item.keys),
+    );
+  }
+
+  function close() {
+    if (!menu.isConnected) return;
+    closeMenu = null;
+    removeEventListener("resize", close);
+    shade.remove();
+    menu.remove();
+    if (back) back.focus({ preventScroll: true });
+    else if (anchor instanceof HTMLElement) anchor.focus({ preventScroll: true });
+  }
+
+  menu.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.key === "Escape" || event.key === "Tab") {
+      event.preventDefault();
+      return close();
+    }
+    const to = nextOf(choices, /** @type {HTMLElement} */ (document.activeElement), event);
+    if (!to) return;
+    event.preventDefault();
+    to.focus();
+  });
+  shade.addEventListener("pointerdown", (event) => {
+    event.preventDefault();
+    close();
+  });
+  shade.addEventListener("contextmenu", (event) => event.preventDefault());
+  addEventListener("resize", close);
+  const host = (anchor instanceof Element && anchor.closest("dialog")) || openDialogs().at(-1) || document.body;
+  host.append(shade, menu);
+  place(menu, anchor);
+  (choices[0] ?? menu).focus({ preventScroll: true });
+  closeMenu = close;
+  return { close };
+}
+
+/**
+ * The element that an arrow key, Home, End or a letter leads to.
+ *
+ * @param {readonly HTMLElement[]} choices
+ * @param {HTMLElement | null} current
+ * @param {KeyboardEvent} event
+ * @returns {HTMLElement | undefined}
+ */
+export function nextOf(choices, current, event) {
+  const at = current ? choices.indexOf(current) : -1;
+  const count = choices.length;
+  switch (event.key) {
+    case "ArrowDown":
+      return choices[(at + 1) % count];
+    case "ArrowUp":
+      return choices[(at < 0 ? count : at + count - 1) % count];
+    case "Home":
+      return choices[0];
+    case "End":
+      return choices[count - 1];
+  }
+  if (event.key.length !== 1 || event.key === " " || event.ctrlKey || event.metaKey || event.altKey) return undefined;
+  const letter = event.key.toLowerCase();
+  const others = [...choices.slice(at + 1), ...choices.slice(0, at + 1)];
+  return others.find((choice) => choice.textContent?.trim().toLowerCase().startsWith(letter));
+}
+
+/**
+ * Opens a dialog.
+ *
+ * @param {object} options
+ * @param {string} options.title
+ * @param {Node} options.body
+ * @param {readonly Button[]} [options.buttons] a button that cancels is added to them
+ * @param {boolean} [options.wide]
+ * @param {() => void} [options.closed] called once, however it was closed
+ * @returns {Dialog}
+ */
+export function openDialog({ title, body, buttons = [], wide = false, closed }) {
+  closeMenu?.();
+  const back = focused();
+  const label = `dialog-${++ids}`;
+  const alert = h("p", { class: "refusal", role: "alert" });
+  const primary = buttons.find((each) => each.primary);
+  const form = h(
+    "form",
+    {
+      noValidate: true,
+      on: {
+        /** @param {SubmitEvent} event */
+        submit(event) {
+          event.preventDefault();
+          if (primary) press(primary);
+        },
+      },
+    },
+    h(
+      "header",
+      {},
+      h("h2", { id: label, tabIndex: -1 }, title),
+      h(
+        "button",
+        { type: "button", class: "icon-button", "aria-label": _("Close"), on: { click: () => close() } },
+        icon(CROSS),
+      ),
+    ),
+    h("div", { class: "dialog-body" }, body),
+    alert,
+    buttons.length > 0 && h(
+      "footer",
+      {},
+      h("button", { type: "button", class: "button", on: { click: () => close() } }, _("Cancel")),
+      ...buttons.map((each) =>
+        h(
+          "button",
+          {
+            type: each.primary ? "submit" : "button",
+            class: each.danger ? "button danger" : each.primary ? "button primary" : "button",
+            on: each.primary ? {} : { click: () => press(each) },
+          },
+          each.label,
+        )
+      ),
+    ),
+  );
+  const element = h("dialog", { class: wide ? "dialog wide" : "dialog", "aria-labelledby": label }, form);
+  const dialog = { element, close, refuse };
+  let busy = false;
+
+  /** @param {Button} each */
+  async function press(each) {
+    if (busy) return;
+    busy = true;
+    form.setAttribute("aria-busy", "true");
+    refuse("");
+    try {
+      if (await each.run(dialog) !== false) close();
+    } catch (error) {
+      refuse(refusalOf(error));
+    } finally {
+      busy = false;
+      form.removeAttribute("aria-busy");
+    }
+  }
+
+  /**
+   * @param {string} text
+   * @param {string} [field]
+   */
+  function refuse(text, field) {
+    for (const marked of form.querySelectorAll("[aria-invalid]")) marked.removeAttribute("aria-invalid");
+    for (const note of form.querySelectorAll(".field-refusal")) note.textContent = "";
+    fill(alert, field ? "" : text);
+    if (!field || !text) return;
+    const input = form.elements.namedItem(field);
+    const note = form.querySelector(`[data-refusal="${field}"]`);
+    if (!(input instanceof HTMLElement) || !note) return fill(alert, text);
+    note.textContent = text;
+    input.setAttribute("aria-invalid", "true");
+    input.focus();
+  }
+
+  function close() {
+    if (element.open) element.close();
+  }
+
+  element.addEventListener("close", () => {
+    element.remove();
+    if (back?.isConnected) back.focus({ preventScroll: true });
+    closed?.();
+  });
+  element.addEventListener("keydown", (event) => event.stopPropagation());
+  let outside = false;
+  element.addEventListener("pointerdown", (event) => outside = event.target === element);
+  element.addEventListener("click", (event) => {
+    if (outside && event.target === element) close();
+  });
+  document.body.append(element);
+  element.showModal();
+  const first = form.querySelector("[autofocus], .dialog-body input:not([type=hidden]), .dialog-body textarea");
+  if (first instanceof HTMLElement) first.focus();
+  return dialog;
+}
+
+/**
+ * Asks whether to do something.
+ *
+ * @param {string} title
+ * @param {Node | string} text
+ * @param {string} yes what the button says
+ * @param {{danger?: boolean, run?: () => unknown}} [options] run: what is done before the dialog closes; a Refusal is shown in it
+ * @returns {Promise<boolean>}
+ */
+export function confirm(title, text, yes, { danger = false, run } = {}) {
+  return new Promise((resolve) => {
+    let answer = false;
+    openDialog({
+      title,
+      body: typeof text === "string" ? h("p", {}, text) : text,
+      buttons: [{
+        label: yes,
+        danger,
+        primary: true,
+        async run() {
+          await run?.();
+          answer = true;
+        },
+      }],
+      closed: () => resolve(answer),
+    });
+  });
+}
+
+/**
+ * What to say of an error: the sentence of a refusal, or that something went wrong here.
+ *
+ * @param {unknown} error
+ * @returns {string}
+ */
+export function refusalOf(error) {
+  if (error && typeof error === "object" && "code" in error && "text" in error) {
+    const refusal = /** @type {Refusal} */ (error);
+    return refusal.code === "offline" ? _("You are not connected. Try again when you are.") : refusalText(refusal);
+  }
+  return _("This did not work. Try again.");
+}
+
+function openDialogs() {
+  return [...document.querySelectorAll("dialog[open]")];
+}
+
+function focused() {
+  const active = document.activeElement;
+  return active instanceof HTMLElement && active !== document.body ? active : null;
+}
+
+/**
+ * @param {HTMLElement} menu
+ * @param {Element | {x: number, y: number}} anchor
+ */
+function place(menu, anchor) {
+  const box = menu.getBoundingClientRect();
+  const at = anchor instanceof Element
+    ? anchor.getBoundingClientRect()
+    : { left: anchor.x, right: anchor.x, top: anchor.y, bottom: anchor.y };
+  const below = at.bottom + box.height + GAP <= innerHeight;
+  const left = at.left + box.width + GAP <= innerWidth ? at.left : at.right - box.width;
+  const top = below ? at.bottom : at.top - box.height;
+  menu.style.left = `${Math.max(GAP, Math.min(left, innerWidth - box.width - GAP))}px`;
+  menu.style.top = `${Math.max(GAP, Math.min(top, innerHeight - box.height - GAP))}px`;
+}

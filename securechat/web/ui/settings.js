@@ -1,0 +1,368 @@
+/**
+ * Settings: who is at the other end, the user's account and logins, and how the page looks and tells.
+ *
+ * @import {App, Refusal, Settings} from "../core/types.js"
+ */
+
+import { oneLine } from "../core/text.js";
+import { fill, h, icon, instead } from "./dom.js";
+import { field, terminalLines } from "./entrance.js";
+import { _, LANGUAGES, refusalText } from "./i18n.js";
+import { CLOSE } from "./icons.js";
+import { confirm } from "./menu.js";
+
+/**
+ * Opens the settings over what is on the screen.
+ *
+ * @param {App} app
+ * @param {() => void} closed
+ */
+export function openSettings(app, closed) {
+  const close = h("button", {
+    class: "icon-button",
+    type: "button",
+    "aria-label": _("Close"),
+    title: _("Close"),
+    autofocus: true,
+  }, icon(CLOSE));
+  const dialog = h(
+    "dialog",
+    { class: "settings", "aria-labelledby": "settings-title" },
+    h("header", { class: "bar" }, h("h2", { class: "title", id: "settings-title" }, _("Settings")), close),
+  );
+  /** @type {{element: HTMLElement, end?: () => void}[]} */
+  const parts = [account(app), logins(app), looks(app), notices(app), server(app), leaving(app)];
+  dialog.append(h("div", { class: "settings-body" }, ...parts.map(({ element }) => element)));
+  close.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", ({ target }) => {
+    if (target === dialog) dialog.close(); // outside of it
+  });
+  const before = document.activeElement;
+  const endRoute = app.onRoute(({ panel }) => {
+    if (panel !== "settings") dialog.close();
+  });
+  dialog.addEventListener("close", () => {
+    endRoute();
+    for (const part of parts) part.end?.();
+    dialog.remove();
+    if (before instanceof HTMLElement) before.focus();
+    closed();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+/**
+ * @param {string} title
+ * @param {...import("./dom.js").Child} children
+ */
+const section = (title, ...children) => h("section", {}, h("h3", {}, title), ...children);
+
+/**
+ * A form of a few fields and one button; the reason of a refusal stands beside the field it is about.
+ *
+ * @param {App} app
+ * @param {string} label of the button
+ * @param {ReturnType<typeof field>[]} fields
+ * @param {() => Promise<string>} submit returns what is said when it is done
+ * @param {(refusal: Refusal) => number} [which] index of the field that a refusal is about
+ */
+function formOf(app, label, fields, submit, which = () => fields.length - 1) {
+  const button = h("button", { class: "button", type: "submit" }, label);
+  async function run() {
+    for (const each of fields) each.complain("");
+    button.disabled = true;
+    try {
+      app.toast(await submit());
+      for (const { input } of fields) if (input.type === "password") input.value = "";
+    } catch (error) {
+      const refusal = /** @type {Refusal} */ (error);
+      fields[which(refusal)]?.complain(refusalText(refusal), true);
+    }
+    button.disabled = false;
+  }
+  return h(
+    "form",
+    { method: "post", action: "/", class: "form", on: { submit: instead(run) } },
+    ...fields.map(({ element }) => element),
+    button,
+  );
+}
+
+/** @param {App} app */
+function account(app) {
+  const element = h("section", {});
+  let drawn = "";
+  function draw() {
+    const { core } = app;
+    const now = `${core.account} ${core.me.name}`;
+    if (now === drawn) return;
+    drawn = now;
+    const name = field(_("Name"), {
+      name: "username",
+      autocomplete: "username",
+      value: core.me.name,
+      maxLength: 256,
+      required: true,
+    });
+    const user = h("input", {
+      class: "unseen",
+      name: "username",
+      autocomplete: "username",
+      value: core.me.name,
+      readOnly: true,
+      tabIndex: -1,
+      "aria-hidden": "true",
+    });
+    const fresh = field(core.account ? _("New password") : _("Password"), {
+      name: "new-password",
+      type: "password",
+      autocomplete: "new-password",
+      minLength: 8,
+      maxLength: 512,
+      required: true,
+    }, _("At least 8 characters."));
+    const old = field(_("Present password"), {
+      name: "password",
+      type: "password",
+      autocomplete: "current-password",
+      required: true,
+    });
+    const rename = formOf(app, _("Change the name"), [name], async () => {
+      await app.ask({ ask: "nick", name: name.input.value });
+      return _("Others see the new name now");
+    });
+    const password = core.account
+      ? formOf(app, _("Change the password"), [old, fresh], async () => {
+        await app.ask({ ask: "password", old: old.input.value, new: fresh.input.value });
+        return _("The password is changed; all other logins have ended");
+      }, ({ code }) => code === "password_invalid" ? 1 : 0)
+      : formOf(app, _("Register"), [fresh], async () => {
+        await app.ask({ ask: "register", password: fresh.input.value });
+        return _("The name is yours now");
+      });
+    password.prepend(user);
+    fill(
+      element,
+      h("h3", {}, _("You")),
+      rename,
+      h("h4", {}, core.account ? _("Password") : _("Keep your name")),
+      core.account ? null : h(
+        "p",
+        { class: "hint" },
+        _("A guest's name is free again when the guest leaves. With a password it stays yours, on every device."),
+      ),
+      password,
+    );
+  }
+  draw();
+  return { element, end: app.listen(draw) };
+}
+
+/** @param {App} app */
+function logins(app) {
+  const list = h("ul", { class: "logins" });
+  const element = section(_("Where you are logged in"), list);
+  element.hidden = !app.core.account;
+  async function draw() {
+    if (!app.core.account) return;
+    try {
+      const { logins: all } = await app.ask({ ask: "logins" });
+      fill(list, ...all.toReversed().map(row));
+      if (!list.childElementCount) fill(list, h("li", { class: "hint" }, _("Nowhere")));
+    } catch (error) {
+      fill(list, h("li", { class: "error" }, refusalText(/** @type {Refusal} */ (error))));
+    }
+  }
+  /** @param {{login: number, client: string, address: string, used: number, online?: boolean, current?: boolean}} login */
+  function row({ login, client, address, used, online = false, current = false }) {
+    const when = current ? _("this browser") : online ? _("connected now") : _("last used {at:moment}", { at: used });
+    const button = h("button", { class: "button", type: "button", on: { click: end } }, _("End"));
+    async function end() {
+      button.disabled = true;
+      try {
+        await app.ask({ ask: "logout", login });
+        await draw();
+      } catch (error) {
+        app.toast(refusalText(/** @type {Refusal} */ (error)));
+        button.disabled = false;
+      }
+    }
+    return h(
+      "li",
+      {},
+      h(
+        "div",
+        {},
+        h("strong", {}, oneLine(client) || _("unknown program")),
+        h("p", { class: "hint" }, `${oneLine(address)} · ${when}`),
+      ),
+      current ? null : button,
+    );
+  }
+  draw();
+  return { element };
+}
+
+/** @param {App} app */
+function looks(app) {
+  const element = section(
+    _("Looks and keys"),
+    choice(app, "theme", _("Theme"), [
+      ["system", _("As the system")],
+      ["light", _("Light")],
+      ["dark", _("Dark")],
+      ["contrast", _("High contrast")],
+    ]),
+    choice(app, "language", _("Language"), [["", _("As the browser")], ...Object.entries(LANGUAGES)]),
+    choice(app, "enter", _("The Enter key"), [
+      ["auto", _("Sends; on touch screens breaks the line")],
+      ["send", _("Sends")],
+      ["break", _("Breaks the line; Ctrl+Enter sends")],
+    ]),
+    toggle(app, "typing", _("Show who is typing, and show others when you are")),
+  );
+  return { element };
+}
+
+/** @param {App} app */
+function notices(app) {
+  const system = toggle(app, "system", _("Notifications of the system"));
+  const input = /** @type {HTMLInputElement} */ (system.querySelector("input"));
+  const state = h("p", { class: "hint" });
+  input.addEventListener("change", async () => {
+    if (input.checked) await app.allowNotifications();
+  });
+  function update() {
+    const { notifications } = app.page;
+    input.disabled = notifications === "unable" || notifications === "denied";
+    if (input.disabled) input.checked = false;
+    state.textContent = notifications === "denied"
+      ? _("The browser's settings for this site forbid them.")
+      : notifications === "unable" && isIos()
+      ? _("On iPhone and iPad only a page on the home screen may show them: Share, Add to Home Screen.")
+      : notifications === "unable"
+      ? _("This browser does not let the page show them.")
+      : "";
+    state.hidden = !state.textContent;
+  }
+  update();
+  const quiet = h("input", { type: "checkbox", checked: !app.settings.disturb });
+  quiet.addEventListener("change", () => app.set("disturb", !quiet.checked));
+  const element = section(
+    _("Notifications"),
+    h(
+      "p",
+      { class: "hint" },
+      _("For direct messages and mentions; each room's menu has more. Only while this page is open: messages to a closed page would have to go through somebody else's server."),
+    ),
+    toggle(app, "sound", _("A sound")),
+    system,
+    state,
+    h("label", { class: "check" }, quiet, h("span", {}, _("Do not disturb"))),
+  );
+  return { element, end: app.onPage(update) };
+}
+
+/** @param {App} app */
+function server(app) {
+  const { ca, limited } = app.facts;
+  /** @type {[string, string | Node][]} */
+  const rows = [
+    [_("Address"), location.host],
+    [_("Program"), oneLine(app.core.server) || `securechat ${app.facts.version}`],
+    ca
+      ? [_("Its own CA, SHA-256"), h("code", { class: "fingerprint" }, ca.match(/.{1,4}/g)?.join(" ") ?? "")]
+      : [_("Certificate"), _("from a public certificate authority, checked by the browser")],
+  ];
+  const element = section(
+    _("Who is at the other end"),
+    h("dl", {}, ...rows.flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value)])),
+    h(
+      "p",
+      {},
+      _("The connection is encrypted. Who operates the server can read what is stored there, direct messages too; the connection's other readers cannot."),
+    ),
+    ca && !limited
+      ? h(
+        "p",
+        { class: "hint" },
+        _("This CA is not limited to private names: a browser that trusts it would believe it about any site."),
+      )
+      : null,
+    ca
+      ? h("p", {}, h("a", { href: "/trust" }, _("Compare the fingerprint, and what the browser's warning means")))
+      : null,
+    h("h4", {}, _("In a terminal")),
+    terminalLines(app),
+  );
+  return { element };
+}
+
+/** @param {App} app */
+function leaving(app) {
+  const stay = h("input", { type: "checkbox", checked: app.page.stays });
+  stay.addEventListener("change", () => app.stay(stay.checked));
+  const { account: has } = app.core;
+  async function leave() {
+    const text = has
+      ? _("The login ends, and this browser forgets drafts and what is not sent yet.")
+      : _("Your name is free then, and nobody can go on as you: not even you.");
+    if (
+      await confirm(has ? _("Log out?") : _("Forget this browser?"), text, has ? _("Log out") : _("Forget"), {
+        danger: true,
+      })
+    ) app.forget();
+  }
+  const element = section(
+    _("This browser"),
+    h(
+      "label",
+      { class: "check" },
+      stay,
+      h(
+        "span",
+        {},
+        _("Stay logged in"),
+        h("small", { class: "hint" }, _("Else only until this tab is closed. Not on a computer that others use.")),
+      ),
+    ),
+    h(
+      "button",
+      { class: "button danger", type: "button", on: { click: leave } },
+      has ? _("Log out and forget this browser") : _("Forget this browser"),
+    ),
+  );
+  return { element };
+}
+
+/**
+ * @template {"theme" | "language" | "enter"} K
+ * @param {App} app
+ * @param {K} name
+ * @param {string} label
+ * @param {[string, string][]} options
+ */
+function choice(app, name, label, options) {
+  const select = h(
+    "select",
+    {},
+    ...options.map(([value, text]) => h("option", { value, selected: app.settings[name] === value }, text)),
+  );
+  select.addEventListener("change", () => app.set(name, /** @type {Settings[K]} */ (select.value)));
+  return h("label", { class: "choice" }, h("span", {}, label), select);
+}
+
+/**
+ * @param {App} app
+ * @param {"sound" | "system" | "typing"} name
+ * @param {string} label
+ */
+function toggle(app, name, label) {
+  const input = h("input", { type: "checkbox", checked: app.settings[name] });
+  input.addEventListener("change", () => app.set(name, input.checked));
+  return h("label", { class: "check" }, input, h("span", {}, label));
+}
+
+const isIos = () =>
+  /iPhone|iPad/.test(navigator.userAgent) || (navigator.platform === "MacIntel" && navigator.maxTouchPoints > 1);
