@@ -211,7 +211,7 @@ class Server:
             gc.collect()
             gc.freeze()
             self._console.at_pass_end = self._loop.call_before_flush
-            threading.Thread(target=preload, name="look-alikes", daemon=True).start()
+            threading.Thread(target=self._prepare, name="prepares", daemon=True).start()
             self._service.ready(f"{counted(len(self._listeners), 'address')}, access {self._config.access}")
             self._serve()
         finally:
@@ -228,6 +228,12 @@ class Server:
         self._remember_time()
         self._console.event("stopped", "all acknowledged messages are stored" if self._clean else "after a failure")
         return self._exit_code
+
+    def _prepare(self) -> None:
+        """Do, in a thread, what a start need not wait for."""
+        if self._web is not None:
+            self._web.pack()
+        preload()
 
     @property
     def _clean(self) -> bool:

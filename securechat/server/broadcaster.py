@@ -71,23 +71,23 @@ class Broadcaster:
 
     def _broadcast_by_format(self, sessions: Sequence[Session], events: Sequence[Event]) -> None:
         """Queue the events for sessions of several formats; formats that have the same bodies encode them once."""
-        by_format: dict[WireFormat, list[Session]] = {}
-        for session in sessions:
-            by_format.setdefault(session.format, []).append(session)
         bodies: dict[Bodies, list[bytes]] = {}
-        for fmt, members in by_format.items():
+        while sessions:
+            fmt = sessions[0].format
             if not fmt.shares:
-                self._tell_each(members, events)
-                continue
-            source = fmt.bodies
-            if source is None:
-                encoded = b"".join(self._encode_each(fmt.encode, events))
-            else:
-                if source not in bodies:
-                    bodies[source] = list(self._encode_each(source.encode, events))
-                encoded = b"".join([fmt.framed(body) for body in bodies[source]])
-            if encoded:
-                self._write_all([session.link for session in members], encoded)
+                self._tell_each([session for session in sessions if session.format is fmt], events)
+            elif encoded := self._encoded(fmt, events, bodies):
+                self._write_all([session.link for session in sessions if session.format is fmt], encoded)
+            sessions = [session for session in sessions if session.format is not fmt]
+
+    def _encoded(self, fmt: WireFormat, events: Sequence[Event], bodies: dict[Bodies, list[bytes]]) -> bytes:
+        """Encode the events for one format, with bodies that another has had encoded."""
+        source = fmt.bodies
+        if source is None:
+            return b"".join(self._encode_each(fmt.encode, events))
+        if source not in bodies:
+            bodies[source] = list(self._encode_each(source.encode, events))
+        return b"".join([fmt.framed(body) for body in bodies[source]])
 
     def _tell_each(self, sessions: Sequence[Session], events: Sequence[Event]) -> None:
         failures: list[tuple[Session, Exception]] = []

@@ -17,15 +17,17 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("kind", ["baseline", "securechat"])
-def test_every_delivery_of_a_short_run_is_right(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "case"), [("baseline", "smoke"), ("securechat", "smoke"), ("securechat", "web-smoke")]
+)
+def test_every_delivery_of_a_short_run_is_right(kind: str, case: str, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    command = [sys.executable, "-m", "tools.bench.run", "--case", "smoke", "--only", kind, "--json", str(report)]
+    command = [sys.executable, "-m", "tools.bench.run", "--case", case, "--only", kind, "--json", str(report)]
     done = subprocess.run(
         [*command, "--data-root", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    (result,) = json.loads(report.read_text())["cases"]["smoke"]["rounds"][kind]
+    (result,) = json.loads(report.read_text())["cases"][case]["rounds"][kind]
     assert result["correct"] is True
     assert result["deliveries_per_s"] > 0
     assert result["bytes_per_message"] <= 180

@@ -9,17 +9,20 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as open_socket
 
 from tests.e2e.conftest import Connect
+from tests.support.golden import web_vectors
 from tests.support.server import PATIENCE_S, ServerProcess
 
 pytestmark = pytest.mark.not_pseudo("its client is an example of the documentation")
@@ -53,6 +56,15 @@ class Client:
     def close(self) -> None:
         self._ends.close()
 
+    def raw(self, data: bytes) -> None:
+        """Send bytes past the library."""
+        with suppress(OSError):
+            self.socket.socket.sendall(data)
+
+    def cut(self) -> None:
+        """End the connection without a word."""
+        self.socket.socket.shutdown(socket.SHUT_RDWR)
+
     def send(self, **record: Any) -> None:
         self.socket.send(json.dumps(record))
 
@@ -75,6 +87,10 @@ class Client:
             while True:
                 self.socket.recv(timeout=PATIENCE_S)
         return self.socket.close_code, self.socket.close_reason
+
+
+def masked(opcode: int, payload: bytes) -> bytes:
+    return Frame(Opcode(opcode), payload).serialize(mask=True)
 
 
 Open: TypeAlias = Callable[..., Client]
@@ -179,6 +195,36 @@ def test_a_stopping_server_says_1001(certs: Path, tmp_path: Path, web: Open) -> 
         server.stop()
         assert client.wait("closing")["code"] == "shutting_down"
         assert client.end() == (1001, "shutting_down")
+
+
+@pytest.mark.parametrize("step", [1 << 16, 7])
+def test_broken_frames_get_a_sentence_and_a_number(standing: ServerProcess, web: Open, step: int) -> None:
+    """Those of the golden vectors, of strangers, beside a member who notices nothing."""
+    witness = web(f"witness {step}")
+    for row in web_vectors("client", "closed"):
+        if "after_hello" in row:
+            continue
+        broken = web()
+        for at in range(0, len(row["bytes"]), step):
+            broken.raw(row["bytes"][at : at + step])
+        assert broken.wait("closing")["code"] == row["code"], row["name"]
+        assert broken.end() == (row["close_code"], row["code"]), row["name"]
+    assert witness.socket.ping().wait(PATIENCE_S)
+
+
+def test_a_flood_of_frames_is_slowed_and_others_are_answered(web: Open) -> None:
+    """Pings and empty fragments are requests: a client over the rate is not read."""
+    flooder, witness = web("flooder"), web("beside")
+    piece = masked(9, b"") * 20_000
+    sending = threading.Thread(target=flooder.raw, args=(piece,), daemon=True)
+    sending.start()
+    flooder.wait("throttled")
+    for n in range(20):
+        witness.send(t="ping", n=n + 1)
+        assert witness.wait("pong")["n"] == n + 1
+    flooder.cut()
+    sending.join(PATIENCE_S)
+    assert not sending.is_alive()
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tools.bench.crowd import Crowd, Shape
@@ -26,6 +27,7 @@ from tools.bench.process import Meter, Server
 Result = dict[str, Any]
 """Figures by name, and the list ``complaints``."""
 WARM_S = 0.4
+_TURNS = 3
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Scene:
         data: a directory on the log's disk.
         seconds: how long to measure.
         watching: entered around the measured part of a closed or open loop; for samplers.
+        web_context: verifies the server for those who come by WebSocket.
     """
 
     server: Server
@@ -45,9 +48,10 @@ class Scene:
     data: Path
     seconds: float
     watching: Callable[[], AbstractContextManager[None]] = nullcontext
+    web_context: ssl.SSLContext | None = None
 
     def crowd(self, shape: Shape, prefix: str = "u") -> Crowd:
-        return Crowd(self.context, self.server.address, shape, prefix)
+        return Crowd(self.context, self.server.address, shape, prefix, self.web_context)
 
 
 def closed(scene: Scene, *, shape: Shape, window: int, by_acks: bool = False) -> Result:
@@ -61,6 +65,37 @@ def closed(scene: Scene, *, shape: Shape, window: int, by_acks: bool = False) ->
         return _measured(scene, crowd, partial(closed_loop, crowd, window, scene.seconds))
     finally:
         crowd.close()
+
+
+def beside_native(scene: Scene, *, shape: Shape, window: int) -> Result:
+    """A closed loop of members of whom some come by WebSocket, and one of native members, by turns on one server.
+
+    The figures are those of the first; ``ratio`` is its server CPU per delivery to that of native members.
+    """
+    native = replace(shape, web=0)
+    crowds = [scene.crowd(native, "n"), scene.crowd(shape, "w")]
+    turns: list[list[Result]] = [[], []]
+    try:
+        for crowd in crowds:
+            crowd.log_in()
+        for crowd in crowds:  # who sits is told nothing but messages, no coming of others to the lobby
+            crowd.sit_down()
+            closed_loop(crowd, window, WARM_S)
+        for number in range(2 * _TURNS):
+            crowd = crowds[number % 2]
+            load = partial(closed_loop, crowd, window, scene.seconds / _TURNS)
+            turns[number % 2].append(_measured(scene, crowd, load))
+    finally:
+        for crowd in crowds:
+            crowd.close()
+    native_us, web_us = (median(turn["cpu_us"] for turn in each) for each in turns)
+    complaints = [complaint for each in turns for turn in each for complaint in turn["complaints"]]
+    return turns[1][-1] | {
+        "cpu_us": web_us,
+        "native_us": native_us,
+        "ratio": web_us / native_us,
+        "complaints": list(dict.fromkeys(complaints)),
+    }
 
 
 def _measured(scene: Scene, crowd: Crowd, load: Callable[[], None]) -> Result:
@@ -127,17 +162,17 @@ def rate(scene: Scene, *, shape: Shape, per_s: float) -> Result:
     return result | {f"disk_{name}": value for name, value in disk.items()}
 
 
-def idle(scene: Scene, *, clients: int) -> Result:
+def idle(scene: Scene, *, clients: int, web: bool = False) -> Result:
     """Many who do nothing: memory per connection, logins a second, CPU at rest.
 
     A hundred log in first, so that what the server allocates once is not counted.
     """
-    engine = Engine(scene.context, scene.server.address)
+    engine = Engine(scene.context, scene.server.address, scene.web_context)
     try:
-        engine.enter([Member(f"first{number}", "lobby") for number in range(100)], 64, 30.0)
+        engine.enter([Member(f"first{number}", "lobby", web=web) for number in range(100)], 64, 30.0)
         engine.settle(0.5, 20.0)
         before_kib, meter = scene.server.rss_kib(), Meter(scene.server)
-        members = [Member(f"idle{number}", "lobby") for number in range(clients)]
+        members = [Member(f"idle{number}", "lobby", web=web) for number in range(clients)]
         wall_s = engine.enter(members, 64, 60.0)
         used = meter.read()
         engine.settle(0.5, 20.0)

@@ -29,11 +29,11 @@ def make_certificates(directory: Path) -> None:
     server.write_bytes(leaf.to_pem())
 
 
-def client_context(ca_file: Path) -> ssl.SSLContext:
-    """TLS 1.3, verified under the strict rules, ALPN ``securechat/1``."""
+def client_context(ca_file: Path, alpn: str = ALPN) -> ssl.SSLContext:
+    """TLS 1.3, verified under the strict rules, ALPN ``securechat/1`` or another word."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.verify_flags |= ssl.VERIFY_X509_STRICT
-    context.set_alpn_protocols([ALPN])
+    context.set_alpn_protocols([alpn])
     context.load_verify_locations(ca_file)
     return context

@@ -26,12 +26,18 @@ class Shape:
         members: of each room, the senders included.
         senders: of each room.
         decoders: of each room, at least one; with senders only, some of them decode.
+        web: of the members of each room, those who come by WebSocket, evenly among all.
     """
 
     rooms: int = 1
     members: int
     senders: int
     decoders: int = 1
+    web: int = 0
+
+    def is_web(self, place: int) -> bool:
+        """Whether the member at this place of a room comes by WebSocket."""
+        return (place + 1) * self.web // self.members > place * self.web // self.members
 
 
 class Crowd:
@@ -42,10 +48,18 @@ class Crowd:
         address: the server's.
         shape: who is where.
         prefix: of the names of members and rooms.
+        web_context: for members that come by WebSocket.
     """
 
-    def __init__(self, context: ssl.SSLContext, address: tuple[str, int], shape: Shape, prefix: str = "u") -> None:
-        self.engine = Engine(context, address)
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        address: tuple[str, int],
+        shape: Shape,
+        prefix: str = "u",
+        web_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.engine = Engine(context, address, web_context)
         self.shape = shape
         self.freed: deque[Sender] = deque()
         self.faults: Tally[str] = Tally()
@@ -53,7 +67,7 @@ class Crowd:
         self.senders: list[Sender] = []
         self.rooms = [Room(f"{prefix}room{number}", self.freed) for number in range(shape.rooms)]
         self._connections = [
-            (Member(f"{prefix}{number}m{place}", room.name), room, place)
+            (Member(f"{prefix}{number}m{place}", room.name, web=shape.is_web(place)), room, place)
             for number, room in enumerate(self.rooms)
             for place in range(shape.members)
         ]
@@ -64,11 +78,23 @@ class Crowd:
         Raises:
             RuntimeError: one of them could not get in.
         """
+        self.log_in()
+        self.sit_down()
+
+    def log_in(self) -> None:
+        """Log all of them in.
+
+        Raises:
+            RuntimeError: one of them could not get in.
+        """
         self.engine.enter((member for member, _, _ in self._connections), PARALLEL_LOGINS, LOGIN_TIMEOUT_S)
         for member, _, _ in self._connections:
             refusal = member.doorway.refusal if member.doorway is not None else ""
             if member.lost or refusal:
                 raise RuntimeError(f"{member.name} could not enter: {member.lost or refusal}")
+
+    def sit_down(self) -> None:
+        """Wait for silence and begin to measure: from here on only messages may come."""
         self.engine.settle(QUIET_S, 20.0)
         for member, room, place in self._connections:
             self._seat(member, room, place)

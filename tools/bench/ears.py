@@ -1,6 +1,6 @@
 """The receiving halves of a connection: enter, count, scan or decode; each costs more than the one before.
 
-* `Doorway` speaks the hello and joins; every connection begins here.
+* `Doorway` speaks the hello and joins; every connection begins here, and a WebSocket with the answer to its upgrade.
 * `Counter` adds up bytes: for those who only receive. Only messages may reach it, anything else falsifies the sum.
 * `Scanner` goes from header to header and tells messages from acknowledgements: for senders.
 * `Decoder` decodes every frame: checks content, order, exactly once and the ``prev`` chain, and takes the latency.
@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from securechat.model import Event, Hello, Join, Joined, Message, Ping, Pong, Welcome
+from securechat.model import Command, Event, Hello, Join, Joined, Message, Ping, Pong, Welcome
 from securechat.wire.frames import HEADER_BYTES
-from securechat.wire.native import NativeClientCodec
-from tools.bench.link import plain
+from tools.bench.link import WebLink, body_at, plain
 from tools.bench.payload import parse_text
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from tools.bench.room import Room, Sender
 
 _LOBBY = "lobby"
-_TYPE_AT = HEADER_BYTES + len('{"t":"')
+_TYPE_AT = len('{"t":"')
 _MESSAGE, _ACKED, _P = ord("m"), ord("a"), ord("p")
 _events = msgspec.json.Decoder(Event)
 
@@ -55,27 +54,51 @@ class Doorway:
         self._link = link
         self._name = name
         self._room = room
-        self._codec = NativeClientCodec()
+        self._secret = ""
+        self._rest = b""
+        self._upgraded = not isinstance(link, WebLink)
 
     def knock(self, secret: str) -> None:
-        self._say(NativeClientCodec.encode(Hello(1, self._name, secret, "bench")))
+        self._secret = secret
+        if self._upgraded:
+            self._say(Hello(1, self._name, secret, "bench"))
+        else:
+            self._link.open()
 
     def hear(self, size: int) -> None:
         self.heard_bytes += size
-        self._codec.receive_data(bytes(plain[:size]))
-        while (event := self._codec.next_event()) is not None:
-            match event:
-                case Welcome() if self._room != _LOBBY:
-                    self._say(NativeClientCodec.encode(Join(1, [self._room])))
-                case Joined():
-                    self.inside = self.inside or event.room == self._room
-                case Ping():
-                    self._say(NativeClientCodec.encode(Pong(event.n)))
-                case _ if type(event).__name__ in {"Refused", "Closing", "Throttled"}:
-                    self.refusal = self.refusal or str(event)
+        data = self._rest + plain[:size]
+        if not self._upgraded:
+            head, separator, behind = data.partition(b"\r\n\r\n")
+            if not separator:
+                self._rest = bytes(data)
+                return
+            if not head.startswith(b"HTTP/1.1 101 "):
+                raise ConnectionError(f"no upgrade: {bytes(head[:40])!r}")
+            self._upgraded, data = True, behind
+            self.knock(self._secret)
+        start, end = 0, len(data)
+        while start + HEADER_BYTES <= end:
+            body, after = body_at(data, start)
+            if after > end:
+                break
+            self._heard(_events.decode(data[body:after]))
+            start = after
+        self._rest = bytes(data[start:])
 
-    def _say(self, data: bytes) -> None:
-        self._link.queue(data)
+    def _heard(self, event: Event) -> None:
+        match event:
+            case Welcome() if self._room != _LOBBY:
+                self._say(Join(1, [self._room]))
+            case Joined():
+                self.inside = self.inside or event.room == self._room
+            case Ping():
+                self._say(Pong(event.n))
+            case _ if type(event).__name__ in {"Refused", "Closing", "Throttled"}:
+                self.refusal = self.refusal or str(event)
+
+    def _say(self, command: Command) -> None:
+        self._link.say(command)
         self._link.flush()
 
 
@@ -118,17 +141,17 @@ class Scanner:
         data = self._rest + plain[:size]
         start, end, messages_bytes, acks = 0, len(data), 0, 0
         while start + HEADER_BYTES <= end:
-            after = start + HEADER_BYTES + int.from_bytes(data[start : start + HEADER_BYTES], "big")
+            body, after = body_at(data, start)
             if after > end:
                 break
-            kind = data[start + _TYPE_AT]
+            kind = data[body + _TYPE_AT]
             if kind == _MESSAGE:
                 messages_bytes += after - start
-                self._message(data, start, after)
+                self._message(data, start, body, after)
             elif kind == _ACKED:
                 acks += 1
             else:
-                self._other(data[start + HEADER_BYTES : after])
+                self._other(data[body:after])
             start = after
         self._rest = bytes(data[start:])
         if acks:
@@ -138,7 +161,7 @@ class Scanner:
             self._heard_bytes = before + messages_bytes
             self._room.advanced(before, self._heard_bytes)
 
-    def _message(self, data: bytes | bytearray, start: int, end: int) -> None:
+    def _message(self, data: bytes | bytearray, start: int, body: int, end: int) -> None:
         """A message frame came; only a `Decoder` looks into it."""
 
     def _acknowledged(self, count: int) -> None:
@@ -154,9 +177,9 @@ class Scanner:
     def _other(self, body: bytes | bytearray) -> None:
         event = _events.decode(body)
         if isinstance(event, Ping):
-            self._link.queue(NativeClientCodec.encode(Pong(event.n)))
+            self._link.say(Pong(event.n))
             self._link.flush()
-        elif body[_TYPE_AT - HEADER_BYTES] != _P:  # presence and pong are harmless
+        elif body[_TYPE_AT] != _P:  # presence and pong are harmless
             self._faults[str(event)[:120]] += 1
 
 
@@ -198,8 +221,8 @@ class Decoder(Scanner):
         self._now_ns = time.monotonic_ns()
         super().hear(size)
 
-    def _message(self, data: bytes | bytearray, start: int, end: int) -> None:
-        message = _events.decode(data[start + HEADER_BYTES : end])
+    def _message(self, data: bytes | bytearray, start: int, body: int, end: int) -> None:
+        message = _events.decode(data[body:end])
         assert isinstance(message, Message)
         payload = parse_text(message.text)
         if payload is None or message.room != self._room.name:

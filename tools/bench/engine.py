@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 
 from tools.bench.certs import SERVER_NAME
 from tools.bench.ears import Doorway, Ear
-from tools.bench.link import Link
+from tools.bench.link import Link, WebLink
 
 EVENTS_PER_POLL = 256
 """Freed senders speak after so many reads at the latest, so that a large room does not add to its own window."""
@@ -25,14 +25,20 @@ EVENTS_PER_POLL = 256
 class Member:
     """One connection.
 
+    Args:
+        name: the wanted one.
+        room: where it goes.
+        web: by WebSocket.
+
     Attributes:
         ear: what happens with its input.
         lost: why it ended, or empty.
     """
 
-    __slots__ = ("doorway", "ear", "link", "lost", "name", "room")
+    __slots__ = ("doorway", "ear", "link", "lost", "name", "room", "web")
 
-    def __init__(self, name: str, room: str) -> None:
+    def __init__(self, name: str, room: str, *, web: bool = False) -> None:
+        self.web = web
         self.name = name
         self.room = room
         self.lost = ""
@@ -47,14 +53,17 @@ class Engine:
     Args:
         context: verifies the server.
         address: the server's.
+        web_context: the same, for members that come by WebSocket.
     """
 
-    def __init__(self, context: ssl.SSLContext, address: tuple[str, int]) -> None:
+    def __init__(
+        self, context: ssl.SSLContext, address: tuple[str, int], web_context: ssl.SSLContext | None = None
+    ) -> None:
         self.members: list[Member] = []
         self.between: Callable[[], None] | None = None
         self.received_bytes = 0
         self.reads = 0
-        self._context = context
+        self._context, self._web_context = context, web_context
         self._address = address
         self._epoll = select.epoll()
         self._by_fd: dict[int, Member] = {}
@@ -86,7 +95,12 @@ class Engine:
         return time.monotonic() - began
 
     def _connect(self, member: Member) -> None:
-        member.link = link = Link(self._context, self._address, SERVER_NAME)
+        if member.web:
+            assert self._web_context is not None
+            link: Link = WebLink(self._web_context, self._address, SERVER_NAME)
+        else:
+            link = Link(self._context, self._address, SERVER_NAME)
+        member.link = link
         member.doorway = member.ear = Doorway(link, member.name, member.room)
         self.members.append(member)
         self._by_fd[link.sock.fileno()] = member

@@ -14,6 +14,7 @@ import resource
 import sys
 from pathlib import Path
 
+from securechat.wire.http import HTTP_ALPN
 from tools.bench.cases import Result, Scene, closed, opened
 from tools.bench.certs import client_context
 from tools.bench.crowd import Shape
@@ -29,6 +30,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--members", type=int, default=100, help="of each room, senders included (default 100)")
     parser.add_argument("--senders", type=int, default=1, help="of each room (default 1)")
     parser.add_argument("--decoders", type=int, default=1, help="of each room; they check everything (default 1)")
+    parser.add_argument("--web", type=int, default=0, help="of each room; they come by WebSocket (default 0)")
     parser.add_argument("--load", default="w64", help="wN or rN (default w64)")
     parser.add_argument("--seconds", type=float, default=3.0, help="how long to measure (default 3)")
     parser.add_argument("--by-acks", action="store_true", help="the window opens at the ack, not at the last copy")
@@ -42,9 +44,16 @@ def raise_file_limit() -> None:
 
 
 def run(options: argparse.Namespace) -> Result:
-    shape = Shape(rooms=options.rooms, members=options.members, senders=options.senders, decoders=options.decoders)
+    shape = Shape(
+        rooms=options.rooms,
+        members=options.members,
+        senders=options.senders,
+        decoders=options.decoders,
+        web=options.web,
+    )
     server = Server(options.pid, options.port)
-    scene = Scene(server, client_context(options.ca), Path(), options.seconds)
+    web_context = client_context(options.ca, HTTP_ALPN)
+    scene = Scene(server, client_context(options.ca), Path(), options.seconds, web_context=web_context)
     kind, amount = options.load[0], float(options.load[1:])
     if kind == "w":
         return closed(scene, shape=shape, window=int(amount), by_acks=options.by_acks)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from securechat.wire.http import HTTP_ALPN
 from tools.bench.cases import Result, Scene
 from tools.bench.certs import client_context, make_certificates
 from tools.bench.load import raise_file_limit
@@ -116,7 +117,9 @@ def sampled(case: Case, kind: str, seconds: float, command: Callable[[int, Path]
         make_certificates(workplace)
         with running(kind, workplace, workplace / "server") as server:
             watching = partial(sampling, command(server.pid, output))
-            return case.run(Scene(server, client_context(workplace / "ca.pem"), workplace, seconds, watching))
+            ca = workplace / "ca.pem"
+            web_context = client_context(ca, HTTP_ALPN)
+            return case.run(Scene(server, client_context(ca), workplace, seconds, watching, web_context))
 
 
 def main() -> int:

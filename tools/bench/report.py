@@ -27,6 +27,8 @@ _LABELS = {
     "cpu_us_per_login": "server CPU, µs/login",
     "rest_util": "server CPU at rest, cores",
     "wall_s": "wall time, s",
+    "native_us": "native members', µs/delivery",
+    "ratio": "ratio to native members",
     "lost": "lost clients",
     "listening_ms": "spawn to listening, ms",
     "first_login_ms": "first login after that, ms",

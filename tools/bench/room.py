@@ -1,9 +1,10 @@
 """Rooms and senders, and the bookkeeping that tells when *everybody* has a message, without looking at it.
 
 All members of a room get the same message frames in the same order, so a member's progress is one number: the bytes
-of message frames it has received. One member, the reference, decodes everything and notes where each message ends and
-whose it is. A message is delivered when the slowest member's number has reached that end. So a receiver costs two
-dictionary steps per read, and still a lost, repeated or altered-in-length message anywhere makes a number wrong.
+of message frames it has received; over WebSocket, too, a message of this length has a header of four. One member, the
+reference, decodes everything and notes where each message ends and whose it is. A message is delivered when the slowest
+member's number has reached that end. So a receiver costs two dictionary steps per read, and still a lost, repeated or
+altered-in-length message anywhere makes a number wrong.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from securechat.model import Say
-from securechat.wire.native import NativeClientCodec
 from tools.bench.payload import make_text
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Sender:
         link, room, index, number = self.link, self.room.name, self.index, self.sent
         assert link is not None
         for stamp_ns in stamps_ns:
-            link.queue(NativeClientCodec.encode(Say(number + 1, room, make_text(index, number, stamp_ns))))
+            link.say(Say(number + 1, room, make_text(index, number, stamp_ns)))
             number += 1
         self.sent = number
         return link.flush()

@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from securechat.wire.http import HTTP_ALPN
 from tools.bench.cases import Result, Scene
 from tools.bench.certs import client_context, make_certificates
 from tools.bench.disk import describe
@@ -57,7 +58,9 @@ def run_once(case: Case, kind: str, certs: Path, data: Path, seconds: float, che
     try:
         with running(kind, certs, data, checkout) as server:
             core_ms = server.core_ms
-            result = case.run(Scene(server, client_context(certs / "ca.pem"), data, seconds))
+            ca = certs / "ca.pem"
+            web_context = client_context(ca, HTTP_ALPN)
+            result = case.run(Scene(server, client_context(ca), data, seconds, web_context=web_context))
     except (RuntimeError, OSError) as error:
         result = {"complaints": [f"failed: {error}"]}
     finally:
@@ -71,6 +74,8 @@ def run_once(case: Case, kind: str, certs: Path, data: Path, seconds: float, che
 def rounds_of(case: Case, options: argparse.Namespace, certs: Path) -> Iterator[tuple[str, Result]]:
     """A B A B …: whatever the machine does meanwhile hits both."""
     kinds = [options.only] if options.only else ("securechat", "before") if options.against else KINDS
+    if case.web:
+        kinds = [kind for kind in kinds if kind != "baseline"]
     checkout = options.against.resolve() if options.against else ROOT
     seconds = min(case.seconds, QUICK_SECONDS) if options.quick else case.seconds
     rounds = 1 if options.quick else case.rounds or options.rounds

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
-from tools.bench.cases import Result, Scene, closed, idle, rate, start, storm
+from tools.bench.cases import Result, Scene, beside_native, closed, idle, rate, start, storm
 from tools.bench.crowd import Shape
 
 
@@ -45,6 +45,7 @@ class Case:
         rounds: how often, where that is not the same for all.
         reference_us: server CPU per delivery of an asyncio server on the machine where the bars were set; 0: unknown.
         by_request: left out unless it is named.
+        web: has members that come by WebSocket; the baseline speaks no such thing, and takes no part.
     """
 
     name: str
@@ -55,11 +56,13 @@ class Case:
     rounds: int = 0
     reference_us: float = 0.0
     by_request: bool = False
+    web: bool = False
 
 
 _CPU = partial(Bar, "cpu_us", unit="µs/delivery")
 _HUNDRED = Shape(members=100, senders=1, decoders=3)
 _THOUSAND = Shape(members=1000, senders=10, decoders=5)
+_RATIO = partial(Bar, "ratio", unit="x native")
 _FEW = Shape(members=10, senders=10, decoders=1)
 
 CASES = (
@@ -131,6 +134,46 @@ CASES = (
         3.0,
         (Bar("messages_per_s", 20_000, "acked/s", at_least=True),),
     ),
+    Case(
+        "web-w1",
+        "1,000 members over WebSocket, 10 senders, 1 in flight each; and 1,000 native ones",
+        partial(beside_native, shape=replace(_THOUSAND, web=1000), window=1),
+        6.0,
+        (_RATIO(1.10), _CPU(2.75)),
+        web=True,
+    ),
+    Case(
+        "mixed-w1",
+        "500 native members and 500 over WebSocket, 10 senders, 1 in flight each; and 1,000 native ones",
+        partial(beside_native, shape=replace(_THOUSAND, web=500), window=1),
+        6.0,
+        (_RATIO(1.15), _CPU(2.9)),
+        web=True,
+    ),
+    Case(
+        "web-w64",
+        "1,000 members over WebSocket, 10 senders, 64 in flight each; and 1,000 native ones",
+        partial(beside_native, shape=replace(_THOUSAND, web=1000), window=64),
+        6.0,
+        (_RATIO(1.10),),
+        web=True,
+    ),
+    Case(
+        "mixed-w64",
+        "500 native members and 500 over WebSocket, 10 senders, 64 in flight each; and 1,000 native ones",
+        partial(beside_native, shape=replace(_THOUSAND, web=500), window=64),
+        6.0,
+        (_RATIO(1.15),),
+        web=True,
+    ),
+    Case(
+        "web-idle",
+        "2,000 connections over WebSocket at rest",
+        partial(idle, clients=2000, web=True),
+        2.0,
+        (Bar("rss_kib_per_connection", 20, "KiB"),),
+        web=True,
+    ),
     Case("start", "spawn to listening", start, 0.0, (Bar("listening_ms", 300, "ms"),), rounds=10),
     Case(
         "smoke",
@@ -140,5 +183,15 @@ CASES = (
         (),
         rounds=1,
         by_request=True,
+    ),
+    Case(
+        "web-smoke",
+        "5 members of whom 2 come by WebSocket, 2 senders, 4 in flight",
+        partial(beside_native, shape=Shape(members=5, senders=2, decoders=2, web=2), window=4),
+        0.6,
+        (),
+        rounds=1,
+        by_request=True,
+        web=True,
     ),
 )

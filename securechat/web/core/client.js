@@ -209,11 +209,11 @@ export class ClientCore {
   /** Does what is due after every input. @returns {CoreOutput} */
   #output() {
     const context = this.#context;
+    this.#counts.due();
     if (context.online) {
       this.#queue.sendDue();
       this.#feed.sendDue();
     }
-    this.#counts.due();
     this.#connection.leaveWhenDone();
     const { commands, changes, dial, hangUp, dirty } = context;
     const save = dirty ? this.#saved() : null;
@@ -462,6 +462,6 @@ export class ClientCore {
   #change(conversation, change) {
     this.#counts.change(conversation, change);
     const message = this.#windows.change(conversation, change);
-    this.#context.show({ kind: "messageChanged", key: conversation.key, change, message });
+    if (message !== undefined) this.#context.show({ kind: "messageChanged", key: conversation.key, change, message });
   }
 }

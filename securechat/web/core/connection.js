@@ -263,11 +263,8 @@ export class Connection {
 
   /** The user gives a name, and what proves it. @param {Extract<Action, {do: "hello"}>} action */
   hello(action) {
-    const { phase } = this.#context;
-    if (phase !== "naming" && phase !== "offline") return;
-    const name = action.name.toWellFormed();
-    if (this.#needed === null && this.#helloAt === null && this.#welcomedAt !== null && name === this.#wanted) return;
-    this.#wanted = name;
+    if (this.#needed === null && this.#helloAt === null) return; // nobody has asked
+    this.#wanted = action.name.toWellFormed();
     this.#password = action.password ?? "";
     this.#invite = action.invite ?? this.#invite;
     this.#needed = null;

@@ -20,8 +20,9 @@ export const FENCE = 0;
 const JOIN_ROOMS = 100;
 const MOST_UNREAD = 999;
 const MOST_PAGES = 100;
-/** Before the list is asked again, where counts are not known any more. */
+/** Before the list is asked again, where counts are not known any more; longer each time where that is often. */
 const LIST_AGAIN_S = 5;
+const LONGEST_LIST_AGAIN_S = 300;
 const TYPING_BELIEVED_S = 6;
 const TYPING_NOTICE_S = 5;
 const READ_S = 1;
@@ -172,6 +173,8 @@ export class Counts {
   #rooms;
   #feed;
   #listAt = 0;
+  #listedAt = -Infinity;
+  #listDelay = LIST_AGAIN_S;
   #listing = false;
   /** @type {Map<ConversationState, number>} to be told, up to which seq */
   #reads = new Map();
@@ -194,6 +197,7 @@ export class Counts {
   /** Asks for the list, page after page. */
   ask() {
     this.#listAt = 0;
+    this.#listedAt = this.#context.now;
     if (!this.#listing) this.#page(1, {});
   }
 
@@ -206,7 +210,11 @@ export class Counts {
 
   /** Asks soon: counts are not known any more. */
   askSoon() {
-    if (this.#context.account && this.#listAt === 0) this.#listAt = this.#context.now + LIST_AGAIN_S;
+    const { account, now } = this.#context;
+    if (!account || this.#listAt > 0) return;
+    const isOften = now - this.#listedAt < 4 * this.#listDelay;
+    this.#listDelay = isOften ? Math.min(2 * this.#listDelay, LONGEST_LIST_AGAIN_S) : LIST_AGAIN_S;
+    this.#listAt = now + this.#listDelay;
   }
 
   /** @param {number} number @param {object} from */
@@ -241,7 +249,10 @@ export class Counts {
     conversation.news = conversation.news.filter((each) => each.seq > last);
     const known = conversation.read;
     conversation.read = read;
-    if (known > read) this.#readTo(conversation, known);
+    if (known > read) { // the connection was lost before the server heard of it
+      this.#readTo(conversation, known);
+      this.#reads.set(conversation, known);
+    }
     this.#count(conversation);
   }
 

@@ -205,7 +205,7 @@
  *   | {ask: "people", ids: number[]}
  *   | {ask: "search", query: string, before?: number, limit?: number, since?: number, until?: number}
  *   | {ask: "roomInfo", key: string}
- *   | {ask: "setRoom", key: string, rules: Partial<RoomRules>}
+ *   | {ask: "setRoom", key: string, rules: Partial<RoomRules> & {name?: string}}
  *   | {ask: "invite", key: string, person: number}
  *   | {ask: "moderate", key: string, person: number, act: "kick" | "ban" | "unban" | "mute" | "unmute", seconds?: number | null, reason?: string}
  *   | {ask: "grant", key: string, person: number, role: "owner" | "moderator" | "member"}

@@ -93,7 +93,11 @@ export class Windows {
     if (window.loaded && window.atEnd && this.#append(window, message)) this.#tell(conversation, "live", [message.seq]);
   }
 
-  /** @param {ConversationState} conversation @param {MessageChange} change @returns {Message | null} after it, if loaded */
+  /**
+   * @param {ConversationState} conversation
+   * @param {MessageChange} change
+   * @returns {Message | null | undefined} after it; null where it is not loaded, undefined where nothing changes
+   */
   change(conversation, change) {
     const { messages, tail } = conversation.window;
     const waiting = tail?.findIndex((message) => message.seq === change.target) ?? -1;
@@ -102,7 +106,8 @@ export class Windows {
     const before = messages[index];
     if (!before || before.seq !== change.target) return null;
     const after = messages[index] = applied(before, change);
-    if (after !== before) this.#tell(conversation, "changed", [after.seq]);
+    if (after === before) return undefined;
+    this.#tell(conversation, "changed", [after.seq]);
     return after;
   }
 
