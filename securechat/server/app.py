@@ -232,7 +232,7 @@ class Server:
     def _prepare(self) -> None:
         """Do, in a thread, what a start need not wait for."""
         if self._web is not None:
-            self._web.pack()
+            self._web.prepare()
         preload()
 
     @property
