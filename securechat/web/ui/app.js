@@ -253,7 +253,8 @@ function chat(app) {
 
   function show() {
     const { route } = app;
-    element.dataset.pane = route.key || route.unknown ? "conversation" : "list";
+    const pane = element.dataset.pane = route.key || route.unknown ? "conversation" : "list";
+    list.element.setAttribute("role", pane === "list" && !wide.matches ? "main" : "navigation"); // it is all there is
     if (route.key === null && !route.unknown && wide.matches) {
       const first = list.first();
       if (first) return app.go({ key: first.key }, true);

@@ -38,11 +38,7 @@ export function openSettings(app, closed) {
     if (target === dialog) dialog.close(); // outside of it
   });
   const before = document.activeElement;
-  const endRoute = app.onRoute(({ panel }) => {
-    if (panel !== "settings") dialog.close();
-  });
   dialog.addEventListener("close", () => {
-    endRoute();
     for (const part of parts) part.end?.();
     dialog.remove();
     if (before instanceof HTMLElement) before.focus();
@@ -50,6 +46,7 @@ export function openSettings(app, closed) {
   });
   document.body.append(dialog);
   dialog.showModal();
+  return dialog;
 }
 
 /**
