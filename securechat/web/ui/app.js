@@ -41,6 +41,7 @@ export function startUi(app, root) {
   /** @type {Extract<Change, {kind: "helloNeeded"}> | null} */
   let helloNeeded = null;
   let welcomed = false;
+  let arrives = false; // by the entrance: the lobby opens, also where a narrow screen would show the list
   let password = ""; // typed at the entrance: the temporary one, if the server wants another at once
 
   /** @returns {ScreenName} */
@@ -69,7 +70,7 @@ export function startUi(app, root) {
   function made(name) {
     switch (name) {
       case "chat":
-        return chat(app);
+        return chat(app, arrives);
       case "entrance":
         return entrance(app, { needed: helloNeeded, typed: (text) => password = text });
       case "password":
@@ -96,6 +97,7 @@ export function startUi(app, root) {
       if (change.kind === "ended") ended = change;
       else if (change.kind === "helloNeeded") helloNeeded = change;
       else if (change.kind === "welcome") {
+        arrives = !welcomed && helloNeeded !== null;
         welcomed = true;
         helloNeeded = null;
       } else if (change.kind === "phase") phaseAnnouncer();
@@ -233,8 +235,8 @@ function tell(app, change) {
 
 // --- screens ----------------------------------------------------------------------------------------------------------
 
-/** @param {App} app @returns {Part} */
-function chat(app) {
+/** @param {App} app @param {boolean} arrives opens the lobby once @returns {Part} */
+function chat(app, arrives) {
   const wide = matchMedia(WIDE);
   const list = sidebar(app);
   const main = h("main", { class: "pane", id: "main", tabIndex: -1 });
@@ -255,6 +257,11 @@ function chat(app) {
     const { route } = app;
     const pane = element.dataset.pane = route.key || route.unknown ? "conversation" : "list";
     list.element.setAttribute("role", pane === "list" && !wide.matches ? "main" : "navigation"); // it is all there is
+    const lobby = arrives && app.core.roomNamed("lobby");
+    if (lobby) {
+      arrives = false;
+      if (route.key === null && !route.unknown) return app.go({ key: lobby.key });
+    }
     if (route.key === null && !route.unknown && wide.matches) {
       const first = list.first();
       if (first) return app.go({ key: first.key }, true);
