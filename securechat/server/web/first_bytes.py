@@ -27,17 +27,8 @@ class FirstBytes:
     """
 
     __slots__ = (
-        "_data",
-        "_handshaking",
-        "_next",
-        "_on_over",
-        "_other",
-        "_scheduler",
-        "_timer",
-        "_transport",
-        "_wait_s",
-        "_web",
-    )
+        "_data", "_handshaking", "_next", "_on_over", "_other", "_scheduler", "_timer", "_transport", "_wait_s", "_web",
+    )  # fmt: skip
 
     def __init__(
         self,
