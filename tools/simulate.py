@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 
@@ -58,7 +59,9 @@ def main(arguments: list[str] | None = None) -> int:
             return run_mutants(first, seeds, note=given.note)
         if given.seed is not None:
             return run_one(given.seed, options_of(given), trace=given.trace)
-        return run_many(first, seeds, given.minutes, given.jobs or 1, shrinking=not given.no_shrink)
+        return run_many(
+            first, seeds, given.minutes, given.jobs or 1, shrinking=not given.no_shrink, web=bool(given.web)
+        )
 
 
 # --- The command line -------------------------------------------------------------------------------------------------
@@ -78,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     many.add_argument("--minutes", type=positive, metavar="M", help="go on for so long instead of --seeds")
     many.add_argument("--jobs", type=whole(1), metavar="N", help="processes that share the work (default 1)")
     many.add_argument("--no-shrink", action="store_true", help="do not look for a smaller run that fails")
+    made.add_argument("--web", action="store_true", help="some devices are browsers with the page's core (needs deno)")
     one = made.add_argument_group("one run")
     one.add_argument("--seed", type=whole(0), metavar="N", help="run this one, and say what it is about")
     one.add_argument("--trace", action="store_true", help="print all that happens, with virtual seconds")
@@ -158,6 +162,7 @@ def options_of(given: argparse.Namespace) -> Options:
         without=given.without or frozenset(),
         active_s=given.active,
         only=given.only,
+        web=bool(given.web),
     )
 
 
@@ -197,19 +202,19 @@ class Tally:
         return f"{self.done} seeds, {self.failed} failed, {mean:.0f} events a seed, {rate:.0f} events/s"
 
 
-def run_many(first: int, wanted: int, minutes: float | None, jobs: int, *, shrinking: bool) -> int:
+def run_many(first: int, wanted: int, minutes: float | None, jobs: int, *, shrinking: bool, web: bool = False) -> int:
     """Run seeds in a row, with progress, and a line for each failure."""
     told = time.monotonic()
     tally = Tally(told)
     until = tally.began + 60 * minutes if minutes is not None else float("inf")
     try:
-        for seed, found, events in results(first, wanted if minutes is None else None, jobs):
+        for seed, found, events in results(first, wanted if minutes is None else None, jobs, web=web):
             tally.done += 1
             tally.events += events
             if found:
                 tally.failed += 1
                 print(f"seed {seed} at {commit()}: {found}", flush=True)
-                print(f"    {replay(seed, shrinking=shrinking)}", flush=True)
+                print(f"    {replay(seed, shrinking=shrinking, web=web)}", flush=True)
             now = time.monotonic()
             if now - told >= _PROGRESS_S:
                 told = now
@@ -223,23 +228,23 @@ def run_many(first: int, wanted: int, minutes: float | None, jobs: int, *, shrin
     return 1 if tally.failed else 0
 
 
-def results(first: int, wanted: int | None, jobs: int) -> Iterator[tuple[int, str, int]]:
+def results(first: int, wanted: int | None, jobs: int, *, web: bool = False) -> Iterator[tuple[int, str, int]]:
     """Each seed with what it found and how many events it took, in order; without end unless so many are wanted."""
     seeds = islice(count(first), wanted)
     if jobs < 2:
-        yield from map(result, seeds)
+        yield from map(partial(result, web=web), seeds)
         return
     pool = ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
     try:
         while some := list(islice(seeds, 8 * jobs)):  # a batch at a time: an endless list cannot be handed out
-            yield from pool.map(result, some)
+            yield from pool.map(partial(result, web=web), some)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def result(seed: int) -> tuple[int, str, int]:
+def result(seed: int, *, web: bool = False) -> tuple[int, str, int]:
     """Run one seed."""
-    world = World(seed)
+    world = World(seed, Options(web=web))
     return seed, outcome(world.run), world.clock.events
 
 
@@ -250,9 +255,9 @@ def commit() -> str:
     return asked.stdout.strip() or "no commit"
 
 
-def replay(seed: int, *, shrinking: bool) -> str:
+def replay(seed: int, *, shrinking: bool, web: bool = False) -> str:
     """Return the command that shows a failure, with as little of the world as it takes."""
-    options = Shrinking(seed).shrink() if shrinking else Options()
+    options = Shrinking(seed, options=Options(web=web)).shrink() if shrinking else Options(web=web)
     return shlex.join(["python", "tools/simulate.py", "--seed", str(seed), "--trace", *options.flags().split()])
 
 

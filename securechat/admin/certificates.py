@@ -19,7 +19,6 @@ from securechat.tls.certificate_directory import (
     CA_KEY_FILE,
     SERVER_FILE,
     Ensured,
-    create_authority,
     ensure_server,
     issue_client,
     load_authority,
@@ -113,30 +112,28 @@ def make(options: argparse.Namespace, running: RunningServer | None = None) -> t
 def _make_server(options: argparse.Namespace, running: RunningServer | None) -> tuple[dict[str, Any], list[str]]:
     """Make the CA if there is none (or ``--new-ca``), then ``server.pem``."""
     extra = parse_names(options.name)
-    if options.new_ca:
-        create_authority(options.dir, replace=True)
     done = ensure_server(
         options.dir,
         extra,
-        always=options.new_ca or not options.if_needed,
+        always=not options.if_needed,
         keep_names=not options.forget_names,
-        force=options.force or options.new_ca,
+        force=options.force,
+        new_ca=options.new_ca,
     )
-    new_ca = done.new_ca or options.new_ca
-    lines = _server_lines(done, options.dir, new_ca=new_ca, running=running)
+    lines = _server_lines(done, options.dir, running=running)
     if options.new_ca:
         lines += ["", _("The CA is new. Clients refuse this server until they have the new ca.pem or pin")]
     return _record(done.bundle.path, done.bundle.not_after, done.ca_fingerprint) | {
         "names": [*done.bundle.names.dns, *map(str, done.bundle.names.ips)],
-        "new_ca": new_ca,
+        "new_ca": done.new_ca,
         "reasons": list(done.reasons),
     }, lines
 
 
-def _server_lines(done: Ensured, directory: Path, *, new_ca: bool, running: RunningServer | None) -> list[str]:
+def _server_lines(done: Ensured, directory: Path, *, running: RunningServer | None) -> list[str]:
     """Tell the files written, the names and fingerprint, and the next commands."""
     lines = []
-    if new_ca:
+    if done.new_ca:
         lines += [
             _("Wrote {path}: the CA certificate, for every client", path=directory / CA_FILE),
             _("Wrote {path}: the CA's private key. Keep it secret", path=directory / CA_KEY_FILE),
@@ -147,6 +144,14 @@ def _server_lines(done: Ensured, directory: Path, *, new_ca: bool, running: Runn
         ]
     else:
         lines += [_("The certificate {path} is still valid. Nothing was written", path=done.bundle.path)]
+    if done.left_out:
+        lines += [
+            _(
+                "Left out, because this CA cannot certify them: {names}. A new CA can (--new-ca), and every client must"
+                " then get the new ca.pem or pin",
+                names=str(done.left_out),
+            )
+        ]
     chat = command(Program.CLIENT, f"--ca {shlex.quote(str(directory / CA_FILE))}")
     return [
         *lines,

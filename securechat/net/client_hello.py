@@ -7,6 +7,8 @@ a context before OpenSSL reads the hello. Everything else in it is OpenSSL's to 
 
 from __future__ import annotations
 
+from struct import Struct
+
 _RECORD_HEADER_BYTES = 5
 _MESSAGE_HEADER_BYTES = 4  # type and length
 _HANDSHAKE_RECORD = 22
@@ -18,6 +20,7 @@ MOST_PROTOCOLS = 16
 MOST_EXTENSIONS = 64
 """Of a hello, and as many records that it is spread over; Chromium sends 18 extensions in one or two records."""
 _ALPN = 16
+_EXTENSION_HEADER = Struct(">HH")  # type and length
 
 
 class ClientHelloProgress:
@@ -80,7 +83,9 @@ def _wanted_bytes(head: bytes) -> int:
 def offered_protocols(data: bytes) -> tuple[str, ...] | None:
     """The protocols that a ClientHello offers by ALPN, in the client's order (RFC 7301, section 3.1).
 
-    Costs 3 us for a hello of 600 or 1,800 bytes, as OpenSSL and Chromium make them; the handshake costs 300 to 800.
+    Costs 3.1 to 3.8 us for a hello of OpenSSL (517 bytes) or of Chromium (1,824), and a look at the socket 0.8 us
+    (measured). Where browsers are served both happen twice, to count a connection and to choose its context: 9 us, and
+    300 to 800 us for the handshake.
 
     Args:
         data: the beginning of a connection's bytes, up to the end of its ClientHello or beyond.
@@ -104,7 +109,7 @@ def offered_protocols(data: bytes) -> tuple[str, ...] | None:
     for _ in range(MOST_EXTENSIONS):
         if at + 4 > end:
             return None
-        kind, size_bytes = int.from_bytes(message[at : at + 2]), int.from_bytes(message[at + 2 : at + 4])
+        kind, size_bytes = _EXTENSION_HEADER.unpack_from(message, at)
         at += 4
         if kind == _ALPN:  # a second one ends the handshake (section 4.2): OpenSSL says so
             return _names_in(message[at : at + size_bytes]) if at + size_bytes <= end else None

@@ -114,8 +114,8 @@ def web_host(addresses: Sequence[Address], names: Names) -> str:
         addresses: host and port of every listener.
         names: of the certificate.
     """
-    if others := _for_others(addresses, names):
-        return others[0][0]
+    if others := [host for host, _port in _for_others(addresses, names) if "%" not in host]:
+        return others[0]
     return next((name for name in names.dns if "*" not in name), str(next(iter(names.ips), "localhost")))
 
 

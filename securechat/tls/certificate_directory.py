@@ -2,8 +2,12 @@
 
 ``ca.pem`` is public, ``ca.key`` and ``server.pem`` are secret, ``client-NAME.pem`` is for one user. Keys are 0600 from
 their first byte; every file is written whole or not at all; nothing is overwritten unasked. A second run renews
-``server.pem`` under the same CA, unnoticed by clients. Replacing the CA cuts off every client, so only
-``create_authority(replace=True)`` does it.
+``server.pem`` under the same CA, unnoticed by clients. Replacing the CA cuts off every client, so it is done only when
+it is asked for.
+
+A CA can certify private names and those that it was made with (`name_constraints`). A name of this machine that it
+cannot certify is left out: such names change by themselves, and the server must go on. One that was asked for is
+refused, because only a new CA can have it.
 
 Times are aware UTC datetimes and come in as ``now``; the default is the machine's clock.
 """
@@ -33,6 +37,7 @@ from securechat.tls.issuing import (
     new_server_leaf,
 )
 from securechat.tls.local_addresses import local_names
+from securechat.tls.name_constraints import names_outside
 from securechat.tls.pem_bundle import (
     Bundle,
     fingerprint,
@@ -67,12 +72,14 @@ class Ensured(Struct, frozen=True):
         reasons: why it was issued just now, one English sentence each; empty when the existing one was still good.
         ca_fingerprint: ``sha256:…`` of the CA.
         new_ca: whether the CA was made just now.
+        left_out: names of this machine, or of a certificate of another CA, that its CA cannot certify.
     """
 
     bundle: Bundle
     reasons: tuple[str, ...]
     ca_fingerprint: str
     new_ca: bool
+    left_out: Names = Names()
 
 
 def utc_now() -> dt.datetime:
@@ -80,11 +87,14 @@ def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def create_authority(directory: Path, *, now: dt.datetime | None = None, replace: bool = False) -> Issuer:
+def create_authority(
+    directory: Path, names: Names | None = None, *, now: dt.datetime | None = None, replace: bool = False
+) -> Issuer:
     """Make a CA and write ``ca.key`` and ``ca.pem``.
 
     Args:
         directory: created when missing.
+        names: those that it can certify besides private ones; only the first 100 are used.
         now: UTC.
         replace: overwrite an existing CA. Every client then needs the new one.
 
@@ -95,7 +105,7 @@ def create_authority(directory: Path, *, now: dt.datetime | None = None, replace
         for name in (CA_KEY_FILE, CA_FILE):
             if (directory / name).exists():
                 raise bad_file(directory / name, Sentence("exists already and is not overwritten"), _NEW_CA)
-    issuer = new_authority(now or utc_now())
+    issuer = new_authority(now or utc_now(), _limited(names or Names()))
     # Key first: a crash in between leaves a key that no client trusts yet, never a trusted CA that cannot sign.
     write_pem(directory / CA_KEY_FILE, key_pem(issuer.key), mode=SECRET_MODE, replace=replace)
     write_pem(directory / CA_FILE, certificate_pem(issuer.certificate), mode=PUBLIC_MODE, replace=replace)
@@ -157,9 +167,20 @@ def issue_server(
         force: replace a ``server.pem`` that another CA issued, or that cannot be read, too.
 
     Raises:
-        TlsFailure: BAD_FILE when such a foreign ``server.pem`` is there, or it cannot be written.
+        TlsFailure: BAD_FILE when such a foreign ``server.pem`` is there, it cannot be written, or the CA cannot
+            certify one of the names.
     """
     path = directory / SERVER_FILE
+    outside = names_outside(issuer.certificate, names)
+    if outside:
+        raise bad_file(
+            directory / CA_FILE,
+            Sentence(
+                "this CA can certify private names and addresses, and the names it was made with, but not {names}",
+                names=outside,
+            ),
+            _NEW_CA,
+        )
     if path.exists() and not force:
         _check_ours(path, issuer.certificate)
     leaf = new_server_leaf(issuer, _limited(names), now or utc_now())
@@ -261,31 +282,57 @@ def ensure_server(
     always: bool = False,
     keep_names: bool = True,
     force: bool = False,
+    new_ca: bool = False,
 ) -> Ensured:
     """Ensure that ``server.pem`` can be used: create the CA if there is none, issue or renew the leaf if needed.
 
     The new leaf names ``extra``, the machine's present names, and (``keep_names``) those of the old leaf, in this order
-    and 100 at most, so that names given once with ``--name`` survive renewals.
+    and 100 at most, so that names given once with ``--name`` survive renewals. A new CA can certify all of them.
+
+    Args:
+        directory: where.
+        extra: names that were asked for.
+        now: UTC.
+        always: renew the leaf even if it is good.
+        keep_names: see above.
+        force: see ``issue_server``.
+        new_ca: replace the CA, and so the leaf. Every client then needs the new one.
 
     Raises:
         TlsFailure: BAD_FILE, see ``load_authority`` and ``issue_server``.
     """
     now = now or utc_now()
     path = directory / SERVER_FILE
-    wanted = (extra or Names()) | local_names()
-    old = _readable_bundle(path, force=force)
-    reasons = _reasons(directory, old, wanted, now, always=always)
+    asked, present = extra or Names(), local_names()
+    old = _readable_bundle(path, force=force or new_ca)
+    authority = None if new_ca else _present_authority(directory, old)
+    left_out = _outside(authority, present - asked)
+    wanted = asked | (present - left_out)
+    reasons = _reasons(directory, old, wanted, now, always=always or new_ca)
     if old is not None and not reasons:
         authority = old.authority
-        return Ensured(old, (), fingerprint(authority) if authority else "", new_ca=False)
-    issuer = load_authority(directory, now=now)
-    new_ca = issuer is None
-    if issuer is None:
-        issuer = create_authority(directory, now=now)
+        return Ensured(old, (), fingerprint(authority) if authority else "", new_ca=False, left_out=left_out)
     if old is not None and keep_names:
-        wanted |= old.names
-    bundle = issue_server(directory, issuer, wanted, now=now, force=force)
-    return Ensured(bundle, tuple(reasons), fingerprint(issuer.certificate), new_ca)
+        left_out |= _outside(authority, old.names - asked)  # where another CA issued it
+        wanted |= old.names - left_out
+    issuer = None if new_ca else load_authority(directory, now=now)
+    made = issuer is None
+    if issuer is None:
+        issuer = create_authority(directory, wanted, now=now, replace=new_ca)
+    bundle = issue_server(directory, issuer, _limited(wanted), now=now, force=force or new_ca)
+    return Ensured(bundle, tuple(reasons), fingerprint(issuer.certificate), new_ca=made, left_out=left_out)
+
+
+def _outside(authority: x509.Certificate | None, names: Names) -> Names:
+    return names_outside(authority, names) if authority is not None else Names()
+
+
+def _present_authority(directory: Path, old: Bundle | None) -> x509.Certificate | None:
+    """The CA whose limits hold: that of the directory, or, where that cannot be read, of the certificate in use."""
+    try:
+        return parse_certificates(directory / CA_FILE, read_pem(directory / CA_FILE))[0]
+    except TlsFailure:
+        return old.authority if old is not None else None
 
 
 def _reasons(directory: Path, old: Bundle | None, wanted: Names, now: dt.datetime, *, always: bool) -> list[str]:

@@ -28,6 +28,7 @@ from securechat.tls.chain_rules import doubts, is_late, made_here, renewal, requ
 from securechat.tls.client_certificates import read_client_bundle
 from securechat.tls.hostnames import Names
 from securechat.tls.key_exchange import MODERN_GROUPS
+from securechat.tls.name_constraints import is_limited
 from securechat.tls.pem_bundle import Bundle, fingerprint, read_bundle
 from securechat.tls.private_files import bad_file
 from securechat.tls.server_certificate import certificates_in
@@ -193,6 +194,18 @@ class ServerCertificate:
         return fingerprint(authority) if authority else None
 
     @property
+    def ca_der(self) -> bytes | None:
+        """The CA for people to install, DER; None as `ca_fingerprint`."""
+        authority = self._bundle.authority
+        return authority.public_bytes(Encoding.DER) if authority else None
+
+    @property
+    def ca_is_limited(self) -> bool:
+        """Whether its CA can certify private names and its own only; false where the file does not contain the CA."""
+        authority = self._bundle.authority
+        return authority is not None and is_limited(authority)
+
+    @property
     def is_public(self) -> bool:
         """Whether the CAs that this machine trusts verify the certificate, so that clients need no file and no pin."""
         return self._is_public
@@ -350,7 +363,12 @@ def _load(context: ssl.SSLContext, bundle: Bundle) -> None:
 
 
 def _ask_for_certificates(context: ssl.SSLContext, authority: x509.Certificate) -> None:
-    """Ask clients for a certificate of this CA only; OpenSSL checks that it is one for clients."""
+    """Ask clients for a certificate of this CA only; OpenSSL checks that it is one for clients.
+
+    A client's common name is a person's, not a host's: without the flag OpenSSL would hold one that looks like a DNS
+    name (``ana.example.com``) against the CA's name constraints.
+    """
+    context.hostname_checks_common_name = False
     context.load_verify_locations(cadata=_pem(authority))
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     context.verify_mode = ssl.CERT_OPTIONAL

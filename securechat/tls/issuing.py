@@ -3,7 +3,8 @@
 The extensions are exactly those required by ``openssl verify -x509_strict`` and ``ssl.VERIFY_X509_STRICT`` (the default
 from Python 3.13). Older Pythons accept certificates without them, so mistakes show late:
 
-* CA: critical basicConstraints with path length 0, critical keyUsage (certSign, crlSign), subjectKeyIdentifier.
+* CA: critical basicConstraints with path length 0, critical keyUsage (certSign, crlSign), subjectKeyIdentifier;
+  critical nameConstraints, which are ours (`name_constraints`).
 * Leaf: basicConstraints CA:FALSE, keyUsage digitalSignature, extendedKeyUsage, subjectAltName, and both key
   identifiers; the subject is not empty, because with an empty one the subjectAltName would have to be critical.
 
@@ -24,6 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec import Struct
 
 from securechat.tls.hostnames import Names
+from securechat.tls.name_constraints import constraints_for
 
 CA_NAME = "securechat CA "
 """The beginning of the name of every CA made here, by which certificates of other CAs are told apart."""
@@ -35,6 +37,8 @@ CLIENT_LIFETIME = dt.timedelta(days=365)
 """A year: a renewal means a new key, which its user must add to the account again; a lost one is removed there."""
 BACKDATED = dt.timedelta(minutes=5)
 """A client whose clock is this much behind still accepts a new certificate."""
+
+_NO_NAMES = Names()
 
 
 class Issuer(Struct, frozen=True):
@@ -56,24 +60,27 @@ class Leaf(Struct, frozen=True):
         return certificate_pem(self.certificate) + certificate_pem(self.issuer) + key_pem(self.key)
 
 
-def new_authority(now: dt.datetime) -> Issuer:
+def new_authority(now: dt.datetime, names: Names | None = _NO_NAMES) -> Issuer:
     """Create a self-signed CA.
 
     Args:
         now: UTC, aware.
+        names: those that it can certify besides private ones; see `constraints_for`. None: it can certify every name,
+            as the CAs of earlier versions can.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     # Every CA has its own name, so that a client that trusts an old and a new one picks the right issuer.
     subject = _named(f"{CA_NAME}{identifier.digest.hex()[:8]}")
-    certificate = (
+    builder = (
         _unsigned(subject, subject, key.public_key(), now - BACKDATED, now + CA_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(signs_certificates=True), critical=True)
         .add_extension(identifier, critical=False)
-        .sign(key, hashes.SHA256())
     )
-    return Issuer(certificate, key)
+    if names is not None:
+        builder = builder.add_extension(constraints_for(names), critical=True)
+    return Issuer(builder.sign(key, hashes.SHA256()), key)
 
 
 def new_server_leaf(issuer: Issuer, names: Names, now: dt.datetime) -> Leaf:

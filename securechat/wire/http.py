@@ -12,11 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-import h11
 from msgspec import Struct
 
 from securechat.limits import KIB
+
+if TYPE_CHECKING:
+    import h11
 
 HTTP_ALPN = "http/1.1"
 """The name of this protocol in the TLS handshake (RFC 7301, section 6)."""
@@ -32,6 +35,7 @@ _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n|\Z)|(?<!\r)\
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])\Z")
 _FOLDED = re.compile(rb"\r\n[ \t]")
 _LENGTH = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:[ \t]*([^\r]*)", re.IGNORECASE)
+_HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _KNOWN_METHODS = frozenset({b"CONNECT", b"DELETE", b"OPTIONS", b"PATCH", b"POST", b"PUT", b"TRACE"})
 _AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::(?P<port>[0-9]{1,5}))?\Z")
 _HTTPS_PORT = 443
@@ -177,6 +181,11 @@ class HttpServerCodec:
         return head
 
 
+def load_library() -> None:
+    """Import h11, which takes 8 ms, and more on a busy machine: in a thread, behind the start, before it is needed."""
+    import h11  # noqa: F401, PLC0415
+
+
 def authority(text: str) -> Authority | None:
     """Parse a Host header, or an origin's part behind ``https://``; None for what is neither name nor address."""
     found = _AUTHORITY.match(text)
@@ -199,12 +208,12 @@ def response_head(status: int, headers: Iterable[tuple[str, str] | tuple[bytes, 
     """Return the status line and the headers, to which `response` adds what differs from answer to answer.
 
     Raises:
-        h11.LocalProtocolError: a header that would not be one; they are this program's own.
+        ValueError: a header that would not be one; they are this program's own.
     """
-    kind = h11.InformationalResponse if status < 200 else h11.Response
-    checked = kind(status_code=status, headers=[(_bytes(name), _bytes(value)) for name, value in headers])
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
-    lines += [b"%b: %b" % pair for pair in checked.headers.raw_items()]
+    lines += [b"%b: %b" % (_bytes(name), _bytes(value)) for name, value in headers]
+    if not all(map(_HEADER.fullmatch, lines[1:])):
+        raise ValueError("a header has a character that it may not have")
     return b"\r\n".join(lines) + b"\r\n"
 
 
@@ -280,7 +289,12 @@ def _request(head: bytes) -> Request:
 
 
 def _read_by_h11(head: bytes) -> h11.Request:
-    """Have h11 read a head, which must be one request and no more."""
+    """Have h11 read a head, which must be one request and no more.
+
+    A start does not wait for the library: see `load_library`.
+    """
+    import h11  # noqa: PLC0415
+
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES + 1)
     connection.receive_data(head)
     try:

@@ -179,6 +179,12 @@ def _protocol() -> Protocol:
     return Protocol(Side.SERVER, state=State.OPEN, max_size=None)
 
 
+def load_library() -> None:
+    """Import the library in a thread, behind the start, so that the first client does not wait for it."""
+    import websockets.protocol  # noqa: PLC0415
+    import websockets.utils  # noqa: F401, PLC0415
+
+
 class MessageReader:
     """Cuts the bytes of a client into messages (RFC 6455, sections 5 and 8.1), one frame a call.
 

@@ -24,7 +24,7 @@ NAMES = frozenset(
         *("Alt", "Backspace", "Control", "Delete", "End", "Enter", "Escape", "Home", "Insert", "Meta", "Process"),
         *("Shift", "Space", "Tab", "Unidentified", "Ctrl K", "Mod"),
         *("Android", "Chrome", "Close", "Content-Type", "English", "Error", "Firefox", "Linux", "Notification"),
-        *("Edge", "Mac OS", "Opera", "Safari", "Windows", "Z"),
+        *("Edg", "Edge", "Mac OS", "Opera", "Safari", "Windows", "Z"),
     }
 )
 """Names of keys, and others that no person reads as words."""

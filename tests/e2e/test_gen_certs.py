@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from securechat.tls.client_certificates import fingerprint_of_file
-from securechat.tls.contexts import client_context, handshake_in_memory, server_context
+from securechat.tls.contexts import ServerCertificate, client_context, handshake_in_memory, server_context
 from securechat.tls.pem_bundle import fingerprint, read_bundle
 from securechat.tls.trust import load_ca_file, parse_pin
 
@@ -233,3 +233,16 @@ def test_securechat_admin_makes_the_same(tmp_path: Path) -> None:
     refusal = certs("--days", "3")
     assert (refusal.returncode, refusal.stdout) == (1, "")
     assert refusal.stderr == "securechat-admin: --days is for client certificates. Use it with --client NAME\n"
+
+
+def test_a_new_ca_is_limited_and_says_so_when_a_name_is_outside(tmp_path: Path) -> None:
+    assert run(tmp_path, "--name", "chat.example").returncode == 0
+    assert ServerCertificate(tmp_path / "certs" / "server.pem").ca_is_limited
+    assert run(tmp_path, "--name", "den.local", "--name", "10.9.9.9").returncode == 0
+    told = refused(run(tmp_path, "--name", "other.example"))
+    assert "can certify private names and addresses, and the names it was made with, but not other.example" in told
+    assert "--new-ca makes a new CA" in told
+    assert run(tmp_path, "--name", "other.example", "--new-ca").returncode == 0
+    trusted = client_context(load_ca_file(tmp_path / "certs" / "ca.pem"))
+    for host in ("chat.example", "other.example", "den.local", "10.9.9.9"):
+        handshake_in_memory(server_context(tmp_path / "certs" / "server.pem"), trusted, host)

@@ -24,8 +24,9 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="on
 
 
 @contextlib.contextmanager
-def _replay(port: int, size: int) -> Iterator[None]:
-    with subprocess.Popen([sys.executable, str(PROGRAM), str(port), str(size)], stdout=subprocess.PIPE) as crowd:
+def _replay(port: int, size: int, *protocols: str) -> Iterator[None]:
+    command = [sys.executable, str(PROGRAM), str(port), str(size), *protocols]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as crowd:
         assert crowd.stdout is not None
         try:
             assert crowd.stdout.readline() == b"sustained\n"
@@ -34,10 +35,14 @@ def _replay(port: int, size: int) -> Iterator[None]:
             crowd.kill()
 
 
+@pytest.mark.parametrize("protocols", [(), ("http/1.1",)])
 @pytest.mark.parametrize("size", [1_500, pytest.param(5_000, marks=pytest.mark.slow)])
-def test_a_replayed_hello_keeps_no_newcomer_out(server: ServerProcess, connect: Connect, size: int) -> None:
+def test_a_replayed_hello_keeps_no_newcomer_out(
+    server: ServerProcess, connect: Connect, size: int, protocols: tuple[str, ...]
+) -> None:
+    """Also one that claims to be a browser's."""
     member = connect(server, "member")
-    with _descriptors(size + 500), _replay(server.port, size):
+    with _descriptors(size + 500), _replay(server.port, size, *protocols):
         for number in range(8):
             began = time.monotonic()
             connect(server, f"newcomer-{number}").close()

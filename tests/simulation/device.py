@@ -65,9 +65,11 @@ class Device:
         lives: what every run of the program showed.
         key: the number of the key whose certificate it shows; 0 for none.
         rng: its own dice.
+        is_frozen: whether the system lets it do nothing at the moment.
     """
 
     def __init__(self, world: World, person: Person, name: str, address: str) -> None:
+        self.is_frozen = False
         self.world = world
         self.person = person
         self.name = name
@@ -317,6 +319,10 @@ class Link:
         if isinstance(command, SetRoom | InviteTo | Moderate | Grant):
             self._asked[command.ref] = (command, self.device.world.clock.now)
 
+    def forget_asked(self) -> None:
+        """Do not judge the answers to what was asked up to now."""
+        self._asked.clear()
+
     def opened(self) -> None:
         """The handshake is over."""
         self.is_open = True
@@ -328,12 +334,17 @@ class Link:
         """Bytes."""
         device = self.device
         self.codec.receive_data(data)
+        self.read_on()
+        self._listener.heard(data, device.person.ids)
+
+    def read_on(self) -> None:
+        """Take the events that have come, unless the program does nothing at the moment."""
+        device = self.device
         try:
-            while device.connection is self and (event := self.codec.next_event()) is not None:
+            while device.connection is self and not device.is_frozen and (event := self.codec.next_event()) is not None:
                 self._event(event)
         except RemoteProtocolError as error:
             raise AssertionError(f"{device.name}: the server speaks nonsense: {error.detail}") from error
-        self._listener.heard(data, device.person.ids)
 
     def _event(self, event: Event) -> None:
         device, world = self.device, self.device.world

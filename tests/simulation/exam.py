@@ -7,7 +7,7 @@ somebody finds who looks at every row.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from securechat.client.core import actions
 from securechat.limits import EXCERPT_CHARS
@@ -15,6 +15,8 @@ from securechat.model import ConversationItem, ConversationList, SearchPage, Unr
 from securechat.testing.log_checks import HistoryBroken
 from securechat.text.names import LOBBY
 from tests.simulation.texts import WORDS
+from tests.simulation.web_core import WebCore
+from tests.simulation.web_device import WebDevice
 
 if TYPE_CHECKING:
     from securechat.model import Message
@@ -30,6 +32,8 @@ _AGAIN_S = 2.0
 _TRIES = 3
 """How often somebody is asked what is not read, if another of their devices reads meanwhile."""
 _UNREAD_MOST = 999
+_LISTED_S = 40.0
+"""Until a page has asked for its list again, where it does not know any more what is unread."""
 
 
 class Exam:
@@ -78,7 +82,9 @@ class Exam:
         Raises:
             HistoryBroken: the answer is wrong.
         """
-        if device.core is not None and device.core.account:
+        if isinstance(device, WebDevice):
+            self._check_list(device)
+        elif device.core is not None and device.core.account:
             told = None
             for _ in range(_TRIES):
                 before = device.reads_elsewhere
@@ -95,7 +101,7 @@ class Exam:
         Raises:
             HistoryBroken: the answer is wrong.
         """
-        if device.core is not None:
+        if device.core is not None and not isinstance(device, WebDevice):
             told = self._all_pages(device, actions.ListConversations(), ConversationList)
             if told is not None:
                 self._check_conversations(device, [item for page in told for item in page.items])
@@ -162,6 +168,55 @@ class Exam:
         if device.is_asking:
             clock = self._world.clock
             clock.run_until(clock.now + _PATIENCE_S, lambda: not (device.is_asking and device.is_quiet), every=1)
+
+    def _check_list(self, device: WebDevice) -> None:
+        """The list that a page keeps by itself is what the log says."""
+        self._world.clock.run_until(self._world.clock.now + _LISTED_S)
+        self._let_it_finish(device)
+        core = device.core
+        if not isinstance(core, WebCore) or not device.is_quiet or core.catching_up:
+            return
+        visible = self._visible(device, surely=False)
+        for each in core.view():
+            key = each["name"] if each["kind"] == "room" else each["id"]
+            rows = [
+                row
+                for row in visible
+                if key == (row.room or (row.to if row.sender_id == core.me.id else row.sender_id))
+            ]
+            last = each["last"]
+            if last is not None and rows and last["seq"] >= rows[-1].seq:
+                text = "" if rows[-1].deleted is not None else rows[-1].text
+                if last["seq"] != rows[-1].seq or last["text"] not in {text, text[:EXCERPT_CHARS]}:
+                    self._broken(device, f"{key} is listed with {last}, and the last is {rows[-1]}")
+            unread = [
+                row for row in rows if row.sender_id != core.me.id and row.deleted is None and row.seq > each["read"]
+            ]
+            right = min(len(unread), _UNREAD_MOST)
+            if core.account and each["unread"] != right:
+                seqs = [row.seq for row in unread]
+                self._broken(device, f"{key} has {each['unread']} unread above {each['read']}, and there are {seqs}")
+            self._check_window(device, each, rows)
+
+    def _check_window(self, device: WebDevice, listed: dict[str, Any], rows: Sequence[Message]) -> None:
+        """A window shows a stretch of the log as it is, without a gap, up to the end where it says so."""
+        window = listed["window"]
+        if not window["loaded"]:
+            return
+        shown = {message["seq"]: message for message in window["messages"]}
+        if list(shown) != sorted(shown) or len(shown) < len(window["messages"]):
+            self._broken(device, f"the window of {listed['name']} has {list(shown)}")
+        low = 0 if window["atStart"] else min(shown, default=window["high"])
+        high = 2**53 if window["atEnd"] else max(shown, default=0)
+        house = self._world.house
+        above = house.hears_above(listed["name"], device.core.me.id)[1] if listed["kind"] == "room" else 0
+        must = [row.seq for row in rows if max(low, above + 1) <= row.seq <= high]
+        if missing := set(must) - set(shown):
+            self._broken(device, f"the window of {listed['name']} ({low} to {high}) lacks {missing}: {list(shown)}")
+        for row in rows:
+            message = shown.get(row.seq)
+            if message is not None and (message["text"], message["deleted"]) != (row.text, row.deleted):
+                self._broken(device, f"the window of {listed['name']} shows {message}, and the log has {row}")
 
     # --- the right answers
 

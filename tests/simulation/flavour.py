@@ -35,6 +35,8 @@ _BUGGY = 1 / 20
 _SMALL = 1 / 6
 _CROWDED = 0.6
 """How many of the small worlds have a crowd; others have none: what a crowd does is felt where limits are small."""
+WEB = "web"
+"""Some devices are browsers, which have no certificates."""
 _BESIDE_STUFFED = frozenset({"admin", "rates", "delay", "clock", "revise"})
 """Nothing else may end the connection of the reader who has stopped."""
 
@@ -49,6 +51,7 @@ class Options:
         without: faults, features and extremes that there are not.
         active_s: for how long everybody acts, at most.
         only: the acts that happen, by name (`schedule`); None for all.
+        web: whether some devices are browsers.
     """
 
     people: int | None = None
@@ -56,6 +59,7 @@ class Options:
     without: frozenset[str] = frozenset()
     active_s: float | None = None
     only: frozenset[str] | None = None
+    web: bool = False
 
     def flags(self) -> str:
         """Return what makes the same run again, for `tools/simulate.py`."""
@@ -70,6 +74,8 @@ class Options:
             said.append(f"--active {self.active_s}")
         if self.only is not None:
             said.append(f"--only {written(self.only)}")
+        if self.web:
+            said.append("--web")
         return " ".join(said)
 
 

@@ -16,12 +16,13 @@ from securechat.errors import ErrorCode
 from securechat.testing.link import Death
 from securechat.text.names import LOBBY
 from tests.simulation import deeds
-from tests.simulation.device import Device
 from tests.simulation.texts import Speech
+from tests.simulation.web_device import device_for
 
 if TYPE_CHECKING:
     import random
 
+    from tests.simulation.device import Device
     from tests.simulation.world import World
 
 NAMES = ("ann", "bob", "cyd", "dov", "eve", "fay", "gus", "hal")
@@ -60,7 +61,7 @@ class Person:
         self.talkative = talkative
         self.speech = Speech(number, long_winded=long_winded)
         self.rooms: list[str] = []
-        self.devices = [Device(world, self, f"{self.base}.0", self.address)]
+        self.devices = [device_for(world, self, f"{self.base}.0", self.address)]
         self.rests_s = 0.3  # before a program that has ended is started again
         self.replaced: list[Device] = []  # programs that ran on while the same person started them again
         self.dying: dict[str, list[str]] = {}  # tokens that a device's change of the password ends

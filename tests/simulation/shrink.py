@@ -30,16 +30,17 @@ class Shrinking:
     Args:
         seed: of the run that fails.
         most_runs: how many may be made.
+        options: of the run to begin with.
 
     Attributes:
         options: the smallest found so far.
         found: what the whole run found; empty when it does not fail.
     """
 
-    def __init__(self, seed: int, most_runs: int = MOST_RUNS) -> None:
+    def __init__(self, seed: int, most_runs: int = MOST_RUNS, options: Options | None = None) -> None:
         self._seed = seed
         self._runs_left = most_runs
-        self.options = Options()
+        self.options = options or Options()
         self.found, _ = self._run(self.options)
         self._kind = essence(self.found)
 

@@ -24,7 +24,7 @@ from tests.simulation.crossings import Crossings
 from tests.simulation.crowd import Prober, Visitor
 from tests.simulation.exam import Exam
 from tests.simulation.faults import Faults
-from tests.simulation.flavour import Options, bugs_of, flavour_of, limits_of, pages_of, sizes_of, small
+from tests.simulation.flavour import WEB, Options, bugs_of, flavour_of, limits_of, pages_of, sizes_of, small
 from tests.simulation.hostile import Hostile
 from tests.simulation.house import House
 from tests.simulation.hush import Hush
@@ -104,6 +104,8 @@ class World:
         sizes = self.chance.dice("sizes")
         self.flavour |= sizes_of(sizes, self.flavour, options.without)
         self.flavour |= bugs_of(self.chance.dice("bugs"), self.flavour, options.without)
+        if options.web and "certificates" not in self.flavour:
+            self.flavour |= {WEB}
         self.pages = pages_of(sizes, self.flavour)
         if "small" in self.flavour:
             self.limits = small(self.limits, sizes)

@@ -3,7 +3,7 @@
 Prints a line when all are connected and one part in SUSTAINED is replaced, so that the server has seen all of them, and
 goes on until it is killed, at most LIFE_S.
 
-Usage: hello_replay.py PORT SIZE
+Usage: hello_replay.py PORT SIZE [ALPN]
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ SUSTAINED = 4
 AT_ONCE = 64  # connects between two looks at the others
 
 
-def recorded_hello() -> bytes:
+def recorded_hello(protocols: list[str]) -> bytes:
     """A ClientHello as Python's ssl sends it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if protocols:
+        context.set_alpn_protocols(protocols)
     outgoing = ssl.MemoryBIO()
     client = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
     try:
@@ -37,11 +39,12 @@ class Crowd:
     Args:
         port: of the server on 127.0.0.1.
         size: how many.
+        protocols: what they offer.
     """
 
-    def __init__(self, port: int, size: int) -> None:
+    def __init__(self, port: int, size: int, protocols: list[str]) -> None:
         self._port, self._size = port, size
-        self._hello = recorded_hello()
+        self._hello = recorded_hello(protocols)
         self._selector = selectors.DefaultSelector()
         self._live = self._made = self.replaced = 0
 
@@ -80,8 +83,8 @@ class Crowd:
 
 
 def main() -> None:
-    port, size = map(int, sys.argv[1:])
-    crowd = Crowd(port, size)
+    port, size = map(int, sys.argv[1:3])
+    crowd = Crowd(port, size, sys.argv[3:])
     end = time.monotonic() + LIFE_S
     told = False
     while time.monotonic() < end:

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,11 +57,12 @@ class Firefox:
 
     Args:
         profile: an empty directory.
+        accepts: whether it accepts every certificate; else its warning page comes, as a person's does.
     """
 
     name = "firefox"
 
-    def __init__(self, profile: Path) -> None:
+    def __init__(self, profile: Path, *, accepts: bool = True) -> None:
         from websockets.sync.client import connect
 
         assert FIREFOX is not None
@@ -79,8 +80,10 @@ class Firefox:
                 break
         else:
             raise AssertionError("Firefox says no address")
-        self._socket = connect(f"{found[0]}/session", max_size=None, open_timeout=PATIENCE_S)
-        self._ask("session.new", {"capabilities": {"alwaysMatch": {"acceptInsecureCerts": True}}})
+        self._closing = ExitStack()
+        socket = connect(f"{found[0]}/session", max_size=None, open_timeout=PATIENCE_S)
+        self._socket = self._closing.enter_context(socket)
+        self._ask("session.new", {"capabilities": {"alwaysMatch": {"acceptInsecureCerts": accepts}}})
         self._context = self._ask("browsingContext.getTree", {})["contexts"][0]["context"]
 
     def open(self, url: str) -> None:
@@ -106,15 +109,32 @@ class Firefox:
         source = {"type": "key", "id": "keyboard", "actions": keys}
         self._ask("input.performActions", {"context": self._context, "actions": [source]})
 
+    def click(self, selector: str) -> None:
+        """Click into the middle of an element with the mouse: a warning page takes no other click."""
+        at = self.js(
+            f"(() => {{ const found = document.querySelector({json.dumps(selector)}); found.scrollIntoView();"
+            " const { x, y, width, height } = found.getBoundingClientRect();"
+            " return [x + width / 2, y + height / 2].map(Math.round) })()"
+        )
+        moves = [
+            {"type": "pointerMove", "x": at[0], "y": at[1]},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pointerUp", "button": 0},
+        ]
+        source = {"type": "pointer", "id": "mouse", "actions": moves}
+        self._ask("input.performActions", {"context": self._context, "actions": [source]})
+
     def close(self) -> None:
         """End the browser."""
-        self._socket.close()
+        self._closing.close()
         self._process.terminate()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        assert self._process.stderr is not None
+        self._process.stderr.close()
 
     def _ask(self, method: str, params: dict[str, Any]) -> Any:
         number = next(self._numbers)
@@ -170,12 +190,12 @@ class WebKit:
 
 
 @contextmanager
-def firefox(profile: Path) -> Iterator[Firefox]:
-    """Start a Firefox; skips the test where there is none."""
+def firefox(profile: Path, *, accepts: bool = True) -> Iterator[Firefox]:
+    """Start a Firefox; skips the test where there is none. For ``accepts`` see the class."""
     if FIREFOX is None:
         pytest.skip("no Firefox on this machine (Debian: apt install firefox-esr)")
     profile.mkdir()
-    browser = Firefox(profile)
+    browser = Firefox(profile, accepts=accepts)
     try:
         yield browser
     finally:

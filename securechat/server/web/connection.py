@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from email.utils import formatdate
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -30,6 +29,9 @@ if TYPE_CHECKING:
     from securechat.server.web.turns import RequestTurns
 
 SOCKET_PATH = "/ws"
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+"""In English, whatever the locale is: strftime asks it."""
 
 
 class WebLink(Protocol):
@@ -356,4 +358,6 @@ def date() -> str:
 
 @lru_cache(maxsize=1)
 def _date_at(second: int) -> str:
-    return formatdate(second, usegmt=True)
+    at = time.gmtime(second)
+    day, month = _DAYS[at.tm_wday], _MONTHS[at.tm_mon - 1]
+    return f"{day}, {at.tm_mday:02} {month} {at.tm_year} {at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} GMT"

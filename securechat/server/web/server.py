@@ -10,8 +10,21 @@ from securechat.server.web.facts import ServerFacts
 from securechat.server.web.first_bytes import FirstBytes
 from securechat.server.web.policy import Hosts
 from securechat.server.web.rates import RequestRates
-from securechat.server.web.site import Site
+from securechat.server.web.site import Answering, InLanguages, Site, resource
+from securechat.server.web.trust import (
+    CA_PATH,
+    CA_TYPE,
+    PAGE_PATH,
+    PAGE_TYPE,
+    PROFILE_PATH,
+    PROFILE_TYPE,
+    STYLESHEET,
+    TrustFacts,
+    profile,
+    trust_page,
+)
 from securechat.server.web.turns import RequestTurns
+from securechat.wire import http, websocket
 from securechat.wire.http import HTTP_ALPN, response, response_head
 from securechat.wire.negotiation import CodecTable, SpokenProtocol
 from securechat.wire.websocket import WebSocketServerCodec
@@ -56,7 +69,7 @@ class WebServer:
         on_visit: Callable[[str], None],
         upgrade: Callable[[Transport, bytes], TransportHandler],
     ) -> None:
-        self.scheduler = loop
+        self.scheduler = self._loop = loop
         self.limits = loop.limits
         self.turns = RequestTurns(loop, loop.containment.contain)
         self.rates = RequestRates(loop.limits)
@@ -69,12 +82,20 @@ class WebServer:
         self._connections: dict[HttpConnection, Transport] = {}
         self._undecided: dict[FirstBytes, None] = {}
         self.hosts = Hosts(certificate.names, self._more_hosts)
-        self.site = Site(self._facts())
+        self.site = Site(self._facts(), packed=False)
+        self.site.tell(self._facts(), self._trust())
+
+    def prepare(self) -> None:
+        """Do what a start need not wait for, in a thread: until then files are sent as they are."""
+        http.load_library()
+        websocket.load_library()
+        files = self.site.packed_files()
+        self._loop.post(lambda: self.site.use(files))
 
     def renewed(self) -> None:
         """The certificate is another one: its names and its CA are too, perhaps."""
         self.hosts = Hosts(self._certificate.names, self._more_hosts)
-        self.site.tell(self._facts())
+        self.site.tell(self._facts(), self._trust())
 
     def accepted(self, transport: Transport) -> HttpConnection:
         """Return the handler of a connection that speaks HTTP."""
@@ -125,9 +146,21 @@ class WebServer:
         return ServerFacts(
             version=self._version,
             ca=fingerprint.removeprefix("sha256:") if fingerprint else None,
-            limited=False,
+            limited=self._certificate.ca_is_limited,
             access=self._access,
         )
+
+    def _trust(self) -> dict[str, Answering]:
+        """The CA as files, and the page about it; nothing where the certificate comes without its CA."""
+        authority = self._certificate.ca_der
+        if authority is None:
+            return {}
+        facts = TrustFacts(authority, self._certificate.ca_is_limited, self.site.address(STYLESHEET))
+        return {
+            PAGE_PATH: InLanguages(lambda language: trust_page(facts, language), PAGE_TYPE),
+            PROFILE_PATH: InLanguages(lambda language: profile(facts, language), PROFILE_TYPE),
+            CA_PATH: resource(authority, CA_TYPE, pack=False),
+        }
 
 
 def redirect(host: str, port: int) -> bytes:

@@ -6,12 +6,13 @@ modules import each other by their relative paths. A page of an older version as
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,7 +20,8 @@ from msgspec.structs import replace
 from securechat.server.web.comments import without_comments
 from securechat.server.web.facts import ServerFacts, facts_block
 from securechat.server.web.policy import SECURITY_HEADERS
-from securechat.wire.http import Request, response, response_head
+from securechat.server.web.trust import wanted_language
+from securechat.wire.http import Headers, Request, response, response_head
 
 _TYPES = {
     "css": "text/css; charset=utf-8",
@@ -35,6 +37,7 @@ _TYPES = {
 }
 _PACKED = frozenset({"mp3", "ogg", "png"})  # compressed already
 _SOURCES = (".css", ".js")
+_FOLDER = Path(__file__).resolve().parents[2] / "web"
 _INDEX = "index.html"
 _WORKER = "sw.js"
 _ENTRY = "shell/main.js"
@@ -45,6 +48,13 @@ _IMPORT = re.compile(r"""^(?:import|export)\s(?:[^"';=]*?\bfrom\s*)?["'](\.{1,2}
 _PRELOADS = b"<!-- modulepreload -->"
 _FACTS = b"<!-- facts -->"
 _HASH = b"HASH"
+
+
+class Answering(Protocol):
+    """What stands behind a path."""
+
+    def answer(self, request: Request, *, date: str, closes: bool) -> bytes:
+        """Return the answer to a GET or HEAD of this path; see `securechat.wire.http.response`."""
 
 
 class Resource(Struct, frozen=True):
@@ -76,7 +86,9 @@ class Resource(Struct, frozen=True):
         return response(head, body, date=date, closes=closes, is_head=request.method == "HEAD")
 
 
-def resource(body: bytes, content_type: str, *, cache: str = "no-cache", pack: bool = True) -> Resource:
+def resource(
+    body: bytes, content_type: str, *, cache: str = "no-cache", pack: bool = True, own: Headers = ()
+) -> Resource:
     """Make a resource.
 
     Args:
@@ -84,13 +96,14 @@ def resource(body: bytes, content_type: str, *, cache: str = "no-cache", pack: b
         content_type: of the header.
         cache: Cache-Control.
         pack: whether gzip is tried.
+        own: further headers.
     """
     packed = _gzip(body) if pack else body
     etag = f'W/"{sha256(body).hexdigest()[:_HASH_DIGITS]}"'
     common = [("Cache-Control", cache), ("ETag", etag)]
     if is_packed := len(packed) < len(body):
         common.append(("Vary", "Accept-Encoding"))
-    kept = [*common, *SECURITY_HEADERS]
+    kept = [*common, *own, *SECURITY_HEADERS]
     full = [("Content-Type", content_type), *kept]
     return Resource(
         response_head(200, full),
@@ -100,6 +113,30 @@ def resource(body: bytes, content_type: str, *, cache: str = "no-cache", pack: b
         etag,
         response_head(304, kept),
     )
+
+
+class InLanguages:
+    """An answer that each language has in words of its own, made when it is first asked for.
+
+    Args:
+        make: the body in a language, a key of `LANGUAGES`.
+        content_type: of the header.
+    """
+
+    def __init__(self, make: Callable[[str], bytes], content_type: str) -> None:
+        self._make = make
+        self._content_type = content_type
+        self._made: dict[str, Resource] = {}
+
+    def answer(self, request: Request, *, date: str, closes: bool) -> bytes:
+        """Return the answer in the language that the request wants; see `Resource.answer`."""
+        accepted = b",".join(value for name, value in request.headers if name == b"accept-language")
+        language = wanted_language(request.target.partition("?")[2], accepted.decode("iso-8859-1"))
+        made = self._made.get(language)
+        if made is None:
+            own = (("Content-Language", language), ("Vary", "Accept-Language"))
+            made = self._made[language] = resource(self._make(language), self._content_type, own=own)
+        return made.answer(request, date=date, closes=closes)
 
 
 def sentence(status: int, text: str) -> Resource:
@@ -113,77 +150,98 @@ class Site:
 
     Args:
         facts: of the page; its addresses of files are filled in here.
-        more: resources by path, from elsewhere.
+        more: answers by path, from elsewhere.
         tree: the files by path, "/" between folders; those of the package by default.
+        packed: whether they are compressed now; else `packed_files` does it, in another thread.
     """
 
     def __init__(
         self,
         facts: ServerFacts,
-        more: Mapping[str, Resource] | None = None,
+        more: Mapping[str, Answering] | None = None,
         tree: Mapping[str, bytes] | None = None,
+        *,
+        packed: bool = True,
     ) -> None:
         self._tree = dict(tree if tree is not None else read_tree())
         self.hash = tree_hash(self._tree)
-        self._files: dict[str, Resource] = {}
+        self._nothing = sentence(404, "There is nothing at this address.")
+        self._preloads = "\n".join(
+            f'<link rel="modulepreload" href="{self.address(path)}">' for path in static_imports(self._tree, _ENTRY)
+        ).encode()
+        self._files = self.packed_files() if packed else self._made_files(pack=False)
+        self._others: Mapping[str, Answering] = {}
+        self.tell(facts, more)
+
+    def tell(self, facts: ServerFacts, more: Mapping[str, Answering] | None = None) -> None:
+        """Replace the facts and what comes from elsewhere: the certificate is another one."""
+        self._others = {**(more or {}), "/": resource(self._index(facts), _TYPES["html"])}
+
+    def packed_files(self) -> Mapping[str, Resource]:
+        """Return all files, compressed; changes nothing. Some 10 ms of work that lets other threads run."""
+        return self._made_files(pack=True)
+
+    def use(self, files: Mapping[str, Resource]) -> None:
+        """Take files from `packed_files`."""
+        self._files = files
+
+    def _made_files(self, *, pack: bool) -> Mapping[str, Resource]:
+        made = {}
         for path, body in self._tree.items():
             if path not in (_INDEX, _WORKER):
                 ending = path.rpartition(".")[2]
-                self._files[self._address(path)] = resource(
-                    body, _TYPES[ending], cache=_FOREVER, pack=ending not in _PACKED
+                made[self.address(path)] = resource(
+                    body, _TYPES[ending], cache=_FOREVER, pack=pack and ending not in _PACKED
                 )
         if _WORKER in self._tree:  # at the top, so that its scope is the whole origin
-            self._files[f"/{_WORKER}"] = resource(self._tree[_WORKER], _TYPES["js"])
-        self._nothing = sentence(404, "There is nothing at this address.")
-        self._table: Mapping[str, Resource] = {}
-        self.tell(facts, more)
-
-    def tell(self, facts: ServerFacts, more: Mapping[str, Resource] | None = None) -> None:
-        """Replace the facts and what comes from elsewhere: the certificate is another one."""
-        index = self._index(facts)
-        self._table = {**self._files, **(more or {}), "/": resource(index, _TYPES["html"])}
+            made[f"/{_WORKER}"] = resource(self._tree[_WORKER], _TYPES["js"], pack=pack)
+        return made
 
     def answer(self, request: Request, *, date: str, closes: bool) -> bytes:
         """Return the answer to a request, 404 for what is in no table; see `securechat.wire.http.response`."""
-        found = self._table.get(request.path, self._nothing)
+        path = request.path
+        found = self._files.get(path) or self._others.get(path, self._nothing)
         return found.answer(request, date=date, closes=closes)
 
     @property
     def paths(self) -> Iterable[str]:
         """Every path that answers."""
-        return self._table.keys()
+        return self._files.keys() | self._others.keys()
 
     def is_file(self, path: str) -> bool:
         """Whether a path is a file with a hash, which a page fetches some thirty of."""
         return path in self._files
 
-    def _address(self, path: str) -> str:
+    def address(self, path: str) -> str:
+        """Return the address of a file.
+
+        Args:
+            path: in the tree.
+        """
         return f"/w/{self.hash}/{path}"
 
     def _index(self, facts: ServerFacts) -> bytes:
-        by_name = {path.rpartition("/")[2]: self._address(path) for path in self._tree if path.endswith(".json")}
+        by_name = {path.rpartition("/")[2]: self.address(path) for path in self._tree if path.endswith(".json")}
         block = b'<script type="application/json" id="facts">%b</script>' % facts_block(replace(facts, files=by_name))
-        preloads = "\n".join(
-            f'<link rel="modulepreload" href="{self._address(path)}">' for path in static_imports(self._tree, _ENTRY)
-        )
         index = self._tree.get(_INDEX, b"").replace(_HASH, self.hash.encode())
-        return index.replace(_PRELOADS, preloads.encode()).replace(_FACTS, block)
+        return index.replace(_PRELOADS, self._preloads).replace(_FACTS, block)
 
 
 def read_tree() -> dict[str, bytes]:
     """Read the files of the package that have an ending that is served."""
     tree: dict[str, bytes] = {}
 
-    def read(folder: Traversable, path: str) -> None:
-        for entry in folder.iterdir():
-            name = entry.name
-            if entry.is_dir():
-                read(entry, f"{path}{name}/")
-            elif name.rpartition(".")[2] in _TYPES and not name.startswith("."):
-                body = entry.read_bytes()
-                tree[path + name] = without_comments(body.decode()).encode() if name.endswith(_SOURCES) else body
+    def read(folder: str, path: str) -> None:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if entry.is_dir():
+                    read(entry.path, f"{path}{name}/")
+                elif name.rpartition(".")[2] in _TYPES and not name.startswith("."):
+                    body = Path(entry.path).read_bytes()
+                    tree[path + name] = without_comments(body.decode()).encode() if name.endswith(_SOURCES) else body
 
-    read(files("securechat").joinpath("web"), "")
+    read(str(_FOLDER), "")
     return dict(sorted(tree.items()))
 
 

@@ -3,7 +3,7 @@
  * and what the feed tells is put behind it only while it reaches the present.
  *
  * @import {ConversationState, LogQuestion, WindowState, WindowTarget} from "./types.js"
- * @import {Command, Event, Message, MessageChange} from "./records.js"
+ * @import {HistoryPage, Message, MessageChange} from "./records.js"
  * @import {Context} from "./requests.js"
  * @import {Feed} from "./feed.js"
  */
@@ -46,8 +46,6 @@ export class Windows {
     this.#feed = feed;
   }
 
-  // --- the user's actions
-
   /** @param {ConversationState} conversation @param {WindowTarget} target null: the present */
   open(conversation, target) {
     const window = conversation.window;
@@ -84,8 +82,6 @@ export class Windows {
     if (opened) this.open(conversation, null);
   }
 
-  // --- what the feed yields
-
   /** @param {ConversationState} conversation @param {Message} message the newest */
   message(conversation, message) {
     const window = conversation.window;
@@ -93,7 +89,11 @@ export class Windows {
     if (window.loaded && window.atEnd && this.#append(window, message)) this.#tell(conversation, "live", [message.seq]);
   }
 
-  /** @param {ConversationState} conversation @param {MessageChange} change @returns {Message | null} after it, if loaded */
+  /**
+   * @param {ConversationState} conversation
+   * @param {MessageChange} change
+   * @returns {Message | null | undefined} after it; null where it is not loaded, undefined where nothing changes
+   */
   change(conversation, change) {
     const { messages, tail } = conversation.window;
     const waiting = tail?.findIndex((message) => message.seq === change.target) ?? -1;
@@ -102,7 +102,8 @@ export class Windows {
     const before = messages[index];
     if (!before || before.seq !== change.target) return null;
     const after = messages[index] = applied(before, change);
-    if (after !== before) this.#tell(conversation, "changed", [after.seq]);
+    if (after === before) return undefined;
+    this.#tell(conversation, "changed", [after.seq]);
     return after;
   }
 
@@ -132,8 +133,6 @@ export class Windows {
     const message = conversation.window.messages[indexOf(conversation.window.messages, seq)];
     return message?.seq === seq ? message : null;
   }
-
-  // --- pages
 
   /** @param {ConversationState} conversation @param {WindowTarget} target @returns {object} fields of a history */
   #question(conversation, target) {
@@ -184,7 +183,7 @@ export class Windows {
    * @param {ConversationState} conversation
    * @param {"replace" | "older" | "newer"} how
    * @param {{around?: number, at?: number}} asked
-   * @param {Extract<Event, {t: "page"}>} page
+   * @param {HistoryPage} page
    */
   #page(conversation, how, asked, page) {
     const window = conversation.window;

@@ -7,7 +7,7 @@
  * @typedef {{room: string, person: number, seq: number | null, panel: string}} Place `person` 0 and `room` "": the list
  */
 
-const INVITE = /^#?\/?(join|join-once)\/([0-9a-f]{32})\/([0-9a-f]{64})?$/i;
+const INVITE = /^#?\/?(join|join-once)\/([0-9a-f]{32})(?:\/([0-9a-f]{64})?)?$/i;
 const PANEL = /^[a-z]{1,20}$/;
 
 /**

@@ -14,9 +14,10 @@ export function onWake(woke) {
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") woke();
   });
-  addEventListener("pageshow", ({ persisted }) => {
-    if (persisted) woke();
+  addEventListener("pageshow", (event) => {
+    if (/** @type {PageTransitionEvent} */ (event).persisted) woke(); // from the back/forward cache
   });
+  document.addEventListener("resume", woke); // of a frozen page
   addEventListener("online", woke);
 }
 

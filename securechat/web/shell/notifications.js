@@ -75,6 +75,9 @@ export function waiting(conversations, settings) {
  * @param {Words} words
  */
 export function notifications({ core, settings, shown, address, go }, words) {
+  const icon = document.querySelector("link[rel~=icon]");
+  const plain = icon?.getAttribute("href") ?? "";
+  const dotted = document.querySelector("link[data-icon=icon-unread]")?.getAttribute("href") ?? plain;
   let soundAt = -Infinity;
   /** @type {AudioContext | null} */
   let audio = null;
@@ -98,7 +101,7 @@ export function notifications({ core, settings, shown, address, go }, words) {
   /** @param {string} title @param {string} body @param {string} tag @param {string} where */
   function show(title, body, tag, where) {
     if (state() !== "granted") return;
-    const options = { body, tag, data: where, silent: true, icon: icons.plain };
+    const options = { body, tag, data: where, silent: true, icon: plain };
     if (worker) worker.showNotification(title, options).catch(() => {});
     else {
       try {
@@ -147,20 +150,13 @@ export function notifications({ core, settings, shown, address, go }, words) {
       const mark = count > 999 ? "(999+) " : count > 0 ? `(${count}) ` : more ? "• " : "";
       const title = mark + words.place();
       if (document.title !== title) document.title = title;
-      const link = document.querySelector("link[rel~=icon]");
-      const wanted = count > 0 || more ? icons.unread : icons.plain;
-      if (link && wanted && link.getAttribute("href") !== wanted) link.setAttribute("href", wanted);
+      const wanted = count > 0 || more ? dotted : plain;
+      if (icon?.getAttribute("href") !== wanted) icon?.setAttribute("href", wanted);
       const badges = /** @type {{setAppBadge?: (count: number) => Promise<void>}} */ (navigator);
       badges.setAppBadge?.(count).catch(() => {});
     },
   };
 }
-
-/** Addresses of the icon, and of the one with a dot. */
-const icons = (() => {
-  const plain = document.querySelector("link[rel~=icon]")?.getAttribute("href") ?? "";
-  return { plain, unread: plain.replace(/icon(\.\w+)$/, "icon-unread$1") };
-})();
 
 /** @returns {"granted" | "denied" | "default" | "unable"} */
 export function state() {

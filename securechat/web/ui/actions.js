@@ -9,6 +9,7 @@
  * @import {Composer} from "./composer.js"
  * @import {MenuItem} from "./menu.js"
  */
+import { barrier, rank, RANKS } from "./composer.js";
 import { _ } from "./i18n.js";
 import { confirm, refusalOf } from "./menu.js";
 
@@ -36,29 +37,7 @@ import { confirm, refusalOf } from "./menu.js";
  * @property {(context: Context) => unknown} run
  */
 
-const RANKS = { member: 0, moderator: 1, owner: 2, admin: 3 };
 export const MAC = typeof navigator === "object" && /Mac|iP(hone|ad)/.test(navigator.platform);
-
-/** @param {Context} context */
-export function rank({ app, conversation }) {
-  const role = conversation?.room?.role;
-  return app.core.admin ? RANKS.admin : role ? RANKS[role] : -1;
-}
-
-/**
- * Why the user cannot write in a conversation now. Reactions are allowed in a read-only room.
- *
- * @param {Context} context
- * @returns {"" | "left" | "archived" | "muted" | "readOnly"}
- */
-export function barrier(context) {
-  const { conversation } = context;
-  if (!conversation) return "left";
-  if (!conversation.member) return "left";
-  if (conversation.room?.archived) return "archived";
-  if (conversation.mutedS !== 0) return "muted";
-  return conversation.room?.readOnly && rank(context) < RANKS.moderator ? "readOnly" : "";
-}
 
 /** @param {Context} context */
 const canReact = (context) => context.message && !context.message.deleted && /^(readOnly)?$/.test(barrier(context));
@@ -67,7 +46,7 @@ const isOwn = ({ app, message }) => message && message.by === app.core.me.id;
 /** @param {Context} context */
 const ofRoom = ({ conversation }) => conversation?.kind === "room";
 /** @param {Context} context */
-const ofMember = ({ conversation }) => ofRoom({ conversation, app: /** @type {any} */ (null) }) && conversation?.member;
+const ofMember = (context) => ofRoom(context) && context.conversation?.member;
 /** @param {Context} context */
 const isOther = ({ app, person }) => person && person.id !== app.core.me.id;
 /** @param {Context} context */
@@ -256,7 +235,11 @@ export const ACTIONS = [
     usage: () => _("/who [ROOM]"),
     aliases: "names",
     isPossible: ofMember,
-    run: show("members"),
+    run: ({ app }) => {
+      // wide: they stand beside the messages
+      if (matchMedia("(min-width: 900px)").matches) app.set("membersOpen", true);
+      else app.go({ panel: "members" });
+    },
   },
   {
     name: "room",

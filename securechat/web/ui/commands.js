@@ -1,23 +1,347 @@
 /**
- * Obeys a line that begins with `/`.
+ * Obeys a line that begins with `/`, as the terminal client does. What a command takes beside its name is read here; without anything
+ * the action of that name runs.
  *
- * @import {Context} from "./actions.js"
+ * @import {App, Conversation} from "../core/types.js"
+ * @import {Person} from "../core/records.js"
+ * @import {Context, Row} from "./actions.js"
  */
-import { actionNamed, isPossible } from "./actions.js";
-import { _ } from "./i18n.js";
+import { nameKey } from "../core/text.js";
+import { actionNamed, ACTIONS, go, ignore, isPossible, setTyping } from "./actions.js";
+import { namesIn } from "./completion.js";
+import { _, LANGUAGES } from "./i18n.js";
+import { dayOf, searchFor } from "./search.js";
+
+const UNITS = { s: 1, m: 60, h: 3600, d: 86400, w: 604800 };
+const LONGEST_S = 365 * 86400; // of a ban or mute with an end
+const QUOTES = { '"': '"', "\u201c": "\u201d", "\u201e": "\u201c", "\u00ab": "\u00bb" };
+const KEYCAP = /[0-9#*]\ufe0f?\u20e3|\u2139\ufe0f?/gu; // the emoji with a letter or digit in them
+
+/** A sentence about what was typed: the text stays. */
+class Problem extends Error {}
+
+/** @typedef {Context & {conversation: Conversation}} Here */
+
+/** @param {string} name */
+const usageOf = (name) => _("Usage: {forms}", { forms: actionNamed(name)?.usage?.() ?? "" });
 
 /**
  * @param {string} line
- * @param {Context} context
- * @returns {Promise<{problem: string, clear: boolean}>}
+ * @param {Here} context
+ * @returns {Promise<{problem: string, clear: boolean}>} clear: the line is done with, or nothing that may stay in sight
  */
 export async function obey(line, context) {
-  const [word = "", rest = ""] = line.slice(1).split(/\s+(.*)/s);
-  const row = actionNamed(word.toLowerCase());
-  if (!row?.usage) return { problem: _("Unknown command {word}", { word: `/${word}` }), clear: false };
-  if (rest || !isPossible(row, context)) {
-    return { problem: _("This is not possible here."), clear: false };
+  const [typed = "", rest = ""] = line.trim().split(/\s+(.*)/s);
+  const word = typed.slice(1).toLowerCase();
+  const row = actionNamed(word);
+  if (/^(register|password)$/.test(row?.name ?? nearest(word) ?? "") && rest) {
+    return { problem: _("Do not type a password here, where others can see it. Choose another one."), clear: true };
   }
+  try {
+    if (!row?.usage) throw new Problem(unknown(typed, word));
+    const takes = TAKES[row.name];
+    if (rest && !takes) throw new Problem(usageOf(row.name));
+    if (rest && takes) await takes(rest, context, row);
+    else await alone(row, context);
+    return { problem: "", clear: true };
+  } catch (error) {
+    if (error instanceof Problem) return { problem: error.message, clear: false };
+    throw error;
+  }
+}
+
+/**
+ * @param {string} typed
+ * @param {string} word
+ */
+function unknown(typed, word) {
+  const near = nearest(word);
+  const more = near
+    ? _("Did you mean {nearest}?", { nearest: `/${near}` })
+    : _("/help lists the commands, // sends a text that begins with /");
+  return word === "me"
+    ? _("/me is not supported. Send it as a message")
+    : `${_("Unknown command {word}", { word: typed.slice(0, 30) })}. ${more}`;
+}
+
+/**
+ * @param {Row} row
+ * @param {Here} context
+ */
+async function alone(row, context) {
+  if (row.place.startsWith("message")) {
+    const own = row.name === "edit" || row.name === "delete";
+    const me = context.app.core.me.id;
+    const message = context.conversation.window.messages.findLast((each) => !each.deleted && (each.by === me) === own);
+    if (!message) {
+      throw new Problem(own ? _("You have no message here that can be changed.") : _("There is no message here."));
+    }
+    context = { ...context, message };
+  } else if (row.place === "person") throw new Problem(usageOf(row.name));
+  if (!isPossible(row, context)) throw new Problem(_("This is not possible here."));
   await row.run(context);
-  return { problem: "", clear: true };
+}
+
+/** What each command does with what stands behind it. @type {Record<string, (rest: string, context: Here, row: Row) => unknown>} */
+export const TAKES = {
+  reply: (text, context) => {
+    const me = context.app.core.me.id;
+    const message = context.conversation.window.messages.findLast((each) => !each.deleted && each.by !== me);
+    if (!message) throw new Problem(_("There is no message here."));
+    context.app.act({ do: "send", key: context.conversation.key, text, reply: message.seq });
+  },
+  edit: (text, context) => {
+    context.app.act({ do: "edit", key: context.conversation.key, seq: lastOwn(context).seq, text });
+  },
+  react: (typed, { app, conversation }) => {
+    const message = conversation.window.messages.findLast((each) => !each.deleted);
+    if (!message) throw new Problem(_("There is no message here."));
+    const away = typed.length > 1 && typed.startsWith("-");
+    const sign = away ? typed.slice(1) : typed;
+    if ([...sign].length > 16 || /\s/.test(sign)) throw new Problem(usageOf("react"));
+    const has = message.reactions?.some((each) => each.sign === sign && each.by.includes(app.core.me.id));
+    const on = !away && !has;
+    if (on && /[\p{L}\p{N}]/u.test(sign.replace(KEYCAP, ""))) {
+      throw new Problem(_("A reaction is an emoji, such as 👍. To answer in words use /reply."));
+    }
+    app.act({ do: "react", key: conversation.key, seq: message.seq, sign, on });
+  },
+  msg: async (rest, { app, conversation }) => {
+    const { name, more } = split("msg", rest, namesIn(app, conversation));
+    const direct = await app.ask({ ask: "openDirect", name });
+    if (more) app.act({ do: "send", key: direct.key, text: more });
+    go(app, direct);
+  },
+  whois: ofPerson,
+  ignore: async (rest, { app, conversation }) => ignore(app, await personNamed(app, conversation, rest)),
+  invite: async (rest, { app, conversation }) => {
+    const person = await personNamed(app, inRoom(conversation), rest);
+    await app.ask({ ask: "invite", key: conversation.key, person: person.id });
+    app.toast(_("{name} is invited", { name: person.name }));
+  },
+  role: async (rest, { app, conversation }) => {
+    const [, name, role] = /^(.*\S)\s+(owner|moderator|member)$/i.exec(rest) ?? [];
+    if (!name || !role) throw new Problem(usageOf("role"));
+    const person = await personNamed(app, inRoom(conversation), name);
+    const given = /** @type {"owner" | "moderator" | "member"} */ (role.toLowerCase());
+    await app.ask({ ask: "grant", key: conversation.key, person: person.id, role: given });
+    app.toast(_("Done"));
+  },
+  kick: (rest, context) => moderate("kick", rest, context),
+  ban: (rest, context) => moderate("ban", rest, context),
+  mute: (rest, context) => moderate("mute", rest, context),
+  unban: (rest, context) => moderate("unban", rest, context),
+  unmute: (rest, context) => moderate("unmute", rest, context),
+  who: (rest, { app }) => app.go({ key: roomNamed(app, rest).key, panel: "members" }),
+  // "set KEY VALUE" of the terminal is a form here
+  room: (_rest, context, row) => row.run(context),
+  topic: async (text, { app, conversation }) => {
+    await app.ask({ ask: "setRoom", key: inRoom(conversation).key, rules: { topic: text === '""' ? "" : text } });
+    app.toast(_("Done"));
+  },
+  history: async (rest, { app, conversation }) => {
+    const [first = "", more = ""] = rest.split(/\s+(.*)/s);
+    const at = dayOf(first);
+    const where = (at === null && !/^\d+$/.test(first) ? rest : more).trim();
+    const wanted = !where
+      ? conversation
+      : /^@/.test(where)
+      ? await app.ask({ ask: "openDirect", name: where.slice(1) })
+      : roomNamed(app, where);
+    go(app, wanted);
+    if (at !== null) app.act({ do: "open", key: wanted.key, at });
+  },
+  join: async (room, { app }) => go(app, await app.ask({ ask: "join", room })),
+  leave: async (rest, context, row) => {
+    const name = rest.replace(/(^|\s)--yes\b/, "").trim(); // the dialog asks in its place
+    const conversation = name ? roomNamed(context.app, name) : context.conversation;
+    if (!isPossible(row, { ...context, conversation })) throw new Problem(_("This is not possible here."));
+    await row.run({ ...context, conversation });
+  },
+  search: (query, { app, conversation }) => {
+    searchFor(query);
+    app.go({ key: conversation.key, panel: "search" });
+  },
+  nick: async (name, { app }) => {
+    await app.ask({ ask: "nick", name: name.replace(/^"(.*)"$/, "$1") });
+    app.toast(_("You are {name} now", { name: app.core.me.name }));
+  },
+  typing: (rest, { app }) => {
+    if (!/^(on|off)$/i.test(rest)) throw new Problem(usageOf("typing"));
+    setTyping(app, rest.toLowerCase() === "on");
+  },
+  lang: (code, { app }) => {
+    const language = code.toLowerCase();
+    if (!Object.hasOwn(LANGUAGES, language)) {
+      throw new Problem(Object.keys(LANGUAGES).map((each) => `/lang ${each}`).join(", "));
+    }
+    app.set("language", language);
+  },
+  sessions: async (rest, { app }) => {
+    const login = /^end\s+(\d+)$/i.exec(rest)?.[1];
+    if (!login) throw new Problem("/sessions end N");
+    await app.ask({ ask: "logout", login: Number(login) });
+    app.toast(_("Done"));
+  },
+  help: (_rest, context, row) => row.run(context),
+};
+
+/** @param {Here} context */
+function lastOwn({ app, conversation }) {
+  const message = conversation.window.messages.findLast((each) => !each.deleted && each.by === app.core.me.id);
+  if (!message) throw new Problem(_("You have no message here that can be changed."));
+  return message;
+}
+
+/**
+ * @param {string} rest
+ * @param {Here} context
+ * @param {Row} row
+ */
+async function ofPerson(rest, context, row) {
+  await row.run({ ...context, person: await personNamed(context.app, context.conversation, rest) });
+}
+
+/**
+ * @param {"kick" | "ban" | "mute" | "unban" | "unmute"} act
+ * @param {string} rest
+ * @param {Here} context
+ */
+async function moderate(act, rest, { app, conversation }) {
+  const key = inRoom(conversation).key;
+  const lifts = act.startsWith("un");
+  const { name, more } = lifts ? { name: rest, more: "" } : split(act, rest, namesIn(app, conversation));
+  const { seconds, reason } = act === "ban" || act === "mute" ? durationOf(more) : { seconds: null, reason: more };
+  if ([...reason].length > 300) throw new Problem(_("A reason has at most {most} characters", { most: 300 }));
+  const person = await personNamed(app, conversation, name);
+  await app.ask({ ask: "moderate", key, person: person.id, act, seconds, reason });
+  app.toast(_("Done"));
+}
+
+/** @param {Conversation} conversation */
+function inRoom(conversation) {
+  if (conversation.kind !== "room") throw new Problem(_("This works in rooms."));
+  return conversation;
+}
+
+/**
+ * @param {App} app
+ * @param {string} typed
+ */
+function roomNamed(app, typed) {
+  const name = typed.replace(/^#/, "");
+  const found = app.core.roomNamed(name.toLowerCase());
+  if (!found) throw new Problem(_("You are not in #{room}. Join it first", { room: name }));
+  return found;
+}
+
+/**
+ * @param {App} app
+ * @param {Conversation} conversation
+ * @param {string} typed with "@" or quotation marks, or without
+ * @returns {Promise<Person>}
+ */
+function personNamed(app, conversation, typed) {
+  const name = typed.trim().replace(/^@/, "").replace(/^["\u201c\u201e\u00ab](.*)["\u201c\u201d\u00bb]$/, "$1");
+  const key = nameKey(name);
+  for (const person of conversation.room?.members?.values() ?? []) {
+    if (nameKey(person.name) === key) return Promise.resolve(person);
+  }
+  return app.ask({ ask: "whois", name });
+}
+
+/**
+ * Splits off a name, and never guesses where it ends.
+ *
+ * @param {string} word the command
+ * @param {string} rest
+ * @param {Iterable<string>} known
+ * @returns {{name: string, more: string}}
+ * @throws {Problem} where no name stands, or one that may end at two places
+ */
+export function split(word, rest, known) {
+  const closing = QUOTES[/** @type {keyof typeof QUOTES} */ (rest.charAt(0))];
+  if (closing) {
+    const end = rest.indexOf(closing, 1);
+    const more = rest.slice(end + 1);
+    if (end < 2 || (more && !/^\s/.test(more))) throw new Problem(usageOf(word));
+    return { name: rest.slice(1, end).trim(), more: more.trim() };
+  }
+  const [, first = "", more = ""] = /^@?(\S+)\s*(.*)$/s.exec(rest) ?? [];
+  const keys = new Map([...known].map((name) => [nameKey(name), name]));
+  const words = rest.replace(/^@/, "").split(/\s+/);
+  for (let count = Math.min(words.length, 32); count > 1; count--) {
+    const longer = keys.get(nameKey(words.slice(0, count).join(" ")));
+    if (longer === undefined) continue;
+    throw new Problem(
+      _(
+        'Nothing was done, because the name can be "{shorter}" or "{longer}". Put it in quotes: {command} "{longer}" or {command} "{shorter}"',
+        { shorter: first, longer, command: `/${word}` },
+      ),
+    );
+  }
+  if (!first) throw new Problem(usageOf(word));
+  return { name: first, more: more.trim() };
+}
+
+/**
+ * @param {string} text "10m why"
+ * @returns {{seconds: number | null, reason: string}} null: no end
+ */
+export function durationOf(text) {
+  const [, count, unit, reason = ""] = /^(\d{1,8})([smhdw])(?:\s+(.*))?$/is.exec(text) ?? [];
+  if (!count || !unit) {
+    if (!/^\p{Nd}/u.test(text)) return { seconds: null, reason: text };
+    throw new Problem( // not one without end
+      _("Nothing was done. A time is 30s, 10m, 2h, 7d or 1w, and a reason does not begin with a digit: {text}", {
+        text: text.slice(0, 30),
+      }),
+    );
+  }
+  const seconds = Number(count) * UNITS[/** @type {keyof typeof UNITS} */ (unit.toLowerCase())];
+  if (seconds < 1 || seconds > LONGEST_S) {
+    throw new Problem(
+      _("A ban or mute lasts at least a second and at most {span}. Leave the time out for one without end", {
+        span: _("a year"),
+      }),
+    );
+  }
+  return { seconds, reason };
+}
+
+/**
+ * The command that was meant, if one is near: a letter more, less, other or exchanged.
+ *
+ * @param {string} word without "/"
+ * @returns {string | null}
+ */
+export function nearest(word) {
+  const names = ACTIONS.flatMap((row) => row.usage ? [row.name, ...row.aliases?.split(" ") ?? []] : []);
+  const most = word.length > 4 ? 2 : 1;
+  const [best] = names.map((name) => /** @type {const} */ ([distance(word, name), name]))
+    .filter(([far, name]) => far <= most && Math.abs(name.length - word.length) <= 1).sort(([a], [b]) => a - b);
+  return best && word.length > 1 ? best[1] : null;
+}
+
+/**
+ * Steps from one word to the other (optimal string alignment).
+ *
+ * @param {string} a
+ * @param {string} b
+ */
+function distance(a, b) {
+  /** @type {number[][]} */
+  const rows = [Array.from({ length: b.length + 1 }, (_each, index) => index)];
+  const at = (/** @type {number} */ i, /** @type {number} */ j) => rows[i]?.[j] ?? 0;
+  for (let i = 1; i <= a.length; i++) {
+    const row = rows[i] = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1];
+      row[j] = Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + (same ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        row[j] = Math.min(at(i, j), at(i - 2, j - 2) + 1);
+      }
+    }
+  }
+  return at(a.length, b.length);
 }

@@ -1,13 +1,15 @@
 /**
  * Where a message is written. The text stays until the core has taken it, and is kept at each keystroke.
  *
- * @import {App, Change, Conversation} from "../core/types.js"
+ * What is not needed before the first message is imported when a key is pressed: completion, commands, dialogs.
+ *
+ * @import {App, Change, Conversation, PendingMessage} from "../core/types.js"
+ * @import {Context} from "./actions.js"
  * @import {Message} from "../core/records.js"
  */
-import { barrier, rank } from "./actions.js";
+import { codePointLength, oneLine } from "../core/text.js";
 import { fill, h, icon } from "./dom.js";
-import { _, ngettext } from "./i18n.js";
-import { confirm, refusalOf } from "./menu.js";
+import { _, ngettext, shortDuration } from "./i18n.js";
 
 /**
  * @typedef {object} Composer
@@ -17,8 +19,10 @@ import { confirm, refusalOf } from "./menu.js";
  * @property {(text: string) => void} insert puts a text where the cursor is
  * @property {(message: Message) => void} reply
  * @property {(message: Message) => void} edit
+ * @property {(pending: PendingMessage) => void} resume takes back what was refused, to be written anew
  */
 
+export const RANKS = { member: 0, moderator: 1, owner: 2, admin: 3 };
 /** Of a message, in code points: never more than 16,000 bytes of UTF-8. */
 const MOST = 4000;
 const TELL_FROM = 3600;
@@ -28,6 +32,27 @@ const INVISIBLE = /^[\s\p{C}\p{Z}\u2800\u3164\u115f\u1160\uffa0]+/u;
 const SEND = "M4 12 20 4 14 20 11 13Z";
 const CROSS = "M6 6 18 18M18 6 6 18";
 const FACE = "M12 3a9 9 0 1 0 0 18a9 9 0 1 0 0-18M9 9v1M15 9v1M8 14q4 4 8 0";
+
+/** @param {Context} context */
+export function rank({ app, conversation }) {
+  const role = conversation?.room?.role;
+  return app.core.admin ? RANKS.admin : role ? RANKS[role] : -1;
+}
+
+/**
+ * Why the user cannot write in a conversation now. Reactions are allowed in a read-only room.
+ *
+ * @param {Context} context
+ * @returns {"" | "left" | "archived" | "muted" | "readOnly"}
+ */
+export function barrier(context) {
+  const { conversation } = context;
+  if (!conversation) return "left";
+  if (!conversation.member) return "left";
+  if (conversation.room?.archived) return "archived";
+  if (conversation.mutedS !== 0) return "muted";
+  return conversation.room?.readOnly && rank(context) < RANKS.moderator ? "readOnly" : "";
+}
 
 /** When the slow mode of a room lets the user write again, ms. @type {Map<string, number>} */
 const slowUntil = new Map();
@@ -64,6 +89,9 @@ export function composer(app, conversation, hooks = {}) {
   );
   let draft = app.drafts.get(key);
   let typedAt = 0;
+  /** @type {ReturnType<import("./completion.js").completion> | null} */
+  let complete = null;
+  let loading = false;
   /** @type {number | undefined} */
   let timer;
   field.value = draft.text;
@@ -71,7 +99,7 @@ export function composer(app, conversation, hooks = {}) {
   const present = () => app.core.conversations.get(key) ?? conversation;
   const context = () => ({ app, conversation: present(), composer: self });
   /** @type {Composer} */
-  const self = { element, end, focus: () => field.focus(), insert, reply, edit };
+  const self = { element, end, focus: () => field.focus(), insert, reply, edit, resume };
 
   function placeholder() {
     const { kind, name } = app.core.conversations.get(key) ?? conversation;
@@ -96,6 +124,22 @@ export function composer(app, conversation, hooks = {}) {
     field.setSelectionRange(text.length, text.length);
     resize();
     count();
+    complete?.close();
+  }
+
+  /** Without a connection it fails, and is tried again at the next key. */
+  async function loadCompletion() {
+    if (loading) return;
+    loading = true;
+    try {
+      const { completion } = await import("./completion.js");
+      complete = completion(app, field, present, typed);
+      element.prepend(complete.list);
+      note.after(complete.hint);
+      complete.update();
+    } catch {
+      loading = false;
+    }
   }
 
   function resize() {
@@ -106,7 +150,7 @@ export function composer(app, conversation, hooks = {}) {
 
   function count() {
     const { length } = field.value;
-    const points = length < TELL_FROM ? 0 : [...field.value].length;
+    const points = length < TELL_FROM ? 0 : codePointLength(field.value);
     const left = MOST - points;
     element.classList.toggle("too-long", left < 0);
     fill(
@@ -149,9 +193,18 @@ export function composer(app, conversation, hooks = {}) {
 
   /** @param {Message} message */
   function edit(message) {
-    const before = draft.editing ? draft.before : field.value;
+    const before = draft.editing ? draft.before : /^\/\w/.test(field.value) ? "" : field.value; // "/edit" is done with
     put(message.text);
     keep({ editing: message.seq, before });
+    showBar();
+    field.focus();
+  }
+
+  /** @param {PendingMessage} pending */
+  function resume({ text, reply }) {
+    if (draft.editing) cancel();
+    put(field.value.trim() ? `${text}\n${field.value}` : text);
+    keep({ reply: reply ?? draft.reply });
     showBar();
     field.focus();
   }
@@ -174,7 +227,11 @@ export function composer(app, conversation, hooks = {}) {
     fill(
       bar,
       h("strong", {}, title),
-      h("span", { class: "composer-quote" }, message?.deleted ? _("deleted") : message?.text.slice(0, 200) ?? ""),
+      h(
+        "span",
+        { class: "composer-quote" },
+        message?.deleted ? _("deleted") : oneLine(message?.text.slice(0, 200) ?? ""),
+      ),
       h("button", {
         type: "button",
         class: "icon-button",
@@ -208,7 +265,7 @@ export function composer(app, conversation, hooks = {}) {
       case "muted":
         return now.mutedS === null
           ? _("You are muted: you can read, but not write.")
-          : _("You are muted for some time.");
+          : _("You are muted for {time}: you can read, but not write.", { time: shortDuration(now.mutedS) });
       case "readOnly":
         return _("Only moderators and owners can write here.");
     }
@@ -232,6 +289,7 @@ export function composer(app, conversation, hooks = {}) {
     if (!draft.editing && /^[/／]/.test(bare) && !text.startsWith("//")) {
       if (text.startsWith("/") && !text.includes("\n")) return command(text);
       const title = _("Send this as a message?");
+      const { confirm } = await import("./menu.js");
       if (!await confirm(title, _("It begins with /, as a command does. It is not obeyed."), _("Send"))) return;
       return deliver(text);
     }
@@ -246,8 +304,8 @@ export function composer(app, conversation, hooks = {}) {
     const { editing, reply } = draft;
     try {
       if (editing) {
-        if (app.core.find(editing, key)?.text !== text) app.act({ do: "edit", key, seq: editing, text: whole(text) });
-      } else app.act({ do: "send", key, text: whole(text), reply });
+        if (app.core.find(editing, key)?.text !== text) app.act({ do: "edit", key, seq: editing, text });
+      } else app.act({ do: "send", key, text, reply });
     } catch {
       return say(_("This did not work. Try again."));
     }
@@ -269,7 +327,7 @@ export function composer(app, conversation, hooks = {}) {
         keep();
       }
     } catch (error) {
-      say(refusalOf(error));
+      await sayWhy(error);
     } finally {
       field.readOnly = false;
     }
@@ -281,13 +339,21 @@ export function composer(app, conversation, hooks = {}) {
     app.announce(text, true);
   }
 
+  /** @param {unknown} error */
+  async function sayWhy(error) {
+    const offline = _("This works when you are connected.");
+    say(await import("./menu.js").then(({ refusalOf }) => refusalOf(error), () => offline));
+  }
+
   field.addEventListener("input", () => {
     showNote();
     typed();
+    complete?.update();
   });
   field.addEventListener("keydown", (event) => {
     // Safari ends a composition before the keydown of its Enter, which has the code 229 then
-    if (event.isComposing || event.keyCode === 229 || event.defaultPrevented) return;
+    loadCompletion();
+    if (event.isComposing || event.keyCode === 229 || complete?.key(event)) return;
     if (event.key === "Enter" && !event.shiftKey && !event.altKey && (event.ctrlKey || event.metaKey || !breaks())) {
       event.preventDefault();
       submit();
@@ -310,6 +376,14 @@ export function composer(app, conversation, hooks = {}) {
     button.addEventListener("pointerdown", (event) => event.preventDefault()); // the keyboard of a phone stays open
   }
   send.addEventListener("click", submit);
+  faces.addEventListener("click", async () => {
+    try {
+      const { openEmoji } = await import("./emoji.js");
+      openEmoji(app, _("Emoji"), insert);
+    } catch (error) {
+      sayWhy(error);
+    }
+  });
 
   /** @param {readonly Change[]} changes */
   function changed(changes) {
@@ -342,10 +416,3 @@ export function composer(app, conversation, hooks = {}) {
   requestAnimationFrame(resize);
   return self;
 }
-
-/**
- * A text without halves of characters, which are no JSON to the server.
- *
- * @param {string} text
- */
-const whole = (text) => text.replace(/\p{Cs}/gu, "\ufffd");

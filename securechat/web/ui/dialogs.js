@@ -1,26 +1,223 @@
 /**
- * Dialogs about rooms, and the key help.
+ * Dialogs about rooms and conversations, and the help about keys and commands.
  *
- * @import {App, Conversation} from "../core/types.js"
+ * @import {App, Conversation, Refusal} from "../core/types.js"
+ * @import {RoomRules} from "../core/records.js"
  * @import {Context} from "./actions.js"
+ * @import {Dialog} from "./menu.js"
  */
-import { h } from "./dom.js";
-import { _ } from "./i18n.js";
-import { openDialog } from "./menu.js";
+import { oneLine } from "../core/text.js";
+import { ACTIONS, go, keyLabel } from "./actions.js";
+import { fitting } from "./completion.js";
+import { rank } from "./composer.js";
+import { fill, h } from "./dom.js";
+import { _, dayKey, ngettext, shortDuration } from "./i18n.js";
+import { confirm, nextOf, openDialog, refusalOf } from "./menu.js";
+import { dayOf } from "./search.js";
 
-/** @param {App} app */
+const MOST_TOPIC = 300; // code points
+const SLOW_S = [0, 5, 10, 30, 60, 300, 900, 3600];
+const KEEP_DAYS = [0, 1, 7, 30, 90, 365];
+/** Words in the reasons of refusals that tell which field is meant. */
+const FIELD_OF = [["topic", "topic"], ["lobby_always_open", "private"], ["room_", "name"]];
+
+/**
+ * Asks for one line of text.
+ *
+ * @param {object} options
+ * @param {string} options.title
+ * @param {string} options.label of the field
+ * @param {string} options.button
+ * @param {(text: string, dialog: Dialog) => unknown} options.run the text is not empty; a Refusal thrown is shown beside the field
+ * @param {string} [options.value]
+ * @param {string} [options.note]
+ * @param {Iterable<string>} [options.names] that are suggested
+ * @param {boolean} [options.mayBeEmpty]
+ */
+export function askText({ title, label, button, run, value = "", note = "", names = [], mayBeEmpty = false }) {
+  const input = h("input", {
+    name: "text",
+    value,
+    maxLength: 1200,
+    autocomplete: "off",
+    autocapitalize: "off",
+    spellcheck: mayBeEmpty,
+  });
+  const known = h("datalist", { id: "dialog-names" }, ...[...names].map((name) => h("option", { value: name })));
+  input.setAttribute("list", known.id);
+  return openDialog({
+    title,
+    body: h("div", {}, fieldOf(label, "text", input), note && h("p", { class: "quiet" }, note), known),
+    buttons: [{
+      label: button,
+      primary: true,
+      async run(dialog) {
+        const text = input.value.trim();
+        if (!text && !mayBeEmpty) {
+          dialog.refuse(_("Type a name first."), "text");
+          return false;
+        }
+        try {
+          return await run(text, dialog);
+        } catch (error) {
+          dialog.refuse(refusalOf(error), "text");
+          return false;
+        }
+      },
+    }],
+  });
+}
+
+/**
+ * A field with its label, and a place for why it was refused.
+ *
+ * @param {string} label
+ * @param {string} name
+ * @param {HTMLElement} input
+ * @param {string} [note]
+ */
+export function fieldOf(label, name, input, note = "") {
+  const refusal = h("span", { class: "field-refusal", id: `refusal-${name}`, "data-refusal": name, role: "alert" });
+  input.setAttribute("aria-describedby", `note-${name} ${refusal.id}`);
+  return h(
+    "label",
+    { class: "field" },
+    h("span", { class: "field-label" }, label),
+    input,
+    h("span", { class: "quiet", id: `note-${name}` }, note),
+    refusal,
+  );
+}
+
+/**
+ * The rooms there are: to join, and to make one.
+ *
+ * @param {App} app
+ */
 export function openRooms(app) {
-  return openDialog({ title: _("Rooms"), body: h("p", {}, app.core.server) });
+  /** @type {Map<string, number>} members by room */
+  const rooms = new Map();
+  for (const { kind, name, room } of app.core.conversations.values()) {
+    if (kind === "room" && room) rooms.set(name, room.total);
+  }
+  let open = true;
+  const status = h("p", { class: "quiet", role: "status" });
+  const list = h("ul", { class: "choice-list" });
+  const filter = h("input", {
+    type: "search",
+    name: "room",
+    maxLength: 256,
+    autocomplete: "off",
+    autocapitalize: "off",
+    on: { input: show },
+  });
+  const dialog = openDialog({
+    title: _("Rooms"),
+    body: h("div", {}, fieldOf(_("Find a room, or type a new name"), "room", filter), status, list),
+    closed: () => open = false,
+  });
+  const form = dialog.element.querySelector("form");
+  form?.addEventListener("submit", () => {
+    const first = list.querySelector("button");
+    if (filter.value && first) first.click();
+  });
+  dialog.element.addEventListener("keydown", (event) => {
+    const choices = [...list.querySelectorAll("button")];
+    const active = /** @type {HTMLElement} */ (document.activeElement);
+    const to = /^Arrow(Up|Down)$/.test(event.key) &&
+      nextOf(choices, choices.find((each) => each === active) ?? null, event);
+    if (!to) return;
+    event.preventDefault();
+    to.focus();
+  });
+
+  function show() {
+    const typed = filter.value.trim().replace(/^#/, "").toLowerCase();
+    const names = [...rooms.keys()].sort((a, b) => (rooms.get(b) ?? 0) - (rooms.get(a) ?? 0) || a.localeCompare(b));
+    const rows = fitting(names, typed, (name) => name, 200).map((name) => row(name, rooms.get(name) ?? 0));
+    if (typed && !rooms.has(typed)) rows.push(row(typed, null));
+    fill(list, ...rows);
+  }
+
+  /**
+   * @param {string} name
+   * @param {number | null} total null: it is not listed
+   */
+  function row(name, total) {
+    const mine = app.core.roomNamed(name)?.member;
+    const detail = total === null ? "" : ngettext("{n} member", "{n} members", total);
+    const label = total === null ? _("Join or make #{room}", { room: name }) : `#${oneLine(name)}`;
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        { type: "button", class: "choice-row", on: { click: () => join(name) } },
+        h("span", { class: "choice-label" }, label),
+        h("span", { class: "choice-detail" }, detail),
+        total !== null && h("span", { class: "choice-deed" }, mine ? _("Open") : _("Join")),
+      ),
+    );
+  }
+
+  /** @param {string} name */
+  async function join(name) {
+    dialog.refuse("");
+    try {
+      const found = app.core.roomNamed(name);
+      go(app, found?.member ? found : await app.ask({ ask: "join", room: name }));
+      dialog.close();
+    } catch (error) {
+      dialog.refuse(refusalOf(error), "room");
+    }
+  }
+
+  (async () => {
+    fill(status, _("Loading …"));
+    try {
+      for (let after = undefined, more = true; more && open && rooms.size < 5000;) {
+        const page = await app.ask({ ask: "rooms", after });
+        for (const { room, total } of page.rooms) rooms.set(room, total);
+        after = page.rooms.at(-1)?.room;
+        more = page.more && after !== undefined;
+        show();
+      }
+      fill(status, ngettext("{n} room", "{n} rooms", rooms.size));
+    } catch (error) {
+      fill(status, refusalOf(error));
+    }
+  })();
+  show();
+  return dialog;
 }
 
 /** @param {App} app */
 export function openDirect(app) {
-  return openDialog({ title: _("Direct message"), body: h("p", {}, app.core.server) });
+  return askText({
+    title: _("New direct message"),
+    label: _("Name of the person"),
+    button: _("Write"),
+    names: app.core.knownNames(),
+    note: _("Only the two of you can read it. The operator of the server can read everything."),
+    async run(name) {
+      const direct = await app.ask({ ask: "openDirect", name: name.replace(/^@/, "") });
+      if (!direct) throw new Error("oneself");
+      go(app, direct);
+    },
+  });
 }
 
 /** @param {Context} context */
-export function openTopic({ conversation }) {
-  return openDialog({ title: _("Topic"), body: h("p", {}, conversation?.room?.topic) });
+export function openTopic({ app, conversation }) {
+  if (!conversation) return;
+  return askText({
+    title: _("Topic of #{room}", { room: conversation.name }),
+    label: _("Topic"),
+    value: conversation.room?.topic ?? "",
+    button: _("Save"),
+    mayBeEmpty: true,
+    run: (topic) => app.ask({ ask: "setRoom", key: conversation.key, rules: { topic } }),
+  });
 }
 
 /**
@@ -28,30 +225,261 @@ export function openTopic({ conversation }) {
  * @param {Conversation} conversation
  */
 export function openDay(app, conversation) {
-  return openDialog({ title: _("Go to a day"), body: h("p", {}, app.core.server, conversation.name) });
+  const input = h("input", { type: "date", name: "day", max: dayKey(Date.now()), value: dayKey(Date.now()) });
+  return openDialog({
+    title: _("Go to a day"),
+    body: fieldOf(_("Day"), "day", input),
+    buttons: [{
+      label: _("Go"),
+      primary: true,
+      run(dialog) {
+        const at = dayOf(input.value);
+        if (at === null) {
+          dialog.refuse(_("This is not a day."), "day");
+          return false;
+        }
+        go(app, conversation);
+        app.act({ do: "open", key: conversation.key, at });
+      },
+    }],
+  });
 }
 
 /**
  * @param {App} app
  * @param {Conversation} conversation
  */
-export function leaveRoom(app, conversation) {
-  return app.ask({ ask: "leaveRoom", key: conversation.key });
+export async function leaveRoom(app, conversation) {
+  const { key, name: room } = conversation;
+  const leave = _("Leave");
+  let last = false;
+  const left = await confirm(_("Leave #{room}?", { room }), _("You get no more messages from it."), leave, {
+    async run() {
+      try {
+        await app.ask({ ask: "leaveRoom", key });
+      } catch (error) {
+        last = /** @type {Refusal} */ (error)?.code === "last_member";
+        if (!last) throw error;
+      }
+    },
+  });
+  if (!left || !last) return;
+  const text = _("You are its only member, and it is private. Nobody can enter it again: its messages are lost.");
+  await confirm(_("Leave #{room} for good?", { room }), text, leave, {
+    danger: true,
+    run: () => app.ask({ ask: "leaveRoom", key, sure: true }),
+  });
 }
 
+/** @param {number} seconds */
+const spanOf = (seconds) => seconds ? shortDuration(seconds) : _("off");
+
 /**
+ * The settings of a room: as a form for those who may change them.
+ *
  * @param {App} app
  * @param {Conversation} conversation
  * @param {() => void} [closed]
  */
 export function openRoom(app, conversation, closed) {
-  return openDialog({ title: _("Room settings"), body: h("p", {}, app.core.server, conversation.name), closed });
+  const { key, name: room } = conversation;
+  const right = rank({ app, conversation });
+  const owns = right >= 2;
+  const body = h("div", { class: "settings-form" }, h("p", { class: "quiet", role: "status" }, _("Loading …")));
+  /** @type {RoomRules | null} */
+  let rules = null;
+  const buttons = right >= 1 ? [{ label: _("Save"), primary: true, run: save }] : [];
+  const dialog = openDialog({ title: `#${room}`, body, buttons, wide: true, closed });
+
+  /** @param {string} name @param {unknown} value */
+  const text = (name, value) =>
+    h("input", {
+      name,
+      value,
+      maxLength: name === "topic" ? 1200 : 256,
+      autocomplete: "off",
+      disabled: name !== "topic" && !owns,
+    });
+  /** @param {string} name @param {string} label @param {string} note @param {boolean} checked */
+  const check = (name, label, note, checked) =>
+    h(
+      "div",
+      { class: "field" },
+      h(
+        "label",
+        { class: "check" },
+        h("input", { type: "checkbox", name, checked, disabled: !owns }),
+        h("span", {}, label),
+      ),
+      h("span", { class: "quiet" }, note),
+      h("span", { class: "field-refusal", "data-refusal": name, role: "alert" }),
+    );
+  /**
+   * @param {string} name
+   * @param {readonly number[]} values
+   * @param {number} now
+   * @param {(value: number) => string} say
+   */
+  const choice = (name, values, now, say) =>
+    h(
+      "select",
+      { name, disabled: !owns },
+      ...[...new Set([...values, now])].sort((a, b) => a - b).map((value) =>
+        h("option", { value: String(value), selected: value === now }, say(value))
+      ),
+    );
+
+  function show() {
+    if (!rules) return;
+    const role = {
+      owner: _("owner"),
+      moderator: _("moderator"),
+      member: _("member"),
+      admin: _("administrator of the server"),
+    };
+    const mine = role[/** @type {keyof typeof role} */ (rules.role ?? conversation.room?.role ?? "")];
+    fill(
+      body,
+      h(
+        "p",
+        { class: "quiet" },
+        mine ? _("Your role: {role}", { role: mine }) : _("You are a guest here."),
+        " ",
+        !owns && _("Owners of the room change its settings."),
+      ),
+      right >= 1 && fieldOf(_("Name"), "name", text("name", room), _("Its messages and members stay.")),
+      right >= 1 ? fieldOf(_("Topic"), "topic", text("topic", rules.topic)) : h("p", {}, oneLine(rules.topic)),
+      check("private", _("Private"), _("Only invited members can join and see the room."), rules.private),
+      check("read_only", _("Read-only"), _("Only moderators and owners can write."), rules.read_only),
+      fieldOf(
+        _("Slow mode"),
+        "slow_s",
+        choice("slow_s", SLOW_S, rules.slow_s, spanOf),
+        _("The time between two messages of a member."),
+      ),
+      fieldOf(
+        _("Delete older messages"),
+        "retention_days",
+        choice(
+          "retention_days",
+          KEEP_DAYS,
+          rules.retention_days,
+          (days) => days ? ngettext("after {n} day", "after {n} days", days) : _("never"),
+        ),
+      ),
+      fieldOf(
+        _("New members see"),
+        "history",
+        h(
+          "select",
+          { name: "history", disabled: !owns },
+          h("option", { value: "all", selected: rules.history !== "joined" }, _("all earlier messages")),
+          h(
+            "option",
+            { value: "joined", selected: rules.history === "joined" },
+            _("only what is said since they joined"),
+          ),
+        ),
+      ),
+      check("archived", _("Archived"), _("Nobody can write, and the room is not listed."), rules.archived),
+    );
+  }
+
+  /** Sends what was changed, and nothing else. @param {Dialog} opened */
+  async function save(opened) {
+    const form = opened.element.querySelector("form");
+    if (!form || !rules) return;
+    const before = /** @type {Record<string, unknown>} */ ({ ...rules, name: room });
+    /** @type {Record<string, unknown>} */
+    const changed = {};
+    for (const input of form.elements) {
+      if (!(input instanceof HTMLInputElement || input instanceof HTMLSelectElement) || input.disabled) continue;
+      const was = before[input.name];
+      if (was === undefined) continue;
+      const value = input instanceof HTMLInputElement && input.type === "checkbox"
+        ? input.checked
+        : typeof was === "number"
+        ? Number(input.value)
+        : input.value.trim();
+      if (value !== was) changed[input.name] = value;
+    }
+    const fields = Object.keys(changed);
+    if (fields.length === 0) return;
+    if (typeof changed.topic === "string" && [...changed.topic].length > MOST_TOPIC) {
+      opened.refuse(_("A topic has at most {most} characters", { most: MOST_TOPIC }), "topic");
+      return false;
+    }
+    const days = Number(changed.retention_days ?? 0);
+    if (days > 0 && (rules.retention_days === 0 || days < rules.retention_days)) {
+      const sure = ngettext(
+        "Messages that are older than {n} day are deleted for good.",
+        "Messages that are older than {n} days are deleted for good.",
+        days,
+      );
+      if (!await confirm(_("Delete older messages?"), sure, _("Delete"), { danger: true })) return false;
+    }
+    try {
+      await app.ask({ ask: "setRoom", key, rules: changed });
+    } catch (error) {
+      const reason = /** @type {Refusal} */ (error)?.reason ?? "";
+      const field = fields.length === 1 ? fields[0] : FIELD_OF.find(([part]) => part && reason.startsWith(part))?.[1];
+      opened.refuse(refusalOf(error), field);
+      return false;
+    }
+    app.toast(_("Saved"));
+  }
+
+  app.ask({ ask: "roomInfo", key }).then((info) => {
+    rules = info;
+    show();
+  }, (error) => fill(body, h("p", { class: "refusal" }, refusalOf(error))));
+  return dialog;
 }
 
 /**
- * @param {App} app
+ * Keys and commands, from the table of actions.
+ *
+ * @param {App} _app
  * @param {() => void} [closed]
  */
-export function openHelp(app, closed) {
-  return openDialog({ title: _("Keys and commands"), body: h("p", {}, app.core.server), closed });
+export function openHelp(_app, closed) {
+  /** @param {string} title @param {readonly (readonly [string, string])[]} rows */
+  const table = (title, rows) =>
+    h(
+      "section",
+      {},
+      h("h3", {}, title),
+      h(
+        "dl",
+        { class: "help-list" },
+        ...rows.map(([keys, label]) => h("div", {}, h("dt", {}, h("kbd", {}, keys)), h("dd", {}, label))),
+      ),
+    );
+  const keyed = (/** @type {string} */ place) =>
+    ACTIONS.filter((row) => row.keys && row.place.split(" ").includes(place)).map((
+      row,
+    ) => /** @type {const} */ ([keyLabel(row.keys ?? ""), row.label()]));
+  return openDialog({
+    title: _("Keys and commands"),
+    wide: true,
+    closed,
+    body: h(
+      "div",
+      { class: "help", tabIndex: 0, role: "region", "aria-label": _("Keys and commands") },
+      table(_("Everywhere"), [...keyed("app"), ["F6", _("Go to the next part of the page")], [
+        keyLabel("Escape"),
+        _("Close what is open"),
+      ]]),
+      table(_("While you write"), [
+        [_("Enter"), _("Send (on touch screens: break the line)")],
+        [_("Shift+Enter"), _("Break the line")],
+        ["↑", _("Edit your last message, where nothing is typed")],
+        [keyLabel("Escape"), _("Cancel the edit or reply")],
+        ["@ # : /", _("Complete a name, room, emoji or command")],
+      ]),
+      table(_("On a message"), [["↑ ↓", _("Go to another message")], ...keyed("message")]),
+      table(_("Commands"), ACTIONS.filter((row) => row.usage).map((row) => [row.usage?.() ?? "", row.label()])),
+      h("p", { class: "quiet" }, _("Text that begins with // is sent with one /.")),
+    ),
+  });
 }

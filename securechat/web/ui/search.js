@@ -1,16 +1,412 @@
 /**
- * Finds messages.
+ * Finds messages: a panel that stays open while its hits are visited, and has its last search when it is opened again.
  *
- * @import {App, Conversation} from "../core/types.js"
+ * @import {App, Conversation, Refusal} from "../core/types.js"
+ * @import {Message} from "../core/records.js"
  */
-import { h } from "./dom.js";
-import { _ } from "./i18n.js";
+import { oneLine, visible } from "../core/text.js";
+import { fill, h, icon } from "./dom.js";
+import { _, moment, ngettext, weekday } from "./i18n.js";
+import { nextOf, refusalOf } from "./menu.js";
+
+/** @typedef {{message: Message, marks: readonly (readonly [number, number])[]}} Hit marks: [start, end) in code points */
+/** @typedef {"query" | "from" | "room" | "after" | "before" | "link"} FieldName */
+
+const LONGEST = 500;
+const AROUND = 60; // code points before the first mark of a long text
+const SHOWN = 280;
+const TRIES = 6; // where the server is busy
+const WIDE = "(min-width: 900px)";
+const CROSS = "M6 6 18 18M18 6 6 18";
+const PART = /(?:(from|in|before|after|has):)?(?:"([^"]*)(?:"|$)\*?|((?:[^\s"]|(?<=[^\s:"])")+))?/giy;
+
+/** @type {{values: Record<FieldName, string>, hits: Hit[], more: boolean, indexed: boolean, asked: string, top: number}} */
+const kept = {
+  values: { query: "", from: "", room: "", after: "", before: "", link: "" },
+  hits: [],
+  more: false,
+  indexed: true,
+  asked: "",
+  top: 0,
+};
+/** @type {(() => void) | null} */
+let runOpen = null;
+
+/** Searches, in the panel that is open or will be. @param {string} query */
+export function searchFor(query) {
+  Object.assign(kept.values, { query, from: "", room: "", after: "", before: "", link: "" });
+  kept.asked = "";
+  runOpen?.();
+}
+
+/**
+ * When a day, month or year begins here.
+ *
+ * @param {string} text 2026-11-20, 2026-11, 2026, today, yesterday, or the name of a day: the last one
+ * @param {number} [now] ms
+ * @returns {number | null} ms since 1970
+ */
+export function dayOf(text, now = Date.now()) {
+  const wanted = text.toLowerCase();
+  const [, year, month = "1", day = "1"] = /^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?$/.exec(text) ?? [];
+  if (year) {
+    const date = new Date(Number(year), Number(month) - 1, Number(day));
+    date.setFullYear(Number(year)); // Date takes 0 to 99 for 1900 and on
+    return date.getMonth() === Number(month) - 1 && date.getDate() === Number(day) ? Math.max(0, date.getTime()) : null;
+  }
+  const date = new Date(now);
+  date.setHours(0, 0, 0, 0);
+  for (let ago = 0; ago < 7; ago++) {
+    const names = [date.toLocaleDateString("en", { weekday: "long" }), weekday(date.getTime())];
+    if (ago === 0) names.push("today", _("today"));
+    if (ago === 1) names.push("yesterday", _("yesterday"));
+    if (names.some((name) => name.toLowerCase().replaceAll(" ", "-") === wanted)) return date.getTime();
+    date.setDate(date.getDate() - 1);
+  }
+  return null;
+}
+
+/**
+ * The days of a search where the user is: the server counts them in UTC. Names of days become dates.
+ *
+ * @param {string} query as typed
+ * @param {number} [now] ms
+ * @returns {{query: string, since?: number, until?: number}}
+ */
+export function withDays(query, now = Date.now()) {
+  /** @type {number[]} */
+  const since = [];
+  /** @type {number[]} */
+  const until = [];
+  let said = "";
+  for (PART.lastIndex = 0; PART.lastIndex < query.length;) {
+    const from = PART.lastIndex;
+    const [part = "", key = "", quoted, plain] = PART.exec(query) ?? [];
+    PART.lastIndex = from + (part.length || 1); // a failed match begins anew
+    const value = quoted ?? plain ?? "";
+    const at = /^(after|before)$/i.test(key) ? dayOf(value, now) : null;
+    if (at !== null) (key.toLowerCase() === "after" ? since : until).push(at);
+    said += at === null || /^\d/.test(value) ? part || query.charAt(from) : `${key}:${isoDay(at)}`;
+  }
+  return {
+    query: said,
+    ...(since.length > 0 && { since: Math.max(...since) }),
+    ...(until.length > 0 && { until: Math.min(...until) }),
+  };
+}
+
+/** @param {number} at ms */
+function isoDay(at) {
+  const day = new Date(at);
+  return [day.getFullYear(), day.getMonth() + 1, day.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+}
+
+/**
+ * The search that the fields stand for.
+ *
+ * @param {Record<FieldName, string>} values
+ * @returns {string}
+ */
+export function queryOf({ query, from, room, after, before, link }) {
+  return [
+    query.trim(),
+    from.trim() && `from:"${from.trim().replace(/^@/, "")}"`,
+    room && `in:#${room}`,
+    after && `after:${after}`,
+    before && `before:${before}`,
+    link && "has:link",
+  ].filter(Boolean).join(" ");
+}
+
+/**
+ * A text with its marks; a long one from shortly before the first of them.
+ *
+ * @param {string} text
+ * @param {Hit["marks"]} marks
+ * @returns {(string | HTMLElement)[]}
+ */
+export function marked(text, marks) {
+  const points = [...text];
+  const first = marks[0]?.[0] ?? 0;
+  const begin = points.length > SHOWN ? Math.max(0, Math.min(first - AROUND, points.length - SHOWN)) : 0;
+  const end = Math.min(points.length, begin + SHOWN);
+  const cut = (/** @type {number} */ from, /** @type {number} */ to) => visible(points.slice(from, to).join(""));
+  /** @type {(string | HTMLElement)[]} */
+  const nodes = [begin > 0 ? "… " : ""];
+  let at = begin;
+  for (const [start, stop] of marks) {
+    if (stop <= at || start >= end) continue;
+    nodes.push(cut(at, Math.max(at, start)), h("mark", {}, cut(Math.max(at, start), Math.min(stop, end))));
+    at = Math.min(stop, end);
+  }
+  nodes.push(cut(at, end), end < points.length ? " …" : "");
+  return nodes;
+}
 
 /**
  * @param {App} app
  * @param {Conversation | null} conversation
+ * @param {() => void} close
  */
-export function searchPanel(app, conversation) {
-  const element = h("div", { class: "search" }, _("Search"), conversation?.name);
-  return { element, end: app.listen(() => {}) };
+export function searchPanel(app, conversation, close) {
+  const { values } = kept;
+  let ended = false;
+  let run = 0;
+  /** @type {number | undefined} */
+  let timer;
+  const rooms = [...app.core.conversations.values()].filter((each) => each.kind === "room").map(({ name }) => name);
+  if (values.room && !rooms.includes(values.room)) rooms.push(values.room);
+  const here = conversation?.kind === "room" ? conversation.name : "";
+  const names = h(
+    "datalist",
+    { id: "search-names" },
+    ...app.core.knownNames().map((name) => h("option", { value: name })),
+  );
+
+  /**
+   * @param {FieldName} name
+   * @param {string} label
+   * @param {Record<string, unknown>} properties
+   */
+  const input = (name, label, properties) =>
+    h("label", { class: "field" }, h("span", {}, label), h("input", { name, value: values[name], ...properties }));
+  const link = h("input", { type: "checkbox", name: "link", checked: Boolean(values.link) });
+  const place = h(
+    "select",
+    { name: "room" },
+    h("option", { value: "" }, _("Everywhere")),
+    ...rooms.sort((a, b) => Number(b === here) - Number(a === here) || a.localeCompare(b)).map((name) =>
+      h("option", { value: name, selected: name === values.room }, `#${name}`)
+    ),
+  );
+  const form = h(
+    "form",
+    {
+      role: "search",
+      class: "search-form",
+      on: {
+        submit(/** @type {Event} */ event) {
+          event.preventDefault();
+          read();
+          ask();
+        },
+        change: read,
+      },
+    },
+    h(
+      "div",
+      { class: "search-row" },
+      h("input", {
+        type: "search",
+        name: "query",
+        value: values.query,
+        maxLength: LONGEST,
+        enterKeyHint: "search",
+        placeholder: _('Words, "a phrase", begin*'),
+        "aria-label": _("Search for"),
+        "data-region-focus": "",
+      }),
+      h("button", { type: "submit", class: "button primary" }, _("Search")),
+    ),
+    h(
+      "details",
+      { class: "search-filters", open: Object.entries(values).some(([name, value]) => name !== "query" && value) },
+      h("summary", {}, _("Filters")),
+      h(
+        "div",
+        { class: "search-grid" },
+        input("from", _("From"), { autocomplete: "off", maxLength: 100 }),
+        h("label", { class: "field" }, h("span", {}, _("In")), place),
+        input("after", _("From this day on"), { type: "date" }),
+        input("before", _("Before this day"), { type: "date" }),
+        h("label", { class: "check" }, link, h("span", {}, _("With a link"))),
+      ),
+    ),
+    names,
+  );
+  form.querySelector("[name=from]")?.setAttribute("list", names.id);
+  const status = h("p", { class: "search-status", role: "status" });
+  const list = h("ol", { class: "hits", "aria-label": _("Hits") });
+  const more = h(
+    "button",
+    { type: "button", class: "button", hidden: true, on: { click: () => ask(true) } },
+    _("Show more"),
+  );
+  const scroll = h(
+    "div",
+    { class: "panel-scroll", on: { scroll: () => kept.top = scroll.scrollTop } },
+    status,
+    list,
+    more,
+  );
+  const element = h(
+    "section",
+    { class: "panel search", "aria-label": _("Search") },
+    h(
+      "header",
+      { class: "bar" },
+      h("h2", { class: "title" }, _("Search")),
+      h(
+        "button",
+        { type: "button", class: "icon-button", "aria-label": _("Close"), on: { click: close } },
+        icon(CROSS),
+      ),
+    ),
+    form,
+    scroll,
+  );
+
+  function read() {
+    for (const [name, value] of new FormData(form)) values[/** @type {FieldName} */ (name)] = String(value);
+    values.link = link.checked ? "on" : "";
+  }
+
+  /** @param {boolean} [further] the next page */
+  async function ask(further = false) {
+    const query = queryOf(values);
+    const last = kept.hits.at(-1);
+    clearTimeout(timer);
+    const mine = ++run;
+    if (!query) return fill(status, _("Type what to look for, or choose a filter."));
+    if (!further) {
+      kept.hits = [];
+      kept.more = false;
+      kept.asked = "";
+      show();
+    }
+    fill(status, _("Searching …"));
+    list.setAttribute("aria-busy", "true");
+    for (let tries = 1;; tries++) {
+      try {
+        const answer = await app.ask({
+          ask: "search",
+          ...withDays(query),
+          ...(further && last && { before: last.message.seq }),
+        });
+        if (ended || mine !== run) return;
+        kept.hits = [...kept.hits, ...answer.hits];
+        kept.more = answer.more;
+        kept.indexed = (answer.indexed ?? null) === null;
+        kept.asked = query;
+        show();
+        break;
+      } catch (error) {
+        if (ended || mine !== run) return;
+        const refusal = /** @type {Refusal} */ (error);
+        if (refusal?.code !== "busy" || tries >= TRIES) {
+          fill(status, refusalOf(error));
+          break;
+        }
+        await new Promise((resolve) => timer = setTimeout(resolve, 1000 * Math.max(0.5, refusal.retryS ?? 1)));
+        if (ended || mine !== run) return;
+      }
+    }
+    list.removeAttribute("aria-busy");
+  }
+
+  function show() {
+    const count = kept.hits.length;
+    const said = !kept.asked
+      ? ""
+      : count === 0
+      ? _("Nothing was found.")
+      : kept.more
+      ? ngettext("{n} hit, and more", "{n} hits, and more", count)
+      : ngettext("{n} hit", "{n} hits", count);
+    fill(
+      status,
+      said,
+      kept.asked && !kept.indexed && ` ${_("The search index is being made: older messages may be missing.")}`,
+    );
+    fill(list, ...kept.hits.map(hitRow));
+    more.hidden = !kept.more;
+  }
+
+  /** @param {Hit} hit */
+  function hitRow({ message, marks }) {
+    const where = message.room ? `#${oneLine(message.room)}` : _("direct message");
+    const name = oneLine(app.core.nameOf(message.by) ?? message.name) || _("deleted account");
+    const go = () => visit(message);
+    return h(
+      "li",
+      {
+        class: "hit",
+        on: { click: () => !getSelection()?.toString() && go() },
+      },
+      h(
+        "button",
+        { type: "button", class: "hit-go" },
+        h("bdi", { class: `name person-${message.by % 8}` }, name),
+        " ",
+        h("span", { class: "hit-where" }, `${where} · ${moment(message.at)}`),
+      ),
+      h("p", { class: "hit-text" }, ...marked(message.text, marks)),
+    );
+  }
+
+  /** @param {Message} message */
+  async function visit(message) {
+    const { core } = app;
+    const other = message.by === core.me.id
+      ? { id: message.to ?? 0, name: message.toname ?? "" }
+      : { id: message.by, name: message.name };
+    try {
+      const found = message.room
+        ? core.roomNamed(message.room)
+        : core.directWith(other.id) ?? await app.ask({ ask: "openPerson", person: other });
+      if (!found) return app.toast(_("You are not in #{room}. Join it first", { room: message.room ?? "" }));
+      // narrow: the panel covers the list, and back leads to it again
+      app.go({ key: found.key, seq: message.seq, panel: matchMedia(WIDE).matches ? "search" : "" });
+    } catch (error) {
+      app.toast(refusalOf(error));
+    }
+  }
+
+  element.addEventListener("keydown", (event) => {
+    const choices = /** @type {HTMLElement[]} */ ([...list.querySelectorAll(".hit-go")]);
+    const active = /** @type {HTMLElement} */ (document.activeElement);
+    const inList = active.classList.contains("hit-go");
+    if (!inList && !(event.key === "ArrowDown" && active instanceof HTMLInputElement && active.name === "query")) {
+      return;
+    }
+    if (event.key === "ArrowUp" && active === choices[0]) return event.preventDefault(), focus();
+    const to = /^(Arrow(Up|Down)|Home|End)$/.test(event.key)
+      ? nextOf(choices, inList ? active : null, event)
+      : undefined;
+    if (!to) return;
+    event.preventDefault();
+    to.focus();
+  });
+
+  const unlisten = app.listen((changes) => {
+    const online = changes.some((change) => change.kind === "phase" && change.phase === "online");
+    if (online && queryOf(values) && kept.asked !== queryOf(values)) ask();
+  });
+
+  function focus() {
+    /** @type {HTMLElement | null} */ (form.querySelector("[name=query]"))?.focus();
+  }
+
+  runOpen = () => {
+    const field = /** @type {HTMLInputElement | null} */ (form.querySelector("[name=query]"));
+    if (field) field.value = kept.values.query;
+    for (const other of form.querySelectorAll("details input")) if (other instanceof HTMLInputElement) other.value = "";
+    place.value = "";
+    link.checked = false;
+    ask();
+  };
+  show();
+  requestAnimationFrame(() => scroll.scrollTop = kept.top);
+  if (queryOf(values) && !kept.asked) ask();
+
+  return {
+    element,
+    focus,
+    end() {
+      ended = true;
+      runOpen = null;
+      clearTimeout(timer);
+      unlisten();
+    },
+  };
 }

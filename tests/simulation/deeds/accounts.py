@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from securechat.client.core import actions
 from tests.simulation.certificates import proof
-from tests.simulation.device import Device
+from tests.simulation.web_device import device_for
 
 if TYPE_CHECKING:
     from securechat.model import CertificateInfo
+    from tests.simulation.device import Device
     from tests.simulation.people import Person
 
 MOST_DEVICES = 3
@@ -50,7 +51,7 @@ def add_device(person: Person, device: Device) -> None:
     if person.is_account and len(person.devices) < MOST_DEVICES and person.passwords:
         address = f"10.0.{len(person.devices)}.{person.number + 1}"
         person.known_as.add(address)
-        new = Device(person.world, person, f"{person.base}.{len(person.devices)}", address)
+        new = device_for(person.world, person, f"{person.base}.{len(person.devices)}", address)
         if "certificates" in person.world.flavour and person.rng.random() < 0.5:
             new.key = person.rng.choice(person.keys)
         person.devices.append(new)

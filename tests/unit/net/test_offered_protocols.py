@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,8 @@ from securechat.net.client_hello import (
 from .test_client_hello import in_records
 
 GREASE = 0x5A5A  # RFC 8701
+BROWSERS = {path.stem: path.read_bytes() for path in (Path(__file__).parent / "hellos").glob("*.bin")}
+"""What browsers send first: one record, with GREASE, a post-quantum share and encrypted client hello."""
 
 
 def openssl_hello(*protocols: str, server_hostname: str | None = "localhost") -> bytes:
@@ -70,6 +73,17 @@ def test_it_is_what_openssl_offers(protocols: tuple[str, ...], server_hostname: 
     hello = openssl_hello(*protocols, server_hostname=server_hostname)
     assert offered_protocols(hello) == (protocols or None)
     assert offered_protocols(hello + b"early data") == (protocols or None)
+
+
+@pytest.mark.parametrize("browser", BROWSERS)
+def test_browsers_offer_http(browser: str) -> None:
+    hello = BROWSERS[browser]
+    assert len(hello) > 1_460, "more than a segment"
+    assert offered_protocols(hello) == ("h2", "http/1.1")
+    assert ClientHelloProgress().missing_bytes(hello) == 0
+    assert offered_protocols(hello[:-1]) is None
+    for body_bytes in (100, 1_000, 1_455):
+        assert offered_protocols(in_records(hello[5:], body_bytes)) == ("h2", "http/1.1")
 
 
 @pytest.mark.parametrize("body_bytes", [16, 17, 100, 259, 516, 517])
@@ -145,13 +159,17 @@ def test_whatever_comes_is_no_error(data: bytes) -> None:
     offered_protocols(data)
 
 
-HELLOS = [openssl_hello("h2", "http/1.1"), in_records(message(alpn(b"http/1.1"), extension(GREASE)), 40)]
+HELLOS = [
+    *BROWSERS.values(),
+    openssl_hello("h2", "http/1.1"),
+    in_records(message(alpn(b"http/1.1"), extension(GREASE)), 40),
+]
 
 
 @given(
     st.sampled_from(HELLOS),
-    st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=8),
-    st.integers(0, 600),
+    st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 255)), max_size=8),
+    st.integers(0, 2_000),
     st.binary(max_size=8),
 )
 def test_a_hello_with_changed_bytes_is_no_error(

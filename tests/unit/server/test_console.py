@@ -101,7 +101,7 @@ def test_texts_are_shown_only_when_asked_for() -> None:
 def test_every_reason_a_connection_can_end_for_has_a_sentence() -> None:
     ending = {code.value for code in list(ErrorCode)[: list(ErrorCode).index(ErrorCode.UNKNOWN_TYPE)]}
     missing = (ending | {reason.value for reason in CloseReason}) - set(chronicle_module._REASONS)
-    assert missing <= {"too_many_connections"}  # never said over TLS: such a client is not admitted at all
+    assert missing == set()
     assert {denial.value for denial in Denial} == set(chronicle_module._DENIALS)
 
 

@@ -31,12 +31,12 @@ def moment(at: dt.datetime) -> str:
 
 @pytest.fixture(scope="session")
 def authority() -> Issuer:
-    return new_authority(NOW - 400 * DAY)  # old enough to have issued leaves that have expired
+    return new_authority(NOW - 400 * DAY, NAMES)  # old enough to have issued leaves that have expired
 
 
 @pytest.fixture(scope="session")
 def other_authority() -> Issuer:
-    return new_authority(NOW)
+    return new_authority(NOW, NAMES)
 
 
 @pytest.fixture(scope="session")

@@ -99,7 +99,7 @@ def test_the_tail_of_old_names_is_dropped(tmp_path: Path) -> None:
 class TestNeedsRenewal:
     @pytest.fixture
     def issuer(self) -> Issuer:
-        return new_authority(NOW)
+        return new_authority(NOW, NAMES)
 
     def reasons(self, tmp_path: Path, issuer: Issuer, days: float, names: Names = NAMES) -> list[str]:
         bundle = issue_server(tmp_path, issuer, NAMES, now=NOW)
@@ -121,7 +121,7 @@ class TestNeedsRenewal:
         assert self.reasons(tmp_path, issuer, 0, names) == ["it does not name new.example, 10.0.0.9"]
 
     def test_not_when_it_would_not_help(self, tmp_path: Path) -> None:
-        ending = new_authority(NOW - 3640 * DAY)
+        ending = new_authority(NOW - 3640 * DAY, NAMES)
         bundle = issue_server(tmp_path, ending, NAMES, now=NOW)
         assert needs_renewal(bundle, NAMES, NOW) == []
 

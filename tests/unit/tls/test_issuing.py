@@ -54,7 +54,7 @@ def test_leaf_extensions(authority: Issuer) -> None:
 
 
 def test_leaf_never_outlives_its_authority() -> None:
-    old = new_authority(NOW - 3600 * DAY)
+    old = new_authority(NOW - 3600 * DAY, NAMES)
     leaf = new_server_leaf(old, NAMES, NOW).certificate
     assert leaf.not_valid_after_utc == old.certificate.not_valid_after_utc
     young = new_authority(NOW + BACKDATED)
