@@ -1,7 +1,5 @@
 /**
- * The client without a socket, storage, clock or randomness: records, actions and `now` in; a CoreOutput out.
- *
- * ClientCore is a facade: it hands each input to the part whose subject it is.
+ * The client without a socket, storage, clock or randomness; hands each input to the part whose subject it is.
  *
  * @import {Action, Core, CoreOptions, CoreOutput, ConversationState, Question, SavedState} from "./types.js"
  * @import {Event, Message, MessageChange, Refused, Welcome} from "./records.js"
@@ -105,7 +103,6 @@ export class ClientCore {
     return this.#feed.catchingUp;
   }
 
-  /** Whether a question to the log waits or is under way. */
   get reading() {
     return this.#feed.reading;
   }

@@ -140,9 +140,9 @@
  * @property {number} purged no message up to this seq is left
  * @property {{unread: number, mentions: number, first: number, through: number}} counted what the list said, of messages up to `through`
  * @property {{seq: number, by: number, mentionsMe: boolean}[]} news unread messages since
- * @property {Map<number, {person: Person, until: number}>} typists
  */
 
+/** @typedef {{conversation: ConversationState, person: Person, until: number}} Typist */
 /** @typedef {HistoryPage | SearchPage | UnreadList | ConversationList} LogAnswer */
 /** @typedef {PendingMessage & {cid: number, conversation: ConversationState}} DraftState */
 /** @typedef {Extract<Event, {ref: number | null}>} Answer */
