@@ -394,6 +394,7 @@ export class ClientCore {
     else {
       if (!first) this.#reset();
       this.#feed.begin(event.live_from);
+      for (const conversation of this.#rooms.all()) this.#windows.reset(conversation);
     }
     context.see(context.me.id, event.name);
     this.#counts.forgetTyping();
@@ -406,7 +407,6 @@ export class ClientCore {
   #reset() {
     const context = this.#context;
     if (!context.account) this.#membership.wanted = this.#membership.saved();
-    for (const conversation of this.#rooms.all()) this.#windows.close(conversation);
     context.people.clear();
     this.#counts.reset();
     this.#rooms.reset();
