@@ -129,7 +129,7 @@ export class Requests {
     /** @type {(command: any, taken?: (event: any) => unknown) => void} */
     const send = (command, taken = () => null) => {
       this.#open.set(ref, { request, question, key: conversation?.key, taken });
-      context.send({ ref, ...command });
+      context.send({ ...command, ref });
     };
     switch (question.ask) {
       case "join":
@@ -140,6 +140,11 @@ export class Requests {
         return send({ t: "whois", name: question.name }, ({ person }) => {
           context.see(person.id, person.name);
           return person.id === context.me.id ? null : this.#rooms.enterDirect(person.id);
+        });
+      case "whois":
+        return send({ t: "whois", name: question.name }, ({ person }) => {
+          context.see(person.id, person.name);
+          return person;
         });
       case "who":
         return send({ t: "who", room, after: question.after }, ({ members, total, more }) => {
@@ -155,31 +160,8 @@ export class Requests {
         });
       case "roomInfo":
         return send({ t: "roominfo", room }, (event) => event);
-      case "setRoom": {
-        const {
-          name,
-          topic,
-          private: hidden,
-          read_only,
-          slow_s,
-          retention_days,
-          history,
-          archived,
-        } = /** @type {any} */
-          (question.rules);
-        return send({
-          t: "room",
-          room,
-          name,
-          topic,
-          private: hidden,
-          read_only,
-          slow_s,
-          retention_days,
-          history,
-          archived,
-        });
-      }
+      case "setRoom":
+        return send({ ...question.rules, t: "room", room });
       case "invite":
         return send({ t: "invite", room, person: question.person });
       case "moderate": {
