@@ -53,6 +53,25 @@ Deno.test("a page that was frozen asks at once whether its connection lives", ()
   equal([page.now, page.hangUps], [5_103, 1]);
 });
 
+Deno.test("a connection that is not made in ten seconds is given up, on waking in three", () => {
+  const page = new Page();
+  page.wake();
+  equal([page.now, page.hangUps, page.core.phase], [110, 1, "offline"]);
+  page.wake();
+  page.act({ do: "probe" });
+  page.wake();
+  equal([page.hangUps, page.core.phase], [2, "offline"]);
+  if (page.now > 114) throw new Error(`given up at ${page.now}`);
+});
+
+Deno.test("a page that was replaced does not come back by a probe", () => {
+  const page = new Page();
+  page.online();
+  close(page, "replaced");
+  page.act({ do: "probe" });
+  equal([page.core.phase, page.core.deadline()], ["ended", null]);
+});
+
 Deno.test("silence means nothing while the server does not read", () => {
   const page = new Page();
   page.online();

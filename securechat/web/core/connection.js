@@ -19,6 +19,7 @@ const IDLE_PING_S = 60;
 const PING_TIMEOUT_S = 30;
 const PROBE_S = 3;
 const ANSWER_S = 30;
+const DIAL_S = 10;
 const THROTTLE_SLACK_S = 5;
 const RETRY_S = 1;
 const SLOW_MODE_S = 60;
@@ -170,6 +171,7 @@ export class Connection {
       context.phase = "dialling";
       context.show({ kind: "phase", phase: context.phase });
       context.dial = true;
+      this.#answerBy = now + DIAL_S;
     } else if (this.#helloAt !== null && now >= this.#helloAt) this.#sayHello();
     else if (late && this.#liveness) this.probe();
     else if ((this.#answerBy !== null && now >= this.#answerBy) || this.#isDead) this.#hangUp();
@@ -190,7 +192,8 @@ export class Connection {
       this.#liveness.heard = Math.min(this.#liveness.heard, this.#context.now); // also while throttled
       if (this.#answerBy !== null) this.#answerBy = Math.max(this.#answerBy, this.#context.now + PROBE_S);
       if (this.#liveness.asked === null || this.#liveness.patience > PROBE_S) this.#ping(PROBE_S);
-    } else this.reconnect();
+    } else if (this.#context.phase === "dialling") this.#answerBy = this.#context.now + PROBE_S;
+    else if (this.#context.phase === "offline") this.reconnect();
   }
 
   reconnect() {
@@ -242,6 +245,7 @@ export class Connection {
     this.#linked = true;
     this.#closing = null;
     this.#hellosRefused = 0;
+    this.#answerBy = null;
     if (this.#needed === null) this.#sayHello();
   }
 
