@@ -10,6 +10,7 @@
 import { codePointLength, oneLine } from "../core/text.js";
 import { fill, h, icon } from "./dom.js";
 import { _, ngettext, shortDuration } from "./i18n.js";
+import { CLOSE } from "./icons.js";
 
 /**
  * @typedef {object} Composer
@@ -32,7 +33,6 @@ const SECRET = /^\s*[/／]\s*(re?g|pa?s)\S*\s+\S/i;
 /** Invisible ones that are no blanks to Unicode; and controls. */
 const INVISIBLE = /^[\s\p{C}\p{Z}\u2800\u3164\u115f\u1160\uffa0]+/u;
 const SEND = "M4 12 20 4 14 20 11 13Z";
-const CROSS = "M6 6 18 18M18 6 6 18";
 const FACE = "M12 3a9 9 0 1 0 0 18a9 9 0 1 0 0-18M9 9v1M15 9v1M8 14q4 4 8 0";
 
 /** @param {Context} context */
@@ -244,7 +244,7 @@ export function composer(app, conversation, hooks = {}) {
             field.focus();
           },
         },
-      }, icon(CROSS)),
+      }, icon(CLOSE)),
     );
   }
 
@@ -396,7 +396,7 @@ export function composer(app, conversation, hooks = {}) {
       } else if (change.kind === "failed" && change.refusal.code === "slow_mode") {
         slowUntil.set(key, Date.now() + (change.refusal.retryS ?? 1) * 1000);
       } else if (change.kind === "messageChanged" || change.kind === "window") showBar();
-      else if (change.kind === "renamed") field.placeholder = placeholder();
+      else if (change.kind === "renamed") field.placeholder = field.ariaLabel = placeholder();
     }
     showNote();
   }
