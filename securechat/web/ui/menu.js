@@ -305,7 +305,9 @@ export function refusalOf(error) {
     const refusal = /** @type {Refusal} */ (error);
     return refusal.code === "offline" ? _("You are not connected. Try again when you are.") : refusalText(refusal);
   }
-  return _("This did not work. Try again.");
+  // what is imported later does not load without a connection; all else is a mistake of this page
+  if (!(error instanceof TypeError && /import|module/i.test(error.message))) reportError(error);
+  return _("This did not work. Check the connection and try again.");
 }
 
 function focused() {

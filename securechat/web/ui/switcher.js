@@ -129,6 +129,7 @@ export function openDirect(app) {
 async function write(app, name) {
   const direct = await app.ask({ ask: "openDirect", name });
   if (direct) go(app, direct);
+  else app.toast(_("This is you."));
 }
 
 /**
