@@ -6,7 +6,7 @@
  */
 import { oneLine, visible } from "../core/text.js";
 import { fill, h, icon } from "./dom.js";
-import { _, moment, ngettext, weekday } from "./i18n.js";
+import { _, moment, ngettext, pgettext, weekday } from "./i18n.js";
 import { CLOSE, SEARCH } from "./icons.js";
 import { nextOf, refusalOf } from "./menu.js";
 
@@ -51,15 +51,14 @@ export function dayOf(text, now = Date.now()) {
   const [, year, month = "1", day = "1"] = /^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?$/.exec(text) ?? [];
   if (year) {
     const date = new Date(Number(year), Number(month) - 1, Number(day));
-    date.setFullYear(Number(year)); // Date takes 0 to 99 for 1900 and on
     return date.getMonth() === Number(month) - 1 && date.getDate() === Number(day) ? Math.max(0, date.getTime()) : null;
   }
   const date = new Date(now);
   date.setHours(0, 0, 0, 0);
   for (let ago = 0; ago < 7; ago++) {
     const names = [date.toLocaleDateString("en", { weekday: "long" }), weekday(date.getTime())];
-    if (ago === 0) names.push("today", _("today"));
-    if (ago === 1) names.push("yesterday", _("yesterday"));
+    if (ago === 0) names.push("today", pgettext("a day that is typed", "today"));
+    if (ago === 1) names.push("yesterday", pgettext("a day that is typed", "yesterday"));
     if (names.some((name) => name.toLowerCase().replaceAll(" ", "-") === wanted)) return date.getTime();
     date.setDate(date.getDate() - 1);
   }
