@@ -341,9 +341,7 @@ class Link:
         """Take the events that have come, unless the program does nothing at the moment."""
         device = self.device
         try:
-            while (
-                device.connection is self and not device.is_frozen and (event := self.codec.next_event()) is not None
-            ):
+            while device.connection is self and not device.is_frozen and (event := self.codec.next_event()) is not None:
                 self._event(event)
         except RemoteProtocolError as error:
             raise AssertionError(f"{device.name}: the server speaks nonsense: {error.detail}") from error

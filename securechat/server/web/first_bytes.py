@@ -95,8 +95,10 @@ class FirstBytes:
         """No protocol is known to say it in."""
         self._transport.close_with()
 
-    def connection_lost(self, reason: CloseReason, detail: str) -> None:  # noqa: ARG002  (nothing was begun)
-        """The connection is closed."""
+    def connection_lost(self, reason: CloseReason, detail: str) -> None:
+        """The connection is closed; a handshake that failed is told as any other client's."""
+        if self._timer is None:
+            self._other(self._transport).connection_lost(reason, detail)
         self._over()
 
     @property

@@ -18,7 +18,7 @@ _CONTENT_SECURITY_POLICY = (
     "require-trusted-types-for 'script'; trusted-types worker"
 )
 _DENIED_FEATURES = (
-    "accelerometer", "bluetooth", "camera", "display-capture", "encrypted-media", "fullscreen", "gamepad",
+    "accelerometer", "camera", "display-capture", "encrypted-media", "fullscreen", "gamepad",
     "geolocation", "gyroscope", "hid", "idle-detection", "local-fonts", "magnetometer", "microphone", "midi",
     "payment", "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "serial", "storage-access", "usb",
     "xr-spatial-tracking",

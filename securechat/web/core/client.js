@@ -4,7 +4,7 @@
  * ClientCore is a facade: it hands each input to the part whose subject it is.
  *
  * @import {Action, Core, CoreOptions, CoreOutput, ConversationState, Question, SavedState} from "./types.js"
- * @import {Event, Message, MessageChange} from "./records.js"
+ * @import {Event, Message, MessageChange, Refused, Welcome} from "./records.js"
  */
 
 import { complete } from "./records.js";
@@ -64,8 +64,6 @@ export class ClientCore {
     }, options);
     this.#requests = new Requests(context, this.#rooms, this.#feed, this.#connection);
   }
-
-  // --- what shell and user interface read
 
   get phase() {
     return this.#context.phase;
@@ -152,8 +150,6 @@ export class ClientCore {
     return due.length ? Math.min(...due) : null;
   }
 
-  // --- inputs
-
   /** @param {number} now @returns {CoreOutput} */
   start(now) {
     this.#context.now = now;
@@ -236,8 +232,6 @@ export class ClientCore {
     };
   }
 
-  // --- the user
-
   /** @param {Action} action */
   #act(action) {
     switch (action.do) {
@@ -282,8 +276,6 @@ export class ClientCore {
         return this.#windows.close(conversation);
     }
   }
-
-  // --- the server
 
   /** @param {Event} event */
   #received(event) {
@@ -361,6 +353,7 @@ export class ClientCore {
         return;
       case "registered":
         this.#connection.registered(event);
+        this.#counts.ask(); // an account has read marks
         context.show({ kind: "me" });
         this.#requests.answered(event);
         return;
@@ -374,7 +367,7 @@ export class ClientCore {
     }
   }
 
-  /** @param {Extract<Event, {t: "refused"}>} event */
+  /** @param {Refused} event */
   #refused(event) {
     if (this.phase === "greeting") return this.#connection.helloRefused(event);
     if (event.cid !== null) {
@@ -391,7 +384,7 @@ export class ClientCore {
     if (event.code === "unknown_type" && event.ref === null) this.#counts.typingUnknown();
   }
 
-  /** @param {Extract<Event, {t: "welcome"}>} event @param {boolean} first @param {boolean} another */
+  /** @param {Welcome} event @param {boolean} first @param {boolean} another */
   #welcomed(event, first, another) {
     const context = this.#context;
     const resumes = !first && !another && event.sender_id === context.me.id && event.live_from >= this.#feed.cursor;
@@ -445,8 +438,6 @@ export class ClientCore {
     this.#rooms.forgetFormerNames();
     this.#context.mustChange = false;
   }
-
-  // --- the feed
 
   /** @param {ConversationState} conversation @param {Message} message @param {boolean} late */
   #message(conversation, message, late) {

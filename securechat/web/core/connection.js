@@ -1,18 +1,9 @@
 /**
  * Connections: dials, says hello with the user's proofs, takes the welcome, notices silence, dials again, leaves.
  *
- * @import {Action, Change, CoreOptions, Refusal} from "./types.js"
- * @import {Event} from "./records.js"
+ * @import {Action, ConnectionListener, CoreOptions, Field, Refusal, Why} from "./types.js"
+ * @import {Closing, Refused, Registered, Welcome} from "./records.js"
  * @import {Context} from "./requests.js"
- * @typedef {"name" | "password" | "newPassword" | "invite" | "version"} Field
- * @typedef {Extract<Change, {kind: "ended"}>["why"]} Why
- * @typedef {object} ConnectionListener what follows a welcome and a loss
- * @property {(event: Extract<Event, {t: "welcome"}>, first: boolean, another: boolean) => void} welcomed
- * @property {() => void} passwordChanged
- * @property {() => void} lost
- * @property {() => void} abandoned
- * @property {() => boolean} busy whether leaving should wait
- * @property {() => boolean} isLoggingOut
  */
 
 import { refusalOf } from "./requests.js";
@@ -82,7 +73,7 @@ const LATER = new Set([
 ]);
 
 /**
- * @param {Extract<Event, {t: "refused"}>} event
+ * @param {Refused} event
  * @param {number} now
  * @returns {number | null} when to repeat a refused request; null when the refusal is final
  */
@@ -114,7 +105,7 @@ export class Connection {
   /** @type {Field | null} what the user must give before the next hello */
   #needed = null;
   #linked = false;
-  /** @type {Extract<Event, {t: "closing"}> | null} */
+  /** @type {Closing | null} */
   #closing = null;
   /** @type {number | null} */
   #dialAt = null;
@@ -188,8 +179,6 @@ export class Connection {
     }
   }
 
-  // --- silence
-
   /** Something has arrived. */
   heard() {
     if (!this.#liveness) return;
@@ -252,8 +241,6 @@ export class Connection {
     if (probed && this.#dialAt !== null) this.#dialAt = this.#context.now;
   }
 
-  // --- the hello
-
   connected() {
     this.#linked = true;
     this.#closing = null;
@@ -313,7 +300,7 @@ export class Connection {
     this.#context.dirty = true;
   }
 
-  /** @param {Extract<Event, {t: "refused"}>} event that refuses the hello */
+  /** @param {Refused} event that refuses the hello */
   helloRefused(event) {
     const { code, reason, retry } = event;
     this.#hellosRefused++;
@@ -344,7 +331,7 @@ export class Connection {
     this.#context.show({ kind: "waits", untilS: this.#helloAt, refusal: refusalOf(event) });
   }
 
-  /** @param {Field} field @param {Extract<Event, {t: "refused"}> | null} event */
+  /** @param {Field} field @param {Refused | null} event */
   #need(field, event) {
     this.#needed = field;
     this.#dialAt = this.#helloAt = null;
@@ -352,9 +339,7 @@ export class Connection {
     this.#context.show({ kind: "helloNeeded", refusal: event && refusalOf(event), field });
   }
 
-  // --- the welcome
-
-  /** @param {Extract<Event, {t: "welcome"}>} event */
+  /** @param {Welcome} event */
   welcomed(event) {
     const context = this.#context;
     const first = this.#welcomedAt === null;
@@ -391,7 +376,7 @@ export class Connection {
     return null;
   }
 
-  /** @param {Extract<Event, {t: "registered"}>} event the guest has become an account */
+  /** @param {Registered} event the guest has become an account */
   registered(event) {
     this.#context.account = true;
     this.#context.me = { id: this.#context.me.id, name: event.name };
@@ -407,9 +392,7 @@ export class Connection {
     this.#context.dirty = true;
   }
 
-  // --- the loss
-
-  /** @param {Extract<Event, {t: "closing"}>} event */
+  /** @param {Closing} event */
   closing(event) {
     this.#closing = event;
     if (event.code === "logged_out") this.#forgetToken();
@@ -447,7 +430,7 @@ export class Connection {
     else this.#dialLater(closing);
   }
 
-  /** @param {Extract<Event, {t: "closing"}> | null} closing */
+  /** @param {Closing | null} closing */
   #dialLater(closing) {
     const { now } = this.#context;
     if (!this.#lostSince && this.#welcomedAt !== null) {
@@ -466,8 +449,6 @@ export class Connection {
     this.token = "";
     this.#context.dirty = true;
   }
-
-  // --- the end
 
   /** Leaves once everything is acknowledged. */
   leave() {

@@ -5,16 +5,10 @@
  * not seen reveals a gap, which is filled before the message is shown. Entries that come live meanwhile are held back.
  * One cursor over the whole log is enough to resume from, because seqs only rise on a connection.
  *
- * @import {ConversationState, LogQuestion, Refusal} from "./types.js"
- * @import {Command, Event, LogEntry, Message, MessageChange} from "./records.js"
+ * @import {ConversationState, FeedListener, LogAnswer, LogQuestion} from "./types.js"
+ * @import {Command, Event, HistoryPage, LogEntry, Message, MessageChange, Purged, Refused} from "./records.js"
  * @import {Context} from "./requests.js"
  * @import {Rooms} from "./rooms.js"
- * @typedef {Extract<Event, {t: "page"}>} Page
- * @typedef {object} FeedListener
- * @property {(conversation: ConversationState, message: Message, late: boolean) => void} message
- * @property {(conversation: ConversationState, change: MessageChange) => void} change
- * @property {(purged: Extract<Event, {t: "purged"}>, conversation: ConversationState | null) => void} purged
- * @property {(missed: number) => void} caughtUp
  */
 
 import { refusalOf } from "./requests.js";
@@ -66,7 +60,7 @@ class GapFill {
     return /** @type {any} */ ({ t: "history", ref, after: this.after, ...here });
   }
 
-  /** @param {Page} page @returns {LogEntry[]} what may be shown now, in order */
+  /** @param {HistoryPage} page @returns {LogEntry[]} what may be shown now, in order */
   page(page) {
     this.failures = 0;
     const through = Math.max(page.through, this.after, ...page.messages.map((message) => message.seq));
@@ -125,8 +119,6 @@ export class Feed {
     this.#listener = listener;
   }
 
-  // --- the connection
-
   /** Begins on a first connection, or with another log. @param {number} liveFrom */
   begin(liveFrom) {
     this.cursor = this.#floor = this.#roomsAbove = liveFrom;
@@ -169,8 +161,6 @@ export class Feed {
     return this.#jobs.length > 0 || this.#asked !== null;
   }
 
-  // --- rooms
-
   /** @param {ConversationState} conversation @param {number} liveFrom */
   entered(conversation, liveFrom) {
     if (conversation.begun && conversation.member) {
@@ -192,8 +182,6 @@ export class Feed {
     this.#settle();
   }
 
-  // --- entries
-
   /** @param {LogEntry} entry that the server has pushed */
   live(entry) {
     if (this.#resume) {
@@ -204,7 +192,7 @@ export class Feed {
     this.cursor = Math.max(this.cursor, entry.seq);
   }
 
-  /** @param {Extract<Event, {t: "purged"}>} event */
+  /** @param {Purged} event */
   purged(event) {
     let conversation = null;
     if (event.by !== null) {
@@ -239,8 +227,6 @@ export class Feed {
     return now;
   }
 
-  // --- questions
-
   /** @param {LogQuestion} question asked when its turn comes */
   ask(question) {
     this.#jobs.push(question);
@@ -272,7 +258,7 @@ export class Feed {
     this.#context.send(job.command(ref));
   }
 
-  /** @param {Extract<Event, {t: "page" | "hits" | "unreadlist" | "conversations"}>} answer */
+  /** @param {LogAnswer} answer */
   answered(answer) {
     if (this.#asked?.ref !== answer.ref) return;
     const { job } = this.#asked;
@@ -286,7 +272,7 @@ export class Feed {
     this.#settle();
   }
 
-  /** @param {Extract<Event, {t: "refused"}>} event @returns {boolean} whether it was one of these */
+  /** @param {Refused} event @returns {boolean} whether it was one of these */
   refused(event) {
     if (this.#asked === null || this.#asked.ref !== event.ref) return false;
     const { job } = this.#asked;
@@ -307,9 +293,7 @@ export class Feed {
     return true;
   }
 
-  // --- inside
-
-  /** @param {GapFill} job @param {Page} page */
+  /** @param {GapFill} job @param {HistoryPage} page */
   #page(job, page) {
     for (const entry of job.page(page)) {
       if (job === this.#resume) {

@@ -1,13 +1,11 @@
 /**
  * The state that the parts of the core share, and the questions of the user that have no answer yet.
  *
- * @import {Change, ConversationState, Phase, Question, Refusal} from "./types.js"
- * @import {Command, Event, Person} from "./records.js"
+ * @import {Answer, Change, Open, Phase, Question, Refusal} from "./types.js"
+ * @import {Command, Event, Person, Refused} from "./records.js"
  * @import {Feed} from "./feed.js"
  * @import {Rooms} from "./rooms.js"
  * @import {Connection} from "./connection.js"
- * @typedef {Extract<Event, {ref: number | null}>} Answer
- * @typedef {{request: number, question: Question, key?: string, taken: (event: any) => unknown}} Open
  */
 
 import { wellFormed } from "./text.js";
@@ -221,7 +219,7 @@ export class Requests {
     return true;
   }
 
-  /** @param {Extract<Event, {t: "refused"}>} event @returns {boolean} whether it was one of these */
+  /** @param {Refused} event @returns {boolean} whether it was one of these */
   refused(event) {
     const open = this.#take(event.ref);
     if (!open) return false;

@@ -4,7 +4,7 @@
  * A room is one object whatever its name becomes; what was on its way while it was renamed has its former name.
  *
  * @import {Conversation, ConversationState, Refusal, Room} from "./types.js"
- * @import {ConversationItem, Event, LogEntry, Message, MessageChange, Person} from "./records.js"
+ * @import {ConversationItem, Joined, Left, LogEntry, Message, MessageChange, Person, Presence, Refused, RoleChanged, RoomRules, TypingNow} from "./records.js"
  * @import {Context, Requests} from "./requests.js"
  * @import {Feed} from "./feed.js"
  * @import {Windows} from "./windows.js"
@@ -192,8 +192,6 @@ export class Counts {
     this.#feed = feed;
   }
 
-  // --- the list
-
   /** Asks for the list, page after page. */
   ask() {
     this.#listAt = 0;
@@ -255,8 +253,6 @@ export class Counts {
     }
     this.#count(conversation);
   }
-
-  // --- counting
 
   /** @param {ConversationState} conversation @param {Message} message @param {boolean} mentionsMe */
   message(conversation, message, mentionsMe) {
@@ -332,8 +328,6 @@ export class Counts {
     this.#context.show({ kind: "conversation", key: conversation.key });
   }
 
-  // --- telling how far
-
   /** The user has seen everything up to here. @param {ConversationState} conversation @param {number} seq */
   saw(conversation, seq) {
     if (seq <= conversation.read) return;
@@ -353,8 +347,6 @@ export class Counts {
     return Math.max(this.#nextReadAt, told === undefined ? 0 : told + READ_S);
   }
 
-  // --- typing
-
   /** The user is typing. @param {ConversationState} conversation */
   typing(conversation) {
     const { now, online } = this.#context;
@@ -373,7 +365,7 @@ export class Counts {
     this.#typingKnown = false;
   }
 
-  /** @param {Extract<Event, {t: "typing"}>} event */
+  /** @param {TypingNow} event */
   typist(event) {
     const { room, by } = event;
     const conversation = room === null ? this.#rooms.direct(by.id) : this.#rooms.meant(room);
@@ -398,8 +390,6 @@ export class Counts {
       this.#typists(conversation);
     }
   }
-
-  // --- time
 
   get deadline() {
     const times = [];
@@ -457,8 +447,6 @@ export class Membership {
     this.#windows = windows;
   }
 
-  // --- the connection
-
   /** The server tells the rooms of the user next. */
   welcomed() {
     this.#told = new Set();
@@ -508,9 +496,7 @@ export class Membership {
     return [...new Set([...this.wanted, ...rooms.map((each) => each.name)])].filter((name) => name !== LOBBY);
   }
 
-  // --- being in rooms
-
-  /** @param {Extract<Event, {t: "joined"}>} event @param {Requests} requests */
+  /** @param {Joined} event @param {Requests} requests */
   joined(event, requests) {
     if (event.ref === 0 && event.id > 0) this.#recognise(event);
     const conversation = this.#rooms.joined(event.room);
@@ -544,7 +530,7 @@ export class Membership {
     this.#entered(event.ref, event.room);
   }
 
-  /** A room has another name since the last connection. @param {Extract<Event, {t: "joined"}>} event */
+  /** A room has another name since the last connection. @param {Joined} event */
   #recognise(event) {
     const known = [...this.#rooms.conversations.values()].find((each) =>
       each.kind === "room" && each.id === event.id && each.name !== event.room
@@ -552,7 +538,7 @@ export class Membership {
     if (known && !this.#told?.has(known)) this.#renamed(known, event.room, null);
   }
 
-  /** @param {Extract<Event, {t: "refused"}>} event @returns {boolean} whether it was about a room joined again, or told after the welcome */
+  /** @param {Refused} event @returns {boolean} whether it was about a room joined again, or told after the welcome */
   refused(event) {
     const names = this.#rejoins.get(event.ref ?? -1);
     if (!names && !(event.ref === 0 && event.room !== null)) return false;
@@ -566,7 +552,7 @@ export class Membership {
     return true;
   }
 
-  /** @param {Extract<Event, {t: "left"}>} event */
+  /** @param {Left} event */
   left(event) {
     const { code, text, reason, args } = event;
     this.#out(this.#rooms.meant(event.room), code === null ? null : refusalOf({ code, text, reason, args }));
@@ -598,9 +584,7 @@ export class Membership {
     this.#context.show({ kind: "conversations" });
   }
 
-  // --- what happens in them
-
-  /** @param {Extract<Event, {t: "presence"}>} event */
+  /** @param {Presence} event */
   presence(event) {
     const conversation = this.#rooms.meant(event.room);
     const room = conversation.room;
@@ -639,7 +623,7 @@ export class Membership {
     return news;
   }
 
-  /** @param {Extract<Event, {t: "roomrules"}>} event that tells of a change */
+  /** @param {RoomRules} event that tells of a change */
   rules(event) {
     if (event.was !== null) this.#renamed(this.#rooms.meant(event.was), event.room, event.by);
     const conversation = this.#rooms.meant(event.room);
@@ -661,7 +645,7 @@ export class Membership {
     if (conversation.member) this.#context.show({ kind: "renamed", key: conversation.key, old, by });
   }
 
-  /** @param {Extract<Event, {t: "role"}>} event */
+  /** @param {RoleChanged} event */
   role(event) {
     const { person, role, muted_s, by } = event;
     this.#context.see(person.id, person.name);

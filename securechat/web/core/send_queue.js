@@ -2,11 +2,10 @@
  * Messages and changes on their way out: kept until acknowledged, sent in order under rising numbers (`cid`), and again
  * under the same number after a lost connection. What was refused for now gets a new number.
  *
- * @import {Action, ConversationState, PendingMessage, Refusal, SavedMessage} from "./types.js"
- * @import {Event} from "./records.js"
+ * @import {Action, ConversationState, DraftState, Refusal, SavedMessage} from "./types.js"
+ * @import {Refused} from "./records.js"
  * @import {Context} from "./requests.js"
  * @import {Rooms} from "./rooms.js"
- * @typedef {PendingMessage & {cid: number, conversation: ConversationState}} Draft
  */
 
 import { ownRefusal, refusalOf } from "./requests.js";
@@ -22,7 +21,7 @@ const MOST_CHARS = 4_000;
 const MOST_BYTES = 16_384;
 
 export class SendQueue {
-  /** @type {Draft[]} everything not acknowledged, in the order typed */
+  /** @type {DraftState[]} everything not acknowledged, in the order typed */
   pending = [];
   lastCid = 0;
   #context;
@@ -87,7 +86,7 @@ export class SendQueue {
     const text = "text" in action ? action.text.toWellFormed() : "";
     const has = { reply: null, seq: 0, sign: "", on: true, ...action };
     if ((kind === "message" || kind === "edit") && text.trim() === "") return;
-    /** @type {Draft} */
+    /** @type {DraftState} */
     const draft = {
       number: ++this.#number,
       key: conversation.key,
@@ -172,7 +171,7 @@ export class SendQueue {
     this.#context.show({ kind: "acked", number: draft.number, seq, key: draft.key });
   }
 
-  /** @param {Extract<Event, {t: "refused"}>} event of a draft */
+  /** @param {Refused} event of a draft */
   refused(event) {
     const draft = this.pending.find((each) => each.cid === event.cid && each.cid > 0);
     if (!draft) return;
@@ -221,12 +220,12 @@ export class SendQueue {
     return inFlight.length >= (this.#throttled ? Math.min(most, THROTTLED_WINDOW) : most) || chars >= WINDOW_CHARS;
   }
 
-  /** @returns {Draft[]} what has a number, in the order of the numbers */
+  /** @returns {DraftState[]} what has a number, in the order of the numbers */
   #inFlight() {
     return this.pending.filter((each) => each.cid > 0).sort((a, b) => a.cid - b.cid);
   }
 
-  /** @param {Draft} draft */
+  /** @param {DraftState} draft */
   #send(draft) {
     const { cid, conversation, text, reply, seq, sign, on } = draft;
     const place = conversation.kind === "room" ? { room: conversation.name } : { to: conversation.id };
@@ -242,7 +241,7 @@ export class SendQueue {
     this.#context.send(/** @type {any} */ (command));
   }
 
-  /** @param {Draft} draft @param {Refusal} refusal */
+  /** @param {DraftState} draft @param {Refusal} refusal */
   #fail(draft, refusal) {
     draft.state = "failed";
     draft.refusal = refusal;
@@ -250,7 +249,7 @@ export class SendQueue {
     this.#context.show({ kind: "failed", number: draft.number, key: draft.key, refusal });
   }
 
-  /** @param {Draft} draft */
+  /** @param {DraftState} draft */
   #drop(draft) {
     this.pending.splice(this.pending.indexOf(draft), 1);
     this.#changed(draft);
@@ -263,7 +262,7 @@ export class SendQueue {
     this.#slowUntil.clear();
   }
 
-  /** @param {Draft} draft */
+  /** @param {DraftState} draft */
   #changed(draft) {
     this.#context.dirty = true;
     const { key } = draft;

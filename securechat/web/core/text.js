@@ -105,7 +105,7 @@ export function nameKey(name) {
 export function mentions(text, name) {
   const at = text.toLowerCase().indexOf(name.toLowerCase());
   if (!name || at < 0) return false;
-  const escaped = name.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+  const escaped = name.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
   return new RegExp(`(?<![\\p{L}\\p{N}_])${escaped}(?![\\p{L}\\p{N}_])`, "iu").test(text);
 }
 

@@ -1,7 +1,7 @@
 /**
  * The types that core, shell and user interface share. Nothing runs here.
  *
- * @import {Message, Person, MessageChange, Command, Event, RoomRules} from "./records.js"
+ * @import {Command, ConversationList, Event, HistoryPage, Message, MessageChange, Person, Purged, RoomRules, SearchPage, UnreadList, Welcome} from "./records.js"
  */
 
 /**
@@ -143,13 +143,40 @@
  * @property {Map<number, {person: Person, until: number}>} typists
  */
 
+/** @typedef {HistoryPage | SearchPage | UnreadList | ConversationList} LogAnswer */
+/** @typedef {PendingMessage & {cid: number, conversation: ConversationState}} DraftState */
+/** @typedef {Extract<Event, {ref: number | null}>} Answer */
+/** @typedef {{request: number, question: Question, key?: string, taken: (event: any) => unknown}} Open */
+/** @typedef {Extract<Change, {kind: "helloNeeded"}>["field"]} Field */
+/** @typedef {Extract<Change, {kind: "ended"}>["why"]} Why */
+
+/**
+ * What follows a welcome and a loss.
+ * @typedef {object} ConnectionListener
+ * @property {(event: Welcome, first: boolean, another: boolean) => void} welcomed
+ * @property {() => void} passwordChanged
+ * @property {() => void} lost
+ * @property {() => void} abandoned the user is somebody else
+ * @property {() => boolean} busy whether leaving should wait
+ * @property {() => boolean} isLoggingOut
+ */
+
+/**
+ * What the feed yields.
+ * @typedef {object} FeedListener
+ * @property {(conversation: ConversationState, message: Message, late: boolean) => void} message
+ * @property {(conversation: ConversationState, change: MessageChange) => void} change
+ * @property {(purged: Purged, conversation: ConversationState | null) => void} purged
+ * @property {(missed: number) => void} caughtUp
+ */
+
 /**
  * A question to the log; the server answers one at a time. `lost` is called where the connection is lost before the answer;
  * without it, the question is asked again.
  * @typedef {object} LogQuestion
  * @property {ConversationState} [conversation] it is about
  * @property {(ref: number) => Command} command
- * @property {(event: Extract<Event, {t: "page" | "hits" | "unreadlist" | "conversations"}>) => void} answered
+ * @property {(event: LogAnswer) => void} answered
  * @property {(refusal: Refusal) => void} refused
  * @property {() => void} [lost]
  */

@@ -3,7 +3,7 @@
  * and what the feed tells is put behind it only while it reaches the present.
  *
  * @import {ConversationState, LogQuestion, WindowState, WindowTarget} from "./types.js"
- * @import {Command, Event, Message, MessageChange} from "./records.js"
+ * @import {HistoryPage, Message, MessageChange} from "./records.js"
  * @import {Context} from "./requests.js"
  * @import {Feed} from "./feed.js"
  */
@@ -46,8 +46,6 @@ export class Windows {
     this.#feed = feed;
   }
 
-  // --- the user's actions
-
   /** @param {ConversationState} conversation @param {WindowTarget} target null: the present */
   open(conversation, target) {
     const window = conversation.window;
@@ -83,8 +81,6 @@ export class Windows {
     this.close(conversation);
     if (opened) this.open(conversation, null);
   }
-
-  // --- what the feed yields
 
   /** @param {ConversationState} conversation @param {Message} message the newest */
   message(conversation, message) {
@@ -138,8 +134,6 @@ export class Windows {
     return message?.seq === seq ? message : null;
   }
 
-  // --- pages
-
   /** @param {ConversationState} conversation @param {WindowTarget} target @returns {object} fields of a history */
   #question(conversation, target) {
     if (target?.seq !== undefined) return { around: target.seq };
@@ -189,7 +183,7 @@ export class Windows {
    * @param {ConversationState} conversation
    * @param {"replace" | "older" | "newer"} how
    * @param {{around?: number, at?: number}} asked
-   * @param {Extract<Event, {t: "page"}>} page
+   * @param {HistoryPage} page
    */
   #page(conversation, how, asked, page) {
     const window = conversation.window;

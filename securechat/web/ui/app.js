@@ -41,6 +41,7 @@ export function startUi(app, root) {
   /** @type {Extract<Change, {kind: "helloNeeded"}> | null} */
   let helloNeeded = null;
   let welcomed = false;
+  let arrives = false; // by the entrance: the lobby opens, also where a narrow screen would show the list
   let password = ""; // typed at the entrance: the temporary one, if the server wants another at once
 
   /** @returns {ScreenName} */
@@ -69,7 +70,7 @@ export function startUi(app, root) {
   function made(name) {
     switch (name) {
       case "chat":
-        return chat(app);
+        return chat(app, arrives);
       case "entrance":
         return entrance(app, { needed: helloNeeded, typed: (text) => password = text });
       case "password":
@@ -96,6 +97,7 @@ export function startUi(app, root) {
       if (change.kind === "ended") ended = change;
       else if (change.kind === "helloNeeded") helloNeeded = change;
       else if (change.kind === "welcome") {
+        arrives = !welcomed && helloNeeded !== null;
         welcomed = true;
         helloNeeded = null;
       } else if (change.kind === "phase") phaseAnnouncer();
@@ -131,8 +133,18 @@ export function startUi(app, root) {
     }
   }
 
+  /** What is outside of an open dialog is neither seen nor read: what is said goes into it, and comes back when it closes. */
+  function settle() {
+    const host = [...document.querySelectorAll("dialog[open]")].at(-1) ?? root;
+    if (toasts.parentNode !== host) host.append(toasts, polite, urgentRegion);
+  }
+  document.addEventListener("close", ({ target }) => {
+    if (target instanceof Node && target.contains(toasts)) root.append(toasts, polite, urgentRegion);
+  }, true);
+
   /** @param {string} text @param {boolean} [urgent] */
   function announce(text, urgent = false) {
+    settle();
     const region = urgent ? urgentRegion : polite;
     region.append(h("p", {}, text)); // an addition is read; the same text again would not be
     setTimeout(() => region.firstChild?.remove(), 4000);
@@ -145,6 +157,7 @@ export function startUi(app, root) {
     for (const { label, run } of actions) {
       element.append(h("button", { class: "link", on: { click: () => (end(), run()) } }, label));
     }
+    settle();
     toasts.append(element);
     while (toasts.childElementCount > 3) toasts.firstElementChild?.remove();
     const later = () => setTimeout(() => element.matches(":hover, :focus-within") ? later() : end(), TOAST_MS);
@@ -223,8 +236,8 @@ function tell(app, change) {
 
 // --- screens ----------------------------------------------------------------------------------------------------------
 
-/** @param {App} app @returns {Part} */
-function chat(app) {
+/** @param {App} app @param {boolean} arrives opens the lobby once @returns {Part} */
+function chat(app, arrives) {
   const wide = matchMedia(WIDE);
   const list = sidebar(app);
   const main = h("main", { class: "pane", id: "main", tabIndex: -1 });
@@ -243,7 +256,13 @@ function chat(app) {
 
   function show() {
     const { route } = app;
-    element.dataset.pane = route.key || route.unknown ? "conversation" : "list";
+    const pane = element.dataset.pane = route.key || route.unknown ? "conversation" : "list";
+    list.element.setAttribute("role", pane === "list" && !wide.matches ? "main" : "navigation"); // it is all there is
+    const lobby = arrives && app.core.roomNamed("lobby");
+    if (lobby) {
+      arrives = false;
+      if (route.key === null && !route.unknown) return app.go({ key: lobby.key });
+    }
     if (route.key === null && !route.unknown && wide.matches) {
       const first = list.first();
       if (first) return app.go({ key: first.key }, true);

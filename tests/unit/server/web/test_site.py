@@ -12,7 +12,7 @@ import pytest
 from securechat.server.web.facts import ServerFacts, facts_block
 from securechat.server.web.site import Site, _resolved, read_tree, resource, static_imports, tree_hash
 from securechat.wire.http import Authority, Request
-from tests.unit.server.web.conftest import FACTS, TREE
+from tests.support.web_connections import FACTS, TREE
 
 _ANY_IMPORT = re.compile(r"""^[^*/\n]*\b(?:from|import)[ (]["'](\.[^"'\n]+)["']""", re.MULTILINE)
 DATE = "Sun, 29 Nov 2026 12:00:00 GMT"

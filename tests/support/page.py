@@ -1,0 +1,50 @@
+"""What a person does in the page, for tests of all browsers: by names and roles, as a screen reader finds them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support.browser import PATIENCE_MS, Visitor
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+
+def come_in(visitor: Visitor, name: str, path: str = "/") -> Page:
+    """Choose a name as a guest, and open the lobby."""
+    page = visitor.open(path)
+    page.get_by_label("Name", exact=True).fill(name)
+    page.keyboard.press("Enter")
+    composer(page).wait_for()
+    return page
+
+
+def composer(page: Page, name: str = "#lobby") -> Locator:
+    """The field that messages are written in."""
+    return page.get_by_role("textbox", name=f"Message {name}")
+
+
+def say(page: Page, text: str, name: str = "#lobby") -> None:
+    """Write a message and send it."""
+    composer(page, name).fill(text)
+    page.get_by_role("button", name="Send").click()
+
+
+def message(page: Page, text: str) -> Locator:
+    """The rows of the list that contain a text."""
+    return page.get_by_role("article").filter(has_text=text)
+
+
+def expect_once(page: Page, *texts: str) -> None:
+    """Wait until each text stands in exactly one row, and the rows are in this order.
+
+    Raises:
+        AssertionError: a text stands there twice, or in another order.
+    """
+    from playwright.sync_api import expect
+
+    for text in texts:
+        expect(message(page, text)).to_have_count(1, timeout=PATIENCE_MS)
+    shown = page.get_by_role("article").all_inner_texts()
+    places = [next(place for place, row in enumerate(shown) if text in row) for text in texts]
+    assert places == sorted(places), shown

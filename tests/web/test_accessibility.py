@@ -1,0 +1,74 @@
+"""WCAG 2.2 AA by axe, on every screen, in each theme and language, on a phone and a laptop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.browser import LAPTOP, PHONE, Visitor
+from tests.support.page import come_in, composer, expect_once, say
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+THEMES = ("light", "dark", "contrast")
+
+
+def expect_no_findings(page: Page, screen: str) -> None:
+    """Run axe.
+
+    Raises:
+        AssertionError: with every finding.
+    """
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    results = axe.Axe().run(page, options=RULES)
+    found = [
+        f"{each['id']}: {each['help']}: {node['html'][:200]} {node.get('failureSummary', '')[:300]}"
+        for each in results.response["violations"]
+        for node in each["nodes"]
+    ]
+    assert not found, f"{screen}:\n" + "\n".join(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("device", [PHONE, LAPTOP], ids=["phone", "laptop"])
+@pytest.mark.parametrize("language", ["en", "id"])
+def test_no_screen_has_findings(visit: Callable[..., Visitor], device: dict[str, Any], language: str) -> None:
+    visitor = visit(**{**device, "locale": language})
+    page = visitor.open()
+    page.get_by_role("textbox").first.wait_for()
+    expect_no_findings(page, "first screen")
+    words = {"en": "Name", "id": "Nama"}
+    page.get_by_label(words[language], exact=True).fill("ana")
+    page.keyboard.press("Enter")
+    write = page.locator("textarea").first
+    write.wait_for()
+    for text in ("halo `kode` https://example.org/ @ana", "```\nsatu\n```", "🎉"):
+        write.fill(text)
+        page.locator("button.send").click()
+    page.get_by_role("article").nth(2).wait_for()
+    for theme in THEMES:
+        page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+        expect_no_findings(page, f"conversation, {theme}")
+        page.keyboard.press("Control+k")
+        page.locator("dialog[open]").wait_for()
+        expect_no_findings(page, f"switcher, {theme}")
+        page.keyboard.press("Escape")
+        for panel in ("settings", "members", "search", "help", "room"):
+            page.evaluate("panel => location.hash = `#/room/lobby?${panel}`", panel)
+            page.wait_for_function("panel => location.hash.endsWith(panel)", arg=panel)
+            page.wait_for_timeout(300)
+            expect_no_findings(page, f"{panel}, {theme}")
+            page.keyboard.press("Escape")
+            page.evaluate("location.hash = '#/room/lobby'")
+
+
+def test_a_conversation_has_no_findings(visit: Callable[..., Visitor]) -> None:
+    page = come_in(visit(), "ana")
+    say(page, "halo")
+    expect_once(page, "halo")
+    composer(page).focus()
+    expect_no_findings(page, "conversation")
