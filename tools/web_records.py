@@ -44,7 +44,8 @@ export function complete(record, type = "") {
   const known = RECORDS[/** @type {string} */ (fields.t) ?? type];
   if (!known) return record;
   for (const [name, value] of Object.entries(known.defaults ?? {})) {
-    if (fields[name] === undefined) fields[name] = typeof value === "object" && value ? structuredClone(value) : value;
+    const fresh = Array.isArray(value) ? [] : typeof value === "object" && value ? {} : value;
+    if (fields[name] === undefined) fields[name] = fresh;
   }
   for (const [name, inside] of Object.entries(known.inside ?? {})) {
     const value = fields[name];
@@ -160,9 +161,11 @@ def text() -> str:
     lines.append(_union("ErrorCode", (json.dumps(code.value) for code in ErrorCode)))
     lines.append(_union("Event", events))
     lines.append(_union("Command", commands))
-    table = json.dumps({name: known for name, known in writer.received.items() if known})
+    rows = (f"  {json.dumps(name)}: {json.dumps(known)}," for name, known in writer.received.items() if known)
+    table = "{\n" + "\n".join(rows) + "\n}"
     made = (
         f"{_HEAD}{chr(10).join(lines)}\n */\n\n"
+        "// deno-fmt-ignore\n"
         "/** @type {Record<string, {defaults?: Record<string, unknown>, inside?: Record<string, string>}>} */\n"
         f"const RECORDS = {table};\n{_FOOT}"
     )

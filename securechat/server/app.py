@@ -62,10 +62,9 @@ from securechat.text.confusables import preload
 from securechat.text.counts import counted
 from securechat.text.refusals import refusal_for
 from securechat.tls.client_certificates import proven_fingerprint
-from securechat.tls.contexts import ServerCertificate
+from securechat.tls.contexts import WEB_ALPN, ServerCertificate
 from securechat.tls.local_addresses import is_public, local_names, private_addresses
 from securechat.translation import Sentence, sentence_of, system_error
-from securechat.wire.http import HTTP_ALPN
 from securechat.wire.negotiation import CODECS, CodecTable
 
 _SWITCH_INTERVAL_S = 0.0005
@@ -166,7 +165,7 @@ class Server:
             ConnectionLimits(config.limits, descriptor_limit() - config.limits.reserved_descriptors),
             context_for=self._context_for,
             on_transport=self._accepted,
-            web_alpn=HTTP_ALPN if config.web else None,
+            web_alpn=WEB_ALPN if config.web else None,
             on_denied=self._operator_log.denied,
         )
         self._web = self._web_server() if config.web else None
@@ -232,7 +231,7 @@ class Server:
     def _prepare(self) -> None:
         """Do, in a thread, what a start need not wait for."""
         if self._web is not None:
-            self._web.pack()
+            self._web.prepare()
         preload()
 
     @property
@@ -362,13 +361,13 @@ class Server:
         return None if authority is None else proven_fingerprint(key, proof, authority, sender_id)
 
     def _context_for(self, offers: tuple[str, ...] | None) -> ssl.SSLContext:
-        if self._web is not None and offers is not None and HTTP_ALPN in offers:
+        if self._web is not None and offers is not None and WEB_ALPN in offers:
             return self._certificate.web_context
         return self._certificate.context
 
     def _accepted(self, transport: Transport, offers: tuple[str, ...] | None) -> None:
         web = self._web
-        if web is not None and offers is not None and HTTP_ALPN in offers:
+        if web is not None and offers is not None and WEB_ALPN in offers:
             transport.start(web.accepted(transport))
         elif web is not None and offers is None:
             transport.start(web.undecided(transport, self._session_for))

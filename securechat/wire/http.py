@@ -181,6 +181,11 @@ class HttpServerCodec:
         return head
 
 
+def load_library() -> None:
+    """Import h11, which takes 8 ms, and more on a busy machine: in a thread, behind the start, before it is needed."""
+    import h11  # noqa: F401, PLC0415
+
+
 def authority(text: str) -> Authority | None:
     """Parse a Host header, or an origin's part behind ``https://``; None for what is neither name nor address."""
     found = _AUTHORITY.match(text)
@@ -286,7 +291,7 @@ def _request(head: bytes) -> Request:
 def _read_by_h11(head: bytes) -> h11.Request:
     """Have h11 read a head, which must be one request and no more.
 
-    The library is imported for the first of them: that takes 8 ms, which a start does not wait for.
+    A start does not wait for the library: see `load_library`.
     """
     import h11  # noqa: PLC0415
 

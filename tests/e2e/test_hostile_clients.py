@@ -17,7 +17,7 @@ from tests.e2e.conftest import Connect
 from tests.support.native import NativeClient
 from tests.support.server import ServerProcess, wait_until
 
-SHORT = ("--limit", "handshake_timeout_s=1", "--limit", "hello_timeout_s=1.5")
+SHORT = ("--limit", "handshake_timeout_s=1", "--limit", "hello_timeout_s=1.5", "--limit", "web_headers_s=1")
 """Deadlines that a test can wait for; the condition is the server's reaction, never the clock."""
 
 

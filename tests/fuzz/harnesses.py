@@ -5,20 +5,25 @@ A harness takes any bytes and returns; whatever it raises is a finding.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
+import h11
 from websockets.protocol import Protocol, Side, State
 
 from securechat.errors import ErrorCode, Refusal, RemoteProtocolError
-from securechat.limits import MAX_FRAME_BYTES
+from securechat.limits import MAX_FRAME_BYTES, Limits
 from securechat.model import Closing, Command, Event
 from securechat.net.client_hello import MOST_PROTOCOLS, MOST_RECORD_BYTES, ClientHelloProgress, offered_protocols
+from securechat.net.interfaces import NullHandler
 from securechat.text.names import check_name, check_room, longest_known_name, name_key
 from securechat.text.sanitize import is_hostile, one_line, visible
 from securechat.wire.codec import HANDLED, FrameRefused
 from securechat.wire.frames import HEADER_BYTES
+from securechat.wire.http import HEAD_BYTES, HttpError, HttpServerCodec, Request
 from securechat.wire.native import NATIVE, NativeClientCodec, NativeServerCodec
 from securechat.wire.websocket import WebSocketServerCodec
+from tests.support.web_connections import Web
 
 
 def native_server(data: bytes) -> None:
@@ -138,6 +143,89 @@ def client_hello(data: bytes) -> None:
             return
 
 
+def http_server(data: bytes) -> None:
+    """Bytes of a browser; the first byte says where the stream is cut. h11 alone must read the same requests."""
+    requests, error = _http_requests(_pieces(data[1:], data[0] if data else 0))
+    again, same_error = _http_requests([data[1:]])
+    assert requests == again, "the cuts change the requests"
+    assert (error is None) == (same_error is None)
+    assert error is None or same_error is None or error.status == same_error.status
+    if error is not None:
+        assert 400 <= error.status <= 505
+        assert error.sentence.isprintable()
+    reader = h11.Connection(h11.SERVER)
+    reader.receive_data(data[1:])
+    for request in requests:
+        read = reader.next_event()
+        assert isinstance(read, h11.Request), "another reader sees another request"
+        assert (read.method.decode(), read.target.decode()) == (request.method, request.target)
+        assert tuple(read.headers) == request.headers
+        assert isinstance(reader.next_event(), h11.EndOfMessage), "another reader sees a body"
+        reader.send(h11.Response(status_code=200, headers=[("Content-Length", "0")]))
+        reader.send(h11.EndOfMessage())
+        if reader.our_state is not h11.DONE:  # it was asked to close
+            return
+        if request is not requests[-1]:
+            reader.start_next_cycle()
+
+
+def http_connection(data: bytes) -> None:
+    """Bytes of a browser on a connection with a site behind it; the first byte says where the stream is cut."""
+    web = Web(Limits(web_headers_s=1e9, web_keep_alive_s=1e9))
+    web.session = session = _CountingSession()
+    browser = web.connect("127.0.0.1")
+    for piece in _pieces(data[1:], data[0] if data else 0):
+        browser.send(piece)
+        web.run(0.05)
+        assert len(browser.connection._codec._buffer) <= HEAD_BYTES + len(piece)
+    web.run(0.05)
+    requests, error = _http_requests([data[1:]])
+    sent, left = browser.link.sent, 0
+    for request in requests:
+        head, separator, sent = sent.partition(b"\r\n\r\n")
+        assert separator, "a request has no answer"
+        status = int(head.split()[1])
+        if status == 101:
+            assert request.path == "/ws"
+            left = sum(map(len, web.upgrades)) + session.received_bytes
+            assert left <= len(data)
+            break
+        assert b"\r\nContent-Security-Policy: " in head
+        sized = re.search(rb"\r\nContent-Length: (\d+)", head)
+        assert (sized is None) == (status == 304)
+        if sized is not None and request.method == "GET":
+            sent = sent[int(sized[1]) :]
+        if b"\r\nConnection: close" in head:
+            assert browser.link.closed
+            break
+    else:
+        assert sent.startswith(b"HTTP/1.1 %d " % error.status) if error is not None else not sent
+        assert browser.link.closed is (error is not None)
+    assert not web.contained
+
+
+class _CountingSession(NullHandler):
+    def __init__(self) -> None:
+        self.received_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        self.received_bytes += len(data)
+
+
+def _http_requests(pieces: list[bytes]) -> tuple[list[Request], HttpError | None]:
+    codec = HttpServerCodec()
+    requests: list[Request] = []
+    for piece in pieces:
+        codec.receive_data(piece)
+        try:
+            while (request := codec.next_request()) is not None:
+                requests.append(request)
+        except HttpError as error:
+            return requests, error
+        assert len(codec._buffer) < HEAD_BYTES, "more is kept than a request may have"
+    return requests, None
+
+
 def name(data: bytes) -> None:
     """A name as typed."""
     typed = _text(data)
@@ -195,6 +283,8 @@ HARNESSES: dict[str, Callable[[bytes], None]] = {
     "web_server": web_server,
     "web_frames": web_frames,
     "client_hello": client_hello,
+    "http_server": http_server,
+    "http_connection": http_connection,
     "name": name,
     "room": room,
     "shown_text": shown_text,

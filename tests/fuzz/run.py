@@ -26,6 +26,8 @@ WORDS = [
     b'"t":', b'"ref":', b'"cid":', b'"text":', b"null", b"-1", b"1e999", b"9007199254740992", b"[", b"{", b"\\ud800",
     b"\\u0000", b"\xff", b"\xed\xa0\x80", b"\x00\x00\x00\x00", b"\x00\x00\x10\x01", b"\xff\xff\xff\xff", b"\x1b[2J",
     "\u202e".encode(), "\u0301".encode(), "ﬁ".encode(), "＿".encode(), "İ".encode(), b'"', b"_", b" ", b"\n",
+    b"\r\n", b"\r\n\r\n", b"\r", b"\t", b":", b"GET / HTTP/1.1\r\nHost: chat.example\r\n\r\n", b"Content-Length: 0\r\n",
+    b"Content-Length: 4\r\n", b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b"0\r\n\r\n", b"HTTP/1.0",
 ]  # fmt: skip
 
 

@@ -43,6 +43,14 @@ def test_the_golden_frames_of_websocket_are_a_corpus_too() -> None:
             HARNESSES["web_server"](how + row["bytes"])
 
 
+def test_the_harness_of_http_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    smuggled = b"\0GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 26\r\n\r\nGET / HTTP/1.1\r\nHost: b\r\n\r\n"
+    HARNESSES["http_server"](smuggled)
+    monkeypatch.setattr("securechat.wire.http._expect_no_body", lambda _head: None)
+    with pytest.raises(AssertionError, match="another reader sees a body"):
+        HARNESSES["http_server"](smuggled)
+
+
 def test_a_harness_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bug that was there once: text that is no UTF-8 came out of the codec as an error of msgspec."""
     monkeypatch.setattr("securechat.wire.native._NONSENSE", (RecursionError,))

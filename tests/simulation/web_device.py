@@ -117,6 +117,11 @@ class WebDevice(Device):
         """As of a program; a frozen page is not."""
         return not self.is_frozen and super().is_quiet
 
+    def check_replaced(self) -> None:
+        """As of a program, where the second tab is the same person's with the same secret."""
+        if any(device.secret == self.secret for device in self.person.devices):
+            super().check_replaced()
+
     # --- what the core wants
 
     def apply(self, output: Any) -> None:

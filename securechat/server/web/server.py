@@ -24,6 +24,7 @@ from securechat.server.web.trust import (
     trust_page,
 )
 from securechat.server.web.turns import RequestTurns
+from securechat.wire import http, websocket
 from securechat.wire.http import HTTP_ALPN, response, response_head
 from securechat.wire.negotiation import CodecTable, SpokenProtocol
 from securechat.wire.websocket import WebSocketServerCodec
@@ -84,8 +85,10 @@ class WebServer:
         self.site = Site(self._facts(), packed=False)
         self.site.tell(self._facts(), self._trust())
 
-    def pack(self) -> None:
-        """Compress the files, in another thread: until it is done they are sent as they are."""
+    def prepare(self) -> None:
+        """Do what a start need not wait for, in a thread: until then files are sent as they are."""
+        http.load_library()
+        websocket.load_library()
         files = self.site.packed_files()
         self._loop.post(lambda: self.site.use(files))
 

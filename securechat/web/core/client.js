@@ -1,10 +1,8 @@
 /**
- * The client without a socket, storage, clock or randomness: records, actions and `now` in; a CoreOutput out.
- *
- * ClientCore is a facade: it hands each input to the part whose subject it is.
+ * The client without a socket, storage, clock or randomness; hands each input to the part whose subject it is.
  *
  * @import {Action, Core, CoreOptions, CoreOutput, ConversationState, Question, SavedState} from "./types.js"
- * @import {Event, Message, MessageChange} from "./records.js"
+ * @import {Event, Message, MessageChange, Refused, Welcome} from "./records.js"
  */
 
 import { complete } from "./records.js";
@@ -65,8 +63,6 @@ export class ClientCore {
     this.#requests = new Requests(context, this.#rooms, this.#feed, this.#connection);
   }
 
-  // --- what shell and user interface read
-
   get phase() {
     return this.#context.phase;
   }
@@ -107,7 +103,6 @@ export class ClientCore {
     return this.#feed.catchingUp;
   }
 
-  /** Whether a question to the log waits or is under way. */
   get reading() {
     return this.#feed.reading;
   }
@@ -151,8 +146,6 @@ export class ClientCore {
     const due = times.filter((time) => time !== null);
     return due.length ? Math.min(...due) : null;
   }
-
-  // --- inputs
 
   /** @param {number} now @returns {CoreOutput} */
   start(now) {
@@ -236,8 +229,6 @@ export class ClientCore {
     };
   }
 
-  // --- the user
-
   /** @param {Action} action */
   #act(action) {
     switch (action.do) {
@@ -282,8 +273,6 @@ export class ClientCore {
         return this.#windows.close(conversation);
     }
   }
-
-  // --- the server
 
   /** @param {Event} event */
   #received(event) {
@@ -361,6 +350,7 @@ export class ClientCore {
         return;
       case "registered":
         this.#connection.registered(event);
+        this.#counts.ask(); // an account has read marks
         context.show({ kind: "me" });
         this.#requests.answered(event);
         return;
@@ -374,7 +364,7 @@ export class ClientCore {
     }
   }
 
-  /** @param {Extract<Event, {t: "refused"}>} event */
+  /** @param {Refused} event */
   #refused(event) {
     if (this.phase === "greeting") return this.#connection.helloRefused(event);
     if (event.cid !== null) {
@@ -391,7 +381,7 @@ export class ClientCore {
     if (event.code === "unknown_type" && event.ref === null) this.#counts.typingUnknown();
   }
 
-  /** @param {Extract<Event, {t: "welcome"}>} event @param {boolean} first @param {boolean} another */
+  /** @param {Welcome} event @param {boolean} first @param {boolean} another */
   #welcomed(event, first, another) {
     const context = this.#context;
     const resumes = !first && !another && event.sender_id === context.me.id && event.live_from >= this.#feed.cursor;
@@ -404,6 +394,7 @@ export class ClientCore {
     else {
       if (!first) this.#reset();
       this.#feed.begin(event.live_from);
+      for (const conversation of this.#rooms.all()) this.#windows.reset(conversation);
     }
     context.see(context.me.id, event.name);
     this.#counts.forgetTyping();
@@ -416,7 +407,6 @@ export class ClientCore {
   #reset() {
     const context = this.#context;
     if (!context.account) this.#membership.wanted = this.#membership.saved();
-    for (const conversation of this.#rooms.all()) this.#windows.close(conversation);
     context.people.clear();
     this.#counts.reset();
     this.#rooms.reset();
@@ -445,8 +435,6 @@ export class ClientCore {
     this.#rooms.forgetFormerNames();
     this.#context.mustChange = false;
   }
-
-  // --- the feed
 
   /** @param {ConversationState} conversation @param {Message} message @param {boolean} late */
   #message(conversation, message, late) {

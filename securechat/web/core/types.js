@@ -1,11 +1,12 @@
 /**
  * The types that core, shell and user interface share. Nothing runs here.
  *
- * @import {Message, Person, MessageChange, Command, Event, RoomRules} from "./records.js"
+ * @import {Command, ConversationList, Event, HistoryPage, Message, MessageChange, Person, Purged, RoomRules, SearchPage, UnreadList, Welcome} from "./records.js"
  */
 
 /**
- * The phases of a connection. `naming`: connected, and a person must give a name (or password, invite).
+ * The phases of a connection. `naming`: the user must give a name (or password, invite), whether connected or not, or a name is
+ * waited for.
  * @typedef {"offline" | "dialling" | "naming" | "greeting" | "rejoining" | "online" | "ended"} Phase
  */
 
@@ -140,7 +141,34 @@
  * @property {number} purged no message up to this seq is left
  * @property {{unread: number, mentions: number, first: number, through: number}} counted what the list said, of messages up to `through`
  * @property {{seq: number, by: number, mentionsMe: boolean}[]} news unread messages since
- * @property {Map<number, {person: Person, until: number}>} typists
+ */
+
+/** @typedef {{conversation: ConversationState, person: Person, until: number}} Typist */
+/** @typedef {HistoryPage | SearchPage | UnreadList | ConversationList} LogAnswer */
+/** @typedef {PendingMessage & {cid: number, conversation: ConversationState}} DraftState */
+/** @typedef {Extract<Event, {ref: number | null}>} Answer */
+/** @typedef {{request: number, question: Question, key?: string, taken: (event: any) => unknown}} Open */
+/** @typedef {Extract<Change, {kind: "helloNeeded"}>["field"]} Field */
+/** @typedef {Extract<Change, {kind: "ended"}>["why"]} Why */
+
+/**
+ * What follows a welcome and a loss.
+ * @typedef {object} ConnectionListener
+ * @property {(event: Welcome, first: boolean, another: boolean) => void} welcomed
+ * @property {() => void} passwordChanged
+ * @property {() => void} lost
+ * @property {() => void} abandoned the user is somebody else
+ * @property {() => boolean} busy whether leaving should wait
+ * @property {() => boolean} isLoggingOut
+ */
+
+/**
+ * What the feed yields.
+ * @typedef {object} FeedListener
+ * @property {(conversation: ConversationState, message: Message, late: boolean) => void} message
+ * @property {(conversation: ConversationState, change: MessageChange) => void} change
+ * @property {(purged: Purged, conversation: ConversationState | null) => void} purged
+ * @property {(missed: number) => void} caughtUp
  */
 
 /**
@@ -149,7 +177,7 @@
  * @typedef {object} LogQuestion
  * @property {ConversationState} [conversation] it is about
  * @property {(ref: number) => Command} command
- * @property {(event: Extract<Event, {t: "page" | "hits" | "unreadlist" | "conversations"}>) => void} answered
+ * @property {(event: LogAnswer) => void} answered
  * @property {(refusal: Refusal) => void} refused
  * @property {() => void} [lost]
  */
@@ -261,7 +289,7 @@
  * @typedef {object} CoreOutput
  * @property {SavedState | null} save written to storage before anything is sent; null: nothing of it has changed
  * @property {readonly Command[]} commands
- * @property {boolean} hangUp
+ * @property {boolean} hangUp the core wants to hear no more of this connection, not even its end
  * @property {boolean} dial
  * @property {readonly Change[]} changes
  */

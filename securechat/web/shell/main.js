@@ -64,6 +64,7 @@ let connection = null;
 let timer;
 let request = 0;
 let refused = 0;
+let everOpened = false;
 let delivering = false;
 /** @type {Change[][]} */
 const undelivered = [];
@@ -89,7 +90,7 @@ function connect() {
   connection?.hangUp();
   const mine = connection = dial(location.origin, {
     opened() {
-      refused = 0;
+      everOpened = true;
       if (page.needsCa) pageChanged({ needsCa: false });
       carryOut(core.connected(now()));
     },
@@ -99,9 +100,9 @@ function connect() {
       carryOut(core.disconnected(now(), { reason, clean }));
     },
     refused() {
-      if (++refused >= REFUSALS && core.phase !== "online") pageChanged({ needsCa: true });
+      if (++refused >= REFUSALS && !everOpened) pageChanged({ needsCa: true });
     },
-  });
+  }, !everOpened);
 }
 
 /**

@@ -12,8 +12,9 @@ const SUBPROTOCOL = "securechat.1";
  *
  * @param {string} origin of the page, https
  * @param {Ears} ears `refused`, behind `closed`: it was never open, though the server answers a fetch
+ * @param {boolean} doubts whether to find that out
  */
-export function dial(origin, ears) {
+export function dial(origin, ears, doubts) {
   const socket = new WebSocket(`${origin.replace(/^http/, "ws")}/ws`, SUBPROTOCOL);
   let opened = false;
   let over = false;
@@ -37,7 +38,7 @@ export function dial(origin, ears) {
     if (over) return;
     over = true;
     ears.closed(reason, wasClean);
-    if (!opened && code === 1006 && await answers(origin)) ears.refused();
+    if (doubts && !opened && code === 1006 && navigator.onLine && await answers(origin)) ears.refused();
   };
   return {
     /** @param {readonly Command[]} commands */

@@ -8,13 +8,18 @@
  *
  * @typedef {object} Mark
  * @property {HTMLElement} row
- * @property {HTMLElement} body what must stay: the row without what stands above its text
- * @property {number} y where its upper edge belongs, in pixels of the view
+ * @property {number} y where the upper edge of its body belongs, in pixels of the view
  */
 
 const SETTLED_MS = 160; // without a scroll event; `scrollend` is not in every Safari
 const TOUCHED_MS = 1000; // a row that was touched so lately is the one that is looked at
 const IOS = CSS.supports("-webkit-touch-callout", "none");
+
+/**
+ * @param {HTMLElement} row
+ * @returns {number} where its body begins: what stands above it, such as a new day, may come and go
+ */
+const topOf = (row) => (row.querySelector(".main") ?? row).getBoundingClientRect().top;
 
 export class Anchor {
   /**
@@ -34,7 +39,8 @@ export class Anchor {
     this.following = true;
     /** @type {Mark[]} */
     this.marks = [];
-    this.top = 0;
+    this.top = 0; // scrollTop when the marks were noted
+    this.range = 0; // and how far it could go, in pixels
     this.offset = 0; // of the transform, pixels
     this.touches = false;
     this.room = { above: 0, below: 0 };
@@ -43,8 +49,9 @@ export class Anchor {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.settling = undefined;
     this.observer = new ResizeObserver(() => this.restore());
+    // Not the sheet: it has the room, which changes in the callback.
     this.observer.observe(scroller);
-    this.observer.observe(sheet);
+    for (const part of sheet.children) if (part !== slack.above && part !== slack.below) this.observer.observe(part);
     const passive = { passive: true };
     scroller.addEventListener("scroll", () => this.scrolled(), passive);
     scroller.addEventListener("scrollend", () => this.settle());
@@ -88,33 +95,27 @@ export class Anchor {
 
   /** Takes over what was scrolled since the last look, before anything is measured. */
   follow() {
-    const delta = this.scroller.scrollTop - this.top;
-    if (!delta) return;
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    const delta = scrollTop - this.top;
+    const range = scrollHeight - clientHeight;
+    // At the start of a content that has become shorter it was the browser that scrolled.
+    if (!delta || (range !== this.range && scrollTop <= 1 - range)) return;
     for (const mark of this.marks) mark.y -= delta;
     this.top += delta;
   }
 
   /** Puts the row that is looked at back to where it was. */
   restore() {
-    if (this.following) {
-      this.setRoom(this.room.above, 0);
-      this.record();
-      return;
-    }
-    this.follow();
-    const mark = this.held();
-    if (!mark) {
-      this.record();
-      return;
-    }
-    let error = mark.body.getBoundingClientRect().top - mark.y;
-    if (Math.abs(error) > 0.1) {
-      this.shift(error);
-      error = mark.body.getBoundingClientRect().top - mark.y;
-      // The content ends here: make room for what is missing.
-      if (error > 0.6) this.setRoom(this.room.above, this.room.below + Math.ceil(error));
-      else if (error < -0.6) this.setRoom(this.room.above + Math.ceil(-error), this.room.below);
-      if (Math.abs(error) > 0.6) this.shift(mark.body.getBoundingClientRect().top - mark.y);
+    const mark = this.following ? undefined : this.held();
+    this.setRoom(0, 0);
+    if (mark) {
+      this.shift(topOf(mark.row) - mark.y);
+      // Where the content ends too early, make room for what is missing.
+      const missing = Math.round(topOf(mark.row) - mark.y);
+      if (missing) {
+        this.setRoom(Math.max(0, -missing), Math.max(0, missing));
+        this.shift(topOf(mark.row) - mark.y);
+      }
     }
     this.record(mark);
   }
@@ -125,6 +126,7 @@ export class Anchor {
    * @param {number} delta
    */
   shift(delta) {
+    if (Math.abs(delta) < 0.1) return;
     if (IOS && this.isMoving) {
       this.offset -= delta;
       this.sheet.style.transform = `translateY(${this.offset}px)`;
@@ -143,7 +145,7 @@ export class Anchor {
       if (touched) return touched;
     }
     const { top } = this.scroller.getBoundingClientRect();
-    return marks.find((mark) => mark.y >= top - 1) ?? marks[0];
+    return marks.find((mark) => mark.y >= top - 0.5) ?? marks[0];
   }
 
   /**
@@ -154,6 +156,7 @@ export class Anchor {
   record(kept) {
     const { top, bottom } = this.scroller.getBoundingClientRect();
     this.top = this.scroller.scrollTop;
+    this.range = this.scroller.scrollHeight - this.scroller.clientHeight;
     const rows = this.rows.children;
     let low = 0;
     let high = rows.length;
@@ -168,17 +171,19 @@ export class Anchor {
       const row = /** @type {HTMLElement} */ (rows[low]);
       if (!row.classList.contains("row")) continue;
       if (row.getBoundingClientRect().top >= bottom) break;
-      const body = /** @type {HTMLElement} */ (row.querySelector(".main") ?? row);
-      const y = kept?.row === row ? kept.y : body.getBoundingClientRect().top;
-      this.marks.push({ row, body, y });
+      this.marks.push({ row, y: kept?.row === row ? kept.y : topOf(row) });
     }
+    if (!this.room.below && this.isAtEnd()) this.following = true;
   }
 
   scrolled() {
     const before = this.top;
     this.follow();
     if (this.top !== before) this.following = this.isAtEnd();
-    this.record(this.held());
+    // Both may have happened in one frame: something became higher, and the reader scrolled.
+    const mark = this.held();
+    if (!this.following && mark && Math.abs(topOf(mark.row) - mark.y) > 1) this.restore();
+    else this.record(mark);
     this.wait();
     this.hooks.moved();
   }
@@ -203,18 +208,8 @@ export class Anchor {
       this.sheet.style.transform = "";
       this.shift(delta);
     }
-    this.trim();
+    if (this.room.above || this.room.below) this.hold(() => {});
     this.hooks.moved();
-  }
-
-  /** Takes away the room that nobody can see. */
-  trim() {
-    const { top, bottom } = this.scroller.getBoundingClientRect();
-    const { above, below } = this.slack;
-    if (this.room.above && above.getBoundingClientRect().bottom < top) this.setRoom(0, this.room.below);
-    if (this.room.below && below.getBoundingClientRect().top > bottom) {
-      this.hold(() => this.setRoom(this.room.above, 0));
-    }
   }
 
   /**

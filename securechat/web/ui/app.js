@@ -133,8 +133,18 @@ export function startUi(app, root) {
     }
   }
 
+  /** What is outside of an open dialog is neither seen nor read: what is said goes into it, and comes back when it closes. */
+  function settle() {
+    const host = [...document.querySelectorAll("dialog[open]")].at(-1) ?? root;
+    if (toasts.parentNode !== host) host.append(toasts, polite, urgentRegion);
+  }
+  document.addEventListener("close", ({ target }) => {
+    if (target instanceof Node && target.contains(toasts)) root.append(toasts, polite, urgentRegion);
+  }, true);
+
   /** @param {string} text @param {boolean} [urgent] */
   function announce(text, urgent = false) {
+    settle();
     const region = urgent ? urgentRegion : polite;
     region.append(h("p", {}, text)); // an addition is read; the same text again would not be
     setTimeout(() => region.firstChild?.remove(), 4000);
@@ -147,6 +157,7 @@ export function startUi(app, root) {
     for (const { label, run } of actions) {
       element.append(h("button", { class: "link", on: { click: () => (end(), run()) } }, label));
     }
+    settle();
     toasts.append(element);
     while (toasts.childElementCount > 3) toasts.firstElementChild?.remove();
     const later = () => setTimeout(() => element.matches(":hover, :focus-within") ? later() : end(), TOAST_MS);
@@ -244,7 +255,8 @@ function chat(app, arrives) {
 
   function show() {
     const { route } = app;
-    element.dataset.pane = route.key || route.unknown ? "conversation" : "list";
+    const pane = element.dataset.pane = route.key || route.unknown ? "conversation" : "list";
+    list.element.setAttribute("role", pane === "list" && !wide.matches ? "main" : "navigation"); // it is all there is
     const lobby = arrives && app.core.roomNamed("lobby");
     if (lobby) {
       arrives = false;

@@ -155,7 +155,7 @@ function keepFew(app, key) {
  * @param {Conversation} conversation
  */
 function header(app, conversation) {
-  const name = h("h2", { class: "title" });
+  const name = h("h1", { class: "title" });
   const topic = h("p", { class: "topic" });
   const count = h("span");
   const room = conversation.kind === "room";
@@ -246,7 +246,7 @@ function toggleMembers(app) {
 }
 
 /**
- * Opens the dialog that the address names behind "?"; closing it goes back.
+ * Opens the dialog that the address names behind "?". Closing it goes back, and going back closes it.
  *
  * @param {App} app
  * @param {Conversation | null} conversation
@@ -254,11 +254,17 @@ function toggleMembers(app) {
 export async function openPanel(app, conversation) {
   const { panel } = app.route;
   const closed = () => {
+    endRoute();
     if (app.route.panel === panel) app.go({ panel: "" });
   };
-  if (panel === "help") (await import("./dialogs.js")).openHelp(app, closed);
-  else if (panel === "settings") (await import("./settings.js")).openSettings(app, closed);
-  else if (panel === "room" && conversation) (await import("./dialogs.js")).openRoom(app, conversation, closed);
+  /** @type {{close(): void} | undefined} */
+  let dialog;
+  const endRoute = app.onRoute((route) => route.panel !== panel && dialog?.close());
+  if (panel === "help") dialog = (await import("./dialogs.js")).openHelp(app, closed);
+  else if (panel === "settings") dialog = (await import("./settings.js")).openSettings(app, closed);
+  else if (panel === "room" && conversation) {
+    dialog = (await import("./dialogs.js")).openRoom(app, conversation, closed);
+  } else endRoute();
 }
 
 const nothing = () => ({ element: h("div", { class: "empty" }, h("p", {}, _("Choose a conversation."))), end() {} });

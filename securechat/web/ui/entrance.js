@@ -70,7 +70,7 @@ export function entrance(app, { needed, typed }) {
       name: mode === "login" ? "password" : "new-password",
       type: "password",
       autocomplete: mode === "login" ? "current-password" : "new-password",
-      minLength: mode === "login" ? -1 : 8,
+      minLength: mode === "login" ? null : 8,
       maxLength: 512,
       required: true,
       enterKeyHint: "go",
@@ -136,11 +136,6 @@ export function entrance(app, { needed, typed }) {
         ? mode !== "invite" && to("invite", _("Use the invite"))
         : h("details", {}, h("summary", {}, _("I have an invite link")), paste),
     );
-  }
-
-  function stayHint() {
-    if (isSafari()) return _("Safari forgets it after seven days without a visit. Not on a computer that others use.");
-    return _("Else only until this tab is closed. Not on a computer that others use.");
   }
 
   function submit() {
@@ -373,7 +368,11 @@ async function copyText(app, text) {
   }
 }
 
-/** WebKit that is not Chromium: the storage of a site is deleted after seven days without a visit. */
-function isSafari() {
-  return /AppleWebKit/.test(navigator.userAgent) && !/Chrome|Chromium|Android/.test(navigator.userAgent);
+/** What is at stake with "Stay logged in". */
+export function stayHint() {
+  const { userAgent } = navigator;
+  if (/AppleWebKit/.test(userAgent) && !/Chrome|Chromium|Android/.test(userAgent)) {
+    return _("Not for computers that others use. Safari forgets it after seven days without a visit.");
+  }
+  return _("Otherwise you are forgotten when the tab is closed. Not for computers that others use.");
 }

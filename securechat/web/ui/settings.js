@@ -6,7 +6,7 @@
 
 import { oneLine } from "../core/text.js";
 import { fill, h, icon, instead } from "./dom.js";
-import { field, terminalLines } from "./entrance.js";
+import { field, stayHint, terminalLines } from "./entrance.js";
 import { _, LANGUAGES, refusalText } from "./i18n.js";
 import { CLOSE } from "./icons.js";
 import { confirm } from "./menu.js";
@@ -38,11 +38,7 @@ export function openSettings(app, closed) {
     if (target === dialog) dialog.close(); // outside of it
   });
   const before = document.activeElement;
-  const endRoute = app.onRoute(({ panel }) => {
-    if (panel !== "settings") dialog.close();
-  });
   dialog.addEventListener("close", () => {
-    endRoute();
     for (const part of parts) part.end?.();
     dialog.remove();
     if (before instanceof HTMLElement) before.focus();
@@ -50,6 +46,7 @@ export function openSettings(app, closed) {
   });
   document.body.append(dialog);
   dialog.showModal();
+  return dialog;
 }
 
 /**
@@ -163,9 +160,9 @@ function account(app) {
 function logins(app) {
   const list = h("ul", { class: "logins" });
   const element = section(_("Where you are logged in"), list);
-  element.hidden = !app.core.account;
   async function draw() {
-    if (!app.core.account) return;
+    element.hidden = !app.core.account;
+    if (element.hidden) return;
     try {
       const { logins: all } = await app.ask({ ask: "logins" });
       fill(list, ...all.toReversed().map(row));
@@ -201,7 +198,10 @@ function logins(app) {
     );
   }
   draw();
-  return { element };
+  const end = app.listen((changes) => {
+    if (element.hidden && changes.some(({ kind }) => kind === "me")) draw(); // registered just now
+  });
+  return { element, end };
 }
 
 /** @param {App} app */
@@ -324,7 +324,7 @@ function leaving(app) {
         "span",
         {},
         _("Stay logged in"),
-        h("small", { class: "hint" }, _("Else only until this tab is closed. Not on a computer that others use.")),
+        h("small", { class: "hint" }, stayHint()),
       ),
     ),
     h(

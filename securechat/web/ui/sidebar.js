@@ -31,8 +31,8 @@ export function sidebar(app) {
     openMenu(add, addItems(app));
   });
   const element = h(
-    "nav",
-    { class: "sidebar", "aria-label": _("Conversations") },
+    "div",
+    { class: "sidebar", role: "navigation", "aria-label": _("Conversations") },
     h("header", { class: "bar" }, h("h1", { class: "server", title: location.host }, location.host), add),
     h(
       "button",

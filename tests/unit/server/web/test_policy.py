@@ -9,8 +9,13 @@ from securechat.net.plain_answers import MOST_ANSWER_BYTES
 from securechat.server.web.policy import SECURITY_HEADERS, Hosts
 from securechat.server.web.rates import MOST_WAIT_S, RequestRates
 from securechat.server.web.server import redirect
+from securechat.tls.contexts import WEB_ALPN
 from securechat.tls.hostnames import Names, parse_names
-from securechat.wire.http import Authority, HttpError, Request
+from securechat.wire.http import HTTP_ALPN, Authority, HttpError, Request
+
+
+def test_both_halves_mean_the_same_protocol() -> None:
+    assert WEB_ALPN == HTTP_ALPN
 
 
 def request_to(host: str) -> Request:

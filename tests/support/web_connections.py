@@ -1,0 +1,182 @@
+"""Connections over fake links, with a clock that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import h11
+
+from securechat.limits import Limits
+from securechat.net.interfaces import NULL_HANDLER, TransportHandler
+from securechat.net.socket_options import CloseReason
+from securechat.server.web.connection import HttpConnection
+from securechat.server.web.facts import ServerFacts
+from securechat.server.web.policy import Hosts
+from securechat.server.web.rates import RequestRates
+from securechat.server.web.site import Site
+from securechat.server.web.turns import RequestTurns
+from securechat.tls.hostnames import parse_names
+
+FACTS = ServerFacts("1.0", "ab" * 32, False, "open")
+TREE = {
+    "index.html": b"<link href='/w/HASH/style.css'><!-- modulepreload --><!-- facts -->",
+    "style.css": b"a { color: red }\n" * 50,
+    "shell/main.js": b'import { b } from "../core/b.js";\nb();\n',
+    "core/b.js": b"export function b() {}\n",
+    "sw.js": b"// worker",
+}
+
+
+class FakeTimer:
+    def __init__(self, when: float, callback: Callable[[], None]) -> None:
+        self.when, self.callback = when, callback
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class FakeLink:
+    """A transport whose socket takes everything at once, unless ``blocked``."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.label = f"{address}:5"
+        self.owes_hello = True
+        self.paused = self.closed = self.aborted = self.blocked = False
+        self.queued_bytes = 0
+        self.sent = b""
+        self.handler: TransportHandler = NULL_HANDLER
+
+    def write(self, data: bytes) -> None:
+        assert not self.closed, "written after the last words"
+        self.sent += data
+        if self.blocked:
+            self.queued_bytes += len(data)
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+    def close_with(self, last_words: bytes = b"", drop_backlog: bool = False) -> None:
+        if not self.closed:
+            self.sent += last_words
+            self.closed = True
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
+
+    def fail(self) -> None:
+        self.handler.failed()
+
+
+class Web:
+    """What connections share, and the loop."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.now = 1000.0
+        self.timers: list[FakeTimer] = []
+        self.contained: list[Exception] = []
+        self.turns = RequestTurns(self, lambda _work, error: self.contained.append(error))
+        self.rates = RequestRates(self.limits)
+        self.hosts = Hosts(parse_names(["chat.example", "192.0.2.9"]))
+        self.site = Site(FACTS, tree=TREE)
+        self.visits: list[str] = []
+        self.upgrades: list[bytes] = []
+        self.session: TransportHandler = NULL_HANDLER
+
+    @property
+    def scheduler(self) -> Web:
+        return self
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> FakeTimer:
+        timer = FakeTimer(self.now + delay_s, callback)
+        self.timers.append(timer)
+        return timer
+
+    def run(self, seconds: float = 0.0) -> None:
+        """Fire what is due within so many seconds, each in a pass of its own."""
+        until = self.now + seconds
+        while due := [timer for timer in self.timers if timer.when <= until]:
+            timer = min(due, key=lambda each: each.when)
+            self.timers.remove(timer)
+            self.now = max(self.now + 1e-6, timer.when)
+            if not timer.cancelled:
+                timer.callback()
+        self.now = max(self.now, until)
+
+    def visited(self, connection: HttpConnection) -> None:
+        self.visits.append(connection.label)
+
+    def upgraded(self, connection: HttpConnection, left: bytes) -> TransportHandler:
+        self.upgrades.append(left)
+        return self.session
+
+    def closed(self, connection: HttpConnection) -> None:
+        pass
+
+    def connect(self, address: str = "9.9.9.9") -> Browser:
+        self.now += 0.001
+        link = FakeLink(address)
+        connection = HttpConnection(link, self)
+        link.handler = connection
+        connection.handshake_done()
+        return Browser(self, link, connection)
+
+
+class Answer:
+    """One answer, as h11 reads it."""
+
+    def __init__(self, response: h11.Response, body: bytes) -> None:
+        self.status = response.status_code
+        self.headers = {name.decode(): value.decode() for name, value in response.headers}
+        self.body = body
+
+
+class Browser:
+    """The other end of a connection."""
+
+    def __init__(self, web: Web, link: FakeLink, connection: HttpConnection) -> None:
+        self.web, self.link, self.connection = web, link, connection
+
+    def send(self, data: bytes) -> None:
+        self.web.now += 0.001
+        self.connection.data_received(data)
+
+    def get(self, path: str, *headers: str, method: str = "GET", host: str = "chat.example") -> None:
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *headers, "", ""]
+        self.send("\r\n".join(lines).encode("iso-8859-1"))
+
+    def answers(self, method: str = "GET") -> list[Answer]:
+        """Read all that was sent, by h11, which complains where it is not HTTP; and forget it."""
+        found: list[Answer] = []
+        client = h11.Connection(h11.CLIENT)
+        client.receive_data(self.link.sent)
+        self.link.sent = b""
+        if self.link.closed:
+            client.receive_data(b"")
+        while client.trailing_data[0]:
+            client.send(h11.Request(method=method, target="/", headers=[("Host", "a")]))
+            client.send(h11.EndOfMessage())
+            response = client.next_event()
+            assert isinstance(response, h11.Response)
+            body = b""
+            while isinstance(event := client.next_event(), h11.Data):
+                body += event.data
+            assert isinstance(event, h11.EndOfMessage)
+            found.append(Answer(response, body))
+            if client.their_state is h11.MUST_CLOSE:
+                assert not client.trailing_data[0]
+                break
+            client.start_next_cycle()
+        return found
+
+    def answer(self, method: str = "GET") -> Answer:
+        (only,) = self.answers(method)
+        return only
+
+    def lost(self) -> None:
+        self.connection.connection_lost(CloseReason.PEER_CLOSED, "")
