@@ -32,7 +32,7 @@ _AGAIN_S = 2.0
 _TRIES = 3
 """How often somebody is asked what is not read, if another of their devices reads meanwhile."""
 _UNREAD_MOST = 999
-_LISTED_S = 40.0
+_LISTED_S = 320.0
 """Until a page has asked for its list again, where it does not know any more what is unread."""
 
 
