@@ -33,7 +33,7 @@ export function sidebar(app) {
   const element = h(
     "div",
     { class: "sidebar", role: "navigation", "aria-label": _("Conversations") },
-    h("header", { class: "bar" }, h("h1", { class: "server", title: location.host }, location.host), add),
+    h("div", { class: "bar" }, h("h1", { class: "server", title: location.host }, location.host), add),
     h(
       "button",
       { class: "jump", on: { click: async () => (await import("./switcher.js")).openSwitcher(app) } },
@@ -43,7 +43,7 @@ export function sidebar(app) {
     ),
     list,
     h(
-      "footer",
+      "div",
       { class: "me" },
       h("div", { class: "me-who" }, me, status.element),
       h("button", {
