@@ -260,11 +260,11 @@ function chat(app, arrives) {
     const lobby = arrives && app.core.roomNamed("lobby");
     if (lobby) {
       arrives = false;
-      if (route.key === null && !route.unknown) return app.go({ key: lobby.key });
+      if (route.key === null && !route.unknown) return app.go({ key: lobby.key, panel: route.panel });
     }
     if (route.key === null && !route.unknown && wide.matches) {
       const first = list.first();
-      if (first) return app.go({ key: first.key }, true);
+      if (first) return app.go({ key: first.key, panel: route.panel }, true);
     }
     const wantedKey = route.key ?? (route.unknown ? JSON.stringify(route.unknown) : null);
     if (wantedKey !== key) {
