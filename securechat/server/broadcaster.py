@@ -58,7 +58,7 @@ class Broadcaster:
         fmt = sessions[0].format
         links = [session.link for session in sessions if session.format is fmt]
         if len(links) < len(sessions):
-            self._broadcast_by_format(sessions, events)
+            self._broadcast_by_format(sessions, links, events)
         elif fmt.shares:
             try:
                 encoded = encode_joined(fmt, events)
@@ -69,16 +69,25 @@ class Broadcaster:
         else:
             self._tell_each(sessions, events)
 
-    def _broadcast_by_format(self, sessions: Sequence[Session], events: Sequence[Event]) -> None:
-        """Queue the events for sessions of several formats; formats that have the same bodies encode them once."""
+    def _broadcast_by_format(self, sessions: Sequence[Session], links: list[Any], events: Sequence[Event]) -> None:
+        """Queue the events for sessions of several formats; formats that have the same bodies encode them once.
+
+        Args:
+            sessions: of at least two formats.
+            links: of those that have the first one's.
+            events: in the order of delivery.
+        """
         bodies: dict[Bodies, list[bytes]] = {}
-        while sessions:
+        while links:
             fmt = sessions[0].format
             if not fmt.shares:
                 self._tell_each([session for session in sessions if session.format is fmt], events)
             elif encoded := self._encoded(fmt, events, bodies):
-                self._write_all([session.link for session in sessions if session.format is fmt], encoded)
-            sessions = [session for session in sessions if session.format is not fmt]
+                self._write_all(links, encoded)
+            sessions = (
+                [session for session in sessions if session.format is not fmt] if len(links) < len(sessions) else []
+            )
+            links = [session.link for session in sessions if session.format is sessions[0].format]
 
     def _encoded(self, fmt: WireFormat, events: Sequence[Event], bodies: dict[Bodies, list[bytes]]) -> bytes:
         """Encode the events for one format, with bodies that another has had encoded."""

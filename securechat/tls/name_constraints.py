@@ -5,8 +5,8 @@ for every host, their bank's too. So a new CA can certify private and local name
 share, and the names that its server had when it was made. The extension is critical: a program that does not know it
 refuses the CA instead of ignoring the limits.
 
-Tested with OpenSSL 3.0 and Chromium; both refuse a certificate outside the limits, also where the limits stand in a
-root that was installed by hand. The subject of a client's certificate is no host, see `contexts`.
+Tested with OpenSSL 3.0, Chromium 150 and Firefox 140: they refuse a certificate outside the limits, also where these
+stand in a root that was installed by hand. The subject of a client's certificate is no host, see `contexts`.
 """
 
 from __future__ import annotations

@@ -112,6 +112,11 @@ class UpgradeAnswer(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...]
 
 
+_UPGRADE_REQUIRED: Final = UpgradeAnswer(
+    426, ((b"upgrade", b"websocket"), (b"connection", b"upgrade"), (b"sec-websocket-version", b"13"))
+)
+
+
 def answer_upgrade(headers: Iterable[tuple[bytes, bytes]]) -> UpgradeAnswer:
     """Judge a request for WebSocket (RFC 6455, section 4.2). Method, target, Host and Origin are not looked at.
 
@@ -121,10 +126,9 @@ def answer_upgrade(headers: Iterable[tuple[bytes, bytes]]) -> UpgradeAnswer:
     fields: dict[bytes, list[bytes]] = {}
     for name, value in headers:
         fields.setdefault(name, []).append(value)
-    if b"websocket" not in _tokens(fields, b"upgrade") or b"upgrade" not in _tokens(fields, b"connection"):
-        return UpgradeAnswer(426, ((b"upgrade", b"websocket"), (b"connection", b"upgrade")))
-    if fields.get(b"sec-websocket-version") != [b"13"]:
-        return UpgradeAnswer(426, ((b"sec-websocket-version", b"13"), (b"upgrade", b"websocket")))
+    asks = b"websocket" in _tokens(fields, b"upgrade") and b"upgrade" in _tokens(fields, b"connection")
+    if not asks or fields.get(b"sec-websocket-version") != [b"13"]:
+        return _UPGRADE_REQUIRED
     keys = fields.get(b"sec-websocket-key", [])
     offers = [offer for value in fields.get(b"sec-websocket-protocol", ()) for offer in _split(value)]
     if len(keys) != 1 or not _is_key(keys[0]) or SUBPROTOCOL.encode() not in offers:

@@ -127,7 +127,7 @@ class Peer:
         """Come, and be a stranger."""
         raw = socket.create_connection(("127.0.0.1", port), 20, source_address=(self._address, 0))
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock = context.wrap_socket(raw, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
+        self.sock = self._opened(context.wrap_socket(raw, server_hostname="127.0.0.1", suppress_ragged_eofs=False))
         self.sock.setblocking(False)
         self.expectation, self.ring = Expectation(), Ring()
         self.rooms, self._refs = set(), count(1)
@@ -135,6 +135,10 @@ class Peer:
         self._has_stalled = self._half_closed = False
         self._doomed_bytes, self.stalled_until, self._busy_since = 0, 0.0, time.monotonic()
         self.figures["connections"] += 1
+
+    def _opened(self, sock: ssl.SSLSocket) -> ssl.SSLSocket:
+        """Go on behind the TLS handshake."""
+        return sock
 
     def vanish(self) -> None:
         """Break the connection in one of the ways there are."""
@@ -261,8 +265,13 @@ class Peer:
         assert self.sock is not None
         with suppress(OSError):
             self.sock.send(self._record()[:-1])
-            socket.socket.shutdown(self.sock, socket.SHUT_WR)  # the method of SSLSocket goes on without TLS
+            self._shut()
         self._half_closed = True
+
+    def _shut(self) -> None:
+        """Send nothing more, not even a close_notify."""
+        assert self.sock is not None
+        socket.socket.shutdown(self.sock, socket.SHUT_WR)  # the method of SSLSocket goes on without TLS
 
     def _post(self, frames: list[bytes]) -> None:
         """Put frames on their way: each for itself, several a write, or cut at any byte."""

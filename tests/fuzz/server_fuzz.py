@@ -42,11 +42,13 @@ from securechat.model import (
 from securechat.server.admin_protocol import SOCKET
 from securechat.storage.tools.backup import DATABASE
 from securechat.tls.contexts import client_context
+from securechat.wire.http import HTTP_ALPN
 from tests.fuzz.admin_peer import Operator
 from tests.fuzz.expectation import DraftCommand, Expectation
 from tests.fuzz.grammar import Known
 from tests.fuzz.peers import Part, Peer
 from tests.fuzz.probe import Sample
+from tests.fuzz.web_peer import WebPeer
 from tests.simulation.checkers.stored import Stored, read_database
 from tests.support.admin import admin
 from tests.support.secrecy import secrets_in
@@ -94,9 +96,11 @@ class Result(Struct):
         """The figures, as a few lines."""
         figures, seconds = self.figures, self.seconds
         sent = f"{figures['frames']} frames and {figures['lines']} lines in {seconds:.0f} s"
+        closes = sum(number for name, number in figures.items() if name.startswith("close frame"))
         lines = [
             f"seed {self.seed}: {sent} ({figures['frames'] / seconds:.0f}/s), {figures['connections']} connections",
             f"{figures['welcomes']} welcomes, {figures['acked']} acknowledged, {figures['events']} events heard",
+            f"{figures['WebSockets']} WebSockets, {closes} of them closed by the server",
         ]
         for kind in ("pong", "acked"):
             own_ms = sorted(each.own_s * 1000 for each in self.samples if each.kind == kind) or [0.0]
@@ -133,10 +137,11 @@ class Run:
         self.dice = random.Random(f"{seed}/turns")
         self.figures: Counter[str] = Counter()
         self._rates = rates
-        self._context = client_context((certs / "ca.pem").read_text())
+        ca_pem = (certs / "ca.pem").read_text()
+        self._context, self._web_context = client_context(ca_pem), client_context(ca_pem, alpn=(HTTP_ALPN,))
         known = Known()
         self.peers = [
-            Peer(
+            (WebPeer if number % 3 == 2 else Peer)(
                 f"{part} {number}",
                 part,
                 seed,
@@ -189,7 +194,8 @@ class Run:
         for each in (*self.peers, self.operator):
             if each.sock is None and self._is_alive():
                 try:
-                    each.connect(self.server.port, self._context)
+                    context = self._web_context if isinstance(each, WebPeer) else self._context
+                    each.connect(self.server.port, context)
                 except OSError as error:
                     with suppress(subprocess.TimeoutExpired):  # one that is about to end is no finding of its own
                         assert self.server.process is not None

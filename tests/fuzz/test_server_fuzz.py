@@ -83,6 +83,8 @@ def test_the_server_stands_what_peers_send(certs: Path, tmp_path: Path, *, rates
         assert {name for name in names if not figures[f"command: {name}"]} == set(), "commands that were never sent"
         assert figures["closed: bad_frame"], "no connection was ended for what it sent"
         assert figures["stalls"], "no peer stopped reading"
+        assert figures["WebSockets"] > 5, "hardly anybody came by WebSocket"
+        assert figures["close frame: 1002"] + figures["close frame: 1007"], "no WebSocket was ended for what it sent"
 
 
 # --- The grammar

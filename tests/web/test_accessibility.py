@@ -48,7 +48,7 @@ def test_no_screen_has_findings(visit: Callable[..., Visitor], device: dict[str,
     write.wait_for()
     for text in ("halo `kode` https://example.org/ @ana", "```\nsatu\n```", "🎉"):
         write.fill(text)
-        page.locator("textarea").press("Control+Enter") if False else page.locator("button[type=submit]").last.click()
+        page.locator("button.send").click()
     page.get_by_role("article").nth(2).wait_for()
     for theme in THEMES:
         page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)

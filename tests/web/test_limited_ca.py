@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import queue
 import re
+import shutil
 import socket
 import ssl
 import subprocess
@@ -22,10 +24,13 @@ from tests.support import nss_database
 from tests.support.browser import CHROMIUM
 from tests.support.server import ServerProcess
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt install chromium)"),
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only there Chromium reads an NSS database"),
-]
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="only there Chromium reads an NSS database"
+)
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on this machine (Debian: apt install chromium)"
+)
+FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 
 NOW = dt.datetime.now(dt.UTC)
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\nConnection: close\r\n\r\nCAME-IN!"
@@ -43,8 +48,9 @@ def show(home: Path, address: str) -> str:
 
 
 @contextlib.contextmanager
-def serving(issuer: Issuer, name: str, folder: Path) -> Iterator[int]:
-    """A server with a certificate for one name; yields its port."""
+def serving(issuer: Issuer, name: str, folder: Path) -> Iterator[tuple[int, queue.Queue[bool]]]:
+    """A server with a certificate for one name; yields its port, and whether each connection brought a request."""
+    came: queue.Queue[bool] = queue.Queue()
     path = folder / "leaf.pem"
     path.write_bytes(new_server_leaf(issuer, parse_names([name]), NOW).to_pem())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -56,21 +62,25 @@ def serving(issuer: Issuer, name: str, folder: Path) -> Iterator[int]:
                 plain, _ = listening.accept()
             except OSError:
                 return
-            with contextlib.suppress(OSError), plain, context.wrap_socket(plain, server_side=True) as tls:
-                tls.recv(4096)
-                tls.sendall(PAGE)
+            try:
+                with plain, context.wrap_socket(plain, server_side=True) as tls:
+                    came.put(bool(tls.recv(4096)))
+                    tls.sendall(PAGE)
+            except OSError:
+                came.put(False)
 
     listening = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=answer, args=(listening,))
     thread.start()
     try:
-        yield listening.getsockname()[1]
+        yield listening.getsockname()[1], came
     finally:
         listening.shutdown(socket.SHUT_RDWR)
         listening.close()
         thread.join()
 
 
+@needs_chromium
 def test_the_page_comes_without_a_warning_where_the_ca_is_installed(certs: Path, tmp_path: Path) -> None:
     nss_database.trust(tmp_path / ".pki" / "nssdb", certs / "ca.pem")
     with ServerProcess(certs, tmp_path / "data").start() as server:
@@ -79,6 +89,7 @@ def test_the_page_comes_without_a_warning_where_the_ca_is_installed(certs: Path,
         assert "ERR_CERT_AUTHORITY_INVALID" in show(tmp_path / "other", f"https://localhost:{server.port}/")
 
 
+@needs_chromium
 @pytest.mark.parametrize(
     ("name", "accepted"),
     [
@@ -95,9 +106,32 @@ def test_chromium_keeps_to_the_limits(tmp_path: Path, name: str, accepted: bool)
     issuer = new_authority(NOW, parse_names(["chat.example.org"]))
     (tmp_path / "ca.pem").write_bytes(certificate_pem(issuer.certificate))
     nss_database.trust(tmp_path / ".pki" / "nssdb", tmp_path / "ca.pem")
-    with serving(issuer, name, tmp_path) as port:
+    with serving(issuer, name, tmp_path) as (port, _came):
         shown = show(tmp_path, f"https://{name}:{port}/")
     if accepted:
         assert "CAME-IN!" in shown, re.findall(r"ERR_\w+", shown)
     else:
         assert "ERR_CERT_INVALID" in shown
+
+
+@pytest.mark.skipif(FIREFOX is None, reason="no Firefox on this machine (Debian: apt install firefox-esr)")
+@pytest.mark.parametrize(
+    ("name", "accepted"), [("chat.example.org", True), ("den.local", True), ("bank.example", False)]
+)
+def test_firefox_keeps_to_the_limits(tmp_path: Path, name: str, accepted: bool) -> None:
+    assert FIREFOX is not None
+    issuer = new_authority(NOW, parse_names(["chat.example.org"]))
+    (tmp_path / "ca.pem").write_bytes(certificate_pem(issuer.certificate))
+    profile = tmp_path / "profile"
+    nss_database.trust(profile, tmp_path / "ca.pem")
+    (profile / "user.js").write_text(f'user_pref("network.dns.localDomains", "{name}");\n')
+    with serving(issuer, name, tmp_path) as (port, came):
+        command = [FIREFOX, "--headless", "--no-remote", "--profile", str(profile), "--screenshot",
+                   str(tmp_path / "shot.png"), f"https://{name}:{port}/"]  # fmt: skip
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(command, env={**os.environ, "HOME": str(tmp_path)}, **quiet) as firefox:
+            try:
+                while came.get(timeout=60) != accepted:
+                    assert accepted, "a request came"  # a connection that it opened ahead brings none
+            finally:
+                firefox.kill()

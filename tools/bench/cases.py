@@ -23,11 +23,12 @@ from tools.bench.drive import Pace, closed_loop, open_loop
 from tools.bench.engine import Engine, Member
 from tools.bench.figures import latency_ms
 from tools.bench.process import Meter, Server
+from tools.bench.visits import paths_of_page, visitors
 
 Result = dict[str, Any]
 """Figures by name, and the list ``complaints``."""
 WARM_S = 0.4
-_TURNS = 3
+_TURNS = 8
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,45 @@ def storm(scene: Scene, *, clients: int, watchers: int, per_s: float) -> Result:
             "wall_s": wall_s,
             "lost": len(lost),
             "cpu_us_per_login": used["server_cpu_s"] * 1e6 / clients,
+            "server_cpu_s": used["server_cpu_s"],
+            **latency_ms(room.latencies_ns),
+            "server_util": used["server_util"],
+            "generator_util": used["generator_util"],
+            "other_util": used["other_util"],
+            "complaints": room.complaints() + first,
+        }
+    finally:
+        room.close()
+        engine.close()
+
+
+def page_loads(scene: Scene, *, pages: int, watchers: int, per_s: float) -> Result:
+    """So many browsers load the page at once while one room goes on talking; that room's latency meanwhile."""
+    assert scene.web_context is not None
+    room = scene.crowd(Shape(members=watchers + 1, senders=1, decoders=watchers), "w")
+    engine = Engine(scene.context, scene.server.address, scene.web_context)
+    connections = visitors(pages, paths_of_page(scene.web_context, scene.server.address))
+    try:
+        room.enter()
+        open_loop(room, per_s, WARM_S)
+        pace, meter = Pace(room, per_s), Meter(scene.server)
+        room.latencies_ns.clear()
+
+        def attend() -> None:
+            pace.send_due(time.monotonic())
+            room.engine.poll(0)
+
+        engine.between = attend
+        with scene.watching():
+            wall_s = engine.enter(connections, len(connections), 30.0)
+        used = meter.read()
+        open_loop(room, per_s, 0.1)
+        lost = [one for one in connections if one.lost or one.doorway is None or not one.doorway.inside]
+        first = [f"{one.name} lost: {one.lost or 'not loaded'}" for one in lost[:3]]
+        return {
+            "wall_s": wall_s,
+            "lost": len(lost),
+            "cpu_us_per_page": used["server_cpu_s"] * 1e6 / pages,
             "server_cpu_s": used["server_cpu_s"],
             **latency_ms(room.latencies_ns),
             "server_util": used["server_util"],

@@ -46,6 +46,10 @@ class Member:
         self.ear: Ear | None = None
         self.doorway: Doorway | None = None
 
+    def doorway_of(self, link: Link) -> Doorway:
+        """How it comes in."""
+        return Doorway(link, self.name, self.room)
+
 
 class Engine:
     """Serves its members' sockets.
@@ -101,7 +105,7 @@ class Engine:
         else:
             link = Link(self._context, self._address, SERVER_NAME)
         member.link = link
-        member.doorway = member.ear = Doorway(link, member.name, member.room)
+        member.doorway = member.ear = member.doorway_of(link)
         self.members.append(member)
         self._by_fd[link.sock.fileno()] = member
         self._epoll.register(link.sock.fileno(), select.EPOLLIN | select.EPOLLOUT)

@@ -25,6 +25,7 @@ _LABELS = {
     "rss_mib": "RSS in all, MiB",
     "logins_per_s": "logins/s",
     "cpu_us_per_login": "server CPU, µs/login",
+    "cpu_us_per_page": "server CPU, µs/page",
     "rest_util": "server CPU at rest, cores",
     "wall_s": "wall time, s",
     "native_us": "native members', µs/delivery",

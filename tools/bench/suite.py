@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from tools.bench.cases import Result, Scene, beside_native, closed, idle, rate, start, storm
+from tools.bench.cases import Result, Scene, beside_native, closed, idle, page_loads, rate, start, storm
 from tools.bench.crowd import Shape
 
 
@@ -172,6 +172,14 @@ CASES = (
         partial(idle, clients=2000, web=True),
         2.0,
         (Bar("rss_kib_per_connection", 20, "KiB"),),
+        web=True,
+    ),
+    Case(
+        "page-loads",
+        "100 browsers load the page at once, six connections each, beside a room of 11",
+        partial(page_loads, pages=100, watchers=10, per_s=20),
+        0.0,
+        (Bar("p99_ms", 50, "ms"), Bar("lost", 0, "lost")),
         web=True,
     ),
     Case("start", "spawn to listening", start, 0.0, (Bar("listening_ms", 300, "ms"),), rounds=10),
