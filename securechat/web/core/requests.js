@@ -146,6 +146,11 @@ export class Requests {
           context.see(person.id, person.name);
           return person.id === context.me.id ? null : this.#rooms.enterDirect(person.id);
         });
+      case "whois":
+        return send({ t: "whois", name: question.name }, ({ person }) => {
+          context.see(person.id, person.name);
+          return person;
+        });
       case "who":
         return send({ t: "who", room, after: question.after }, ({ members, total, more }) => {
           for (const each of members) context.see(each.id, each.name);

@@ -20,7 +20,7 @@ import { confirm, refusalOf } from "./menu.js";
  * @property {Conversation | null} [conversation]
  * @property {Message | null} [message]
  * @property {Person | null} [person]
- * @property {Composer | null} [composer]
+ * @property {Pick<Composer, "reply" | "edit"> & Partial<Composer> | null} [composer]
  * @property {Element | {x: number, y: number} | null} [anchor] where something may open
  *
  * @typedef {"message" | "conversation" | "person" | "app"} Place
@@ -151,8 +151,8 @@ export const ACTIONS = [
     name: "mention",
     label: () => _("Mention"),
     place: "person",
-    isPossible: (context) => context.composer && isOther(context) && ofMember(context),
-    run: ({ composer, person }) => person && composer?.insert(`@${person.name} `),
+    isPossible: (context) => context.composer?.insert && isOther(context) && ofMember(context),
+    run: ({ composer, person }) => person && composer?.insert?.(`@${person.name} `),
   },
   {
     name: "whois",

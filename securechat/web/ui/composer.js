@@ -27,6 +27,8 @@ export const RANKS = { member: 0, moderator: 1, owner: 2, admin: 3 };
 const MOST = 4000;
 const TELL_FROM = 3600;
 const TYPING_EVERY_MS = 3000;
+/** A command with a password behind it, also a mistyped one: never stored. */
+const SECRET = /^\s*[/／]\s*(re?g|pa?s)\S*\s+\S/i;
 /** Invisible ones that are no blanks to Unicode; and controls. */
 const INVISIBLE = /^[\s\p{C}\p{Z}\u2800\u3164\u115f\u1160\uffa0]+/u;
 const SEND = "M4 12 20 4 14 20 11 13Z";
@@ -114,7 +116,7 @@ export function composer(app, conversation, hooks = {}) {
 
   /** @param {Partial<typeof draft>} [changes] */
   function keep(changes = {}) {
-    draft = { ...draft, ...changes, text: field.value };
+    draft = { ...draft, ...changes, text: SECRET.test(field.value) ? "" : field.value };
     app.drafts.put(key, draft);
   }
 
@@ -357,7 +359,7 @@ export function composer(app, conversation, hooks = {}) {
     if (event.key === "Enter" && !event.shiftKey && !event.altKey && (event.ctrlKey || event.metaKey || !breaks())) {
       event.preventDefault();
       submit();
-    } else if (event.key === "Escape" && cancel()) {
+    } else if (event.key === "Escape" && !event.shiftKey && cancel()) {
       event.preventDefault();
       event.stopPropagation();
     } else if (event.key === "ArrowUp" && !field.value && !draft.editing) {

@@ -41,6 +41,7 @@ export function askText({ title, label, button, run, value = "", note = "", name
     maxLength: 1200,
     autocomplete: "off",
     autocapitalize: "off",
+    autofocus: true,
     spellcheck: mayBeEmpty,
   });
   const known = h("datalist", { id: "dialog-names" }, ...[...names].map((name) => h("option", { value: name })));
@@ -304,7 +305,7 @@ export function openRoom(app, conversation, closed) {
   const check = (name, label, note, checked) =>
     h(
       "div",
-      { class: "field" },
+      {},
       h(
         "label",
         { class: "check" },

@@ -53,6 +53,7 @@ export function openSwitcher(app) {
     autocomplete: "off",
     autocapitalize: "off",
     spellcheck: false,
+    autofocus: true,
     maxLength: 256,
     placeholder: _("Room or person"),
     "aria-label": _("Room or person"),
