@@ -172,6 +172,7 @@ export function startUi(app, root) {
   keepAboveKeyboard();
   loadLanguage(app).then(() => {
     fill(root, banners(app).element, stage, toasts, polite, urgentRegion);
+    shown = null; // what was made meanwhile is in English
     show();
   });
 
