@@ -122,6 +122,8 @@ export function sidebar(app) {
   return {
     element,
     routed: update,
+    /** Takes the focus. @param {string | null | undefined} key of the conversation that the user comes from */
+    focus: (key) => rows.get(key ?? "")?.element.querySelector("a")?.focus(),
     /** The conversation to show where none is chosen. */
     first: () => app.core.roomNamed("lobby") ?? sorted(app.core.conversations.values())[0] ?? null,
     end() {
