@@ -399,7 +399,8 @@ export class ClientCore {
     context.see(context.me.id, event.name);
     this.#counts.forgetTyping();
     this.#membership.welcomed();
-    this.#counts.ask();
+    if (resumes) this.#counts.askSoon(); // another device may have read meanwhile
+    else this.#counts.ask();
     context.show({ kind: "welcome", first, account, admin, mustChange });
   }
 
