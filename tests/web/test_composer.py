@@ -666,7 +666,7 @@ def test_members_have_a_menu(opened: Open) -> None:
 def test_search_by_fields_marks_hits_and_jumps(opened: Open) -> None:
     page = opened()
     page.evaluate("fake.app.go({ panel: 'search' })")
-    panel = page.locator(".search")
+    panel = page.locator(".panel")
     panel.get_by_label("Search for").fill("paper")
     panel.get_by_text("Filters").click()
     panel.get_by_label("From", exact=True).fill("user1 pc")
