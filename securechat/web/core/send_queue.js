@@ -261,9 +261,7 @@ export class SendQueue {
   /** @param {DraftState} draft */
   #changed(draft) {
     this.#context.dirty = true;
-    const { key } = draft;
-    const told = this.#context.changes.some((change) => change.kind === "pending" && change.key === key);
-    if (!told) this.#context.show({ kind: "pending", key });
+    this.#context.show({ kind: "pending", key: draft.key });
   }
 }
 
