@@ -108,7 +108,7 @@ def made(language: str) -> str:
     groups: list[list[str]] = [[] for _ in range(7)]
     for sign in sorted(filter(_is_listed, EMOJI_DATA), key=_order):
         groups[_BLOCKS[_row_of(sign)][2]].append(f"{sign} {_name_of(sign, language)}")
-    return json.dumps(["\n".join(lines) for lines in groups], ensure_ascii=False) + "\n"
+    return json.dumps(["\n".join(lines) for lines in groups], ensure_ascii=False, indent=2) + "\n"
 
 
 def _is_listed(sign: str) -> bool:

@@ -26,7 +26,9 @@ class FirstBytes:
         on_over: told when it is one of both, or closed.
     """
 
-    __slots__ = ("_data", "_next", "_on_over", "_other", "_scheduler", "_timer", "_transport", "_wait_s", "_web")
+    __slots__ = (
+        "_data", "_handshaking", "_next", "_on_over", "_other", "_scheduler", "_timer", "_transport", "_wait_s", "_web",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -45,11 +47,13 @@ class FirstBytes:
         self._other = other
         self._on_over = on_over
         self._data = b""
+        self._handshaking = True
         self._next: TransportHandler | None = None
         self._timer: Cancellable | None = None
 
     def handshake_done(self) -> None:
         """Wait for the first bytes."""
+        self._handshaking = False
         self._timer = self._scheduler.call_later(self._wait_s, lambda: self._choose(self._other))
 
     def data_received(self, data: bytes) -> None:
@@ -97,7 +101,7 @@ class FirstBytes:
 
     def connection_lost(self, reason: CloseReason, detail: str) -> None:
         """The connection is closed; a handshake that failed is told as any other client's."""
-        if self._timer is None:
+        if self._handshaking:
             self._other(self._transport).connection_lost(reason, detail)
         self._over()
 

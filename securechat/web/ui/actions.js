@@ -20,7 +20,7 @@ import { confirm, refusalOf } from "./menu.js";
  * @property {Conversation | null} [conversation]
  * @property {Message | null} [message]
  * @property {Person | null} [person]
- * @property {Composer | null} [composer]
+ * @property {Pick<Composer, "reply" | "edit"> & Partial<Composer> | null} [composer]
  * @property {Element | {x: number, y: number} | null} [anchor] where something may open
  *
  * @typedef {"message" | "conversation" | "person" | "app"} Place
@@ -143,7 +143,7 @@ export const ACTIONS = [
     aliases: "dm",
     isPossible: (context) => !context.person || isOther(context),
     run: async ({ app, person }) => {
-      if (!person) return (await dialogs()).openDirect(app);
+      if (!person) return (await switcher()).openDirect(app);
       go(app, await app.ask({ ask: "openPerson", person }));
     },
   },
@@ -151,8 +151,8 @@ export const ACTIONS = [
     name: "mention",
     label: () => _("Mention"),
     place: "person",
-    isPossible: (context) => context.composer && isOther(context) && ofMember(context),
-    run: ({ composer, person }) => person && composer?.insert(`@${person.name} `),
+    isPossible: (context) => context.composer?.insert && isOther(context) && ofMember(context),
+    run: ({ composer, person }) => person && composer?.insert?.(`@${person.name} `),
   },
   {
     name: "whois",
@@ -321,14 +321,14 @@ export const ACTIONS = [
     place: "app",
     usage: () => "/rooms",
     aliases: "list",
-    run: async ({ app }) => (await dialogs()).openRooms(app),
+    run: async ({ app }) => (await switcher()).openRooms(app),
   },
   {
     name: "join",
     label: () => _("Join or make a room"),
     place: "app",
     usage: () => _("/join ROOM"),
-    run: async ({ app }) => (await dialogs()).openRooms(app),
+    run: async ({ app }) => (await switcher()).openRooms(app),
   },
   {
     name: "nick",

@@ -5,6 +5,7 @@
  */
 import { fill, h, icon } from "./dom.js";
 import { _, refusalText } from "./i18n.js";
+import { CLOSE } from "./icons.js";
 
 /**
  * @typedef {object} MenuItem
@@ -28,7 +29,6 @@ import { _, refusalText } from "./i18n.js";
  */
 
 const GAP = 8;
-const CROSS = "M6 6 18 18M18 6 6 18";
 let ids = 0;
 /** @type {(() => void) | null} */
 let closeMenu = null;
@@ -106,7 +106,10 @@ export function openMenu(anchor, items, name = _("Menu")) {
   });
   shade.addEventListener("contextmenu", (event) => event.preventDefault());
   addEventListener("resize", close);
-  const host = (anchor instanceof Element && anchor.closest("dialog")) || openDialogs().at(-1) || document.body;
+  // in the landmark that it belongs to, and within a dialog that makes all else inert
+  const from = anchor instanceof Element ? anchor : back;
+  const dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
+  const host = from?.closest("dialog, main, aside, nav") ?? dialog ?? document.querySelector("main") ?? document.body;
   host.append(shade, menu);
   place(menu, anchor);
   (choices[0] ?? menu).focus({ preventScroll: true });
@@ -177,7 +180,7 @@ export function openDialog({ title, body, buttons = [], wide = false, closed }) 
       h(
         "button",
         { type: "button", class: "icon-button", "aria-label": _("Close"), on: { click: () => close() } },
-        icon(CROSS),
+        icon(CLOSE),
       ),
     ),
     h("div", { class: "dialog-body" }, body),
@@ -253,7 +256,11 @@ export function openDialog({ title, body, buttons = [], wide = false, closed }) 
   });
   document.body.append(element);
   element.showModal();
-  const first = form.querySelector("[autofocus], .dialog-body input:not([type=hidden]), .dialog-body textarea");
+  // on touch a field with the focus opens the keyboard
+  const field = matchMedia("(pointer: coarse)").matches
+    ? "h2"
+    : ".dialog-body input:not([type=radio], [type=checkbox])";
+  const first = form.querySelector("[autofocus]") ?? form.querySelector(field) ?? form.querySelector(":checked");
   if (first instanceof HTMLElement) first.focus();
   return dialog;
 }
@@ -298,11 +305,9 @@ export function refusalOf(error) {
     const refusal = /** @type {Refusal} */ (error);
     return refusal.code === "offline" ? _("You are not connected. Try again when you are.") : refusalText(refusal);
   }
-  return _("This did not work. Try again.");
-}
-
-function openDialogs() {
-  return [...document.querySelectorAll("dialog[open]")];
+  // what is imported later does not load without a connection; all else is a mistake of this page
+  if (!(error instanceof TypeError && /import|module/i.test(error.message))) reportError(error);
+  return _("This did not work. Check the connection and try again.");
 }
 
 function focused() {

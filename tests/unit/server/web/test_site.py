@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from securechat.wire.http import Authority, Request
 from tests.support.web_connections import FACTS, TREE
 
 _ANY_IMPORT = re.compile(r"""^[^*/\n]*\b(?:from|import)[ (]["'](\.[^"'\n]+)["']""", re.MULTILINE)
+ROOT = Path(__file__).resolve().parents[4]
 DATE = "Sun, 29 Nov 2026 12:00:00 GMT"
 
 
@@ -177,6 +180,15 @@ def test_the_files_of_this_checkout_are_served() -> None:
     for path, body in tree.items():
         if path not in ("index.html", "sw.js"):
             assert ask(site, f"/w/{site.hash}/{path}")[1] == body
+
+
+def test_every_file_is_served_and_packed_into_wheels() -> None:
+    folder = ROOT / "securechat" / "web"
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert files == read_tree().keys()
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["securechat"]
+    assert {"web/*", "web/*/*"} <= set(patterns)
+    assert max(path.count("/") for path in files) <= 1
 
 
 def test_everything_that_the_page_names_is_there() -> None:

@@ -233,9 +233,9 @@ const toasts = h("div", { id: "toasts" });
 const side = h("aside", { class: "beside", "aria-label": "Beside", hidden: true });
 const talk = h("div", { class: "talk", tabIndex: 0, role: "region", "aria-label": "Messages" });
 const place = h("div");
-const main = h("main", {}, h("h1", { class: "unseen" }, "A conversation"), talk, place);
+const main = h("main", { class: "pane" }, h("h1", { class: "unseen" }, "A conversation"), talk, place);
 document.documentElement.dataset.theme = parameters.get("theme") ?? "system";
-document.body.append(main, side, toasts);
+document.body.append(h("div", { class: "frame", "data-pane": "conversation" }, main, side), toasts);
 
 let input = null;
 let beside = null;
