@@ -231,13 +231,14 @@ def run_many(first: int, wanted: int, minutes: float | None, jobs: int, *, shrin
 def results(first: int, wanted: int | None, jobs: int, *, web: bool = False) -> Iterator[tuple[int, str, int]]:
     """Each seed with what it found and how many events it took, in order; without end unless so many are wanted."""
     seeds = islice(count(first), wanted)
+    run = partial(result, web=True) if web else result
     if jobs < 2:
-        yield from map(partial(result, web=web), seeds)
+        yield from map(run, seeds)
         return
     pool = ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
     try:
         while some := list(islice(seeds, 8 * jobs)):  # a batch at a time: an endless list cannot be handed out
-            yield from pool.map(partial(result, web=web), some)
+            yield from pool.map(run, some)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -257,7 +258,9 @@ def commit() -> str:
 
 def replay(seed: int, *, shrinking: bool, web: bool = False) -> str:
     """Return the command that shows a failure, with as little of the world as it takes."""
-    options = Shrinking(seed, options=Options(web=web)).shrink() if shrinking else Options(web=web)
+    options = Options(web=web)
+    if shrinking:
+        options = (Shrinking(seed, options=options) if web else Shrinking(seed)).shrink()
     return shlex.join(["python", "tools/simulate.py", "--seed", str(seed), "--trace", *options.flags().split()])
 
 

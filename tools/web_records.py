@@ -44,7 +44,8 @@ export function complete(record, type = "") {
   const known = RECORDS[/** @type {string} */ (fields.t) ?? type];
   if (!known) return record;
   for (const [name, value] of Object.entries(known.defaults ?? {})) {
-    if (fields[name] === undefined) fields[name] = typeof value === "object" && value ? structuredClone(value) : value;
+    const fresh = Array.isArray(value) ? [] : typeof value === "object" && value ? {} : value;
+    if (fields[name] === undefined) fields[name] = fresh;
   }
   for (const [name, inside] of Object.entries(known.inside ?? {})) {
     const value = fields[name];

@@ -73,6 +73,9 @@ LOOKS_PER_PASS = 256
 MOST_LOOKS = 64
 """At one connection: a hello in one piece takes one, in two two; of 16 KiB in records of one byte some 55. Many small
 segments fill the receive window, and the kernel then reports each one; a look at thousands takes 0.1 ms."""
+PIECE_S = 0.02
+"""Until the next look at a piece of a hello where the selector cannot wait for the rest (Windows): a browser's hello is
+two segments long, which leave it together. One that brings no more in this time is OpenSSL's."""
 _SUCCESS_WINDOW_S = 2.0  # over which finished handshakes are counted
 _TCP_ESTABLISHED = 1  # Linux, include/net/tcp_states.h: no end has come from the peer
 
@@ -81,7 +84,8 @@ class HelloProgress(Enum):
     """What a connection has sent of its ClientHello."""
 
     COMPLETE = "complete"  # or it is OpenSSL's to judge
-    PART = "part"  # more than at the look before
+    PART = "part"  # more than at the look before; the selector reports it when it can be complete
+    PIECE = "piece"  # the same where the selector cannot be told so, and would report it all the time
     PLAIN = "plain"  # it is no TLS, but a request of HTTP that is answered
     STALLED = "stalled"  # no more than at the look before, or little after many looks
 
@@ -94,9 +98,10 @@ class Arrival:
         peer: its address tuple.
         kind: what it is counted as.
         since: when it came, or when it began to wait for a place; monotonic seconds.
+        watched: whether the selector reports it.
     """
 
-    __slots__ = ("_hello", "_looks", "_pending", "_seen_bytes", "kind", "peer", "since", "sock")
+    __slots__ = ("_hello", "_looks", "_pending", "_seen_bytes", "kind", "peer", "since", "sock", "watched")
 
     def __init__(
         self,
@@ -113,6 +118,7 @@ class Arrival:
         self.peer = peer
         self.since = since
         self.kind = kind
+        self.watched = False
 
     def look(self) -> HelloProgress:
         """See how much of the ClientHello has come; if a part, have the selector wait until it can be complete.
@@ -137,7 +143,7 @@ class Arrival:
         self._looks += 1
         if len(data) <= seen_bytes or self._looks > MOST_LOOKS:
             return HelloProgress.STALLED
-        return HelloProgress.PART if _wake_at(self.sock, len(data) + missing) else HelloProgress.COMPLETE
+        return HelloProgress.PART if _wake_at(self.sock, len(data) + missing) else HelloProgress.PIECE
 
     def offers(self) -> tuple[str, ...] | None:
         """The protocols that its ClientHello offers, which has come; see `offered_protocols`.
@@ -276,7 +282,7 @@ class PendingConnections:
         kind = ConnectionKind.NATIVE if self._web_alpn is None else ConnectionKind.UNKNOWN
         arrival = Arrival(self, sock, peer, now, kind)
         self._silent[arrival] = None
-        self._loop.watch(sock, 0, EVENT_READ, arrival)
+        self._watch(arrival)
         if len(self) > self._loop.limits.silent_connections:
             self.put_out_silent(1)
         one_pass = self._loop.limits.accepts_per_pass  # what an aborted one holds is free at the end of the pass
@@ -311,7 +317,7 @@ class PendingConnections:
         """Close a connection that has not begun its handshake. Harmless for any other."""
         if arrival in self._silent:
             del self._silent[arrival]
-            self._loop.watch(arrival.sock, EVENT_READ, 0, arrival)
+            self._unwatch(arrival)
         elif arrival in self._fresh:
             del self._fresh[arrival]
         elif arrival in self._stale:
@@ -361,22 +367,41 @@ class PendingConnections:
             return
         if hello is HelloProgress.PART or (hello is HelloProgress.STALLED and not woken):
             return
+        if hello is HelloProgress.PIECE:
+            self._unwatch(arrival)
+            self._loop.call_later(PIECE_S, lambda: self._watch(arrival))
+            return
         if (denial := self._judge(arrival, hello)) is not None:
             self.drop(arrival, denial)
-            return
-        del self._silent[arrival]
-        if hello is HelloProgress.PLAIN:
+        elif hello is HelloProgress.PLAIN:
+            self._watch(arrival)
             _wake_at(arrival.sock, 1)
+            del self._silent[arrival]
             self.plain_answers.answer(arrival.sock, arrival.peer)
-            return
-        # What it has sent stays in the kernel until it has a place: the selector would report it all the time.
-        self._loop.watch(arrival.sock, EVENT_READ, 0, arrival)
+        else:
+            self._await_place(arrival)
+
+    def _await_place(self, arrival: Arrival) -> None:
+        """It has sent its hello. That stays in the kernel until there is a place, so the selector must not watch it."""
+        del self._silent[arrival]
+        self._unwatch(arrival)
         arrival.since = self._loop.now
         self._fresh[arrival] = None
         look_at = self._loop.now + self._loop.limits.handshake_timeout_s
         self._looks.append((look_at, arrival))
         self._look_by(look_at)
         self._ask_for_turn()
+
+    def _watch(self, arrival: Arrival) -> None:
+        """Have the selector report one that is silent; harmless for any other."""
+        if arrival in self._silent and not arrival.watched:
+            arrival.watched = True
+            self._loop.watch(arrival.sock, 0, EVENT_READ, arrival)
+
+    def _unwatch(self, arrival: Arrival) -> None:
+        if arrival.watched:
+            arrival.watched = False
+            self._loop.watch(arrival.sock, EVENT_READ, 0, arrival)
 
     def _judge(self, arrival: Arrival, hello: HelloProgress) -> Denial | None:
         """Count a connection that has spoken as what it is, or say why it may not go on."""

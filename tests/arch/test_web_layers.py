@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 WEB = Path(__file__).resolve().parents[2] / "securechat" / "web"
 MOST_LINES = 700
+MOST_CORE_FILES = 9
+MOST_CORE_BYTES = 24 * 1024
 _IMPORT = re.compile(r"""(?:import|export)\s*(?:[^"';]*?\bfrom\s*)?["']([^"']+)["']|import\(\s*["'`]([^"'`]+)""")
 _BROWSER = re.compile(
     r"\b(?:document|globalThis|navigator|location|localStorage|sessionStorage|indexedDB|WebSocket|fetch|crypto|performance"
@@ -62,3 +65,10 @@ def test_a_name_of_a_browser_is_noticed() -> None:
 def test_a_module_is_one_noun(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
     assert lines <= MOST_LINES, f"look for the second noun in {path.relative_to(WEB)}: {lines} lines"
+
+
+def test_the_core_stays_small() -> None:
+    loaded = [path for path in (WEB / "core").glob("*.js") if path.name != "types.js"]  # which nobody imports
+    code = b"".join(path.read_bytes() for path in sorted(loaded) if path.name != "records.js")
+    assert len(loaded) <= MOST_CORE_FILES
+    assert len(gzip.compress(code, 9)) <= MOST_CORE_BYTES

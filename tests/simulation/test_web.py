@@ -13,7 +13,7 @@ import pytest
 from tests.simulation.flavour import Options
 from tests.simulation.mutants.web import WEB_MUTANTS, web_mutant
 from tests.simulation.pace import rarely_collected
-from tests.simulation.web_core import deno
+from tests.simulation.web_core import CORE, deno
 from tests.simulation.world import World, failure_of, found_by
 
 pytestmark = pytest.mark.skipif(deno() is None, reason="deno is not installed here: the page's core is not simulated")
@@ -48,6 +48,12 @@ def test_nothing_is_found_with_browsers(first: int) -> None:
 def test_a_seed_with_browsers_is_the_same_run_again() -> None:
     first, second = (World(3, WEB, tracing=True).run().clock.digest() for _ in range(2))
     assert first == second
+
+
+@pytest.mark.parametrize("name", WEB_MUTANTS)
+def test_a_planted_bug_still_fits_the_core(name: str) -> None:
+    file, old, _ = WEB_MUTANTS[name]
+    assert old in (CORE / file).read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

@@ -351,7 +351,6 @@ def test_slow_mode_counts_down(opened: Open) -> None:
     change(page, "ops.room.slowS = 10")
     type_in(page, "one")
     page.keyboard.press("Enter")
-    page.evaluate("fake.changed([{ kind: 'acked', number: 1, seq: 105, key: 'r5' }])")
     assert "10 seconds" in page.locator(".composer-note").inner_text()
     page.keyboard.type("two")
     page.keyboard.press("Enter")
@@ -613,15 +612,36 @@ def test_leaving_as_the_last_member_is_asked_twice(opened: Open) -> None:
 def test_rooms_are_listed_filtered_joined_and_made(opened: Open) -> None:
     page = opened()
     act(page, "rooms")
-    asked = dialog(page)
-    asked.get_by_role("button", name="#garden").wait_for()
-    asked.get_by_label("Find a room").fill("gar")
-    assert asked.locator(".choice-row").all_inner_texts()[0].startswith("#garden")
-    asked.get_by_label("Find a room").fill("kitchen")
-    asked.get_by_role("button", name="Join or make #kitchen").click()
+    options = dialog(page).get_by_role("option")
+    options.filter(has_text="#garden").wait_for()
+    assert options.all_inner_texts()[0].startswith("#lobby"), "the largest first"
+    page.keyboard.type("gar")
+    assert [text.split("\n")[0] for text in options.all_inner_texts()] == ["#garden", "Join or make #gar"]
+    page.get_by_role("combobox").fill("kitchen")
+    page.keyboard.press("Enter")
     assert wait_for_ask(page, "join")[0]["room"] == "kitchen"
     page.wait_for_selector("dialog", state="detached")
     assert page.evaluate("fake.app.route.key") == "r90"
+
+
+def test_a_person_is_chosen_by_name_or_typed(opened: Open) -> None:
+    page = opened()
+    act(page, "msg")
+    options = dialog(page).get_by_role("option")
+    page.keyboard.type("us")
+    assert options.all_inner_texts() == ["user1 pc", "user1", "us"]
+    options.first.click()
+    assert wait_for_ask(page, "openDirect")[0]["name"] == "user1 pc"
+    page.wait_for_selector("dialog", state="detached")
+    change(page, "ops.room.private = true")
+    act(page, "invite")
+    dialog(page)
+    page.keyboard.type("nobody")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").filter(has_text="no person").wait_for()
+    page.get_by_role("combobox").fill("eko")
+    page.keyboard.press("Enter")
+    assert wait_for_ask(page, "invite")[0]["person"] == 6
 
 
 def test_members_have_a_menu(opened: Open) -> None:

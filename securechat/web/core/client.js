@@ -1,7 +1,5 @@
 /**
- * The client without a socket, storage, clock or randomness: records, actions and `now` in; a CoreOutput out.
- *
- * ClientCore is a facade: it hands each input to the part whose subject it is.
+ * The client without a socket, storage, clock or randomness; hands each input to the part whose subject it is.
  *
  * @import {Action, Core, CoreOptions, CoreOutput, ConversationState, Question, SavedState} from "./types.js"
  * @import {Event, Message, MessageChange, Refused, Welcome} from "./records.js"
@@ -105,7 +103,6 @@ export class ClientCore {
     return this.#feed.catchingUp;
   }
 
-  /** Whether a question to the log waits or is under way. */
   get reading() {
     return this.#feed.reading;
   }
@@ -397,11 +394,13 @@ export class ClientCore {
     else {
       if (!first) this.#reset();
       this.#feed.begin(event.live_from);
+      for (const conversation of this.#rooms.all()) this.#windows.reset(conversation);
     }
     context.see(context.me.id, event.name);
     this.#counts.forgetTyping();
     this.#membership.welcomed();
-    this.#counts.ask();
+    if (resumes) this.#counts.askSoon(); // another device may have read meanwhile
+    else this.#counts.ask();
     context.show({ kind: "welcome", first, account, admin, mustChange });
   }
 
@@ -409,7 +408,6 @@ export class ClientCore {
   #reset() {
     const context = this.#context;
     if (!context.account) this.#membership.wanted = this.#membership.saved();
-    for (const conversation of this.#rooms.all()) this.#windows.close(conversation);
     context.people.clear();
     this.#counts.reset();
     this.#rooms.reset();

@@ -1,5 +1,5 @@
 /**
- * Connections: dials, says hello with the user's proofs, takes the welcome, notices silence, dials again, leaves.
+ * Dials, says hello with the user's proofs, notices silence, dials again, leaves.
  *
  * @import {Action, ConnectionListener, CoreOptions, Field, Refusal, Why} from "./types.js"
  * @import {Closing, Refused, Registered, Welcome} from "./records.js"
@@ -7,27 +7,28 @@
  */
 
 import { refusalOf } from "./requests.js";
-import { nameKey } from "./text.js";
+import { nameKey, wholeText } from "./text.js";
 
 const FIRST_DELAY_S = 0.2;
 const LONGEST_DELAY_S = 10;
 const STABLE_S = 10;
-/** Ends in a row soon after a welcome, without a reason: then the server is given more time to serve others. */
+/** Ends in a row soon after a welcome: then others are given more time. */
 const EARLY_ENDS = 3;
 const LONGEST_AFTER_EARLY_ENDS_S = 60;
 const IDLE_PING_S = 60;
 const PING_TIMEOUT_S = 30;
 const PROBE_S = 3;
 const ANSWER_S = 30;
+const DIAL_S = 10;
 const THROTTLE_SLACK_S = 5;
 const RETRY_S = 1;
 const SLOW_MODE_S = 60;
 const PATIENCE_S = 3;
 const GOODBYE_S = 1;
-/** A tick that comes so late found the page frozen: what is called a connection is asked whether it lives. */
+/** A tick that comes so late found the page frozen. */
 const FROZEN_S = 5;
 
-/** Reasons to close after which the client does not come back by itself. @type {Record<string, Why>} */
+/** After these it does not come back by itself. @type {Record<string, Why>} */
 const FINAL = {
   replaced: "replaced",
   unsupported_version: "version",
@@ -39,7 +40,7 @@ const FINAL = {
   logged_out: "loggedOut",
   bye: "left",
 };
-/** @type {Record<string, Field>} what the user must give after a hello was refused */
+/** @type {Record<string, Field>} what the user must give */
 const NEEDED = {
   name_invalid: "name",
   name_reserved: "name",
@@ -55,7 +56,7 @@ const NEEDED = {
   invite_expired: "invite",
   invite_revoked: "invite",
 };
-/** Refusals of a hello that pass by themselves. */
+/** These pass by themselves. */
 const LATER = new Set([
   "login_slowed",
   "busy",
@@ -88,21 +89,20 @@ export function retryAt(event, now) {
 export class Connection {
   secret = "";
   token = "";
-  /** The name of the last welcome, "" before one. */
   name = "";
-  /** A password that must be changed, of the last hello. */
+  /** A password that must be changed. */
   temporary = "";
   #context;
   #listener;
   #options;
-  #wanted = ""; // the name of the next hello
+  #wanted = "";
   #password = "";
   #invite = "";
   /** @type {{account: boolean, key: string} | null} whom the secret belongs to */
   #bound = null;
   #fresh = false;
   #exchanged = false;
-  /** @type {Field | null} what the user must give before the next hello */
+  /** @type {Field | null} what the user must give */
   #needed = null;
   #linked = false;
   /** @type {Closing | null} */
@@ -117,14 +117,14 @@ export class Connection {
   #leaveBy = null;
   /** @type {number | null} */
   #welcomedAt = null;
-  #lostSince = false; // since the last welcome
+  #lostSince = false;
   #saidQuit = false;
   #isLoggedOut = false;
-  #hellosRefused = 0; // on this connection
-  #delays = 0; // refusals since the last welcome after which the client has waited
+  #hellosRefused = 0;
+  #delays = 0;
   #attempt = 0;
   #earlyEnds = 0;
-  /** @type {{heard: number, asked: number | null, patience: number} | null} watches for silence */
+  /** @type {{heard: number, asked: number | null, patience: number} | null} */
   #liveness = null;
   #pings = 0;
 
@@ -171,6 +171,7 @@ export class Connection {
       context.phase = "dialling";
       context.show({ kind: "phase", phase: context.phase });
       context.dial = true;
+      this.#answerBy = now + DIAL_S;
     } else if (this.#helloAt !== null && now >= this.#helloAt) this.#sayHello();
     else if (late && this.#liveness) this.probe();
     else if ((this.#answerBy !== null && now >= this.#answerBy) || this.#isDead) this.#hangUp();
@@ -179,7 +180,6 @@ export class Connection {
     }
   }
 
-  /** Something has arrived. */
   heard() {
     if (!this.#liveness) return;
     this.#liveness.heard = Math.max(this.#liveness.heard, this.#context.now);
@@ -192,10 +192,10 @@ export class Connection {
       this.#liveness.heard = Math.min(this.#liveness.heard, this.#context.now); // also while throttled
       if (this.#answerBy !== null) this.#answerBy = Math.max(this.#answerBy, this.#context.now + PROBE_S);
       if (this.#liveness.asked === null || this.#liveness.patience > PROBE_S) this.#ping(PROBE_S);
-    } else this.reconnect();
+    } else if (this.#context.phase === "dialling") this.#answerBy = this.#context.now + PROBE_S;
+    else if (this.#context.phase === "offline") this.reconnect();
   }
 
-  /** Dials now. */
   reconnect() {
     const { phase } = this.#context;
     if (phase !== "offline" && phase !== "ended") return;
@@ -233,7 +233,7 @@ export class Connection {
     this.#context.send({ t: "ping", n: ++this.#pings });
   }
 
-  /** The server has fallen silent. The next attempt follows at once: what is frozen for long is not a sick server. */
+  /** The server is silent; after a probe the next attempt follows at once. */
   #hangUp() {
     const probed = this.#liveness?.patience === PROBE_S;
     this.#context.hangUp = true;
@@ -245,13 +245,14 @@ export class Connection {
     this.#linked = true;
     this.#closing = null;
     this.#hellosRefused = 0;
+    this.#answerBy = null;
     if (this.#needed === null) this.#sayHello();
   }
 
   /** The user gives a name, and what proves it. @param {Extract<Action, {do: "hello"}>} action */
   hello(action) {
-    if (this.#needed === null && this.#helloAt === null) return; // nobody has asked
-    this.#wanted = action.name.toWellFormed();
+    if (this.#needed === null && this.#helloAt === null) return;
+    this.#wanted = wholeText(action.name);
     this.#password = action.password ?? "";
     this.#invite = action.invite ?? this.#invite;
     this.#needed = null;
@@ -283,15 +284,14 @@ export class Connection {
     });
   }
 
-  /** @param {string} key @param {boolean} proven @returns {boolean} whether the hello is for somebody else than the secret's owner */
+  /** @param {string} key @param {boolean} proven whether the secret is another's */
   #isAnother(key, proven) {
     if (!this.#bound) return false;
-    // A guest's name may be the user's own account by now: then the secret is the account's; if not, it is refused.
+    // A guest's name may be the user's own account by now; if not, the secret is refused.
     if (!this.#bound.account) return proven && this.#bound.key !== key;
     return this.#bound.key !== key || !proven;
   }
 
-  /** Takes a fresh secret: what was sent with the old one stays another's. */
   #exchange() {
     this.#bound = null;
     this.secret = this.#options.freshSecret();
@@ -308,7 +308,7 @@ export class Connection {
     if (code === "login_expired") this.#forgetToken();
     if (this.#invite && code === "login_required") {
       if (this.#fresh) return this.#need("name", event);
-      this.#exchange(); // the secret belongs to an account, so no name would be accepted with it
+      this.#exchange(); // the secret is an account's
       return this.#sayHello();
     }
     const strange = code === "invalid" || (reason === "secret_needs_login" && !this.#password);
@@ -360,13 +360,12 @@ export class Connection {
     this.#listener.welcomed(event, first, another);
   }
 
-  /** Every room is entered: everything may be sent. */
   settled() {
     this.#answerBy = null;
     this.#to("online");
   }
 
-  /** The temporary password is replaced. @returns {null} */
+  /** @returns {null} */
   passwordChanged() {
     if (this.#context.mustChange) {
       this.temporary = "";
@@ -376,7 +375,7 @@ export class Connection {
     return null;
   }
 
-  /** @param {Registered} event the guest has become an account */
+  /** @param {Registered} event */
   registered(event) {
     this.#context.account = true;
     this.#context.me = { id: this.#context.me.id, name: event.name };
@@ -385,7 +384,7 @@ export class Connection {
     this.#bound = { account: true, key: nameKey(event.name) };
   }
 
-  /** @param {string} name of the user from now on */
+  /** @param {string} name */
   named(name) {
     this.name = this.#wanted = name;
     if (this.#bound) this.#bound.key = nameKey(name);
@@ -398,7 +397,6 @@ export class Connection {
     if (event.code === "logged_out") this.#forgetToken();
   }
 
-  /** This login was ended, as the user wanted. */
   loggedOut() {
     this.#isLoggedOut = true;
     this.#end("loggedOut", null);
@@ -424,7 +422,7 @@ export class Connection {
     if (this.#saidQuit) this.#end("left", null);
     else if (this.#isLoggedOut) this.#end("loggedOut", null);
     else if (closing && why && !triedOften) this.#end(why, refusalOf(closing));
-    else if (this.#needed !== null) this.#to("naming"); // dials when it is given: no server waits that long
+    else if (this.#needed !== null) this.#to("naming");
     else if (triedOften) this.#dialAt = context.now + RETRY_S;
     else if (helloAt !== null) this.#dialAt = Math.max(helloAt, context.now + retryS);
     else this.#dialLater(closing);
@@ -461,7 +459,6 @@ export class Connection {
     return this.#leaveBy !== null;
   }
 
-  /** Says goodbye if the user leaves and nothing waits any more. */
   leaveWhenDone() {
     const { phase, now } = this.#context;
     if (this.#leaveBy === null || this.#saidQuit || phase === "ended" || this.#listener.busy()) return;
@@ -496,7 +493,7 @@ export class Connection {
     this.#linked = false;
     if (why === "loggedOut") {
       this.#forgetToken();
-      this.#exchange(); // with the old one nobody gets in without another proof
+      this.#exchange();
     }
     this.#to("ended");
     this.#context.show({ kind: "ended", why, refusal });

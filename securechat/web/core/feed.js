@@ -1,9 +1,8 @@
 /**
- * The feed takes every new entry of the log once, in the order of its conversation: live ones, and what was missed.
+ * Every new entry of the log once, in the order of its conversation: live ones, and what was missed.
  *
- * All above `live_from` comes live, all up to it is read from the log, one question at a time. A message whose `prev` was
- * not seen reveals a gap, which is filled before the message is shown. Entries that come live meanwhile are held back.
- * One cursor over the whole log is enough to resume from, because seqs only rise on a connection.
+ * A gap (what was missed, or a `prev` that was not seen) is read from the log, one question at a time; what comes live
+ * meanwhile is held back. One cursor is enough to resume from: seqs only rise on a connection.
  *
  * @import {ConversationState, FeedListener, LogAnswer, LogQuestion} from "./types.js"
  * @import {Command, Event, HistoryPage, LogEntry, Message, MessageChange, Purged, Refused} from "./records.js"
@@ -15,13 +14,13 @@ import { refusalOf } from "./requests.js";
 import { retryAt } from "./connection.js";
 import { placeOf } from "./rooms.js";
 
-/** Live entries held back while a gap is filled: what is beyond is dropped and read later, the log has it. */
+/** Live entries held back; what is beyond is read later. */
 const MOST_HELD = 1_000;
 const KEPT_CHANGES = 1_000;
 const KEPT_REMOVED = 1_000;
 const MOST_DELAY_S = 30;
 
-/** Reads forward from `after` through `target`, in one conversation or (null) in all. */
+/** Reads from `after` through `target`, in one conversation or in all. */
 class GapFill {
   conversation;
   after;
@@ -60,11 +59,11 @@ class GapFill {
     return /** @type {any} */ ({ t: "history", ref, after: this.after, ...here });
   }
 
-  /** @param {HistoryPage} page @returns {LogEntry[]} what may be shown now, in order */
+  /** @param {HistoryPage} page what may be shown now */
   page(page) {
     this.failures = 0;
     const through = Math.max(page.through, this.after, ...page.messages.map((message) => message.seq));
-    // "No more" may have been true before the target was extended: only a page that leads nowhere ends it early.
+    // "No more" may have been true before the target was extended.
     this.#exhausted = through === this.after;
     this.after = through;
     const ready = new Map();
@@ -73,7 +72,7 @@ class GapFill {
       ready.set(seq, entry);
       this.#held.delete(seq);
     }
-    for (const entry of [...page.changes, ...page.messages]) ready.set(entry.seq, entry); // as they are now; held ones are not
+    for (const entry of [...page.changes, ...page.messages]) ready.set(entry.seq, entry); // held ones are older
     return inOrder(ready);
   }
 
@@ -81,7 +80,7 @@ class GapFill {
     this.#exhausted = true;
   }
 
-  /** @returns {LogEntry[]} everything held back, in order; it is over */
+  /** What is held back, in order. */
   release() {
     const held = inOrder(this.#held);
     this.#held.clear();
@@ -107,9 +106,9 @@ export class Feed {
   #gaps = new Map();
   #started = false;
   #notBefore = 0;
-  /** @type {Map<number, {conversation: ConversationState, change: MessageChange}>} for pages that were read before them */
+  /** @type {Map<number, {conversation: ConversationState, change: MessageChange}>} for pages read before */
   #changes = new Map();
-  /** @type {Map<number, number>} senders, and the seq up to which nothing of them is left */
+  /** @type {Map<number, number>} senders, and up to which seq nothing is left */
   #removed = new Map();
 
   /** @param {Context} context @param {Rooms} rooms @param {FeedListener} listener */
@@ -119,7 +118,7 @@ export class Feed {
     this.#listener = listener;
   }
 
-  /** Begins on a first connection, or with another log. @param {number} liveFrom */
+  /** @param {number} liveFrom */
   begin(liveFrom) {
     this.cursor = this.#floor = this.#roomsAbove = liveFrom;
     this.#changes.clear();
@@ -129,7 +128,7 @@ export class Feed {
     this.#resume = null;
   }
 
-  /** Reads what was missed, once `start` tells that the rooms are joined again. @param {number} liveFrom */
+  /** Reads what was missed, after `start`. @param {number} liveFrom */
   resume(liveFrom) {
     this.#missed = 0;
     this.#resume = new GapFill(null, Math.max(this.#floor, this.cursor), liveFrom);
@@ -141,7 +140,6 @@ export class Feed {
     this.#settle();
   }
 
-  /** What a resume held back will be read again; questions of the user end, those of the core are asked again. */
   lost() {
     this.#asked = null;
     this.#started = false;
@@ -173,7 +171,7 @@ export class Feed {
     conversation.changed = liveFrom;
   }
 
-  /** @param {ConversationState} conversation that the user is no longer in */
+  /** @param {ConversationState} conversation */
   left(conversation) {
     conversation.member = false;
     for (const [seq, kept] of this.#changes) if (kept.conversation === conversation) this.#changes.delete(seq);
@@ -182,7 +180,7 @@ export class Feed {
     this.#settle();
   }
 
-  /** @param {LogEntry} entry that the server has pushed */
+  /** @param {LogEntry} entry */
   live(entry) {
     if (this.#resume) {
       this.#resume.hold(entry);
@@ -206,7 +204,7 @@ export class Feed {
       conversation = this.#rooms.meant(event.room);
       if (event.through <= conversation.purged) return;
       conversation.purged = event.through;
-    } else return; // of a newer server, about something else
+    } else return;
     for (const [seq, { conversation: of, change }] of this.#changes) {
       const gone = conversation ? of === conversation : change.by === event.by;
       if (gone && change.target <= event.through) this.#changes.delete(seq);
@@ -214,25 +212,25 @@ export class Feed {
     this.#listener.purged(event, conversation);
   }
 
-  /** @param {Message} message @returns {boolean} whether it is known to be gone for good */
+  /** @param {Message} message */
   isPurged(message) {
     const through = this.#rooms.of(message).purged;
     return message.seq <= Math.max(through, this.#removed.get(message.by) ?? 0);
   }
 
-  /** @param {Message} message of a page, which may be older than what came live @returns {Message} */
+  /** @param {Message} message of a page, which may be older @returns {Message} */
   current(message) {
     let now = message;
     for (const { change } of this.#changes.values()) if (change.target === message.seq) now = applied(now, change);
     return now;
   }
 
-  /** @param {LogQuestion} question asked when its turn comes */
+  /** @param {LogQuestion} question */
   ask(question) {
     this.#jobs.push(question);
   }
 
-  /** @param {LogQuestion} question whose answer nobody wants any more */
+  /** @param {LogQuestion} question */
   drop(question) {
     if (this.#asked?.job === question) this.#asked.job = { ...question, answered: () => {}, refused: () => {} };
     this.#jobs = this.#jobs.filter((job) => job !== question);
@@ -243,12 +241,10 @@ export class Feed {
     return this.#jobs.includes(question);
   }
 
-  /** When a postponed question is due. */
   get deadline() {
     return this.#jobs.length && this.#notBefore > 0 && !this.#asked ? this.#notBefore : null;
   }
 
-  /** Sends the next question, if one is due. */
   sendDue() {
     const job = this.#jobs[0];
     if (!job || !this.#started || this.#asked || this.#context.now < this.#notBefore) return;
@@ -272,14 +268,14 @@ export class Feed {
     this.#settle();
   }
 
-  /** @param {Refused} event @returns {boolean} whether it was one of these */
+  /** @param {Refused} event */
   refused(event) {
     if (this.#asked === null || this.#asked.ref !== event.ref) return false;
     const { job } = this.#asked;
     this.#asked = null;
     let again = retryAt(event, this.#context.now);
     if (job instanceof GapFill) {
-      // A gap is never given up for the server's own failure: the cursor would pass it, and messages be lost.
+      // Never given up: the cursor would pass it.
       if (again === null && event.code === "internal") {
         again = this.#context.now + Math.min(MOST_DELAY_S, 2 ** job.failures++);
       }
@@ -307,8 +303,8 @@ export class Feed {
   #offer(entry, late) {
     const conversation = this.#rooms.of(entry);
     if (!conversation.begun) {
-      if (entry.room !== null) return; // left, and the server does not know of that yet
-      // Messages from before this page was opened were not missed; above them, `prev` reveals a gap.
+      if (entry.room !== null) return; // left
+      // What is older than this page was not missed; above it, `prev` reveals a gap.
       conversation.seen = entry.t === "msg" ? Math.min(entry.prev, this.#floor) : this.#floor;
       conversation.begun = true;
       this.#rooms.enterDirect(conversation.id);
@@ -354,7 +350,6 @@ export class Feed {
     this.#jobs.push(gap);
   }
 
-  /** Ends every gap fill at the head that has nothing left to ask for. */
   #settle() {
     for (let job = this.#jobs[0]; this.#started && !this.#asked; job = this.#jobs[0]) {
       if (!(job instanceof GapFill) || !job.finished) return;
@@ -380,12 +375,12 @@ export class Feed {
     if (!this.#gaps.delete(conversation)) return;
     const held = job.release();
     for (const entry of held) if (entry.seq <= job.target) this.#take(conversation, entry, false);
-    conversation.seen = Math.max(conversation.seen, job.target); // what the log no longer has will not come
+    conversation.seen = Math.max(conversation.seen, job.target);
     for (const entry of held) this.#offer(entry, false);
   }
 }
 
-/** @param {Map<number, LogEntry>} entries @returns {LogEntry[]} */
+/** @param {Map<number, LogEntry>} entries */
 function inOrder(entries) {
   return [...entries.values()].sort((a, b) => a.seq - b.seq);
 }

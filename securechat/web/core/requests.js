@@ -1,5 +1,5 @@
 /**
- * The state that the parts of the core share, and the questions of the user that have no answer yet.
+ * What the parts of the core share, and the questions without an answer.
  *
  * @import {Answer, Change, Open, Phase, Question, Refusal} from "./types.js"
  * @import {Command, Event, Person, Refused} from "./records.js"
@@ -13,7 +13,6 @@ import { wellFormed } from "./text.js";
 const KEPT_PEOPLE = 10_000;
 const HITS = 20;
 
-/** What the parts of the core share; client.js takes what one input has collected. */
 export class Context {
   now = 0;
   /** @type {Phase} */
@@ -34,10 +33,9 @@ export class Context {
   changes = [];
   dial = false;
   hangUp = false;
-  /** Whether something of what is saved has changed. */
   dirty = false;
   ref = 0;
-  /** @type {Map<number, string>} the latest name of everybody seen; the longest unseen are forgotten first */
+  /** @type {Map<number, string>} names, the longest unseen first */
   people = new Map();
 
   get online() {
@@ -73,8 +71,6 @@ export function refusalOf(event) {
 }
 
 /**
- * A refusal that the core itself gives.
- *
  * @param {string} code
  * @param {string} text
  * @param {Record<string, number>} [args]
@@ -84,7 +80,6 @@ export function ownRefusal(code, text, args = {}) {
   return { code, text, reason: code, args, retryS: null };
 }
 
-/** The questions, by `ref`. An answer with an unknown ref belongs to an earlier connection. */
 export class Requests {
   /** @type {Map<number, Open>} */
   #open = new Map();
@@ -134,7 +129,7 @@ export class Requests {
     /** @type {(command: any, taken?: (event: any) => unknown) => void} */
     const send = (command, taken = () => null) => {
       this.#open.set(ref, { request, question, key: conversation?.key, taken });
-      context.send({ ref, ...command });
+      context.send({ ...command, ref });
     };
     switch (question.ask) {
       case "join":
@@ -165,31 +160,8 @@ export class Requests {
         });
       case "roomInfo":
         return send({ t: "roominfo", room }, (event) => event);
-      case "setRoom": {
-        const {
-          name,
-          topic,
-          private: hidden,
-          read_only,
-          slow_s,
-          retention_days,
-          history,
-          archived,
-        } = /** @type {any} */
-          (question.rules);
-        return send({
-          t: "room",
-          room,
-          name,
-          topic,
-          private: hidden,
-          read_only,
-          slow_s,
-          retention_days,
-          history,
-          archived,
-        });
-      }
+      case "setRoom":
+        return send({ ...question.rules, t: "room", room });
       case "invite":
         return send({ t: "invite", room, person: question.person });
       case "moderate": {
@@ -216,7 +188,7 @@ export class Requests {
     }
   }
 
-  /** @param {Answer} event what answers a request @returns {boolean} whether it was one of these */
+  /** @param {Answer} event */
   answered(event) {
     const open = this.#take(event.ref);
     if (!open) return false;
@@ -224,7 +196,7 @@ export class Requests {
     return true;
   }
 
-  /** @param {Refused} event @returns {boolean} whether it was one of these */
+  /** @param {Refused} event */
   refused(event) {
     const open = this.#take(event.ref);
     if (!open) return false;
@@ -232,17 +204,15 @@ export class Requests {
     return true;
   }
 
-  /** @param {string} key @returns {boolean} whether the user has asked to leave this room */
+  /** @param {string} key */
   isLeaving(key) {
     return [...this.#open.values()].some((open) => open.question.ask === "leaveRoom" && open.key === key);
   }
 
-  /** @returns {boolean} whether this login is being ended */
   get isLoggingOut() {
     return [...this.#open.values()].some(({ question }) => question.ask === "logout" && question.login === undefined);
   }
 
-  /** The connection is gone, and its answers with it. */
   lost() {
     const open = [...this.#open.values()];
     this.#open.clear();

@@ -1,9 +1,7 @@
 /**
- * The rooms and dialogues: how they are called, who is in them, what is unread.
+ * Rooms and dialogues: names, members, what is unread. A room is one object whatever its name becomes.
  *
- * A room is one object whatever its name becomes; what was on its way while it was renamed has its former name.
- *
- * @import {Conversation, ConversationState, Refusal, Room} from "./types.js"
+ * @import {Conversation, ConversationState, Refusal, Room, Typist} from "./types.js"
  * @import {ConversationItem, Joined, Left, LogEntry, Message, MessageChange, Person, Presence, Refused, RoleChanged, RoomRules, TypingNow} from "./records.js"
  * @import {Context, Requests} from "./requests.js"
  * @import {Feed} from "./feed.js"
@@ -15,12 +13,12 @@ import { refusalOf } from "./requests.js";
 import { emptyWindow } from "./windows.js";
 
 export const LOBBY = "lobby";
-/** Of the ping whose answer comes behind the rooms that the server tells after a welcome. */
+/** Of the ping answered behind the rooms that follow a welcome. */
 export const FENCE = 0;
 const JOIN_ROOMS = 100;
 const MOST_UNREAD = 999;
 const MOST_PAGES = 100;
-/** Before the list is asked again, where counts are not known any more; longer each time where that is often. */
+/** Before the list is asked again; longer where that is often. */
 const LIST_AGAIN_S = 5;
 const LONGEST_LIST_AGAIN_S = 300;
 const TYPING_BELIEVED_S = 6;
@@ -28,12 +26,11 @@ const TYPING_NOTICE_S = 5;
 const READ_S = 1;
 const READS_APART_S = 0.5;
 
-/** @param {Conversation} conversation @returns {{room: string} | {peer: number}} where it is, in a question */
+/** @param {Conversation} conversation */
 export function placeOf(conversation) {
   return conversation.kind === "room" ? { room: conversation.name } : { peer: conversation.id };
 }
 
-/** All rooms and dialogues known, whether the user is in them or not. */
 export class Rooms {
   /** @type {Map<string, ConversationState>} what the user is in, by key */
   conversations = new Map();
@@ -64,19 +61,19 @@ export class Rooms {
     return [...this.#named.values(), ...this.#direct.values()];
   }
 
-  /** @param {string} name @returns {ConversationState} the room of this name */
+  /** @param {string} name @returns {ConversationState} */
   named(name) {
     let room = this.#named.get(name);
     if (!room) this.#named.set(name, room = conversationState("room", `r${++this.#made}`, 0, name));
     return room;
   }
 
-  /** @param {string} name @returns {ConversationState} the room that the server means */
+  /** @param {string} name @returns {ConversationState} */
   meant(name) {
     return this.#former.get(name) ?? this.named(name);
   }
 
-  /** @param {number} id @returns {ConversationState} the dialogue with a sender */
+  /** @param {number} id @returns {ConversationState} */
   direct(id) {
     let conversation = this.#direct.get(id);
     if (!conversation) {
@@ -89,13 +86,13 @@ export class Rooms {
     return conversation;
   }
 
-  /** @param {LogEntry} entry @returns {ConversationState} where it belongs */
+  /** @param {LogEntry} entry @returns {ConversationState} */
   of(entry) {
     if (entry.room !== null) return this.meant(entry.room);
     return this.direct((entry.by === this.#context.me.id ? entry.to : entry.by) ?? 0);
   }
 
-  /** @param {number} id @returns {ConversationState} the dialogue, which is listed from now on */
+  /** @param {number} id @returns {ConversationState} */
   enterDirect(id) {
     const conversation = this.direct(id);
     if (!this.conversations.has(conversation.key)) {
@@ -105,13 +102,13 @@ export class Rooms {
     return conversation;
   }
 
-  /** @param {string} name of a room that was joined: no other has it any more @returns {ConversationState} */
+  /** @param {string} name @returns {ConversationState} */
   joined(name) {
     this.#former.delete(name);
     return this.named(name);
   }
 
-  /** @param {string} old @param {string} name @returns {ConversationState | null} what was called so until now, which is gone */
+  /** @param {string} old @param {string} name @returns {ConversationState | null} who had the name */
   rename(old, name) {
     const room = this.meant(old);
     const gone = this.#named.get(name);
@@ -123,12 +120,10 @@ export class Rooms {
     return gone && gone !== room ? gone : null;
   }
 
-  /** The connection is gone, and what was on its way with it. */
   forgetFormerNames() {
     this.#former.clear();
   }
 
-  /** The log is another one: what was known of conversations is void, not what they are called. */
   reset() {
     for (const each of this.all()) {
       const { key, kind, id, name, window } = each;
@@ -163,11 +158,10 @@ function conversationState(kind, key, id, name) {
     purged: 0,
     counted: { unread: 0, mentions: 0, first: 0, through: 0 },
     news: [],
-    typists: new Map(),
   };
 }
 
-/** What is unread, how far the user has read, who is typing: the line of a conversation in the list. */
+/** The list: what is unread, how far was read, who types. */
 export class Counts {
   #context;
   #rooms;
@@ -176,14 +170,16 @@ export class Counts {
   #listedAt = -Infinity;
   #listDelay = LIST_AGAIN_S;
   #listing = false;
-  /** @type {Map<ConversationState, number>} to be told, up to which seq */
+  /** @type {Map<ConversationState, number>} to be told */
   #reads = new Map();
-  /** @type {Map<ConversationState, number>} when it was told last */
+  /** @type {Map<ConversationState, number>} */
   #readAt = new Map();
   #nextReadAt = 0;
   /** @type {{key: string, at: number} | null} */
   #typed = null;
   #typingKnown = true;
+  /** @type {Typist[]} */
+  #typists = [];
 
   /** @param {Context} context @param {Rooms} rooms @param {Feed} feed */
   constructor(context, rooms, feed) {
@@ -192,7 +188,6 @@ export class Counts {
     this.#feed = feed;
   }
 
-  /** Asks for the list, page after page. */
   ask() {
     this.#listAt = 0;
     this.#listedAt = this.#context.now;
@@ -206,7 +201,6 @@ export class Counts {
     this.#reads.clear();
   }
 
-  /** Asks soon: counts are not known any more. */
   askSoon() {
     const { account, now } = this.#context;
     if (!account || this.#listAt > 0) return;
@@ -257,9 +251,8 @@ export class Counts {
   /** @param {ConversationState} conversation @param {Message} message @param {boolean} mentionsMe */
   message(conversation, message, mentionsMe) {
     if (message.seq > (conversation.last?.seq ?? 0)) conversation.last = message;
-    conversation.typists.delete(message.by);
-    this.#typists(conversation);
     const { seq, by } = message;
+    this.#stopped((each) => each.conversation === conversation && each.person.id === by);
     const isNews = by !== this.#context.me.id && message.deleted === null && seq > conversation.counted.through;
     if (isNews && seq > conversation.read) conversation.news.push({ seq, by, mentionsMe });
     this.#count(conversation);
@@ -288,12 +281,12 @@ export class Counts {
     this.#count(conversation);
   }
 
-  /** The user has read up to here, on this device or another. @param {ConversationState} conversation @param {number} seq */
+  /** @param {ConversationState} conversation @param {number} seq */
   read(conversation, seq) {
     if (this.#readTo(conversation, seq)) this.#count(conversation);
   }
 
-  /** @param {ConversationState} conversation @param {number} seq @returns {boolean} whether that is news */
+  /** @param {ConversationState} conversation @param {number} seq */
   #readTo(conversation, seq) {
     if (seq <= conversation.read) return false;
     conversation.read = seq;
@@ -328,14 +321,14 @@ export class Counts {
     this.#context.show({ kind: "conversation", key: conversation.key });
   }
 
-  /** The user has seen everything up to here. @param {ConversationState} conversation @param {number} seq */
+  /** @param {ConversationState} conversation @param {number} seq */
   saw(conversation, seq) {
     if (seq <= conversation.read) return;
     this.read(conversation, seq);
     if (this.#context.account) this.#reads.set(conversation, seq);
   }
 
-  /** @param {ConversationState} conversation @param {number} seq read on another device */
+  /** @param {ConversationState} conversation @param {number} seq */
   readElsewhere(conversation, seq) {
     if ((this.#reads.get(conversation) ?? 0) <= seq) this.#reads.delete(conversation);
     this.read(conversation, seq);
@@ -347,7 +340,7 @@ export class Counts {
     return Math.max(this.#nextReadAt, told === undefined ? 0 : told + READ_S);
   }
 
-  /** The user is typing. @param {ConversationState} conversation */
+  /** @param {ConversationState} conversation */
   typing(conversation) {
     const { now, online } = this.#context;
     const early = this.#typed?.key === conversation.key && now - this.#typed.at < TYPING_NOTICE_S;
@@ -356,7 +349,6 @@ export class Counts {
     this.#context.send({ t: "typing", ...placeOf(conversation) });
   }
 
-  /** The message is sent: the next one needs a new notice. */
   typed() {
     this.#typed = null;
   }
@@ -369,26 +361,33 @@ export class Counts {
   typist(event) {
     const { room, by } = event;
     const conversation = room === null ? this.#rooms.direct(by.id) : this.#rooms.meant(room);
-    conversation.typists.set(by.id, { person: by, until: this.#context.now + TYPING_BELIEVED_S });
-    this.#typists(conversation);
+    const until = this.#context.now + TYPING_BELIEVED_S;
+    const known = this.#typists.find((each) => each.conversation === conversation && each.person.id === by.id);
+    if (known) {
+      known.until = until;
+      return;
+    }
+    this.#typists.push({ conversation, person: by, until });
+    conversation.typing = [...conversation.typing, by];
+    this.#context.show({ kind: "typing", key: conversation.key });
   }
 
-  /** @param {ConversationState} conversation */
-  #typists(conversation) {
-    const typing = [...conversation.typists.values()].map((each) => each.person);
-    if (typing.map((each) => each.id).join() === conversation.typing.map((each) => each.id).join()) return;
-    conversation.typing = typing;
-    this.#context.show({ kind: "typing", key: conversation.key });
+  /** @param {(typist: Typist) => boolean} has who types no more */
+  #stopped(has) {
+    const gone = this.#typists.filter(has);
+    if (!gone.length) return;
+    this.#typists = this.#typists.filter((each) => !has(each));
+    for (const { conversation, person } of gone) {
+      conversation.typing = conversation.typing.filter((each) => each.id !== person.id);
+      this.#context.show({ kind: "typing", key: conversation.key });
+    }
   }
 
   /** A new connection. */
   forgetTyping() {
     this.#typingKnown = true;
     this.#typed = null;
-    for (const conversation of this.#rooms.all()) {
-      conversation.typists.clear();
-      this.#typists(conversation);
-    }
+    this.#stopped(() => true);
   }
 
   get deadline() {
@@ -397,20 +396,14 @@ export class Counts {
       if (this.#listAt > 0) times.push(this.#listAt);
       for (const conversation of this.#reads.keys()) times.push(this.#readDueAt(conversation));
     }
-    for (const { typists } of this.#rooms.conversations.values()) {
-      for (const { until } of typists.values()) times.push(until);
-    }
+    for (const { until } of this.#typists) times.push(until);
     return times.length ? Math.min(...times) : null;
   }
 
   /** Does what is due. */
   due() {
     const { now, online } = this.#context;
-    for (const conversation of this.#rooms.conversations.values()) {
-      if (!conversation.typists.size) continue;
-      for (const [id, { until }] of conversation.typists) if (until <= now) conversation.typists.delete(id);
-      this.#typists(conversation);
-    }
+    this.#stopped((each) => each.until <= now);
     if (!online) return;
     if (this.#listAt > 0 && now >= this.#listAt) this.ask();
     const [next] = [...this.#reads].sort(([a], [b]) => this.#readDueAt(a) - this.#readDueAt(b));
@@ -423,19 +416,18 @@ export class Counts {
   }
 }
 
-/** Joins and leaves rooms, follows who is in them and what they are called, and joins them again. */
 export class Membership {
-  /** @type {string[]} rooms of a guest that the server is to be asked for again */
+  /** @type {string[]} of a guest, to be joined again */
   wanted = [];
   #context;
   #rooms;
   #feed;
   #windows;
-  /** @type {Set<string>} names of rooms to be entered or refused before anything else is sent */
+  /** @type {Set<string>} to be joined before anything is sent */
   #awaited = new Set();
-  /** @type {Map<number, Set<string>>} rooms joined again, by ref */
+  /** @type {Map<number, Set<string>>} by ref */
   #rejoins = new Map();
-  /** @type {Set<ConversationState> | null} rooms that the server has told since the welcome; null: all were told */
+  /** @type {Set<ConversationState> | null} told since the welcome; null: all were */
   #told = null;
   #lobby = false;
 
@@ -447,7 +439,6 @@ export class Membership {
     this.#windows = windows;
   }
 
-  /** The server tells the rooms of the user next. */
   welcomed() {
     this.#told = new Set();
     this.#rejoins.clear();
@@ -456,13 +447,12 @@ export class Membership {
     this.#context.send({ t: "ping", n: FENCE });
   }
 
-  /** Whether every room is entered or refused. */
   get settled() {
     const unsure = this.#told !== null && (this.wanted.length > 0 || this.#kept().length > 0);
     return this.#lobby && !unsure && this.#awaited.size === 0;
   }
 
-  /** The server has told all rooms: an account has no others, a guest joins the others again. */
+  /** All are told: an account is in no others, a guest joins them again. */
   confirm() {
     if (this.#told === null || this.#context.mustChange) return;
     const names = new Set(this.wanted);
@@ -483,13 +473,12 @@ export class Membership {
     }
   }
 
-  /** @returns {ConversationState[]} rooms that the user was in, and that the server has not told */
+  /** @returns {ConversationState[]} not told */
   #kept() {
     const rooms = [...this.#rooms.conversations.values()].filter((each) => each.kind === "room");
     return rooms.filter((each) => each.name !== LOBBY && !this.#told?.has(each));
   }
 
-  /** @returns {string[]} rooms that a guest enters again when the page starts again */
   saved() {
     if (this.#context.account) return [];
     const rooms = [...this.#rooms.conversations.values()].filter((each) => each.kind === "room");
@@ -530,7 +519,7 @@ export class Membership {
     this.#entered(event.ref, event.room);
   }
 
-  /** A room has another name since the last connection. @param {Joined} event */
+  /** Renamed meanwhile? @param {Joined} event */
   #recognise(event) {
     const known = [...this.#rooms.conversations.values()].find((each) =>
       each.kind === "room" && each.id === event.id && each.name !== event.room
@@ -538,7 +527,7 @@ export class Membership {
     if (known && !this.#told?.has(known)) this.#renamed(known, event.room, null);
   }
 
-  /** @param {Refused} event @returns {boolean} whether it was about a room joined again, or told after the welcome */
+  /** @param {Refused} event */
   refused(event) {
     const names = this.#rejoins.get(event.ref ?? -1);
     if (!names && !(event.ref === 0 && event.room !== null)) return false;
@@ -591,7 +580,7 @@ export class Membership {
     if (!room || !conversation.member) return;
     const me = this.#context.me.id;
     const members = room.members;
-    // Presence is gathered: it may name a member that the fresher roster had already, or never had.
+    // It may name a member that the fresher roster has, or never had.
     const joined = event.joined.filter((each) => each.id !== me && !members?.has(each.id));
     const left = event.left.filter((each) => each.id !== me && (!members || members.has(each.id)));
     const renamed = [...event.renamed];
@@ -609,7 +598,7 @@ export class Membership {
     this.#context.show({ kind: "presence", key: conversation.key, joined, left, renamed: news });
   }
 
-  /** @param {{id: number, old: string, new: string}} renaming @returns {boolean} whether it is news in any room */
+  /** @param {{id: number, old: string, new: string}} renaming */
   #personRenamed(renaming) {
     const { id } = renaming;
     let news = this.#context.people.get(id) !== renaming.new;
@@ -623,7 +612,7 @@ export class Membership {
     return news;
   }
 
-  /** @param {RoomRules} event that tells of a change */
+  /** @param {RoomRules} event */
   rules(event) {
     if (event.was !== null) this.#renamed(this.#rooms.meant(event.was), event.room, event.by);
     const conversation = this.#rooms.meant(event.room);
@@ -662,7 +651,7 @@ export class Membership {
   }
 }
 
-/** @param {ConversationItem} item @param {Person} me @returns {Message} the last message, as far as the list tells it */
+/** @param {ConversationItem} item @param {Person} me @returns {Message} */
 function lastOf(item, me) {
   const { last, by, at, text, room, peer, deleted, edited_by, deleted_by } = item;
   return {

@@ -1,6 +1,6 @@
 /**
- * Messages and changes on their way out: kept until acknowledged, sent in order under rising numbers (`cid`), and again
- * under the same number after a lost connection. What was refused for now gets a new number.
+ * Messages on their way out: kept until acknowledged, sent in order under rising numbers, and again under the same one
+ * after a lost connection. What was refused for now gets a new number.
  *
  * @import {Action, ConversationState, DraftState, Refusal, SavedMessage} from "./types.js"
  * @import {Refused} from "./records.js"
@@ -10,18 +10,17 @@
 
 import { ownRefusal, refusalOf } from "./requests.js";
 import { retryAt } from "./connection.js";
-import { codePointLength, utf8Length } from "./text.js";
+import { codePointLength, utf8Length, wholeText } from "./text.js";
 
 const WINDOW = 64;
-/** In flight once the server has throttled: a request then waits 2 s behind them, not 13. */
+/** Once the server has throttled. */
 const THROTTLED_WINDOW = 8;
-/** Characters in flight before no further message is added: 2 to 6 s at the server's byte rate. */
 const WINDOW_CHARS = 16_000;
 const MOST_CHARS = 4_000;
 const MOST_BYTES = 16_384;
 
 export class SendQueue {
-  /** @type {DraftState[]} everything not acknowledged, in the order typed */
+  /** @type {DraftState[]} in the order typed */
   pending = [];
   lastCid = 0;
   #context;
@@ -29,7 +28,7 @@ export class SendQueue {
   #number = 0;
   #throttled = false;
   #pausedUntil = 0;
-  /** @type {Map<ConversationState, number>} rooms in slow mode take one message at a time, and none before this time */
+  /** @type {Map<ConversationState, number>} one message at a time, none before */
   #slowUntil = new Map();
 
   /** @param {Context} context @param {Rooms} rooms */
@@ -83,7 +82,7 @@ export class SendQueue {
   /** @param {ConversationState} conversation @param {Extract<Action, {do: "send" | "edit" | "delete" | "react"}>} action */
   add(conversation, action) {
     const kind = action.do === "send" ? "message" : action.do;
-    const text = "text" in action ? action.text.toWellFormed() : "";
+    const text = "text" in action ? wholeText(action.text) : "";
     const has = { reply: null, seq: 0, sign: "", on: true, ...action };
     if ((kind === "message" || kind === "edit") && text.trim() === "") return;
     /** @type {DraftState} */
@@ -94,7 +93,7 @@ export class SendQueue {
       text,
       reply: has.reply ?? null,
       seq: has.seq,
-      sign: has.sign.toWellFormed(),
+      sign: wholeText(has.sign),
       on: has.on,
       state: "waiting",
       refusal: null,
@@ -108,7 +107,7 @@ export class SendQueue {
     else this.#changed(draft);
   }
 
-  /** @param {number} number of a message that failed, to be sent again */
+  /** @param {number} number */
   retry(number) {
     const draft = this.pending.find((each) => each.number === number && each.state === "failed");
     if (!draft || codePointLength(draft.text) > MOST_CHARS) return;
@@ -117,18 +116,17 @@ export class SendQueue {
     this.#changed(draft);
   }
 
-  /** @param {number} number of a message that is not on its way */
+  /** @param {number} number */
   discard(number) {
     const draft = this.pending.find((each) => each.number === number && each.cid === 0);
     if (draft) this.#drop(draft);
   }
 
-  /** @returns {boolean} whether something waits for an acknowledgement, or to be sent */
   get busy() {
     return this.pending.some((each) => each.state !== "failed");
   }
 
-  /** When `sendDue` has something to do; null as long as an answer has to come before. */
+  /** Null as long as an answer has to come before. */
   get deadline() {
     if (!this.pending.some((each) => each.state === "waiting")) return null;
     if (this.#pausedUntil > 0) return this.#pausedUntil;
@@ -139,7 +137,6 @@ export class SendQueue {
     return times.length ? Math.min(...times) : null;
   }
 
-  /** Sends what may go now. */
   sendDue() {
     if (this.#context.now < this.#pausedUntil) return;
     this.#pausedUntil = 0;
@@ -149,13 +146,12 @@ export class SendQueue {
     }
   }
 
-  /** The rooms are joined: repeats what the last connection left without an answer, under the same numbers. */
+  /** Repeats what the last connection left without an answer. */
   resume() {
     this.#pausedUntil = 0;
     for (const draft of this.#inFlight()) this.#send(draft);
   }
 
-  /** The connection is gone: what was sent waits for the next one. */
   lost() {
     for (const draft of this.#inFlight()) {
       draft.state = "waiting";
@@ -171,7 +167,7 @@ export class SendQueue {
     this.#context.show({ kind: "acked", number: draft.number, seq, key: draft.key });
   }
 
-  /** @param {Refused} event of a draft */
+  /** @param {Refused} event */
   refused(event) {
     const draft = this.pending.find((each) => each.cid === event.cid && each.cid > 0);
     if (!draft) return;
@@ -194,7 +190,7 @@ export class SendQueue {
     this.#throttled = true;
   }
 
-  /** The user is somebody else now: what was typed is not said in another name, and may be stored already. */
+  /** Nothing is said in another name, and what was sent may be stored. */
   abandon() {
     for (const draft of this.pending.filter((each) => each.state !== "failed")) {
       draft.cid = 0;
@@ -220,7 +216,7 @@ export class SendQueue {
     return inFlight.length >= (this.#throttled ? Math.min(most, THROTTLED_WINDOW) : most) || chars >= WINDOW_CHARS;
   }
 
-  /** @returns {DraftState[]} what has a number, in the order of the numbers */
+  /** @returns {DraftState[]} */
   #inFlight() {
     return this.pending.filter((each) => each.cid > 0).sort((a, b) => a.cid - b.cid);
   }

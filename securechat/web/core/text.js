@@ -1,4 +1,4 @@
-/** Texts of others made safe to show, and the ways in which code points and UTF-16 differ. */
+/** Texts of others made safe to show; code points and UTF-16. */
 
 const BIDI = "\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069";
 const INVISIBLE =
@@ -15,7 +15,7 @@ const MOST_MARKS = 8;
 const PLAIN = /^[ -~]*$/;
 
 /**
- * Shows every control, invisible or bidirectional character as a symbol, as securechat/text/sanitize.py does; newlines stay.
+ * Shows what controls, is invisible or reorders as a symbol, as sanitize.py does; newlines stay.
  *
  * @param {string} text anything a peer sent
  * @returns {string}
@@ -63,7 +63,7 @@ export function codePointLength(text) {
 }
 
 /**
- * Where so many code points end, as an index of the string; marks of a search count code points.
+ * Where so many code points end: marks of a search count them.
  *
  * @param {string} text
  * @param {number} codePoints
@@ -88,7 +88,7 @@ export function utf8Length(text) {
 }
 
 /**
- * Two names with the same key are most likely the same person's; the server alone decides.
+ * An approximation: the server alone knows which names are the same.
  *
  * @param {string} name
  * @returns {string}
@@ -105,19 +105,25 @@ export function nameKey(name) {
 export function mentions(text, name) {
   const at = text.toLowerCase().indexOf(name.toLowerCase());
   if (!name || at < 0) return false;
+  const letter = "[\\p{L}\\p{N}_]"; // no lookbehind: Safari before 16.4 has none
   const escaped = name.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-  return new RegExp(`(?<![\\p{L}\\p{N}_])${escaped}(?![\\p{L}\\p{N}_])`, "iu").test(text);
+  return new RegExp(`(?:^|(?!${letter})[^])${escaped}(?!${letter})`, "iu").test(text);
+}
+
+/** Replaces halves of surrogate pairs. @param {string} text @returns {string} */
+export function wholeText(text) {
+  return text.replace(/[\ud800-\udfff]/gu, "\ufffd");
 }
 
 /**
- * A value to send: an unpaired surrogate in any of its texts would end the connection.
+ * A value to send: half a character would end the connection.
  *
  * @template T
  * @param {T} value
  * @returns {T}
  */
 export function wellFormed(value) {
-  if (typeof value === "string") return /** @type {any} */ (value.toWellFormed());
+  if (typeof value === "string") return /** @type {any} */ (wholeText(value));
   if (Array.isArray(value)) return /** @type {any} */ (value.map(wellFormed));
   if (typeof value !== "object" || value === null) return value;
   const kept = Object.entries(value).filter(([, each]) => each !== null && each !== undefined);

@@ -5,7 +5,8 @@
  */
 
 /**
- * The phases of a connection. `naming`: connected, and a person must give a name (or password, invite).
+ * The phases of a connection. `naming`: the user must give a name (or password, invite), whether connected or not, or a name is
+ * waited for.
  * @typedef {"offline" | "dialling" | "naming" | "greeting" | "rejoining" | "online" | "ended"} Phase
  */
 
@@ -140,9 +141,9 @@
  * @property {number} purged no message up to this seq is left
  * @property {{unread: number, mentions: number, first: number, through: number}} counted what the list said, of messages up to `through`
  * @property {{seq: number, by: number, mentionsMe: boolean}[]} news unread messages since
- * @property {Map<number, {person: Person, until: number}>} typists
  */
 
+/** @typedef {{conversation: ConversationState, person: Person, until: number}} Typist */
 /** @typedef {HistoryPage | SearchPage | UnreadList | ConversationList} LogAnswer */
 /** @typedef {PendingMessage & {cid: number, conversation: ConversationState}} DraftState */
 /** @typedef {Extract<Event, {ref: number | null}>} Answer */
@@ -288,7 +289,7 @@
  * @typedef {object} CoreOutput
  * @property {SavedState | null} save written to storage before anything is sent; null: nothing of it has changed
  * @property {readonly Command[]} commands
- * @property {boolean} hangUp
+ * @property {boolean} hangUp the core wants to hear no more of this connection, not even its end
  * @property {boolean} dial
  * @property {readonly Change[]} changes
  */

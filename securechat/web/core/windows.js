@@ -1,6 +1,6 @@
 /**
- * Windows: the stretch of each open conversation that is loaded. Contiguous and bounded; pages extend it in both directions,
- * and what the feed tells is put behind it only while it reaches the present.
+ * The stretch of each open conversation that is loaded: contiguous and bounded. Pages extend it, and what the feed tells
+ * is put behind it while it reaches the present.
  *
  * @import {ConversationState, LogQuestion, WindowState, WindowTarget} from "./types.js"
  * @import {HistoryPage, Message, MessageChange} from "./records.js"
@@ -13,9 +13,8 @@ import { placeOf } from "./rooms.js";
 
 const PAGE = 50;
 const MOST = 600;
-/** So many more before the far end is dropped at once. */
 const SLACK = 100;
-/** New messages kept while a page is on its way; beyond that the window does not reach the present. */
+/** Kept while a page is on its way. */
 const MOST_TAIL = 200;
 
 /** @returns {WindowState} */
@@ -75,7 +74,7 @@ export class Windows {
     Object.assign(conversation.window, emptyWindow());
   }
 
-  /** The log is another one, or the user was out of the room: loads anew what is open. @param {ConversationState} conversation */
+  /** Loads anew what is open. @param {ConversationState} conversation */
   reset(conversation) {
     const { opened } = conversation.window;
     this.close(conversation);
@@ -92,7 +91,7 @@ export class Windows {
   /**
    * @param {ConversationState} conversation
    * @param {MessageChange} change
-   * @returns {Message | null | undefined} after it; null where it is not loaded, undefined where nothing changes
+   * @returns {Message | null | undefined} null: not loaded, undefined: nothing new
    */
   change(conversation, change) {
     const { messages, tail } = conversation.window;
@@ -107,7 +106,7 @@ export class Windows {
     return after;
   }
 
-  /** Drops what is gone for good. @param {ConversationState} conversation */
+  /** @param {ConversationState} conversation */
   purged(conversation) {
     const window = conversation.window;
     const gone = window.messages.filter((message) => this.#feed.isPurged(message));
@@ -117,12 +116,12 @@ export class Windows {
     this.#tell(conversation, "changed", gone.map((message) => message.seq));
   }
 
-  /** @param {ConversationState} conversation whose room has another name */
+  /** @param {ConversationState} conversation */
   renamed(conversation) {
     for (const message of conversation.window.messages) message.room = conversation.name;
   }
 
-  /** The user has seen the newest: what is dropped next is the oldest. @param {ConversationState} conversation @param {number} seq */
+  /** Whoever has seen the newest is at this end. @param {ConversationState} conversation @param {number} seq */
   read(conversation, seq) {
     const window = conversation.window;
     if (window.atEnd && seq >= (window.messages.at(-1)?.seq ?? 0)) window.towardsStart = false;
@@ -134,7 +133,7 @@ export class Windows {
     return message?.seq === seq ? message : null;
   }
 
-  /** @param {ConversationState} conversation @param {WindowTarget} target @returns {object} fields of a history */
+  /** @param {ConversationState} conversation @param {WindowTarget} target @returns {object} */
   #question(conversation, target) {
     if (target?.seq !== undefined) return { around: target.seq };
     if (target?.at !== undefined) return { at: target.at };
@@ -221,7 +220,7 @@ export class Windows {
     this.#done(conversation, how_, messages.map((message) => message.seq));
   }
 
-  /** Puts behind a page what was said since it was asked for. @param {WindowState} window @param {boolean} atEnd */
+  /** @param {WindowState} window @param {boolean} atEnd */
   #reach(window, atEnd) {
     /** @type {Message[]} */
     const tail = window.tail ?? [];
@@ -230,7 +229,7 @@ export class Windows {
     this.#cutStart(window);
   }
 
-  /** @param {WindowState} window @param {Message} message @returns {boolean} whether it was put behind the others */
+  /** @param {WindowState} window @param {Message} message */
   #append(window, message) {
     if (message.seq <= window.high) return false;
     if (window.towardsStart && window.messages.length >= MOST + SLACK) { // the reader is at the other end
@@ -276,7 +275,7 @@ export class Windows {
   }
 }
 
-/** @param {readonly Message[]} messages @param {number} seq @returns {number} of the first that is not below it */
+/** @param {readonly Message[]} messages @param {number} seq @returns {number} */
 function indexOf(messages, seq) {
   let low = 0;
   let high = messages.length;

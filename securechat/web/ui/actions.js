@@ -143,7 +143,7 @@ export const ACTIONS = [
     aliases: "dm",
     isPossible: (context) => !context.person || isOther(context),
     run: async ({ app, person }) => {
-      if (!person) return (await dialogs()).openDirect(app);
+      if (!person) return (await switcher()).openDirect(app);
       go(app, await app.ask({ ask: "openPerson", person }));
     },
   },
@@ -321,14 +321,14 @@ export const ACTIONS = [
     place: "app",
     usage: () => "/rooms",
     aliases: "list",
-    run: async ({ app }) => (await dialogs()).openRooms(app),
+    run: async ({ app }) => (await switcher()).openRooms(app),
   },
   {
     name: "join",
     label: () => _("Join or make a room"),
     place: "app",
     usage: () => _("/join ROOM"),
-    run: async ({ app }) => (await dialogs()).openRooms(app),
+    run: async ({ app }) => (await switcher()).openRooms(app),
   },
   {
     name: "nick",

@@ -109,6 +109,7 @@ export const TAKES = {
   msg: async (rest, { app, conversation }) => {
     const { name, more } = split("msg", rest, namesIn(app, conversation));
     const direct = await app.ask({ ask: "openDirect", name });
+    if (!direct) throw new Problem(_("This is you."));
     if (more) app.act({ do: "send", key: direct.key, text: more });
     go(app, direct);
   },
@@ -132,7 +133,11 @@ export const TAKES = {
   mute: (rest, context) => moderate("mute", rest, context),
   unban: (rest, context) => moderate("unban", rest, context),
   unmute: (rest, context) => moderate("unmute", rest, context),
-  who: (rest, { app }) => app.go({ key: roomNamed(app, rest).key, panel: "members" }),
+  who: (rest, context, row) => {
+    const conversation = roomNamed(context.app, rest);
+    go(context.app, conversation);
+    return row.run({ ...context, conversation });
+  },
   // "set KEY VALUE" of the terminal is a form here
   room: (_rest, context, row) => row.run(context),
   topic: async (text, { app, conversation }) => {

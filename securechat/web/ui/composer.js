@@ -10,6 +10,7 @@
 import { codePointLength, oneLine } from "../core/text.js";
 import { fill, h, icon } from "./dom.js";
 import { _, ngettext, shortDuration } from "./i18n.js";
+import { CLOSE } from "./icons.js";
 
 /**
  * @typedef {object} Composer
@@ -27,12 +28,12 @@ export const RANKS = { member: 0, moderator: 1, owner: 2, admin: 3 };
 const MOST = 4000;
 const TELL_FROM = 3600;
 const TYPING_EVERY_MS = 3000;
+const PRELOAD_MS = 2000;
 /** A command with a password behind it, also a mistyped one: never stored. */
 const SECRET = /^\s*[/／]\s*(re?g|pa?s)\S*\s+\S/i;
 /** Invisible ones that are no blanks to Unicode; and controls. */
 const INVISIBLE = /^[\s\p{C}\p{Z}\u2800\u3164\u115f\u1160\uffa0]+/u;
 const SEND = "M4 12 20 4 14 20 11 13Z";
-const CROSS = "M6 6 18 18M18 6 6 18";
 const FACE = "M12 3a9 9 0 1 0 0 18a9 9 0 1 0 0-18M9 9v1M15 9v1M8 14q4 4 8 0";
 
 /** @param {Context} context */
@@ -91,6 +92,7 @@ export function composer(app, conversation, hooks = {}) {
   );
   let draft = app.drafts.get(key);
   let typedAt = 0;
+  let measured = 0;
   /** @type {ReturnType<import("./completion.js").completion> | null} */
   let complete = null;
   let loading = false;
@@ -139,6 +141,8 @@ export function composer(app, conversation, hooks = {}) {
       element.prepend(complete.list);
       note.after(complete.hint);
       complete.update();
+      const { preload } = await import("./actions.js");
+      setTimeout(preload, PRELOAD_MS); // what is opened later would not load without a connection
     } catch {
       loading = false;
     }
@@ -146,8 +150,10 @@ export function composer(app, conversation, hooks = {}) {
 
   function resize() {
     if (CSS.supports("field-sizing", "content")) return; // the style sheet does it
-    field.style.height = "auto";
-    field.style.height = `${field.scrollHeight + 2}px`;
+    const { length } = field.value;
+    if (length < measured) field.style.height = "auto"; // only then: the messages above would move for a moment
+    measured = length;
+    field.style.height = `${field.scrollHeight}px`;
   }
 
   function count() {
@@ -244,8 +250,13 @@ export function composer(app, conversation, hooks = {}) {
             field.focus();
           },
         },
-      }, icon(CROSS)),
+      }, icon(CLOSE)),
     );
+  }
+
+  /** @param {number} seconds of slow mode */
+  function wait(seconds) {
+    if (seconds) slowUntil.set(key, Date.now() + seconds * 1000);
   }
 
   /** Says why one cannot write here; the text can be typed all the same. @returns {string} */
@@ -307,13 +318,17 @@ export function composer(app, conversation, hooks = {}) {
     try {
       if (editing) {
         if (app.core.find(editing, key)?.text !== text) app.act({ do: "edit", key, seq: editing, text });
-      } else app.act({ do: "send", key, text, reply });
+      } else {
+        app.act({ do: "send", key, text, reply });
+        if (app.core.phase === "online") wait(present().room?.slowS ?? 0);
+      }
     } catch {
       return say(_("This did not work. Try again."));
     }
     put(editing ? draft.before ?? "" : "");
     keep({ editing: null, reply: editing ? reply : null, before: undefined });
     showBar();
+    showNote();
     typedAt = 0;
   }
 
@@ -391,12 +406,9 @@ export function composer(app, conversation, hooks = {}) {
   function changed(changes) {
     for (const change of changes) {
       if (!("key" in change) || change.key !== key) continue;
-      if (change.kind === "acked" && present().room?.slowS) {
-        slowUntil.set(key, Date.now() + (present().room?.slowS ?? 0) * 1000);
-      } else if (change.kind === "failed" && change.refusal.code === "slow_mode") {
-        slowUntil.set(key, Date.now() + (change.refusal.retryS ?? 1) * 1000);
-      } else if (change.kind === "messageChanged" || change.kind === "window") showBar();
-      else if (change.kind === "renamed") field.placeholder = placeholder();
+      if (change.kind === "failed" && change.refusal.code === "slow_mode") wait(change.refusal.retryS ?? 1);
+      else if (change.kind === "messageChanged" || change.kind === "window") showBar();
+      else if (change.kind === "renamed") field.placeholder = field.ariaLabel = placeholder();
     }
     showNote();
   }

@@ -42,7 +42,8 @@ function shown(app, conversation, side) {
   const messages = messageList(app, conversation, {
     reply: (message) => input.reply(message),
     edit: (message) => input.edit(message),
-    resume: ({ text }) => input.insert(text),
+    resume: (pending) => input.resume(pending),
+    insert: (text) => input.insert(text),
   });
   const input = composer(app, conversation, {
     lastOwn: () =>

@@ -8,66 +8,19 @@
  */
 import { oneLine } from "../core/text.js";
 import { ACTIONS, go, keyLabel } from "./actions.js";
-import { fitting } from "./completion.js";
 import { rank } from "./composer.js";
 import { fill, h } from "./dom.js";
 import { _, dayKey, ngettext, shortDuration } from "./i18n.js";
-import { confirm, nextOf, openDialog, refusalOf } from "./menu.js";
+import { confirm, openDialog, refusalOf } from "./menu.js";
 import { dayOf } from "./search.js";
+
+export { openDirect, openRooms } from "./switcher.js";
 
 const MOST_TOPIC = 300; // code points
 const SLOW_S = [0, 5, 10, 30, 60, 300, 900, 3600];
 const KEEP_DAYS = [0, 1, 7, 30, 90, 365];
 /** Words in the reasons of refusals that tell which field is meant. */
 const FIELD_OF = [["topic", "topic"], ["lobby_always_open", "private"], ["room_", "name"]];
-
-/**
- * Asks for one line of text.
- *
- * @param {object} options
- * @param {string} options.title
- * @param {string} options.label of the field
- * @param {string} options.button
- * @param {(text: string, dialog: Dialog) => unknown} options.run the text is not empty; a Refusal thrown is shown beside the field
- * @param {string} [options.value]
- * @param {string} [options.note]
- * @param {Iterable<string>} [options.names] that are suggested
- * @param {boolean} [options.mayBeEmpty]
- */
-export function askText({ title, label, button, run, value = "", note = "", names = [], mayBeEmpty = false }) {
-  const input = h("input", {
-    name: "text",
-    value,
-    maxLength: 1200,
-    autocomplete: "off",
-    autocapitalize: "off",
-    autofocus: true,
-    spellcheck: mayBeEmpty,
-  });
-  const known = h("datalist", { id: "dialog-names" }, ...[...names].map((name) => h("option", { value: name })));
-  input.setAttribute("list", known.id);
-  return openDialog({
-    title,
-    body: h("div", {}, fieldOf(label, "text", input), note && h("p", { class: "quiet" }, note), known),
-    buttons: [{
-      label: button,
-      primary: true,
-      async run(dialog) {
-        const text = input.value.trim();
-        if (!text && !mayBeEmpty) {
-          dialog.refuse(_("Type a name first."), "text");
-          return false;
-        }
-        try {
-          return await run(text, dialog);
-        } catch (error) {
-          dialog.refuse(refusalOf(error), "text");
-          return false;
-        }
-      },
-    }],
-  });
-}
 
 /**
  * A field with its label, and a place for why it was refused.
@@ -90,134 +43,19 @@ export function fieldOf(label, name, input, note = "") {
   );
 }
 
-/**
- * The rooms there are: to join, and to make one.
- *
- * @param {App} app
- */
-export function openRooms(app) {
-  /** @type {Map<string, number>} members by room */
-  const rooms = new Map();
-  for (const { kind, name, room } of app.core.conversations.values()) {
-    if (kind === "room" && room) rooms.set(name, room.total);
-  }
-  let open = true;
-  const status = h("p", { class: "quiet", role: "status" });
-  const list = h("ul", { class: "choice-list" });
-  const filter = h("input", {
-    type: "search",
-    name: "room",
-    maxLength: 256,
-    autocomplete: "off",
-    autocapitalize: "off",
-    on: { input: show },
-  });
-  const dialog = openDialog({
-    title: _("Rooms"),
-    body: h("div", {}, fieldOf(_("Find a room, or type a new name"), "room", filter), status, list),
-    closed: () => open = false,
-  });
-  const form = dialog.element.querySelector("form");
-  form?.addEventListener("submit", () => {
-    const first = list.querySelector("button");
-    if (filter.value && first) first.click();
-  });
-  dialog.element.addEventListener("keydown", (event) => {
-    const choices = [...list.querySelectorAll("button")];
-    const active = /** @type {HTMLElement} */ (document.activeElement);
-    const to = /^Arrow(Up|Down)$/.test(event.key) &&
-      nextOf(choices, choices.find((each) => each === active) ?? null, event);
-    if (!to) return;
-    event.preventDefault();
-    to.focus();
-  });
-
-  function show() {
-    const typed = filter.value.trim().replace(/^#/, "").toLowerCase();
-    const names = [...rooms.keys()].sort((a, b) => (rooms.get(b) ?? 0) - (rooms.get(a) ?? 0) || a.localeCompare(b));
-    const rows = fitting(names, typed, (name) => name, 200).map((name) => row(name, rooms.get(name) ?? 0));
-    if (typed && !rooms.has(typed)) rows.push(row(typed, null));
-    fill(list, ...rows);
-  }
-
-  /**
-   * @param {string} name
-   * @param {number | null} total null: it is not listed
-   */
-  function row(name, total) {
-    const mine = app.core.roomNamed(name)?.member;
-    const detail = total === null ? "" : ngettext("{n} member", "{n} members", total);
-    const label = total === null ? _("Join or make #{room}", { room: name }) : `#${oneLine(name)}`;
-    return h(
-      "li",
-      {},
-      h(
-        "button",
-        { type: "button", class: "choice-row", on: { click: () => join(name) } },
-        h("span", { class: "choice-label" }, label),
-        h("span", { class: "choice-detail" }, detail),
-        total !== null && h("span", { class: "choice-deed" }, mine ? _("Open") : _("Join")),
-      ),
-    );
-  }
-
-  /** @param {string} name */
-  async function join(name) {
-    dialog.refuse("");
-    try {
-      const found = app.core.roomNamed(name);
-      go(app, found?.member ? found : await app.ask({ ask: "join", room: name }));
-      dialog.close();
-    } catch (error) {
-      dialog.refuse(refusalOf(error), "room");
-    }
-  }
-
-  (async () => {
-    fill(status, _("Loading …"));
-    try {
-      for (let after = undefined, more = true; more && open && rooms.size < 5000;) {
-        const page = await app.ask({ ask: "rooms", after });
-        for (const { room, total } of page.rooms) rooms.set(room, total);
-        after = page.rooms.at(-1)?.room;
-        more = page.more && after !== undefined;
-        show();
-      }
-      fill(status, ngettext("{n} room", "{n} rooms", rooms.size));
-    } catch (error) {
-      fill(status, refusalOf(error));
-    }
-  })();
-  show();
-  return dialog;
-}
-
-/** @param {App} app */
-export function openDirect(app) {
-  return askText({
-    title: _("New direct message"),
-    label: _("Name of the person"),
-    button: _("Write"),
-    names: app.core.knownNames(),
-    note: _("Only the two of you can read it. The operator of the server can read everything."),
-    async run(name) {
-      const direct = await app.ask({ ask: "openDirect", name: name.replace(/^@/, "") });
-      if (!direct) throw new Error("oneself");
-      go(app, direct);
-    },
-  });
-}
-
 /** @param {Context} context */
 export function openTopic({ app, conversation }) {
   if (!conversation) return;
-  return askText({
-    title: _("Topic of #{room}", { room: conversation.name }),
-    label: _("Topic"),
-    value: conversation.room?.topic ?? "",
-    button: _("Save"),
-    mayBeEmpty: true,
-    run: (topic) => app.ask({ ask: "setRoom", key: conversation.key, rules: { topic } }),
+  const { key, name: room } = conversation;
+  const input = h("input", { name: "topic", value: conversation.room?.topic ?? "", autofocus: true });
+  return openDialog({
+    title: _("Topic of #{room}", { room }),
+    body: fieldOf(_("Topic"), "topic", input),
+    buttons: [{
+      label: _("Save"),
+      primary: true,
+      run: () => app.ask({ ask: "setRoom", key, rules: { topic: input.value.trim() } }),
+    }],
   });
 }
 

@@ -7,15 +7,16 @@
  */
 import { menuItems } from "./actions.js";
 import { fitting, namesIn } from "./completion.js";
-import { askText, fieldOf } from "./dialogs.js";
+import { fieldOf } from "./dialogs.js";
 import { fill, h, icon } from "./dom.js";
 import { _, duration } from "./i18n.js";
+import { CLOSE } from "./icons.js";
 import { nextOf, openDialog, openMenu, refusalOf } from "./menu.js";
+import { nameChoices, openPicker } from "./switcher.js";
 
 const FILTER_FROM = 12;
 const SPANS_S = [600, 3600, 86400, 604800, 0]; // of a ban or mute; 0: no end
 const MOST_REASON = 300;
-const CROSS = "M6 6 18 18M18 6 6 18";
 
 /**
  * @param {App} app
@@ -57,7 +58,7 @@ export function membersPanel(app, conversation, close) {
       h(
         "button",
         { type: "button", class: "icon-button", "aria-label": _("Close"), on: { click: close } },
-        icon(CROSS),
+        icon(CLOSE),
       ),
     ),
     filter,
@@ -227,30 +228,22 @@ export async function openInvite({ app, conversation, person }) {
     app.toast(_("{name} is invited", { name: whom.name }));
   };
   if (person) return await invite(person);
-  askText({
-    title: _("Invite to #{room}", { room }),
-    label: _("Name of the person"),
-    button: _("Invite"),
-    names: namesIn(app, conversation),
-    note: _("The person needs an account."),
-    run: async (name) => invite(await app.ask({ ask: "whois", name })),
-  });
+  const title = _("Invite to #{room}", { room });
+  const run = async (/** @type {string} */ name) => invite(await app.ask({ ask: "whois", name }));
+  const note = _("The person needs an account.");
+  openPicker(title, _("Name of the person"), (query) => nameChoices(query, namesIn(app, conversation), run), note);
 }
 
 /** @param {Context} context */
 export function openUnban({ app, conversation }) {
   if (!conversation) return;
-  askText({
-    title: _("Lift a ban"),
-    label: _("Name of the person"),
-    button: _("Lift the ban"),
-    names: app.core.knownNames(),
-    async run(name) {
-      const person = await app.ask({ ask: "whois", name });
-      await app.ask({ ask: "moderate", key: conversation.key, person: person.id, act: "unban" });
-      app.toast(_("{name} can join again", { name: person.name }));
-    },
-  });
+  const run = async (/** @type {string} */ name) => {
+    const person = await app.ask({ ask: "whois", name });
+    await app.ask({ ask: "moderate", key: conversation.key, person: person.id, act: "unban" });
+    app.toast(_("{name} can join again", { name: person.name }));
+  };
+  const names = app.core.knownNames();
+  openPicker(_("Lift a ban"), _("Name of the person"), (query) => nameChoices(query, names, run));
 }
 
 /**

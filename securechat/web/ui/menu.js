@@ -5,6 +5,7 @@
  */
 import { fill, h, icon } from "./dom.js";
 import { _, refusalText } from "./i18n.js";
+import { CLOSE } from "./icons.js";
 
 /**
  * @typedef {object} MenuItem
@@ -28,7 +29,6 @@ import { _, refusalText } from "./i18n.js";
  */
 
 const GAP = 8;
-const CROSS = "M6 6 18 18M18 6 6 18";
 let ids = 0;
 /** @type {(() => void) | null} */
 let closeMenu = null;
@@ -180,7 +180,7 @@ export function openDialog({ title, body, buttons = [], wide = false, closed }) 
       h(
         "button",
         { type: "button", class: "icon-button", "aria-label": _("Close"), on: { click: () => close() } },
-        icon(CROSS),
+        icon(CLOSE),
       ),
     ),
     h("div", { class: "dialog-body" }, body),
@@ -305,7 +305,9 @@ export function refusalOf(error) {
     const refusal = /** @type {Refusal} */ (error);
     return refusal.code === "offline" ? _("You are not connected. Try again when you are.") : refusalText(refusal);
   }
-  return _("This did not work. Try again.");
+  // what is imported later does not load without a connection; all else is a mistake of this page
+  if (!(error instanceof TypeError && /import|module/i.test(error.message))) reportError(error);
+  return _("This did not work. Check the connection and try again.");
 }
 
 function focused() {

@@ -7,6 +7,7 @@
 import { oneLine, visible } from "../core/text.js";
 import { fill, h, icon } from "./dom.js";
 import { _, moment, ngettext, weekday } from "./i18n.js";
+import { CLOSE, SEARCH } from "./icons.js";
 import { nextOf, refusalOf } from "./menu.js";
 
 /** @typedef {{message: Message, marks: readonly (readonly [number, number])[]}} Hit marks: [start, end) in code points */
@@ -17,7 +18,6 @@ const AROUND = 60; // code points before the first mark of a long text
 const SHOWN = 280;
 const TRIES = 6; // where the server is busy
 const WIDE = "(min-width: 900px)";
-const CROSS = "M6 6 18 18M18 6 6 18";
 const PART = /(?:(from|in|before|after|has):)?(?:"([^"]*)(?:"|$)\*?|((?:[^\s"]|(?<=[^\s:"])")+))?/giy;
 
 /** @type {{values: Record<FieldName, string>, hits: Hit[], more: boolean, indexed: boolean, asked: string, top: number}} */
@@ -206,7 +206,7 @@ export function searchPanel(app, conversation, close) {
         "aria-label": _("Search for"),
         "data-region-focus": "",
       }),
-      h("button", { type: "submit", class: "button primary" }, _("Search")),
+      h("button", { class: "icon-button", "aria-label": _("Search") }, icon(SEARCH)),
     ),
     h(
       "details",
@@ -249,7 +249,7 @@ export function searchPanel(app, conversation, close) {
       h(
         "button",
         { type: "button", class: "icon-button", "aria-label": _("Close"), on: { click: close } },
-        icon(CROSS),
+        icon(CLOSE),
       ),
     ),
     form,

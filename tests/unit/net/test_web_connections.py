@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from securechat.limits import Limits
-from securechat.net import connection_limits
+from securechat.net import connection_limits, pending_connections
 from securechat.net.connection_limits import ConnectionLimits, Denial
 from securechat.net.listener import Listener
-from securechat.net.pending_connections import PendingConnections
+from securechat.net.pending_connections import PIECE_S, PendingConnections
 from securechat.net.transport import CloseReason, Transport
 
 from .conftest import Bench, Peer, Recorder
@@ -299,3 +299,52 @@ def test_a_plain_get_is_no_failure_where_browsers_are_served(door: WebDoor) -> N
                 assert sock.recv(1_000) == ANSWER
         door.bench.passes_until(lambda: door.limits.connections == 0)
     assert (door.failed, door.denied, door.limits.remembered) == (0, [], 0)
+
+
+class TestWithoutLowWaterMark:
+    """As on Windows, where the selector cannot wait until a hello is complete."""
+
+    @pytest.fixture(autouse=True)
+    def _windows(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pending_connections, "_wake_at", lambda sock, size_bytes: False)
+
+    def test_a_browsers_hello_in_two_segments_is_a_browsers(self, door: WebDoor) -> None:
+        peer = door.peer("h2", "http/1.1")
+        peer.step(at_most=300)
+        door.bench.passes_until(lambda: len(door.pending) == 1 and not next(iter(door.pending._silent)).unheard)
+        assert door.bench.loop._selector.select(0) == [], "it does not spin meanwhile"
+        peer.step()
+        door.bench.clock.now += PIECE_S
+        door.bench.until(lambda: peer.shaken)
+        assert door.offers == [("h2", "http/1.1")]
+
+    def test_a_piece_that_stays_one_is_openssls_and_native(self, door: WebDoor) -> None:
+        sock = door.connect()
+        sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc")
+        door.bench.passes_until(lambda: len(door.pending) == 1 and not next(iter(door.pending._silent)).unheard)
+        door.bench.clock.now += PIECE_S
+        door.bench.passes_until(lambda: door.limits.half_open == 1)
+        assert door.offers == [None]
+        sock.close()
+        door.bench.passes_until(lambda: door.limits.connections == 0)
+        assert door.failed == 1
+
+    def test_one_that_is_put_out_meanwhile_is_gone(self, door: WebDoor) -> None:
+        sock = door.connect()
+        sock.sendall(b"\x16\x03\x01\x02\x00")
+        door.bench.passes_until(lambda: len(door.pending) == 1 and not next(iter(door.pending._silent)).unheard)
+        assert door.pending.put_out_silent(1) == 1
+        door.bench.clock.now += PIECE_S
+        door.bench.loop.run_pass(0.01)
+        assert (len(door.pending), door.limits.connections) == (0, 0)
+        sock.close()
+
+    def test_a_request_whose_rest_came_meanwhile_is_answered(self, door: WebDoor) -> None:
+        sock = door.connect()
+        sock.sendall(b"GE")
+        door.bench.passes_until(lambda: len(door.pending) == 1 and not next(iter(door.pending._silent)).unheard)
+        sock.sendall(b"T / HTTP/1.1\r\n\r\n")
+        door.pending.heard(next(iter(door.pending._silent)))
+        assert sock.recv(1_000) == ANSWER
+        sock.close()
+        door.bench.passes_until(lambda: door.limits.connections == 0)
