@@ -39,7 +39,8 @@ INSIDE = [
     "::1", "fe80::1", "fd12:3456::1", "2a00:1450::1",
 ]  # fmt: skip
 OUTSIDE = [
-    "bank.example", "example.org", "xchat.example.org", "notlocal", "local.example.com", "workstation2",
+    "bank.example", "example.org", "xchat.example.org", "sub.workstation", "a.b.workstation",
+    "notlocal", "local.example.com", "workstation2",
     "1.1.1.1", "11.0.0.1", "172.32.0.1", "192.169.0.1", "100.128.0.1", "8.8.8.9", "::2", "2a00:1450::2", "ff02::1:1",
 ]  # fmt: skip
 
@@ -67,17 +68,26 @@ def pem(issuer: Issuer) -> str:
 def test_the_extension_is_critical_and_short(limited: Issuer) -> None:
     found = limited.certificate.extensions.get_extension_for_class(x509.NameConstraints)
     assert found.critical
-    assert found.value.excluded_subtrees is None
+    assert [name.value for name in found.value.excluded_subtrees or ()] == [".workstation"]
     names = [str(name.value) for name in found.value.permitted_subtrees or ()]
     assert names[:5] == ["localhost", "local", "lan", "internal", "home.arpa"]
     assert names[5:7] == ["chat.example.org", "workstation"], "those that are private anyway are not repeated"
     assert names[-2:] == ["8.8.8.8/32", "2a00:1450::1/128"]
     assert len(constraints_for(Names()).permitted_subtrees or ()) == 5 + 9
+    assert constraints_for(Names()).excluded_subtrees is None
 
 
 def test_inside_and_outside(limited: Issuer) -> None:
     both = named(*INSIDE, *OUTSIDE)
     assert names_outside(limited.certificate, both) == named(*OUTSIDE)
+
+
+def test_a_machine_called_as_a_public_domain_gets_no_ca_for_it(tmp_path: Path) -> None:
+    issuer = new_authority(NOW, named("dev"))
+    assert names_outside(issuer.certificate, named("dev", "web.dev", "a.web.dev")) == named("web.dev", "a.web.dev")
+    _shake(tmp_path, issuer, "dev", partial=False)
+    with pytest.raises(ssl.SSLCertVerificationError, match="excluded subtree violation"):
+        _shake(tmp_path, issuer, "web.dev", partial=False)
 
 
 def test_a_ca_without_limits_has_none(tmp_path: Path) -> None:
@@ -116,9 +126,8 @@ def test_half_a_limit_is_none(permitted: list[x509.GeneralName] | None, critical
         .sign(older.key, hashes.SHA256())
     )
     assert not is_limited(made)
-    assert bool(names_outside(made, named("bank.example"))) == bool(
-        permitted and isinstance(permitted[0], x509.DNSName)
-    )
+    limits_names = permitted is None or isinstance(permitted[0], x509.DNSName)
+    assert bool(names_outside(made, named("bank.example"))) == limits_names
 
 
 def test_the_server_tells_it(tmp_path: Path, limited: Issuer) -> None:
@@ -139,7 +148,7 @@ def test_openssl_takes_what_is_inside(tmp_path: Path, limited: Issuer, name: str
 @pytest.mark.parametrize("partial", [False, True])
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_openssl_refuses_what_is_outside(tmp_path: Path, limited: Issuer, name: str, partial: bool) -> None:
-    with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
+    with pytest.raises(ssl.SSLCertVerificationError, match=r"(permitted|excluded) subtree violation"):
         _shake(tmp_path, limited, name, partial=partial)
 
 
