@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from securechat.errors import TlsFailure
 from securechat.tls import certificate_directory
@@ -26,7 +28,7 @@ from securechat.tls.issuing import (
     new_client_leaf,
     new_server_leaf,
 )
-from securechat.tls.name_constraints import constraints_for, is_limited, names_outside
+from securechat.tls.name_constraints import PRIVATE_NETWORKS, constraints_for, is_limited, names_outside
 from securechat.tls.private_files import PUBLIC_MODE, SECRET_MODE, write_pem
 
 from .conftest import DAY, NOW
@@ -161,6 +163,43 @@ def _shake(tmp_path: Path, issuer: Issuer, name: str, *, partial: bool) -> None:
         client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     for tls12 in (False, True):
         handshake_in_memory(server_context(path, tls12=tls12), client, name)
+
+
+LABELS = [
+    "localhost",
+    "local",
+    "lan",
+    "home",
+    "arpa",
+    "internal",
+    "workstation",
+    "chat",
+    "example",
+    "org",
+    "x",
+    "notlocal",
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("leaves")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from(LABELS), min_size=1, max_size=4).map(".".join)
+    | st.ip_addresses().map(str)
+    | st.sampled_from([*PRIVATE_NETWORKS, "8.8.8.8/31"]).map(lambda text: str(ipaddress.ip_network(text)[-1]))
+)
+def test_what_is_foretold_is_what_openssl_says(folder: Path, limited: Issuer, name: str) -> None:
+    try:
+        _shake(folder, limited, name, partial=False)
+    except ssl.SSLCertVerificationError as error:
+        assert "subtree violation" in error.verify_message
+        assert names_outside(limited.certificate, named(name))
+    else:
+        assert not names_outside(limited.certificate, named(name))
 
 
 def test_one_name_outside_is_enough(tmp_path: Path, limited: Issuer) -> None:
