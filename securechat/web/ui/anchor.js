@@ -40,7 +40,7 @@ export class Anchor {
     /** @type {Mark[]} */
     this.marks = [];
     this.top = 0; // scrollTop when the marks were noted
-    this.range = 0; // and how far it could go, in pixels
+    this.edge = 0; // the upper edge of the view
     this.offset = 0; // of the transform, pixels
     this.touches = false;
     this.room = { above: 0, below: 0 };
@@ -97,9 +97,8 @@ export class Anchor {
   follow() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     const delta = scrollTop - this.top;
-    const range = scrollHeight - clientHeight;
-    // At the start of a content that has become shorter it was the browser that scrolled.
-    if (!delta || (range !== this.range && scrollTop <= 1 - range)) return;
+    // A content that has become too short for where the reader was: it was the browser that scrolled.
+    if (!delta || this.top < clientHeight - scrollHeight - 0.5) return;
     for (const mark of this.marks) mark.y -= delta;
     this.top += delta;
   }
@@ -126,15 +125,15 @@ export class Anchor {
    * @param {number} delta
    */
   shift(delta) {
-    if (Math.abs(delta) < 0.1) return;
-    if (IOS && this.isMoving) {
+    if (Math.abs(delta) < 0.1 && (!this.offset || this.isMoving)) return;
+    // Not by more than a view: the reader could come to where nothing is.
+    if (IOS && this.isMoving && Math.abs(this.offset - delta) < this.scroller.clientHeight) {
       this.offset -= delta;
       this.sheet.style.transform = `translateY(${this.offset}px)`;
-    } else {
-      // relative, so that a movement that is under way goes on
-      this.scroller.scrollBy({ top: delta, behavior: "instant" });
-      this.top = this.scroller.scrollTop;
+      return;
     }
+    this.offset -= delta;
+    this.flush();
   }
 
   /** @returns {Mark | undefined} the mark that decides: what was touched, or the first that is whole, or any */
@@ -144,8 +143,7 @@ export class Anchor {
       const touched = marks.find((mark) => mark.row === this.touched.row);
       if (touched) return touched;
     }
-    const { top } = this.scroller.getBoundingClientRect();
-    return marks.find((mark) => mark.y >= top - 0.5) ?? marks[0];
+    return marks.find((mark) => mark.y >= this.edge - 0.5) ?? marks[0];
   }
 
   /**
@@ -155,8 +153,8 @@ export class Anchor {
    */
   record(kept) {
     const { top, bottom } = this.scroller.getBoundingClientRect();
+    this.edge = top;
     this.top = this.scroller.scrollTop;
-    this.range = this.scroller.scrollHeight - this.scroller.clientHeight;
     const rows = this.rows.children;
     let low = 0;
     let high = rows.length;
@@ -180,6 +178,7 @@ export class Anchor {
     const before = this.top;
     this.follow();
     if (this.top !== before) this.following = this.isAtEnd();
+    if (this.offset && (this.top > -1 || this.following)) this.flush();
     // Both may have happened in one frame: something became higher, and the reader scrolled.
     const mark = this.held();
     if (!this.following && mark && Math.abs(topOf(mark.row) - mark.y) > 1) this.restore();
@@ -197,18 +196,21 @@ export class Anchor {
     this.settling = setTimeout(() => this.settle(), SETTLED_MS);
   }
 
+  /** Makes the transform a scroll position. */
+  flush() {
+    this.sheet.style.transform = "";
+    // relative, so that a movement that is under way goes on
+    this.scroller.scrollBy({ top: -this.offset, behavior: "instant" });
+    this.offset = 0;
+    this.top = this.scroller.scrollTop;
+  }
+
   /** The movement has ended. */
   settle() {
     clearTimeout(this.settling);
     this.settling = undefined;
     if (this.touches) return;
-    if (this.offset) {
-      const delta = -this.offset;
-      this.offset = 0;
-      this.sheet.style.transform = "";
-      this.shift(delta);
-    }
-    if (this.room.above || this.room.below) this.hold(() => {});
+    if (this.offset || this.room.above || this.room.below) this.hold(() => this.shift(0));
     this.hooks.moved();
   }
 
@@ -225,6 +227,7 @@ export class Anchor {
   /** Goes to the end and stays there. */
   toEnd() {
     this.setRoom(0, 0);
+    this.flush();
     this.following = true;
     this.scroller.scrollTop = 0;
     this.record();
@@ -237,6 +240,7 @@ export class Anchor {
    * @param {number} y
    */
   place(row, y) {
+    this.flush();
     const delta = row.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top - y;
     this.scroller.scrollTop += delta;
     this.following = this.isAtEnd();

@@ -4,12 +4,13 @@
  *
  * @import {App, Change, Conversation, PendingMessage} from "../core/types.js"
  * @import {Message} from "../core/records.js"
- * @import {RowContext} from "./message_row.js"
+ * @import {Comings, RowContext} from "./message_row.js"
  *
  * @typedef {object} ListHooks
  * @property {(message: Message) => void} reply
  * @property {(message: Message) => void} edit
  * @property {(pending: PendingMessage) => void} [resume] puts a message that failed back into the composer
+ * @property {(text: string) => void} [insert]
  *
  * @typedef {object} MessageList
  * @property {HTMLElement} element
@@ -25,11 +26,13 @@
  * @property {number} flags what it shows above its text
  */
 
+import { nameKey } from "../core/text.js";
 import { Anchor } from "./anchor.js";
 import { h } from "./dom.js";
-import { _, ngettext } from "./i18n.js";
-import { dayText, fillRow, messageRow, nameText, pendingRow } from "./message_row.js";
-import { firstLine, nameKey } from "./text_view.js";
+import { _, ngettext, refusalText, shortTime } from "./i18n.js";
+import { comingsRow, fillRow, nameText, pendingRow } from "./message_row.js";
+import { rowActions } from "./row_actions.js";
+import { firstLine } from "./text_view.js";
 
 const MAX_ROWS = 300; // in the document
 const PAGE_ROWS = 50; // made in one frame
@@ -37,6 +40,8 @@ const GROUP_MS = 5 * 60_000; // messages of one author so close together stand u
 const AHEAD = 2; // views of rows that are kept ready in each direction
 const REPORT_MS = 400; // between two reports of the reading position
 const ANNOUNCE_MS = 700; // messages that come in this time are announced together
+const HIGHLIGHT_MS = 2500;
+const MAX_COMINGS = 30; // lines of comings and goings
 const HEAD = 1;
 const DAY = 2;
 const FRESH = 4;
@@ -51,16 +56,16 @@ const FRESH = 4;
  */
 export function messageList(app, conversation, hooks) {
   const { key } = conversation;
-  const list = conversation.kind === "room" ? `#${nameText(conversation.name)}` : nameText(conversation.name);
+  const title = () => (conversation.kind === "room" ? "#" : "") + nameText(conversation.name);
   const edge = h("div", { class: "edge" });
-  const slack = { above: h("div", { class: "slack" }), below: h("div", { class: "slack" }) };
-  const rowsBox = h("div", { class: "rows", role: "feed", "aria-label": _("Messages in {name}", { name: list }) });
-  const below = h("div", { class: "below" });
+  const slack = { above: h("div"), below: h("div") };
+  const rowsBox = h("div", { class: "rows", role: "feed", "aria-label": _("Messages") });
+  const below = h("div");
   const tail = h("div", { class: "tail" });
   const sheet = h("div", { class: "sheet" }, slack.above, edge, rowsBox, below, tail, slack.below);
   const scroller = h("div", { class: "scroller" }, sheet);
-  const pill = h("button", { class: "pill", type: "button", hidden: true, on: { click: onPill } });
-  const back = h("button", { class: "pill back", type: "button", hidden: true, on: { click: onBack } }, _("Back"));
+  const pill = h("button", { class: "pill", type: "button", hidden: true, on: { click: toNewest } });
+  const back = h("button", { class: "pill", type: "button", hidden: true, on: { click: goBack } }, _("Back"));
   const element = h("div", { class: "message-list" }, scroller, h("div", { class: "pills" }, back, pill));
 
   /** @type {Map<number, Row>} */
@@ -69,10 +74,14 @@ export function messageList(app, conversation, hooks) {
   const heights = new Map();
   /** @type {Set<number>} seqs whose rows show something old */
   const stale = new Set();
+  /** @type {Map<number, {element: HTMLElement, comings: Comings}>} by the seq of the message above */
+  const comings = new Map();
   /** @type {readonly Message[]} */
   let messages = [];
   let low = 0; // what is in the document: messages[low] to messages[high - 1]
   let high = 0;
+  let first = 0; // their seqs: the core changes its list in place
+  let last = 0;
   let belowHeight = 0;
   let freshFrom = 0;
   let current = 0; // the row that Tab leads to
@@ -80,19 +89,27 @@ export function messageList(app, conversation, hooks) {
   let reported = 0;
   let placed = false;
   let frame = 0;
-  let names = { list: /** @type {readonly string[]} */ ([]), keys: new Set([""]) };
+  let paging = 0;
+  /** @type {Set<string> | null} */
+  let names = null;
 
   const anchor = new Anchor(scroller, sheet, rowsBox, slack, { moved, isWhole });
+  const names_ = {
+    has: (/** @type {string} */ name) => (names ??= new Set(app.core.knownNames().map(nameKey))).has(name),
+  };
 
   function isWhole() {
-    return placed && conversation.window.atEnd && high === messages.length;
+    return placed && conversation.window.atEnd && last === (messages.at(-1)?.seq ?? 0);
   }
 
-  /** The messages that are shown, oldest first. */
+  /** Takes over the messages as they are now. */
   function read() {
     const { ignored } = app.settings;
     const all = conversation.window.messages;
     messages = ignored.length ? all.filter((each) => !ignored.includes(each.by)) : all;
+    low = indexOf(first);
+    high = indexOf(last + 1);
+    names = null;
   }
 
   /**
@@ -120,9 +137,8 @@ export function messageList(app, conversation, hooks) {
     if (!message) return 0;
     const day = !before || new Date(before.at).toDateString() !== new Date(message.at).toDateString();
     const fresh = message.seq === freshFrom;
-    const head = day || fresh || before?.by !== message.by || before?.name !== message.name ||
-      message.at - before.at > GROUP_MS || Boolean(message.reply) ||
-      Boolean(before.deleted) !== Boolean(message.deleted);
+    const head = day || fresh || before.by !== message.by || before.name !== message.name || message.reply ||
+      message.at - before.at > GROUP_MS || before.deleted || message.deleted || comings.has(before.seq);
     return (head ? HEAD : 0) | (day ? DAY : 0) | (fresh ? FRESH : 0);
   }
 
@@ -131,22 +147,35 @@ export function messageList(app, conversation, hooks) {
    * @returns {RowContext}
    */
   function contextOf(flags) {
-    const known = app.core.knownNames();
-    if (known !== names.list || names.keys.size === 1) names = { list: known, keys: new Set(known.map(nameKey)) };
     return {
       key,
       head: Boolean(flags & HEAD),
       day: Boolean(flags & DAY),
       fresh: Boolean(flags & FRESH),
       jump,
-      text: { names: names.keys, me: nameKey(app.core.me.name), room: addressOf },
+      text: { names: names_, me: nameKey(app.core.me.name), room: addressOf },
     };
   }
 
   /** @param {string} name */
   function addressOf(name) {
-    const room = app.core.roomNamed(name.toLowerCase());
-    return room && `#/room/${encodeURIComponent(room.name)}`;
+    const room = app.core.roomNamed(name);
+    return room && app.address({ key: room.key });
+  }
+
+  /**
+   * @param {Row} row
+   * @param {Message} message
+   * @param {number} flags
+   */
+  function fill(row, message, flags) {
+    const focused = row.element.contains(document.activeElement);
+    fillRow(row.element, app, message, contextOf(flags));
+    Object.assign(row, { message, flags });
+    const after = comings.get(row.seq);
+    if (after) row.element.append(after.element);
+    setTabStops(row.element, row.seq === current);
+    if (focused) row.element.focus({ preventScroll: true });
   }
 
   /**
@@ -158,16 +187,15 @@ export function messageList(app, conversation, hooks) {
   function show(from, to) {
     low = from;
     high = to;
-    const first = messages[from]?.seq ?? Infinity;
-    const last = messages[to - 1]?.seq ?? -1;
+    first = messages[from]?.seq ?? 0;
+    last = messages[to - 1]?.seq ?? 0;
     const dropped = [...rows.values()].filter(({ seq }) =>
-      seq < first || seq > last || messages[indexOf(seq)]?.seq !== seq
+      to <= from || seq < first || seq > last || messages[indexOf(seq)]?.seq !== seq
     );
-    for (const row of dropped) if (row.seq > last) heights.set(row.seq, row.element.getBoundingClientRect().height);
-    for (const row of dropped) {
-      if (row.element.contains(document.activeElement)) rowsBox.focus({ preventScroll: true });
-      row.element.remove();
-      rows.delete(row.seq);
+    for (const { seq, element } of dropped) if (seq > last) heights.set(seq, element.getBoundingClientRect().height);
+    for (const { seq, element } of dropped) {
+      element.remove();
+      rows.delete(seq);
     }
     let next = rowsBox.firstElementChild;
     for (let index = from; index < to; index++) {
@@ -176,13 +204,10 @@ export function messageList(app, conversation, hooks) {
       const flags = flagsOf(index);
       let row = rows.get(message.seq);
       if (!row) {
-        row = { seq: message.seq, message, flags, element: messageRow(app, message, contextOf(flags)) };
+        row = { seq: message.seq, message, flags, element: h("article", { tabIndex: -1, "aria-setsize": -1 }) };
         rows.set(message.seq, row);
-        if (message.seq === current) row.element.tabIndex = 0;
-      } else if (row.message !== message || row.flags !== flags || stale.has(message.seq)) {
-        fillRow(row.element, app, message, contextOf(flags));
-        Object.assign(row, { message, flags });
-      }
+        fill(row, message, flags);
+      } else if (row.message !== message || row.flags !== flags || stale.has(message.seq)) fill(row, message, flags);
       if (row.element === next) next = next.nextElementSibling;
       else rowsBox.insertBefore(row.element, next);
       heights.delete(message.seq);
@@ -191,6 +216,7 @@ export function messageList(app, conversation, hooks) {
     let height = 0;
     for (let index = to; index < messages.length; index++) height += heights.get(messages[index]?.seq ?? 0) ?? 0;
     if (height !== belowHeight) below.style.height = `${belowHeight = height}px`;
+    if (!rows.has(current)) makeCurrent(last);
   }
 
   /** Brings the document up to the state of the core. Called once a frame, after something has changed. */
@@ -198,22 +224,21 @@ export function messageList(app, conversation, hooks) {
     frame = 0;
     const { window } = conversation;
     if (!window.loaded) return;
-    const first = messages[low]?.seq ?? 0;
-    const last = messages[high - 1]?.seq ?? 0;
     read();
-    if (!placed) return open();
+    if (!placed) {
+      open();
+      return;
+    }
     anchor.hold(() => {
-      let from = Math.max(indexOf(first), firstIndex());
-      let to = indexOf(last + 1);
+      let from = Math.max(low, firstIndex());
+      let to = high;
       if (anchor.following && window.atEnd) {
         to = messages.length;
         from = Math.max(from, to - MAX_ROWS);
       }
       show(from, Math.max(from, to));
-      showEdge();
-      showTail();
+      showEnds();
     });
-    fillUp();
     moved();
   }
 
@@ -225,90 +250,110 @@ export function messageList(app, conversation, hooks) {
   function open() {
     const { target } = conversation.window;
     placed = true;
-    freshFrom = conversation.unread > 0 ? conversation.firstUnread : freshFrom;
-    const seq = target?.seq ?? (target?.unread ? freshFrom : 0);
+    heights.clear();
+    if (conversation.unread > 0) freshFrom = conversation.firstUnread;
     let index = messages.length;
-    if (seq) index = indexOf(seq);
+    if (target?.seq) index = indexOf(target.seq);
+    else if (target?.unread && freshFrom) index = indexOf(freshFrom);
     else if (target?.at) index = messages.findIndex((each) => each.at >= (target.at ?? 0));
-    if (index < 0) index = messages.length;
-    const from = Math.max(firstIndex(), index - PAGE_ROWS);
-    show(from, Math.min(messages.length, from + 2 * PAGE_ROWS));
-    showEdge();
-    showTail();
-    const message = messages[index];
-    const row = message && rows.get(message.seq);
-    if (row) anchor.place(row.element, scroller.clientHeight * (target?.seq ? 0.3 : 0.15));
+    go(index < 0 ? messages.length : index, target?.seq ? "message" : target?.at ? "day" : "unread");
+  }
+
+  /**
+   * Shows the list at a message, or at the end.
+   *
+   * @param {number} index messages.length: the end
+   * @param {"message" | "day" | "unread"} why message: it is marked and has the focus
+   */
+  function go(index, why) {
+    const seq = messages[index]?.seq ?? 0;
+    if (!rows.has(seq)) {
+      const from = Math.max(firstIndex(), Math.min(index, messages.length - PAGE_ROWS) - PAGE_ROWS);
+      show(from, Math.min(messages.length, from + 3 * PAGE_ROWS));
+    } else show(low, high);
+    showEnds();
+    const row = rows.get(seq);
+    if (row) anchor.place(row.element, why === "message" ? scroller.clientHeight * 0.3 : 40);
     else anchor.toEnd();
-    if (row && target?.seq) highlight(row);
-    fillUp();
+    if (row && why === "message") highlight(row);
     moved();
   }
 
   /** Makes rows ready in both directions, and asks for what the core does not have. */
   function fillUp() {
+    paging = 0;
+    if (!placed) return;
+    read();
     const view = scroller.getBoundingClientRect();
     const ahead = AHEAD * view.height;
     const { window } = conversation;
+    // The reader has pulled the scroll bar to where rows were taken out: their heights say which.
+    let missing = view.top - rowsBox.getBoundingClientRect().bottom;
+    if (missing > 0 && high < messages.length) {
+      let index = high;
+      for (; index < messages.length - 1 && missing > 0; index++) {
+        missing -= heights.get(messages[index]?.seq ?? 0) ?? 0;
+      }
+      show(Math.max(firstIndex(), index - PAGE_ROWS), Math.min(messages.length, index + PAGE_ROWS));
+      anchor.record();
+    }
     for (let round = 0; round < MAX_ROWS / PAGE_ROWS; round++) {
       const box = rowsBox.getBoundingClientRect();
       const above = view.top - box.top;
       const under = box.bottom - view.bottom;
+      const seen = indexOfView();
       if (above < ahead && low > firstIndex()) {
         const from = Math.max(firstIndex(), low - PAGE_ROWS);
-        anchor.hold(() => show(from, Math.max(high - Math.max(0, high - from - MAX_ROWS), indexOfView().to)));
+        anchor.hold(() => show(from, Math.max(Math.min(high, from + MAX_ROWS), seen.to)));
       } else if (under < ahead && high < messages.length) {
         const to = Math.min(messages.length, high + PAGE_ROWS);
-        anchor.hold(() => show(Math.min(Math.max(low, to - MAX_ROWS), indexOfView().from), to));
+        anchor.hold(() => show(Math.min(Math.max(low, to - MAX_ROWS), seen.from), to));
       } else break;
-      // One page a frame, unless the view is empty.
-      if (above >= 0 && under >= 0) {
-        schedule();
+      if (above >= 0 && under >= 0) { // one page a frame, unless a part of the view is empty
+        page();
         break;
       }
     }
-    const box = rowsBox.getBoundingClientRect();
     if (window.loading) return;
+    const box = rowsBox.getBoundingClientRect();
     if (!window.atStart && low <= firstIndex() && view.top - box.top < ahead) app.act({ do: "older", key });
     else if (!window.atEnd && high === messages.length && box.bottom - view.bottom < ahead) {
       app.act({ do: "newer", key });
     }
   }
 
+  function page() {
+    paging ||= requestAnimationFrame(fillUp);
+  }
+
   /** The messages that can be seen: they are never taken out. */
   function indexOfView() {
-    const first = Number(anchor.marks[0]?.row.dataset.seq ?? 0);
-    const last = Number(anchor.marks.at(-1)?.row.dataset.seq ?? 0);
-    return first ? { from: indexOf(first), to: indexOf(last + 1) } : { from: Infinity, to: 0 };
+    const seqs = anchor.marks.map(({ row }) => Number(row.dataset.seq));
+    return seqs.length
+      ? { from: indexOf(seqs[0] ?? 0), to: indexOf((seqs.at(-1) ?? 0) + 1) }
+      : { from: Infinity, to: 0 };
   }
 
-  function showEdge() {
+  /** What stands before the first row, and behind the last. */
+  function showEnds() {
     const { window } = conversation;
-    edge.textContent = window.loading === "older"
+    const text = window.loading === "older"
       ? _("Loading…")
       : window.atStart
-      ? _("This is where {name} begins.", { name: list })
+      ? _("This is the beginning of {name}.", { name: title() })
       : "";
+    if (edge.textContent !== text) edge.textContent = text;
+    const own = window.atEnd ? app.core.pending.filter((each) => each.key === key && each.kind === "message") : [];
+    tail.replaceChildren();
+    const early = comings.get(0);
+    if (early) tail.append(early.element);
+    own.forEach((pending, index) => tail.append(pendingRow(app, pending, contextOf(index ? 0 : HEAD), resume)));
   }
 
-  function showTail() {
-    const own = conversation.window.atEnd
-      ? app.core.pending.filter((each) => each.key === key && each.kind === "message")
-      : [];
-    tail.replaceChildren();
-    own.forEach((pending, index) =>
-      tail.append(pendingRow(app, pending, {
-        ...contextOf(0),
-        head: index === 0,
-        hooks: {
-          retry: ({ number }) => app.act({ do: "retry", number }),
-          discard: ({ number }) => app.act({ do: "discard", number }),
-          edit: (each) => {
-            hooks.resume?.(each);
-            app.act({ do: "discard", number: each.number });
-          },
-        },
-      }))
-    );
+  /** @param {PendingMessage} pending */
+  function resume(pending) {
+    hooks.resume?.(pending);
+    app.act({ do: "discard", number: pending.number });
   }
 
   /** After each movement and each change. */
@@ -316,28 +361,17 @@ export function messageList(app, conversation, hooks) {
     if (!placed) return;
     showPill();
     report();
-    schedulePages();
-  }
-
-  let paging = 0;
-  function schedulePages() {
-    paging ||= requestAnimationFrame(() => {
-      paging = 0;
-      fillUp();
-    });
+    page();
   }
 
   function showPill() {
-    const away = !anchor.following;
-    pill.hidden = !away;
+    pill.hidden = anchor.following;
     back.hidden = !cameFrom;
-    if (!away) return;
-    const seq = Number(anchor.marks[0]?.row.dataset.seq ?? 0);
-    const message = rows.get(seq)?.message;
-    const date = message ? dayText(message.at, app.settings.language) : "";
+    if (anchor.following) return;
+    const message = rows.get(Number(anchor.marks[0]?.row.dataset.seq))?.message;
     const count = conversation.unread;
     const where = count ? ngettext("{n} new", "{n} new", count) : _("To the present");
-    const text = date ? `${date} · ${where}` : where;
+    const text = message ? `${shortTime(message.at)} · ${where}` : where;
     if (pill.textContent !== text) pill.textContent = text;
     pill.classList.toggle("unread", count > 0);
   }
@@ -345,12 +379,11 @@ export function messageList(app, conversation, hooks) {
   let reporting = false;
   /** Tells the core what was really seen. */
   function report() {
-    if (reporting || document.visibilityState !== "visible" || !document.hasFocus()) return;
+    if (reporting || !placed || document.visibilityState !== "visible" || !document.hasFocus()) return;
     const { bottom } = scroller.getBoundingClientRect();
-    const seen = anchor.following ? messages[high - 1]?.seq : Number(
-      anchor.marks.findLast(({ row }) => row.getBoundingClientRect().bottom <= bottom + 1)?.row.dataset.seq ?? 0,
-    );
-    if (!seen || seen <= Math.max(reported, conversation.read)) return;
+    const whole = anchor.marks.findLast(({ row }) => row.getBoundingClientRect().bottom <= bottom + 1);
+    const seen = anchor.following ? last : Number(whole?.row.dataset.seq ?? 0);
+    if (seen <= Math.max(reported, conversation.read)) return;
     reported = seen;
     reporting = true;
     setTimeout(() => {
@@ -361,20 +394,21 @@ export function messageList(app, conversation, hooks) {
   }
 
   /** @param {Row} row */
-  function highlight(row) {
-    row.element.classList.add("target");
-    setTimeout(() => row.element.classList.remove("target"), 2500);
-    makeCurrent(row.seq);
-    row.element.focus({ preventScroll: true });
+  function highlight({ seq, element: target }) {
+    for (const each of rowsBox.querySelectorAll(".target")) each.classList.remove("target");
+    target.classList.add("target");
+    setTimeout(() => target.classList.remove("target"), HIGHLIGHT_MS);
+    makeCurrent(seq);
+    target.focus({ preventScroll: true });
   }
 
-  /** @param {number} seq */
+  /** @param {number} seq of the row that Tab leads to */
   function makeCurrent(seq) {
     const before = rows.get(current);
-    if (before) before.element.tabIndex = -1;
+    if (before) setTabStops(before.element, false);
     current = seq;
     const now = rows.get(seq);
-    if (now) now.element.tabIndex = 0;
+    if (now) setTabStops(now.element, true);
   }
 
   /**
@@ -390,107 +424,142 @@ export function messageList(app, conversation, hooks) {
   function select(seq) {
     read();
     const index = indexOf(seq);
-    if (messages[index]?.seq !== seq) {
-      app.act({ do: "open", key, seq });
-      return;
-    }
-    if (!rows.has(seq)) {
-      const from = Math.max(firstIndex(), index - PAGE_ROWS);
-      show(from, Math.min(messages.length, from + 2 * PAGE_ROWS));
-    }
-    const row = rows.get(seq);
-    if (!row) return;
-    anchor.place(row.element, scroller.clientHeight * 0.3);
-    highlight(row);
-    fillUp();
-    moved();
+    if (placed && messages[index]?.seq === seq && index >= firstIndex()) go(index, "message");
+    else app.act({ do: "open", key, seq });
   }
 
   function toPresent() {
     cameFrom = 0;
-    if (!conversation.window.atEnd) {
-      app.act({ do: "open", key });
+    read();
+    if (conversation.window.atEnd) go(messages.length, "unread");
+    else app.act({ do: "open", key });
+  }
+
+  /** To the first new message, where it is farther down; else to the present. */
+  function toNewest() {
+    read();
+    const { firstUnread, unread } = conversation;
+    const index = indexOf(firstUnread);
+    const ahead = unread > 0 && firstUnread > Number(anchor.marks.at(-1)?.row.dataset.seq ?? 0);
+    if (!ahead || messages[index]?.seq !== firstUnread) {
+      toPresent();
       return;
     }
-    read();
-    show(Math.max(firstIndex(), high === messages.length ? low : messages.length - PAGE_ROWS), messages.length);
-    anchor.toEnd();
-    fillUp();
-    moved();
+    freshFrom = firstUnread;
+    go(index, "unread");
   }
 
-  function onPill() {
-    toPresent();
-  }
-
-  function onBack() {
+  function goBack() {
     const seq = cameFrom;
     cameFrom = 0;
     select(seq);
   }
 
-  /** @type {{name: string, text: string}[]} */
+  /** @type {string[]} */
   let arrived = [];
   /** @param {Message} message */
   function announce(message) {
+    if (app.settings.ignored.includes(message.by)) return;
     if (!arrived.length) {
       setTimeout(() => {
         const said = arrived;
         arrived = [];
         if (said.length > 3) app.announce(ngettext("{n} new message", "{n} new messages", said.length));
-        else for (const { name, text } of said) app.announce(`${name}: ${text}`);
+        else for (const text of said) app.announce(text);
       }, ANNOUNCE_MS);
     }
-    arrived.push({ name: nameText(message.name), text: firstLine(message.text) });
+    arrived.push(`${nameText(message.name)}: ${firstLine(message.text)}`);
+  }
+
+  /** @param {Extract<Change, {kind: "presence"}>} change */
+  function came(change) {
+    if (!placed || !conversation.window.atEnd) return;
+    const seq = conversation.window.messages.at(-1)?.seq ?? 0;
+    const known = comings.get(seq)?.comings ?? { joined: new Map(), left: new Map(), renamed: new Map() };
+    for (const { id, name } of change.joined) if (!known.left.delete(id)) known.joined.set(id, name);
+    for (const { id, name } of change.left) if (!known.joined.delete(id)) known.left.set(id, name);
+    for (const each of change.renamed) {
+      known.renamed.set(each.id, { ...each, old: known.renamed.get(each.id)?.old ?? each.old });
+    }
+    const line = comingsRow(known);
+    const before = comings.get(seq);
+    if (before) before.element.replaceWith(line);
+    comings.set(seq, { element: line, comings: known });
+    for (const old of [...comings.keys()].slice(0, -MAX_COMINGS)) {
+      comings.get(old)?.element.remove();
+      comings.delete(old);
+    }
+    stale.add(seq);
+    schedule();
   }
 
   /** @param {readonly Change[]} changes */
   function changed(changes) {
     for (const change of changes) {
-      if (!("key" in change) || change.key !== key) {
-        if (change.kind === "reset") placed = false;
-        continue;
-      }
+      if (change.kind === "welcome" || change.kind === "me") outdateAll();
+      if (!("key" in change) || change.key !== key) continue;
       if (change.kind === "window") {
-        if (change.how === "replaced") {
-          placed = false;
-          heights.clear();
-        }
-        if (change.how === "changed") { for (const seq of change.seqs) stale.add(seq); }
+        if (change.how === "replaced") placed = false;
+        if (change.how === "changed") { for (const seq of change.seqs) outdate(seq); }
         schedule();
       } else if (change.kind === "message") {
         if (!change.own && !change.late) announce(change.message);
-      } else if (change.kind === "failed") {
-        app.announce(_("Not sent"), true);
+        schedule(); // it may be in no window: then a reader at the end asks for it
+      } else if (change.kind === "presence") came(change);
+      else if (change.kind === "failed") {
+        app.announce(`${_("Not sent")}: ${refusalText(change.refusal)}`, true);
         schedule();
       } else if (change.kind === "pending" || change.kind === "acked" || change.kind === "conversation") schedule();
     }
   }
 
-  const endings = [app.listen(changed), app.onSetting(() => schedule())];
-  const seen = () => report();
-  addEventListener("focus", seen);
-  document.addEventListener("visibilitychange", seen);
+  function outdateAll() {
+    for (const seq of rows.keys()) stale.add(seq);
+    schedule();
+  }
+
+  /** @param {number} seq its row, and the rows that quote it, are written anew */
+  function outdate(seq) {
+    stale.add(seq);
+    for (const row of rows.values()) if (row.message.reply === seq) stale.add(row.seq);
+  }
+
+  const endActions = rowActions(app, conversation, {
+    rows: rowsBox,
+    scroller,
+    messageOf: (row) => rows.get(Number(/** @type {HTMLElement} */ (row).dataset.seq))?.message ?? null,
+    makeCurrent: (row) => makeCurrent(Number(row.dataset.seq)),
+    toPresent,
+    composer: { reply: hooks.reply, edit: hooks.edit, insert: hooks.insert ?? (() => {}) },
+  });
+  const endings = [app.listen(changed), app.onSetting(outdateAll), endActions, () => anchor.end()];
+  const shown = () => report();
+  addEventListener("focus", shown);
+  document.addEventListener("visibilitychange", shown);
   schedule();
 
   return {
     element,
     end() {
-      anchor.end();
       cancelAnimationFrame(frame);
       cancelAnimationFrame(paging);
       for (const end of endings) end();
-      removeEventListener("focus", seen);
-      document.removeEventListener("visibilitychange", seen);
+      removeEventListener("focus", shown);
+      document.removeEventListener("visibilitychange", shown);
     },
-    focus() {
-      const row = rows.get(current) ?? rows.get(messages[high - 1]?.seq ?? 0);
-      if (row) {
-        makeCurrent(row.seq);
-        row.element.focus();
-      }
-    },
+    focus: () => rows.get(current)?.element.focus(),
     toPresent,
     select,
   };
+}
+
+/**
+ * @param {HTMLElement} row
+ * @param {boolean} on whether Tab leads to the row and what is in it
+ */
+function setTabStops(row, on) {
+  row.tabIndex = on ? 0 : -1;
+  for (const each of row.querySelectorAll("a, button")) {
+    if (!each.closest(".tools")) /** @type {HTMLElement} */ (each).tabIndex = on ? 0 : -1;
+  }
 }

@@ -12,59 +12,16 @@
  * @property {boolean} [day] whether it is the first of its day
  * @property {boolean} [fresh] whether the unread begin here
  * @property {((seq: number, from: number) => void) | null} [jump] goes to the message that this one answers
- *
- * @typedef {object} PendingHooks
- * @property {(pending: PendingMessage) => void} retry
- * @property {(pending: PendingMessage) => void} discard
- * @property {(pending: PendingMessage) => void} edit
  */
 
+import { oneLine, visible } from "../core/text.js";
 import { h } from "./dom.js";
-import { _, refusalText } from "./i18n.js";
-import { firstLine, textView, visible } from "./text_view.js";
+import { _, clock, daySeparator, list, moment, ngettext, refusalText, weekday } from "./i18n.js";
+import { firstLine, textView } from "./text_view.js";
 
 const COLOURS = 8; // --person-0 to --person-7
+const MOST_NAMED = 3; // people in one line; the others are counted
 const LABEL_CHARS = 300; // of a text in the name of its row; the rest is read inside the row
-
-/** @type {Map<string, Intl.DateTimeFormat>} */
-const formats = new Map();
-
-/**
- * Says a time.
- *
- * @param {number} at ms since 1970
- * @param {"time" | "day" | "full"} how
- * @param {string} language "" for the browser's
- * @returns {string}
- */
-export function timeText(at, how, language) {
-  let format = formats.get(how + language);
-  if (!format) {
-    const options = /** @type {const} */ ({
-      time: { hour: "2-digit", minute: "2-digit" },
-      day: { weekday: "long", day: "numeric", month: "long", year: "numeric" },
-      full: { dateStyle: "full", timeStyle: "medium" },
-    })[how];
-    format = new Intl.DateTimeFormat(language || undefined, options);
-    formats.set(how + language, format);
-  }
-  return format.format(at);
-}
-
-/**
- * Says a day: today, yesterday, or its date.
- *
- * @param {number} at ms since 1970
- * @param {string} language
- * @returns {string}
- */
-export function dayText(at, language) {
-  const day = new Date(at).toDateString();
-  const now = new Date();
-  if (day === now.toDateString()) return _("Today");
-  now.setDate(now.getDate() - 1);
-  return day === now.toDateString() ? _("Yesterday") : timeText(at, "day", language);
-}
 
 /**
  * The name of a person, or what stands for it.
@@ -73,7 +30,7 @@ export function dayText(at, language) {
  * @returns {string} on one line
  */
 export function nameText(name) {
-  return visible(name) || _("deleted account");
+  return oneLine(name) || _("deleted account");
 }
 
 /**
@@ -98,12 +55,11 @@ export function messageRow(app, message, context) {
  * @returns {HTMLElement} the row
  */
 export function fillRow(row, app, message, context) {
-  const language = app.settings.language;
   const own = message.by === app.core.me.id;
   const mentioned = !own && (message.mentions ?? []).includes(app.core.me.id);
   const deleted = Boolean(message.deleted);
   const name = nameText(message.name);
-  const time = timeText(message.at, "time", language);
+  const time = clock(message.at);
   const colour = `person-${message.by % COLOURS}`;
   row.className = "row";
   row.classList.toggle("head", Boolean(context.head));
@@ -113,12 +69,12 @@ export function fillRow(row, app, message, context) {
   row.dataset.seq = String(message.seq);
   const said = deleted ? _("deleted") : visible(message.text.slice(0, LABEL_CHARS));
   row.setAttribute("aria-label", `${name}, ${time}: ${said}`);
-  const clock = h("time", {
+  const stamp = h("time", {
     dateTime: new Date(message.at).toISOString(),
-    title: timeText(message.at, "full", language),
+    title: `${weekday(message.at)}, ${moment(message.at)}`,
   }, time);
   row.replaceChildren();
-  if (context.day) row.append(h("div", { class: "day" }, h("span", {}, dayText(message.at, language))));
+  if (context.day) row.append(h("div", { class: "day" }, h("span", {}, daySeparator(message.at))));
   if (context.fresh) row.append(h("div", { class: "fresh" }, h("span", {}, _("New"))));
   const main = h("div", { class: "main" });
   if (context.head) {
@@ -127,16 +83,17 @@ export function fillRow(row, app, message, context) {
       { class: "who" },
       h("bdi", { class: `name ${colour}` }, name),
       own && h("span", { class: "you" }, _("you")),
-      clock,
+      stamp,
     ));
   }
   if (message.reply && !deleted) main.append(quote(app, message, context));
-  main.append(deleted ? h("div", { class: "text gone" }, deletedText(message)) : textView(message.text, context.text));
-  if (message.edited && !deleted) main.append(editedMark(message));
+  const text = deleted ? h("div", { class: "text gone" }, deletedText(message)) : textView(message.text, context.text);
+  if (message.edited && !deleted) text.append(editedMark(message));
+  main.append(text);
   if (message.reactions?.length) main.append(reactions(app, message, context));
   const side = h("div", { class: "side" });
   if (context.head) side.append(h("span", { class: `avatar ${colour}`, "aria-hidden": "true" }, initial(name)));
-  else side.append(clock);
+  else side.append(stamp);
   row.append(h("div", { class: "line" }, side, main));
   return row;
 }
@@ -146,60 +103,78 @@ export function fillRow(row, app, message, context) {
  *
  * @param {App} app
  * @param {PendingMessage} pending
- * @param {RowContext & {hooks: PendingHooks, head: boolean}} context
+ * @param {RowContext} context
+ * @param {(pending: PendingMessage) => void} resume lets the user write it anew
  * @returns {HTMLElement}
  */
-export function pendingRow(app, pending, context) {
+export function pendingRow(app, pending, context, resume) {
   const failed = pending.state === "failed";
-  const me = app.core.me;
-  const name = nameText(me.name);
-  const colour = `person-${me.id % COLOURS}`;
-  const state = failed
-    ? pending.refusal ? refusalText(pending.refusal) : _("Not sent")
-    : pending.state === "sent"
-    ? _("Sending…")
-    : _("Waiting for the connection");
-  const { retry, edit, discard } = context.hooks;
-  const button = (/** @type {string} */ label, /** @type {(pending: PendingMessage) => void} */ run) =>
-    h("button", { type: "button", on: { click: () => run(pending) } }, label);
+  const { id, name } = app.core.me;
+  const colour = `person-${id % COLOURS}`;
+  const state = !failed
+    ? pending.state === "sent" ? _("Sending…") : _("Waiting for the connection")
+    : pending.refusal
+    ? `${_("Not sent")}: ${refusalText(pending.refusal)}`
+    : _("Not sent");
+  const { number } = pending;
+  const button = (/** @type {string} */ label, /** @type {() => unknown} */ click) =>
+    h("button", { type: "button", on: { click } }, label);
+  const main = h(
+    "div",
+    { class: "main" },
+    context.head && h(
+      "div",
+      { class: "who" },
+      h("bdi", { class: `name ${colour}` }, nameText(name)),
+      h("span", { class: "you" }, _("you")),
+    ),
+    textView(pending.text, context.text),
+    h("div", { class: "state" }, state),
+    failed && h(
+      "div",
+      { class: "remedies" },
+      button(_("Try again"), () => app.act({ do: "retry", number })),
+      button(_("Edit"), () => resume(pending)),
+      button(_("Copy"), () => navigator.clipboard?.writeText(pending.text)),
+      button(_("Discard"), () => app.act({ do: "discard", number })),
+    ),
+  );
+  const face = context.head && h("span", { class: `avatar ${colour}`, "aria-hidden": "true" }, initial(nameText(name)));
   return h(
     "article",
     {
       class: `row own pending ${pending.state}${context.head ? " head" : ""}`,
-      tabIndex: -1,
-      "data-number": pending.number,
-      "aria-label": `${name}, ${state}: ${visible(pending.text.slice(0, LABEL_CHARS))}`,
+      "aria-label": `${nameText(name)}, ${state}: ${visible(pending.text.slice(0, LABEL_CHARS))}`,
     },
-    h(
-      "div",
-      { class: "line" },
-      h(
-        "div",
-        { class: "side" },
-        context.head && h("span", { class: `avatar ${colour}`, "aria-hidden": "true" }, initial(name)),
-      ),
-      h(
-        "div",
-        { class: "main" },
-        context.head && h(
-          "div",
-          { class: "who" },
-          h("bdi", { class: `name ${colour}` }, name),
-          h("span", { class: "you" }, _("you")),
-        ),
-        textView(pending.text, context.text),
-        h("div", { class: "state" }, h("span", {}, state)),
-        failed && h(
-          "div",
-          { class: "choices" },
-          button(_("Try again"), retry),
-          button(_("Edit"), edit),
-          button(_("Copy"), (each) => void navigator.clipboard?.writeText(each.text)),
-          button(_("Discard"), discard),
-        ),
-      ),
-    ),
+    h("div", { class: "line" }, h("div", { class: "side" }, face), main),
   );
+}
+
+/**
+ * Who came and who went since the message above, and who has another name, in one line.
+ *
+ * @typedef {object} Comings
+ * @property {Map<number, string>} joined
+ * @property {Map<number, string>} left names by sender_id
+ * @property {Map<number, {old: string, new: string}>} renamed
+ *
+ * @param {Comings} comings
+ * @returns {HTMLElement}
+ */
+export function comingsRow({ joined, left, renamed }) {
+  const several = (/** @type {Map<number, string>} */ names) => {
+    const said = [...names.values()].slice(0, names.size === MOST_NAMED + 1 ? names.size : MOST_NAMED).map(nameText);
+    const others = names.size - said.length;
+    return list(others > 0 ? [...said, ngettext("{n} other", "{n} others", others)] : said);
+  };
+  const parts = [
+    joined.size > 0 && ngettext("{names} joined", "{names} joined", joined.size, { names: several(joined) }),
+    left.size > 0 && ngettext("{names} left", "{names} left", left.size, { names: several(left) }),
+    ...[...renamed.values()].slice(0, MOST_NAMED).map((each) =>
+      _("{old} is now {name}", { old: nameText(each.old), name: nameText(each.new) })
+    ),
+  ];
+  return h("div", { class: "comings" }, parts.filter(Boolean).join(" · "));
 }
 
 /**
@@ -275,7 +250,7 @@ function reactions(app, message, context) {
             focus: () => void nameReaction(app, button, shown, by),
           },
         },
-        h("span", { class: "sign" }, shown),
+        h("span", { class: "glyph" }, shown),
         h("span", { class: "count" }, by.length),
       );
       return button;
@@ -297,10 +272,9 @@ async function nameReaction(app, button, sign, by) {
   const show = () => {
     const names = first.map((id) => id === me ? _("you") : nameText(app.core.nameOf(id) ?? _("someone")));
     const others = by.length - names.length;
-    if (others > 0) names.push(_("{n} more", { n: others }));
-    const list = new Intl.ListFormat(app.settings.language || undefined).format(names);
-    button.title = list;
-    button.setAttribute("aria-label", `${sign} ${by.length}: ${list}`);
+    if (others > 0) names.push(ngettext("{n} other", "{n} others", others));
+    button.title = list(names);
+    button.setAttribute("aria-label", `${sign} ${by.length}: ${list(names)}`);
   };
   show();
   const unknown = first.filter((id) => id !== me && app.core.nameOf(id) === null);

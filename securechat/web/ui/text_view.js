@@ -10,6 +10,7 @@
  * @property {boolean} [whole] show all lines of a long text
  */
 
+import { nameKey, oneLine, visible } from "../core/text.js";
 import { h } from "./dom.js";
 import { _ } from "./i18n.js";
 
@@ -18,21 +19,12 @@ const SHOWN_LINES = 30;
 const MAX_LINK_CHARS = 2048;
 const MAX_NAME_CHARS = 32; // MAX_NAME_CHARS of limits.py
 const MAX_NAMES = 400; // positions in one text that are looked up, as on the server
+const MAX_PIECES = 500; // links, names and code in one text; the rest of it stays plain
 const TRIGGER = /[`@#]|https?:\/\//gi;
 const LINK_END = /[\s<>"\p{Cc}\p{Cf}\p{Cs}]/gu;
 const WORD = /[\p{L}\p{N}\p{M}_]/u;
 const EMOJI = /^(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\p{Regional_Indicator}|[\u200d\ufe0f ])+$/u;
 const AFTER_NAME = ".,;:!?)]}>'\"…";
-
-/**
- * The form in which names are compared.
- *
- * @param {string} name
- * @returns {string}
- */
-export function nameKey(name) {
-  return name.normalize("NFKC").toLowerCase().replaceAll("_", " ");
-}
 
 /**
  * Makes the element of a text.
@@ -48,7 +40,11 @@ export function textView(text, options = {}) {
   blocks(cut < 0 ? text : text.slice(0, cut), writer, options);
   if (isBigEmoji(text)) element.classList.add("big");
   if (cut >= 0) {
-    const showAll = () => element.replaceWith(textView(text, { ...options, whole: true }));
+    const showAll = () => {
+      const whole = textView(text, { ...options, whole: true });
+      element.replaceWith(whole);
+      whole.append(...element.querySelectorAll(".edited"));
+    };
     element.append(h("button", { class: "more", type: "button", on: { click: showAll } }, _("Show all")));
   }
   return element;
@@ -64,7 +60,7 @@ export function firstLine(text) {
   const begin = text.search(/\S/);
   if (begin < 0) return "";
   const end = text.indexOf("\n", begin);
-  return visible(text.slice(begin, end < 0 ? undefined : end).slice(0, 200));
+  return oneLine(text.slice(begin, end < 0 ? undefined : end).slice(0, 200));
 }
 
 /**
@@ -162,7 +158,7 @@ class Writer {
  */
 function blocks(text, writer, options) {
   let done = 0;
-  const state = { names: 0 };
+  const state = { names: 0, pieces: 0 };
   for (let line = 0; line >= 0 && line < text.length;) {
     const after = text.indexOf("\n", line);
     if (!text.startsWith("```", line) || after < 0) {
@@ -170,7 +166,7 @@ function blocks(text, writer, options) {
       continue;
     }
     const close = text.indexOf("\n```", after);
-    if (close < 0) break; // no fence is closed from here on
+    if (close < 0 || state.pieces++ >= MAX_PIECES) break; // no fence is closed from here on
     const end = close + 4;
     const rest = text.indexOf("\n", end);
     if (text.slice(end, rest < 0 ? undefined : rest).trim() || text.slice(line + 3, after).includes("`")) {
@@ -215,12 +211,12 @@ function codeBlock(text, from, to, writer) {
  * @param {number} to
  * @param {Writer} writer
  * @param {TextOptions} options
- * @param {{names: number}} state
+ * @param {{names: number, pieces: number}} state
  */
 function inline(text, from, to, writer, options, state) {
   let done = from;
   let at = from;
-  while (at < to) {
+  while (at < to && state.pieces < MAX_PIECES) {
     TRIGGER.lastIndex = at;
     const found = TRIGGER.exec(text);
     if (!found || found.index >= to) break;
@@ -230,6 +226,7 @@ function inline(text, from, to, writer, options, state) {
       at = end;
       continue;
     }
+    state.pieces++;
     writer.write(text, done, at);
     writer.element.append(element);
     writer.write(text, inner[0], inner[1], element);
@@ -247,23 +244,26 @@ function inline(text, from, to, writer, options, state) {
  * @param {number} at
  * @param {number} to
  * @param {TextOptions} options
- * @param {{names: number}} state
+ * @param {{names: number, pieces: number}} state
  * @returns {[number, HTMLElement | null, [number, number]]} where to go on, the element, and what is written into it
  */
 function piece(text, at, to, options, state) {
   const char = text[at];
+  let run = at;
+  while (run < to && text[run] === char) run++;
   if (char === "`") {
-    let run = at;
-    while (run < to && text[run] === "`") run++;
     const close = closing(text, at, run, to);
     return close < 0 ? [run, null, [0, 0]] : [close + run - at, h("code", { dir: "ltr" }), [run, close]];
   }
+  if ((char === "@" || char === "#") && (run > at + 1 || state.names >= MAX_NAMES)) return [run, null, [0, 0]];
   const begins = !isWordBefore(text, at);
   if (char === "@" || char === "#") {
-    if (!begins || text[at - 1] === char || state.names++ >= MAX_NAMES) return [at + 1, null, [0, 0]];
+    state.names++;
+    if (!begins) return [run, null, [0, 0]];
     const [end, element] = char === "@" ? mention(text, at, to, options) : roomLink(text, at, to, options);
     return [end, element, [at, end]];
   }
+  state.pieces++; // also what is none: a thrown error costs more than a link
   LINK_END.lastIndex = at;
   let end = Math.min(LINK_END.exec(text)?.index ?? to, to);
   end = withoutPunctuation(text, at, end);
@@ -322,6 +322,7 @@ function withoutPunctuation(text, from, end) {
  * @returns {HTMLAnchorElement | null}
  */
 function link(typed) {
+  if (URL.canParse?.(typed) === false) return null; // cheaper than an error; older browsers have only that
   /** @type {URL} */
   let url;
   try {
@@ -353,7 +354,7 @@ function mention(text, at, to, options) {
     for (;;) {
       const key = nameKey(name);
       if (name && options.names?.has(key)) {
-        return [at + 1 + name.length, h("span", { class: key === options.me ? "mention me" : "mention" })];
+        return [at + 1 + name.length, h("span", { class: key === options.me ? "mention self" : "mention" })];
       }
       if (!name || !AFTER_NAME.includes(name.at(-1) ?? "")) break;
       name = name.slice(0, -1);
@@ -377,24 +378,4 @@ function roomLink(text, at, to, options) {
     if (!AFTER_NAME.includes(name.at(-1) ?? "")) break;
   }
   return [at + 1, null];
-}
-
-const HOSTILE = new RegExp(
-  "[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u{d800}-\\u{dfff}\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069" +
-    "\\u00ad\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b\\u2060-\\u2065\\u206a-\\u206f\\u3164\\ufeff\\uffa0" +
-    "\\ufdd0-\\ufdef\\ufff0-\\ufffb\\ufffe\\uffff\\u{1bca0}-\\u{1bca3}\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}┆]",
-  "gu",
-);
-
-/**
- * @param {string} text
- * @returns {string}
- */
-export function visible(text) {
-  return text.replace(HOSTILE, (char) => {
-    const code = char.codePointAt(0) ?? 0;
-    if (char === "\t") return "    ";
-    if (code < 0x20) return String.fromCharCode(0x2400 + code);
-    return code === 0x7f ? "␡" : `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
-  }).replace(/([\p{Mn}\p{Me}]\p{Cf}*){9,}/gu, (pile) => [...pile].slice(0, 8).join(""));
 }

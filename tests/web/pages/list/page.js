@@ -122,6 +122,7 @@ const App = {
     else if (action.do === "older" || action.do === "newer") page(action.do);
     else if (action.do === "read") {
       conversation.read = Math.max(conversation.read, action.seq);
+      if (win.atEnd && action.seq >= win.messages.at(-1)?.seq) towardsStart = false;
       count();
     } else if (action.do === "discard") {
       core.pending = core.pending.filter((each) => each.number !== action.number);
@@ -138,6 +139,7 @@ const App = {
   announce: (text) => document.getElementById("said").append(text, "\n"),
   toast: (text) => document.getElementById("said").append(text, "\n"),
   go: () => {},
+  address: ({ key }) => `#/room/${key}`,
   route: { key: "r1", seq: null, panel: "" },
 };
 
@@ -153,10 +155,11 @@ const indexOf = (wanted) => {
 };
 let first = 0;
 let last = 0;
+let towardsStart = false; // as in core/windows.js: the reader is at the older end, so the newer is cut
 function cut(from, to) {
   first = Math.max(0, from);
   last = Math.min(log.length, to);
-  win.messages = log.slice(first, last);
+  win.messages.splice(0, Infinity, ...log.slice(first, last)); // in place, as the core does
   win.atStart = first === 0;
   win.atEnd = last === log.length;
 }
@@ -170,6 +173,7 @@ function open({ seq: wanted, unread }) {
       : unread && conversation.firstUnread
       ? indexOf(conversation.firstUnread)
       : log.length;
+    towardsStart = Boolean(wanted || unread);
     cut(index - PAGE, index + PAGE);
     win.loading = null;
     win.loaded = true;
@@ -183,6 +187,7 @@ function page(how) {
   later(() => {
     if (win.loading !== how) return;
     win.loading = null;
+    towardsStart = how === "older";
     if (how === "older") cut(first - PAGE, Math.min(last, first - PAGE + CAP));
     else cut(Math.max(first, last + PAGE - CAP), last + PAGE);
     told(how);
@@ -207,23 +212,27 @@ const fake = {
       conversation.last = message;
     }
     conversation.unread += seqs.length;
-    if (win.atEnd) {
+    const full = towardsStart && win.messages.length > CAP + 100;
+    if (win.atEnd && !full) {
       win.messages.push(...log.slice(last));
       last = log.length;
-      if (win.messages.length > CAP) {
-        win.messages = win.messages.slice(-CAP);
+      if (win.messages.length > CAP + 100 && !towardsStart) {
+        win.messages.splice(0, win.messages.length - CAP);
         first = last - CAP;
         win.atStart = false;
       }
       tell(...changes, { kind: "window", key: "r1", how: "live", seqs });
-    } else tell(...changes);
+    } else {
+      win.atEnd = false;
+      tell(...changes);
+    }
   },
   /** A message becomes another. @param {number} wanted @param {any} fields */
   change(wanted, fields) {
     const index = log.findIndex((each) => each.seq === wanted);
     log[index] = { ...log[index], ...fields };
     if (index < first || index >= last) return;
-    win.messages = log.slice(first, last);
+    win.messages[index - first] = log[index];
     told("changed", [wanted]);
   },
   /** Messages are gone for good. @param {(message: any) => boolean} gone */

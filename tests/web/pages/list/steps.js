@@ -23,7 +23,8 @@ export async function run(fake, seed, count) {
   const body = (/** @type {any} */ row) => row.querySelector(".main") ?? row;
   const top = (row) => body(row).getBoundingClientRect().top;
   const atEnd = () => scroller.scrollTop >= -2 && fake.shown().at(-1) === fake.log.at(-1)?.seq;
-  const text = () => Array.from({ length: 1 + random(8) }, () => "word ".repeat(1 + random(40))).join(random(2) ? "\n" : " ");
+  const text = () =>
+    Array.from({ length: 1 + random(8) }, () => "word ".repeat(1 + random(40))).join(random(2) ? "\n" : " ");
   const pick = (list) => list[random(list.length)];
 
   /** The row that the reader looks at: the first that is whole, or fills the view. */
@@ -38,7 +39,9 @@ export async function run(fake, seed, count) {
   const loaded = () => fake.conversation.window.messages;
   const seen = () => {
     const { top: from, bottom } = scroller.getBoundingClientRect();
-    return rows().filter((row) => row.getBoundingClientRect().bottom > from && row.getBoundingClientRect().top < bottom);
+    return rows().filter((row) =>
+      row.getBoundingClientRect().bottom > from && row.getBoundingClientRect().top < bottom
+    );
   };
 
   const steps = {
@@ -63,10 +66,20 @@ export async function run(fake, seed, count) {
     pending: () =>
       fake.pending(
         Array.from({ length: random(3) }, (_each, number) => ({
-          number, key: "r1", kind: "message", text: "word ".repeat(1 + random(20)), reply: null, seq: 0, sign: "", on: true, state: "waiting", refusal: null,
+          number,
+          key: "r1",
+          kind: "message",
+          text: "word ".repeat(1 + random(20)),
+          reply: null,
+          seq: 0,
+          sign: "",
+          on: true,
+          state: "waiting",
+          refusal: null,
         })),
       ),
-    presence: () => fake.tell({ kind: "presence", key: "r1", joined: [{ id: 9, name: "Fajar" }], left: [], renamed: [] }),
+    presence: () =>
+      fake.tell({ kind: "presence", key: "r1", joined: [{ id: 9, name: "Fajar" }], left: [], renamed: [] }),
     idle: () => {},
   };
   const moves = {
@@ -83,7 +96,26 @@ export async function run(fake, seed, count) {
   for (let step = 0; step < count && violations.length < 3; step++) {
     let kind = pick(names);
     for (let wait = 0; !eye(); wait++) {
-      if (wait === 10) return { violations: [...violations, `${step}: an empty view; ${scroller.scrollTop} of ${scroller.scrollHeight}, rows ${Math.round(document.querySelector('.rows').getBoundingClientRect().top)} to ${Math.round(document.querySelector('.rows').getBoundingClientRect().bottom)} ${scroller.clientHeight}`], steps: step, kinds, most };
+      if (atEnd()) scroller.scrollBy({ top: -300, behavior: "instant" }); // what was not sent fills the view
+      if (wait === 10) {
+        return {
+          violations: [
+            ...violations,
+            `${step}: an empty view; ${
+              [...document.querySelector(".sheet").children].map((e) => Math.round(e.getBoundingClientRect().height))
+            } ${fake.conversation.window.loading} ${fake.conversation.window.atEnd} ${
+              fake.conversation.window.messages.at(-1).seq
+            } ${fake.shown().at(-1)} ${fake.log.at(-1).seq} ${scroller.scrollTop} of ${scroller.scrollHeight}, rows ${
+              Math.round(document.querySelector(".rows").getBoundingClientRect().top)
+            } to ${
+              Math.round(document.querySelector(".rows").getBoundingClientRect().bottom)
+            } ${scroller.clientHeight}`,
+          ],
+          steps: step,
+          kinds,
+          most,
+        };
+      }
       await frame();
     }
     const jump = random(40);
@@ -126,7 +158,10 @@ export async function run(fake, seed, count) {
     for (let wait = 0; wait < 3; wait++) {
       await frame();
       if (stays) {
-        if (!atEnd()) violations.push(`${step} ${kind}: left the end, scrollTop ${scroller.scrollTop}`);
+        // A core whose window is full at the other end loads the newest as a page.
+        if (!atEnd() && fake.conversation.window.atEnd) {
+          violations.push(`${step} ${kind}: left the end, scrollTop ${scroller.scrollTop}`);
+        }
         continue;
       }
       const now = rows().find((each) => Number(each.dataset.seq) === seq);
@@ -134,7 +169,9 @@ export async function run(fake, seed, count) {
       most = Math.max(most, error);
       if (error > 1) {
         violations.push(
-          `${step} ${kind}, frame ${wait}: row ${seq} from ${y} to ${now && top(now)}; scrollTop ${before} to ${scroller.scrollTop} of ` +
+          `${step} ${kind}, frame ${wait}: row ${seq} from ${y} to ${
+            now && top(now)
+          }; scrollTop ${before} to ${scroller.scrollTop} of ` +
             `${scroller.scrollHeight}`,
         );
         break;
