@@ -234,7 +234,8 @@ export function messageList(app, conversation, hooks) {
       let to = high;
       if (anchor.following && window.atEnd) {
         to = messages.length;
-        from = Math.max(from, to - MAX_ROWS);
+        // In a flood only the newest are made: each frame costs the same, however many came.
+        from = Math.max(from, to - (to - high > PAGE_ROWS ? PAGE_ROWS : MAX_ROWS));
       }
       show(from, Math.max(from, to));
       showEnds();
