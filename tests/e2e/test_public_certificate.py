@@ -18,7 +18,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from securechat.errors import TlsFailure
 from securechat.tls.contexts import SYSTEM_CAS, ServerCertificate, client_context, handshake_in_memory
 from securechat.tls.issuing import certificate_pem, key_pem
+from tests.support.admin import row, rows
 from tests.support.client import run_client
+from tests.support.secrecy import keep_secret
 from tests.support.server import ServerProcess
 
 NOW = dt.datetime.now(dt.UTC)
@@ -153,3 +155,25 @@ def test_clients_verify_it_by_their_systems_cas_and_links_carry_no_fingerprint(
         assert run_client(*where, stdin="hello\n", env=unknown).returncode != 0
         for event in server.events():
             assert event["event"] != "error"
+
+
+@pytest.mark.cold  # as above
+def test_an_invite_without_a_fingerprint_is_verified_by_the_systems_cas(public: PublicCa, tmp_path: Path) -> None:
+    environment = {"SSL_CERT_FILE": str(public.roots), "SSL_CERT_DIR": str(tmp_path / "none")}
+    unknown = {name: str(tmp_path / "none") for name in environment}
+    password = tmp_path / "password"
+    password.write_text("three words enough\n", encoding="utf-8")
+    password.chmod(0o600)
+    flags = ("--cert", str(public.fullchain), "--key", str(public.key))
+    with ServerProcess(public.fullchain.parent, tmp_path / "data", *flags, env=environment).start() as server:
+        made = row(server, "invite", "--host", f"localhost:{server.port}")
+        keep_secret(made["token"])
+        assert made["link"] == made["web"] == f"https://localhost:{server.port}/#join-once/{made['token']}"
+        joining = ("--invite", "--name", "ana", "--password-file", str(password), "--send")
+        typed = f"{made['link']}\nit is me\n"
+        state = {"SECURECHAT_STATE": str(tmp_path / "state")}
+        stranger = run_client(*joining, stdin=typed, env={**os.environ, **state, **unknown})
+        assert stranger.returncode != 0
+        done = run_client(*joining, stdin=typed, env={**os.environ, **state, **environment})
+        assert (done.returncode, done.stdout) == (0, ""), done
+        assert [each["used_by"] for each in rows(server, "invites")] == [["ana"]]

@@ -46,6 +46,7 @@ from securechat.wire.http import HTTP_ALPN
 from tests.fuzz.admin_peer import Operator
 from tests.fuzz.expectation import DraftCommand, Expectation
 from tests.fuzz.grammar import Known
+from tests.fuzz.http_peer import HttpPeer
 from tests.fuzz.peers import Part, Peer
 from tests.fuzz.probe import Sample
 from tests.fuzz.web_peer import WebPeer
@@ -56,6 +57,7 @@ from tests.support.server import ServerProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (Part.STRANGER,) * 3 + (Part.GUEST,) * 5 + (Part.ACCOUNT,) * 4 + (Part.ADMINISTRATOR,)
+_BROWSERS = 4
 WAITING = "honest members wait"
 """How the finding begins that members waited too long; the only one that other programs on the machine can cause."""
 MOST_P99_S = 0.050
@@ -101,6 +103,7 @@ class Result(Struct):
             f"seed {self.seed}: {sent} ({figures['frames'] / seconds:.0f}/s), {figures['connections']} connections",
             f"{figures['welcomes']} welcomes, {figures['acked']} acknowledged, {figures['events']} events heard",
             f"{figures['WebSockets']} WebSockets, {closes} of them closed by the server",
+            f"{figures['requests of browsers']} requests by {figures['connections of browsers']} browsers",
         ]
         for kind in ("pong", "acked"):
             own_ms = sorted(each.own_s * 1000 for each in self.samples if each.kind == kind) or [0.0]
@@ -153,6 +156,7 @@ class Run:
             for number, part in enumerate(PARTS)
         ]
         self.operator = Operator(data / SOCKET, seed, known, expanding=expanding)
+        self.browsers = [HttpPeer(f"browser {number}", seed, _address(number)) for number in range(_BROWSERS)]
         self._lines_seen = 0
         self._patience_s = PATIENCE_S * (4 if rates else 1)
 
@@ -191,10 +195,10 @@ class Run:
         self._collect()
 
     def _connect_all(self) -> None:
-        for each in (*self.peers, self.operator):
+        for each in (*self.peers, *self.browsers, self.operator):
             if each.sock is None and self._is_alive():
                 try:
-                    context = self._web_context if isinstance(each, WebPeer) else self._context
+                    context = self._web_context if isinstance(each, WebPeer | HttpPeer) else self._context
                     each.connect(self.server.port, context)
                 except OSError as error:
                     with suppress(subprocess.TimeoutExpired):  # one that is about to end is no finding of its own
@@ -209,7 +213,8 @@ class Run:
                 self.operator.promote(peer._nick)
 
     def _act(self, now: float) -> bool:
-        able = [peer for peer in self.peers if peer.sock is not None and peer.may_act and peer.stalled_until <= now]
+        everybody = (*self.peers, *self.browsers)
+        able = [peer for peer in everybody if peer.sock is not None and peer.may_act and peer.stalled_until <= now]
         if able:  # one at a time: the server is to be met by the unusual, not by more than two cores can do
             self.dice.choice(able).act(now)
         if self.operator.may_act and self.dice.random() < 0.05:
@@ -218,7 +223,7 @@ class Run:
 
     def _exchange(self, patience_s: float) -> None:
         now = time.monotonic()
-        open_ones = [each for each in (*self.peers, self.operator) if each.sock is not None]
+        open_ones = [each for each in (*self.peers, *self.browsers, self.operator) if each.sock is not None]
         for each in open_ones:
             each.flush()
         listening = [each for each in open_ones if each.sock is not None and getattr(each, "stalled_until", 0.0) <= now]
@@ -265,11 +270,11 @@ class Run:
         self._lines_seen = len(lines)
 
     def _collect(self) -> None:
-        for each in (*self.peers, self.operator):
+        for each in (*self.peers, *self.browsers, self.operator):
             while each.broken:
                 self._note(each, each.broken.pop())
 
-    def _note(self, whose: Peer | Operator, what: str) -> None:
+    def _note(self, whose: Peer | HttpPeer | Operator, what: str) -> None:
         self.found.append(what)
         self.rings[whose.who] = whose.ring.lines()
 
@@ -299,7 +304,7 @@ class Run:
 
     def leave(self) -> None:
         """Close every connection."""
-        for each in (*self.peers, self.operator):
+        for each in (*self.peers, *self.browsers, self.operator):
             each.leave()
 
     def _expectations(self) -> list[Expectation]:
@@ -315,7 +320,7 @@ class Run:
     def totals(self) -> Counter[str]:
         """The counts of all peers."""
         total = Counter(self.figures)
-        for each in (*self.peers, self.operator):
+        for each in (*self.peers, *self.browsers, self.operator):
             total += each.figures
         for expectation in self._expectations():
             total.update({f"command: {name}": number for name, number in expectation.commands.items()})

@@ -32,7 +32,7 @@ _AGAIN_S = 2.0
 _TRIES = 3
 """How often somebody is asked what is not read, if another of their devices reads meanwhile."""
 _UNREAD_MOST = 999
-_LISTED_S = 40.0
+_LISTED_S = 320.0
 """Until a page has asked for its list again, where it does not know any more what is unread."""
 
 
@@ -60,7 +60,7 @@ class Exam:
             self._check_found(device, word, found)
 
     def keep(self, device: Device) -> None:
-        """Look at what a device keeps of the rooms and dialogues that it is in.
+        """Look at what a device keeps of the rooms and dialogues that it is in; a page keeps a list and windows.
 
         Raises:
             HistoryBroken: it keeps a message that is gone for good.
@@ -68,6 +68,8 @@ class Exam:
         core = device.core
         if core is None or not device.is_quiet:
             return
+        if isinstance(device, WebDevice):
+            self._check_list(device)
         there = {row.seq for row in self._rows}
         transcript = self._world.storage.transcript
         for conversation in core.conversations.values():
@@ -82,9 +84,7 @@ class Exam:
         Raises:
             HistoryBroken: the answer is wrong.
         """
-        if isinstance(device, WebDevice):
-            self._check_list(device)
-        elif device.core is not None and device.core.account:
+        if device.core is not None and device.core.account and not isinstance(device, WebDevice):
             told = None
             for _ in range(_TRIES):
                 before = device.reads_elsewhere

@@ -27,6 +27,8 @@ CHROMIUM = next((path for name in _NAMES if (path := shutil.which(name))), None)
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 LAPTOP = {"viewport": {"width": 1280, "height": 800}}
 PATIENCE_MS = 20_000
+FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
+"""What a Chromium needs where tests run, in containers and without a screen."""
 
 
 def spki_hash(pem: Path) -> str:
@@ -43,9 +45,7 @@ def chromium(*flags: str) -> Iterator[Browser]:
         pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", *flags]
-        )
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
         try:
             yield browser
         finally:

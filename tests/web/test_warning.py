@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.browser import LAPTOP, PATIENCE_MS, Visitor, chromium
+from tests.support.browser import CHROMIUM, FLAGS, LAPTOP, PATIENCE_MS, Visitor
 from tests.support.other_browsers import PATIENCE_S, Firefox, firefox, wait_for
 from tests.support.server import ServerProcess, wait_until
 
@@ -30,10 +30,14 @@ WORKS = """async () => ({
 
 
 @pytest.fixture(scope="module")
-def strict_browser() -> Iterator[Browser]:
-    """A Chromium as it is installed: it accepts no key that its system does not."""
-    with chromium() as started:
-        yield started
+def strict_browser(browser: Browser) -> Iterator[Browser]:
+    """A Chromium as it is installed: it accepts no key that its system does not.
+
+    The driver is that of the other browser: a process can have one alone.
+    """
+    started = browser.browser_type.launch(executable_path=CHROMIUM, args=list(FLAGS))
+    yield started
+    started.close()
 
 
 @pytest.fixture

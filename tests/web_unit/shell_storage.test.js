@@ -72,6 +72,10 @@ Deno.test("an empty draft leaves nothing", () => {
   const store = open();
   store.putDraft("person.3", DRAFT);
   store.putDraft("person.3", { text: "", reply: null, editing: null });
+  const edit = { text: "better", reply: null, editing: 7, before: "what was typed before" };
+  store.putDraft("person.4", edit);
+  equal(store.draft("person.4"), edit);
+  store.putDraft("person.4", { text: "", reply: null, editing: null });
   equal([tab.length, store.draft("person.3")], [0, { text: "", reply: null, editing: null }]);
 });
 

@@ -33,7 +33,7 @@ class TrustFacts(Struct, frozen=True):
     Attributes:
         authority: the CA certificate, DER.
         limited: whether its name constraints keep it to private networks and local names.
-        stylesheet: the address of the style sheet.
+        stylesheet: the address of the style sheet, beside which the icon is.
     """
 
     authority: bytes
@@ -196,6 +196,7 @@ def trust_page(facts: TrustFacts, language: str) -> bytes:
     say = translator(language)
     title = say(N_("The browser's warning, and how to end it"))
     back = say(N_("Back to the chat"))
+    icon = f"{facts.stylesheet.rpartition('/')[0]}/icon.svg"
     lines = [
         "<!doctype html>",
         f'<html lang="{escape(language)}">',
@@ -204,6 +205,7 @@ def trust_page(facts: TrustFacts, language: str) -> bytes:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(title)}</title>",
         f'<link rel="stylesheet" href="{escape(facts.stylesheet)}">',
+        f'<link rel="icon" href="{escape(icon)}" type="image/svg+xml">',
         "</head>",
         "<body>",
         "<header>",

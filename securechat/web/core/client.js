@@ -212,6 +212,7 @@ export class ClientCore {
     const save = dirty ? this.#saved() : null;
     context.commands = [];
     context.changes = [];
+    context.told.clear();
     context.dial = context.hangUp = context.dirty = false;
     return { save, commands, hangUp, dial, changes };
   }
@@ -399,7 +400,8 @@ export class ClientCore {
     context.see(context.me.id, event.name);
     this.#counts.forgetTyping();
     this.#membership.welcomed();
-    this.#counts.ask();
+    if (resumes) this.#counts.askSoon(); // another device may have read meanwhile
+    else this.#counts.ask();
     context.show({ kind: "welcome", first, account, admin, mustChange });
   }
 

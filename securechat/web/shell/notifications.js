@@ -89,7 +89,8 @@ export function notifications({ core, settings, shown, address, go }, words) {
   });
   // Browsers let a page make sounds only once its user has touched it.
   const wake = () => {
-    if (settings.sound && settings.disturb) audio ??= new AudioContext();
+    if (!settings.sound || !settings.disturb) return;
+    audio = new AudioContext();
     removeEventListener("pointerdown", wake);
     removeEventListener("keydown", wake);
   };

@@ -83,6 +83,7 @@ export function openStore(tab, browser, failed) {
         text: typeof draft.text === "string" ? draft.text : "",
         reply: typeof draft.reply === "number" ? draft.reply : null,
         editing: typeof draft.editing === "number" ? draft.editing : null,
+        ...(typeof draft.before === "string" ? { before: draft.before } : {}),
       };
     },
     putDraft(id, draft) {

@@ -172,6 +172,7 @@ export function startUi(app, root) {
   keepAboveKeyboard();
   loadLanguage(app).then(() => {
     fill(root, banners(app).element, stage, toasts, polite, urgentRegion);
+    shown = null; // what was made meanwhile is in English
     show();
   });
 
@@ -240,7 +241,7 @@ function chat(app, arrives) {
   const wide = matchMedia(WIDE);
   const list = sidebar(app);
   const main = h("main", { class: "pane", id: "main", tabIndex: -1 });
-  const side = h("aside", { class: "beside", "aria-label": _("Members"), hidden: true });
+  const side = h("aside", { class: "beside", "aria-label": _("Members"), hidden: true, tabIndex: -1 });
   const skip = h("a", {
     class: "skip",
     href: "#main",
@@ -252,6 +253,7 @@ function chat(app, arrives) {
   let view = null;
   /** @type {string | null | undefined} */
   let key;
+  let panel = "";
 
   function show() {
     const { route } = app;
@@ -260,28 +262,39 @@ function chat(app, arrives) {
     const lobby = arrives && app.core.roomNamed("lobby");
     if (lobby) {
       arrives = false;
-      if (route.key === null && !route.unknown) return app.go({ key: lobby.key });
+      if (route.key === null && !route.unknown) return app.go({ key: lobby.key, panel: route.panel });
     }
     if (route.key === null && !route.unknown && wide.matches) {
       const first = list.first();
-      if (first) return app.go({ key: first.key }, true);
+      if (first) return app.go({ key: first.key, panel: route.panel }, true);
     }
     const wantedKey = route.key ?? (route.unknown ? JSON.stringify(route.unknown) : null);
     if (wantedKey !== key) {
+      const before = key;
       key = wantedKey;
       view?.end();
       view = conversationView(app, side);
       fill(main, view.element);
-      if (!matchMedia("(pointer: coarse)").matches) view.focus();
+      // The keyboard of a phone must not open by itself.
+      if (pane === "list") list.focus(before);
+      else if (matchMedia("(pointer: coarse)").matches) main.focus({ preventScroll: true });
+      else view.focus();
     } else view?.routed();
-    if (route.key === null && route.panel) openPanel(app, null);
+    const ofList = key === null ? route.panel : "";
+    if (ofList !== panel) {
+      panel = ofList;
+      openPanel(app, null);
+    }
     list.routed();
   }
 
   const ends = [
     app.onRoute(show),
     app.listen((changes) => {
-      if (key === null && changes.some(({ kind }) => kind === "conversations" || kind === "joined")) show();
+      if (changes.some(({ kind }) => kind === "reset")) {
+        key = undefined; // the conversations are others
+        show();
+      } else if (key === null && changes.some(({ kind }) => kind === "conversations" || kind === "joined")) show();
     }),
   ];
   wide.addEventListener("change", show);
@@ -339,7 +352,7 @@ function connecting(app) {
   const now = h("button", { class: "button", on: { click: () => app.act({ do: "reconnect" }) } }, _("Try now"));
   const element = h(
     "main",
-    { class: "notice" },
+    { class: "notice late" },
     h("h1", {}, _("Connecting to {host}", { host: location.host })),
     line,
     now,

@@ -49,7 +49,7 @@ function shown(app, conversation, side) {
     lastOwn: () =>
       conversation.window.messages.findLast(({ by, deleted }) => by === app.core.me.id && !deleted) ?? null,
   });
-  const head = header(app, conversation);
+  const head = header(app, conversation, input);
   const typing = h("div", { class: "typing", "aria-live": "off" });
   const status = statusLine(app);
   const element = h(
@@ -78,9 +78,13 @@ function shown(app, conversation, side) {
   async function panels() {
     const { route, settings } = app;
     const search = route.panel === "search";
-    const members = conversation.kind === "room" && (wide.matches ? settings.membersOpen : route.panel === "members");
-    const wanted = search ? "search" : members ? "members" : "";
+    const members = route.panel === "members" || (wide.matches && settings.membersOpen);
+    const wanted = search ? "search" : members && conversation.kind === "room" ? "members" : "";
     head.pressed(wanted);
+    if (route.panel !== panel) {
+      panel = route.panel;
+      openPanel(app, conversation);
+    }
     if (wanted !== besideName) {
       besideName = wanted;
       beside?.end();
@@ -94,11 +98,9 @@ function shown(app, conversation, side) {
         if (ended || besideName !== wanted) return;
         beside = made(app, conversation, () => closeBeside(app, wanted));
         fill(side, beside.element);
-      }
+        if (!wide.matches) side.focus(); // it covers the rest
+      } else head.focus();
     }
-    if (route.panel === panel) return;
-    panel = route.panel;
-    await openPanel(app, conversation);
   }
 
   let ended = false;
@@ -114,7 +116,7 @@ function shown(app, conversation, side) {
   wide.addEventListener("change", panels);
   update();
   panels();
-  const { seq } = app.route;
+  let { seq } = app.route;
   app.act(
     seq === null ? { do: "open", key: conversation.key, unread: true } : { do: "open", key: conversation.key, seq },
   );
@@ -125,7 +127,9 @@ function shown(app, conversation, side) {
     focus: () => input.focus(),
     routed() {
       panels();
-      if (app.route.seq !== null) messages.select(app.route.seq);
+      if (app.route.seq === seq) return; // only a panel was opened or closed
+      seq = app.route.seq;
+      if (seq !== null) messages.select(seq);
     },
     end() {
       ended = true;
@@ -155,8 +159,9 @@ function keepFew(app, key) {
 /**
  * @param {App} app
  * @param {Conversation} conversation
+ * @param {ReturnType<typeof composer>} input
  */
-function header(app, conversation) {
+function header(app, conversation, input) {
   const name = h("h1", { class: "title" });
   const topic = h("p", { class: "topic" });
   const count = h("span");
@@ -180,7 +185,7 @@ function header(app, conversation) {
   const more = button(_("More"), MORE, async () => {
     const [{ openMenu }, { menuItems }] = await Promise.all([import("./menu.js"), import("./actions.js")]);
     openMenu(more, [
-      ...menuItems("conversation", { app, conversation }),
+      ...menuItems("conversation", { app, conversation, composer: input }),
       ...(room ? [null, ...notifyItems(app, conversation)] : []),
     ]);
   }, { "aria-haspopup": "menu" });
@@ -195,6 +200,10 @@ function header(app, conversation) {
   );
   return {
     element,
+    /** Takes back the focus that the panel had. */
+    focus() {
+      if (document.activeElement === document.body) people.focus();
+    },
     /** @param {string} open what stands beside the messages */
     pressed: (open) => people.setAttribute("aria-pressed", String(open === "members")),
     update() {
@@ -237,14 +246,16 @@ function notifyItems(app, { name }) {
 
 /** @param {App} app @param {string} name */
 function closeBeside(app, name) {
-  if (name === "members") toggleMembers(app);
-  else app.go({ panel: "" });
+  if (name === "members") app.set("membersOpen", false);
+  if (app.route.panel === name) app.go({ panel: "" });
 }
 
 /** @param {App} app */
 function toggleMembers(app) {
-  if (matchMedia("(min-width: 900px)").matches) app.set("membersOpen", !app.settings.membersOpen);
-  else app.go({ panel: app.route.panel === "members" ? "" : "members" });
+  const wide = matchMedia("(min-width: 900px)").matches;
+  if (app.route.panel === "members" || (wide && app.settings.membersOpen)) closeBeside(app, "members");
+  else if (wide) app.set("membersOpen", true);
+  else app.go({ panel: "members" });
 }
 
 /**

@@ -12,7 +12,7 @@ import { fill, h, instead } from "./dom.js";
 import { _, refusalText } from "./i18n.js";
 import { statusText } from "./status.js";
 
-const INVITE = /\/(join(?:-once)?\/[0-9a-f]{32}\/[0-9a-f]{64})/i;
+const INVITE = /[/#](join(?:-once)?\/[0-9a-f]{32}(?:\/[0-9a-f]{64})?)(?![0-9a-f/])/i; // without a CA: a public certificate
 let count = 0;
 
 /**
@@ -340,7 +340,8 @@ export function terminalLines(app) {
   const { invite, facts } = app;
   const lines = [`securechat-client ${where}${facts.ca ? ` --pin sha256:${facts.ca}` : ""}`];
   if (invite) {
-    const link = `securechat://${where}/join${invite.once ? "-once" : ""}/${invite.token}/${invite.ca}`;
+    const ca = invite.ca ? `/${invite.ca}` : "";
+    const link = `${location.origin}/#join${invite.once ? "-once" : ""}/${invite.token}${ca}`;
     // A link for several uses stays out of the shell's history: the program asks for it.
     lines.splice(0, 1, ...(invite.once ? [`securechat-client '${link}'`] : ["securechat-client --invite", link]));
   }

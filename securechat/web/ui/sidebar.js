@@ -33,7 +33,7 @@ export function sidebar(app) {
   const element = h(
     "div",
     { class: "sidebar", role: "navigation", "aria-label": _("Conversations") },
-    h("header", { class: "bar" }, h("h1", { class: "server", title: location.host }, location.host), add),
+    h("div", { class: "bar" }, h("h1", { class: "server", title: location.host }, location.host), add),
     h(
       "button",
       { class: "jump", on: { click: async () => (await import("./switcher.js")).openSwitcher(app) } },
@@ -43,7 +43,7 @@ export function sidebar(app) {
     ),
     list,
     h(
-      "footer",
+      "div",
       { class: "me" },
       h("div", { class: "me-who" }, me, status.element),
       h("button", {
@@ -122,6 +122,8 @@ export function sidebar(app) {
   return {
     element,
     routed: update,
+    /** Takes the focus. @param {string | null | undefined} key of the conversation that the user comes from */
+    focus: (key) => rows.get(key ?? "")?.element.querySelector("a")?.focus(),
     /** The conversation to show where none is chosen. */
     first: () => app.core.roomNamed("lobby") ?? sorted(app.core.conversations.values())[0] ?? null,
     end() {

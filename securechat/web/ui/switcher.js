@@ -31,7 +31,6 @@ export function openPicker(title, label, choicesFor, note = "") {
     autocomplete: "off",
     autocapitalize: "off",
     spellcheck: false,
-    autofocus: true,
     maxLength: 256,
     placeholder: label,
     "aria-label": label,

@@ -51,7 +51,7 @@ class Page(HTMLParser):
 def test_the_page_is_whole_and_has_no_script(language: str) -> None:
     page = Page(trust_page(FACTS, language))
     assert page.all("html") == [{"lang": language}]
-    assert page.all("link") == [{"rel": "stylesheet", "href": "/w/0123/trust.css"}]
+    assert [each["href"] for each in page.all("link")] == ["/w/0123/trust.css", "/w/0123/icon.svg"]
     assert not {tag for tag, _attributes in page.elements} & {"script", "style", "img", "iframe", "form"}
     for _tag, attributes in page.elements:
         assert not [name for name in attributes if name.startswith("on") or name == "style"]
