@@ -183,6 +183,29 @@ def test_keys_move_between_messages_and_open_their_menu(show: Callable[..., Page
     page.wait_for_selector("[role=menu]")
 
 
+def test_a_reader_who_comes_back_reads_from_where_the_unread_begin(show: Callable[..., Page]) -> None:
+    page = show("messages=300")
+    hide = "(hidden) => { fake.hidden = hidden; document.dispatchEvent(new Event('visibilitychange')); }"
+    page.evaluate(
+        """() => {
+          const define = (name, get) => Object.defineProperty(document, name, { get, configurable: true });
+          define("hidden", () => fake.hidden);
+          define("visibilityState", () => fake.hidden ? "hidden" : "visible");
+        }"""
+    )
+    page.evaluate(hide, True)
+    page.evaluate("fake.live(60, {by: 2, name: 'Budi'})")
+    first = page.evaluate("fake.conversation.firstUnread = fake.log.at(-60).seq")
+    frames(page)
+    assert not page.evaluate("fake.acts.some((each) => each.do === 'read')")
+    page.evaluate(hide, False)
+    frames(page)
+    assert page.evaluate("Number(document.querySelector('.fresh').closest('.row').dataset.seq)") == first
+    box = page.locator(".fresh").bounding_box()
+    assert box is not None
+    assert 0 <= box["y"] < 200
+
+
 def test_a_quote_leads_there_and_back(show: Callable[..., Page]) -> None:
     page = show("messages=2000&seed=4")
     page.evaluate("fake.live(1, {by: 2, name: 'Budi', text: 'an answer', reply: fake.log[300].seq})")
