@@ -165,7 +165,7 @@ function logins(app) {
     if (element.hidden) return;
     try {
       const { logins: all } = await app.ask({ ask: "logins" });
-      fill(list, ...all.toReversed().map(row));
+      fill(list, ...[...all].reverse().map(row));
       if (!list.childElementCount) fill(list, h("li", { class: "hint" }, _("Nowhere")));
     } catch (error) {
       fill(list, h("li", { class: "error" }, refusalText(/** @type {Refusal} */ (error))));
@@ -281,7 +281,7 @@ function server(app) {
     h(
       "p",
       {},
-      _("The connection is encrypted. Who operates the server can read what is stored there, direct messages too; the connection's other readers cannot."),
+      _("Nobody on the way can read along. Who operates the server can read what is stored there, direct messages too."),
     ),
     ca && !limited
       ? h(
