@@ -216,10 +216,11 @@ function looks(app) {
     ]),
     choice(app, "language", _("Language"), [["", _("As the browser")], ...Object.entries(LANGUAGES)]),
     choice(app, "enter", _("The Enter key"), [
-      ["auto", _("Sends; on touch screens breaks the line")],
-      ["send", _("Sends")],
-      ["break", _("Breaks the line; Ctrl+Enter sends")],
+      ["auto", _("Automatic")],
+      ["send", _("Sends the message")],
+      ["break", _("Breaks the line")],
     ]),
+    h("p", { class: "hint" }, _("Automatic: it sends, and breaks the line on touch screens. Ctrl+Enter always sends.")),
     toggle(app, "typing", _("Show who is typing, and show others when you are")),
   );
   return { element };
