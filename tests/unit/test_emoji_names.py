@@ -8,7 +8,7 @@ import json
 import pytest
 
 pytest.importorskip("emoji", reason="PyPI's emoji is not installed here")
-from tools.emoji_names import LANGUAGES, file_of, made  # noqa: E402  (needs emoji)
+from tools.emoji_names import LANGUAGES, file_of, made
 
 MOST_BYTES = 27 * 1024
 """Of a file, compressed; a page fetches one when its user looks for an emoji."""

@@ -452,6 +452,7 @@ def test_an_unknown_command_is_kept_and_explained(opened: Open) -> None:
     page = opened()
     command(page, "/serch paper")
     page.wait_for_selector(".composer-note:has-text('/search')")
+    assert page.get_by_role("option").count() == 0
     assert field(page).input_value() == "/serch paper"
     assert sent(page) == []
     command(page, "/me waves")
@@ -654,6 +655,9 @@ def test_members_have_a_menu(opened: Open) -> None:
     page.get_by_role("menuitem", name="Hide messages").click()
     assert page.evaluate("fake.app.settings.ignored") == [2]
     page.locator(".member", has_text="budi").filter(has_text="hidden").wait_for()
+    page.locator(".member", has_text="user1 pc").click()
+    page.get_by_role("menuitem", name="Mention").click()
+    assert field(page).input_value() == "@user1 pc "
 
 
 # --- search, emoji, switcher ---
@@ -662,7 +666,7 @@ def test_members_have_a_menu(opened: Open) -> None:
 def test_search_by_fields_marks_hits_and_jumps(opened: Open) -> None:
     page = opened()
     page.evaluate("fake.app.go({ panel: 'search' })")
-    panel = page.locator(".search")
+    panel = page.locator(".panel")
     panel.get_by_label("Search for").fill("paper")
     panel.get_by_text("Filters").click()
     panel.get_by_label("From", exact=True).fill("user1 pc")

@@ -152,10 +152,22 @@ Deno.test("a login that has expired is forgotten; one that is slowed down is tri
   page.connect();
   equal(page.heardByServer("hello")[0].token, "b".repeat(32));
   refuse(page, "login_slowed", { retry: 4 });
+  equal(page.core.phase, "naming"); // the user may choose otherwise
   page.wake();
   equal([page.now, page.heardByServer("hello").length], [104, 1]);
   refuse(page, "login_expired");
   equal([page.saved?.token, page.told("helloNeeded").map((each) => each.field)], ["", ["password"]]);
+});
+
+Deno.test("a full disk is waited for by who was in before, and nothing is asked", () => {
+  const page = new Page();
+  page.online();
+  page.lose();
+  page.connect();
+  refuse(page, "disk_full");
+  equal([page.core.phase, (page.core.waitsUntilS ?? 0) - page.now], ["greeting", 1]);
+  page.wake();
+  equal(page.heardByServer("hello").length, 3);
 });
 
 Deno.test("an invite asks for a password, and makes an account", () => {

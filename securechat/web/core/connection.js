@@ -327,7 +327,7 @@ export class Connection {
     const delay = retry ?? Math.min(LONGEST_DELAY_S, RETRY_S * 2 ** Math.min(this.#delays, 10));
     this.#delays++;
     this.#helloAt = this.#context.now + delay;
-    this.#to("naming");
+    if (code === "name_in_use" || this.#welcomedAt === null) this.#to("naming"); // another may be chosen meanwhile
     this.#context.show({ kind: "waits", untilS: this.#helloAt, refusal: refusalOf(event) });
   }
 

@@ -9,7 +9,7 @@
  * @import {Composer} from "./composer.js"
  * @import {MenuItem} from "./menu.js"
  */
-import { barrier, rank, RANKS } from "./composer.js";
+import { barrier, openComposer, rank, RANKS } from "./composer.js";
 import { _ } from "./i18n.js";
 import { confirm, refusalOf } from "./menu.js";
 
@@ -20,7 +20,7 @@ import { confirm, refusalOf } from "./menu.js";
  * @property {Conversation | null} [conversation]
  * @property {Message | null} [message]
  * @property {Person | null} [person]
- * @property {Pick<Composer, "reply" | "edit"> & Partial<Composer> | null} [composer]
+ * @property {Pick<Composer, "reply" | "edit"> & Partial<Composer> | null} [composer] without it the one on the screen
  * @property {Element | {x: number, y: number} | null} [anchor] where something may open
  *
  * @typedef {"message" | "conversation" | "person" | "app"} Place
@@ -85,7 +85,7 @@ export const ACTIONS = [
     keys: "r",
     usage: () => _("/reply text"),
     isPossible: (context) => context.message && !context.message.deleted && !barrier(context),
-    run: ({ composer, message }) => message && composer?.reply(message),
+    run: ({ composer, message }) => message && (composer ?? openComposer())?.reply(message),
   },
   {
     name: "react",
@@ -105,7 +105,7 @@ export const ACTIONS = [
     isPossible: (context) =>
       context.message && !context.message.deleted && !barrier(context) &&
       (isOwn(context) || rank(context) >= RANKS.moderator),
-    run: ({ composer, message }) => message && composer?.edit(message),
+    run: ({ composer, message }) => message && (composer ?? openComposer())?.edit(message),
   },
   {
     name: "copy",
@@ -151,8 +151,12 @@ export const ACTIONS = [
     name: "mention",
     label: () => _("Mention"),
     place: "person",
-    isPossible: (context) => context.composer?.insert && isOther(context) && ofMember(context),
-    run: ({ composer, person }) => person && composer?.insert?.(`@${person.name} `),
+    isPossible: (context) => openComposer() && isOther(context) && ofMember(context),
+    run: ({ app, person }) => {
+      if (!person) return;
+      if (app.route.panel === "members") app.go({ panel: "" }); // narrow: it covers the composer
+      openComposer()?.insert(`@${person.name} `);
+    },
   },
   {
     name: "whois",

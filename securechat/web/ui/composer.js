@@ -57,6 +57,12 @@ export function barrier(context) {
   return conversation.room?.readOnly && rank(context) < RANKS.moderator ? "readOnly" : "";
 }
 
+/** @type {Composer | null} */
+let current = null;
+
+/** The one on the screen. */
+export const openComposer = () => current;
+
 /** When the slow mode of a room lets the user write again, ms. @type {Map<string, number>} */
 const slowUntil = new Map();
 
@@ -96,6 +102,7 @@ export function composer(app, conversation, hooks = {}) {
   /** @type {ReturnType<import("./completion.js").completion> | null} */
   let complete = null;
   let loading = false;
+  let submits = 0;
   /** @type {number | undefined} */
   let timer;
   field.value = draft.text;
@@ -135,12 +142,13 @@ export function composer(app, conversation, hooks = {}) {
   async function loadCompletion() {
     if (loading) return;
     loading = true;
+    const turn = submits;
     try {
       const { completion } = await import("./completion.js");
       complete = completion(app, field, present, typed);
       element.prepend(complete.list);
       note.after(complete.hint);
-      complete.update();
+      if (turn === submits) complete.update();
       const { preload } = await import("./actions.js");
       setTimeout(preload, PRELOAD_MS); // what is opened later would not load without a connection
     } catch {
@@ -293,6 +301,8 @@ export function composer(app, conversation, hooks = {}) {
   }
 
   async function submit() {
+    submits++;
+    complete?.close();
     const text = field.value.trimEnd();
     const bare = text.replace(INVISIBLE, "");
     if (!text.trim()) {
@@ -365,11 +375,11 @@ export function composer(app, conversation, hooks = {}) {
   field.addEventListener("input", () => {
     showNote();
     typed();
-    complete?.update();
+    if (complete) complete.update();
+    else loadCompletion();
   });
   field.addEventListener("keydown", (event) => {
     // Safari ends a composition before the keydown of its Enter, which has the code 229 then
-    loadCompletion();
     if (event.isComposing || event.keyCode === 229 || complete?.key(event)) return;
     if (event.key === "Enter" && !event.shiftKey && !event.altKey && (event.ctrlKey || event.metaKey || !breaks())) {
       event.preventDefault();
@@ -419,11 +429,13 @@ export function composer(app, conversation, hooks = {}) {
   });
   addEventListener("resize", resize, { signal });
   function end() {
+    if (current === self) current = null;
     clearTimeout(timer);
     stop.abort();
     unlisten();
     unset();
   }
+  current = self;
   showBar();
   showNote();
   count();

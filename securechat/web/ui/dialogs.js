@@ -187,7 +187,9 @@ export function openRoom(app, conversation, closed) {
         !owns && _("Owners of the room change its settings."),
       ),
       right >= 1 && fieldOf(_("Name"), "name", text("name", room), _("Its messages and members stay.")),
-      right >= 1 ? fieldOf(_("Topic"), "topic", text("topic", rules.topic)) : h("p", {}, oneLine(rules.topic)),
+      right >= 1
+        ? fieldOf(_("Topic"), "topic", text("topic", rules.topic))
+        : rules.topic && h("p", {}, oneLine(rules.topic)),
       check("private", _("Private"), _("Only invited members can join and see the room."), rules.private),
       check("read_only", _("Read-only"), _("Only moderators and owners can write."), rules.read_only),
       fieldOf(

@@ -8,10 +8,9 @@
 import { menuItems } from "./actions.js";
 import { fitting, namesIn } from "./completion.js";
 import { fieldOf } from "./dialogs.js";
-import { fill, h, icon } from "./dom.js";
+import { fill, h } from "./dom.js";
 import { _, duration } from "./i18n.js";
-import { CLOSE } from "./icons.js";
-import { nextOf, openDialog, openMenu, refusalOf } from "./menu.js";
+import { nextOf, openDialog, openMenu, panel, refusalOf } from "./menu.js";
 import { nameChoices, openPicker } from "./switcher.js";
 
 const FILTER_FROM = 12;
@@ -48,22 +47,9 @@ export function membersPanel(app, conversation, close) {
     autocomplete: "off",
     on: { input: show },
   });
-  const element = h(
-    "section",
-    { class: "panel", "aria-label": _("Members") },
-    h(
-      "header",
-      { class: "bar" },
-      h("h2", { class: "title" }, _("Members"), " ", count),
-      h(
-        "button",
-        { type: "button", class: "icon-button", "aria-label": _("Close"), on: { click: close } },
-        icon(CLOSE),
-      ),
-    ),
-    filter,
-    h("div", { class: "panel-scroll" }, list, status, more),
-  );
+  const scroll = h("div", { class: "panel-scroll" }, list, status, more);
+  const element = panel(_("Members"), close, filter, scroll);
+  element.querySelector("h2")?.append(" ", count);
 
   /** @returns {Person[]} */
   function people() {

@@ -177,11 +177,7 @@ export function openDialog({ title, body, buttons = [], wide = false, closed }) 
       "header",
       {},
       h("h2", { id: label, tabIndex: -1 }, title),
-      h(
-        "button",
-        { type: "button", class: "icon-button", "aria-label": _("Close"), on: { click: () => close() } },
-        icon(CLOSE),
-      ),
+      closeButton(close),
     ),
     h("div", { class: "dialog-body" }, body),
     alert,
@@ -264,6 +260,26 @@ export function openDialog({ title, body, buttons = [], wide = false, closed }) 
   if (first instanceof HTMLElement) first.focus();
   return dialog;
 }
+
+/**
+ * What stands beside the messages: a title, a button that closes it, and its content.
+ *
+ * @param {string} title
+ * @param {() => void} close
+ * @param {...Node} content
+ */
+export function panel(title, close, ...content) {
+  return h(
+    "section",
+    { class: "panel", "aria-label": title },
+    h("header", { class: "bar" }, h("h2", { class: "title" }, title), closeButton(close)),
+    ...content,
+  );
+}
+
+/** @param {() => void} close */
+const closeButton = (close) =>
+  h("button", { type: "button", class: "icon-button", "aria-label": _("Close"), on: { click: close } }, icon(CLOSE));
 
 /**
  * Asks whether to do something.

@@ -6,9 +6,9 @@
  */
 import { oneLine, visible } from "../core/text.js";
 import { fill, h, icon } from "./dom.js";
-import { _, moment, ngettext, weekday } from "./i18n.js";
-import { CLOSE, SEARCH } from "./icons.js";
-import { nextOf, refusalOf } from "./menu.js";
+import { _, moment, ngettext, pgettext, weekday } from "./i18n.js";
+import { SEARCH } from "./icons.js";
+import { nextOf, panel, refusalOf } from "./menu.js";
 
 /** @typedef {{message: Message, marks: readonly (readonly [number, number])[]}} Hit marks: [start, end) in code points */
 /** @typedef {"query" | "from" | "room" | "after" | "before" | "link"} FieldName */
@@ -51,15 +51,14 @@ export function dayOf(text, now = Date.now()) {
   const [, year, month = "1", day = "1"] = /^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?$/.exec(text) ?? [];
   if (year) {
     const date = new Date(Number(year), Number(month) - 1, Number(day));
-    date.setFullYear(Number(year)); // Date takes 0 to 99 for 1900 and on
     return date.getMonth() === Number(month) - 1 && date.getDate() === Number(day) ? Math.max(0, date.getTime()) : null;
   }
   const date = new Date(now);
   date.setHours(0, 0, 0, 0);
   for (let ago = 0; ago < 7; ago++) {
     const names = [date.toLocaleDateString("en", { weekday: "long" }), weekday(date.getTime())];
-    if (ago === 0) names.push("today", _("today"));
-    if (ago === 1) names.push("yesterday", _("yesterday"));
+    if (ago === 0) names.push("today", pgettext("a day that is typed", "today"));
+    if (ago === 1) names.push("yesterday", pgettext("a day that is typed", "yesterday"));
     if (names.some((name) => name.toLowerCase().replaceAll(" ", "-") === wanted)) return date.getTime();
     date.setDate(date.getDate() - 1);
   }
@@ -179,6 +178,15 @@ export function searchPanel(app, conversation, close) {
       h("option", { value: name, selected: name === values.room }, `#${name}`)
     ),
   );
+  const words = h("input", {
+    type: "search",
+    name: "query",
+    value: values.query,
+    maxLength: LONGEST,
+    enterKeyHint: "search",
+    placeholder: _('Words, "a phrase", begin*'),
+    "aria-label": _("Search for"),
+  });
   const form = h(
     "form",
     {
@@ -196,16 +204,7 @@ export function searchPanel(app, conversation, close) {
     h(
       "div",
       { class: "search-row" },
-      h("input", {
-        type: "search",
-        name: "query",
-        value: values.query,
-        maxLength: LONGEST,
-        enterKeyHint: "search",
-        placeholder: _('Words, "a phrase", begin*'),
-        "aria-label": _("Search for"),
-        "data-region-focus": "",
-      }),
+      words,
       h("button", { class: "icon-button", "aria-label": _("Search") }, icon(SEARCH)),
     ),
     h(
@@ -239,22 +238,7 @@ export function searchPanel(app, conversation, close) {
     list,
     more,
   );
-  const element = h(
-    "section",
-    { class: "panel search", "aria-label": _("Search") },
-    h(
-      "header",
-      { class: "bar" },
-      h("h2", { class: "title" }, _("Search")),
-      h(
-        "button",
-        { type: "button", class: "icon-button", "aria-label": _("Close"), on: { click: close } },
-        icon(CLOSE),
-      ),
-    ),
-    form,
-    scroll,
-  );
+  const element = panel(_("Search"), close, form, scroll);
 
   function read() {
     for (const [name, value] of new FormData(form)) values[/** @type {FieldName} */ (name)] = String(value);
@@ -366,13 +350,9 @@ export function searchPanel(app, conversation, close) {
     const choices = /** @type {HTMLElement[]} */ ([...list.querySelectorAll(".hit-go")]);
     const active = /** @type {HTMLElement} */ (document.activeElement);
     const inList = active.classList.contains("hit-go");
-    if (!inList && !(event.key === "ArrowDown" && active instanceof HTMLInputElement && active.name === "query")) {
-      return;
-    }
-    if (event.key === "ArrowUp" && active === choices[0]) return event.preventDefault(), focus();
-    const to = /^(Arrow(Up|Down)|Home|End)$/.test(event.key)
-      ? nextOf(choices, inList ? active : null, event)
-      : undefined;
+    if (!inList && (event.key !== "ArrowDown" || active !== words)) return;
+    const up = event.key === "ArrowUp" && active === choices[0];
+    const to = up ? words : event.key.length > 1 ? nextOf(choices, inList ? active : null, event) : undefined;
     if (!to) return;
     event.preventDefault();
     to.focus();
@@ -383,15 +363,12 @@ export function searchPanel(app, conversation, close) {
     if (online && queryOf(values) && kept.asked !== queryOf(values)) ask();
   });
 
-  function focus() {
-    /** @type {HTMLElement | null} */ (form.querySelector("[name=query]"))?.focus();
-  }
-
   runOpen = () => {
-    const field = /** @type {HTMLInputElement | null} */ (form.querySelector("[name=query]"));
-    if (field) field.value = kept.values.query;
-    for (const other of form.querySelectorAll("details input")) if (other instanceof HTMLInputElement) other.value = "";
-    place.value = "";
+    for (const each of form.querySelectorAll("input, select")) {
+      if (each instanceof HTMLInputElement || each instanceof HTMLSelectElement) {
+        each.value = values[/** @type {FieldName} */ (each.name)];
+      }
+    }
     link.checked = false;
     ask();
   };
@@ -401,7 +378,7 @@ export function searchPanel(app, conversation, close) {
 
   return {
     element,
-    focus,
+    focus: () => words.focus(),
     end() {
       ended = true;
       runOpen = null;
