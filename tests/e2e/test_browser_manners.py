@@ -16,7 +16,7 @@ import pytest
 from securechat.limits import Limits
 from securechat.tls.local_addresses import private_addresses
 from tests.support.native import NativeClient
-from tests.support.server import PATIENCE_S, ServerProcess
+from tests.support.server import PATIENCE_S, ServerProcess, wait_until
 
 PHONES, LOADS, CONNECTIONS = 30, 5, 6
 DEFAULTS = Limits()
@@ -156,3 +156,42 @@ def test_who_claims_to_be_a_browser_and_speaks_the_native_protocol_gets_nowhere(
     assert came == b"" or came.startswith(b"HTTP/1.1 4"), came
     for terminal in terminals:
         terminal.close()
+
+
+@pytest.mark.parametrize("protocols", [[], ["securechat/1"]])
+def test_who_looks_at_the_certificate_and_closes_owes_no_hello(server: ServerProcess, protocols: list[str]) -> None:
+    """As one who learns a CA by its pin, or a program that watches certificates."""
+    context = ssl.create_default_context(cafile=str(server.ca))
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    for _ in range(DEFAULTS.failed_hellos_per_address + 8):
+        plain = socket.create_connection((server.host, server.port), PATIENCE_S)
+        with context.wrap_socket(plain, server_hostname=server.host) as sock:
+            sock.unwrap()
+    with NativeClient(server.port, server.ca, host=server.host) as terminal:
+        terminal.hello("terminal")
+
+
+@pytest.mark.parametrize("begin", [b"", b"G"])
+def test_a_piece_of_nothing_is_a_failed_hello_as_before(server: ServerProcess, begin: bytes) -> None:
+    """A handshake without a protocol and one byte, or half a handshake: the native rule holds."""
+    context = ssl.create_default_context(cafile=str(server.ca))
+    for _ in range(DEFAULTS.failed_hellos_per_address):
+        plain = socket.create_connection((server.host, server.port), PATIENCE_S)
+        if not begin:
+            plain.sendall(b"\x16\x03\x01\x02\x00\x01")
+            plain.close()
+            continue
+        with context.wrap_socket(plain, server_hostname=server.host) as sock:
+            sock.sendall(begin)
+            sock.unwrap()
+    wait_until(lambda: _is_turned_away(server), "the address is shut out")
+    server.wait_for_event("refused", reason="failed_hellos")
+
+
+def _is_turned_away(server: ServerProcess) -> bool:
+    try:
+        NativeClient(server.port, server.ca, host=server.host).close()
+    except OSError:
+        return True
+    return False

@@ -152,10 +152,22 @@ Deno.test("a login that has expired is forgotten; one that is slowed down is tri
   page.connect();
   equal(page.heardByServer("hello")[0].token, "b".repeat(32));
   refuse(page, "login_slowed", { retry: 4 });
+  equal(page.core.phase, "naming"); // the user may choose otherwise
   page.wake();
   equal([page.now, page.heardByServer("hello").length], [104, 1]);
   refuse(page, "login_expired");
   equal([page.saved?.token, page.told("helloNeeded").map((each) => each.field)], ["", ["password"]]);
+});
+
+Deno.test("a full disk is waited for by who was in before, and nothing is asked", () => {
+  const page = new Page();
+  page.online();
+  page.lose();
+  page.connect();
+  refuse(page, "disk_full");
+  equal([page.core.phase, (page.core.waitsUntilS ?? 0) - page.now], ["greeting", 1]);
+  page.wake();
+  equal(page.heardByServer("hello").length, 3);
 });
 
 Deno.test("an invite asks for a password, and makes an account", () => {
@@ -244,13 +256,24 @@ Deno.test("leaving waits for what is unsent, and says goodbye", () => {
   equal(page.told("ended").map((each) => each.why), ["left"]);
 });
 
-Deno.test("logging out forgets the login, and keeps nothing on its way", () => {
+Deno.test("logging out forgets the login; what was on its way is sent again by the same person alone", () => {
   const page = new Page(ACCOUNT);
   page.online(ACCOUNT);
+  page.act({ do: "send", key: page.key("lobby"), text: "a" });
   page.ask({ ask: "logout" }, 7);
   page.answer({ t: "done" }, "logout");
   equal(page.told("ended").map((each) => each.why), ["loggedOut"]);
   equal([page.saved?.token, page.hangUps], ["", 1]);
+  const saved = /** @type {any} */ (page.saved);
+  for (const [name, sent] of /** @type {[string, number[]][]} */ ([["ana", [1]], ["eve", []]])) {
+    const again = new Page(saved);
+    again.connect();
+    refuse(again, "login_required");
+    again.act({ do: "hello", name, password: "secret" });
+    again.hear({ t: "welcome", version: 1, server: "s", sender_id: 3, name, live_from: 12, ...ACCOUNT });
+    again.hear({ t: "joined", room: "lobby", live_from: 12, total: 1 }, { t: "pong" });
+    equal(again.heardByServer("say").map((each) => each.cid), sent, name);
+  }
 });
 
 Deno.test("questions without a connection, and those it takes along, are answered with offline", () => {

@@ -129,6 +129,13 @@ Deno.test("while the server throttles nothing is sent, and less at a time afterw
   equal(page.heardByServer("say").length, 8);
 });
 
+Deno.test("damaged storage costs no more than what is damaged", () => {
+  const sound = { number: 4, cid: 7, room: "lobby", to: null, kind: "message", text: "a", failed: false };
+  const page = new Page({ unsent: /** @type {any} */ ([null, {}, { number: "x", cid: 3 }, sound]) });
+  page.online();
+  equal(page.heardByServer("say").map((each) => [each.cid, each.text]), [[7, "a"]]);
+});
+
 Deno.test("a page that was killed sends what it had stored, each once, in the order typed", () => {
   const page = new Page();
   page.online();
@@ -146,6 +153,7 @@ Deno.test("a page that was killed sends what it had stored, each once, in the or
   ]]);
   const again = new Page(/** @type {any} */ (saved));
   equal(states(again), ["b failed", "c waiting", "d waiting"]);
+  equal(again.core.pending.map((each) => each.refusal?.code), ["read_only", undefined, undefined]);
   again.online({ lastcid: 2 });
   equal(again.heardByServer("say").map((each) => [each.cid, each.text]), [[3, "c"], [4, "d"]]);
   again.act({ do: "retry", number: 2 });

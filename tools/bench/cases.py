@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -201,15 +201,30 @@ def idle(scene: Scene, *, clients: int, web: bool = False) -> Result:
 def storm(scene: Scene, *, clients: int, watchers: int, per_s: float) -> Result:
     """Everybody logs in at once while one room goes on talking; that room's latency is taken during the storm.
 
-    The room has an epoll of its own that is served after every single step of the crowd, so the generator adds at
-    most one handshake step (about a millisecond) to what it measures.
-
     With OpenSSL 3.0 a client's handshake costs two to three times what the server's does, nearly all of it for parsing
     certificates. When the generator's core is full, the wall time is the clients' own; look at the server's CPU.
     """
-    room = scene.crowd(Shape(members=watchers + 1, senders=1, decoders=watchers), "w")
-    engine = Engine(scene.context, scene.server.address)
     members = [Member(f"storm{number}", "lobby") for number in range(clients)]
+    result = _beside_a_room(scene, members, watchers, per_s)
+    return result | {"cpu_us_per_login": result["server_cpu_s"] * 1e6 / clients}
+
+
+def page_loads(scene: Scene, *, pages: int, watchers: int, per_s: float) -> Result:
+    """So many browsers load the page at once while one room goes on talking; that room's latency meanwhile."""
+    assert scene.web_context is not None
+    connections = visitors(pages, paths_of_page(scene.web_context, scene.server.address))
+    result = _beside_a_room(scene, connections, watchers, per_s)
+    return result | {"cpu_us_per_page": result["server_cpu_s"] * 1e6 / pages}
+
+
+def _beside_a_room(scene: Scene, members: Sequence[Member], watchers: int, per_s: float) -> Result:
+    """Let all come in at once while a room goes on talking.
+
+    The room has an epoll of its own that is served after every single step of the crowd, so the generator adds at
+    most one handshake step (about a millisecond) to what it measures.
+    """
+    room = scene.crowd(Shape(members=watchers + 1, senders=1, decoders=watchers), "w")
+    engine = Engine(scene.context, scene.server.address, scene.web_context)
     try:
         room.enter()
         open_loop(room, per_s, WARM_S)
@@ -222,7 +237,7 @@ def storm(scene: Scene, *, clients: int, watchers: int, per_s: float) -> Result:
 
         engine.between = attend
         with scene.watching():
-            wall_s = engine.enter(members, clients, 30.0)
+            wall_s = engine.enter(members, len(members), 30.0)
         used = meter.read()
         open_loop(room, per_s, 0.1)
         lost = [member for member in members if member.lost or member.doorway is None or not member.doorway.inside]
@@ -230,46 +245,6 @@ def storm(scene: Scene, *, clients: int, watchers: int, per_s: float) -> Result:
         return {
             "wall_s": wall_s,
             "lost": len(lost),
-            "cpu_us_per_login": used["server_cpu_s"] * 1e6 / clients,
-            "server_cpu_s": used["server_cpu_s"],
-            **latency_ms(room.latencies_ns),
-            "server_util": used["server_util"],
-            "generator_util": used["generator_util"],
-            "other_util": used["other_util"],
-            "complaints": room.complaints() + first,
-        }
-    finally:
-        room.close()
-        engine.close()
-
-
-def page_loads(scene: Scene, *, pages: int, watchers: int, per_s: float) -> Result:
-    """So many browsers load the page at once while one room goes on talking; that room's latency meanwhile."""
-    assert scene.web_context is not None
-    room = scene.crowd(Shape(members=watchers + 1, senders=1, decoders=watchers), "w")
-    engine = Engine(scene.context, scene.server.address, scene.web_context)
-    connections = visitors(pages, paths_of_page(scene.web_context, scene.server.address))
-    try:
-        room.enter()
-        open_loop(room, per_s, WARM_S)
-        pace, meter = Pace(room, per_s), Meter(scene.server)
-        room.latencies_ns.clear()
-
-        def attend() -> None:
-            pace.send_due(time.monotonic())
-            room.engine.poll(0)
-
-        engine.between = attend
-        with scene.watching():
-            wall_s = engine.enter(connections, len(connections), 30.0)
-        used = meter.read()
-        open_loop(room, per_s, 0.1)
-        lost = [one for one in connections if one.lost or one.doorway is None or not one.doorway.inside]
-        first = [f"{one.name} lost: {one.lost or 'not loaded'}" for one in lost[:3]]
-        return {
-            "wall_s": wall_s,
-            "lost": len(lost),
-            "cpu_us_per_page": used["server_cpu_s"] * 1e6 / pages,
             "server_cpu_s": used["server_cpu_s"],
             **latency_ms(room.latencies_ns),
             "server_util": used["server_util"],

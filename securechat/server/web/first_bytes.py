@@ -52,8 +52,9 @@ class FirstBytes:
         self._timer: Cancellable | None = None
 
     def handshake_done(self) -> None:
-        """Wait for the first bytes."""
+        """Wait for the first bytes. Who closes without any owes no hello: see `Session`."""
         self._handshaking = False
+        self._transport.owes_hello = False
         self._timer = self._scheduler.call_later(self._wait_s, lambda: self._choose(self._other))
 
     def data_received(self, data: bytes) -> None:
@@ -62,6 +63,7 @@ class FirstBytes:
             self._next.data_received(data)
             return
         self._data += data
+        self._transport.owes_hello = True
         if self._data.startswith(_HTTP_BEGINS):
             self._choose(self._web)
         elif not any(word.startswith(self._data) for word in _HTTP_BEGINS):

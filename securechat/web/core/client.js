@@ -212,6 +212,7 @@ export class ClientCore {
     const save = dirty ? this.#saved() : null;
     context.commands = [];
     context.changes = [];
+    context.told.clear();
     context.dial = context.hangUp = context.dirty = false;
     return { save, commands, hangUp, dial, changes };
   }

@@ -31,6 +31,8 @@ export class Context {
   commands = [];
   /** @type {Change[]} */
   changes = [];
+  /** @type {Set<string>} */
+  told = new Set();
   dial = false;
   hangUp = false;
   dirty = false;
@@ -49,6 +51,11 @@ export class Context {
 
   /** @param {Change} change */
   show(change) {
+    if (change.kind === "conversation" || change.kind === "conversations" || change.kind === "pending") {
+      const told = `${change.kind} ${"key" in change && change.key}`; // once is enough: they only say where to look
+      if (this.told.has(told)) return;
+      this.told.add(told);
+    }
     this.changes.push(change);
   }
 

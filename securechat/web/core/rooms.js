@@ -254,8 +254,13 @@ export class Counts {
     const { seq, by } = message;
     this.#stopped((each) => each.conversation === conversation && each.person.id === by);
     const isNews = by !== this.#context.me.id && message.deleted === null && seq > conversation.counted.through;
-    if (isNews && seq > conversation.read) conversation.news.push({ seq, by, mentionsMe });
-    this.#count(conversation);
+    if (isNews && seq > conversation.read) { // counted by one: there may be thousands
+      conversation.news.push({ seq, by, mentionsMe });
+      conversation.unread = Math.min(MOST_UNREAD, conversation.unread + 1);
+      conversation.mentions += mentionsMe ? 1 : 0;
+      conversation.firstUnread ||= seq;
+    }
+    this.#context.show({ kind: "conversation", key: conversation.key });
   }
 
   /** @param {ConversationState} conversation @param {MessageChange} change */

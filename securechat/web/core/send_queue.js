@@ -39,11 +39,11 @@ export class SendQueue {
 
   /** @param {readonly SavedMessage[]} saved @param {number} lastCid */
   restore(saved, lastCid) {
-    this.lastCid = Math.max(lastCid, ...saved.map((each) => each.cid));
-    for (const { number, cid, room, to, kind, text, reply, seq, sign, on, failed } of saved) {
+    const sound = saved.filter((each) => Number.isSafeInteger(each?.number) && Number.isSafeInteger(each.cid));
+    this.lastCid = Math.max(lastCid, ...sound.map((each) => each.cid));
+    for (const { number, cid, room, to, kind, text, reply, seq, sign, on, failed, refusal = UNSENT } of sound) {
       const conversation = room === null ? this.#rooms.direct(to ?? 0) : this.#rooms.named(room);
       this.#number = Math.max(this.#number, number);
-      const refusal = failed ? UNSENT : null;
       this.pending.push({
         number,
         key: conversation.key,
@@ -54,7 +54,7 @@ export class SendQueue {
         sign,
         on,
         state: failed ? "failed" : "waiting",
-        refusal,
+        refusal: failed ? refusal : null,
         cid: failed ? 0 : cid,
         conversation,
       });
@@ -64,7 +64,7 @@ export class SendQueue {
 
   /** @returns {SavedMessage[]} */
   saved() {
-    return this.pending.map(({ number, cid, conversation, kind, text, reply, seq, sign, on, state }) => ({
+    return this.pending.map(({ number, cid, conversation, kind, text, reply, seq, sign, on, state, refusal }) => ({
       number,
       cid,
       kind,
@@ -74,6 +74,7 @@ export class SendQueue {
       sign,
       on,
       failed: state === "failed",
+      refusal,
       room: conversation.kind === "room" ? conversation.name : null,
       to: conversation.kind === "direct" ? conversation.id : null,
     }));
@@ -261,9 +262,7 @@ export class SendQueue {
   /** @param {DraftState} draft */
   #changed(draft) {
     this.#context.dirty = true;
-    const { key } = draft;
-    const told = this.#context.changes.some((change) => change.kind === "pending" && change.key === key);
-    if (!told) this.#context.show({ kind: "pending", key });
+    this.#context.show({ kind: "pending", key: draft.key });
   }
 }
 

@@ -195,6 +195,7 @@
  * @property {string} sign
  * @property {boolean} on
  * @property {boolean} failed
+ * @property {Refusal | null} [refusal] why
  */
 
 /**

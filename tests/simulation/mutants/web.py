@@ -33,7 +33,7 @@ WEB_MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "number_used_again_by_the_next_page": ("send_queue.js", "this.lastCid = Math.max(", "this.lastCid = Math.min(0, "),
     "unsent_message_gets_a_new_number": ("send_queue.js", "cid: failed ? 0 : cid,", "cid: 0,"),
-    "unsent_messages_forgotten_by_the_next_page": ("send_queue.js", "of saved) {", "of saved.slice(1)) {"),
+    "unsent_messages_forgotten_by_the_next_page": ("send_queue.js", "of sound) {", "of sound.slice(1)) {"),
     "messages_lost_with_the_connection": (
         "send_queue.js",
         "for (const draft of this.#inFlight()) this.#send(draft);",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from securechat.server.banner import Address, banner, unnamed
+from securechat.server.banner import Address, banner, unnamed, web_host
 from securechat.tls.hostnames import Names, parse_names
 from securechat.translation import use
 from tests.support.locales import write_catalogue
@@ -128,3 +128,23 @@ def test_the_code_fits_a_terminal_of_80_columns(language: str, monkeypatch: pyte
     shown = [line.removeprefix("\x1b[97;40m").removesuffix("\x1b[0m") for line in lines]
     assert all(len(line) + 3 <= 80 for line in shown)
     assert sum("▀" in line or "█" in line for line in shown) > 10
+
+
+@pytest.mark.parametrize(
+    ("addresses", "names", "host"),
+    [
+        (LAN, ["localhost", "192.0.2.2"], "192.0.2.2"),
+        (LAN, ["localhost", "chat.example.org"], "chat.example.org"),
+        (LOCAL, ["localhost", "vm.local"], "localhost"),
+        (LOCAL, ["127.0.0.1"], "127.0.0.1"),
+        ([("fe80::1%eth0", 1)], ["a", "fe80::1"], "a"),
+    ],
+)
+def test_browsers_without_tls_are_led_to_what_other_machines_use(
+    addresses: list[Address], names: list[str], host: str
+) -> None:
+    assert web_host(addresses, parse_names(names)) == host
+
+
+def test_browsers_are_led_to_no_wildcard() -> None:
+    assert web_host(LAN, Names(("*.example.org", "a.example.org"))) == "a.example.org"

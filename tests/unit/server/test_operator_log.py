@@ -70,3 +70,8 @@ def test_what_stops_the_server_says_what_failed_and_why() -> None:
     assert Vital.FAN_OUT.value in lines[0]
     assert "RuntimeError: a bug" in lines[0]
     assert Vital.LOOP.value in lines[1]
+
+
+def test_a_visit_is_one_line_with_its_address() -> None:
+    (line,) = _lines(lambda log: log.visited("192.0.2.1:5000"))
+    assert line.endswith("visited       192.0.2.1:5000")

@@ -150,9 +150,10 @@ def test_an_error_is_the_end() -> None:
     assert codec.switch() == b""
 
 
-@pytest.mark.parametrize("data", [b"GET / HTTP/1.1\nHost: a", b"\x16\x03", b"\x00"])
-def test_what_cannot_become_a_request_is_refused_at_once(data: bytes) -> None:
-    assert refused(data).status == 400
+@pytest.mark.parametrize("size", [0, 1])
+@pytest.mark.parametrize("data", [b"GET / HTTP/1.1\nHost: a", b"GET / HTTP/1.1\r\nA: 1\rB", b"\x16\x03", b"\x00"])
+def test_what_cannot_become_a_request_is_refused_at_once(data: bytes, size: int) -> None:
+    assert refused(data, size).status == 400
 
 
 def test_lengths_are_exact() -> None:

@@ -76,6 +76,19 @@ def test_hosts_may_be_repeated_and_come_from_the_environment_or_the_file(tmp_pat
     assert with_file(tmp_path, 'host = ["127.0.0.1",\n  "[::1]"]').config().hosts == ("127.0.0.1", "::1")
 
 
+def test_the_web_can_be_switched_off_and_has_hosts_of_its_own(tmp_path: Path) -> None:
+    assert load([], {}).web
+    assert load([], {}).web_hosts == ()
+    assert not load(["--web", "off"], {"SECURECHAT_WEB": "on"}).web
+    assert not load([], {"SECURECHAT_WEB": "off"}).web
+    assert not with_file(tmp_path, "web = false").config().web
+    flags = ["--web-host", "Chat.Example.Org.", "--web-host", "[FD00::1]"]
+    assert load(flags, {}).web_hosts == ("chat.example.org", "fd00::1")
+    assert load([], {"SECURECHAT_WEB_HOSTS": "a, bücher.example"}).web_hosts == ("a", "xn--bcher-kva.example")
+    assert with_file(tmp_path, 'web_hosts = ["a", "192.0.2.1"]').config().web_hosts == ("a", "192.0.2.1")
+    assert with_file(tmp_path, "web_hosts = []").config().web_hosts == ()
+
+
 def test_every_limit_can_be_changed() -> None:
     config = load(["--limit", "message_rate=9.5", "--limit", "append-queue=7"], {"SECURECHAT_LIMIT_MESSAGE_BURST": "3"})
     assert (config.limits.message_rate, config.limits.append_queue, config.limits.message_burst) == (9.5, 7, 3)
@@ -173,6 +186,16 @@ def test_a_wrong_value_names_where_it_stands_and_what_would_be_right(
         ('tls12 = "on"', 1, "tls12: must be true or false, without quotes, not the text 'on'"),
         ('host = "127.0.0.1"', 1, "host: must be a list of addresses in quotes"),
         ("host = [1]", 1, "host: must be a list of addresses in quotes"),
+        ('web_hosts = "a"', 1, "web_hosts: must be a list of addresses in quotes"),
+        ('web_hosts = ["a:8443"]', 1, "web_hosts: must be names or addresses without a port: 'a:8443' is no DNS name"),
+        ('web_hosts = ["https://a"]', 1, "web_hosts: must be names or addresses without a port"),
+        (
+            'web_hosts = ["*.a.org"]',
+            1,
+            "web_hosts: must be names or addresses without a port: '*.a.org': wildcards",
+        ),
+        ('web_hosts = ["a", ""]', 1, "web_hosts: must be addresses, and one of them is empty; leave --web-host out"),
+        ("web = 1", 1, "web: must be true or false, without quotes, not 1"),
         ("cert = 5", 1, 'cert: must be a path in quotes, such as "certs/server.pem", not 5'),
         ("data = 2024-01-01", 1, "data: must be a path in quotes"),
         ('log_format = "xml"', 1, "log_format: must be text or json, not 'xml'"),

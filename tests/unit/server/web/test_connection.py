@@ -8,8 +8,10 @@ import pytest
 
 from securechat.limits import Limits
 from securechat.net.interfaces import NullHandler
+from securechat.server.web.connection import HttpConnection
 from securechat.server.web.policy import SECURITY_HEADERS
 from securechat.server.web.turns import REQUESTS_PER_PASS
+from tests.support.web_connections import FakeLink
 
 UPGRADE = (
     "Upgrade: websocket",
@@ -166,6 +168,17 @@ def test_the_next_answer_waits_until_this_one_is_read(web: Any) -> None:
     assert not browser.link.paused
 
 
+def test_a_turn_that_comes_while_the_client_is_behind_is_passed_on(web: Any) -> None:
+    browser = web.connect()
+    browser.send(b"GET / HTTP/1.1\r\nHost: chat.example\r\n\r\n" * 2)
+    browser.connection.backlog_started()
+    web.run(0.01)
+    assert len(browser.answers()) == 1
+    browser.connection.backlog_over()
+    web.run(0.01)
+    assert len(browser.answers()) == 1
+
+
 def test_a_client_that_stops_reading_is_cut(web: Any) -> None:
     browser = web.connect()
     browser.link.blocked = True
@@ -194,6 +207,22 @@ def test_a_pass_has_only_so_many_answers(web: Any) -> None:
     assert not any(browser.link.paused for browser in browsers)
 
 
+def test_who_has_waited_goes_before_who_comes(web: Any) -> None:
+    browsers = [web.connect() for _ in range(2 * REQUESTS_PER_PASS)]
+    newcomer = web.connect()
+    now = web.now
+    for browser in browsers:
+        web.now = now
+        browser.connection.data_received(b"GET / HTTP/1.1\r\nHost: chat.example\r\n\r\n")
+    newcomer.get("/")  # in the next pass, before the timers
+    assert newcomer.answers() == []
+    web.run()
+    assert all(browser.answers() for browser in browsers)
+    assert newcomer.answers() == []
+    web.run()
+    assert newcomer.answer().status == 200
+
+
 def test_a_turn_that_raises_costs_nobody_elses(web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     browsers = [web.connect() for _ in range(REQUESTS_PER_PASS + 2)]
     now = web.now
@@ -205,6 +234,7 @@ def test_a_turn_that_raises_costs_nobody_elses(web: Any, monkeypatch: pytest.Mon
     web.turns._waiting.rotate()
     web.run()
     assert [type(error) for error in web.contained] == [ZeroDivisionError]
+    web.contained.clear()
     assert browsers[-1].link.sent == b"1"
 
 
@@ -270,6 +300,14 @@ def test_no_timer_is_left_of_a_connection_that_is_gone(web: Any) -> None:
     browser.get("/")
     browser.lost()
     assert all(timer.cancelled for timer in web.timers)
+
+
+def test_a_connection_that_is_closed_before_it_begins_sets_no_timer(web: Any) -> None:
+    link = FakeLink("9.9.9.9")
+    connection = HttpConnection(link, web)
+    connection.close()
+    connection.handshake_done()
+    assert web.timers == []
 
 
 def test_the_end_of_the_server_is_the_end(web: Any) -> None:
