@@ -253,9 +253,12 @@ def test_a_command_whose_module_cannot_be_loaded_stays(opened: Open) -> None:
     page = opened(allowed=("404",))
     page.route("**/commands.js", lambda route: route.fulfill(status=404, content_type="text/javascript", body=""))
     command(page, "/who")
-    page.wait_for_selector(".composer-note:has-text('connection')")
+    page.wait_for_selector(".composer-note:has-text('connect')")
     assert field(page).input_value() == "/who"
     page.unroute("**/commands.js")
+    page.keyboard.press("Enter")
+    until(page, "fake.app.settings.membersOpen")
+    assert field(page).input_value() == "", "it is tried again when there is a connection"
 
 
 # --- pastes ---
