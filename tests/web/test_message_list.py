@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.browser import LAPTOP, PATIENCE_MS, PHONE, Visitor, chromium
+from tests.support.other_browsers import firefox, wait_for, webkit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -106,6 +107,7 @@ def until(page: Page, expression: str) -> None:
         frames(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_row_under_the_eye_stays(show: Callable[..., Page], seed: int) -> None:
     page = show(f"messages=3000&seed={seed}&delay={seed * 13 % 40}", **(PHONE if seed == 3 else LAPTOP))
@@ -114,10 +116,22 @@ def test_the_row_under_the_eye_stays(show: Callable[..., Page], seed: int) -> No
     assert found["steps"] == 250
 
 
+@pytest.mark.slow
 def test_the_row_stays_where_scroll_positions_cannot_be_written(show: Callable[..., Page]) -> None:
     page = show("messages=3000&delay=15", script=AS_ON_IOS, **PHONE)
     found = page.evaluate("fake.run(7, 250)")
     assert found["violations"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:setting remote_server_addr:DeprecationWarning")  # selenium's own
+@pytest.mark.parametrize("engine", ["firefox", "webkit"])
+def test_the_row_stays_in_other_engines(origin: str, tmp_path: Path, engine: str) -> None:
+    with firefox(tmp_path / "profile") if engine == "firefox" else webkit() as browser:
+        browser.open(f"{origin}/list/index.html?messages=3000&delay=10")
+        wait_for(browser, "document.querySelector('.rows > .row') !== null", "rows")
+        for seed in (1, 2, 3):
+            assert browser.js(f"fake.run({seed}, 60)")["violations"] == [], f"seed {seed}"
 
 
 def test_the_end_stays_the_end(show: Callable[..., Page]) -> None:
@@ -273,6 +287,7 @@ def test_comings_and_goings_are_one_line(show: Callable[..., Page]) -> None:
     until(page, "document.querySelector('.comings').textContent.startsWith('Gita, Hadi, Indah and Joko')")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"viewport": {"width": 320, "height": 700}}, LAPTOP], ids=["narrow", "wide"])
 def test_hostile_texts_stay_in_their_rows(show: Callable[..., Page], options: dict[str, Any]) -> None:
     found = show("messages=10", **options).evaluate("fake.hostile(10_000)")
