@@ -153,9 +153,21 @@ function took(change) {
       routeChanged();
       break;
     case "renamed":
+      renameSetting(change.old, core.conversations.get(change.key)?.name);
       if (app.route.key === change.key) app.go({ seq: app.route.seq }, true);
       break;
   }
+}
+
+/**
+ * What a user wants to hear of a room stays when it is renamed.
+ *
+ * @param {string} old
+ * @param {string | undefined} name
+ */
+function renameSetting(old, name) {
+  const { [old]: choice, ...others } = store.settings.notify;
+  if (choice && name) app.set("notify", { ...others, [name]: choice });
 }
 
 // --- where the user is -----------------------------------------------------------------------------------------------

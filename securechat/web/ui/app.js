@@ -253,7 +253,15 @@ function chat(app, arrives) {
   let view = null;
   /** @type {string | null | undefined} */
   let key;
+  /** @type {string | null | undefined} */
+  let from;
   let panel = "";
+
+  function focus() {
+    if (element.dataset.pane === "list" && !wide.matches) list.focus(from);
+    else if (matchMedia("(pointer: coarse)").matches) main.focus({ preventScroll: true }); // no keyboard by itself
+    else view?.focus();
+  }
 
   function show() {
     const { route } = app;
@@ -270,15 +278,12 @@ function chat(app, arrives) {
     }
     const wantedKey = route.key ?? (route.unknown ? JSON.stringify(route.unknown) : null);
     if (wantedKey !== key) {
-      const before = key;
+      from = key;
       key = wantedKey;
       view?.end();
       view = conversationView(app, side);
       fill(main, view.element);
-      // The keyboard of a phone must not open by itself.
-      if (pane === "list") list.focus(before);
-      else if (matchMedia("(pointer: coarse)").matches) main.focus({ preventScroll: true });
-      else view.focus();
+      focus();
     } else view?.routed();
     const ofList = key === null ? route.panel : "";
     if (ofList !== panel) {
@@ -298,11 +303,13 @@ function chat(app, arrives) {
     }),
   ];
   wide.addEventListener("change", show);
-  const keys = (/** @type {KeyboardEvent} */ event) => pressed(app, event, () => [list.element, main, side]);
+  const regions = () => [list.element, main.querySelector(".message-list"), main.querySelector(".composer"), side];
+  const keys = (/** @type {KeyboardEvent} */ event) => pressed(app, event, regions);
   document.addEventListener("keydown", keys);
   show();
   return {
     element,
+    focus,
     end() {
       for (const end of ends) end();
       wide.removeEventListener("change", show);
@@ -314,11 +321,31 @@ function chat(app, arrives) {
 }
 
 /**
+ * Leads the focus to the next part of the page that is shown, or to the one before.
+ *
+ * @param {(Element | null)[]} regions
+ * @param {boolean} back
+ */
+function nextRegion(regions, back) {
+  /** @type {{region: Element, target: HTMLElement}[]} */
+  const there = [];
+  for (const region of regions) {
+    const all = region?.querySelectorAll("[aria-current], [tabindex='0'], textarea, a, input, button") ?? [];
+    const shown = /** @type {HTMLElement[]} */ ([...all]).filter((each) => each.offsetParent !== null);
+    const target = shown.find((each) => each.matches("[aria-current], [tabindex='0'], textarea")) ?? shown[0];
+    if (region && target) there.push({ region, target });
+  }
+  const here = there.findLastIndex(({ region }) => region.contains(document.activeElement));
+  const step = here < 0 ? (back ? -1 : 0) : here + (back ? -1 : 1);
+  there.at(step % there.length)?.target.focus();
+}
+
+/**
  * Takes the keys that work everywhere.
  *
  * @param {App} app
  * @param {KeyboardEvent} event
- * @param {() => HTMLElement[]} regions
+ * @param {() => (Element | null)[]} regions
  */
 function pressed(app, event, regions) {
   if (event.isComposing || event.keyCode === 229 || event.defaultPrevented || document.querySelector("dialog[open]")) {
@@ -326,12 +353,7 @@ function pressed(app, event, regions) {
   }
   if (event.key === "F6") {
     event.preventDefault();
-    const there = regions().filter((each) => each.offsetParent !== null);
-    const here = there.findIndex((each) => each.contains(document.activeElement));
-    const next = there[(here + (event.shiftKey ? there.length - 1 : 1) + (here < 0 ? 1 : 0)) % there.length];
-    const target = next?.querySelector("[aria-current], textarea, input, button");
-    /** @type {HTMLElement | null | undefined} */ (target ?? next)?.focus();
-    return;
+    return nextRegion(regions(), event.shiftKey);
   }
   const typing = event.target instanceof Element && event.target.matches("input, textarea, select");
   if (typing && event.key.length === 1 && !event.ctrlKey && !event.metaKey) return;

@@ -74,6 +74,8 @@ function shown(app, conversation, side) {
   /** @type {{element: HTMLElement, end(): void} | null} */
   let beside = null;
   let besideName = "";
+  /** @type {HTMLElement | null} */
+  let backTo = null;
   let panel = "";
   async function panels() {
     const { route, settings } = app;
@@ -86,6 +88,8 @@ function shown(app, conversation, side) {
       openPanel(app, conversation);
     }
     if (wanted !== besideName) {
+      const { activeElement } = document;
+      if (activeElement instanceof HTMLElement && !side.contains(activeElement)) backTo = activeElement;
       besideName = wanted;
       beside?.end();
       beside = null;
@@ -98,8 +102,11 @@ function shown(app, conversation, side) {
         if (ended || besideName !== wanted) return;
         beside = made(app, conversation, () => closeBeside(app, wanted));
         fill(side, beside.element);
-        if (!wide.matches) side.focus(); // it covers the rest
-      } else head.focus();
+        const field = search ? side.querySelector("input") : null;
+        if (field) field.focus();
+        else if (!wide.matches) side.focus(); // it covers the rest
+      }
+      if (document.activeElement === document.body) backTo?.focus();
     }
   }
 
@@ -200,10 +207,6 @@ function header(app, conversation, input) {
   );
   return {
     element,
-    /** Takes back the focus that the panel had. */
-    focus() {
-      if (document.activeElement === document.body) people.focus();
-    },
     /** @param {string} open what stands beside the messages */
     pressed: (open) => people.setAttribute("aria-pressed", String(open === "members")),
     update() {

@@ -165,7 +165,7 @@ function logins(app) {
     if (element.hidden) return;
     try {
       const { logins: all } = await app.ask({ ask: "logins" });
-      fill(list, ...all.toReversed().map(row));
+      fill(list, ...[...all].reverse().map(row));
       if (!list.childElementCount) fill(list, h("li", { class: "hint" }, _("Nowhere")));
     } catch (error) {
       fill(list, h("li", { class: "error" }, refusalText(/** @type {Refusal} */ (error))));
@@ -216,10 +216,11 @@ function looks(app) {
     ]),
     choice(app, "language", _("Language"), [["", _("As the browser")], ...Object.entries(LANGUAGES)]),
     choice(app, "enter", _("The Enter key"), [
-      ["auto", _("Sends; on touch screens breaks the line")],
-      ["send", _("Sends")],
-      ["break", _("Breaks the line; Ctrl+Enter sends")],
+      ["auto", _("Automatic")],
+      ["send", _("Sends the message")],
+      ["break", _("Breaks the line")],
     ]),
+    h("p", { class: "hint" }, _("Automatic: it sends, and breaks the line on touch screens. Ctrl+Enter always sends.")),
     toggle(app, "typing", _("Show who is typing, and show others when you are")),
   );
   return { element };
@@ -281,7 +282,7 @@ function server(app) {
     h(
       "p",
       {},
-      _("The connection is encrypted. Who operates the server can read what is stored there, direct messages too; the connection's other readers cannot."),
+      _("Nobody on the way can read along. Who operates the server can read what is stored there, direct messages too."),
     ),
     ca && !limited
       ? h(

@@ -8,6 +8,7 @@
  */
 
 import { oneLine } from "../core/text.js";
+import { keyLabel } from "./actions.js";
 import { h, icon } from "./dom.js";
 import { _, ngettext, shortTime } from "./i18n.js";
 import { PLUS, SEARCH, SETTINGS } from "./icons.js";
@@ -39,7 +40,7 @@ export function sidebar(app) {
       { class: "jump", on: { click: async () => (await import("./switcher.js")).openSwitcher(app) } },
       icon(SEARCH),
       h("span", {}, _("Jump to…")),
-      h("kbd", {}, "Ctrl K"),
+      h("kbd", {}, keyLabel("Mod+k")),
     ),
     list,
     h(

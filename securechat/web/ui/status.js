@@ -27,6 +27,9 @@ export function statusText(app) {
   if (core.phase === "naming" && core.waitsUntilS === null) return { text: "", kind: "ok", wait: false };
   if (core.waitsUntilS === null) return { text: _("Connecting…"), kind: "busy", wait: false };
   const n = Math.max(1, Math.ceil(core.waitsUntilS - app.now()));
+  if (core.phase === "naming") { // connected: the server wants the hello later
+    return { text: ngettext("Trying again in {n} s", "Trying again in {n} s", n), kind: "busy", wait: false };
+  }
   const text = navigator.onLine === false
     ? _("No network")
     : ngettext("Reconnecting in {n} s", "Reconnecting in {n} s", n);
@@ -81,6 +84,7 @@ export function banners(app) {
   const element = h("div", { class: "banners" });
   /** @type {Set<string>} */
   const away = new Set();
+  let shown = "";
   /** @type {{text: string, at: number, refusal: Refusal | null}[]} */
   const notices = [];
 
@@ -112,6 +116,9 @@ export function banners(app) {
       const text = _("You opened an invite, and you are here as {name} already.", { name: oneLine(core.me.name) });
       rows.push(["invite", text, [{ label: _("Log out and use the invite"), run: app.forget }]]);
     }
+    const now = JSON.stringify([rows, [...away]]);
+    if (now === shown) return; // what is said again would be read again
+    shown = now;
     fill(
       element,
       ...rows.filter(([name]) => !away.has(name)).map(([name, text, actions]) =>
