@@ -31,7 +31,6 @@ import { Anchor } from "./anchor.js";
 import { h } from "./dom.js";
 import { _, ngettext, refusalText, shortTime } from "./i18n.js";
 import { comingsRow, fillRow, nameText, pendingRow } from "./message_row.js";
-import { rowActions } from "./row_actions.js";
 import { firstLine } from "./text_view.js";
 
 const MAX_ROWS = 300; // in the document
@@ -254,6 +253,7 @@ export function messageList(app, conversation, hooks) {
   function open() {
     const { target } = conversation.window;
     placed = true;
+    loadActions();
     heights.clear();
     if (conversation.unread > 0) freshFrom = conversation.firstUnread;
     let index = messages.length;
@@ -532,15 +532,30 @@ export function messageList(app, conversation, hooks) {
     for (const { seq, message } of rows.values()) if (seqs.has(seq) || seqs.has(message.reply ?? 0)) stale.add(seq);
   }
 
-  const endActions = rowActions(app, conversation, {
-    rows: rowsBox,
-    scroller,
-    messageOf: (row) => rows.get(Number(/** @type {HTMLElement} */ (row).dataset.seq))?.message ?? null,
-    makeCurrent: (row) => makeCurrent(Number(row.dataset.seq)),
-    toPresent,
-    composer: { reply: hooks.reply, edit: hooks.edit, insert: hooks.insert ?? (() => {}) },
-  });
-  const endings = [app.listen(changed), app.onSetting(outdateAll), endActions, () => anchor.end()];
+  /** @type {(() => void) | null} */
+  let endActions = null;
+  let ended = false;
+  /** Keys and menus are fetched behind the first messages; where that fails, when the list is opened next. */
+  async function loadActions() {
+    if (endActions) return;
+    endActions = () => {};
+    try {
+      const { rowActions } = await import("./row_actions.js");
+      if (ended) return;
+      endActions = rowActions(app, conversation, {
+        rows: rowsBox,
+        scroller,
+        messageOf: (row) => rows.get(Number(/** @type {HTMLElement} */ (row).dataset.seq))?.message ?? null,
+        makeCurrent: (row) => makeCurrent(Number(row.dataset.seq)),
+        toPresent,
+        composer: { reply: hooks.reply, edit: hooks.edit, insert: hooks.insert ?? (() => {}) },
+      });
+    } catch {
+      endActions = null;
+    }
+  }
+
+  const endings = [app.listen(changed), app.onSetting(outdateAll), () => anchor.end()];
   let hidden = document.hidden;
   /** The reader is back: what came meanwhile begins with a line, and is shown from there. */
   const shown = () => {
@@ -564,6 +579,8 @@ export function messageList(app, conversation, hooks) {
   return {
     element,
     end() {
+      ended = true;
+      endActions?.();
       cancelAnimationFrame(frame);
       cancelAnimationFrame(paging);
       for (const end of endings) end();
