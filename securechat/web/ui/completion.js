@@ -44,7 +44,7 @@ export function tokenOf(before) {
 }
 
 /**
- * Those that fit best: that begin so, then those with a word that begins so, then those that have it anywhere.
+ * Those that fit best: that are called so, that begin so, then those with a word that begins so, then those that have it anywhere.
  *
  * @template T
  * @param {Iterable<T>} all
@@ -61,10 +61,10 @@ export function fitting(all, query, nameOf, most = MOST, anywhere = true) {
   for (const each of all) {
     const name = nameKey(nameOf(each));
     const at = name.indexOf(key);
-    if (at === 0) ranks[0].push(each);
+    if (name === key) ranks[0].unshift(each);
+    else if (at === 0) ranks[0].push(each);
     else if (at > 0 && /[^\p{L}\p{N}]/u.test(name.charAt(at - 1))) ranks[1].push(each);
     else if (at > 0 && anywhere) ranks[2].push(each);
-    if (ranks[0].length >= most) break;
   }
   return ranks.flat().slice(0, most);
 }

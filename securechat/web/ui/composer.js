@@ -103,6 +103,7 @@ export function composer(app, conversation, hooks = {}) {
   let complete = null;
   let loading = false;
   let submits = 0;
+  let told = ""; // why it was not sent; until something is typed
   /** @type {number | undefined} */
   let timer;
   field.value = draft.text;
@@ -267,15 +268,15 @@ export function composer(app, conversation, hooks = {}) {
     if (seconds) slowUntil.set(key, Date.now() + seconds * 1000);
   }
 
-  /** Says why one cannot write here; the text can be typed all the same. @returns {string} */
   function showNote() {
     clearTimeout(timer);
-    const text = reason();
-    element.classList.toggle("closed", Boolean(text));
+    const why = reason();
+    element.classList.toggle("closed", Boolean(why));
+    const text = told || why;
     if (note.textContent !== text) fill(note, text);
-    return text;
   }
 
+  /** Why one cannot write here; the text can be typed all the same. */
   function reason() {
     const now = present();
     switch (barrier(context())) {
@@ -311,18 +312,27 @@ export function composer(app, conversation, hooks = {}) {
     }
     if (!draft.editing && /^[/／]/.test(bare) && !text.startsWith("//")) {
       if (text.startsWith("/") && !text.includes("\n")) return command(text);
-      const title = _("Send this as a message?");
-      const { confirm } = await import("./menu.js");
-      if (!await confirm(title, _("It begins with /, as a command does. It is not obeyed."), _("Send"))) return;
+      if (!await isMessage() || field.value.trimEnd() !== text) return;
       return deliver(text);
     }
     deliver(!draft.editing && text.startsWith("//") ? text.slice(1) : text);
   }
 
+  async function isMessage() {
+    try {
+      const { confirm } = await import("./menu.js");
+      const text = _("It begins with /, as a command does. It is not obeyed.");
+      return await confirm(_("Send this as a message?"), text, _("Send"));
+    } catch (error) {
+      sayWhy(error);
+      return false;
+    }
+  }
+
   /** @param {string} text */
   function deliver(text) {
-    const why = showNote();
-    if (why) return say(why);
+    const why = reason();
+    if (why) return app.announce(why, true);
     if (count() > MOST) return say(_("A message has at most {most} characters. Send it in parts", { most: MOST }));
     const { editing, reply } = draft;
     try {
@@ -337,6 +347,7 @@ export function composer(app, conversation, hooks = {}) {
     }
     put(editing ? draft.before ?? "" : "");
     keep({ editing: null, reply: editing ? reply : null, before: undefined });
+    told = "";
     showBar();
     showNote();
     typedAt = 0;
@@ -353,6 +364,8 @@ export function composer(app, conversation, hooks = {}) {
         put("");
         keep();
       }
+      if (!problem) told = "";
+      showNote();
     } catch (error) {
       await sayWhy(error);
     } finally {
@@ -362,8 +375,9 @@ export function composer(app, conversation, hooks = {}) {
 
   /** @param {string} text */
   function say(text) {
-    fill(note, text);
-    app.announce(text, true);
+    told = text;
+    if (note.textContent === text) app.announce(text, true); // the same text again is not read
+    showNote();
   }
 
   /** @param {unknown} error */
@@ -373,6 +387,7 @@ export function composer(app, conversation, hooks = {}) {
   }
 
   field.addEventListener("input", () => {
+    told = "";
     showNote();
     typed();
     if (complete) complete.update();
