@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from securechat import model  # noqa: E402  (a checkout works without being inst
 from securechat.errors import ErrorCode  # noqa: E402
 
 RECORDS = ROOT / "securechat" / "web" / "core" / "records.js"
+DENO = Path(sys.executable).with_name("deno.exe" if os.name == "nt" else "deno")
 _NAMES = {
     model.Message: "Message",
     model.Edited: "Edited",
@@ -174,8 +176,7 @@ def text() -> str:
 
 def formatted(made: str) -> str:
     """Return JavaScript as `deno fmt` leaves it."""
-    deno = Path(sys.executable).with_name("deno")
-    command = [str(deno), "fmt", "--config", str(ROOT / "tools" / "deno.json"), "--ext", "js", "-"]
+    command = [str(DENO), "fmt", "--config", str(ROOT / "tools" / "deno.json"), "--ext", "js", "-"]
     environment = {"DENO_NO_UPDATE_CHECK": "1", "HOME": "/nonexistent", "DENO_DIR": "/nonexistent"}
     done = subprocess.run(command, input=made, capture_output=True, text=True, check=True, env=environment)
     return done.stdout

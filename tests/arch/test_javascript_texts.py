@@ -22,7 +22,7 @@ SENTENCE = re.compile(r"^[A-Z][a-z'’]+(?: [\w'’]+)*[.:?!…]?$")
 NAMES = frozenset(
     {
         *("Alt", "Backspace", "Control", "Delete", "End", "Enter", "Escape", "Home", "Insert", "Meta", "Process"),
-        *("Shift", "Space", "Tab", "Unidentified", "Ctrl K", "Mod"),
+        *("Shift", "Space", "Tab", "Unidentified", "Ctrl K", "Mod", "Page"),
         *("Android", "Chrome", "Close", "Content-Type", "English", "Error", "Firefox", "Linux", "Notification"),
         *("Edg", "Edge", "Mac OS", "Opera", "Safari", "Windows", "Z"),
     }

@@ -50,6 +50,15 @@ def test_a_seed_with_browsers_is_the_same_run_again() -> None:
     assert first == second
 
 
+REGRESSIONS = (50_028,)
+"""A message was stored twice when a login ended under it: the secret by which it was known was given up."""
+
+
+@pytest.mark.parametrize("seed", REGRESSIONS)
+def test_what_browsers_found_once_stays_repaired(seed: int) -> None:
+    assert not failure_of(seed, WEB)
+
+
 @pytest.mark.parametrize("name", WEB_MUTANTS)
 def test_a_planted_bug_still_fits_the_core(name: str) -> None:
     file, old, _ = WEB_MUTANTS[name]

@@ -47,7 +47,7 @@ _REQUESTS = {
 @cache
 def deno() -> str | None:
     """Return the program that runs the page's core; None where it is not installed."""
-    beside = Path(sys.executable).with_name("deno")
+    beside = Path(sys.executable).with_name("deno.exe" if os.name == "nt" else "deno")
     return str(beside) if beside.exists() else None
 
 

@@ -7,7 +7,9 @@ refuses it.
 
 from __future__ import annotations
 
+import atexit
 import base64
+import functools
 import hashlib
 import shutil
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((path for name in _NAMES if (path := shutil.which(name))), None)
@@ -43,13 +45,24 @@ def chromium(*flags: str) -> Iterator[Browser]:
     """Start a Chromium; skips the test where there is none."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
-        try:
-            yield browser
-        finally:
-            browser.close()
+    pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    browser = _driver().chromium.launch(
+        executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", *flags]
+    )
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+@functools.cache
+def _driver() -> Playwright:
+    """Playwright's driver, of which a process can have one only."""
+    from playwright.sync_api import sync_playwright
+
+    driver = sync_playwright().start()
+    atexit.register(driver.stop)
+    return driver
 
 
 class Visitor:

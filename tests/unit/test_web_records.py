@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
-from tools.web_records import RECORDS, text
+from tools.web_records import DENO, RECORDS, text
 
 
-@pytest.mark.skipif(not Path(sys.executable).with_name("deno").exists(), reason="deno is not installed here")
+@pytest.mark.skipif(not DENO.exists(), reason="deno is not installed here")
 def test_records_of_the_page_are_those_of_the_model() -> None:
     assert RECORDS.read_text(encoding="utf-8") == text(), "run: python tools/web_records.py"

@@ -100,10 +100,12 @@ def test_the_page_comes_without_a_warning_where_the_ca_is_installed(certs: Path,
         ("bank.example", False),
         ("example.org", False),
         ("1.1.1.1", False),
+        ("dev", True),
+        ("web.dev", False),
     ],
 )
 def test_chromium_keeps_to_the_limits(tmp_path: Path, name: str, accepted: bool) -> None:
-    issuer = new_authority(NOW, parse_names(["chat.example.org"]))
+    issuer = new_authority(NOW, parse_names(["chat.example.org", "dev"]))
     (tmp_path / "ca.pem").write_bytes(certificate_pem(issuer.certificate))
     nss_database.trust(tmp_path / ".pki" / "nssdb", tmp_path / "ca.pem")
     with serving(issuer, name, tmp_path) as (port, _came):
@@ -116,11 +118,12 @@ def test_chromium_keeps_to_the_limits(tmp_path: Path, name: str, accepted: bool)
 
 @pytest.mark.skipif(FIREFOX is None, reason="no Firefox on this machine (Debian: apt install firefox-esr)")
 @pytest.mark.parametrize(
-    ("name", "accepted"), [("chat.example.org", True), ("den.local", True), ("bank.example", False)]
+    ("name", "accepted"),
+    [("chat.example.org", True), ("den.local", True), ("dev", True), ("bank.example", False), ("web.dev", False)],
 )
 def test_firefox_keeps_to_the_limits(tmp_path: Path, name: str, accepted: bool) -> None:
     assert FIREFOX is not None
-    issuer = new_authority(NOW, parse_names(["chat.example.org"]))
+    issuer = new_authority(NOW, parse_names(["chat.example.org", "dev"]))
     (tmp_path / "ca.pem").write_bytes(certificate_pem(issuer.certificate))
     profile = tmp_path / "profile"
     nss_database.trust(profile, tmp_path / "ca.pem")

@@ -124,7 +124,37 @@ class Walk:
             page.wait_for_function("() => document.querySelectorAll('main *, dialog *, aside *').length > 5")
             page.wait_for_load_state("networkidle")
             self.look(panel)
-            page.keyboard.press("Escape")
+            self.close()
+        self.menus()
+
+    def close(self) -> None:
+        """Close what is open over the conversation."""
+        self.page.keyboard.press("Escape")
+        self.page.locator("dialog[open], [role=menu]").filter(visible=True).first.wait_for(state="hidden")
+
+    def menus(self) -> None:
+        """Open what has a menu or a dialog, one after the other."""
+        page = self.page
+        page.goto(page.url.partition("#")[0] + "#/room/lobby")
+        page.locator("textarea").wait_for()
+        openers = page.locator("[aria-haspopup]").filter(visible=True)
+        assert openers.count() >= 1
+        for index in range(openers.count()):
+            opener = openers.nth(index)
+            opener.click()
+            page.locator("[role=menu], [role=dialog], dialog[open]").filter(visible=True).first.wait_for()
+            self.look(f"menu {index}")
+            self.close()
+        page.keyboard.press("Control+k")
+        page.locator("dialog[open]").wait_for()
+        self.look("switcher")
+        self.close()
+        page.get_by_text(SAID, exact=True).filter(visible=True).first.evaluate(
+            "(it) => it.closest('[tabindex]').focus()"
+        )
+        page.keyboard.press("Enter")
+        page.locator("[role=menu]").filter(visible=True).first.wait_for()
+        self.look("menu of a message")
 
 
 @pytest.fixture

@@ -256,13 +256,24 @@ Deno.test("leaving waits for what is unsent, and says goodbye", () => {
   equal(page.told("ended").map((each) => each.why), ["left"]);
 });
 
-Deno.test("logging out forgets the login, and keeps nothing on its way", () => {
+Deno.test("logging out forgets the login; what was on its way is sent again by the same person alone", () => {
   const page = new Page(ACCOUNT);
   page.online(ACCOUNT);
+  page.act({ do: "send", key: page.key("lobby"), text: "a" });
   page.ask({ ask: "logout" }, 7);
   page.answer({ t: "done" }, "logout");
   equal(page.told("ended").map((each) => each.why), ["loggedOut"]);
   equal([page.saved?.token, page.hangUps], ["", 1]);
+  const saved = /** @type {any} */ (page.saved);
+  for (const [name, sent] of /** @type {[string, number[]][]} */ ([["ana", [1]], ["eve", []]])) {
+    const again = new Page(saved);
+    again.connect();
+    refuse(again, "login_required");
+    again.act({ do: "hello", name, password: "secret" });
+    again.hear({ t: "welcome", version: 1, server: "s", sender_id: 3, name, live_from: 12, ...ACCOUNT });
+    again.hear({ t: "joined", room: "lobby", live_from: 12, total: 1 }, { t: "pong" });
+    equal(again.heardByServer("say").map((each) => each.cid), sent, name);
+  }
 });
 
 Deno.test("questions without a connection, and those it takes along, are answered with offline", () => {

@@ -455,10 +455,6 @@ export class Connection {
     this.#leaveBy = this.#context.now + PATIENCE_S;
   }
 
-  get leaving() {
-    return this.#leaveBy !== null;
-  }
-
   leaveWhenDone() {
     const { phase, now } = this.#context;
     if (this.#leaveBy === null || this.#saidQuit || phase === "ended" || this.#listener.busy()) return;
@@ -489,12 +485,9 @@ export class Connection {
       this.#leaveBy =
       this.#liveness =
         null;
-    this.#context.hangUp ||= this.#linked;
+    this.#context.hangUp ||= this.#linked || this.#context.phase === "dialling";
     this.#linked = false;
-    if (why === "loggedOut") {
-      this.#forgetToken();
-      this.#exchange();
-    }
+    if (why === "loggedOut") this.#forgetToken(); // the secret stays: what was sent is known by it after the next login
     this.#to("ended");
     this.#context.show({ kind: "ended", why, refusal });
   }

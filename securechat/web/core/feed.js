@@ -236,11 +236,6 @@ export class Feed {
     this.#jobs = this.#jobs.filter((job) => job !== question);
   }
 
-  /** @param {LogQuestion} question @returns {boolean} */
-  has(question) {
-    return this.#jobs.includes(question);
-  }
-
   get deadline() {
     return this.#jobs.length && this.#notBefore > 0 && !this.#asked ? this.#notBefore : null;
   }

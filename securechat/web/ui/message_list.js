@@ -234,7 +234,8 @@ export function messageList(app, conversation, hooks) {
       let to = high;
       if (anchor.following && window.atEnd) {
         to = messages.length;
-        from = Math.max(from, to - MAX_ROWS);
+        // In a flood only the newest are made: each frame costs the same, however many came.
+        from = Math.max(from, to - (to - high > PAGE_ROWS ? PAGE_ROWS : MAX_ROWS));
       }
       show(from, Math.max(from, to));
       showEnds();
@@ -533,7 +534,22 @@ export function messageList(app, conversation, hooks) {
     composer: { reply: hooks.reply, edit: hooks.edit, insert: hooks.insert ?? (() => {}) },
   });
   const endings = [app.listen(changed), app.onSetting(outdateAll), endActions, () => anchor.end()];
-  const shown = () => report();
+  let hidden = document.hidden;
+  /** The reader is back: what came meanwhile begins with a line, and is shown from there. */
+  const shown = () => {
+    const wasHidden = hidden;
+    hidden = document.hidden;
+    if (hidden || !placed) return;
+    if (anchor.following && conversation.unread > 0 && conversation.firstUnread !== freshFrom) {
+      freshFrom = conversation.firstUnread;
+      update();
+      const above =
+        (rows.get(freshFrom)?.element.getBoundingClientRect().top ?? -1) < scroller.getBoundingClientRect().top;
+      const index = indexOf(freshFrom);
+      if (wasHidden && above && messages[index]?.seq === freshFrom) go(index, "unread");
+    }
+    report();
+  };
   addEventListener("focus", shown);
   document.addEventListener("visibilitychange", shown);
   schedule();

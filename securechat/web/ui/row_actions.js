@@ -222,17 +222,10 @@ export function rowActions(app, conversation, source) {
     if (/** @type {Element} */ (event.target).closest("a, button")) return;
     from = { x: event.clientX, y: event.clientY };
     pressing = setTimeout(() => {
-      addEventListener("pointerup", () => setTimeout(() => removeEventListener("click", swallow, true)), {
-        once: true,
-      });
-      addEventListener("click", swallow, true); // of the finger that is lifted
+      // The finger that is lifted presses nothing.
+      addEventListener("touchend", (end) => end.preventDefault(), { once: true, capture: true, passive: false });
       menu(row, from, true);
     }, PRESS_MS);
-  }
-  /** @param {Event} event */
-  function swallow(event) {
-    event.preventDefault();
-    event.stopPropagation();
   }
   /** @param {PointerEvent} event */
   function move(event) {

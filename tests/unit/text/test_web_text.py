@@ -16,7 +16,7 @@ from securechat.text.sanitize import one_line, visible
 
 ROOT = Path(__file__).resolve().parents[3]
 VECTORS = json.loads((ROOT / "tests" / "golden" / "visible_v1.json").read_text(encoding="utf-8"))
-DENO = Path(sys.executable).with_name("deno")
+DENO = Path(sys.executable).with_name("deno.exe" if os.name == "nt" else "deno")
 STRINGS = 10_000
 _PROGRAM = """
 import { oneLine, visible } from "TEXT";

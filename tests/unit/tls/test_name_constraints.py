@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from securechat.errors import TlsFailure
 from securechat.tls import certificate_directory
@@ -26,7 +28,7 @@ from securechat.tls.issuing import (
     new_client_leaf,
     new_server_leaf,
 )
-from securechat.tls.name_constraints import constraints_for, is_limited, names_outside
+from securechat.tls.name_constraints import PRIVATE_NETWORKS, constraints_for, is_limited, names_outside
 from securechat.tls.private_files import PUBLIC_MODE, SECRET_MODE, write_pem
 
 from .conftest import DAY, NOW
@@ -39,7 +41,8 @@ INSIDE = [
     "::1", "fe80::1", "fd12:3456::1", "2a00:1450::1",
 ]  # fmt: skip
 OUTSIDE = [
-    "bank.example", "example.org", "xchat.example.org", "notlocal", "local.example.com", "workstation2",
+    "bank.example", "example.org", "xchat.example.org", "sub.workstation", "a.b.workstation",
+    "notlocal", "local.example.com", "workstation2",
     "1.1.1.1", "11.0.0.1", "172.32.0.1", "192.169.0.1", "100.128.0.1", "8.8.8.9", "::2", "2a00:1450::2", "ff02::1:1",
 ]  # fmt: skip
 
@@ -67,17 +70,26 @@ def pem(issuer: Issuer) -> str:
 def test_the_extension_is_critical_and_short(limited: Issuer) -> None:
     found = limited.certificate.extensions.get_extension_for_class(x509.NameConstraints)
     assert found.critical
-    assert found.value.excluded_subtrees is None
+    assert [name.value for name in found.value.excluded_subtrees or ()] == [".workstation"]
     names = [str(name.value) for name in found.value.permitted_subtrees or ()]
     assert names[:5] == ["localhost", "local", "lan", "internal", "home.arpa"]
     assert names[5:7] == ["chat.example.org", "workstation"], "those that are private anyway are not repeated"
     assert names[-2:] == ["8.8.8.8/32", "2a00:1450::1/128"]
     assert len(constraints_for(Names()).permitted_subtrees or ()) == 5 + 9
+    assert constraints_for(Names()).excluded_subtrees is None
 
 
 def test_inside_and_outside(limited: Issuer) -> None:
     both = named(*INSIDE, *OUTSIDE)
     assert names_outside(limited.certificate, both) == named(*OUTSIDE)
+
+
+def test_a_machine_called_as_a_public_domain_gets_no_ca_for_it(tmp_path: Path) -> None:
+    issuer = new_authority(NOW, named("dev"))
+    assert names_outside(issuer.certificate, named("dev", "web.dev", "a.web.dev")) == named("web.dev", "a.web.dev")
+    _shake(tmp_path, issuer, "dev", partial=False)
+    with pytest.raises(ssl.SSLCertVerificationError, match="excluded subtree violation"):
+        _shake(tmp_path, issuer, "web.dev", partial=False)
 
 
 def test_a_ca_without_limits_has_none(tmp_path: Path) -> None:
@@ -116,9 +128,8 @@ def test_half_a_limit_is_none(permitted: list[x509.GeneralName] | None, critical
         .sign(older.key, hashes.SHA256())
     )
     assert not is_limited(made)
-    assert bool(names_outside(made, named("bank.example"))) == bool(
-        permitted and isinstance(permitted[0], x509.DNSName)
-    )
+    limits_names = permitted is None or isinstance(permitted[0], x509.DNSName)
+    assert bool(names_outside(made, named("bank.example"))) == limits_names
 
 
 def test_the_server_tells_it(tmp_path: Path, limited: Issuer) -> None:
@@ -139,7 +150,7 @@ def test_openssl_takes_what_is_inside(tmp_path: Path, limited: Issuer, name: str
 @pytest.mark.parametrize("partial", [False, True])
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_openssl_refuses_what_is_outside(tmp_path: Path, limited: Issuer, name: str, partial: bool) -> None:
-    with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
+    with pytest.raises(ssl.SSLCertVerificationError, match=r"(permitted|excluded) subtree violation"):
         _shake(tmp_path, limited, name, partial=partial)
 
 
@@ -152,6 +163,43 @@ def _shake(tmp_path: Path, issuer: Issuer, name: str, *, partial: bool) -> None:
         client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     for tls12 in (False, True):
         handshake_in_memory(server_context(path, tls12=tls12), client, name)
+
+
+LABELS = [
+    "localhost",
+    "local",
+    "lan",
+    "home",
+    "arpa",
+    "internal",
+    "workstation",
+    "chat",
+    "example",
+    "org",
+    "x",
+    "notlocal",
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("leaves")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from(LABELS), min_size=1, max_size=4).map(".".join)
+    | st.ip_addresses().map(str)
+    | st.sampled_from([*PRIVATE_NETWORKS, "8.8.8.8/31"]).map(lambda text: str(ipaddress.ip_network(text)[-1]))
+)
+def test_what_is_foretold_is_what_openssl_says(folder: Path, limited: Issuer, name: str) -> None:
+    try:
+        _shake(folder, limited, name, partial=False)
+    except ssl.SSLCertVerificationError as error:
+        assert "subtree violation" in error.verify_message
+        assert names_outside(limited.certificate, named(name))
+    else:
+        assert not names_outside(limited.certificate, named(name))
 
 
 def test_one_name_outside_is_enough(tmp_path: Path, limited: Issuer) -> None:

@@ -3,6 +3,7 @@
  * The address says what: ?messages=10000&target=unread&delay=20&cap=600. `globalThis.fake` is for tests.
  */
 import { messageList } from "/web/ui/message_list.js";
+import { hostile } from "./hostile.js";
 import { run } from "./steps.js";
 
 const options = new URLSearchParams(location.search);
@@ -250,6 +251,7 @@ const fake = {
     tell({ kind: "pending", key: "r1" });
   },
   tell,
+  hostile: (count) => hostile(fake, count),
   run: (seed, steps) => run(fake, seed, steps),
   shown: () => [...document.querySelectorAll(".rows > .row")].map((row) => Number(row.dataset.seq)),
 };
