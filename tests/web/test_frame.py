@@ -47,6 +47,8 @@ def test_the_keyboard_goes_from_part_to_part_and_back(visit: Callable[..., Visit
     page = come_in(visit(), "ana")
     say(page, "halo")
     expect_once(page, "halo")
+    page.locator(".beside button").first.wait_for()
+    page.locator(".message-list [tabindex='0']").first.wait_for()
     composer(page).focus()
     parts = []
     for _ in range(4):
