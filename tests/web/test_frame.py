@@ -79,3 +79,18 @@ def test_an_announcement_of_the_server_is_no_message(visit: Callable[..., Visito
     assert message(page, "restarts at noon").count() == 0
     page.locator(".banner").get_by_role("button", name="Close").click()
     page.locator(".banner").wait_for(state="detached")
+
+
+def test_another_language_is_spoken_at_once(visit: Callable[..., Visitor]) -> None:
+    page = come_in(visit(), "ana")
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("Language").select_option("id")
+    page.get_by_role("dialog", name="Pengaturan").wait_for()
+    assert page.locator("dialog").count() == 1
+    page.locator("[name=language]:focus").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    assert page.url.endswith("#/room/lobby")
+    page.get_by_role("textbox", name="#lobby").wait_for()
+    page.reload()
+    page.get_by_role("button", name="Pengaturan").wait_for()
