@@ -7,6 +7,7 @@ import { nameKey } from "../core/text.js";
 import { ACTIONS, isPossible } from "./actions.js";
 import { fill, h } from "./dom.js";
 import { _, ngettext } from "./i18n.js";
+import { later } from "./later.js";
 
 /**
  * @typedef {object} Token what stands before the cursor and can be completed
@@ -119,7 +120,7 @@ export function completion(app, field, present, changed) {
     if (!found || dismissed >= 0) return show([]);
     if (found.kind !== "emoji") return show(choicesOf(found));
     try {
-      const { findEmoji } = await import("./emoji.js");
+      const { findEmoji } = await later(() => import("./emoji.js"));
       const signs = await findEmoji(app, found.query, MOST);
       if (token === found) show(signs.map(([sign, name]) => ({ text: `${sign} `, label: name, sign })));
     } catch {

@@ -11,6 +11,7 @@ import { codePointLength, oneLine } from "../core/text.js";
 import { fill, h, icon } from "./dom.js";
 import { _, ngettext, shortDuration } from "./i18n.js";
 import { CLOSE } from "./icons.js";
+import { later, preload } from "./later.js";
 
 /**
  * @typedef {object} Composer
@@ -28,7 +29,7 @@ export const RANKS = { member: 0, moderator: 1, owner: 2, admin: 3 };
 const MOST = 4000;
 const TELL_FROM = 3600;
 const TYPING_EVERY_MS = 3000;
-const PRELOAD_MS = 2000;
+const PRELOAD_MS = 3000;
 /** A command with a password behind it, also a mistyped one: never stored. */
 const SECRET = /^\s*[/／]\s*(re?g|pa?s)\S*\s+\S/i;
 /** Invisible ones that are no blanks to Unicode; and controls. */
@@ -59,6 +60,8 @@ export function barrier(context) {
 
 /** @type {Composer | null} */
 let current = null;
+/** @type {number | undefined} */
+let preloading;
 
 /** The one on the screen. */
 export const openComposer = () => current;
@@ -145,13 +148,11 @@ export function composer(app, conversation, hooks = {}) {
     loading = true;
     const turn = submits;
     try {
-      const { completion } = await import("./completion.js");
+      const { completion } = await later(() => import("./completion.js"));
       complete = completion(app, field, present, typed);
       element.prepend(complete.list);
       note.after(complete.hint);
       if (turn === submits) complete.update();
-      const { preload } = await import("./actions.js");
-      setTimeout(preload, PRELOAD_MS); // what is opened later would not load without a connection
     } catch {
       loading = false;
     }
@@ -320,7 +321,7 @@ export function composer(app, conversation, hooks = {}) {
 
   async function isMessage() {
     try {
-      const { confirm } = await import("./menu.js");
+      const { confirm } = await later(() => import("./menu.js"));
       const text = _("It begins with /, as a command does. It is not obeyed.");
       return await confirm(_("Send this as a message?"), text, _("Send"));
     } catch (error) {
@@ -357,7 +358,7 @@ export function composer(app, conversation, hooks = {}) {
   async function command(text) {
     field.readOnly = true; // nothing is typed into what is cleared
     try {
-      const { obey } = await import("./commands.js");
+      const { obey } = await later(() => import("./commands.js"));
       const { problem, clear } = await obey(text, context());
       if (problem) say(problem);
       if (clear && field.value.trimEnd() === text) {
@@ -383,7 +384,7 @@ export function composer(app, conversation, hooks = {}) {
   /** @param {unknown} error */
   async function sayWhy(error) {
     const offline = _("This works when you are connected.");
-    say(await import("./menu.js").then(({ refusalOf }) => refusalOf(error), () => offline));
+    say(await later(() => import("./menu.js")).then(({ refusalOf }) => refusalOf(error), () => offline));
   }
 
   field.addEventListener("input", () => {
@@ -420,7 +421,7 @@ export function composer(app, conversation, hooks = {}) {
   send.addEventListener("click", submit);
   faces.addEventListener("click", async () => {
     try {
-      const { openEmoji } = await import("./emoji.js");
+      const { openEmoji } = await later(() => import("./emoji.js"));
       openEmoji(app, _("Emoji"), insert);
     } catch (error) {
       sayWhy(error);
@@ -451,6 +452,8 @@ export function composer(app, conversation, hooks = {}) {
     unset();
   }
   current = self;
+  clearTimeout(preloading);
+  preloading = setTimeout(preload, PRELOAD_MS);
   showBar();
   showNote();
   count();
