@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.browser import LAPTOP, PATIENCE_MS, PHONE, Visitor, chromium
+from tests.support.other_browsers import firefox, wait_for, webkit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -106,6 +107,7 @@ def until(page: Page, expression: str) -> None:
         frames(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_row_under_the_eye_stays(show: Callable[..., Page], seed: int) -> None:
     page = show(f"messages=3000&seed={seed}&delay={seed * 13 % 40}", **(PHONE if seed == 3 else LAPTOP))
@@ -114,10 +116,55 @@ def test_the_row_under_the_eye_stays(show: Callable[..., Page], seed: int) -> No
     assert found["steps"] == 250
 
 
+@pytest.mark.slow
 def test_the_row_stays_where_scroll_positions_cannot_be_written(show: Callable[..., Page]) -> None:
     page = show("messages=3000&delay=15", script=AS_ON_IOS, **PHONE)
     found = page.evaluate("fake.run(7, 250)")
     assert found["violations"] == []
+
+
+def test_a_fling_goes_on_while_pages_load(show: Callable[..., Page]) -> None:
+    page = show("messages=3000&delay=30", **PHONE)
+    # In each frame the rows move by what was scrolled, and by nothing else.
+    page.evaluate(
+        """() => {
+          fake.odd = [];
+          const scroller = document.querySelector(".scroller");
+          const middle = () => document.elementFromPoint(180, 300)?.closest(".rows > .row");
+          let before = null;
+          const look = () => {
+            const y = before?.row.getBoundingClientRect().top;
+            const went = before && scroller.scrollTop - before.top;
+            if (before?.row.isConnected && Math.abs(y - before.y + went) > 1) fake.odd.push([y, before.y, went]);
+            const row = middle();
+            before = row && { row, y: row.getBoundingClientRect().top, top: scroller.scrollTop };
+            fake.looking = requestAnimationFrame(look);
+          };
+          look();
+        }"""
+    )
+    session = page.context.new_cdp_session(page)
+    for swipe in range(40):
+        back = swipe % 10 == 9
+        for step in range(12):
+            at = {"x": 180, "y": 600 - step * 40 if back else 120 + step * 40}
+            session.send(
+                "Input.dispatchTouchEvent", {"type": "touchMove" if step else "touchStart", "touchPoints": [at]}
+            )
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert page.evaluate("fake.acts.filter((each) => each.do === 'older').length") >= 3
+    assert page.evaluate("fake.odd") == []
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:setting remote_server_addr:DeprecationWarning")  # selenium's own
+@pytest.mark.parametrize("engine", ["firefox", "webkit"])
+def test_the_row_stays_in_other_engines(origin: str, tmp_path: Path, engine: str) -> None:
+    with firefox(tmp_path / "profile") if engine == "firefox" else webkit() as browser:
+        browser.open(f"{origin}/list/index.html?messages=3000&delay=10")
+        wait_for(browser, "document.querySelector('.rows > .row') !== null", "rows")
+        for seed in (1, 2, 3):
+            assert browser.js(f"fake.run({seed}, 60)")["violations"] == [], f"seed {seed}"
 
 
 def test_the_end_stays_the_end(show: Callable[..., Page]) -> None:
@@ -250,6 +297,24 @@ def test_what_was_not_sent_says_why_and_what_can_be_done(show: Callable[..., Pag
     until(page, "!document.querySelector('.pending')")
 
 
+def test_show_all_opens_below_what_was_pressed(show: Callable[..., Page]) -> None:
+    page = show("messages=300")
+    page.evaluate(
+        "fake.live(1, {by: 2, name: 'Budi', text: Array.from({length: 90}, (_, line) => 'line ' + line).join('\\n')})"
+    )
+    page.evaluate("fake.live(30, {by: 3, name: 'Cici', text: 'behind it'})")
+    frames(page)
+    page.locator(".more").scroll_into_view_if_needed()
+    frames(page)
+    seq = page.evaluate("fake.log.at(-31).seq")
+    row = f"document.querySelector('.rows > .row[data-seq=\"{seq}\"] .main').getBoundingClientRect().top"
+    before = page.evaluate(row)
+    page.locator(".more").click()
+    frames(page)
+    assert not page.locator(".more").count()
+    assert abs(page.evaluate(row) - before) <= 1
+
+
 def test_new_messages_are_announced_and_history_is_not(show: Callable[..., Page]) -> None:
     page = show("messages=300")
     page.evaluate("fake.live(1, {by: 2, name: 'Budi', text: 'one'})")
@@ -273,6 +338,7 @@ def test_comings_and_goings_are_one_line(show: Callable[..., Page]) -> None:
     until(page, "document.querySelector('.comings').textContent.startsWith('Gita, Hadi, Indah and Joko')")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"viewport": {"width": 320, "height": 700}}, LAPTOP], ids=["narrow", "wide"])
 def test_hostile_texts_stay_in_their_rows(show: Callable[..., Page], options: dict[str, Any]) -> None:
     found = show("messages=10", **options).evaluate("fake.hostile(10_000)")

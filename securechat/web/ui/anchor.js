@@ -136,14 +136,15 @@ export class Anchor {
     this.flush();
   }
 
-  /** @returns {Mark | undefined} the mark that decides: what was touched, or the first that is whole, or any */
+  /** @returns {Mark | undefined} the mark that decides: what was touched, or the first that begins in the upper half, or any */
   held() {
     const marks = this.marks.filter((mark) => mark.row.isConnected);
     if (performance.now() - this.touched.at < TOUCHED_MS) {
       const touched = marks.find((mark) => mark.row === this.touched.row);
       if (touched) return touched;
     }
-    return marks.find((mark) => mark.y >= this.edge - 0.5) ?? marks[0];
+    // A row that fills the upper half is read, even where its beginning is out of sight.
+    return marks.find(({ y }) => y >= this.edge - 0.5 && y < this.edge + this.scroller.clientHeight / 2) ?? marks[0];
   }
 
   /**

@@ -31,7 +31,6 @@ import { Anchor } from "./anchor.js";
 import { h } from "./dom.js";
 import { _, ngettext, refusalText, shortTime } from "./i18n.js";
 import { comingsRow, fillRow, nameText, pendingRow } from "./message_row.js";
-import { rowActions } from "./row_actions.js";
 import { firstLine } from "./text_view.js";
 
 const MAX_ROWS = 300; // in the document
@@ -60,9 +59,10 @@ export function messageList(app, conversation, hooks) {
   const edge = h("div", { class: "edge" });
   const slack = { above: h("div"), below: h("div") };
   const rowsBox = h("div", { class: "rows", role: "feed", "aria-label": _("Messages") });
+  const early = h("div"); // who came before the first message
   const below = h("div");
   const tail = h("div", { class: "tail" });
-  const sheet = h("div", { class: "sheet" }, slack.above, edge, rowsBox, below, tail, slack.below);
+  const sheet = h("div", { class: "sheet" }, slack.above, edge, early, rowsBox, below, tail, slack.below);
   const scroller = h("div", { class: "scroller" }, sheet);
   const pill = h("button", { class: "pill", type: "button", hidden: true, on: { click: toNewest } });
   const back = h("button", { class: "pill", type: "button", hidden: true, on: { click: goBack } }, _("Back"));
@@ -193,6 +193,7 @@ export function messageList(app, conversation, hooks) {
       to <= from || seq < first || seq > last || messages[indexOf(seq)]?.seq !== seq
     );
     for (const { seq, element } of dropped) if (seq > last) heights.set(seq, element.getBoundingClientRect().height);
+    const lost = dropped.some((row) => row.element.contains(document.activeElement));
     for (const { seq, element } of dropped) {
       element.remove();
       rows.delete(seq);
@@ -217,6 +218,7 @@ export function messageList(app, conversation, hooks) {
     for (let index = to; index < messages.length; index++) height += heights.get(messages[index]?.seq ?? 0) ?? 0;
     if (height !== belowHeight) below.style.height = `${belowHeight = height}px`;
     if (!rows.has(current)) makeCurrent(last);
+    if (lost) rows.get(current)?.element.focus({ preventScroll: true });
   }
 
   /** Brings the document up to the state of the core. Called once a frame, after something has changed. */
@@ -251,6 +253,7 @@ export function messageList(app, conversation, hooks) {
   function open() {
     const { target } = conversation.window;
     placed = true;
+    loadActions();
     heights.clear();
     if (conversation.unread > 0) freshFrom = conversation.firstUnread;
     let index = messages.length;
@@ -346,8 +349,7 @@ export function messageList(app, conversation, hooks) {
     if (edge.textContent !== text) edge.textContent = text;
     const own = window.atEnd ? app.core.pending.filter((each) => each.key === key && each.kind === "message") : [];
     tail.replaceChildren();
-    const early = comings.get(0);
-    if (early) tail.append(early.element);
+    early.replaceChildren(...(comings.has(0) && window.atStart ? [comings.get(0)?.element ?? ""] : []));
     own.forEach((pending, index) => tail.append(pendingRow(app, pending, contextOf(index ? 0 : HEAD), resume)));
   }
 
@@ -360,6 +362,12 @@ export function messageList(app, conversation, hooks) {
   /** After each movement and each change. */
   function moved() {
     if (!placed) return;
+    // Tab leads to what can be seen.
+    if (
+      !anchor.marks.some(({ row }) => row.dataset.seq === String(current)) && !rowsBox.contains(document.activeElement)
+    ) {
+      makeCurrent(Number(anchor.marks.at(-1)?.row.dataset.seq ?? last));
+    }
     showPill();
     report();
     page();
@@ -501,7 +509,7 @@ export function messageList(app, conversation, hooks) {
       if (!("key" in change) || change.key !== key) continue;
       if (change.kind === "window") {
         if (change.how === "replaced") placed = false;
-        if (change.how === "changed") { for (const seq of change.seqs) outdate(seq); }
+        if (change.how === "changed" || change.how === "older") outdate(new Set(change.seqs));
         schedule();
       } else if (change.kind === "message") {
         if (!change.own && !change.late) announce(change.message);
@@ -519,21 +527,35 @@ export function messageList(app, conversation, hooks) {
     schedule();
   }
 
-  /** @param {number} seq its row, and the rows that quote it, are written anew */
-  function outdate(seq) {
-    stale.add(seq);
-    for (const row of rows.values()) if (row.message.reply === seq) stale.add(row.seq);
+  /** @param {Set<number>} seqs their rows, and the rows that quote them, are written anew */
+  function outdate(seqs) {
+    for (const { seq, message } of rows.values()) if (seqs.has(seq) || seqs.has(message.reply ?? 0)) stale.add(seq);
   }
 
-  const endActions = rowActions(app, conversation, {
-    rows: rowsBox,
-    scroller,
-    messageOf: (row) => rows.get(Number(/** @type {HTMLElement} */ (row).dataset.seq))?.message ?? null,
-    makeCurrent: (row) => makeCurrent(Number(row.dataset.seq)),
-    toPresent,
-    composer: { reply: hooks.reply, edit: hooks.edit, insert: hooks.insert ?? (() => {}) },
-  });
-  const endings = [app.listen(changed), app.onSetting(outdateAll), endActions, () => anchor.end()];
+  /** @type {(() => void) | null} */
+  let endActions = null;
+  let ended = false;
+  /** Keys and menus are fetched behind the first messages; where that fails, when the list is opened next. */
+  async function loadActions() {
+    if (endActions) return;
+    endActions = () => {};
+    try {
+      const { rowActions } = await import("./row_actions.js");
+      if (ended) return;
+      endActions = rowActions(app, conversation, {
+        rows: rowsBox,
+        scroller,
+        messageOf: (row) => rows.get(Number(/** @type {HTMLElement} */ (row).dataset.seq))?.message ?? null,
+        makeCurrent: (row) => makeCurrent(Number(row.dataset.seq)),
+        toPresent,
+        composer: { reply: hooks.reply, edit: hooks.edit, insert: hooks.insert ?? (() => {}) },
+      });
+    } catch {
+      endActions = null;
+    }
+  }
+
+  const endings = [app.listen(changed), app.onSetting(outdateAll), () => anchor.end()];
   let hidden = document.hidden;
   /** The reader is back: what came meanwhile begins with a line, and is shown from there. */
   const shown = () => {
@@ -557,6 +579,8 @@ export function messageList(app, conversation, hooks) {
   return {
     element,
     end() {
+      ended = true;
+      endActions?.();
       cancelAnimationFrame(frame);
       cancelAnimationFrame(paging);
       for (const end of endings) end();

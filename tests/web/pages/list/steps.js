@@ -27,14 +27,14 @@ export async function run(fake, seed, count) {
     Array.from({ length: 1 + random(8) }, () => "word ".repeat(1 + random(40))).join(random(2) ? "\n" : " ");
   const pick = (list) => list[random(list.length)];
 
-  /** The row that the reader looks at: the first that is whole, or fills the view. */
+  /** The row that the reader looks at: the first that begins in the upper half, or fills it. */
   function eye() {
     const view = scroller.getBoundingClientRect();
     const seen = rows().filter((row) => {
       const rect = row.getBoundingClientRect();
       return rect.bottom > view.top && rect.top < view.bottom;
     });
-    return seen.find((row) => top(row) >= view.top - 0.5 && top(row) < view.bottom - 10) ?? seen[0];
+    return seen.find((row) => top(row) >= view.top - 0.5 && top(row) < view.top + view.height / 2) ?? seen[0];
   }
   const loaded = () => fake.conversation.window.messages;
   const seen = () => {
