@@ -18,7 +18,7 @@ from tests.simulation.world import World, failure_of, found_by
 
 pytestmark = pytest.mark.skipif(deno() is None, reason="deno is not installed here: the page's core is not simulated")
 
-SEEDS = int(os.environ.get("SECURECHAT_WEB_SEEDS", "400"))
+SEEDS = int(os.environ.get("SECURECHAT_WEB_SEEDS", "300"))
 FIRST = int(os.environ.get("SECURECHAT_SEED", "0"))
 CHUNK = 50
 MUTANT_SEEDS = 1_000

@@ -52,14 +52,19 @@ class WebDevice(Device):
     """
 
     def __init__(self, world: World, person: Person, name: str, address: str) -> None:
+        world.browsers += 1
+        self._web = world.chance.dice("web", name, world.browsers)  # a name is given again, a secret is not
         super().__init__(world, person, name, address)
         self.saved: dict[str, Any] = {
             "secret": self.secret, "name": "", "token": "", "lastCid": 0, "unsent": [], "rooms": [],
         }  # fmt: skip
-        self._web = world.chance.dice("web", name)
         self._dead = False
         self._late_loss: list[tuple[Any, events.Disconnect]] = []
         self._looked = False
+
+    def fresh_secret(self) -> str:
+        """Return a resume secret that nobody has."""
+        return f"{self._web.getrandbits(128):032x}"
 
     def twin(self) -> Device:
         """Return a second tab."""
@@ -83,7 +88,7 @@ class WebDevice(Device):
         clock = self.world.clock
         core = WebCore(copy.deepcopy(self.saved), self._web.getrandbits(32), clock.now, invite=invite)
         self.core = core  # type: ignore[assignment]
-        clock.note(self.name, f"opens the page as {self.saved['name']!r}")
+        clock.note(self.name, f"opens the page as {self.saved['name']!r} with {self.saved['secret'][:6]}")
         self.apply(core.first)  # type: ignore[arg-type]
         if not self.saved["name"] and self.core is core:
             self.want(actions.ChooseName(self.person.name))

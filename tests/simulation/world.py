@@ -78,6 +78,7 @@ class World:
     Attributes:
         pages: how long answers may be.
         records: commands and events that crossed the wire of the honest.
+        browsers: devices so far that were browsers.
         places: in how many rooms people are to begin with; rules are for those who are together.
         unexpected: what the server's loop has contained, and nobody had planned.
         unaware: connections that the power cut, which is noticed when the server is there again.
@@ -97,6 +98,7 @@ class World:
         self.streams: dict[str, Stream] = {}
         self.invites: list[str] = []
         self.keep: list[object] = []
+        self.browsers = 0
         self.rng = rng = self.chance.dice("world")
         self.flavour = flavour_of(rng, options.without)
         self.deeds = deeds.of(self.flavour, rng)

@@ -311,8 +311,8 @@ export class Connection {
       this.#exchange(); // the secret is an account's
       return this.#sayHello();
     }
-    const strange = code === "invalid" || (reason === "secret_needs_login" && !this.#password);
-    if (strange && this.#bound && (code === "invalid" || this.#bound.key !== nameKey(this.#wanted))) {
+    const strange = reason === "secret_needs_login" && !this.#password && nameKey(this.name) !== nameKey(this.#wanted);
+    if (strange || (code === "invalid" && this.#bound)) {
       this.#exchange();
       return this.#sayHello();
     }
