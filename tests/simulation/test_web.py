@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulation.flavour import Options
-from tests.simulation.mutants.web import WEB_MUTANTS, web_mutant
+from tests.simulation.mutants.web import SIGHTINGS, WEB_MUTANTS, web_mutant
 from tests.simulation.pace import rarely_collected
 from tests.simulation.web_core import CORE, deno
 from tests.simulation.world import World, failure_of, found_by
@@ -65,22 +65,9 @@ def test_a_planted_bug_still_fits_the_core(name: str) -> None:
     assert old in (CORE / file).read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", WEB_MUTANTS)
 def test_a_bug_planted_in_the_page_is_found(name: str) -> None:
+    seeds = (SIGHTINGS.get(name, 0), *range(MUTANT_SEEDS))
     with web_mutant(name):
-        found = next(filter(None, (failure_of(seed, WEB) for seed in range(MUTANT_SEEDS))), "")
+        found = next(filter(None, (failure_of(seed, WEB) for seed in seeds)), "")
     assert found, f"{name} survived: a check is missing"
-
-
-QUICKLY_FOUND = (
-    "message_sent_again_after_its_ack",
-    "gap_of_a_reconnect_not_filled",
-    "number_used_again_by_the_next_page",
-)
-
-
-@pytest.mark.parametrize("name", QUICKLY_FOUND)
-def test_the_worst_bugs_of_a_page_are_found(name: str) -> None:
-    with web_mutant(name):
-        assert any(failure_of(seed, WEB) for seed in range(MUTANT_SEEDS)), f"{name} survived: a check is missing"

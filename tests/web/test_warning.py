@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,7 +107,8 @@ def is_past(browser: Firefox) -> bool:
     """Click the last button of Firefox's warning while it is there; returns whether it is gone."""
     if not browser.js("document.body?.classList.contains('certerror') ?? false"):
         return True
-    browser.click("#exceptionDialogButton")
+    with suppress(AssertionError):  # the page may go between the look and the click
+        browser.click("#exceptionDialogButton")
     return False
 
 

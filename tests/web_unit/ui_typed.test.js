@@ -35,6 +35,7 @@ Deno.test("the best fit first", () => {
   const names = ["Dewi Lestari", "les", "miles", "ana"];
   same(fitting(names, "les", (name) => name), ["les", "Dewi Lestari", "miles"]);
   same(fitting(names, "les", (name) => name, 1), ["les"]);
+  same(fitting(["whois", "who"], "who", (name) => name), ["who", "whois"]);
   same(fitting(names, "LES", (name) => name, 8, false), ["les", "Dewi Lestari"]);
   same(fitting(["user1_pc"], "user1 p", (name) => name), ["user1_pc"]);
 });

@@ -105,6 +105,7 @@ export class Feed {
   /** @type {Map<ConversationState, GapFill>} */
   #gaps = new Map();
   #started = false;
+  #askedGap = false;
   #notBefore = 0;
   /** @type {Map<number, {conversation: ConversationState, change: MessageChange}>} for pages read before */
   #changes = new Map();
@@ -137,6 +138,7 @@ export class Feed {
 
   start() {
     this.#started = true;
+    this.#askedGap = false;
     this.#settle();
   }
 
@@ -241,10 +243,13 @@ export class Feed {
   }
 
   sendDue() {
-    const job = this.#jobs[0];
+    const gap = this.#gap();
+    const question = this.#jobs.find((each) => !(each instanceof GapFill));
+    const job = question && (!gap || this.#askedGap) ? question : gap; // in turn: a long absence keeps nobody waiting
     if (!job || !this.#started || this.#asked || this.#context.now < this.#notBefore) return;
     this.#notBefore = 0;
     const ref = ++this.#context.ref;
+    this.#askedGap = job === gap;
     this.#asked = { ref, job };
     this.#context.send(job.command(ref));
   }
@@ -345,10 +350,13 @@ export class Feed {
     this.#jobs.push(gap);
   }
 
+  #gap() {
+    return this.#jobs.find((job) => job instanceof GapFill);
+  }
+
   #settle() {
-    for (let job = this.#jobs[0]; this.#started && !this.#asked; job = this.#jobs[0]) {
-      if (!(job instanceof GapFill) || !job.finished) return;
-      this.#jobs.shift();
+    for (let job = this.#gap(); job?.finished && this.#started && !this.#asked; job = this.#gap()) {
+      this.#jobs.splice(this.#jobs.indexOf(job), 1);
       if (job.conversation) this.#endGap(job, job.conversation);
       else this.#endResume(job);
     }

@@ -12,6 +12,8 @@ import { wellFormed } from "./text.js";
 
 const KEPT_PEOPLE = 10_000;
 const HITS = 20;
+/** @type {Record<string, string>} what a question is on the wire, where that has another name */
+const TYPES = { openDirect: "whois", leaveRoom: "leave", roomInfo: "roominfo", setRoom: "room" };
 
 export class Context {
   now = 0;
@@ -112,9 +114,8 @@ export class Requests {
   ask(question, request) {
     const context = this.#context;
     if (question.ask === "openPerson") {
-      context.see(question.person.id, question.person.name);
-      const known = question.person.id !== context.me.id;
-      this.#answer(request, known ? this.#rooms.enterDirect(question.person.id) : null);
+      this.#seen([question.person]);
+      this.#answer(request, this.#direct(question.person));
       return;
     }
     const allowed = context.mustChange && (question.ask === "password" || question.ask === "logout");
@@ -132,74 +133,46 @@ export class Requests {
       return;
     }
     const ref = ++context.ref;
-    const room = conversation?.name ?? "";
-    /** @type {(command: any, taken?: (event: any) => unknown) => void} */
-    const send = (command, taken = () => null) => {
-      this.#open.set(ref, { request, question, key: conversation?.key, taken });
-      context.send({ ...command, ref });
-    };
+    this.#open.set(ref, { request, question });
+    const { ask, key: _, rules, ...fields } = /** @type {any} */ (question);
+    const command = { ...fields, ...rules, t: TYPES[ask] ?? ask, ref };
+    if (conversation) command.room = conversation.name;
+    else if (ask === "join") Object.assign(command, { rooms: [question.room], room: null });
+    if (ask === "password") command.old ||= this.#connection.temporary;
+    context.send(command);
+  }
+
+  /** @param {Question} question @param {any} event its answer */
+  #valueOf(question, event) {
     switch (question.ask) {
       case "join":
-        return send({ t: "join", rooms: [question.room] }, (event) => this.#rooms.named(event.room));
-      case "leaveRoom":
-        return send({ t: "leave", room, sure: question.sure });
+        return this.#rooms.named(event.room);
       case "openDirect":
-        return send({ t: "whois", name: question.name }, ({ person }) => {
-          context.see(person.id, person.name);
-          return person.id === context.me.id ? null : this.#rooms.enterDirect(person.id);
-        });
+        return this.#direct(this.#seen([event.person])[0]);
       case "whois":
-        return send({ t: "whois", name: question.name }, ({ person }) => {
-          context.see(person.id, person.name);
-          return person;
-        });
-      case "who":
-        return send({ t: "who", room, after: question.after }, ({ members, total, more }) => {
-          for (const each of members) context.see(each.id, each.name);
-          return { members, total, more };
-        });
-      case "rooms":
-        return send({ t: "rooms", after: question.after }, ({ rooms, more }) => ({ rooms, more }));
+        return this.#seen([event.person])[0];
       case "people":
-        return send({ t: "people", ids: question.ids }, ({ people }) => {
-          for (const each of people) context.see(each.id, each.name);
-          return people;
-        });
+        return this.#seen(event.people);
+      case "who":
+        this.#seen(event.members);
+        return event;
+      case "rooms":
       case "roomInfo":
-        return send({ t: "roominfo", room }, (event) => event);
-      case "setRoom":
-        return send({ ...question.rules, t: "room", room });
-      case "invite":
-        return send({ t: "invite", room, person: question.person });
-      case "moderate": {
-        const { person, act, seconds, reason } = question;
-        return send({ t: "moderate", room, person, act, seconds, reason });
-      }
-      case "grant":
-        return send({ t: "grant", room, person: question.person, role: question.role });
-      case "nick":
-        return send({ t: "nick", name: question.name });
-      case "register":
-        return send({ t: "register", password: question.password });
-      case "password": {
-        const old = question.old || this.#connection.temporary;
-        return send({ t: "password", old, new: question.new }, () => this.#connection.passwordChanged());
-      }
       case "logins":
-        return send({ t: "logins" }, ({ logins, more }) => ({ logins, more }));
+        return event;
+      case "password":
+        return this.#connection.passwordChanged();
       case "logout":
-        return send({ t: "logout", login: question.login }, () => {
-          if (question.login === undefined) this.#connection.loggedOut();
-          return null;
-        });
+        if (question.login === undefined) this.#connection.loggedOut();
     }
+    return null;
   }
 
   /** @param {Answer} event */
   answered(event) {
     const open = this.#take(event.ref);
     if (!open) return false;
-    this.#answer(open.request, open.taken(event));
+    this.#answer(open.request, this.#valueOf(open.question, event));
     return true;
   }
 
@@ -213,7 +186,7 @@ export class Requests {
 
   /** @param {string} key */
   isLeaving(key) {
-    return [...this.#open.values()].some((open) => open.question.ask === "leaveRoom" && open.key === key);
+    return [...this.#open.values()].some((open) => open.question.ask === "leaveRoom" && open.question.key === key);
   }
 
   get isLoggingOut() {
@@ -248,6 +221,17 @@ export class Requests {
       refused: (refusal) => this.#refuse(request, refusal),
       lost: () => this.#refuse(request, ownRefusal("offline", "The connection was lost before the answer")),
     });
+  }
+
+  /** @param {any[]} people */
+  #seen(people) {
+    for (const { id, name } of people) this.#context.see(id, name);
+    return people;
+  }
+
+  /** @param {Person} person */
+  #direct({ id }) {
+    return id === this.#context.me.id ? null : this.#rooms.enterDirect(id);
   }
 
   /** @param {number} request @param {unknown} value */

@@ -147,7 +147,7 @@
 /** @typedef {HistoryPage | SearchPage | UnreadList | ConversationList} LogAnswer */
 /** @typedef {PendingMessage & {cid: number, conversation: ConversationState}} DraftState */
 /** @typedef {Extract<Event, {ref: number | null}>} Answer */
-/** @typedef {{request: number, question: Question, key?: string, taken: (event: any) => unknown}} Open */
+/** @typedef {{request: number, question: Question}} Open */
 /** @typedef {Extract<Change, {kind: "helloNeeded"}>["field"]} Field */
 /** @typedef {Extract<Change, {kind: "ended"}>["why"]} Why */
 

@@ -50,7 +50,7 @@ export class Windows {
     const window = conversation.window;
     window.opened = true;
     window.target = target;
-    if (window.loading === null && this.#covers(conversation, target)) this.#tell(conversation, "replaced", []);
+    if (window.loading !== "replace" && this.#covers(conversation, target)) this.#tell(conversation, "replaced", []);
     else this.#load(conversation, "replace", () => this.#question(conversation, target));
   }
 

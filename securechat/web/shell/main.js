@@ -8,7 +8,6 @@ import { ClientCore } from "../core/client.js";
 import { startUi } from "../ui/app.js";
 import { fragmentOf, inviteOf, looksLikeInvite, placeOf } from "./address.js";
 import { filesOfPage, isOutdated, onWake, shareTabs } from "./lifecycle.js";
-import { ask as askForNotifications, notifications, state as notificationState } from "./notifications.js";
 import { browserName, dial } from "./socket.js";
 import { newSecret, openStore } from "./storage.js";
 
@@ -28,7 +27,7 @@ const page = {
   outdated: false,
   stays: false,
   storageFailed: false,
-  notifications: notificationState(),
+  notifications: permission(),
 };
 const pageListeners = /** @type {Set<() => void>} */ (new Set());
 const changeListeners = /** @type {Set<(changes: readonly Change[]) => void>} */ (new Set());
@@ -124,7 +123,7 @@ function deliver(changes) {
           reportError(error); // one broken part must not stop the others
         }
       }
-      bell.heard(next);
+      bell?.heard(next);
     }
   } finally {
     delivering = false;
@@ -197,7 +196,7 @@ function routeChanged() {
   if (JSON.stringify(route) === JSON.stringify(app.route)) return;
   app.route = route;
   for (const listener of routeListeners) listener(route);
-  bell.count();
+  bell?.count();
 }
 
 addEventListener("popstate", () => {
@@ -263,7 +262,7 @@ const app = {
   set(name, value) {
     store.set(name, value);
     for (const listener of settingListeners) listener(name);
-    bell.count();
+    bell?.count();
   },
   onSetting: listenerTo(settingListeners),
   drafts: {
@@ -312,10 +311,16 @@ const app = {
   },
   restart: () => location.reload(),
   async allowNotifications() {
-    pageChanged({ notifications: await askForNotifications() });
+    if (permission() === "default") await Notification.requestPermission();
+    pageChanged({ notifications: permission() });
   },
 };
 if (app.invite) store.note(INVITE, JSON.stringify(app.invite));
+
+/** @returns {PageState["notifications"]} */
+function permission() {
+  return "Notification" in globalThis ? Notification.permission : "unable";
+}
 
 /** @param {Partial<PageState>} changes */
 function pageChanged(changes) {
@@ -326,16 +331,21 @@ function pageChanged(changes) {
 // --- start -----------------------------------------------------------------------------------------------------------
 
 const screen = startUi(app, document.getElementById("app") ?? document.body);
-const bell = notifications({
-  core,
-  settings: store.settings,
-  shown: () => page.place === "here" ? app.route.key : null,
-  address: (conversation, seq) => addressOf({ key: conversation.key, seq }),
-  go(address) {
-    if (address !== location.hash) history.pushState({ from: location.hash }, "", address);
-    routeChanged();
-  },
-}, screen.words);
+/** @type {ReturnType<import("./notifications.js").notifications> | null} */
+let bell = null; // what is not needed for the first message comes behind it
+import("./notifications.js").then(({ notifications }) => {
+  bell = notifications({
+    core,
+    settings: store.settings,
+    shown: () => page.place === "here" ? app.route.key : null,
+    address: (conversation, seq) => addressOf({ key: conversation.key, seq }),
+    go(address) {
+      if (address !== location.hash) history.pushState({ from: location.hash }, "", address);
+      routeChanged();
+    },
+  }, screen.words);
+  bell.count();
+}, () => {}); // offline: nothing is told then
 
 function stop() {
   clearTimeout(timer);
@@ -345,6 +355,7 @@ function stop() {
 
 const tabs = shareTabs({
   got() {
+    if (page.place === "elsewhere") return location.reload(); // what is stored is newer than what this tab has read
     pageChanged({ place: "here" });
     carryOut(core.start(now()));
   },

@@ -101,7 +101,7 @@ export function notifications({ core, settings, shown, address, go }, words) {
 
   /** @param {string} title @param {string} body @param {string} tag @param {string} where */
   function show(title, body, tag, where) {
-    if (state() !== "granted") return;
+    if (globalThis.Notification?.permission !== "granted") return;
     const options = { body, tag, data: where, silent: true, icon: plain };
     if (worker) worker.showNotification(title, options).catch(() => {});
     else {
@@ -157,17 +157,6 @@ export function notifications({ core, settings, shown, address, go }, words) {
       badges.setAppBadge?.(count).catch(() => {});
     },
   };
-}
-
-/** @returns {"granted" | "denied" | "default" | "unable"} */
-export function state() {
-  return "Notification" in globalThis ? Notification.permission : "unable";
-}
-
-/** Asks the browser for the permission. To be called from a click. */
-export async function ask() {
-  if (state() === "default") await Notification.requestPermission();
-  return state();
 }
 
 /** A service worker that shows notifications and does nothing else. */

@@ -11,6 +11,7 @@
  */
 import { barrier, openComposer, rank, RANKS } from "./composer.js";
 import { _ } from "./i18n.js";
+import { later } from "./later.js";
 import { confirm, refusalOf } from "./menu.js";
 
 /**
@@ -59,14 +60,10 @@ const moderatesOther = (context) => isOther(context) && moderates(context);
 /** @param {Context} context */
 const owns = (context) => ofMember(context) && rank(context) >= RANKS.owner;
 
-const members = () => import("./members.js");
-const dialogs = () => import("./dialogs.js");
-const emoji = () => import("./emoji.js");
-const switcher = () => import("./switcher.js");
-
-/** Loads what is opened later: an import fails without a connection. @returns {Promise<unknown>} */
-export const preload = () =>
-  Promise.allSettled([members(), dialogs(), emoji(), switcher(), import("./search.js"), import("./commands.js")]);
+const members = () => later(() => import("./members.js"));
+const dialogs = () => later(() => import("./dialogs.js"));
+const emoji = () => later(() => import("./emoji.js"));
+const switcher = () => later(() => import("./switcher.js"));
 
 /** @param {string} panel */
 const show = (panel) => (/** @type {Context} */ { app }) => app.go({ panel });

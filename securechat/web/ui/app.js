@@ -108,13 +108,16 @@ export function startUi(app, root) {
   app.onPage(show);
   app.onSetting((name) => {
     if (name === "theme") theme();
-    if (name === "language") {
-      loadLanguage(app).then(() => {
-        shown = null;
-        show();
-      });
-    }
+    if (name === "language") loadLanguage(app).then(say);
   });
+
+  /** Says everything anew, in another language. */
+  function say() {
+    // Removed, not closed: the address still names what is open, so it is opened again.
+    for (const each of document.querySelectorAll("dialog[open]")) each.remove();
+    shown = null;
+    show();
+  }
 
   /** Says when the connection is lost for longer than a moment, and when it is back. */
   let lostTimer = 0;

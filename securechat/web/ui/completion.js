@@ -7,6 +7,7 @@ import { nameKey } from "../core/text.js";
 import { ACTIONS, isPossible } from "./actions.js";
 import { fill, h } from "./dom.js";
 import { _, ngettext } from "./i18n.js";
+import { later } from "./later.js";
 
 /**
  * @typedef {object} Token what stands before the cursor and can be completed
@@ -44,7 +45,7 @@ export function tokenOf(before) {
 }
 
 /**
- * Those that fit best: that begin so, then those with a word that begins so, then those that have it anywhere.
+ * Those that fit best: that are called so, that begin so, then those with a word that begins so, then those that have it anywhere.
  *
  * @template T
  * @param {Iterable<T>} all
@@ -61,10 +62,10 @@ export function fitting(all, query, nameOf, most = MOST, anywhere = true) {
   for (const each of all) {
     const name = nameKey(nameOf(each));
     const at = name.indexOf(key);
-    if (at === 0) ranks[0].push(each);
+    if (name === key) ranks[0].unshift(each);
+    else if (at === 0) ranks[0].push(each);
     else if (at > 0 && /[^\p{L}\p{N}]/u.test(name.charAt(at - 1))) ranks[1].push(each);
     else if (at > 0 && anywhere) ranks[2].push(each);
-    if (ranks[0].length >= most) break;
   }
   return ranks.flat().slice(0, most);
 }
@@ -119,7 +120,7 @@ export function completion(app, field, present, changed) {
     if (!found || dismissed >= 0) return show([]);
     if (found.kind !== "emoji") return show(choicesOf(found));
     try {
-      const { findEmoji } = await import("./emoji.js");
+      const { findEmoji } = await later(() => import("./emoji.js"));
       const signs = await findEmoji(app, found.query, MOST);
       if (token === found) show(signs.map(([sign, name]) => ({ text: `${sign} `, label: name, sign })));
     } catch {

@@ -11,6 +11,7 @@ import { codePointLength, oneLine } from "../core/text.js";
 import { fill, h, icon } from "./dom.js";
 import { _, ngettext, shortDuration } from "./i18n.js";
 import { CLOSE } from "./icons.js";
+import { later, preload } from "./later.js";
 
 /**
  * @typedef {object} Composer
@@ -28,7 +29,7 @@ export const RANKS = { member: 0, moderator: 1, owner: 2, admin: 3 };
 const MOST = 4000;
 const TELL_FROM = 3600;
 const TYPING_EVERY_MS = 3000;
-const PRELOAD_MS = 2000;
+const PRELOAD_MS = 3000;
 /** A command with a password behind it, also a mistyped one: never stored. */
 const SECRET = /^\s*[/／]\s*(re?g|pa?s)\S*\s+\S/i;
 /** Invisible ones that are no blanks to Unicode; and controls. */
@@ -59,6 +60,8 @@ export function barrier(context) {
 
 /** @type {Composer | null} */
 let current = null;
+/** @type {number | undefined} */
+let preloading;
 
 /** The one on the screen. */
 export const openComposer = () => current;
@@ -103,6 +106,7 @@ export function composer(app, conversation, hooks = {}) {
   let complete = null;
   let loading = false;
   let submits = 0;
+  let told = ""; // why it was not sent; until something is typed
   /** @type {number | undefined} */
   let timer;
   field.value = draft.text;
@@ -144,13 +148,11 @@ export function composer(app, conversation, hooks = {}) {
     loading = true;
     const turn = submits;
     try {
-      const { completion } = await import("./completion.js");
+      const { completion } = await later(() => import("./completion.js"));
       complete = completion(app, field, present, typed);
       element.prepend(complete.list);
       note.after(complete.hint);
       if (turn === submits) complete.update();
-      const { preload } = await import("./actions.js");
-      setTimeout(preload, PRELOAD_MS); // what is opened later would not load without a connection
     } catch {
       loading = false;
     }
@@ -267,15 +269,15 @@ export function composer(app, conversation, hooks = {}) {
     if (seconds) slowUntil.set(key, Date.now() + seconds * 1000);
   }
 
-  /** Says why one cannot write here; the text can be typed all the same. @returns {string} */
   function showNote() {
     clearTimeout(timer);
-    const text = reason();
-    element.classList.toggle("closed", Boolean(text));
+    const why = reason();
+    element.classList.toggle("closed", Boolean(why));
+    const text = told || why;
     if (note.textContent !== text) fill(note, text);
-    return text;
   }
 
+  /** Why one cannot write here; the text can be typed all the same. */
   function reason() {
     const now = present();
     switch (barrier(context())) {
@@ -311,18 +313,27 @@ export function composer(app, conversation, hooks = {}) {
     }
     if (!draft.editing && /^[/／]/.test(bare) && !text.startsWith("//")) {
       if (text.startsWith("/") && !text.includes("\n")) return command(text);
-      const title = _("Send this as a message?");
-      const { confirm } = await import("./menu.js");
-      if (!await confirm(title, _("It begins with /, as a command does. It is not obeyed."), _("Send"))) return;
+      if (!await isMessage() || field.value.trimEnd() !== text) return;
       return deliver(text);
     }
     deliver(!draft.editing && text.startsWith("//") ? text.slice(1) : text);
   }
 
+  async function isMessage() {
+    try {
+      const { confirm } = await later(() => import("./menu.js"));
+      const text = _("It begins with /, as a command does. It is not obeyed.");
+      return await confirm(_("Send this as a message?"), text, _("Send"));
+    } catch (error) {
+      sayWhy(error);
+      return false;
+    }
+  }
+
   /** @param {string} text */
   function deliver(text) {
-    const why = showNote();
-    if (why) return say(why);
+    const why = reason();
+    if (why) return app.announce(why, true);
     if (count() > MOST) return say(_("A message has at most {most} characters. Send it in parts", { most: MOST }));
     const { editing, reply } = draft;
     try {
@@ -337,6 +348,7 @@ export function composer(app, conversation, hooks = {}) {
     }
     put(editing ? draft.before ?? "" : "");
     keep({ editing: null, reply: editing ? reply : null, before: undefined });
+    told = "";
     showBar();
     showNote();
     typedAt = 0;
@@ -346,13 +358,15 @@ export function composer(app, conversation, hooks = {}) {
   async function command(text) {
     field.readOnly = true; // nothing is typed into what is cleared
     try {
-      const { obey } = await import("./commands.js");
+      const { obey } = await later(() => import("./commands.js"));
       const { problem, clear } = await obey(text, context());
       if (problem) say(problem);
       if (clear && field.value.trimEnd() === text) {
         put("");
         keep();
       }
+      if (!problem) told = "";
+      showNote();
     } catch (error) {
       await sayWhy(error);
     } finally {
@@ -362,17 +376,19 @@ export function composer(app, conversation, hooks = {}) {
 
   /** @param {string} text */
   function say(text) {
-    fill(note, text);
-    app.announce(text, true);
+    told = text;
+    if (note.textContent === text) app.announce(text, true); // the same text again is not read
+    showNote();
   }
 
   /** @param {unknown} error */
   async function sayWhy(error) {
     const offline = _("This works when you are connected.");
-    say(await import("./menu.js").then(({ refusalOf }) => refusalOf(error), () => offline));
+    say(await later(() => import("./menu.js")).then(({ refusalOf }) => refusalOf(error), () => offline));
   }
 
   field.addEventListener("input", () => {
+    told = "";
     showNote();
     typed();
     if (complete) complete.update();
@@ -405,7 +421,7 @@ export function composer(app, conversation, hooks = {}) {
   send.addEventListener("click", submit);
   faces.addEventListener("click", async () => {
     try {
-      const { openEmoji } = await import("./emoji.js");
+      const { openEmoji } = await later(() => import("./emoji.js"));
       openEmoji(app, _("Emoji"), insert);
     } catch (error) {
       sayWhy(error);
@@ -436,6 +452,8 @@ export function composer(app, conversation, hooks = {}) {
     unset();
   }
   current = self;
+  clearTimeout(preloading);
+  preloading = setTimeout(preload, PRELOAD_MS);
   showBar();
   showNote();
   count();

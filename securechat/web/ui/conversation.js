@@ -306,7 +306,7 @@ function unknownPlace(app) {
     join.addEventListener("click", () => app.ask({ ask: "join", room: name }).then(found, room));
     fill(
       element,
-      h("h2", {}, _("You are not in #{room}", { room: oneLine(name) })),
+      h("h1", {}, _("You are not in #{room}", { room: oneLine(name) })),
       refusal ? h("p", { class: "error", role: "alert" }, refusalText(/** @type {any} */ (refusal))) : null,
       join,
       back,
@@ -324,7 +324,7 @@ function unknownPlace(app) {
     } catch {
       // Offline, or nobody of this number.
     }
-    fill(element, h("h2", {}, _("This person is not here any more")), back);
+    fill(element, h("h1", {}, _("This person is not here any more")), back);
   }
 
   let started = false;

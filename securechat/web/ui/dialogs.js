@@ -110,9 +110,6 @@ export async function leaveRoom(app, conversation) {
   });
 }
 
-/** @param {number} seconds */
-const spanOf = (seconds) => seconds ? shortDuration(seconds) : _("off");
-
 /**
  * The settings of a room: as a form for those who may change them.
  *
@@ -131,99 +128,104 @@ export function openRoom(app, conversation, closed) {
   const dialog = openDialog({ title: `#${room}`, body, buttons, wide: true, closed });
 
   /** @param {string} name @param {unknown} value */
-  const text = (name, value) =>
-    h("input", {
-      name,
-      value,
-      maxLength: name === "topic" ? 1200 : 256,
-      autocomplete: "off",
-      disabled: name !== "topic" && !owns,
-    });
+  const text = (name, value) => h("input", { name, value, maxLength: 1200, autocomplete: "off" });
   /** @param {string} name @param {string} label @param {string} note @param {boolean} checked */
   const check = (name, label, note, checked) =>
     h(
       "div",
       {},
-      h(
-        "label",
-        { class: "check" },
-        h("input", { type: "checkbox", name, checked, disabled: !owns }),
-        h("span", {}, label),
-      ),
+      h("label", { class: "check" }, h("input", { type: "checkbox", name, checked }), h("span", {}, label)),
       h("span", { class: "quiet" }, note),
       h("span", { class: "field-refusal", "data-refusal": name, role: "alert" }),
     );
   /**
+   * @template {string | number} V
    * @param {string} name
-   * @param {readonly number[]} values
-   * @param {number} now
-   * @param {(value: number) => string} say
+   * @param {string} label
+   * @param {readonly V[]} values
+   * @param {V} now
+   * @param {(value: V) => string} say
+   * @param {string} [note]
    */
-  const choice = (name, values, now, say) =>
-    h(
-      "select",
-      { name, disabled: !owns },
-      ...[...new Set([...values, now])].sort((a, b) => a - b).map((value) =>
-        h("option", { value: String(value), selected: value === now }, say(value))
-      ),
-    );
+  const choice = (name, label, values, now, say, note) => {
+    const all = typeof now === "number" ? [...new Set([...values, now])].sort((a, b) => Number(a) - Number(b)) : values;
+    const options = all.map((value) => h("option", { value: String(value), selected: value === now }, say(value)));
+    return fieldOf(label, name, h("select", { name }, ...options), note);
+  };
 
-  function show() {
-    if (!rules) return;
+  const notes = {
+    private: _("Only invited members can join and see the room."),
+    readOnly: _("Only moderators and owners can write."),
+    archived: _("Nobody can write, and the room is not listed."),
+  };
+
+  /** @param {RoomRules} now */
+  function show(now) {
     const role = {
       owner: _("owner"),
       moderator: _("moderator"),
       member: _("member"),
       admin: _("administrator of the server"),
     };
-    const mine = role[/** @type {keyof typeof role} */ (rules.role ?? conversation.room?.role ?? "")];
+    const mine = role[/** @type {keyof typeof role} */ (now.role ?? conversation.room?.role ?? "")];
     fill(
       body,
-      h(
-        "p",
-        { class: "quiet" },
-        mine ? _("Your role: {role}", { role: mine }) : _("You are a guest here."),
-        " ",
-        !owns && _("Owners of the room change its settings."),
-      ),
-      right >= 1 && fieldOf(_("Name"), "name", text("name", room), _("Its messages and members stay.")),
-      right >= 1
-        ? fieldOf(_("Topic"), "topic", text("topic", rules.topic))
-        : rules.topic && h("p", {}, oneLine(rules.topic)),
-      check("private", _("Private"), _("Only invited members can join and see the room."), rules.private),
-      check("read_only", _("Read-only"), _("Only moderators and owners can write."), rules.read_only),
-      fieldOf(
-        _("Slow mode"),
+      h("p", { class: "quiet" }, mine ? _("Your role: {role}", { role: mine }) : _("You are a guest here.")),
+      right >= 1 ? fieldOf(_("Topic"), "topic", text("topic", now.topic)) : now.topic && h("p", {}, oneLine(now.topic)),
+      ...(owns ? form(now) : told(now).map((each) => h("p", {}, each))),
+    );
+  }
+
+  /**
+   * What a member should know.
+   *
+   * @param {RoomRules} now
+   */
+  function told(now) {
+    const told = [
+      now.private && notes.private,
+      now.read_only && notes.readOnly,
+      now.archived && notes.archived,
+      now.slow_s && _("Slow mode: {time} between two messages of a member.", { time: shortDuration(now.slow_s) }),
+      now.retention_days &&
+      ngettext("Messages are deleted after {n} day.", "Messages are deleted after {n} days.", now.retention_days),
+      now.history === "joined" && _("New members see only what is said since they joined."),
+    ].filter((each) => typeof each === "string");
+    return told.length > 0 ? told : [_("Everybody can join, read and write.")];
+  }
+
+  /** @param {RoomRules} now */
+  function form(now) {
+    const ofLobby = room === "lobby"; // it keeps its name, and is open to all
+    const fields = [
+      ofLobby || fieldOf(_("Name"), "name", text("name", room), _("Its messages and members stay.")),
+      ofLobby || check("private", _("Private"), notes.private, now.private),
+      check("read_only", _("Read-only"), notes.readOnly, now.read_only),
+      choice(
         "slow_s",
-        choice("slow_s", SLOW_S, rules.slow_s, spanOf),
+        _("Slow mode"),
+        SLOW_S,
+        now.slow_s,
+        (seconds) => seconds ? shortDuration(seconds) : _("off"),
         _("The time between two messages of a member."),
       ),
-      fieldOf(
-        _("Delete older messages"),
+      choice(
         "retention_days",
-        choice(
-          "retention_days",
-          KEEP_DAYS,
-          rules.retention_days,
-          (days) => days ? ngettext("after {n} day", "after {n} days", days) : _("never"),
-        ),
+        _("Delete older messages"),
+        KEEP_DAYS,
+        now.retention_days,
+        (days) => days ? ngettext("after {n} day", "after {n} days", days) : _("never"),
       ),
-      fieldOf(
-        _("New members see"),
+      choice(
         "history",
-        h(
-          "select",
-          { name: "history", disabled: !owns },
-          h("option", { value: "all", selected: rules.history !== "joined" }, _("all earlier messages")),
-          h(
-            "option",
-            { value: "joined", selected: rules.history === "joined" },
-            _("only what is said since they joined"),
-          ),
-        ),
+        _("New members see"),
+        ["all", "joined"],
+        now.history,
+        (value) => value === "joined" ? _("only what is said since they joined") : _("all earlier messages"),
       ),
-      check("archived", _("Archived"), _("Nobody can write, and the room is not listed."), rules.archived),
-    );
+      ofLobby || check("archived", _("Archived"), notes.archived, now.archived),
+    ];
+    return fields.filter((each) => each !== true);
   }
 
   /** Sends what was changed, and nothing else. @param {Dialog} opened */
@@ -272,7 +274,7 @@ export function openRoom(app, conversation, closed) {
 
   app.ask({ ask: "roomInfo", key }).then((info) => {
     rules = info;
-    show();
+    show(info);
   }, (error) => fill(body, h("p", { class: "refusal" }, refusalOf(error))));
   return dialog;
 }

@@ -24,6 +24,7 @@ export function entrance(app, { needed, typed }) {
   /** @type {Mode} */
   let mode = app.invite ? "invite" : members ? "login" : "guest";
   let name = app.core.me.name;
+  let why = ""; // the server wants an attempt later
   const body = h("div", { class: "entrance-body" });
   const element = h(
     "main",
@@ -147,6 +148,7 @@ export function entrance(app, { needed, typed }) {
       invite: mode === "invite" && app.invite ? app.invite.token : "",
     };
     if (!hello.name) return nameField.complain(_("Type a name."), true);
+    why = "";
     typed(hello.password);
     app.act({ do: "hello", ...hello });
   }
@@ -177,15 +179,18 @@ export function entrance(app, { needed, typed }) {
     const busy = phase === "greeting" || phase === "dialling" || phase === "rejoining";
     button.disabled = busy;
     button.textContent = busy ? _("One moment…") : label();
-    const said = busy ? "" : statusText(app).text;
+    const said = busy ? "" : [why, statusText(app).text].filter(Boolean).join(" · ");
     if (status.textContent !== said) status.textContent = said;
   }
 
   const end = app.listen((changes) => {
     for (const change of changes) {
       if (change.kind === "helloNeeded") refused(change);
-      else if (change.kind === "waits" && change.refusal) {
-        (passwordField ?? nameField).complain(refusalText(change.refusal));
+      else if (change.kind === "waits") {
+        const reason = change.refusal ? refusalText(change.refusal) : "";
+        const ofPassword = change.refusal?.code === "login_slowed" && passwordField;
+        if (ofPassword) ofPassword.complain(reason);
+        why = ofPassword ? "" : reason;
       }
     }
     update();
@@ -204,7 +209,11 @@ export function entrance(app, { needed, typed }) {
   return {
     element,
     focus() {
-      if (!matchMedia("(pointer: coarse)").matches) nameField.input.focus(); // a keyboard must not open by itself
+      if (matchMedia("(pointer: coarse)").matches) return; // a keyboard must not open by itself
+      /** @type {HTMLElement | null} */
+      const wrong = element.querySelector("[aria-invalid=true]");
+      const field = (nameField.input.value && passwordField) || nameField;
+      (wrong ?? field.input).focus();
     },
     end() {
       clearInterval(timer);

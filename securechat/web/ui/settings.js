@@ -11,6 +11,8 @@ import { _, LANGUAGES, refusalText } from "./i18n.js";
 import { CLOSE } from "./icons.js";
 import { confirm } from "./menu.js";
 
+let speaks = false; // another language was chosen: all is said anew, and the focus stays where that was done
+
 /**
  * Opens the settings over what is on the screen.
  *
@@ -46,6 +48,8 @@ export function openSettings(app, closed) {
   });
   document.body.append(dialog);
   dialog.showModal();
+  if (speaks) /** @type {HTMLElement | null} */ (dialog.querySelector("[name=language]"))?.focus();
+  speaks = false;
   return dialog;
 }
 
@@ -347,10 +351,13 @@ function leaving(app) {
 function choice(app, name, label, options) {
   const select = h(
     "select",
-    {},
+    { name },
     ...options.map(([value, text]) => h("option", { value, selected: app.settings[name] === value }, text)),
   );
-  select.addEventListener("change", () => app.set(name, /** @type {Settings[K]} */ (select.value)));
+  select.addEventListener("change", () => {
+    speaks = name === "language";
+    app.set(name, /** @type {Settings[K]} */ (select.value));
+  });
   return h("label", { class: "choice" }, h("span", {}, label), select);
 }
 

@@ -119,6 +119,7 @@ export function sidebar(app) {
       update();
     });
   });
+  const endSettings = app.onSetting(update);
   update();
   return {
     element,
@@ -130,6 +131,7 @@ export function sidebar(app) {
     end() {
       cancelAnimationFrame(scheduled);
       status.end();
+      endSettings();
       end();
     },
   };
@@ -167,11 +169,29 @@ function row(app, conversation) {
     event.preventDefault();
     app.go({ key: conversation.key });
   });
+  /** @type {unknown[]} */
+  let shown = [];
   return {
     element,
     /** @param {boolean} current */
     update(current) {
       const { kind, unread, mentions, last, room, typing } = conversation;
+      const day = new Date().getDate();
+      const choice = app.settings.notify[conversation.name];
+      const now = [
+        current,
+        conversation.name,
+        unread,
+        mentions,
+        last,
+        typing.length > 0 && app.settings.typing,
+        choice,
+        room?.archived,
+        room?.topic,
+        day,
+      ];
+      if (now.every((each, index) => each === shown[index])) return; // most rows, whenever something is said
+      shown = now;
       const shownName = oneLine(conversation.name);
       mark.textContent = kind === "room" ? "#" : [...shownName][0]?.toUpperCase() ?? "?";
       name.textContent = shownName;
@@ -179,7 +199,7 @@ function row(app, conversation) {
       if (current) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
       const loud = direct ? unread : mentions;
-      const muted = kind === "room" && app.settings.notify[conversation.name] === "none";
+      const muted = kind === "room" && choice === "none";
       link.classList.toggle("unread", unread > 0 && !muted);
       link.classList.toggle("faint", room?.archived === true || muted);
       badge.textContent = unread === 0 ? "" : loud > 0 ? counted(loud) : counted(unread);

@@ -57,6 +57,15 @@ WEB_MUTANTS: dict[str, tuple[str, str, str]] = {
 }
 """By name: the file, what stands there, and what stands there in its place."""
 
+SIGHTINGS = {
+    "resume_begins_one_entry_late": 58,
+    "entries_not_held_back": 98,
+    "unsent_message_gets_a_new_number": 18,
+    "purged_message_kept_in_the_window": 507,
+    "room_that_is_left_stays": 145,
+}
+"""Seeds that found what the first ones did not: they are tried first."""
+
 
 @contextmanager
 def web_mutant(name: str) -> Iterator[None]:

@@ -12,6 +12,7 @@ from securechat.client.exit_codes import ClientExit
 from securechat.client.local_store import LocalStore, authority_of
 from securechat.invite_link import InviteLink
 from securechat.tls.certificate_directory import ensure_server
+from securechat.tls.contexts import SYSTEM_CAS
 from tests.support.secrecy import PASSWORD, keep_secret
 
 TOKEN = keep_secret("d0e1f2031425364758697a8b9cadbecf")
@@ -198,6 +199,25 @@ def test_an_invite_for_another_ca_than_the_one_remembered_is_a_warning_and_a_que
     assert authority_of(files[0].read_text()) in warning
     with pytest.raises(StartupError):
         decide(given, memory, interactive=False)
+
+
+def test_an_invite_without_a_fingerprint_trusts_the_cas_of_the_machine(memory: LocalStore, ca: str) -> None:
+    link = InviteLink(*HERE, token=TOKEN, ca_fingerprint=None, once=True)
+    elsewhere = InviteLink("other.example", 9000, token=TOKEN, ca_fingerprint=None, once=True)
+    warnings: list[str] = []
+    decide(
+        ConnectionOptions(invite=elsewhere, name="new"),
+        memory,
+        interactive=True,
+        confirm=lambda warning: bool(warnings.append(warning)),
+    )
+    assert warnings == [], "nothing is remembered about that server"
+    with pytest.raises(StartupError) as caught:  # it would trust another CA than the one remembered
+        decide(ConnectionOptions(invite=link, name="new"), memory, interactive=True, confirm=lambda _warning: False)
+    assert caught.value.code is ClientExit.WRONG_CA
+    memory.keep_server(*HERE, SYSTEM_CAS, "ann")
+    found = decide(ConnectionOptions(invite=link, name="new"), memory, interactive=True)
+    assert found.credentials.hello("new", "").invite == TOKEN
 
 
 # --- forgetting -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,96 @@
+"""The frame around the messages: narrow screens, the keyboard's way through it, what the server announces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.admin import told
+from tests.support.browser import PHONE, Visitor
+from tests.support.page import come_in, composer, expect_once, message, say
+from tests.support.server import ServerProcess
+
+SMALL = {**PHONE, "viewport": {"width": 320, "height": 568}}
+"""A screen of 1280 pixels at 400 % (WCAG 2.2, 1.4.10)."""
+BEYOND = """() => {
+  const wide = [...document.querySelectorAll("*")].filter((each) =>
+    each.checkVisibility() && each.getBoundingClientRect().right > innerWidth + 1);
+  return wide.map((each) => `${each.tagName}.${each.className}`).slice(0, 5);
+}"""
+
+
+@pytest.mark.parametrize("language", ["en", "id"])
+def test_no_screen_is_wider_than_320_pixels(visit: Callable[..., Visitor], language: str) -> None:
+    visitor = visit(**{**SMALL, "locale": language})
+    page = visitor.open()
+    page.locator("form").wait_for()
+    assert page.evaluate(BEYOND) == []
+    page.locator("input[name=username]").fill("a name that is longer than most")
+    page.keyboard.press("Enter")
+    page.locator("textarea").wait_for()
+    places = {
+        "#/": ".conversations",
+        "#/room/lobby": "textarea",
+        "#/room/lobby?members": ".members",
+        "#/room/lobby?search": ".beside input",
+        "#/room/lobby?settings": "dialog.settings",
+        "#/room/garden": ".empty .button",
+    }
+    for place, sign in places.items():
+        page.evaluate("place => location.hash = place", place)
+        page.locator(sign).first.wait_for()
+        assert (place, page.evaluate(BEYOND)) == (place, [])
+
+
+def test_the_keyboard_goes_from_part_to_part_and_back(visit: Callable[..., Visitor]) -> None:
+    page = come_in(visit(), "ana")
+    say(page, "halo")
+    expect_once(page, "halo")
+    page.locator(".beside button").first.wait_for()
+    page.locator(".message-list [tabindex='0']").first.wait_for()
+    composer(page).focus()
+    parts = []
+    for _ in range(4):
+        page.keyboard.press("F6")
+        parts.append(
+            page.evaluate("document.activeElement.closest('.sidebar, .message-list, .composer, .beside').className")
+        )
+    assert sorted(parts) == sorted(["beside", "sidebar", "message-list", "composer"])
+    assert parts[-1] == "composer"
+    page.keyboard.press("Control+k")
+    page.get_by_role("dialog").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    assert composer(page).evaluate("element => element === document.activeElement")
+    settings = page.get_by_role("button", name="Settings")
+    settings.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog", name="Settings").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    assert settings.evaluate("element => element === document.activeElement")
+
+
+def test_an_announcement_of_the_server_is_no_message(visit: Callable[..., Visitor], server: ServerProcess) -> None:
+    page = come_in(visit(**PHONE), "ana")
+    told(server, "announce", "The server restarts at noon")
+    page.locator(".banner", has_text="Announcement of the server").wait_for()
+    assert message(page, "restarts at noon").count() == 0
+    page.locator(".banner").get_by_role("button", name="Close").click()
+    page.locator(".banner").wait_for(state="detached")
+
+
+def test_another_language_is_spoken_at_once(visit: Callable[..., Visitor]) -> None:
+    page = come_in(visit(), "ana")
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("Language").select_option("id")
+    page.get_by_role("dialog", name="Pengaturan").wait_for()
+    assert page.locator("dialog").count() == 1
+    page.locator("[name=language]:focus").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    assert page.url.endswith("#/room/lobby")
+    page.get_by_role("textbox", name="#lobby").wait_for()
+    page.reload()
+    page.get_by_role("button", name="Pengaturan").wait_for()
