@@ -81,7 +81,7 @@ export function statusLine(app) {
  * @param {App} app
  */
 export function banners(app) {
-  const element = h("div", { class: "banners" });
+  const element = h("div", { class: "banners", role: "region", "aria-label": _("Notices"), hidden: true });
   /** @type {Set<string>} */
   const away = new Set();
   let shown = "";
@@ -119,6 +119,7 @@ export function banners(app) {
     const now = JSON.stringify([rows, [...away]]);
     if (now === shown) return; // what is said again would be read again
     shown = now;
+    element.hidden = rows.every(([name]) => away.has(name));
     fill(
       element,
       ...rows.filter(([name]) => !away.has(name)).map(([name, text, actions]) =>
