@@ -526,6 +526,20 @@ def test_a_menu_goes_by_keyboard_and_gives_the_focus_back(opened: Open) -> None:
     page.keyboard.press("Enter")
     page.mouse.click(700, 400)
     assert items.count() == 0
+    page.keyboard.press("Enter")
+    page.mouse.click(60, 21)
+    assert items.count() == 0, "and the button below was not pressed"
+
+
+def test_a_menu_outlives_the_keyboard_that_it_closes(opened: Open) -> None:
+    page = opened(PHONE)
+    page.set_viewport_size({"width": 360, "height": 400})
+    field(page).tap()
+    page.evaluate("document.querySelector('[data-seq=\"104\"]').click()")
+    page.set_viewport_size({"width": 360, "height": 740})
+    until(page, "innerHeight === 740 && document.querySelector('.menu')?.getBoundingClientRect().bottom === 740")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.className") == "composer-field"
 
 
 def test_the_menu_has_what_one_may_do(opened: Open) -> None:

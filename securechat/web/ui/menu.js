@@ -82,7 +82,7 @@ export function openMenu(anchor, items, name = _("Menu")) {
   function close() {
     if (!menu.isConnected) return;
     closeMenu = null;
-    removeEventListener("resize", close);
+    removeEventListener("resize", moved);
     shade.remove();
     menu.remove();
     if (back) back.focus({ preventScroll: true });
@@ -100,12 +100,14 @@ export function openMenu(anchor, items, name = _("Menu")) {
     event.preventDefault();
     to.focus();
   });
-  shade.addEventListener("pointerdown", (event) => {
+  shade.addEventListener("click", close); // not sooner: the click would reach what is below
+  shade.addEventListener("contextmenu", (event) => {
     event.preventDefault();
     close();
   });
-  shade.addEventListener("contextmenu", (event) => event.preventDefault());
-  addEventListener("resize", close);
+  // also the keyboard of a phone, which the menu has closed
+  const moved = () => place(menu, anchor);
+  addEventListener("resize", moved);
   // in the landmark that it belongs to, and within a dialog that makes all else inert
   const from = anchor instanceof Element ? anchor : back;
   const dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
