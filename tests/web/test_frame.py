@@ -90,7 +90,7 @@ def test_another_language_is_spoken_at_once(visit: Callable[..., Visitor]) -> No
     page.locator("[name=language]:focus").wait_for()
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="detached")
-    assert page.url.endswith("#/room/lobby")
+    page.wait_for_url("**/#/room/lobby")
     page.get_by_role("textbox", name="#lobby").wait_for()
     page.reload()
     page.get_by_role("button", name="Pengaturan").wait_for()

@@ -194,3 +194,33 @@ def test_forgetting_the_browser_leaves_nothing_in_it(visit: Callable[..., Visito
     page.get_by_role("button", name="Forget", exact=True).click()
     page.get_by_role("heading", name="Come in as a guest").wait_for()
     assert page.evaluate("localStorage.length + sessionStorage.length") == 0
+
+
+def test_a_tab_that_waits_goes_on_where_the_first_one_was_closed(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    first = visitor.open()
+    first.get_by_label("Name", exact=True).fill("ana")
+    first.get_by_label("Stay logged in").check()
+    submit(first)
+    composer(first).wait_for()
+    second = visitor.context.new_page()
+    second.goto(f"{visitor.origin}/#/room/lobby")
+    second.get_by_role("button", name="Use it here").wait_for()
+    say(first, "said after the second tab was opened")
+    expect_once(first, "said after the second tab was opened")
+    first.close()
+    say(second, "and this from the second")
+    expect_once(second, "said after the second tab was opened", "and this from the second")
+
+
+def test_an_invite_opened_by_a_guest_is_offered(visit: Callable[..., Visitor], server: ServerProcess) -> None:
+    page = come_in(visit(), "ana")
+    page.evaluate("fragment => location.hash = fragment", invite_to(server))
+    page.get_by_text("you are here as ana already").wait_for()
+    assert page.url.endswith("#/room/lobby")
+    page.get_by_role("button", name="Log out and use the invite").click()
+    page.get_by_role("heading", name="You are invited").wait_for()
+    page.get_by_label("Name", exact=True).fill("wati")
+    page.get_by_label("New password").fill("correct horse battery")
+    submit(page)
+    composer(page).wait_for()

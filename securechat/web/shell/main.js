@@ -284,7 +284,7 @@ const app = {
   toast: (text, actions) => screen.toast(text, actions),
   async forget() {
     try {
-      if (core.account && core.phase === "online") await app.ask({ ask: "logout" });
+      if (core.account && (core.phase === "online" || core.mustChange)) await app.ask({ ask: "logout" });
       else await left();
     } catch {
       // Offline: the login ends where the token is unknown from now on, which is here.
