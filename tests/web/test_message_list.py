@@ -345,3 +345,24 @@ def test_hostile_texts_stay_in_their_rows(show: Callable[..., Page], options: di
     assert found["ran"] is None
     assert found["complaints"] == []
     assert found["shown"] >= 10_000
+
+
+def test_an_edit_that_was_refused_can_be_taken_up_again(show: Callable[..., Page]) -> None:
+    page = show()
+    page.evaluate(
+        """() => {
+          const refusal = { code: "forbidden", text: "Too late", reason: "", args: {}, retryS: null };
+          const { seq } = fake.log.at(-3);
+          const edit = { number: 1, key: "r1", kind: "edit", seq, text: "better", state: "failed", refusal };
+          const react = { ...edit, number: 2, kind: "react", text: "", sign: "👍", on: true };
+          fake.pending([edit, react]);
+          for (const number of [1, 2]) fake.tell({ kind: "failed", number, key: "r1", refusal });
+        }"""
+    )
+    frames(page)
+    assert page.evaluate("fake.acts.at(-1)") == {"do": "discard", "number": 2}
+    row = page.locator(".pending")
+    assert row.count() == 1
+    assert "Edit · Not sent: Too late" in row.inner_text()
+    row.get_by_role("button", name="Edit").click()
+    assert page.evaluate("fake.hooks") == [["edit", page.evaluate("fake.log.at(-3).seq")]]

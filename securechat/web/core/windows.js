@@ -57,6 +57,7 @@ export class Windows {
   /** @param {ConversationState} conversation */
   older(conversation) {
     const window = conversation.window;
+    window.towardsStart = true;
     if (!window.loaded || window.atStart || window.loading) return;
     this.#load(conversation, "older", () => ({ before: window.low }));
   }

@@ -12,6 +12,7 @@
  */
 
 const SETTLED_MS = 160; // without a scroll event; `scrollend` is not in every Safari
+const ROUNDED_PX = 0.48; // what scroll positions are rounded by; a little less, so that two errors stay below a pixel
 const TOUCHED_MS = 1000; // a row that was touched so lately is the one that is looked at
 const IOS = CSS.supports("-webkit-touch-callout", "none");
 
@@ -71,6 +72,11 @@ export class Anchor {
     clearTimeout(this.settling);
   }
 
+  /** scrollTop without what is beyond the end: Chromium rounds to 1, iOS swings out. */
+  get position() {
+    return Math.min(0, this.scroller.scrollTop);
+  }
+
   /** Whether a finger or its momentum is moving the list. */
   get isMoving() {
     return this.touches || this.settling !== undefined;
@@ -95,8 +101,8 @@ export class Anchor {
 
   /** Takes over what was scrolled since the last look, before anything is measured. */
   follow() {
-    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    const delta = scrollTop - this.top;
+    const { scrollHeight, clientHeight } = this.scroller;
+    const delta = this.position - this.top;
     // A content that has become too short for where the reader was: it was the browser that scrolled.
     if (!delta || this.top < clientHeight - scrollHeight - 0.5) return;
     for (const mark of this.marks) mark.y -= delta;
@@ -155,7 +161,7 @@ export class Anchor {
   record(kept) {
     const { top, bottom } = this.scroller.getBoundingClientRect();
     this.edge = top;
-    this.top = this.scroller.scrollTop;
+    this.top = this.position;
     const rows = this.rows.children;
     let low = 0;
     let high = rows.length;
@@ -170,7 +176,8 @@ export class Anchor {
       const row = /** @type {HTMLElement} */ (rows[low]);
       if (!row.classList.contains("row")) continue;
       if (row.getBoundingClientRect().top >= bottom) break;
-      this.marks.push({ row, y: kept?.row === row ? kept.y : topOf(row) });
+      const y = topOf(row);
+      this.marks.push({ row, y: kept?.row === row ? Math.max(y - ROUNDED_PX, Math.min(y + ROUNDED_PX, kept.y)) : y });
     }
     if (!this.room.below && this.isAtEnd()) this.following = true;
   }
@@ -203,7 +210,7 @@ export class Anchor {
     // relative, so that a movement that is under way goes on
     this.scroller.scrollBy({ top: -this.offset, behavior: "instant" });
     this.offset = 0;
-    this.top = this.scroller.scrollTop;
+    this.top = this.position;
   }
 
   /** The movement has ended. */

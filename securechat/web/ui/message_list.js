@@ -37,6 +37,7 @@ const MAX_ROWS = 300; // in the document
 const PAGE_ROWS = 50; // made in one frame
 const GROUP_MS = 5 * 60_000; // messages of one author so close together stand under one name
 const AHEAD = 2; // views of rows that are kept ready in each direction
+const NEAR_ROWS = 150; // more than a full window drops at its start at once
 const REPORT_MS = 400; // between two reports of the reading position
 const ANNOUNCE_MS = 700; // messages that come in this time are announced together
 const HIGHLIGHT_MS = 2500;
@@ -90,6 +91,7 @@ export function messageList(app, conversation, hooks) {
   let placed = false;
   let frame = 0;
   let paging = 0;
+  let nearStart = false;
   /** @type {Set<string> | null} */
   let names = null;
 
@@ -320,7 +322,11 @@ export function messageList(app, conversation, hooks) {
     }
     if (window.loading) return;
     const box = rowsBox.getBoundingClientRect();
+    const near = !anchor.following && indexOfView().from < NEAR_ROWS;
+    const wasNear = nearStart;
+    nearStart = near;
     if (!window.atStart && low <= firstIndex() && view.top - box.top < ahead) app.act({ do: "older", key });
+    else if (near && !wasNear) app.act({ do: "older", key }); // so that the core drops no rows at this end
     else if (!window.atEnd && high === messages.length && box.bottom - view.bottom < ahead) {
       app.act({ do: "newer", key });
     }
@@ -347,7 +353,9 @@ export function messageList(app, conversation, hooks) {
       ? _("This is the beginning of {name}.", { name: title() })
       : "";
     if (edge.textContent !== text) edge.textContent = text;
-    const own = window.atEnd ? app.core.pending.filter((each) => each.key === key && each.kind === "message") : [];
+    const own = window.atEnd
+      ? app.core.pending.filter((each) => each.key === key && /^(message|edit)$/.test(each.kind))
+      : [];
     tail.replaceChildren();
     early.replaceChildren(...(comings.has(0) && window.atStart ? [comings.get(0)?.element ?? ""] : []));
     own.forEach((pending, index) => tail.append(pendingRow(app, pending, contextOf(index ? 0 : HEAD), resume)));
@@ -355,7 +363,9 @@ export function messageList(app, conversation, hooks) {
 
   /** @param {PendingMessage} pending */
   function resume(pending) {
-    hooks.resume?.(pending);
+    const edited = pending.kind === "edit" && app.core.find(pending.seq, key);
+    if (edited) hooks.edit({ ...edited, text: pending.text });
+    else hooks.resume?.(pending);
     app.act({ do: "discard", number: pending.number });
   }
 
@@ -516,10 +526,22 @@ export function messageList(app, conversation, hooks) {
         schedule(); // it may be in no window: then a reader at the end asks for it
       } else if (change.kind === "presence") came(change);
       else if (change.kind === "failed") {
-        app.announce(`${_("Not sent")}: ${refusalText(change.refusal)}`, true);
+        failed(change.number, refusalText(change.refusal));
         schedule();
       } else if (change.kind === "pending" || change.kind === "acked" || change.kind === "conversation") schedule();
     }
+  }
+
+  /**
+   * @param {number} number of what was refused
+   * @param {string} why
+   */
+  function failed(number, why) {
+    const kind = app.core.pending.find((each) => each.number === number)?.kind;
+    if (kind === "delete" || kind === "react") { // nothing was typed that could be lost
+      app.act({ do: "discard", number });
+      app.toast(why);
+    } else app.announce(`${_("Not sent")}: ${why}`, true);
   }
 
   function outdateAll() {

@@ -129,7 +129,7 @@ export function pendingRow(app, pending, context, resume) {
       h("span", { class: "you" }, _("you")),
     ),
     textView(pending.text, context.text),
-    h("div", { class: "state" }, state),
+    h("div", { class: "state" }, pending.kind === "edit" && `${_("Edit")} · `, state),
     failed && h(
       "div",
       { class: "remedies" },

@@ -120,8 +120,10 @@ const App = {
   act(action) {
     acts.push(action);
     if (action.do === "open") open(action);
-    else if (action.do === "older" || action.do === "newer") page(action.do);
-    else if (action.do === "read") {
+    else if (action.do === "older" || action.do === "newer") {
+      towardsStart = action.do === "older";
+      if (!(towardsStart ? win.atStart : win.atEnd) && !win.loading) page(action.do);
+    } else if (action.do === "read") {
       conversation.read = Math.max(conversation.read, action.seq);
       if (win.atEnd && action.seq >= win.messages.at(-1)?.seq) towardsStart = false;
       count();
@@ -188,7 +190,6 @@ function page(how) {
   later(() => {
     if (win.loading !== how) return;
     win.loading = null;
-    towardsStart = how === "older";
     if (how === "older") cut(first - PAGE, Math.min(last, first - PAGE + CAP));
     else cut(Math.max(first, last + PAGE - CAP), last + PAGE);
     told(how);
