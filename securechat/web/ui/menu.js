@@ -101,10 +101,7 @@ export function openMenu(anchor, items, name = _("Menu")) {
     to.focus();
   });
   shade.addEventListener("click", close); // not sooner: the click would reach what is below
-  shade.addEventListener("contextmenu", (event) => {
-    event.preventDefault();
-    close();
-  });
+  shade.addEventListener("contextmenu", (event) => event.preventDefault()); // of the long press that opened it
   // also the keyboard of a phone, which the menu has closed
   const moved = () => place(menu, anchor);
   addEventListener("resize", moved);
