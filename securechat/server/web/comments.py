@@ -1,4 +1,4 @@
-"""Leaves comments and indentation out of what a browser is sent: a quarter of the page's bytes, which nothing there reads.
+"""Leaves comments and indentation out of what a browser is sent: a quarter of the page, which nothing there reads.
 
 What goes leaves its line break, so that a line has the same number in a browser's console as in the source. Modules
 keep to what this understands (``tests/unit/server/web/test_comments.py``): no template literal has several lines, no
