@@ -239,6 +239,22 @@ export function list(items) {
   return formats.list.format(items);
 }
 
+/** Whether the keyboard has a command key. */
+export const MAC = typeof navigator === "object" && /Mac|iP(hone|ad)/.test(navigator.platform);
+
+/**
+ * Says a key.
+ *
+ * @param {string} keys as the table of actions has it, "Mod+k"
+ * @returns {string} as the keyboard of this system names them
+ */
+export function keyLabel(keys) {
+  const names = { Mod: MAC ? "⌘" : _("Ctrl"), ArrowDown: "↓", ArrowUp: "↑", Delete: _("Del"), Escape: _("Esc") };
+  return keys.split("+").map((key) =>
+    key in names ? names[/** @type {keyof typeof names} */ (key)] : key.length === 1 ? key.toUpperCase() : key
+  ).join(MAC ? "" : "+").replace(/^$/, "+");
+}
+
 // --- Looking up ---
 
 /**
