@@ -385,11 +385,11 @@ def test_a_renewed_certificate_is_taken_as_certs_says(certs: Path, tmp_path: Pat
         words = ["certs", "--dir", str(own)]
         assert f"Next: nothing. The running server (process {server.pid}) uses" in told(server, *words, "--if-needed")
         advice = f"kill -HUP {server.pid}"
-        renewed = told(server, *words, "--name", "chat.test")
+        renewed = told(server, *words, "--name", "chat.lan")
         assert f"Next: {advice}  (" in renewed
-        assert "chat.test" not in row(server, "status")["certificate_names"]
+        assert "chat.lan" not in row(server, "status")["certificate_names"]
         subprocess.run(advice, shell=True, check=True)
-        wait_until(lambda: "chat.test" in row(server, "status")["certificate_names"], "the new certificate")
+        wait_until(lambda: "chat.lan" in row(server, "status")["certificate_names"], "the new certificate")
         connect(server, "ann")
         other = told(server, "certs", "--dir", str(tmp_path / "other"))
         assert f"stop the running server (process {server.pid}), which uses {own / 'server.pem'}" in other

@@ -81,7 +81,9 @@ def test_no_sentence_spells_a_command_by_itself() -> None:
     package = ROOT / "securechat"
     subcommands = next(action.choices for action in make_parser()._actions if isinstance(action.choices, dict))
     spelled = re.compile(rf"securechat-\w+ +(?:--\w|(?:{'|'.join(subcommands)})\b)|tools/\w+\.py")
-    allowed = {package / "programs.py", package / "server" / "config" / "settings.py"}  # the latter only names the file
+    # settings.py only names the file; trust.py is read on machines where this program is not.
+    allowed = {package / "programs.py", package / "server" / "config" / "settings.py"}
+    allowed.add(package / "server" / "web" / "trust.py")
     files = set(package.rglob("*.py")) - allowed - set((package / "client").rglob("*.py"))
     wrong = [f"{path.name}: {text}" for path in files for text in sentences_in(path) if spelled.search(text)]
     assert wrong == []

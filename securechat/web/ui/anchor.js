@@ -20,7 +20,9 @@ const IOS = CSS.supports("-webkit-touch-callout", "none");
  * @param {HTMLElement} row
  * @returns {number} where its body begins: what stands above it, such as a new day, may come and go
  */
-const topOf = (row) => (row.querySelector(".main") ?? row).getBoundingClientRect().top;
+const topOf = (row) => bodyOf(row).top;
+/** @param {HTMLElement} row */
+const bodyOf = (row) => (row.querySelector(".main") ?? row).getBoundingClientRect();
 
 export class Anchor {
   /**
@@ -150,7 +152,9 @@ export class Anchor {
       if (touched) return touched;
     }
     // A row that fills the upper half is read, even where its beginning is out of sight.
-    return marks.find(({ y }) => y >= this.edge - 0.5 && y < this.edge + this.scroller.clientHeight / 2) ?? marks[0];
+    return marks.find(({ y }) => y >= this.edge - 0.5 && y < this.edge + this.scroller.clientHeight / 2) ??
+      // One that has become so low that it would be out of sight is not read any more.
+      marks.find(({ row, y }) => y + bodyOf(row).height > this.edge) ?? marks[0];
   }
 
   /**

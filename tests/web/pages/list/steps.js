@@ -148,7 +148,8 @@ export async function run(fake, seed, count) {
       kinds[kind] = (kinds[kind] ?? 0) + 1;
       continue;
     }
-    const stays = atEnd();
+    // With room below, made because the content became too short to hold the row, the reader is not at the end.
+    const stays = atEnd() && !document.querySelector(".sheet").lastElementChild.offsetHeight;
     const row = eye();
     const y = top(row);
     const seq = Number(row.dataset.seq);
@@ -165,6 +166,8 @@ export async function run(fake, seed, count) {
         continue;
       }
       const now = rows().find((each) => Number(each.dataset.seq) === seq);
+      // A row whose end would be out of sight where it was is not looked at any more.
+      if (now && y + body(now).getBoundingClientRect().height <= scroller.getBoundingClientRect().top) break;
       const error = now ? Math.abs(top(now) - y) : Infinity;
       most = Math.max(most, error);
       if (error > 1) {
