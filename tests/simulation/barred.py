@@ -6,6 +6,7 @@ program would send them, and their answers do not reach it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from securechat.errors import ErrorCode
@@ -42,13 +43,16 @@ class BarredRequests:
         who: names the client in a complaint.
         dice: choose among them.
         welcome: says that the password must be changed.
+        may_be_over: tells whether another password was on its way when the welcome was said: a connection that broke
+            had asked for it, and had no answer.
 
     Attributes:
         commands: to be sent before anything else.
     """
 
-    def __init__(self, who: str, dice: random.Random, welcome: Welcome) -> None:
+    def __init__(self, who: str, dice: random.Random, welcome: Welcome, may_be_over: Callable[[], bool]) -> None:
         self._who = who
+        self._may_be_over = may_be_over
         self._client_id = welcome.last_client_id + 1
         some: tuple[Command, ...] = (
             History(_REF, after=0), Search(_REF + 1, "tea"), AskUnread(_REF + 2), Join(_REF + 3, ["ops"]),
@@ -68,6 +72,7 @@ class BarredRequests:
             self._waits_for_draft = False
         elif (getattr(event, "ref", None) or 0) < _REF:
             return False
-        if not isinstance(event, Refused) or event.code is not ErrorCode.PASSWORD_TEMPORARY:
+        is_refused = isinstance(event, Refused) and event.code is ErrorCode.PASSWORD_TEMPORARY
+        if not is_refused and not self._may_be_over():
             raise HistoryBroken(f"{self._who} came in by a temporary password, and is answered {event}"[:400])
         return True

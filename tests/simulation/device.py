@@ -15,6 +15,7 @@ from securechat.client.core.events.account import TokenLost, TokenReceived
 from securechat.client.core.state import ConnectionPhase, Visibility
 from securechat.errors import ErrorCode, RemoteProtocolError
 from securechat.model import (
+    ChangePassword,
     Closing,
     Command,
     ConversationList,
@@ -316,6 +317,8 @@ class Link:
             self.end.write(NativeClientCodec.encode(command))
 
     def _remember(self, command: Command) -> None:
+        if isinstance(command, ChangePassword):
+            self.device.person.passwords_on_their_way.add((self, command.ref))
         if isinstance(command, SetRoom | InviteTo | Moderate | Grant):
             self._asked[command.ref] = (command, self.device.world.clock.now)
 
@@ -393,7 +396,9 @@ class Link:
             if welcome.token:  # by the password: is it as temporary for the next one, by the token?
                 self.device.world.crossings.password_is_temporary(self.device)
             dice = self.device.world.chance.dice("barred", self.connection.server.peer)
-            self._barred = BarredRequests(self.device.name, dice, welcome)
+            self._barred = BarredRequests(
+                self.device.name, dice, welcome, lambda: bool(self.device.person.passwords_on_their_way)
+            )
             for command in self._barred.commands:
                 self.end.write(NativeClientCodec.encode(command))
 

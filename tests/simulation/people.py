@@ -64,6 +64,7 @@ class Person:
         self.devices = [device_for(world, self, f"{self.base}.0", self.address)]
         self.rests_s = 0.3  # before a program that has ended is started again
         self.replaced: list[Device] = []  # programs that ran on while the same person started them again
+        self.passwords_on_their_way: set[tuple[object, int]] = set()  # connection and ref of requests for another one
         self.dying: dict[str, list[str]] = {}  # tokens that a device's change of the password ends
         self.wanted_password = ""
         self._names = 0

@@ -1,8 +1,8 @@
 """The reads of the log under way: history, search, unread counts and conversations wait here for their rows.
 
 The log reads on its own threads. A connection has one read at a time, and none while it is behind with reading. An
-answer about rooms that the member has left or that were renamed meanwhile is thrown away, and the question is asked
-again.
+answer about rooms that the member has left, that were renamed or that show another part of their history meanwhile is
+thrown away, and the question is asked again.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ class LogReads:
             page: makes the answer from the rows.
             again: asks the same question anew, when the rooms have changed meanwhile.
         """
-        names = tuple(room.name for room in rooms)
+        asked = tuple(_read_as(room) for room in rooms)
 
         def done(answer: _Rows | NotAppended) -> None:
-            if self._is_outdated(member, rooms, names):
+            if self._is_outdated(member, rooms, asked):
                 self._again(peer, ref, again)
             elif self._is_answered(peer, ref, answer) and not isinstance(answer, NotAppended):
                 peer.deliver(page(answer))
@@ -89,9 +89,9 @@ class LogReads:
         """End what is under way for a connection; its answer will be dropped."""
         self._reading.discard(peer)
 
-    def _is_outdated(self, member: Member, rooms: tuple[HubRoom, ...], names: tuple[str, ...]) -> bool:
-        """Tell whether the member has left a room that was read, or the room has another name."""
-        return not all(room in member.rooms and room.name == name for room, name in zip(rooms, names, strict=True))
+    def _is_outdated(self, member: Member, rooms: tuple[HubRoom, ...], asked: tuple[tuple[str, bool], ...]) -> bool:
+        """Tell whether the member has left a room that was read, or the room is read in another way now."""
+        return not all(room in member.rooms and _read_as(room) == was for room, was in zip(rooms, asked, strict=True))
 
     def _again(self, peer: Peer, ref: int, ask: Callable[[], None]) -> None:
         """Ask a question anew, if the peer still waits."""
@@ -111,3 +111,8 @@ class LogReads:
         if isinstance(answer, NotAppended):
             peer.deliver(Refused.of(answer.refusal(), ref=ref))
         return True
+
+
+def _read_as(room: HubRoom) -> tuple[str, bool]:
+    """Return what decides which messages of a room a question reads: its name, and whether older ones are hidden."""
+    return room.name, room.record is not None and room.record.history_from_join

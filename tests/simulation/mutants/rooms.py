@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from securechat.errors import Refusal
 from securechat.hub.admin.housekeeping import Housekeeping
 from securechat.hub.members import Member
-from securechat.hub.messages import posting
+from securechat.hub.messages import log_reads, posting
 from securechat.hub.messages.delivery import Delivery
 from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.messages.posting import Posting
@@ -139,6 +139,12 @@ def changes_of_what_one_may_not_read(original: Any) -> Any:
 @planted(LogReads, "_is_outdated")
 def answer_about_a_room_that_was_left_meanwhile(original: Any) -> Any:
     return lambda self, member, rooms, names: False
+
+
+@planted(log_reads, "_read_as")
+def answer_of_before_the_history_was_hidden(original: Any) -> Any:
+    """Found by simulation: a page was on its way when an owner hid what was said before one joined."""
+    return lambda room: (room.name, False)
 
 
 @planted(Delivery, "room_renamed")
