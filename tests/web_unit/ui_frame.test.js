@@ -1,7 +1,7 @@
 /// <reference lib="deno.ns" />
 
-import { sorted } from "../../securechat/web/ui/sidebar.js";
-import { statusText } from "../../securechat/web/ui/status.js";
+import { sorted } from "../../securechat/web/ui/app.js";
+import { statusText } from "../../securechat/web/ui/conversation.js";
 import { equal } from "./core_help.js";
 
 /** @param {Record<string, unknown>} core */

@@ -1,12 +1,11 @@
 /// <reference lib="deno.ns" />
 
 /** What is typed: commands, names that are completed, searches; and that the table of actions has the terminal's commands. */
-import { actionNamed, actionOfKey, ACTIONS, keyLabel } from "../../securechat/web/ui/actions.js";
-import { durationOf, nearest, split, TAKES } from "../../securechat/web/ui/commands.js";
-import { fitting, tokenOf } from "../../securechat/web/ui/completion.js";
-import { dayOf, queryOf, withDays } from "../../securechat/web/ui/search.js";
+import { actionNamed, actionOfKey, ACTIONS } from "../../securechat/web/ui/actions.js";
+import { keyLabel } from "../../securechat/web/ui/i18n.js";
+import { durationOf, fitting, nearest, split, TAKES, tokenOf } from "../../securechat/web/ui/commands.js";
+import { dayOf, queryOf, score, withDays } from "../../securechat/web/ui/search.js";
 import { equal as same } from "./core_help.js";
-import { score } from "../../securechat/web/ui/switcher.js";
 
 /** @param {() => unknown} run @param {RegExp} message */
 function fails(run, message) {

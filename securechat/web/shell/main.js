@@ -6,10 +6,20 @@
 
 import { ClientCore } from "../core/client.js";
 import { startUi } from "../ui/app.js";
-import { fragmentOf, inviteOf, looksLikeInvite, placeOf } from "./address.js";
-import { filesOfPage, isOutdated, onWake, shareTabs } from "./lifecycle.js";
-import { browserName, dial } from "./socket.js";
-import { newSecret, openStore } from "./storage.js";
+import {
+  browserName,
+  dial,
+  filesOfPage,
+  fragmentOf,
+  inviteOf,
+  isOutdated,
+  looksLikeInvite,
+  newSecret,
+  onWake,
+  openStore,
+  placeOf,
+  shareTabs,
+} from "./browser.js";
 
 const INVITE = "invite"; // notes in the tab's storage, for after a reload
 const STEAL = "steal";

@@ -9,9 +9,9 @@
  * @import {Composer} from "./composer.js"
  * @import {MenuItem} from "./menu.js"
  */
-import { barrier, openComposer, rank, RANKS } from "./composer.js";
-import { _ } from "./i18n.js";
-import { later } from "./later.js";
+import { barrier, openComposer, openReactions, rank, RANKS } from "./composer.js";
+import { _, keyLabel, MAC } from "./i18n.js";
+import { later } from "./dom.js";
 import { confirm, refusalOf } from "./menu.js";
 
 /**
@@ -38,8 +38,6 @@ import { confirm, refusalOf } from "./menu.js";
  * @property {(context: Context) => unknown} run
  */
 
-export const MAC = typeof navigator === "object" && /Mac|iP(hone|ad)/.test(navigator.platform);
-
 /** @param {Context} context */
 const canReact = (context) => context.message && !context.message.deleted && /^(readOnly)?$/.test(barrier(context));
 /** @param {Context} context */
@@ -60,15 +58,13 @@ const moderatesOther = (context) => isOther(context) && moderates(context);
 /** @param {Context} context */
 const owns = (context) => ofMember(context) && rank(context) >= RANKS.owner;
 
-const members = () => later(() => import("./members.js"));
 const dialogs = () => later(() => import("./dialogs.js"));
-const emoji = () => later(() => import("./emoji.js"));
-const switcher = () => later(() => import("./switcher.js"));
+const search = () => later(() => import("./search.js"));
 
 /** @param {string} panel */
 const show = (panel) => (/** @type {Context} */ { app }) => app.go({ panel });
 /** @param {"mute" | "kick" | "ban" | "role"} act */
-const moderation = (act) => async (/** @type {Context} */ context) => (await members()).openModeration(context, act);
+const moderation = (act) => async (/** @type {Context} */ context) => (await dialogs()).openModeration(context, act);
 /** @param {"unban" | "unmute"} act */
 const lifted = (act) => (/** @type {Context} */ { app, conversation, person }) =>
   conversation && person && app.ask({ ask: "moderate", key: conversation.key, person: person.id, act });
@@ -91,7 +87,7 @@ export const ACTIONS = [
     keys: "+",
     usage: () => "/react 👍",
     isPossible: canReact,
-    run: async (context) => (await emoji()).openReactions(context),
+    run: openReactions,
   },
   {
     name: "edit",
@@ -140,7 +136,7 @@ export const ACTIONS = [
     aliases: "dm",
     isPossible: (context) => !context.person || isOther(context),
     run: async ({ app, person }) => {
-      if (!person) return (await switcher()).openDirect(app);
+      if (!person) return (await search()).openDirect(app);
       go(app, await app.ask({ ask: "openPerson", person }));
     },
   },
@@ -160,7 +156,7 @@ export const ACTIONS = [
     label: () => _("Show person"),
     place: "person",
     usage: () => _("/whois NAME"),
-    run: async (context) => (await members()).openPerson(context),
+    run: async (context) => (await dialogs()).openPerson(context),
   },
   {
     name: "ignore",
@@ -177,7 +173,7 @@ export const ACTIONS = [
     usage: () => _("/invite NAME"),
     isPossible: (context) =>
       moderates(context) && context.conversation?.room?.private && (!context.person || isOther(context)),
-    run: async (context) => (await members()).openInvite(context),
+    run: async (context) => (await dialogs()).openInvite(context),
   },
   {
     name: "role",
@@ -227,7 +223,7 @@ export const ACTIONS = [
     place: "conversation",
     usage: () => _("/unban NAME"),
     isPossible: (context) => moderates(context) && !inLobby(context),
-    run: async (context) => context.person ? lifted("unban")(context) : (await members()).openUnban(context),
+    run: async (context) => context.person ? lifted("unban")(context) : (await dialogs()).openUnban(context),
   },
   {
     name: "who",
@@ -289,7 +285,7 @@ export const ACTIONS = [
     label: () => _("Go to a room or person"),
     place: "app",
     keys: "Mod+k",
-    run: async ({ app }) => (await switcher()).openSwitcher(app),
+    run: async ({ app }) => (await search()).openSwitcher(app),
   },
   {
     name: "unread",
@@ -322,14 +318,14 @@ export const ACTIONS = [
     place: "app",
     usage: () => "/rooms",
     aliases: "list",
-    run: async ({ app }) => (await switcher()).openRooms(app),
+    run: async ({ app }) => (await search()).openRooms(app),
   },
   {
     name: "join",
     label: () => _("Join or make a room"),
     place: "app",
     usage: () => _("/join ROOM"),
-    run: async ({ app }) => (await switcher()).openRooms(app),
+    run: async ({ app }) => (await search()).openRooms(app),
   },
   {
     name: "nick",
@@ -468,17 +464,6 @@ export function actionOfKey(event, place) {
     mod ? event.key.toLowerCase() : event.key,
   ].filter(Boolean).join("+");
   return ACTIONS.find((row) => row.keys === wanted && row.place.split(" ").includes(place));
-}
-
-/**
- * @param {string} keys
- * @returns {string} as the keyboard of this system names them
- */
-export function keyLabel(keys) {
-  const names = { Mod: MAC ? "⌘" : _("Ctrl"), ArrowDown: "↓", ArrowUp: "↑", Delete: _("Del"), Escape: _("Esc") };
-  return keys.split("+").map((key) =>
-    key in names ? names[/** @type {keyof typeof names} */ (key)] : key.length === 1 ? key.toUpperCase() : key
-  ).join(MAC ? "" : "+").replace(/^$/, "+");
 }
 
 /**

@@ -1,17 +1,12 @@
 /**
- * Lays out the page: which screen there is, the frame of the chat, and what every screen has: announcements, banners, keys.
+ * Lays out the page: which screen there is, the frame of the chat with its sidebar, and what every screen has: announcements, banners, keys.
  *
  * @import {App, Change, Conversation} from "../core/types.js"
  */
-
 import { oneLine } from "../core/text.js";
-import { actionOfKey, isPossible, perform } from "./actions.js";
-import { conversationView, openPanel } from "./conversation.js";
-import { fill, h, instead } from "./dom.js";
-import { entrance, passwordScreen } from "./entrance.js";
-import { _, chosenLanguage, ngettext, refusalText, setCatalog } from "./i18n.js";
-import { sidebar } from "./sidebar.js";
-import { banners, statusText } from "./status.js";
+import { banners, conversationView, openPanel, statusLine, statusText } from "./conversation.js";
+import { fill, h, icon, instead, later, PLUS, SCREENS, SEARCH, SETTINGS, WRITING } from "./dom.js";
+import { _, chosenLanguage, keyLabel, ngettext, refusalText, setCatalog, shortTime } from "./i18n.js";
 
 const WIDE = "(min-width: 900px)";
 const TOAST_MS = 6000;
@@ -59,37 +54,35 @@ export function startUi(app, root) {
     const next = wanted();
     if (next === shown) return;
     shown = next;
+    if (next === "chat") put(chat(app, arrives));
+    else if (next === "connecting") put(connecting(app));
+    else if (next !== "blank") {
+      later(() => import("./entrance.js"), SCREENS).then((screens) => shown === next && put(made(screens)), again);
+    }
+  }
+
+  /** @param {Part} next */
+  function put(next) {
     part?.end();
-    part = made(next);
-    root.dataset.screen = next;
+    part = next;
+    root.dataset.screen = shown ?? "";
     fill(stage, part.element);
     part.focus?.();
   }
 
-  /** @param {ScreenName} name @returns {Part} */
-  function made(name) {
-    switch (name) {
-      case "chat":
-        return chat(app, arrives);
-      case "entrance":
-        return entrance(app, { needed: helloNeeded, typed: (text) => password = text });
-      case "password":
-        return passwordScreen(app, password);
-      case "connecting":
-        return connecting(app);
-      case "elsewhere":
-        return notice(_("The chat is open in another tab"), _("One tab of this browser has the chat at a time."), [
-          { label: _("Use it here"), run: app.takeOver },
-        ]);
-      case "moved":
-        return notice(_("The chat is in another tab now"), _("You went on there. What you typed is there too."), [
-          { label: _("Use it here"), run: app.takeOver },
-        ]);
-      case "ended":
-        return endedNotice(app, /** @type {NonNullable<typeof ended>} */ (ended));
-      default:
-        return { element: h("div"), end() {} };
-    }
+  /** A screen could not be loaded. */
+  function again() {
+    setTimeout(() => {
+      shown = null;
+      show();
+    }, 2000);
+  }
+
+  /** @param {typeof import("./entrance.js")} screens @returns {Part} */
+  function made({ endedScreen, entrance, passwordScreen, tabScreen }) {
+    if (shown === "entrance") return entrance(app, { needed: helloNeeded, typed: (text) => password = text });
+    if (shown === "password") return passwordScreen(app, password);
+    return shown === "ended" && ended ? endedScreen(app, ended) : tabScreen(app);
   }
 
   app.listen((changes) => {
@@ -259,6 +252,8 @@ function chat(app, arrives) {
   /** @type {string | null | undefined} */
   let from;
   let panel = "";
+  /** @type {typeof import("./actions.js") | null} */
+  let actions = null;
 
   function focus() {
     if (element.dataset.pane === "list" && !wide.matches) list.focus(from);
@@ -287,6 +282,7 @@ function chat(app, arrives) {
       view = conversationView(app, side);
       fill(main, view.element);
       focus();
+      view.ready.then(() => later(() => import("./actions.js"), WRITING)).then((loaded) => actions = loaded, () => {});
     } else view?.routed();
     const ofList = key === null ? route.panel : "";
     if (ofList !== panel) {
@@ -307,7 +303,7 @@ function chat(app, arrives) {
   ];
   wide.addEventListener("change", show);
   const regions = () => [list.element, main.querySelector(".message-list"), main.querySelector(".composer"), side];
-  const keys = (/** @type {KeyboardEvent} */ event) => pressed(app, event, regions);
+  const keys = (/** @type {KeyboardEvent} */ event) => pressed(app, event, regions, actions);
   document.addEventListener("keydown", keys);
   show();
   return {
@@ -349,8 +345,9 @@ function nextRegion(regions, back) {
  * @param {App} app
  * @param {KeyboardEvent} event
  * @param {() => (Element | null)[]} regions
+ * @param {typeof import("./actions.js") | null} actions
  */
-function pressed(app, event, regions) {
+function pressed(app, event, regions, actions) {
   if (event.isComposing || event.keyCode === 229 || event.defaultPrevented || document.querySelector("dialog[open]")) {
     return;
   }
@@ -360,11 +357,11 @@ function pressed(app, event, regions) {
   }
   const typing = event.target instanceof Element && event.target.matches("input, textarea, select");
   if (typing && event.key.length === 1 && !event.ctrlKey && !event.metaKey) return;
-  const row = actionOfKey(event, "app");
+  const row = actions?.actionOfKey(event, "app");
   const context = { app, conversation: app.core.conversations.get(app.route.key ?? "") ?? null };
-  if (row && isPossible(row, context)) {
+  if (actions && row && actions.isPossible(row, context)) {
     event.preventDefault();
-    perform(row, context);
+    actions.perform(row, context);
   } else if (event.key === "Escape" && app.route.panel) {
     event.preventDefault();
     app.go({ panel: "" });
@@ -392,49 +389,6 @@ function connecting(app) {
   return { element, end: () => (clearInterval(timer), end()) };
 }
 
-/**
- * @param {App} app
- * @param {Extract<Change, {kind: "ended"}>} ended
- * @returns {Part}
- */
-function endedNotice(app, { why, refusal }) {
-  const again = { label: _("Connect again"), run: app.restart };
-  const reason = refusal ? refusalText(refusal) : "";
-  switch (why) {
-    case "replaced":
-      return notice(_("The chat is open somewhere else"), _("Another tab or window took it over."), [
-        { label: _("Use it here"), run: app.restart },
-      ]);
-    case "banned":
-      return notice(_("This server does not let you in"), reason, [again]);
-    case "kicked":
-      return notice(_("You were removed"), reason, [again]);
-    case "loggedOut":
-      return notice(_("You are logged out"), reason, [{ label: _("Log in"), run: app.restart }]);
-    case "version":
-      return notice(_("This page is older than the server"), _("Reload it to go on."), [{
-        label: _("Reload"),
-        run: app.restart,
-      }]);
-    case "left":
-      return notice(_("You have left"), _("Your name is free now."), [{ label: _("Come back"), run: app.restart }]);
-    default:
-      return notice(_("Something went wrong in this page"), reason, [{ label: _("Reload"), run: app.restart }]);
-  }
-}
-
-/**
- * @param {string} title
- * @param {string} text
- * @param {{label: string, run: () => void}[]} buttons
- * @returns {Part}
- */
-function notice(title, text, buttons) {
-  const made = buttons.map(({ label, run }) => h("button", { class: "button primary", on: { click: run } }, label));
-  const element = h("main", { class: "notice" }, h("h1", {}, title), h("p", {}, text), ...made);
-  return { element, end() {}, focus: () => made[0]?.focus() };
-}
-
 // --- the page ---------------------------------------------------------------------------------------------------------
 
 /** @param {App} app */
@@ -460,4 +414,246 @@ function keepAboveKeyboard() {
   };
   view.addEventListener("resize", fit);
   view.addEventListener("scroll", fit);
+}
+
+// --- sidebar ---
+
+// The rooms and dialogues of the user: what is unread where, and the last words.
+//
+// Sorted by the last message, newest first. The order waits while a mouse is over the list, so that no click meets another row than the one
+// it was meant for.
+
+const MOST = 999;
+
+/** @param {App} app */
+export function sidebar(app) {
+  const list = h("ul", { class: "conversations" });
+  const status = statusLine(app);
+  const me = h("span", { class: "me-name" });
+  const add = h("button", {
+    class: "icon-button",
+    "aria-haspopup": "menu",
+    "aria-label": _("Add a room or a conversation"),
+    title: _("Add a room or a conversation"),
+  }, icon(PLUS));
+  add.addEventListener("click", () => behind(() => import("./menu.js"), ({ openMenu }) => openMenu(add, addItems())));
+  const element = h(
+    "div",
+    { class: "sidebar", role: "navigation", "aria-label": _("Conversations") },
+    h("div", { class: "bar" }, h("h1", { class: "server", title: location.host }, location.host), add),
+    h(
+      "button",
+      { class: "jump", on: { click: () => search((found) => found.openSwitcher(app)) } },
+      icon(SEARCH),
+      h("span", {}, _("Jump to…")),
+      h("kbd", {}, keyLabel("Mod+k")),
+    ),
+    list,
+    h(
+      "div",
+      { class: "me" },
+      h("div", { class: "me-who" }, me, status.element),
+      h("button", {
+        class: "icon-button",
+        "aria-label": _("Settings"),
+        title: _("Settings"),
+        on: { click: () => app.go({ panel: "settings" }) },
+      }, icon(SETTINGS)),
+    ),
+  );
+
+  /**
+   * @template T
+   * @param {() => Promise<T>} load
+   * @param {(loaded: T) => void} run
+   */
+  function behind(load, run) {
+    later(load).then(run, () => app.toast(_("This works when you are connected.")));
+  }
+  /** @param {(found: typeof import("./search.js")) => void} run */
+  const search = (run) => behind(() => import("./search.js"), run);
+  const addItems = () => [
+    { label: _("Join or make a room"), run: () => search(({ openRooms }) => openRooms(app)) },
+    { label: _("New direct message"), run: () => search(({ openDirect }) => openDirect(app)) },
+  ];
+
+  /** @type {Map<string, ReturnType<typeof row>>} */
+  const rows = new Map();
+  let over = false;
+  let waiting = false;
+  element.addEventListener("pointerenter", ({ pointerType }) => over = pointerType === "mouse");
+  element.addEventListener("pointerleave", () => {
+    over = false;
+    if (waiting) update();
+  });
+
+  function update() {
+    const now = sorted(app.core.conversations.values());
+    const keys = new Set(now.map(({ key }) => key));
+    for (const [key, old] of rows) {
+      if (keys.has(key)) continue;
+      old.element.remove();
+      rows.delete(key);
+    }
+    const focused = document.activeElement;
+    const order = [...list.children];
+    for (const each of now) {
+      let known = rows.get(each.key);
+      if (!known) {
+        known = row(app, each);
+        rows.set(each.key, known);
+        list.append(known.element);
+      }
+      known.update(app.route.key === each.key);
+    }
+    const wanted = now.map(({ key }) => /** @type {Element} */ (rows.get(key)?.element));
+    waiting = over && order.length === wanted.length && wanted.some((each, index) => order[index] !== each);
+    if (!waiting) {
+      wanted.forEach((each, index) => {
+        if (list.children[index] !== each) list.insertBefore(each, list.children[index] ?? null);
+      });
+      if (focused instanceof HTMLElement && list.contains(focused) && document.activeElement !== focused) {
+        focused.focus();
+      }
+    }
+    me.textContent = oneLine(app.core.me.name);
+  }
+
+  const KINDS = new Set([
+    "conversations",
+    "conversation",
+    "message",
+    "messageChanged",
+    "joined",
+    "left",
+    "renamed",
+    "me",
+    "welcome",
+    "reset",
+    "typing",
+  ]);
+  let scheduled = 0;
+  const end = app.listen((changes) => {
+    if (scheduled || !changes.some(({ kind }) => KINDS.has(kind))) return;
+    scheduled = requestAnimationFrame(() => {
+      scheduled = 0;
+      update();
+    });
+  });
+  const endSettings = app.onSetting(update);
+  update();
+  return {
+    element,
+    routed: update,
+    /** Takes the focus. @param {string | null | undefined} key of the conversation that the user comes from */
+    focus: (key) => rows.get(key ?? "")?.element.querySelector("a")?.focus(),
+    /** The conversation to show where none is chosen. */
+    first: () => app.core.roomNamed("lobby") ?? sorted(app.core.conversations.values())[0] ?? null,
+    end() {
+      cancelAnimationFrame(scheduled);
+      status.end();
+      endSettings();
+      end();
+    },
+  };
+}
+
+/**
+ * Sorts conversations by their last message; those without one stand behind, by name.
+ *
+ * @param {Iterable<Conversation>} conversations
+ */
+export function sorted(conversations) {
+  return [...conversations].sort((one, other) =>
+    (other.last?.seq ?? 0) - (one.last?.seq ?? 0) || one.name.localeCompare(other.name) || one.id - other.id
+  );
+}
+
+/**
+ * @param {App} app
+ * @param {Conversation} conversation
+ */
+function row(app, conversation) {
+  const direct = conversation.kind === "direct";
+  const mark = h("span", {
+    class: direct ? `sign person person-${conversation.id % 8}` : "sign",
+    "aria-hidden": "true",
+  });
+  const name = h("span", { class: "entry-name" });
+  const time = h("time", { class: "entry-time" });
+  const words = h("span", { class: "entry-words" });
+  const badge = h("span", { class: "badge" });
+  const link = h("a", { class: "entry" }, mark, name, time, words, badge);
+  const element = h("li", {}, link);
+  link.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    app.go({ key: conversation.key });
+  });
+  /** @type {unknown[]} */
+  let shown = [];
+  return {
+    element,
+    /** @param {boolean} current */
+    update(current) {
+      const { kind, unread, mentions, last, room, typing } = conversation;
+      const day = new Date().getDate();
+      const choice = app.settings.notify[conversation.name];
+      const now = [
+        current,
+        conversation.name,
+        unread,
+        mentions,
+        last,
+        typing.length > 0 && app.settings.typing,
+        choice,
+        room?.archived,
+        room?.topic,
+        day,
+      ];
+      if (now.every((each, index) => each === shown[index])) return; // most rows, whenever something is said
+      shown = now;
+      const shownName = oneLine(conversation.name);
+      mark.textContent = kind === "room" ? "#" : [...shownName][0]?.toUpperCase() ?? "?";
+      name.textContent = shownName;
+      link.href = app.address({ key: conversation.key });
+      if (current) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+      const loud = direct ? unread : mentions;
+      const muted = kind === "room" && choice === "none";
+      link.classList.toggle("unread", unread > 0 && !muted);
+      link.classList.toggle("faint", room?.archived === true || muted);
+      badge.textContent = unread === 0 ? "" : loud > 0 ? counted(loud) : counted(unread);
+      badge.classList.toggle("loud", loud > 0);
+      badge.setAttribute("aria-label", badgeLabel(unread, direct ? 0 : mentions));
+      badge.hidden = unread === 0;
+      time.textContent = last ? shortTime(last.at) : "";
+      words.textContent = typing.length && app.settings.typing
+        ? _("typing…")
+        : last
+        ? lastWords(app, conversation)
+        : room
+        ? oneLine(room.topic)
+        : "";
+    },
+  };
+}
+
+/** @param {number} count */
+const counted = (count) => count >= MOST ? `${MOST}+` : String(count);
+
+/** @param {number} unread @param {number} mentions */
+function badgeLabel(unread, mentions) {
+  const parts = [ngettext("{n} unread", "{n} unread", unread)];
+  if (mentions) parts.push(ngettext("{n} mention", "{n} mentions", mentions));
+  return parts.join(", ");
+}
+
+/** @param {App} app @param {Conversation} conversation */
+function lastWords(app, { kind, last }) {
+  if (!last) return "";
+  if (last.deleted) return _("Message deleted");
+  const text = oneLine([...last.text].slice(0, 100).join(""));
+  if (last.by === app.core.me.id) return _("You: {text}", { text });
+  return kind === "direct" ? text : _("{name}: {text}", { name: oneLine(last.name), text });
 }

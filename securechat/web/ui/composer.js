@@ -1,17 +1,14 @@
 /**
- * Where a message is written. The text stays until the core has taken it, and is kept at each keystroke.
+ * Where a message is written, and the emoji for it. The text stays until the core has taken it, and is kept at each keystroke.
  *
- * What is not needed before the first message is imported when a key is pressed: completion, commands, dialogs.
- *
+ * @import {Message} from "../core/records.js"
  * @import {App, Change, Conversation, PendingMessage} from "../core/types.js"
  * @import {Context} from "./actions.js"
- * @import {Message} from "../core/records.js"
  */
-import { codePointLength, oneLine } from "../core/text.js";
-import { fill, h, icon } from "./dom.js";
-import { _, ngettext, shortDuration } from "./i18n.js";
-import { CLOSE } from "./icons.js";
-import { later, preload } from "./later.js";
+import { codePointLength, nameKey, oneLine } from "../core/text.js";
+import { CLOSE, fill, h, icon, later, preload } from "./dom.js";
+import { _, language, ngettext, shortDuration } from "./i18n.js";
+import { confirm, openDialog, refusalOf } from "./menu.js";
 
 /**
  * @typedef {object} Composer
@@ -102,7 +99,7 @@ export function composer(app, conversation, hooks = {}) {
   let draft = app.drafts.get(key);
   let typedAt = 0;
   let measured = 0;
-  /** @type {ReturnType<import("./completion.js").completion> | null} */
+  /** @type {ReturnType<import("./commands.js").completion> | null} */
   let complete = null;
   let loading = false;
   let submits = 0;
@@ -148,7 +145,7 @@ export function composer(app, conversation, hooks = {}) {
     loading = true;
     const turn = submits;
     try {
-      const { completion } = await later(() => import("./completion.js"));
+      const { completion } = await later(() => import("./commands.js"));
       complete = completion(app, field, present, typed);
       element.prepend(complete.list);
       note.after(complete.hint);
@@ -319,16 +316,12 @@ export function composer(app, conversation, hooks = {}) {
     deliver(!draft.editing && text.startsWith("//") ? text.slice(1) : text);
   }
 
-  async function isMessage() {
-    try {
-      const { confirm } = await later(() => import("./menu.js"));
-      const text = _("It begins with /, as a command does. It is not obeyed.");
-      return await confirm(_("Send this as a message?"), text, _("Send"));
-    } catch (error) {
-      sayWhy(error);
-      return false;
-    }
-  }
+  const isMessage = () =>
+    confirm(
+      _("Send this as a message?"),
+      _("It begins with /, as a command does. It is not obeyed."),
+      _("Send"),
+    );
 
   /** @param {string} text */
   function deliver(text) {
@@ -368,7 +361,7 @@ export function composer(app, conversation, hooks = {}) {
       if (!problem) told = "";
       showNote();
     } catch (error) {
-      await sayWhy(error);
+      say(error instanceof TypeError ? _("This works when you are connected.") : refusalOf(error));
     } finally {
       field.readOnly = false;
     }
@@ -379,12 +372,6 @@ export function composer(app, conversation, hooks = {}) {
     told = text;
     if (note.textContent === text) app.announce(text, true); // the same text again is not read
     showNote();
-  }
-
-  /** @param {unknown} error */
-  async function sayWhy(error) {
-    const offline = _("This works when you are connected.");
-    say(await later(() => import("./menu.js")).then(({ refusalOf }) => refusalOf(error), () => offline));
   }
 
   field.addEventListener("input", () => {
@@ -419,14 +406,7 @@ export function composer(app, conversation, hooks = {}) {
     button.addEventListener("pointerdown", (event) => event.preventDefault()); // the keyboard of a phone stays open
   }
   send.addEventListener("click", submit);
-  faces.addEventListener("click", async () => {
-    try {
-      const { openEmoji } = await later(() => import("./emoji.js"));
-      openEmoji(app, _("Emoji"), insert);
-    } catch (error) {
-      sayWhy(error);
-    }
-  });
+  faces.addEventListener("click", () => openEmoji(app, _("Emoji"), insert));
 
   /** @param {readonly Change[]} changes */
   function changed(changes) {
@@ -459,4 +439,214 @@ export function composer(app, conversation, hooks = {}) {
   count();
   requestAnimationFrame(resize);
   return self;
+}
+
+// --- emoji ---
+
+// Chooses an emoji, by search, group or from those used last. The names are fetched when they are first wanted.
+
+/** @typedef {readonly [sign: string, name: string, group: number, words: string]} Emoji words: all that find it */
+
+const MOST_RECENT = 24;
+const FIRST = ["👍", "❤️", "😂", "🎉", "😮", "😢", "🙏", "✅"];
+/** @type {Map<string, Promise<Emoji[]>>} */
+const loaded = new Map();
+
+/**
+ * All emoji with their names in the language in use.
+ *
+ * @param {App} app
+ * @returns {Promise<Emoji[]>}
+ */
+function allEmoji(app) {
+  const wanted = `emoji.${language()}.json`;
+  const file = app.facts.files[wanted] ?? app.facts.files["emoji.en.json"] ?? "";
+  let found = loaded.get(file);
+  if (!found) {
+    found = load(file);
+    found.catch(() => loaded.delete(file)); // asked for again when there is a connection
+    loaded.set(file, found);
+  }
+  return found;
+}
+
+/** @param {string} file @returns {Promise<Emoji[]>} */
+async function load(file) {
+  const response = await fetch(file);
+  if (!response.ok) throw new Error(file);
+  const groups = /** @type {string[]} */ (await response.json());
+  return groups.flatMap((group, index) =>
+    group.split("\n").filter(Boolean).map((line) => {
+      const end = line.indexOf(" ");
+      const [name = "", more = ""] = line.slice(end + 1).split("\t");
+      return /** @type {const} */ ([line.slice(0, end), name, index, ` ${name} ${more}`]);
+    })
+  );
+}
+
+/**
+ * @param {App} app
+ * @param {string} query words of a name
+ * @param {number} most
+ * @returns {Promise<Emoji[]>} the best first: those whose name begins so, then those with a word that does
+ */
+export async function findEmoji(app, query, most) {
+  const words = nameKey(query).split(" ");
+  const [first = ""] = words;
+  const fits = (await allEmoji(app)).filter(([, , , all]) =>
+    words.every((word) => all.includes(` ${word}`) || all.includes(`-${word}`))
+  );
+  const rank = (/** @type {Emoji} */ [, name]) => name === nameKey(query) ? 0 : name.startsWith(first) ? 1 : 2;
+  return fits.sort((a, b) => rank(a) - rank(b) || a[1].length - b[1].length).slice(0, most);
+}
+
+/**
+ * Remembers an emoji as used.
+ *
+ * @param {App} app
+ * @param {string} sign
+ */
+export function used(app, sign) {
+  app.set("recentEmoji", [sign, ...app.settings.recentEmoji.filter((each) => each !== sign)].slice(0, MOST_RECENT));
+}
+
+/**
+ * Lets the user choose an emoji.
+ *
+ * @param {App} app
+ * @param {string} title
+ * @param {(sign: string) => unknown} run called with the chosen one, when the picker is closed
+ */
+export function openEmoji(app, title, run) {
+  const names = [
+    _("Used last"),
+    _("Faces and people"),
+    _("Animals and plants"),
+    _("Food and drink"),
+    _("Travel and places"),
+    _("Activities and things"),
+    _("Signs"),
+    _("Flags"),
+  ];
+  const recent = [...new Set([...app.settings.recentEmoji, ...FIRST])];
+  const status = h("p", { class: "quiet", role: "status" });
+  const grid = h("div", { class: "emoji-grid", role: "listbox", "aria-label": _("Emoji") });
+  const search = h("input", {
+    type: "search",
+    autocomplete: "off",
+    placeholder: _("Search by name"),
+    "aria-label": _("Search by name"),
+    on: { input: show, keydown: fromSearch },
+  });
+  const group = h(
+    "select",
+    { "aria-label": _("Group"), on: { change: show } },
+    ...names.map((name, index) => h("option", { value: String(index) }, name)),
+  );
+  const dialog = openDialog({
+    title,
+    body: h("div", { class: "emoji" }, h("div", { class: "search-row" }, search, group), grid, status),
+  });
+  let turn = 0;
+
+  async function show() {
+    const mine = ++turn;
+    fill(status);
+    /** @type {readonly (readonly [string, string, ...unknown[]])[]} */
+    let found = [];
+    group.disabled = Boolean(search.value.trim());
+    try {
+      if (search.value.trim()) found = await findEmoji(app, search.value, 200);
+      else if (group.value === "0") {
+        fillGrid(recent.map((sign) => [sign, sign]));
+        const known = new Map((await allEmoji(app)).map(([sign, name]) => [sign, name]));
+        found = recent.map((sign) => [sign, known.get(sign) ?? sign]);
+      } else found = (await allEmoji(app)).filter(([, , index]) => index === Number(group.value) - 1);
+    } catch {
+      fill(
+        status,
+        _("The names of the emoji cannot be loaded now. Type or paste one with the keyboard of your system."),
+      );
+      if (search.value.trim()) return;
+      found = recent.map((sign) => [sign, sign]);
+    }
+    if (mine !== turn) return;
+    fillGrid(found);
+    if (found.length === 0) fill(status, _("Nothing was found."));
+  }
+
+  /** @param {readonly (readonly [string, string, ...unknown[]])[]} found */
+  function fillGrid(found) {
+    fill(
+      grid,
+      ...found.map(([sign, name], index) =>
+        h("button", {
+          type: "button",
+          role: "option",
+          class: "emoji-sign",
+          title: name,
+          "aria-label": name,
+          "aria-selected": "false",
+          tabIndex: index === 0 ? 0 : -1,
+          on: { click: () => choose(sign) },
+        }, sign)
+      ),
+    );
+  }
+
+  /** @param {string} sign */
+  function choose(sign) {
+    dialog.close();
+    used(app, sign);
+    run(sign);
+  }
+
+  /** @param {KeyboardEvent} event */
+  function fromSearch(event) {
+    if (event.isComposing || event.keyCode === 229) return;
+    const first = /** @type {HTMLElement | null} */ (grid.firstElementChild);
+    if (event.key !== "ArrowDown" && event.key !== "Enter") return;
+    event.preventDefault();
+    if (event.key === "Enter" && search.value.trim()) first?.click();
+    else first?.focus();
+  }
+
+  grid.addEventListener("keydown", (event) => {
+    const all = /** @type {HTMLElement[]} */ ([...grid.children]);
+    const at = all.findIndex((each) => each === document.activeElement);
+    const top = all[0]?.offsetTop;
+    const columns = Math.max(1, all.filter((each) => each.offsetTop === top).length);
+    const step = {
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      ArrowUp: -columns,
+      ArrowDown: columns,
+      Home: -at,
+      End: all.length - 1 - at,
+    }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    if (event.key === "ArrowUp" && at < columns) return search.focus();
+    const to = all[Math.max(0, Math.min(all.length - 1, at + step))];
+    all[at]?.setAttribute("tabindex", "-1");
+    to?.setAttribute("tabindex", "0");
+    to?.focus();
+  });
+  show();
+  return dialog;
+}
+
+/**
+ * Puts a reaction under a message, or takes the user's own away.
+ *
+ * @param {Context} context
+ */
+export function openReactions({ app, conversation, message }) {
+  if (!conversation || !message) return;
+  const { key } = conversation;
+  openEmoji(app, _("React"), (sign) => {
+    const now = app.core.find(message.seq, key) ?? message;
+    const on = !now.reactions?.some((each) => each.sign === sign && each.by.includes(app.core.me.id));
+    app.act({ do: "react", key, seq: message.seq, sign, on });
+  });
 }

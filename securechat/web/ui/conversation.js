@@ -1,16 +1,12 @@
 /**
- * One conversation on the screen: its header, the messages, who is typing, the composer, and the members beside it.
+ * One conversation on the screen: its header, the messages, who is typing, the composer, and what stands beside them; how the connection is, and banners.
  *
- * @import {App, Conversation} from "../core/types.js"
+ * @import {App, Conversation, Refusal} from "../core/types.js"
  */
-
-import { oneLine } from "../core/text.js";
-import { composer } from "./composer.js";
-import { fill, h, icon } from "./dom.js";
+import { oneLine, visible } from "../core/text.js";
+import { BACK, fill, h, icon, later, MORE, PEOPLE, SEARCH, WRITING } from "./dom.js";
 import { _, list as listed, ngettext, refusalText } from "./i18n.js";
-import { BACK, MORE, PEOPLE, SEARCH } from "./icons.js";
 import { messageList } from "./message_list.js";
-import { statusLine } from "./status.js";
 
 const KEPT = 6; // conversations
 /** @type {string[]} */
@@ -27,7 +23,7 @@ export function conversationView(app, side) {
   const conversation = key === null ? null : app.core.conversations.get(key) ?? null;
   if (!conversation) {
     const { element, end } = app.route.unknown ? unknownPlace(app) : nothing();
-    return { element, end, focus() {}, routed() {} };
+    return { element, end, focus() {}, routed() {}, ready: Promise.resolve() };
   }
   return shown(app, conversation, side);
 }
@@ -39,17 +35,14 @@ export function conversationView(app, side) {
  */
 function shown(app, conversation, side) {
   const wide = matchMedia("(min-width: 900px)");
+  const input = writing(app, conversation);
   const messages = messageList(app, conversation, {
-    reply: (message) => input.reply(message),
-    edit: (message) => input.edit(message),
-    resume: (pending) => input.resume(pending),
-    insert: (text) => input.insert(text),
+    reply: (message) => input.ready.then((composer) => composer.reply(message)),
+    edit: (message) => input.ready.then((composer) => composer.edit(message)),
+    resume: (pending) => input.ready.then((composer) => composer.resume(pending)),
+    insert: (text) => input.ready.then((composer) => composer.insert(text)),
   });
-  const input = composer(app, conversation, {
-    lastOwn: () =>
-      conversation.window.messages.findLast(({ by, deleted }) => by === app.core.me.id && !deleted) ?? null,
-  });
-  const head = header(app, conversation, input);
+  const head = header(app, conversation);
   const typing = h("div", { class: "typing", "aria-live": "off" });
   const status = statusLine(app);
   const element = h(
@@ -96,10 +89,13 @@ function shown(app, conversation, side) {
       side.hidden = !wanted;
       side.replaceChildren();
       if (wanted) {
-        const made = wanted === "search"
-          ? (await import("./search.js")).searchPanel
-          : (await import("./members.js")).membersPanel;
-        if (ended || besideName !== wanted) return;
+        await input.ready;
+        const made = await later(() =>
+          wanted === "search"
+            ? import("./search.js").then(({ searchPanel }) => searchPanel)
+            : import("./dialogs.js").then(({ membersPanel }) => membersPanel)
+        ).catch(() => notLoaded(app));
+        if (!made || ended || besideName !== wanted) return;
         beside = made(app, conversation, () => closeBeside(app, wanted));
         fill(side, beside.element);
         const field = search ? side.querySelector("input") : null;
@@ -114,6 +110,7 @@ function shown(app, conversation, side) {
   const ends = [
     app.listen((changes) => {
       if (changes.some((change) => "key" in change && change.key === conversation.key)) update();
+      input.look();
     }),
     app.onSetting((name) => {
       if (name === "membersOpen") panels();
@@ -127,11 +124,13 @@ function shown(app, conversation, side) {
   app.act(
     seq === null ? { do: "open", key: conversation.key, unread: true } : { do: "open", key: conversation.key, seq },
   );
+  input.look();
   keepFew(app, conversation.key);
 
   return {
     element,
     focus: () => input.focus(),
+    ready: input.ready,
     routed() {
       panels();
       if (app.route.seq === seq) return; // only a panel was opened or closed
@@ -152,6 +151,100 @@ function shown(app, conversation, side) {
   };
 }
 
+/** @type {typeof import("./composer.js") | null} */
+let loaded = null;
+
+/**
+ * The composer, which comes behind the first messages. Its field is there from the beginning: what is typed early is kept.
+ *
+ * @param {App} app
+ * @param {Conversation} conversation
+ */
+function writing(app, conversation) {
+  const early = h("textarea", {
+    class: "composer-field",
+    rows: 1,
+    value: app.drafts.get(conversation.key).text,
+    "aria-label": _("Write a message"),
+  });
+  const { value } = early;
+  const element = h("section", { class: "composer" }, h("div", { class: "composer-row" }, early));
+  /** @type {import("./composer.js").Composer | null} */
+  let composer = null;
+  let begun = false;
+  let ended = false;
+  let composing = false;
+  let entered = false;
+  /** @type {(made: import("./composer.js").Composer) => void} */
+  let tell = () => {};
+  /** @type {Promise<import("./composer.js").Composer>} */
+  const ready = new Promise((resolve) => tell = resolve);
+  early.addEventListener("compositionstart", () => composing = true);
+  early.addEventListener("compositionend", () => {
+    composing = false;
+    if (loaded) setTimeout(mount);
+  });
+  early.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    if (app.settings.enter === "break" || matchMedia("(pointer: coarse)").matches) return;
+    event.preventDefault();
+    entered = true;
+  });
+
+  function mount() {
+    if (!loaded || composer || ended || composing) return;
+    composer = loaded.composer(app, conversation, {
+      lastOwn: () =>
+        conversation.window.messages.findLast(({ by, deleted }) => by === app.core.me.id && !deleted) ?? null,
+    });
+    const focused = document.activeElement === early;
+    const { selectionStart, selectionEnd } = early;
+    const typed = early.value;
+    element.replaceWith(composer.element);
+    const field = composer.element.querySelector("textarea");
+    if (field && typed !== value) {
+      field.value = typed;
+      field.dispatchEvent(new Event("input"));
+    }
+    if (focused) {
+      composer.focus();
+      field?.setSelectionRange(selectionStart, selectionEnd);
+    }
+    if (entered) field?.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", cancelable: true }));
+    tell(composer);
+  }
+
+  async function load() {
+    try {
+      loaded = await later(() => import("./composer.js"), WRITING);
+      mount();
+    } catch {
+      setTimeout(() => ended || load(), 2000);
+    }
+  }
+  mount(); // where it is loaded already
+
+  return {
+    ready,
+    /** The element that is there now. */
+    get element() {
+      return composer?.element ?? element;
+    },
+    /** Loads it once the first messages are there, or cannot come. */
+    look() {
+      if (begun) return;
+      if (!conversation.window.loaded && app.core.phase === "online") return;
+      begun = true;
+      load();
+    },
+    focus: () => composer ? composer.focus() : early.focus(),
+    end() {
+      ended = true;
+      composer?.end();
+    },
+  };
+}
+
 /**
  * Keeps the conversations that were on the screen last loaded, so that a change between them shows at once.
  *
@@ -166,9 +259,8 @@ function keepFew(app, key) {
 /**
  * @param {App} app
  * @param {Conversation} conversation
- * @param {ReturnType<typeof composer>} input
  */
-function header(app, conversation, input) {
+function header(app, conversation) {
   const name = h("h1", { class: "title" });
   const topic = h("p", { class: "topic" });
   const count = h("span");
@@ -190,9 +282,12 @@ function header(app, conversation, input) {
     count,
   );
   const more = button(_("More"), MORE, async () => {
-    const [{ openMenu }, { menuItems }] = await Promise.all([import("./menu.js"), import("./actions.js")]);
+    const load = () => Promise.all([import("./menu.js"), import("./actions.js")]);
+    const loaded = await later(load, WRITING).catch(() => notLoaded(app));
+    if (!loaded) return;
+    const [{ openMenu }, { menuItems }] = loaded;
     openMenu(more, [
-      ...menuItems("conversation", { app, conversation, composer: input }),
+      ...menuItems("conversation", { app, conversation }),
       ...(room ? [null, ...notifyItems(app, conversation)] : []),
     ]);
   }, { "aria-haspopup": "menu" });
@@ -276,11 +371,21 @@ export async function openPanel(app, conversation) {
   /** @type {{close(): void} | undefined} */
   let dialog;
   const endRoute = app.onRoute((route) => route.panel !== panel && dialog?.close());
-  if (panel === "help") dialog = (await import("./dialogs.js")).openHelp(app, closed);
-  else if (panel === "settings") dialog = (await import("./settings.js")).openSettings(app, closed);
-  else if (panel === "room" && conversation) {
-    dialog = (await import("./dialogs.js")).openRoom(app, conversation, closed);
-  } else endRoute();
+  try {
+    if (panel === "help") dialog = (await later(() => import("./dialogs.js"))).openHelp(app, closed);
+    else if (panel === "settings") dialog = (await later(() => import("./settings.js"))).openSettings(app, closed);
+    else if (panel === "room" && conversation) {
+      dialog = (await later(() => import("./dialogs.js"))).openRoom(app, conversation, closed);
+    } else endRoute();
+  } catch {
+    notLoaded(app);
+    closed();
+  }
+}
+
+/** @param {App} app */
+function notLoaded(app) {
+  app.toast(_("This works when you are connected."));
 }
 
 const nothing = () => ({ element: h("div", { class: "empty" }, h("p", {}, _("Choose a conversation."))), end() {} });
@@ -337,4 +442,148 @@ function unknownPlace(app) {
   fill(element, h("p", {}, _("One moment…")));
   start();
   return { element, end: app.listen(start) };
+}
+
+// --- status ---
+
+// Says how the connection is, and what the user should know of the page: the line beside the composer, and banners.
+
+const MOST_NOTICES = 3;
+
+/**
+ * Says how the connection is.
+ *
+ * @param {App} app
+ * @returns {{text: string, kind: "ok" | "busy" | "lost", wait: boolean}} wait: a person may shorten it
+ */
+export function statusText(app) {
+  const { core } = app;
+  if (core.phase === "online") {
+    const count = core.pending.filter(({ state }) => state !== "failed").length;
+    if (count) return { text: ngettext("Sending {n}", "Sending {n}", count), kind: "busy", wait: false };
+    if (core.catchingUp) return { text: _("Catching up"), kind: "busy", wait: false };
+    return { text: _("Connected"), kind: "ok", wait: false };
+  }
+  if (core.phase === "naming" && core.waitsUntilS === null) return { text: "", kind: "ok", wait: false };
+  if (core.waitsUntilS === null) return { text: _("Connecting…"), kind: "busy", wait: false };
+  const n = Math.max(1, Math.ceil(core.waitsUntilS - app.now()));
+  if (core.phase === "naming") { // connected: the server wants the hello later
+    return { text: ngettext("Trying again in {n} s", "Trying again in {n} s", n), kind: "busy", wait: false };
+  }
+  const text = navigator.onLine === false
+    ? _("No network")
+    : ngettext("Reconnecting in {n} s", "Reconnecting in {n} s", n);
+  return { text, kind: "lost", wait: true };
+}
+
+/**
+ * The line that says it, with a button where waiting can be cut short.
+ *
+ * @param {App} app
+ */
+export function statusLine(app) {
+  const text = h("span", { class: "status-text" });
+  const now = h("button", { class: "link", on: { click: () => app.act({ do: "reconnect" }) } }, _("Now"));
+  const element = h("div", { class: "status" }, h("span", { class: "dot" }), text, now);
+  let shownSending = 0;
+  function update() {
+    const { text: said, kind, wait } = statusText(app);
+    // An answer within half a second is no news.
+    if (kind === "busy" && app.core.phase === "online") {
+      if (!shownSending) {
+        shownSending = setTimeout(update, 500);
+        return;
+      }
+    } else {
+      clearTimeout(shownSending);
+      shownSending = 0;
+    }
+    if (text.textContent !== said) text.textContent = said;
+    element.dataset.kind = kind;
+    now.hidden = !wait;
+  }
+  const ends = [app.listen(update)];
+  const timer = setInterval(update, 1000);
+  update();
+  return {
+    element,
+    end() {
+      clearInterval(timer);
+      clearTimeout(shownSending);
+      for (const end of ends) end();
+    },
+  };
+}
+
+/**
+ * What the user should know and may put away.
+ *
+ * @param {App} app
+ */
+export function banners(app) {
+  const element = h("div", { class: "banners", role: "region", "aria-label": _("Notices"), hidden: true });
+  /** @type {Set<string>} */
+  const away = new Set();
+  let shown = "";
+  /** @type {{text: string, at: number, refusal: Refusal | null}[]} */
+  const notices = [];
+
+  function update() {
+    /** @type {[string, string, {label: string, run?: () => void, href?: string}[]][]} */
+    const rows = [];
+    const { page, facts, invite, core } = app;
+    for (const each of notices) {
+      const text = each.refusal
+        ? refusalText(each.refusal)
+        : _("Announcement of the server, {at:clock}: {text}", { at: each.at, text: visible(each.text) });
+      rows.push([`notice ${each.at} ${each.text}`, text, []]);
+    }
+    if (page.needsCa) {
+      const links = facts.ca ? [{ label: _("What to do"), href: "/trust" }] : [];
+      rows.push([
+        "ca",
+        _("This browser loads the page but refuses the chat's connection. It needs the server's CA."),
+        links,
+      ]);
+    }
+    if (page.outdated) {
+      rows.push(["new", _("The server has a newer version of this page."), [{ label: _("Reload"), run: app.restart }]]);
+    }
+    if (page.storageFailed) {
+      rows.push(["storage", _("This browser stores nothing for this page: all works until you close the tab."), []]);
+    }
+    if (invite && core.me.id) {
+      const text = _("You opened an invite, and you are here as {name} already.", { name: oneLine(core.me.name) });
+      rows.push(["invite", text, [{ label: _("Log out and use the invite"), run: app.forget }]]);
+    }
+    const now = JSON.stringify([rows, [...away]]);
+    if (now === shown) return; // what is said again would be read again
+    shown = now;
+    element.hidden = rows.every(([name]) => away.has(name));
+    fill(
+      element,
+      ...rows.filter(([name]) => !away.has(name)).map(([name, text, actions]) =>
+        h(
+          "div",
+          { class: "banner", role: "status" },
+          h("span", {}, text),
+          ...actions.map(({ label, run, href }) =>
+            href ? h("a", { href }, label) : h("button", { class: "link", on: { click: run } }, label)
+          ),
+          h("button", { class: "link", on: { click: () => (away.add(name), update()) } }, _("Close")),
+        )
+      ),
+    );
+  }
+  app.onPage(update);
+  app.listen((changes) => {
+    for (const change of changes) {
+      if (change.kind !== "notice") continue;
+      notices.push(change);
+      if (notices.length > MOST_NOTICES) notices.shift();
+    }
+    if (changes.some(({ kind }) => kind === "welcome" || kind === "me" || kind === "notice")) update();
+  });
+  update();
+  return { element };
 }

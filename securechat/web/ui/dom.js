@@ -1,5 +1,6 @@
 /**
- * Makes elements. Text becomes text nodes and nothing else: no function here takes markup.
+ * Makes elements and icons, and imports what comes behind the first message. Text becomes text nodes and nothing else: no function here
+ * takes markup.
  *
  * @typedef {Node | string | number | null | undefined | false} Child
  */
@@ -85,3 +86,74 @@ export function icon(path) {
   svg.appendChild(line);
   return svg;
 }
+
+// --- icons ---
+
+/** The icons of the frame: paths in a square of 24, drawn as lines. */
+export const BACK = "M15 5l-7 7 7 7";
+export const PLUS = "M12 5v14M5 12h14";
+export const SEARCH = "M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zM15.5 15.5L20 20";
+export const PEOPLE =
+  "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20c.4-4 3-6 6.5-6s6.1 2 6.5 6M15.5 4.3a3.5 3.5 0 0 1 0 6.4M18 14.3c2 .8 3.2 2.7 3.5 5.7";
+export const MORE =
+  "M5 11.4a.6.6 0 1 0 0 1.2.6.6 0 0 0 0-1.2zM12 11.4a.6.6 0 1 0 0 1.2.6.6 0 0 0 0-1.2zM19 11.4a.6.6 0 1 0 0 1.2.6.6 0 0 0 0-1.2z";
+export const SETTINGS =
+  "M4 7h8M18 7h2M4 17h2M12 17h8M15 4.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5zM9 14.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z";
+export const CLOSE = "M6 6l12 12M18 6L6 18";
+export const LOCK = "M7 11V8a5 5 0 0 1 10 0v3M6 11h12v9H6z";
+
+// --- what is imported behind the first message ---
+
+const PANELS = "../panels.css";
+/** What is needed to write and to choose from menus. */
+export const WRITING = [PANELS, "./actions.js", "./composer.js", "./menu.js"];
+/** The screens around the chat. */
+export const SCREENS = [PANELS, "./entrance.js"];
+const ALL = [...WRITING, ...SCREENS, "./commands.js", "./dialogs.js", "./search.js", "./settings.js"];
+/** @type {Map<string, Promise<void>>} */
+const fetched = new Map();
+
+/** @param {string} name */
+async function fetchFile(name) {
+  const address = new URL(name, import.meta.url).href;
+  const response = await fetch(address);
+  if (!response.ok) throw new TypeError(`no import: ${response.status}`);
+  await response.arrayBuffer();
+  if (name !== PANELS) return;
+  const sheet = h("link", { rel: "stylesheet", href: address });
+  await new Promise((resolve) => {
+    sheet.onload = sheet.onerror = resolve;
+    document.head.append(sheet);
+  });
+}
+
+/**
+ * Imports a file. Chromium does not try again what it could not import once, for as long as the page lives: so it is fetched first, with
+ * all that it imports. It is immutable, and the import finds it in the browser's cache.
+ *
+ * @template T
+ * @param {() => Promise<T>} load
+ * @param {readonly string[]} [files] with what they import
+ * @returns {Promise<T>}
+ * @throws {TypeError} without a connection; a later call tries again
+ */
+export async function later(load, files = ALL) {
+  await Promise.all(files.map((name) => {
+    const known = fetched.get(name) ?? fetchFile(name);
+    fetched.set(name, known);
+    known.catch(() => fetched.delete(name));
+    return known;
+  }));
+  return await load();
+}
+
+/** Imports everything, so that it works without a connection too. @returns {Promise<unknown>} */
+export const preload = () =>
+  later(() =>
+    Promise.all([
+      import("./commands.js"),
+      import("./dialogs.js"),
+      import("./entrance.js"),
+      import("./settings.js"),
+    ])
+  ).catch(() => {});

@@ -1,5 +1,5 @@
 /**
- * The first screen: a name; or a name and a password; or, with an invite, a name and a new password.
+ * The screens around the chat. The first one: a name; or a name and a password; or, with an invite, a name and a new password.
  *
  * Real forms with the names and `autocomplete` words that password managers look for. The reason of a refusal stands beside its field.
  *
@@ -10,7 +10,7 @@
 
 import { fill, h, instead } from "./dom.js";
 import { _, refusalText } from "./i18n.js";
-import { statusText } from "./status.js";
+import { statusText } from "./conversation.js";
 
 const INVITE = /[/#](join(?:-once)?\/[0-9a-f]{32}(?:\/[0-9a-f]{64})?)(?![0-9a-f/])/i; // without a CA: a public certificate
 let count = 0;
@@ -289,6 +289,61 @@ export function passwordScreen(app, temporary) {
     ),
   );
   return { element, end() {}, focus: () => (old.element.hidden ? fresh : old).input.focus() };
+}
+
+/**
+ * Says that another tab has the chat, or has it now.
+ *
+ * @param {App} app
+ */
+export function tabScreen(app) {
+  const use = [{ label: _("Use it here"), run: app.takeOver }];
+  return app.page.place === "moved"
+    ? notice(_("The chat is in another tab now"), _("You went on there. What you typed is there too."), use)
+    : notice(_("The chat is open in another tab"), _("One tab of this browser has the chat at a time."), use);
+}
+
+/**
+ * Says why the connection is over.
+ *
+ * @param {App} app
+ * @param {Extract<Change, {kind: "ended"}>} ended
+ */
+export function endedScreen(app, { why, refusal }) {
+  const again = { label: _("Connect again"), run: app.restart };
+  const reason = refusal ? refusalText(refusal) : "";
+  switch (why) {
+    case "replaced":
+      return notice(_("The chat is open somewhere else"), _("Another tab or window took it over."), [
+        { label: _("Use it here"), run: app.restart },
+      ]);
+    case "banned":
+      return notice(_("This server does not let you in"), reason, [again]);
+    case "kicked":
+      return notice(_("You were removed"), reason, [again]);
+    case "loggedOut":
+      return notice(_("You are logged out"), reason, [{ label: _("Log in"), run: app.restart }]);
+    case "version":
+      return notice(_("This page is older than the server"), _("Reload it to go on."), [{
+        label: _("Reload"),
+        run: app.restart,
+      }]);
+    case "left":
+      return notice(_("You have left"), _("Your name is free now."), [{ label: _("Come back"), run: app.restart }]);
+    default:
+      return notice(_("Something went wrong in this page"), reason, [{ label: _("Reload"), run: app.restart }]);
+  }
+}
+
+/**
+ * @param {string} title
+ * @param {string} text
+ * @param {{label: string, run: () => void}[]} buttons
+ */
+function notice(title, text, buttons) {
+  const made = buttons.map(({ label, run }) => h("button", { class: "button primary", on: { click: run } }, label));
+  const element = h("main", { class: "notice" }, h("h1", {}, title), h("p", {}, text), ...made);
+  return { element, end() {}, focus: () => made[0]?.focus() };
 }
 
 /**

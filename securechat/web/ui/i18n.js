@@ -9,8 +9,8 @@
  * @typedef {Record<string, string | number | readonly string[]>} Values
  * @typedef {object} Catalog
  * @property {string} language
- * @property {Record<string, string | string[]>} texts by English text, behind its context and U+0004 where it has one;
- *   plural forms are in the order of CLDR's categories
+ * @property {Record<string, string | string[]>} texts by English text, behind its context and U+0004 where it has one, or by its
+ *   `shortKey`; plural forms are in the order of CLDR's categories
  * @property {Record<string, string>} refusals by reason
  */
 
@@ -239,6 +239,22 @@ export function list(items) {
   return formats.list.format(items);
 }
 
+/** Whether the keyboard has a command key. */
+export const MAC = typeof navigator === "object" && /Mac|iP(hone|ad)/.test(navigator.platform);
+
+/**
+ * Says a key.
+ *
+ * @param {string} keys as the table of actions has it, "Mod+k"
+ * @returns {string} as the keyboard of this system names them
+ */
+export function keyLabel(keys) {
+  const names = { Mod: MAC ? "⌘" : _("Ctrl"), ArrowDown: "↓", ArrowUp: "↑", Delete: _("Del"), Escape: _("Esc") };
+  return keys.split("+").map((key) =>
+    key in names ? names[/** @type {keyof typeof names} */ (key)] : key.length === 1 ? key.toUpperCase() : key
+  ).join(MAC ? "" : "+").replace(/^$/, "+");
+}
+
 // --- Looking up ---
 
 /**
@@ -246,8 +262,21 @@ export function list(items) {
  * @param {number} form
  */
 function found(key, form) {
-  const entry = Object.hasOwn(catalog.texts, key) ? catalog.texts[key] : undefined;
+  if (catalog === ENGLISH) return undefined;
+  const entry = [shortKey(key), key].map((each) => Object.hasOwn(catalog.texts, each) ? catalog.texts[each] : undefined)
+    .find((each) => each !== undefined);
   return Array.isArray(entry) ? entry[form] ?? entry.at(-1) : entry;
+}
+
+/**
+ * The key of a text in a file: `short_key` of tools/translations.py.
+ *
+ * @param {string} text
+ */
+export function shortKey(text) {
+  let value = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193) >>> 0;
+  return (value % 36 ** 4).toString(36);
 }
 
 /** @type {Record<string, (value: any) => string>} */

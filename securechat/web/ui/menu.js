@@ -3,9 +3,8 @@
  *
  * @import {Refusal} from "../core/types.js"
  */
-import { fill, h, icon } from "./dom.js";
+import { CLOSE, fill, h, icon } from "./dom.js";
 import { _, refusalText } from "./i18n.js";
-import { CLOSE } from "./icons.js";
 
 /**
  * @typedef {object} MenuItem

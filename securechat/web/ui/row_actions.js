@@ -17,9 +17,8 @@
  */
 
 import { actionOfKey, ACTIONS, isPossible, menuItems, perform } from "./actions.js";
-import { h, icon } from "./dom.js";
+import { h, icon, MORE } from "./dom.js";
 import { _ } from "./i18n.js";
-import { MORE } from "./icons.js";
 import { openMenu } from "./menu.js";
 import { nameText } from "./message_row.js";
 

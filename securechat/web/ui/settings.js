@@ -5,10 +5,9 @@
  */
 
 import { oneLine } from "../core/text.js";
-import { fill, h, icon, instead } from "./dom.js";
+import { CLOSE, fill, h, icon, instead } from "./dom.js";
 import { field, stayHint, terminalLines } from "./entrance.js";
 import { _, LANGUAGES, refusalText } from "./i18n.js";
-import { CLOSE } from "./icons.js";
 import { confirm } from "./menu.js";
 
 let speaks = false; // another language was chosen: all is said anew, and the focus stays where that was done

@@ -297,7 +297,7 @@ async function panels() {
   if (panel === "room") (await import("/web/ui/dialogs.js")).openRoom(app, conversation, closed);
   if (panel !== "search" && panel !== "members") return;
   const { searchPanel } = await import("/web/ui/search.js");
-  const { membersPanel } = await import("/web/ui/members.js");
+  const { membersPanel } = await import("/web/ui/dialogs.js");
   beside = (panel === "search" ? searchPanel : membersPanel)(app, conversation, closed);
   fill(side, beside.element);
   side.hidden = false;
