@@ -1,4 +1,4 @@
-"""What a screen reader finds on each screen, as text, held against recorded trees (``--update-golden`` records them)."""
+"""What a screen reader finds on each screen, as text, held against recorded trees (`--update-golden` records them)."""
 
 from __future__ import annotations
 
