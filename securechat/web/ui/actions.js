@@ -556,3 +556,24 @@ async function copy(app, text) {
     app.toast(_("This browser does not allow copying here. Mark the text and copy it."));
   }
 }
+
+/**
+ * What the user wants to hear of in a room.
+ *
+ * @param {App} app
+ * @param {Conversation} conversation
+ */
+export function notifyItems(app, { name }) {
+  const now = app.settings.notify[name] ?? "mentions";
+  /** @type {["all" | "mentions" | "none", string][]} */
+  const choices = [
+    ["all", _("Notify: every message")],
+    ["mentions", _("Notify: mentions")],
+    ["none", _("Notify: nothing")],
+  ];
+  return choices.map(([choice, label]) => ({
+    label,
+    checked: choice === now,
+    run: () => app.set("notify", { ...app.settings.notify, [name]: choice }),
+  }));
+}
