@@ -11,7 +11,7 @@
 import { applied, emptyWindow } from "./feed.js";
 import { refusalOf } from "./requests.js";
 
-export const LOBBY = "lobby";
+const LOBBY = "lobby";
 /** Of the ping answered behind the rooms that follow a welcome. */
 export const FENCE = 0;
 const JOIN_ROOMS = 100;
