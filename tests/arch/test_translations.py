@@ -167,7 +167,9 @@ def test_the_page_has_its_texts_and_the_refusals_that_a_member_meets(tmp_path: P
     assert not (tmp_path / "messages.en.json").exists()
     page = json.loads((tmp_path / "messages.id.json").read_bytes())
     wanted = {
-        tool.short_key("\4".join(filter(None, (message.context, tool.forms(message.id)[0])))): len(tool.forms(message.id))
+        tool.short_key("\4".join(filter(None, (message.context, tool.forms(message.id)[0])))): len(
+            tool.forms(message.id)
+        )
         for message in tool.entries(tool.extracted())
         if any(name.startswith(tool.PAGE) for name, _line in message.locations)
     }

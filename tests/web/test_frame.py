@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +11,9 @@ from tests.support.admin import told
 from tests.support.browser import PHONE, Visitor
 from tests.support.page import come_in, composer, expect_once, message, say
 from tests.support.server import ServerProcess
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
 
 SMALL = {**PHONE, "viewport": {"width": 320, "height": 568}}
 """A screen of 1280 pixels at 400 % (WCAG 2.2, 1.4.10)."""
@@ -70,6 +74,37 @@ def test_the_keyboard_goes_from_part_to_part_and_back(visit: Callable[..., Visit
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="detached")
     assert settings.evaluate("element => element === document.activeElement")
+
+
+def test_what_is_typed_before_the_composer_is_there_is_sent(visit: Callable[..., Visitor]) -> None:
+    page = visit().open()
+    held: list[Route] = []
+    waits = True
+
+    def answer(route: Route) -> None:
+        held.append(route) if waits else route.continue_()
+
+    page.route("**/composer.js", answer)
+    page.get_by_label("Name", exact=True).fill("ana")
+    page.keyboard.press("Enter")
+    early = page.get_by_role("textbox", name="Write a message")
+    early.wait_for()
+    page.wait_for_function("document.activeElement.className === 'composer-field'")
+    height = "document.querySelector('.scroller').getBoundingClientRect().height"
+    before = page.evaluate(height)
+    page.keyboard.type("early bird")
+    page.keyboard.press("Enter")
+    waits = False
+    for route in held:
+        route.continue_()
+    composer(page).wait_for()
+    expect_once(page, "early bird")
+    assert composer(page).input_value() == ""
+    assert composer(page).evaluate("element => element === document.activeElement")
+    assert page.evaluate(height) == before
+    page.keyboard.type("worm")
+    page.keyboard.press("Enter")
+    expect_once(page, "early bird", "worm")
 
 
 def test_an_announcement_of_the_server_is_no_message(visit: Callable[..., Visitor], server: ServerProcess) -> None:

@@ -1,15 +1,7 @@
 /// <reference lib="deno.ns" />
 
 import vectors from "../golden/visible_v1.json" with { type: "json" };
-import {
-  codePointLength,
-  mentions,
-  nameKey,
-  oneLine,
-  utf16Index,
-  visible,
-  wellFormed,
-} from "../../securechat/web/core/text.js";
+import { codePointLength, mentions, nameKey, oneLine, visible, wellFormed } from "../../securechat/web/core/text.js";
 import { equal } from "./core_help.js";
 
 Deno.test("hostile characters are shown as the terminal shows them", () => {
@@ -19,12 +11,9 @@ Deno.test("hostile characters are shown as the terminal shows them", () => {
   }
 });
 
-Deno.test("lengths and marks count code points", () => {
+Deno.test("lengths count code points", () => {
   equal(codePointLength("🎉 party 🎉"), 9);
   equal(codePointLength("\ud83d"), 1);
-  const text = "🎉🎉 tea";
-  equal(text.slice(utf16Index(text, 3), utf16Index(text, 6)), "tea");
-  equal(utf16Index("ab", 9), 2);
 });
 
 Deno.test("names are compared without case, width and separators", () => {

@@ -1,7 +1,7 @@
 /// <reference lib="deno.ns" />
 /** Texts of others as nodes, on a document that has only what the module uses. */
 import { assert, assertEquals } from "./list_dom.js";
-import { firstLine, textView } from "../../securechat/web/ui/text_view.js";
+import { firstLine, textView } from "../../securechat/web/ui/message_row.js";
 
 /** What a reader sees, with the elements named. @param {any} node @returns {string} */
 function shown(node) {

@@ -7,12 +7,10 @@
 
 import { complete } from "./records.js";
 import { Connection } from "./connection.js";
-import { Feed } from "./feed.js";
-import { Context, Requests } from "./requests.js";
+import { Feed, Windows } from "./feed.js";
+import { Context, Requests, SendQueue } from "./requests.js";
 import { Counts, FENCE, Membership, Rooms } from "./rooms.js";
-import { SendQueue } from "./send_queue.js";
 import { mentions } from "./text.js";
-import { Windows } from "./windows.js";
 
 /** @implements {Core} */
 export class ClientCore {

@@ -1,14 +1,14 @@
 /**
- * What the parts of the core share, and the questions without an answer.
+ * What the parts of the core share; the questions without an answer; and the messages that are not sent yet.
  *
- * @import {Answer, Change, Open, Phase, Question, Refusal} from "./types.js"
- * @import {Command, Event, Person, Refused} from "./records.js"
- * @import {Feed} from "./feed.js"
- * @import {Rooms} from "./rooms.js"
  * @import {Connection} from "./connection.js"
+ * @import {Feed} from "./feed.js"
+ * @import {Command, Event, Person, Refused} from "./records.js"
+ * @import {Rooms} from "./rooms.js"
+ * @import {Action, Answer, Change, ConversationState, DraftState, Open, Phase, Question, Refusal, SavedMessage} from "./types.js"
  */
-
-import { wellFormed } from "./text.js";
+import { retryAt } from "./connection.js";
+import { codePointLength, utf8Length, wellFormed, wholeText } from "./text.js";
 
 const KEPT_PEOPLE = 10_000;
 const HITS = 20;
@@ -244,3 +244,264 @@ export class Requests {
     this.#context.show({ kind: "answer", request, value: null, refusal });
   }
 }
+
+// --- send queue ---
+
+// Messages on their way out: kept until acknowledged, sent in order under rising numbers, and again under the same one
+// after a lost connection. What was refused for now gets a new number.
+
+const WINDOW = 64;
+/** Once the server has throttled. */
+const THROTTLED_WINDOW = 8;
+const WINDOW_CHARS = 16_000;
+const MOST_CHARS = 4_000;
+const MOST_BYTES = 16_384;
+
+export class SendQueue {
+  /** @type {DraftState[]} in the order typed */
+  pending = [];
+  lastCid = 0;
+  #context;
+  #rooms;
+  #number = 0;
+  #throttled = false;
+  #pausedUntil = 0;
+  /** @type {Map<ConversationState, number>} one message at a time, none before */
+  #slowUntil = new Map();
+
+  /** @param {Context} context @param {Rooms} rooms */
+  constructor(context, rooms) {
+    this.#context = context;
+    this.#rooms = rooms;
+  }
+
+  /** @param {readonly SavedMessage[]} saved @param {number} lastCid */
+  restore(saved, lastCid) {
+    const sound = saved.filter((each) => Number.isSafeInteger(each?.number) && Number.isSafeInteger(each.cid));
+    this.lastCid = Math.max(lastCid, ...sound.map((each) => each.cid));
+    for (const { number, cid, room, to, kind, text, reply, seq, sign, on, failed, refusal = UNSENT } of sound) {
+      const conversation = room === null ? this.#rooms.direct(to ?? 0) : this.#rooms.named(room);
+      this.#number = Math.max(this.#number, number);
+      this.pending.push({
+        number,
+        key: conversation.key,
+        kind,
+        text,
+        reply,
+        seq,
+        sign,
+        on,
+        state: failed ? "failed" : "waiting",
+        refusal: failed ? refusal : null,
+        cid: failed ? 0 : cid,
+        conversation,
+      });
+    }
+    this.pending.sort((a, b) => a.number - b.number);
+  }
+
+  /** @returns {SavedMessage[]} */
+  saved() {
+    return this.pending.map(({ number, cid, conversation, kind, text, reply, seq, sign, on, state, refusal }) => ({
+      number,
+      cid,
+      kind,
+      text,
+      reply,
+      seq,
+      sign,
+      on,
+      failed: state === "failed",
+      refusal,
+      room: conversation.kind === "room" ? conversation.name : null,
+      to: conversation.kind === "direct" ? conversation.id : null,
+    }));
+  }
+
+  /** @param {ConversationState} conversation @param {Extract<Action, {do: "send" | "edit" | "delete" | "react"}>} action */
+  add(conversation, action) {
+    const kind = action.do === "send" ? "message" : action.do;
+    const text = "text" in action ? wholeText(action.text) : "";
+    const has = { reply: null, seq: 0, sign: "", on: true, ...action };
+    if ((kind === "message" || kind === "edit") && text.trim() === "") return;
+    /** @type {DraftState} */
+    const draft = {
+      number: ++this.#number,
+      key: conversation.key,
+      kind,
+      text,
+      reply: has.reply ?? null,
+      seq: has.seq,
+      sign: wholeText(has.sign),
+      on: has.on,
+      state: "waiting",
+      refusal: null,
+      cid: 0,
+      conversation,
+    };
+    this.pending.push(draft);
+    const tooLong = codePointLength(text) > MOST_CHARS || utf8Length(text) > MOST_BYTES;
+    const refusal = ownRefusal("text_too_long", "This message is too long. Send it in parts", { most: MOST_CHARS });
+    if (tooLong) this.#fail(draft, refusal);
+    else this.#changed(draft);
+  }
+
+  /** @param {number} number */
+  retry(number) {
+    const draft = this.pending.find((each) => each.number === number && each.state === "failed");
+    if (!draft || codePointLength(draft.text) > MOST_CHARS) return;
+    draft.state = "waiting";
+    draft.refusal = null;
+    this.#changed(draft);
+  }
+
+  /** @param {number} number */
+  discard(number) {
+    const draft = this.pending.find((each) => each.number === number && each.cid === 0);
+    if (draft) this.#drop(draft);
+  }
+
+  get busy() {
+    return this.pending.some((each) => each.state !== "failed");
+  }
+
+  /** Null as long as an answer has to come before. */
+  get deadline() {
+    if (!this.pending.some((each) => each.state === "waiting")) return null;
+    if (this.#pausedUntil > 0) return this.#pausedUntil;
+    if (this.#isFull()) return null;
+    const underWay = new Set(this.#inFlight().map((each) => each.conversation));
+    const held = this.pending.filter((each) => each.state === "waiting" && !underWay.has(each.conversation));
+    const times = held.flatMap((each) => this.#slowUntil.get(each.conversation) ?? []);
+    return times.length ? Math.min(...times) : null;
+  }
+
+  sendDue() {
+    if (this.#context.now < this.#pausedUntil) return;
+    this.#pausedUntil = 0;
+    for (let draft = this.#next(); draft; draft = this.#next()) {
+      draft.cid = ++this.lastCid;
+      this.#send(draft);
+    }
+  }
+
+  /** Repeats what the last connection left without an answer. */
+  resume() {
+    this.#pausedUntil = 0;
+    for (const draft of this.#inFlight()) this.#send(draft);
+  }
+
+  lost() {
+    for (const draft of this.#inFlight()) {
+      draft.state = "waiting";
+      this.#changed(draft);
+    }
+  }
+
+  /** @param {number} cid @param {number} seq */
+  acked(cid, seq) {
+    const draft = this.pending.find((each) => each.cid === cid && cid > 0);
+    if (!draft) return;
+    this.#drop(draft);
+    this.#context.show({ kind: "acked", number: draft.number, seq, key: draft.key });
+  }
+
+  /** @param {Refused} event */
+  refused(event) {
+    const draft = this.pending.find((each) => each.cid === event.cid && each.cid > 0);
+    if (!draft) return;
+    const again = retryAt(event, this.#context.now);
+    draft.cid = 0;
+    if (again === null) {
+      this.#fail(draft, refusalOf(event));
+      this.#settle();
+      return;
+    }
+    draft.state = "waiting";
+    if (event.code === "slow_mode") this.#slowUntil.set(draft.conversation, again);
+    else if (event.code !== "out_of_order") this.#pausedUntil = Math.max(this.#pausedUntil, again);
+    this.#changed(draft);
+  }
+
+  /** @param {number} retryS */
+  throttled(retryS) {
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.#context.now + retryS);
+    this.#throttled = true;
+  }
+
+  /** Nothing is said in another name, and what was sent may be stored. */
+  abandon() {
+    for (const draft of this.pending.filter((each) => each.state !== "failed")) {
+      draft.cid = 0;
+      this.#fail(draft, UNSENT);
+    }
+  }
+
+  #next() {
+    if (this.#isFull()) return undefined;
+    const waiting = this.pending.filter((each) => each.state === "waiting" && each.cid === 0);
+    if (!this.#slowUntil.size) return waiting[0];
+    const underWay = new Set(this.#inFlight().map((each) => each.conversation));
+    return waiting.find(({ conversation }) => {
+      const until = this.#slowUntil.get(conversation);
+      return until === undefined || (until <= this.#context.now && !underWay.has(conversation));
+    });
+  }
+
+  #isFull() {
+    const most = Math.min(WINDOW, this.#context.limits.unacknowledged_drafts ?? WINDOW);
+    const inFlight = this.#inFlight();
+    const chars = inFlight.reduce((sum, each) => sum + each.text.length, 0);
+    return inFlight.length >= (this.#throttled ? Math.min(most, THROTTLED_WINDOW) : most) || chars >= WINDOW_CHARS;
+  }
+
+  /** @returns {DraftState[]} */
+  #inFlight() {
+    return this.pending.filter((each) => each.cid > 0).sort((a, b) => a.cid - b.cid);
+  }
+
+  /** @param {DraftState} draft */
+  #send(draft) {
+    const { cid, conversation, text, reply, seq, sign, on } = draft;
+    const place = conversation.kind === "room" ? { room: conversation.name } : { to: conversation.id };
+    const say = conversation.kind === "room" ? "say" : "direct";
+    const command = {
+      message: { t: say, cid, ...place, text, reply },
+      edit: { t: "amend", cid, seq, text, ...place },
+      delete: { t: "delete", cid, seq, ...place },
+      react: { t: "react", cid, seq, sign, ...place, on },
+    }[draft.kind];
+    draft.state = "sent";
+    this.#changed(draft);
+    this.#context.send(/** @type {any} */ (command));
+  }
+
+  /** @param {DraftState} draft @param {Refusal} refusal */
+  #fail(draft, refusal) {
+    draft.state = "failed";
+    draft.refusal = refusal;
+    this.#changed(draft);
+    this.#context.show({ kind: "failed", number: draft.number, key: draft.key, refusal });
+  }
+
+  /** @param {DraftState} draft */
+  #drop(draft) {
+    this.pending.splice(this.pending.indexOf(draft), 1);
+    this.#changed(draft);
+    this.#settle();
+  }
+
+  #settle() {
+    if (this.busy) return;
+    this.#throttled = false;
+    this.#slowUntil.clear();
+  }
+
+  /** @param {DraftState} draft */
+  #changed(draft) {
+    this.#context.dirty = true;
+    this.#context.show({ kind: "pending", key: draft.key });
+  }
+}
+
+const UNSENT = ownRefusal("unconfirmed", "It is not known whether this was sent. Send it again, or discard it");

@@ -5,14 +5,13 @@
  * @import {ConversationItem, Joined, Left, LogEntry, Message, MessageChange, Person, Presence, Refused, RoleChanged, RoomRules, TypingNow} from "./records.js"
  * @import {Context, Requests} from "./requests.js"
  * @import {Feed} from "./feed.js"
- * @import {Windows} from "./windows.js"
+ * @import {Windows} from "./feed.js"
  */
 
-import { applied } from "./feed.js";
+import { applied, emptyWindow } from "./feed.js";
 import { refusalOf } from "./requests.js";
-import { emptyWindow } from "./windows.js";
 
-export const LOBBY = "lobby";
+const LOBBY = "lobby";
 /** Of the ping answered behind the rooms that follow a welcome. */
 export const FENCE = 0;
 const JOIN_ROOMS = 100;

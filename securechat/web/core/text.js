@@ -63,21 +63,6 @@ export function codePointLength(text) {
 }
 
 /**
- * Where so many code points end: marks of a search count them.
- *
- * @param {string} text
- * @param {number} codePoints
- * @returns {number}
- */
-export function utf16Index(text, codePoints) {
-  let index = 0;
-  for (let left = codePoints; left > 0 && index < text.length; left--) {
-    index += /** @type {number} */ (text.codePointAt(index)) > 0xffff ? 2 : 1;
-  }
-  return index;
-}
-
-/**
  * Bytes of a text in UTF-8.
  *
  * @param {string} text well formed

@@ -509,7 +509,7 @@ export function ignore(app, person) {
 }
 
 /** @param {Context} context */
-export async function deleteMessage({ app, conversation, message }) {
+async function deleteMessage({ app, conversation, message }) {
   if (!conversation || !message) return;
   const text = _("Everybody will see that there was a message, and not what it said.");
   if (!await confirm(_("Delete this message?"), text, _("Delete"), { danger: true })) return;
@@ -555,4 +555,25 @@ async function copy(app, text) {
   } catch {
     app.toast(_("This browser does not allow copying here. Mark the text and copy it."));
   }
+}
+
+/**
+ * What the user wants to hear of in a room.
+ *
+ * @param {App} app
+ * @param {Conversation} conversation
+ */
+export function notifyItems(app, { name }) {
+  const now = app.settings.notify[name] ?? "mentions";
+  /** @type {["all" | "mentions" | "none", string][]} */
+  const choices = [
+    ["all", _("Notify: every message")],
+    ["mentions", _("Notify: mentions")],
+    ["none", _("Notify: nothing")],
+  ];
+  return choices.map(([choice, label]) => ({
+    label,
+    checked: choice === now,
+    run: () => app.set("notify", { ...app.settings.notify, [name]: choice }),
+  }));
 }

@@ -14,7 +14,7 @@
 const SETTLED_MS = 160; // without a scroll event; `scrollend` is not in every Safari
 const ROUNDED_PX = 0.48; // what scroll positions are rounded by; a little less, so that two errors stay below a pixel
 const TOUCHED_MS = 1000; // a row that was touched so lately is the one that is looked at
-const IOS = CSS.supports("-webkit-touch-callout", "none");
+const IOS = globalThis.CSS?.supports("-webkit-touch-callout", "none") ?? false;
 
 /**
  * @param {HTMLElement} row

@@ -426,7 +426,7 @@ function keepAboveKeyboard() {
 const MOST = 999;
 
 /** @param {App} app */
-export function sidebar(app) {
+function sidebar(app) {
   const list = h("ul", { class: "conversations" });
   const status = statusLine(app);
   const me = h("span", { class: "me-name" });

@@ -517,7 +517,7 @@ export function used(app, sign) {
  * @param {string} title
  * @param {(sign: string) => unknown} run called with the chosen one, when the picker is closed
  */
-export function openEmoji(app, title, run) {
+function openEmoji(app, title, run) {
   const names = [
     _("Used last"),
     _("Faces and people"),

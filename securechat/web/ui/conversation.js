@@ -4,7 +4,7 @@
  * @import {App, Conversation, Refusal} from "../core/types.js"
  */
 import { oneLine, visible } from "../core/text.js";
-import { BACK, fill, h, icon, later, MORE, PEOPLE, SEARCH, WRITING } from "./dom.js";
+import { BACK, fill, h, icon, later, MORE, PEOPLE, SCREENS, SEARCH, WRITING } from "./dom.js";
 import { _, list as listed, ngettext, refusalText } from "./i18n.js";
 import { messageList } from "./message_list.js";
 
@@ -22,7 +22,7 @@ export function conversationView(app, side) {
   const { key } = app.route;
   const conversation = key === null ? null : app.core.conversations.get(key) ?? null;
   if (!conversation) {
-    const { element, end } = app.route.unknown ? unknownPlace(app) : nothing();
+    const { element, end } = app.route.unknown ? elsewhere(app) : nothing();
     return { element, end, focus() {}, routed() {}, ready: Promise.resolve() };
   }
   return shown(app, conversation, side);
@@ -285,7 +285,7 @@ function header(app, conversation) {
     const load = () => Promise.all([import("./menu.js"), import("./actions.js")]);
     const loaded = await later(load, WRITING).catch(() => notLoaded(app));
     if (!loaded) return;
-    const [{ openMenu }, { menuItems }] = loaded;
+    const [{ openMenu }, { menuItems, notifyItems }] = loaded;
     openMenu(more, [
       ...menuItems("conversation", { app, conversation }),
       ...(room ? [null, ...notifyItems(app, conversation)] : []),
@@ -319,27 +319,6 @@ function header(app, conversation) {
       people.setAttribute("aria-label", ngettext("{n} member", "{n} members", total));
     },
   };
-}
-
-/**
- * What the user wants to hear of in a room.
- *
- * @param {App} app
- * @param {Conversation} conversation
- */
-function notifyItems(app, { name }) {
-  const now = app.settings.notify[name] ?? "mentions";
-  /** @type {["all" | "mentions" | "none", string][]} */
-  const choices = [
-    ["all", _("Notify: every message")],
-    ["mentions", _("Notify: mentions")],
-    ["none", _("Notify: nothing")],
-  ];
-  return choices.map(([choice, label]) => ({
-    label,
-    checked: choice === now,
-    run: () => app.set("notify", { ...app.settings.notify, [name]: choice }),
-  }));
 }
 
 /** @param {App} app @param {string} name */
@@ -388,61 +367,34 @@ function notLoaded(app) {
   app.toast(_("This works when you are connected."));
 }
 
-const nothing = () => ({ element: h("div", { class: "empty" }, h("p", {}, _("Choose a conversation."))), end() {} });
-
 /**
- * A room that the user is not in, or a person without a dialogue; while the page is starting, one that is not known yet.
+ * What stands where no conversation is known: a screen that comes later.
  *
  * @param {App} app
  */
-function unknownPlace(app) {
-  const place = app.route.unknown ?? { room: "" };
-  const element = h("div", { class: "empty" });
-  const back = h(
-    "button",
-    { class: "link", on: { click: () => app.go({ key: null }, true) } },
-    _("Back to the conversations"),
-  );
-
-  /** @param {unknown} [refusal] */
-  function room(refusal) {
-    const name = "room" in place ? place.room : "";
-    const join = h("button", { class: "button primary" }, _("Join"));
-    join.addEventListener("click", () => app.ask({ ask: "join", room: name }).then(found, room));
-    fill(
-      element,
-      h("h1", {}, _("You are not in #{room}", { room: oneLine(name) })),
-      refusal ? h("p", { class: "error", role: "alert" }, refusalText(/** @type {any} */ (refusal))) : null,
-      join,
-      back,
-    );
-  }
-
-  /** @param {Conversation} conversation */
-  const found = ({ key }) => app.go({ key, seq: app.route.seq }, true);
-
-  async function person() {
-    const id = "person" in place ? place.person : 0;
+function elsewhere(app) {
+  const element = h("div", { class: "empty" }, h("p", {}, _("One moment…")));
+  let end = () => {};
+  let ended = false;
+  async function load() {
     try {
-      const [known] = await app.ask({ ask: "people", ids: [id] });
-      if (known) return found(await app.ask({ ask: "openPerson", person: known }));
+      const { unknownPlace } = await later(() => import("./entrance.js"), SCREENS);
+      if (!ended) end = unknownPlace(app, element);
     } catch {
-      // Offline, or nobody of this number.
+      setTimeout(() => ended || load(), 2000);
     }
-    fill(element, h("h1", {}, _("This person is not here any more")), back);
   }
-
-  let started = false;
-  function start() {
-    if (started || app.core.phase !== "online") return;
-    started = true;
-    if ("room" in place) room();
-    else person();
-  }
-  fill(element, h("p", {}, _("One moment…")));
-  start();
-  return { element, end: app.listen(start) };
+  load();
+  return {
+    element,
+    end() {
+      ended = true;
+      end();
+    },
+  };
 }
+
+const nothing = () => ({ element: h("div", { class: "empty" }, h("p", {}, _("Choose a conversation."))), end() {} });
 
 // --- status ---
 

@@ -29,7 +29,7 @@ const FIELD_OF = [["topic", "topic"], ["lobby_always_open", "private"], ["room_"
  * @param {HTMLElement} input
  * @param {string} [note]
  */
-export function fieldOf(label, name, input, note = "") {
+function fieldOf(label, name, input, note = "") {
   const refusal = h("span", { class: "field-refusal", id: `refusal-${name}`, "data-refusal": name, role: "alert" });
   input.setAttribute("aria-describedby", `note-${name} ${refusal.id}`);
   return h(

@@ -3,11 +3,12 @@
  *
  * Real forms with the names and `autocomplete` words that password managers look for. The reason of a refusal stands beside its field.
  *
- * @import {App, Change} from "../core/types.js"
+ * @import {App, Change, Conversation} from "../core/types.js"
  * @typedef {"guest" | "login" | "invite"} Mode
  * @typedef {Extract<Change, {kind: "helloNeeded"}>} HelloNeeded
  */
 
+import { oneLine } from "../core/text.js";
 import { fill, h, instead } from "./dom.js";
 import { _, refusalText } from "./i18n.js";
 import { statusText } from "./conversation.js";
@@ -344,6 +345,60 @@ function notice(title, text, buttons) {
   const made = buttons.map(({ label, run }) => h("button", { class: "button primary", on: { click: run } }, label));
   const element = h("main", { class: "notice" }, h("h1", {}, title), h("p", {}, text), ...made);
   return { element, end() {}, focus: () => made[0]?.focus() };
+}
+
+/**
+ * A room that the user is not in, or a person without a dialogue; while the page is starting, one that is not known yet.
+ *
+ * @param {App} app
+ * @param {HTMLElement} element filled when the server is there
+ * @returns {() => void} ends it
+ */
+export function unknownPlace(app, element) {
+  const place = app.route.unknown ?? { room: "" };
+  const back = h(
+    "button",
+    { class: "link", on: { click: () => app.go({ key: null }, true) } },
+    _("Back to the conversations"),
+  );
+
+  /** @param {unknown} [refusal] */
+  function room(refusal) {
+    const name = "room" in place ? place.room : "";
+    const join = h("button", { class: "button primary" }, _("Join"));
+    join.addEventListener("click", () => app.ask({ ask: "join", room: name }).then(found, room));
+    fill(
+      element,
+      h("h1", {}, _("You are not in #{room}", { room: oneLine(name) })),
+      refusal ? h("p", { class: "error", role: "alert" }, refusalText(/** @type {any} */ (refusal))) : null,
+      join,
+      back,
+    );
+  }
+
+  /** @param {Conversation} conversation */
+  const found = ({ key }) => app.go({ key, seq: app.route.seq }, true);
+
+  async function person() {
+    const id = "person" in place ? place.person : 0;
+    try {
+      const [known] = await app.ask({ ask: "people", ids: [id] });
+      if (known) return found(await app.ask({ ask: "openPerson", person: known }));
+    } catch {
+      // Offline, or nobody of this number.
+    }
+    fill(element, h("h1", {}, _("This person is not here any more")), back);
+  }
+
+  let started = false;
+  function start() {
+    if (started || app.core.phase !== "online") return;
+    started = true;
+    if ("room" in place) room();
+    else person();
+  }
+  start();
+  return app.listen(start);
 }
 
 /**

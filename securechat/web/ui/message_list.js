@@ -28,10 +28,9 @@
 
 import { nameKey } from "../core/text.js";
 import { Anchor } from "./anchor.js";
-import { h } from "./dom.js";
+import { h, later, WRITING } from "./dom.js";
 import { _, ngettext, refusalText, shortTime } from "./i18n.js";
-import { comingsRow, fillRow, nameText, pendingRow } from "./message_row.js";
-import { firstLine } from "./text_view.js";
+import { comingsRow, fillRow, firstLine, nameText, pendingRow } from "./message_row.js";
 
 const MAX_ROWS = 300; // in the document
 const PAGE_ROWS = 50; // made in one frame
@@ -562,7 +561,7 @@ export function messageList(app, conversation, hooks) {
     if (endActions) return;
     endActions = () => {};
     try {
-      const { rowActions } = await import("./row_actions.js");
+      const { rowActions } = await later(() => import("./menu.js"), WRITING);
       if (ended) return;
       endActions = rowActions(app, conversation, {
         rows: rowsBox,
