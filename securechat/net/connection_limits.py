@@ -2,7 +2,8 @@
 
 Pure policy: no socket, no clock (``now`` is an argument), so that every rule is tested in microseconds. Addresses are
 counted as an IPv4 address or an IPv6 /64, because one subscriber has a whole /64. Private, unique-local and link-local
-addresses get the larger caps: a classroom may share one of them. Loopback is exempt from all caps per address.
+addresses get the larger caps: a classroom may share one of them. Loopback is exempt from all caps per address, but for
+browsers behind a proxy: there it is one private address, and only to WEB connections and WEBSOCKETs.
 
 A server that serves browsers does not know what an accepted connection is until its ClientHello has come: it is UNKNOWN
 until then, and NATIVE or WEB after it. Browsers open connections ahead and never use them, six for a page, and end
@@ -81,6 +82,7 @@ class ConnectionLimits:
     Args:
         limits: the caps.
         max_connections: all connections, RLIMIT_NOFILE less limits.reserved_descriptors.
+        behind_proxy: whether browsers that come from loopback may be anybody.
 
     Attributes:
         connections: admitted and not closed.
@@ -88,9 +90,10 @@ class ConnectionLimits:
             one.
     """
 
-    def __init__(self, limits: Limits, max_connections: int) -> None:
+    def __init__(self, limits: Limits, max_connections: int, *, behind_proxy: bool = False) -> None:
         self._limits = limits
         self._max_connections = max_connections
+        self._behind_proxy = behind_proxy
         self._records: dict[str, _Record] = {}
         self._private_factor = max(1, limits.connections_per_private_address // limits.connections_per_address)
         self._web_factor = max(1, limits.web_connections_per_private_address // limits.web_connections_per_address)
@@ -130,7 +133,7 @@ class ConnectionLimits:
         """Admit and count a connection from ``address`` of which nothing is known yet, or say why not."""
         if self.full:
             return Denial.SERVER_FULL
-        key, factor = self._classify(address)
+        key, factor = self._classify(address, ConnectionKind.UNKNOWN)
         if factor:
             record = self._record(key, now)
             if record.unknown >= self._web_cap(factor):
@@ -159,7 +162,7 @@ class ConnectionLimits:
             now: monotonic seconds.
             was: UNKNOWN, or NATIVE: the handshake of one that offered nothing is over, and then HTTP comes.
         """
-        key, factor = self._classify(address)
+        key, factor = self._classify(address, ConnectionKind.WEB)
         if not factor:
             return None
         record = self._record(key, now)
@@ -178,7 +181,7 @@ class ConnectionLimits:
 
         Where it may not, it stays what it was.
         """
-        key, factor = self._classify(address)
+        key, factor = self._classify(address, ConnectionKind.WEBSOCKET)
         if not factor:
             return None
         record, limits = self._record(key, now), self._limits
@@ -198,7 +201,7 @@ class ConnectionLimits:
     def handshake_over(self, address: str, kind: ConnectionKind = ConnectionKind.NATIVE) -> None:
         """A handshake from ``address`` succeeded."""
         self.half_open -= 1
-        record = self._records.get(self._classify(address)[0])
+        record = self._counted(address, kind)
         if record is not None and kind is ConnectionKind.NATIVE:
             record.half_open -= 1
 
@@ -216,8 +219,8 @@ class ConnectionLimits:
         self.connections -= 1
         if handshake_begun and not handshake_done:
             self.half_open -= 1
-        key, factor = self._classify(address)
-        record = self._records.get(key)
+        key, factor = self._classify(address, kind)
+        record = self._counted(address, kind)
         if record is None:
             return
         self._leave(address, kind)
@@ -229,7 +232,7 @@ class ConnectionLimits:
             del self._records[key]
 
     def _native(self, address: str, now: float) -> Denial | None:
-        key, factor = self._classify(address)
+        key, factor = self._classify(address, ConnectionKind.NATIVE)
         if not factor:
             return None
         record = self._record(key, now)
@@ -246,9 +249,14 @@ class ConnectionLimits:
             record = self._records[key] = _Record()
         return record
 
+    def _counted(self, address: str, kind: ConnectionKind) -> _Record | None:
+        """The record in which a connection is counted."""
+        key, factor = self._classify(address, kind)
+        return self._records.get(key) if factor else None
+
     def _leave(self, address: str, kind: ConnectionKind) -> None:
         """Count one less of a kind."""
-        record = self._records.get(self._classify(address)[0])
+        record = self._counted(address, kind)
         if record is None:
             return
         match kind:
@@ -298,11 +306,12 @@ class ConnectionLimits:
         refill_s = limits.web_connection_burst / limits.web_connection_rate
         return record.web_at is not None and now - record.web_at < refill_s
 
-    def _classify(self, address: str) -> tuple[str, int]:
-        """The key to count under, and the factor on the caps: 0 for loopback."""
+    def _classify(self, address: str, kind: ConnectionKind) -> tuple[str, int]:
+        """The key to count under, and the factor on the caps: 0 where nothing is counted."""
         key = origin_of(address)
         if is_loopback(key):
-            return key, 0
+            is_shared = self._behind_proxy and kind in {ConnectionKind.WEB, ConnectionKind.WEBSOCKET}
+            return key, self._private_factor if is_shared else 0
         try:
             ip = ipaddress.ip_network(key).network_address
         except ValueError:
