@@ -129,3 +129,11 @@ def test_another_language_is_spoken_at_once(visit: Callable[..., Visitor]) -> No
     page.get_by_role("textbox", name="#lobby").wait_for()
     page.reload()
     page.get_by_role("button", name="Pengaturan").wait_for()
+
+
+def test_the_plus_of_the_list_opens_its_menu_on_a_phone(visit: Callable[..., Visitor]) -> None:
+    page = come_in(visit(**PHONE), "ana")
+    page.get_by_role("button", name="Back to the conversations").click()
+    page.get_by_role("button", name="Add a room or a conversation").click()
+    page.get_by_role("menuitem", name="Join or create a room").click()
+    page.get_by_role("dialog").wait_for()

@@ -473,7 +473,7 @@ function sidebar(app) {
   /** @param {(found: typeof import("./search.js")) => void} run */
   const search = (run) => behind(() => import("./search.js"), run);
   const addItems = () => [
-    { label: _("Join or make a room"), run: () => search(({ openRooms }) => openRooms(app)) },
+    { label: _("Join or create a room"), run: () => search(({ openRooms }) => openRooms(app)) },
     { label: _("New direct message"), run: () => search(({ openDirect }) => openDirect(app)) },
   ];
 

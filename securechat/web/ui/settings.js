@@ -122,24 +122,24 @@ function account(app) {
       maxLength: 512,
       required: true,
     }, _("At least 8 characters."));
-    const old = field(_("Present password"), {
+    const old = field(_("Current password"), {
       name: "password",
       type: "password",
       autocomplete: "current-password",
       required: true,
     });
-    const rename = formOf(app, _("Change the name"), [name], async () => {
+    const rename = formOf(app, _("Change name"), [name], async () => {
       await app.ask({ ask: "nick", name: name.input.value });
       return _("Others see the new name now");
     });
     const password = core.account
-      ? formOf(app, _("Change the password"), [old, fresh], async () => {
+      ? formOf(app, _("Change password"), [old, fresh], async () => {
         await app.ask({ ask: "password", old: old.input.value, new: fresh.input.value });
         return _("The password is changed; all other logins have ended");
       }, ({ code }) => code === "password_invalid" ? 1 : 0)
       : formOf(app, _("Register"), [fresh], async () => {
         await app.ask({ ask: "register", password: fresh.input.value });
-        return _("The name is yours now");
+        return _("Registered. This name is now yours.");
       });
     password.prepend(user);
     fill(
@@ -194,7 +194,7 @@ function logins(app) {
       h(
         "div",
         {},
-        h("strong", {}, oneLine(client) || _("unknown program")),
+        h("strong", {}, oneLine(client) || _("unknown software")),
         h("p", { class: "hint" }, `${oneLine(address)} · ${when}`),
       ),
       current ? null : button,
@@ -210,20 +210,24 @@ function logins(app) {
 /** @param {App} app */
 function looks(app) {
   const element = section(
-    _("Looks and keys"),
+    _("Appearance"),
     choice(app, "theme", _("Theme"), [
-      ["system", _("As the system")],
+      ["system", _("System")],
       ["light", _("Light")],
       ["dark", _("Dark")],
       ["contrast", _("High contrast")],
     ]),
-    choice(app, "language", _("Language"), [["", _("As the browser")], ...Object.entries(LANGUAGES)]),
+    choice(app, "language", _("Language"), [["", _("Browser's language")], ...Object.entries(LANGUAGES)]),
     choice(app, "enter", _("The Enter key"), [
       ["auto", _("Automatic")],
       ["send", _("Sends the message")],
-      ["break", _("Breaks the line")],
+      ["break", _("Starts a new line")],
     ]),
-    h("p", { class: "hint" }, _("Automatic: it sends, and breaks the line on touch screens. Ctrl+Enter always sends.")),
+    h(
+      "p",
+      { class: "hint" },
+      _("Automatic: it sends, and starts a new line on touch screens. Ctrl+Enter always sends."),
+    ),
     toggle(app, "typing", _("Show who is typing, and show others when you are")),
   );
   return { element };
@@ -231,7 +235,7 @@ function looks(app) {
 
 /** @param {App} app */
 function notices(app) {
-  const system = toggle(app, "system", _("Notifications of the system"));
+  const system = toggle(app, "system", _("System notifications"));
   const input = /** @type {HTMLInputElement} */ (system.querySelector("input"));
   const state = h("p", { class: "hint" });
   input.addEventListener("change", async () => {
@@ -260,7 +264,7 @@ function notices(app) {
       { class: "hint" },
       _("For direct messages and mentions; each room's menu has more. Only while this page is open: messages to a closed page would have to go through somebody else's server."),
     ),
-    toggle(app, "sound", _("A sound")),
+    toggle(app, "sound", _("Sound")),
     system,
     state,
     h("label", { class: "check" }, quiet, h("span", {}, _("Do not disturb"))),
@@ -274,13 +278,13 @@ function server(app) {
   /** @type {[string, string | Node][]} */
   const rows = [
     [_("Address"), location.host],
-    [_("Program"), oneLine(app.core.server) || `securechat ${app.facts.version}`],
+    [_("Software"), oneLine(app.core.server) || `securechat ${app.facts.version}`],
     ca
-      ? [_("Its own CA, SHA-256"), h("code", { class: "fingerprint" }, ca.match(/.{1,4}/g)?.join(" ") ?? "")]
+      ? [_("Server's CA, SHA-256"), h("code", { class: "fingerprint" }, ca.match(/.{1,4}/g)?.join(" ") ?? "")]
       : [_("Certificate"), _("from a public certificate authority, checked by the browser")],
   ];
   const element = section(
-    _("Who is at the other end"),
+    _("About this server"),
     h("dl", {}, ...rows.flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value)])),
     h(
       "p",
