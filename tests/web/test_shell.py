@@ -190,8 +190,8 @@ def test_forgetting_the_browser_leaves_nothing_in_it(visit: Callable[..., Visito
     page.evaluate("location.hash = '#/?settings'")
     page.get_by_label("Stay logged in").check()
     assert page.evaluate("localStorage.length") > 0
-    page.get_by_role("button", name="Forget this browser").click()
-    page.get_by_role("button", name="Forget", exact=True).click()
+    page.get_by_role("button", name="Delete data from this browser").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("heading", name="Join as a guest").wait_for()
     assert page.evaluate("localStorage.length + sessionStorage.length") == 0
 

@@ -146,6 +146,9 @@ function account(app) {
       element,
       h("h3", {}, _("You")),
       rename,
+      core.account
+        ? h("button", { class: "button", type: "button", on: { click: () => logOut(app) } }, _("Log out"))
+        : null,
       h("h4", {}, core.account ? _("Password") : _("Keep your name")),
       core.account ? null : h(
         "p",
@@ -157,6 +160,13 @@ function account(app) {
   }
   draw();
   return { element, end: app.listen(draw) };
+}
+
+/** @param {App} app */
+async function logOut(app) {
+  const text = _("Drafts and settings stay in this browser. On a shared computer, delete its data instead, below.");
+  if (!await confirm(_("Log out?"), text, _("Log out"))) return;
+  app.ask({ ask: "logout" }).catch((refusal) => app.toast(refusalText(refusal)));
 }
 
 /** @param {App} app */
@@ -174,19 +184,15 @@ function logins(app) {
       fill(list, h("li", { class: "error" }, refusalText(/** @type {Refusal} */ (error))));
     }
   }
-  /** @param {{login: number, client: string, address: string, used: number, online?: boolean, current?: boolean}} login */
-  function row({ login, client, address, used, online = false, current = false }) {
-    const when = current ? _("this browser") : online ? _("connected now") : _("last used {at:moment}", { at: used });
-    const button = h("button", { class: "button", type: "button", on: { click: end } }, _("End"));
+  /** @param {import("../core/records.js").LoginInfo} login */
+  function row({ login, client, address, since, used, online, current }) {
+    const when = current ? _("this browser") : online ? _("active now") : _("last active {at:moment}", { at: used });
+    const button = h("button", { class: "button", type: "button", on: { click: end } }, _("Log out this device"));
     async function end() {
-      button.disabled = true;
-      try {
-        await app.ask({ ask: "logout", login });
-        await draw();
-      } catch (error) {
-        app.toast(refusalText(/** @type {Refusal} */ (error)));
-        button.disabled = false;
-      }
+      const run = () => app.ask({ ask: "logout", login });
+      if (!await confirm(_("Log out this device?"), `${oneLine(client)} · ${when}`, _("Log out"), { run })) return;
+      app.toast(_("That device is logged out"));
+      draw();
     }
     return h(
       "li",
@@ -195,7 +201,7 @@ function logins(app) {
         "div",
         {},
         h("strong", {}, oneLine(client) || _("unknown software")),
-        h("p", { class: "hint" }, `${oneLine(address)} · ${when}`),
+        h("p", { class: "hint" }, `${oneLine(address)} · ${when} · ${_("logged in {at:moment}", { at: since })}`),
       ),
       current ? null : button,
     );
@@ -289,7 +295,11 @@ function server(app) {
     h(
       "p",
       {},
-      _("Nobody on the way can read along. Who operates the server can read what is stored there, direct messages too."),
+      ca
+        ? _("The connection is encrypted. Whether it ends at the right server, only the fingerprint can tell.")
+        : _("The connection is encrypted."),
+      " ",
+      _("Whoever runs the server can read what is stored there, direct messages too."),
     ),
     ca && !limited
       ? h(
@@ -311,16 +321,11 @@ function server(app) {
 function leaving(app) {
   const stay = h("input", { type: "checkbox", checked: app.page.stays });
   stay.addEventListener("change", () => app.stay(stay.checked));
-  const { account: has } = app.core;
   async function leave() {
-    const text = has
-      ? _("The login ends, and this browser forgets drafts and what is not sent yet.")
+    const text = app.core.account
+      ? _("You are logged out, and settings, drafts and what is not sent yet are deleted from this browser.")
       : _("Your name is free then, and nobody can go on as you: not even you.");
-    if (
-      await confirm(has ? _("Log out?") : _("Forget this browser?"), text, has ? _("Log out") : _("Forget"), {
-        danger: true,
-      })
-    ) app.forget();
+    if (await confirm(_("Delete data from this browser?"), text, _("Delete"), { danger: true })) app.forget();
   }
   const element = section(
     _("This browser"),
@@ -338,7 +343,7 @@ function leaving(app) {
     h(
       "button",
       { class: "button danger", type: "button", on: { click: leave } },
-      has ? _("Log out and forget this browser") : _("Forget this browser"),
+      _("Delete data from this browser"),
     ),
   );
   return { element };
