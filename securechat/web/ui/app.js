@@ -64,6 +64,8 @@ export function startUi(app, root) {
   /** @param {Part} next */
   function put(next) {
     part?.end();
+    // Removed, not closed: the address still names what is open, so it is opened again.
+    for (const each of document.querySelectorAll("dialog[open]")) each.remove();
     part = next;
     root.dataset.screen = shown ?? "";
     fill(stage, part.element);
@@ -106,8 +108,6 @@ export function startUi(app, root) {
 
   /** Says everything anew, in another language. */
   function say() {
-    // Removed, not closed: the address still names what is open, so it is opened again.
-    for (const each of document.querySelectorAll("dialog[open]")) each.remove();
     shown = null;
     show();
   }
@@ -424,7 +424,7 @@ function sidebar(app) {
   /** @param {(found: typeof import("./search.js")) => void} run */
   const search = (run) => behind(() => import("./search.js"), run);
   const addItems = () => [
-    { label: _("Join or make a room"), run: () => search(({ openRooms }) => openRooms(app)) },
+    { label: _("Join or create a room"), run: () => search(({ openRooms }) => openRooms(app)) },
     { label: _("New direct message"), run: () => search(({ openDirect }) => openDirect(app)) },
   ];
 
