@@ -105,6 +105,14 @@ def test_the_caps_of_an_address(door: ConnectionLimits) -> None:
         assert door.native_begun(address, 0) is None, "terminals have caps of their own"
 
 
+def test_a_limit_of_terminals_changes_none_of_browsers() -> None:
+    door = ConnectionLimits(Limits(connections_per_address=256), 100_000)
+    for _ in range(256):
+        browse(door, PRIVATE, 0)
+        assert door.web_upgraded(PRIVATE, 0) is None
+    assert door.web_upgraded(PRIVATE, 0) is Denial.ADDRESS_FULL
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_behind_a_proxy_loopback_is_a_private_address_to_browsers_alone(address: str) -> None:
     door = ConnectionLimits(LIMITS, 100_000, behind_proxy=True)
