@@ -58,8 +58,10 @@ const facts = {
 };
 
 const now = () => performance.now() / 1000;
+const saved = store.state();
+saved.lastCid += Math.floor(Math.random() * 2 ** 20); // a copy of this tab must not number another text alike
 const core = new ClientCore({
-  saved: store.state(),
+  saved,
   jitter: Math.random,
   freshSecret: newSecret,
   client: `securechat-web ${facts.version} (${browserName(navigator.userAgent)})`,
