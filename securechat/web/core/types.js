@@ -349,7 +349,7 @@
  * @property {PageState} page
  * @property {(listener: () => void) => () => void} onPage called when something of `page` has changed
  * @property {(on: boolean) => void} stay whether secret, token and unsent messages outlive this tab
- * @property {() => void} takeOver brings the chat from the other tab into this one
+ * @property {() => Promise<void>} takeOver brings the chat from the other tab into this one
  * @property {() => void} restart loads the page anew
  * @property {() => Promise<void>} allowNotifications asks the browser; to be called from a click
  */
