@@ -11,6 +11,10 @@ import { messageList } from "./message_list.js";
 const KEPT = 6; // conversations
 /** @type {string[]} */
 let opened = [];
+/** By room, while the page lives: who has invited the user. @type {Map<string, string>} */
+export const invitations = new Map();
+/** By room: the words with which the user was put out. @type {Map<string, Refusal>} */
+export const farewells = new Map();
 
 /**
  * Shows what `app.route` names, until it names another.

@@ -11,7 +11,7 @@
 import { oneLine } from "../core/text.js";
 import { fill, h, instead } from "./dom.js";
 import { _, refusalText } from "./i18n.js";
-import { statusText } from "./conversation.js";
+import { farewells, invitations, statusText } from "./conversation.js";
 
 const INVITE = /[/#](join(?:-once)?\/[0-9a-f]{32}(?:\/[0-9a-f]{64})?)(?![0-9a-f/])/i; // without a CA: a public certificate
 let count = 0;
@@ -362,15 +362,32 @@ export function unknownPlace(app, element) {
   );
 
   /** @param {unknown} [refusal] */
-  function room(refusal) {
+  async function room(refusal) {
     const name = "room" in place ? place.room : "";
-    const join = h("button", { class: "button primary" }, _("Join"));
+    let open = true; // whether it can be joined without an invitation, as far as known
+    const by = invitations.get(name);
+    try {
+      const { rooms } = await app.ask({ ask: "rooms", after: name.slice(0, -1) });
+      open = rooms.some((/** @type {{room: string}} */ each) => each.room === name);
+    } catch {
+      // Offline, or an impossible name: joining says why.
+    }
+    const bye = farewells.get(name);
+    const why = by
+      ? _("{name} invites you to #{room}", { name: oneLine(by), room: oneLine(name) })
+      : bye
+      ? `${refusalText(bye)}. ${open ? "" : _("You need an invitation to come back.")}`
+      : open
+      ? ""
+      : _("No public room has this name. If you are invited, you can join it.");
+    const join = h("button", { class: open || by ? "button primary" : "button" }, _("Join"));
     join.addEventListener("click", () => app.ask({ ask: "join", room: name }).then(found, room));
     fill(
       element,
       h("h1", {}, _("You are not in #{room}", { room: oneLine(name) })),
+      h("p", {}, why),
       refusal ? h("p", { class: "error", role: "alert" }, refusalText(/** @type {any} */ (refusal))) : null,
-      join,
+      bye && !open && !by ? null : join,
       back,
     );
   }
@@ -397,7 +414,10 @@ export function unknownPlace(app, element) {
     else person();
   }
   start();
-  return app.listen(start);
+  return app.listen((changes) => {
+    if (started && "room" in place && changes.some(({ kind }) => kind === "invited")) room();
+    start();
+  });
 }
 
 /**
