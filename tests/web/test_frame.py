@@ -190,3 +190,28 @@ def test_the_settings_of_a_guest_who_registers_are_those_of_a_member(visit: Call
     assert page.locator("dialog").count() == 0
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("heading", name="Log in").wait_for()
+
+
+def test_the_title_of_a_dialogue_opens_the_person(visit: Callable[..., Visitor]) -> None:
+    page, budi = come_in(visit(), "ana"), come_in(visit(**PHONE), "budi")
+    register(page)
+    page.keyboard.press("Escape")
+    say(page, "/join garden")
+    composer(page, "#garden").wait_for()
+    say(budi, "/join garden")
+    say(page, "/topic " + "a long topic " * 12, "#garden")
+    topic = budi.locator(".topic")
+    topic.get_by_text("a long topic").wait_for()
+    before = topic.bounding_box() or {}
+    topic.click()
+    assert (topic.bounding_box() or {})["height"] > before["height"] * 2
+    say(page, "/msg budi halo", "#garden")
+    page.get_by_role("heading", name="budi").get_by_role("button").click()
+    page.get_by_role("dialog", name="budi").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.get_by_role("complementary", name="Search").wait_for()
+    page.get_by_role("button", name="Add a room or a conversation").click()
+    page.get_by_role("menuitem", name="Keys and commands").click()
+    page.get_by_role("dialog", name="Keys and commands").wait_for()

@@ -456,6 +456,7 @@ function sidebar(app) {
   const addItems = () => [
     { label: _("Join or create a room"), run: () => search(({ openRooms }) => openRooms(app)) },
     { label: _("New direct message"), run: () => search(({ openDirect }) => openDirect(app)) },
+    { label: _("Keys and commands"), run: () => app.go({ panel: "help" }) },
   ];
 
   function invites() {
