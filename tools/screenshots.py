@@ -56,8 +56,8 @@ TALK: Mapping[str, Sequence[tuple[str, str, str]]] = {
 }
 """Room, author and text, in the order said."""
 WORDS = {
-    "en": {"name": "Name", "in": "Come in", "message": "Message #{room}", "send": "Send", "join": "Join"},
-    "id": {"name": "Nama", "in": "Masuk", "message": "Pesan untuk #{room}", "send": "Kirim", "join": "Bergabung"},
+    "en": {"name": "Name", "in": "Join", "message": "Message #{room}", "send": "Send", "join": "Join"},
+    "id": {"name": "Nama", "in": "Gabung", "message": "Pesan untuk #{room}", "send": "Kirim", "join": "Gabung"},
 }
 PICTURES = (("laptop", "light", "en"), ("laptop", "dark", "id"), ("phone", "light", "id"), ("phone", "dark", "en"))
 

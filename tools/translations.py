@@ -212,8 +212,8 @@ def compile_catalogues(target: Path = LOCALES, web: Path = WEB) -> None:
         if language != "en":
             scratch = web / f"messages.{language}.json.{os.getpid()}"
             made = page(language, catalog)
-            made["texts"] = shortened(made["texts"])
-            scratch.write_text(json.dumps(made, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+            short = {**made, "texts": shortened(made["texts"]), "refusals": shortened(made["refusals"])}
+            scratch.write_text(json.dumps(short, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
             scratch.replace(page_path(language, web))
 
 
@@ -242,14 +242,14 @@ def page(language: str, catalog: Catalog) -> dict[str, Any]:
 
 
 def shortened(texts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the texts of a page by short keys: the English ones stand in its modules already.
+    """Return the texts or refusals of a page by short keys: the English texts stand in its modules already.
 
     Raises:
-        ValueError: two texts have the same key; one of them needs another word.
+        ValueError: two have the same key; one of them needs another word.
     """
     short = {short_key(text): translated for text, translated in texts.items()}
     if len(short) < len(texts):
-        raise ValueError("two texts of the page have the same short key")
+        raise ValueError("two texts or two refusals of the page have the same short key")
     return short
 
 

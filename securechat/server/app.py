@@ -33,7 +33,7 @@ from securechat.hub.interfaces import AuthenticationSettings
 from securechat.hub.wall_clock import WallClock
 from securechat.model import Closing
 from securechat.net.broadcast import write_all
-from securechat.net.connection_limits import ConnectionLimits
+from securechat.net.connection_limits import ConnectionLimits, Denial
 from securechat.net.descriptors import descriptor_limit
 from securechat.net.listener import Listener, named_twice
 from securechat.net.loop import Loop
@@ -166,7 +166,7 @@ class Server:
             context_for=self._context_for,
             on_transport=self._accepted,
             web_alpn=WEB_ALPN if config.web else None,
-            on_denied=self._operator_log.denied,
+            on_denied=self._denied,
         )
         self._web = self._web_server() if config.web else None
 
@@ -178,7 +178,7 @@ class Server:
             self._config.web_hosts,
             version=__version__,
             access=self._config.access.value,
-            on_visit=self._operator_log.visited,
+            on_visit=self._visited,
             upgrade=self._upgraded,
         )
 
@@ -387,11 +387,17 @@ class Server:
         transport.hand_over(session)
         session.handshake_done()
         if denial is not None:
-            self._operator_log.denied(session.label, denial)
+            self._denied(transport.address, denial)
             session.close(Closing.of(refusal_for("too_many_connections", retry_after_s=_CROWDED_S)))
         elif left:
             session.data_received(left)
         return session
+
+    def _denied(self, address: str, denial: Denial) -> None:
+        self._operator_log.denied(address, denial, self._loop.now)
+
+    def _visited(self, origin: str, label: str) -> None:
+        self._operator_log.visited(origin, label, self._loop.now)
 
     def connected(self, session: Session) -> None:
         """A session's TLS handshake is done."""

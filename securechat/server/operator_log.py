@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, assert_never
 
+from securechat.client_address import origin_of
 from securechat.containment import Vital, VitalFailure
 from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.server.console import Console
@@ -15,11 +16,42 @@ if TYPE_CHECKING:
     from securechat.server.session import Session
 
 
-TRACEBACK_EVERY_S = 60.0
-"""Seconds between two tracebacks of the same place: a peer that repeats its request must not fill a disk with them."""
+REPEAT_EVERY_S = 60.0
+"""Seconds between two lines of the same: a peer that repeats its request must not fill a disk with them."""
+MOST_TOLD = 1_024
+"""Lines of one kind in that time, and addresses or places remembered for it; any more are only counted."""
 _FRAMES = 30
 """Of a traceback, the innermost: an endless recursion has a thousand."""
 _TRACEBACK_CHARS = 8_000
+
+
+class _Repeats:
+    """What was told lately: each is told once in REPEAT_EVERY_S, and how many were left out since comes with the next.
+
+    None is lost: where there are too many to remember, the next line of any has their number.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, ...], tuple[float, int]] = {}  # when, and how many since; the oldest first
+        self._forgotten = 0
+
+    def left_out(self, what: tuple[str, ...], now: float) -> int | None:
+        """Count one. None: leave it out, too; else tell it, and that so many were left out."""
+        told_at, since = self._told.get(what, (now - REPEAT_EVERY_S, 0))
+        if now - told_at < REPEAT_EVERY_S:
+            self._told[what] = (told_at, since + 1)
+            return None
+        self._told.pop(what, None)
+        if len(self._told) >= MOST_TOLD:
+            oldest, (oldest_at, oldest_since) = next(iter(self._told.items()))
+            if now - oldest_at < REPEAT_EVERY_S:
+                self._forgotten += 1 + since
+                return None
+            del self._told[oldest]
+            self._forgotten += oldest_since
+        self._told[what] = (now, 0)
+        since, self._forgotten = since + self._forgotten, 0
+        return since
 
 
 class OperatorLog:
@@ -33,7 +65,7 @@ class OperatorLog:
     def __init__(self, console: Console, *, show_messages: bool = False) -> None:
         self._console = console
         self.hears_messages = show_messages
-        self._told: dict[tuple[str, ...], tuple[float, int]] = {}  # by where it was raised: when, and how many since
+        self._failures, self._visits, self._denials = _Repeats(), _Repeats(), _Repeats()
 
     def connected(self, session: Session) -> None:
         """A TLS handshake is done."""
@@ -54,22 +86,36 @@ class OperatorLog:
             detail=detail or None,
         )
 
-    def visited(self, label: str) -> None:
-        """A browser has loaded the page."""
-        self._console.event("visited", label, address=label)
+    def visited(self, origin: str, label: str, now: float) -> None:
+        """A browser has loaded the page.
 
-    def denied(self, address: str, denial: Denial) -> None:
+        Args:
+            origin: what counts as one address; see `securechat.client_address.origin_of`.
+            label: address and port.
+            now: monotonic seconds.
+        """
+        more = self._visits.left_out((origin,), now)
+        if more is not None:
+            self._console.event("visited", label + _and(more), address=label, more=more or None)
+
+    def denied(self, address: str, denial: Denial, now: float) -> None:
         """A connection was not admitted."""
-        self._console.event("refused", f"{address}: {_DENIALS[denial.value]}", address=address, reason=denial.value)
+        more = self._denials.left_out((origin_of(address), denial.value), now)
+        if more is not None:
+            self._console.event(
+                "refused",
+                f"{address}: {_DENIALS[denial.value]}{_and(more)}",
+                address=address,
+                reason=denial.value,
+                more=more or None,
+            )
 
     def failed(self, failure: Failure, now: float) -> None:
-        """An exception was contained; its traceback is written once in TRACEBACK_EVERY_S for the same place."""
+        """An exception was contained; its traceback is written once in REPEAT_EVERY_S for the same place."""
         place = (failure.kind, type(failure.error).__name__, _place_of(failure.error))
-        told_at, left_out = self._told.get(place, (-TRACEBACK_EVERY_S, 0))
-        if now - told_at < TRACEBACK_EVERY_S:
-            self._told[place] = (told_at, left_out + 1)
+        left_out = self._failures.left_out(place, now)
+        if left_out is None:
             return
-        self._told[place] = (now, 0)
         more = f" ({left_out} more of the same since the last such line)" if left_out else ""
         self._console.event(
             "error",
@@ -114,6 +160,10 @@ class OperatorLog:
                     )
             case _:
                 assert_never(what)
+
+
+def _and(more: int) -> str:
+    return f" (and {more} more)" if more else ""
 
 
 def _place_of(error: Exception) -> str:

@@ -179,9 +179,20 @@ def test_the_page_has_its_texts_and_the_refusals_that_a_member_meets(tmp_path: P
         assert isinstance(text, list) == (wanted[msgid] > 1), msgid
         assert len(text if isinstance(text, list) else [text]) == 1, "one form in Indonesian"
     assert tool.reasons() == {reason: text for reason, (_code, text) in REASONS.items()}
-    assert page["refusals"].keys() == {each for each in REASONS if not tool.NOT_FOR_MEMBERS.match(each)}
-    assert not REASONS.keys() & {"admin_internal", "frame_empty"} & page["refusals"].keys()
-    assert REASONS.keys() & {"login_failed", "slow_mode", "muted_by_administrator"} <= page["refusals"].keys()
+    refusals = {each for each in REASONS if not tool.NOT_FOR_MEMBERS.match(each)}
+    assert page["refusals"].keys() == {tool.short_key(each) for each in refusals}
+    assert not {"admin_internal", "frame_empty"} & refusals
+    assert {"login_failed", "slow_mode", "muted_by_administrator"} <= refusals
+
+
+def test_two_texts_with_one_short_key_are_found() -> None:
+    assert tool.short_key("Today") == "wk0u"  # as shortKey of the page says
+    with pytest.raises(ValueError, match="same short key"):
+        tool.shortened({"text 4548": "a", "text 8812": "b"})
+
+
+def test_the_catalogue_of_the_page_is_small(tmp_path: Path) -> None:
+    tool.compile_catalogues(tmp_path, tmp_path)
     assert len(gzip.compress((tmp_path / "messages.id.json").read_bytes(), 9)) <= MOST_BYTES
 
 

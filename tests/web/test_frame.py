@@ -129,3 +129,28 @@ def test_another_language_is_spoken_at_once(visit: Callable[..., Visitor]) -> No
     page.get_by_role("textbox", name="#lobby").wait_for()
     page.reload()
     page.get_by_role("button", name="Pengaturan").wait_for()
+
+
+def test_the_plus_of_the_list_opens_its_menu_on_a_phone(visit: Callable[..., Visitor]) -> None:
+    page = come_in(visit(**PHONE), "ana")
+    page.get_by_role("button", name="Back to the conversations").click()
+    page.get_by_role("button", name="Add a room or a conversation").click()
+    page.get_by_role("menuitem", name="Join or create a room").click()
+    page.get_by_role("dialog").wait_for()
+
+
+def test_the_settings_of_a_guest_who_registers_are_those_of_a_member(visit: Callable[..., Visitor]) -> None:
+    page = come_in(visit(), "ana")
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("Password", exact=True).fill("correct horse battery")
+    page.get_by_role("button", name="Register").click()
+    page.get_by_text("This name is now yours").wait_for()
+    page.get_by_role("button", name="Delete data from this browser").click()
+    page.get_by_text("You are logged out, and settings").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Log out", exact=True).click()
+    page.get_by_role("button", name="Log out", exact=True).last.click()
+    page.get_by_role("heading", name="You are logged out").wait_for()
+    assert page.locator("dialog").count() == 0
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("heading", name="Log in").wait_for()

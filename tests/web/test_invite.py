@@ -41,8 +41,8 @@ def make_account(visitor: Visitor, name: str) -> None:
     """Fill the form of an invite."""
     page = visitor.page
     page.get_by_label("Name", exact=True).fill(name)
-    page.get_by_label("New password").fill(PASSWORD)
-    page.get_by_role("button", name="Make the account").click()
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Create account").click()
     page.locator("[data-screen=chat]").wait_for()
 
 
@@ -70,8 +70,8 @@ def test_a_used_link_is_refused_in_words(visit: Callable[..., Visitor], server: 
     make_account(first, "ana")
     page = second.page
     page.get_by_label("Name", exact=True).fill("budi")
-    page.get_by_label("New password").fill(PASSWORD)
-    page.get_by_role("button", name="Make the account").click()
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Create account").click()
     page.get_by_text("This invite has been used up").first.wait_for()
 
 
@@ -86,7 +86,7 @@ def test_the_page_has_the_line_for_a_terminal(visit: Callable[..., Visitor], ser
     link = invite(server)
     visitor = visit(**LAPTOP)
     follow(visitor, link)
-    visitor.page.get_by_text("Rather a terminal?").click()
+    visitor.page.get_by_text("Prefer a terminal?").click()
     line = visitor.page.locator("code").first.inner_text()
     found = re.search(r"'(.*)'", line)
     assert found is not None, line

@@ -48,7 +48,7 @@ def test_an_invite_leaves_the_address_bar_and_makes_an_account(
     assert page.url.endswith("/#/")
     page.reload()  # does not lose it
     page.get_by_label("Name", exact=True).fill("wati")
-    page.get_by_label("New password").fill("correct horse battery")
+    page.get_by_label("Password", exact=True).fill("correct horse battery")
     submit(page)
     composer(page).wait_for()
     stored = page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}])")
@@ -61,7 +61,7 @@ def test_an_invite_leaves_the_address_bar_and_makes_an_account(
 def test_a_name_that_is_registered_asks_for_its_password(visit: Callable[..., Visitor], server: ServerProcess) -> None:
     first = visit().open(f"/#{invite_to(server)}")
     first.get_by_label("Name", exact=True).fill("wati")
-    first.get_by_label("New password").fill("correct horse battery")
+    first.get_by_label("Password", exact=True).fill("correct horse battery")
     submit(first)
     composer(first).wait_for()
     page = visit().open()
@@ -86,7 +86,7 @@ def test_a_name_that_is_registered_asks_for_its_password(visit: Callable[..., Vi
 def test_a_temporary_password_must_be_changed(visit: Callable[..., Visitor], server: ServerProcess) -> None:
     page = visit().open(f"/#{invite_to(server)}")
     page.get_by_label("Name", exact=True).fill("wati")
-    page.get_by_label("New password").fill("correct horse battery")
+    page.get_by_label("Password", exact=True).fill("correct horse battery")
     submit(page)
     composer(page).wait_for()
     told = admin(server.data, "reset-password", "wati").stdout
@@ -95,7 +95,7 @@ def test_a_temporary_password_must_be_changed(visit: Callable[..., Visitor], ser
     page.get_by_role("button", name="Log in").click()
     page.get_by_label("Name", exact=True).fill("wati")
     if page.get_by_label("Password", exact=True).count() == 0:
-        page.get_by_role("button", name="I have an account").click()
+        page.get_by_role("button", name="Log in").click()
     page.get_by_label("Password", exact=True).fill(found.group(1))
     submit(page)
     page.get_by_role("heading", name="Choose a new password").wait_for()
@@ -135,7 +135,7 @@ def test_a_mention_elsewhere_is_told_by_title_icon_and_system(visit: Callable[..
     visitor.context.grant_permissions(["notifications"], origin=visitor.origin)
     ana, budi = come_in(visitor, "ana"), come_in(visit(), "budi")
     ana.evaluate("location.hash = '#/?settings'")
-    ana.get_by_label("Notifications of the system").check()
+    ana.get_by_label("System notifications").check()
     ana.keyboard.press("Escape")
     ana.goto(f"{visitor.origin}/#/room/garden")
     ana.get_by_role("button", name="Join").click()
@@ -147,6 +147,7 @@ def test_a_mention_elsewhere_is_told_by_title_icon_and_system(visit: Callable[..
     expect(ana).to_have_title(re.compile(r"^\(1\) #garden"), timeout=PATIENCE_MS)
     expect(ana.locator("link[rel~=icon]")).to_have_attribute("href", re.compile("icon-unread"), timeout=PATIENCE_MS)
     told = "navigator.serviceWorker.ready.then(each => each.getNotifications()).then(all => all.map(each => each.body))"
+    ana.wait_for_function(f"{told}.then(all => all.length > 0)")
     assert ana.evaluate(told) == ["@ana look"]
 
 
@@ -190,9 +191,9 @@ def test_forgetting_the_browser_leaves_nothing_in_it(visit: Callable[..., Visito
     page.evaluate("location.hash = '#/?settings'")
     page.get_by_label("Stay logged in").check()
     assert page.evaluate("localStorage.length") > 0
-    page.get_by_role("button", name="Forget this browser").click()
-    page.get_by_role("button", name="Forget", exact=True).click()
-    page.get_by_role("heading", name="Come in as a guest").wait_for()
+    page.get_by_role("button", name="Delete data from this browser").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("heading", name="Join as a guest").wait_for()
     assert page.evaluate("localStorage.length + sessionStorage.length") == 0
 
 
@@ -221,6 +222,6 @@ def test_an_invite_opened_by_a_guest_is_offered(visit: Callable[..., Visitor], s
     page.get_by_role("button", name="Log out and use the invite").click()
     page.get_by_role("heading", name="You are invited").wait_for()
     page.get_by_label("Name", exact=True).fill("wati")
-    page.get_by_label("New password").fill("correct horse battery")
+    page.get_by_label("Password", exact=True).fill("correct horse battery")
     submit(page)
     composer(page).wait_for()

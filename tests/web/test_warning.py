@@ -67,7 +67,7 @@ def test_a_person_who_goes_past_the_warning_can_chat(visitor: Visitor) -> None:
     past_the_warning(visitor, "/")
     page = visitor.page
     page.get_by_label("Name").fill("ana")
-    page.get_by_role("button", name="Come in").click()
+    page.get_by_role("button", name="Join").click()
     box = page.get_by_role("textbox", name="Message #lobby")
     box.fill("behind the warning")
     page.get_by_role("button", name="Send").click()

@@ -14,6 +14,7 @@ import {
   refusalText,
   setCatalog,
   shortDuration,
+  shortKey,
   shortTime,
   size,
   weekday,
@@ -51,6 +52,14 @@ function refusal(reason, args) {
 
 const NOON = new Date(2026, 10, 29, 6, 13).getTime();
 const DAY_MS = 86400_000;
+
+Deno.test("texts and reasons are found by their short keys", () => {
+  same(shortKey("Today"), "wk0u"); // as short_key of tools/translations.py says
+  same(shortKey("👍 é"), "dz8s");
+  setCatalog({ language: "id", texts: { wk0u: "Hari ini" }, refusals: { [shortKey("slow_mode")]: "Tunggu" } });
+  same(_("Today"), "Hari ini");
+  same(refusalText(refusal("slow_mode", {})), "Tunggu");
+});
 
 Deno.test("English needs no catalogue", () => {
   setCatalog(null);

@@ -115,18 +115,21 @@ class HttpConnection:
     Args:
         link: the transport.
         web: what all connections share.
+
+    Attributes:
+        origin: what its address is counted as.
     """
 
     __slots__ = (
-        "_began", "_behind", "_busy", "_codec", "_left_bytes", "_link", "_origin", "_over", "_paused", "_queued",
-        "_request", "_requests", "_session", "_timer", "_web",
+        "_began", "_behind", "_busy", "_codec", "_left_bytes", "_link", "_over", "_paused", "_queued",
+        "_request", "_requests", "_session", "_timer", "_web", "origin",
     )  # fmt: skip
 
     def __init__(self, link: WebLink, web: WebContext) -> None:
         self._link = link
         self._web = web
         self._codec = HttpServerCodec()
-        self._origin = origin_of(link.address)
+        self.origin = origin_of(link.address)
         self._requests = 0
         self._began = False  # a part of a request has come
         self._queued = False  # for a turn
@@ -249,7 +252,7 @@ class HttpConnection:
         """Count a request against the rate of its address; returns the seconds that it must wait."""
         web = self._web
         cost = FILE_COST if web.site.is_file(request.path) else 1.0
-        return web.rates.take(self._origin, cost, web.scheduler.now)
+        return web.rates.take(self.origin, cost, web.scheduler.now)
 
     def _rate_over(self) -> None:
         request, self._request = self._request, None

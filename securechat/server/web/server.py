@@ -50,7 +50,7 @@ class WebServer:
         hosts: more names or addresses.
         version: of the program.
         access: "open" or "members".
-        on_visit: told address and port of each page that is loaded.
+        on_visit: told of each page that is loaded: what counts as the address, and address and port.
         upgrade: makes an upgraded connection a session's, which gets the bytes that came behind the request.
 
     Raises:
@@ -66,7 +66,7 @@ class WebServer:
         *,
         version: str,
         access: str,
-        on_visit: Callable[[str], None],
+        on_visit: Callable[[str, str], None],
         upgrade: Callable[[Transport, bytes], TransportHandler],
     ) -> None:
         self.scheduler = self._loop = loop
@@ -131,7 +131,7 @@ class WebServer:
 
     def visited(self, connection: HttpConnection) -> None:
         """A page was loaded."""
-        self._on_visit(connection.label)
+        self._on_visit(connection.origin, connection.label)
 
     def upgraded(self, connection: HttpConnection, left: bytes) -> TransportHandler:
         """Have a session go on with a connection."""
@@ -166,6 +166,10 @@ class WebServer:
 def redirect(host: str, port: int) -> bytes:
     """Return the answer to a request without TLS: the way to the address with it.
 
+    Of SECURITY_HEADERS it has the short ones. The others, which tell a page what it may do, do not fit into
+    MOST_ANSWER_BYTES with a long name: this is plain text, and no page, and who could make one of it on the way can
+    take any header away.
+
     Args:
         host: a name, or an address, an IPv6 one without brackets.
         port: of this server.
@@ -178,6 +182,8 @@ def redirect(host: str, port: int) -> bytes:
             ("Location", f"https://{where}:{port}/"),
             ("Content-Type", "text/plain; charset=utf-8"),
             ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Referrer-Policy", "no-referrer"),
         ),
     )
     return response(head, body, closes=True)

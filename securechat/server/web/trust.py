@@ -194,7 +194,7 @@ def trust_page(facts: TrustFacts, language: str) -> bytes:
         language: a key of `LANGUAGES`.
     """
     say = translator(language)
-    title = say(N_("The browser's warning, and how to end it"))
+    title = say(N_("The browser's warning, and how to get rid of it"))
     back = say(N_("Back to the chat"))
     icon = f"{facts.stylesheet.rpartition('/')[0]}/icon.svg"
     lines = [

@@ -6,6 +6,7 @@
 
 import { ClientCore } from "../core/client.js";
 import { startUi } from "../ui/app.js";
+import { later } from "../ui/dom.js";
 import {
   browserName,
   dial,
@@ -151,6 +152,7 @@ function took(change) {
       break;
     }
     case "welcome":
+      startBell();
       store.note(INVITE, "");
       app.invite = null;
       if (!change.first) isOutdated(files).then((outdated) => outdated && pageChanged({ outdated }));
@@ -343,19 +345,29 @@ function pageChanged(changes) {
 const screen = startUi(app, document.getElementById("app") ?? document.body);
 /** @type {ReturnType<import("./notifications.js").notifications> | null} */
 let bell = null; // what is not needed for the first message comes behind it
-import("./notifications.js").then(({ notifications }) => {
-  bell = notifications({
-    core,
-    settings: store.settings,
-    shown: () => page.place === "here" ? app.route.key : null,
-    address: (conversation, seq) => addressOf({ key: conversation.key, seq }),
-    go(address) {
-      if (address !== location.hash) history.pushState({ from: location.hash }, "", address);
-      routeChanged();
-    },
-  }, screen.words);
-  bell.count();
-}, () => {}); // offline: nothing is told then
+let ringing = false;
+
+/** Starts to notify; where that cannot be loaded, behind the next welcome. */
+async function startBell() {
+  if (ringing) return;
+  ringing = true;
+  try {
+    const { notifications } = await later(() => import("./notifications.js"), ["../shell/notifications.js"]);
+    bell = notifications({
+      core,
+      settings: store.settings,
+      shown: () => page.place === "here" ? app.route.key : null,
+      address: (conversation, seq) => addressOf({ key: conversation.key, seq }),
+      go(address) {
+        if (address !== location.hash) history.pushState({ from: location.hash }, "", address);
+        routeChanged();
+      },
+    }, screen.words);
+    bell.count();
+  } catch {
+    ringing = false;
+  }
+}
 
 function stop() {
   clearTimeout(timer);

@@ -81,9 +81,7 @@ export function notifications({ core, settings, shown, address, go }, words) {
   let soundAt = -Infinity;
   /** @type {AudioContext | null} */
   let audio = null;
-  /** @type {ServiceWorkerRegistration | null} */
-  let worker = null;
-  startWorker().then((registration) => worker = registration, () => {});
+  const started = startWorker().catch(() => null);
   navigator.serviceWorker?.addEventListener("message", ({ data }) => {
     if (typeof data?.go === "string") go(data.go);
   });
@@ -100,9 +98,10 @@ export function notifications({ core, settings, shown, address, go }, words) {
   const looking = () => document.visibilityState === "visible" && document.hasFocus();
 
   /** @param {string} title @param {string} body @param {string} tag @param {string} where */
-  function show(title, body, tag, where) {
+  async function show(title, body, tag, where) {
     if (globalThis.Notification?.permission !== "granted") return;
     const options = { body, tag, data: where, silent: true, icon: plain };
+    const worker = await started;
     if (worker) worker.showNotification(title, options).catch(() => {});
     else {
       try {

@@ -467,6 +467,54 @@ export function actionOfKey(event, place) {
 }
 
 /**
+ * Leads the focus to the next part of the page that is shown, or to the one before.
+ *
+ * @param {(Element | null)[]} regions
+ * @param {boolean} back
+ */
+function nextRegion(regions, back) {
+  /** @type {{region: Element, target: HTMLElement}[]} */
+  const there = [];
+  for (const region of regions) {
+    const all = region?.querySelectorAll("[aria-current], [tabindex='0'], textarea, a, input, button") ?? [];
+    const shown = /** @type {HTMLElement[]} */ ([...all]).filter((each) => each.offsetParent !== null);
+    const target = shown.find((each) => each.matches("[aria-current], [tabindex='0'], textarea")) ?? shown[0];
+    if (region && target) there.push({ region, target });
+  }
+  const here = there.findLastIndex(({ region }) => region.contains(document.activeElement));
+  const step = here < 0 ? (back ? -1 : 0) : here + (back ? -1 : 1);
+  there.at(step % there.length)?.target.focus();
+}
+
+/**
+ * Takes the keys that work everywhere.
+ *
+ * @param {App} app
+ * @param {KeyboardEvent} event
+ * @param {() => (Element | null)[]} regions
+ */
+export function pressed(app, event, regions) {
+  if (event.isComposing || event.keyCode === 229 || event.defaultPrevented || document.querySelector("dialog[open]")) {
+    return;
+  }
+  if (event.key === "F6") {
+    event.preventDefault();
+    return nextRegion(regions(), event.shiftKey);
+  }
+  const typing = event.target instanceof Element && event.target.matches("input, textarea, select");
+  if (typing && event.key.length === 1 && !event.ctrlKey && !event.metaKey) return;
+  const row = actionOfKey(event, "app");
+  const context = { app, conversation: app.core.conversations.get(app.route.key ?? "") ?? null };
+  if (row && isPossible(row, context)) {
+    event.preventDefault();
+    perform(row, context);
+  } else if (event.key === "Escape" && app.route.panel) {
+    event.preventDefault();
+    app.go({ panel: "" });
+  }
+}
+
+/**
  * @param {Row} row
  * @param {Context} context
  */

@@ -64,6 +64,8 @@ export function startUi(app, root) {
   /** @param {Part} next */
   function put(next) {
     part?.end();
+    // Removed, not closed: the address still names what is open, so it is opened again.
+    for (const each of document.querySelectorAll("dialog[open]")) each.remove();
     part = next;
     root.dataset.screen = shown ?? "";
     fill(stage, part.element);
@@ -106,8 +108,6 @@ export function startUi(app, root) {
 
   /** Says everything anew, in another language. */
   function say() {
-    // Removed, not closed: the address still names what is open, so it is opened again.
-    for (const each of document.querySelectorAll("dialog[open]")) each.remove();
     shown = null;
     show();
   }
@@ -303,7 +303,7 @@ function chat(app, arrives) {
   ];
   wide.addEventListener("change", show);
   const regions = () => [list.element, main.querySelector(".message-list"), main.querySelector(".composer"), side];
-  const keys = (/** @type {KeyboardEvent} */ event) => pressed(app, event, regions, actions);
+  const keys = (/** @type {KeyboardEvent} */ event) => actions?.pressed(app, event, regions);
   document.addEventListener("keydown", keys);
   show();
   return {
@@ -317,55 +317,6 @@ function chat(app, arrives) {
       list.end();
     },
   };
-}
-
-/**
- * Leads the focus to the next part of the page that is shown, or to the one before.
- *
- * @param {(Element | null)[]} regions
- * @param {boolean} back
- */
-function nextRegion(regions, back) {
-  /** @type {{region: Element, target: HTMLElement}[]} */
-  const there = [];
-  for (const region of regions) {
-    const all = region?.querySelectorAll("[aria-current], [tabindex='0'], textarea, a, input, button") ?? [];
-    const shown = /** @type {HTMLElement[]} */ ([...all]).filter((each) => each.offsetParent !== null);
-    const target = shown.find((each) => each.matches("[aria-current], [tabindex='0'], textarea")) ?? shown[0];
-    if (region && target) there.push({ region, target });
-  }
-  const here = there.findLastIndex(({ region }) => region.contains(document.activeElement));
-  const step = here < 0 ? (back ? -1 : 0) : here + (back ? -1 : 1);
-  there.at(step % there.length)?.target.focus();
-}
-
-/**
- * Takes the keys that work everywhere.
- *
- * @param {App} app
- * @param {KeyboardEvent} event
- * @param {() => (Element | null)[]} regions
- * @param {typeof import("./actions.js") | null} actions
- */
-function pressed(app, event, regions, actions) {
-  if (event.isComposing || event.keyCode === 229 || event.defaultPrevented || document.querySelector("dialog[open]")) {
-    return;
-  }
-  if (event.key === "F6") {
-    event.preventDefault();
-    return nextRegion(regions(), event.shiftKey);
-  }
-  const typing = event.target instanceof Element && event.target.matches("input, textarea, select");
-  if (typing && event.key.length === 1 && !event.ctrlKey && !event.metaKey) return;
-  const row = actions?.actionOfKey(event, "app");
-  const context = { app, conversation: app.core.conversations.get(app.route.key ?? "") ?? null };
-  if (actions && row && actions.isPossible(row, context)) {
-    event.preventDefault();
-    actions.perform(row, context);
-  } else if (event.key === "Escape" && app.route.panel) {
-    event.preventDefault();
-    app.go({ panel: "" });
-  }
 }
 
 /** @param {App} app @returns {Part} */
@@ -473,7 +424,7 @@ function sidebar(app) {
   /** @param {(found: typeof import("./search.js")) => void} run */
   const search = (run) => behind(() => import("./search.js"), run);
   const addItems = () => [
-    { label: _("Join or make a room"), run: () => search(({ openRooms }) => openRooms(app)) },
+    { label: _("Join or create a room"), run: () => search(({ openRooms }) => openRooms(app)) },
     { label: _("New direct message"), run: () => search(({ openDirect }) => openDirect(app)) },
   ];
 

@@ -68,7 +68,7 @@ export function entrance(app, { needed, typed }) {
       enterKeyHint: mode === "guest" ? "go" : "next",
     });
     nameField.input.addEventListener("input", () => name = nameField.input.value);
-    passwordField = mode === "guest" ? null : field(mode === "login" ? _("Password") : _("New password"), {
+    passwordField = mode === "guest" ? null : field(_("Password"), {
       name: mode === "login" ? "password" : "new-password",
       type: "password",
       autocomplete: mode === "login" ? "current-password" : "new-password",
@@ -94,9 +94,8 @@ export function entrance(app, { needed, typed }) {
     update();
   }
 
-  const title = () =>
-    mode === "invite" ? _("You are invited") : mode === "login" ? _("Log in") : _("Come in as a guest");
-  const label = () => mode === "invite" ? _("Make the account") : mode === "login" ? _("Log in") : _("Come in");
+  const title = () => mode === "invite" ? _("You are invited") : mode === "login" ? _("Log in") : _("Join as a guest");
+  const label = () => mode === "invite" ? _("Create account") : mode === "login" ? _("Log in") : _("Join");
 
   function intro() {
     if (mode === "invite") {
@@ -132,8 +131,8 @@ export function entrance(app, { needed, typed }) {
     return h(
       "div",
       { class: "switches" },
-      mode !== "login" && to("login", _("I have an account")),
-      mode !== "guest" && !members && to("guest", _("Come in as a guest")),
+      mode !== "login" && to("login", _("Log in")),
+      mode !== "guest" && !members && to("guest", _("Join as a guest")),
       app.invite
         ? mode !== "invite" && to("invite", _("Use the invite"))
         : h("details", {}, h("summary", {}, _("I have an invite link")), paste),
@@ -445,7 +444,7 @@ function foot(app) {
     "footer",
     { class: "entrance-foot" },
     app.facts.ca && h("a", { href: "/trust" }, _("Is this really the server? What the browser's warning means")),
-    h("details", {}, h("summary", {}, _("Rather a terminal?")), terminalLines(app)),
+    h("details", {}, h("summary", {}, _("Prefer a terminal?")), terminalLines(app)),
   );
 }
 
@@ -492,7 +491,7 @@ async function copyText(app, text) {
 export function stayHint() {
   const { userAgent } = navigator;
   if (/AppleWebKit/.test(userAgent) && !/Chrome|Chromium|Android/.test(userAgent)) {
-    return _("Not for computers that others use. Safari forgets it after seven days without a visit.");
+    return _("Don't use it on a shared computer. Safari forgets it after seven days without a visit.");
   }
-  return _("Otherwise you are forgotten when the tab is closed. Not for computers that others use.");
+  return _("Without it, you are logged out when you close the tab. Don't use it on a shared computer.");
 }

@@ -11,7 +11,7 @@
  * @property {string} language
  * @property {Record<string, string | string[]>} texts by English text, behind its context and U+0004 where it has one, or by its
  *   `shortKey`; plural forms are in the order of CLDR's categories
- * @property {Record<string, string>} refusals by reason
+ * @property {Record<string, string>} refusals by reason, or by its `shortKey`
  */
 
 import { oneLine } from "../core/text.js";
@@ -115,7 +115,7 @@ export function ngettext(one, many, n, values = {}) {
  * @returns {string}
  */
 export function refusalText(refusal) {
-  const template = Object.hasOwn(catalog.refusals, refusal.reason) ? catalog.refusals[refusal.reason] : undefined;
+  const template = inTable(catalog.refusals, refusal.reason);
   /** @type {Values} */
   const values = {};
   for (const [name, value] of Object.entries(refusal.args ?? {})) {
@@ -262,14 +262,24 @@ export function keyLabel(keys) {
  * @param {number} form
  */
 function found(key, form) {
-  if (catalog === ENGLISH) return undefined;
-  const entry = [shortKey(key), key].map((each) => Object.hasOwn(catalog.texts, each) ? catalog.texts[each] : undefined)
-    .find((each) => each !== undefined);
+  const entry = inTable(catalog.texts, key);
   return Array.isArray(entry) ? entry[form] ?? entry.at(-1) : entry;
 }
 
 /**
- * The key of a text in a file: `short_key` of tools/translations.py.
+ * @template T
+ * @param {Record<string, T>} table
+ * @param {string} key
+ * @returns {T | undefined}
+ */
+function inTable(table, key) {
+  if (catalog === ENGLISH) return undefined;
+  const short = shortKey(key);
+  return Object.hasOwn(table, short) ? table[short] : Object.hasOwn(table, key) ? table[key] : undefined;
+}
+
+/**
+ * The key of a text or reason in a file: `short_key` of tools/translations.py.
  *
  * @param {string} text
  */

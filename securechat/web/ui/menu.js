@@ -118,7 +118,8 @@ export function openMenu(anchor, items, name = _("Menu")) {
   // in the landmark that it belongs to, and within a dialog that makes all else inert
   const from = anchor instanceof Element ? anchor : back;
   const dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
-  const host = from?.closest("dialog, main, aside, nav") ?? dialog ?? document.querySelector("main") ?? document.body;
+  const host = from?.closest("dialog, main, aside, .sidebar") ?? dialog ?? document.querySelector("main") ??
+    document.body;
   host.append(shade, menu);
   place(menu, anchor);
   (choices[0] ?? menu).focus({ preventScroll: true });

@@ -122,30 +122,33 @@ function account(app) {
       maxLength: 512,
       required: true,
     }, _("At least 8 characters."));
-    const old = field(_("Present password"), {
+    const old = field(_("Current password"), {
       name: "password",
       type: "password",
       autocomplete: "current-password",
       required: true,
     });
-    const rename = formOf(app, _("Change the name"), [name], async () => {
+    const rename = formOf(app, _("Change name"), [name], async () => {
       await app.ask({ ask: "nick", name: name.input.value });
       return _("Others see the new name now");
     });
     const password = core.account
-      ? formOf(app, _("Change the password"), [old, fresh], async () => {
+      ? formOf(app, _("Change password"), [old, fresh], async () => {
         await app.ask({ ask: "password", old: old.input.value, new: fresh.input.value });
         return _("The password is changed; all other logins have ended");
       }, ({ code }) => code === "password_invalid" ? 1 : 0)
       : formOf(app, _("Register"), [fresh], async () => {
         await app.ask({ ask: "register", password: fresh.input.value });
-        return _("The name is yours now");
+        return _("Registered. This name is now yours.");
       });
     password.prepend(user);
     fill(
       element,
       h("h3", {}, _("You")),
       rename,
+      core.account
+        ? h("button", { class: "button", type: "button", on: { click: () => logOut(app) } }, _("Log out"))
+        : null,
       h("h4", {}, core.account ? _("Password") : _("Keep your name")),
       core.account ? null : h(
         "p",
@@ -157,6 +160,13 @@ function account(app) {
   }
   draw();
   return { element, end: app.listen(draw) };
+}
+
+/** @param {App} app */
+async function logOut(app) {
+  const text = _("Drafts and settings stay in this browser. On a shared computer, delete its data instead, below.");
+  if (!await confirm(_("Log out?"), text, _("Log out"))) return;
+  app.ask({ ask: "logout" }).catch((refusal) => app.toast(refusalText(refusal)));
 }
 
 /** @param {App} app */
@@ -174,19 +184,15 @@ function logins(app) {
       fill(list, h("li", { class: "error" }, refusalText(/** @type {Refusal} */ (error))));
     }
   }
-  /** @param {{login: number, client: string, address: string, used: number, online?: boolean, current?: boolean}} login */
-  function row({ login, client, address, used, online = false, current = false }) {
-    const when = current ? _("this browser") : online ? _("connected now") : _("last used {at:moment}", { at: used });
-    const button = h("button", { class: "button", type: "button", on: { click: end } }, _("End"));
+  /** @param {import("../core/records.js").LoginInfo} login */
+  function row({ login, client, address, since, used, online, current }) {
+    const when = current ? _("this browser") : online ? _("active now") : _("last active {at:moment}", { at: used });
+    const button = h("button", { class: "button", type: "button", on: { click: end } }, _("Log out this device"));
     async function end() {
-      button.disabled = true;
-      try {
-        await app.ask({ ask: "logout", login });
-        await draw();
-      } catch (error) {
-        app.toast(refusalText(/** @type {Refusal} */ (error)));
-        button.disabled = false;
-      }
+      const run = () => app.ask({ ask: "logout", login });
+      if (!await confirm(_("Log out this device?"), `${oneLine(client)} · ${when}`, _("Log out"), { run })) return;
+      app.toast(_("That device is logged out"));
+      draw();
     }
     return h(
       "li",
@@ -194,8 +200,8 @@ function logins(app) {
       h(
         "div",
         {},
-        h("strong", {}, oneLine(client) || _("unknown program")),
-        h("p", { class: "hint" }, `${oneLine(address)} · ${when}`),
+        h("strong", {}, oneLine(client) || _("unknown software")),
+        h("p", { class: "hint" }, `${oneLine(address)} · ${when} · ${_("logged in {at:moment}", { at: since })}`),
       ),
       current ? null : button,
     );
@@ -210,20 +216,24 @@ function logins(app) {
 /** @param {App} app */
 function looks(app) {
   const element = section(
-    _("Looks and keys"),
+    _("Appearance"),
     choice(app, "theme", _("Theme"), [
-      ["system", _("As the system")],
+      ["system", _("System")],
       ["light", _("Light")],
       ["dark", _("Dark")],
       ["contrast", _("High contrast")],
     ]),
-    choice(app, "language", _("Language"), [["", _("As the browser")], ...Object.entries(LANGUAGES)]),
+    choice(app, "language", _("Language"), [["", _("Browser's language")], ...Object.entries(LANGUAGES)]),
     choice(app, "enter", _("The Enter key"), [
       ["auto", _("Automatic")],
       ["send", _("Sends the message")],
-      ["break", _("Breaks the line")],
+      ["break", _("Starts a new line")],
     ]),
-    h("p", { class: "hint" }, _("Automatic: it sends, and breaks the line on touch screens. Ctrl+Enter always sends.")),
+    h(
+      "p",
+      { class: "hint" },
+      _("Automatic: it sends, and starts a new line on touch screens. Ctrl+Enter always sends."),
+    ),
     toggle(app, "typing", _("Show who is typing, and show others when you are")),
   );
   return { element };
@@ -231,7 +241,7 @@ function looks(app) {
 
 /** @param {App} app */
 function notices(app) {
-  const system = toggle(app, "system", _("Notifications of the system"));
+  const system = toggle(app, "system", _("System notifications"));
   const input = /** @type {HTMLInputElement} */ (system.querySelector("input"));
   const state = h("p", { class: "hint" });
   input.addEventListener("change", async () => {
@@ -260,7 +270,7 @@ function notices(app) {
       { class: "hint" },
       _("For direct messages and mentions; each room's menu has more. Only while this page is open: messages to a closed page would have to go through somebody else's server."),
     ),
-    toggle(app, "sound", _("A sound")),
+    toggle(app, "sound", _("Sound")),
     system,
     state,
     h("label", { class: "check" }, quiet, h("span", {}, _("Do not disturb"))),
@@ -274,18 +284,22 @@ function server(app) {
   /** @type {[string, string | Node][]} */
   const rows = [
     [_("Address"), location.host],
-    [_("Program"), oneLine(app.core.server) || `securechat ${app.facts.version}`],
+    [_("Software"), oneLine(app.core.server) || `securechat ${app.facts.version}`],
     ca
-      ? [_("Its own CA, SHA-256"), h("code", { class: "fingerprint" }, ca.match(/.{1,4}/g)?.join(" ") ?? "")]
+      ? [_("Server's CA, SHA-256"), h("code", { class: "fingerprint" }, ca.match(/.{1,4}/g)?.join(" ") ?? "")]
       : [_("Certificate"), _("from a public certificate authority, checked by the browser")],
   ];
   const element = section(
-    _("Who is at the other end"),
+    _("About this server"),
     h("dl", {}, ...rows.flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value)])),
     h(
       "p",
       {},
-      _("Nobody on the way can read along. Who operates the server can read what is stored there, direct messages too."),
+      ca
+        ? _("The connection is encrypted. Whether it ends at the right server, only the fingerprint can tell.")
+        : _("The connection is encrypted."),
+      " ",
+      _("Whoever runs the server can read what is stored there, direct messages too."),
     ),
     ca && !limited
       ? h(
@@ -307,16 +321,11 @@ function server(app) {
 function leaving(app) {
   const stay = h("input", { type: "checkbox", checked: app.page.stays });
   stay.addEventListener("change", () => app.stay(stay.checked));
-  const { account: has } = app.core;
   async function leave() {
-    const text = has
-      ? _("The login ends, and this browser forgets drafts and what is not sent yet.")
+    const text = app.core.account
+      ? _("You are logged out, and settings, drafts and what is not sent yet are deleted from this browser.")
       : _("Your name is free then, and nobody can go on as you: not even you.");
-    if (
-      await confirm(has ? _("Log out?") : _("Forget this browser?"), text, has ? _("Log out") : _("Forget"), {
-        danger: true,
-      })
-    ) app.forget();
+    if (await confirm(_("Delete data from this browser?"), text, _("Delete"), { danger: true })) app.forget();
   }
   const element = section(
     _("This browser"),
@@ -334,7 +343,7 @@ function leaving(app) {
     h(
       "button",
       { class: "button danger", type: "button", on: { click: leave } },
-      has ? _("Log out and forget this browser") : _("Forget this browser"),
+      _("Delete data from this browser"),
     ),
   );
   return { element };

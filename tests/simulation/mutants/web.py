@@ -12,7 +12,7 @@ from tests.simulation.web_core import CORE, core_in
 
 WEB_MUTANTS: dict[str, tuple[str, str, str]] = {
     "message_sent_again_after_its_ack": (
-        "send_queue.js",
+        "requests.js",
         '    this.#drop(draft);\n    this.#context.show({ kind: "acked"',
         '    draft.cid = 0;\n    draft.state = "waiting";\n    this.#context.show({ kind: "acked"',
     ),
@@ -31,11 +31,11 @@ WEB_MUTANTS: dict[str, tuple[str, str, str]] = {
         "    if (this.#resume) {\n      this.#resume.hold(entry);\n      return;\n    }\n",
         "",
     ),
-    "number_used_again_by_the_next_page": ("send_queue.js", "this.lastCid = Math.max(", "this.lastCid = Math.min(0, "),
-    "unsent_message_gets_a_new_number": ("send_queue.js", "cid: failed ? 0 : cid,", "cid: 0,"),
-    "unsent_messages_forgotten_by_the_next_page": ("send_queue.js", "of sound) {", "of sound.slice(1)) {"),
+    "number_used_again_by_the_next_page": ("requests.js", "this.lastCid = Math.max(", "this.lastCid = Math.min(0, "),
+    "unsent_message_gets_a_new_number": ("requests.js", "cid: failed ? 0 : cid,", "cid: 0,"),
+    "unsent_messages_forgotten_by_the_next_page": ("requests.js", "of sound) {", "of sound.slice(1)) {"),
     "messages_lost_with_the_connection": (
-        "send_queue.js",
+        "requests.js",
         "for (const draft of this.#inFlight()) this.#send(draft);",
         "",
     ),
@@ -48,7 +48,7 @@ WEB_MUTANTS: dict[str, tuple[str, str, str]] = {
     if (own && late) this.#context.show(/** @type {any} */ (twice));""",
     ),
     "window_without_what_came_meanwhile": (
-        "windows.js",
+        "feed.js",
         "for (const message of window.atEnd ? tail : []) this.#append(window, message);",
         "",
     ),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 
 from securechat.containment import Failure, Vital, VitalFailure
+from securechat.net.connection_limits import Denial
 from securechat.server.console import Console
-from securechat.server.operator_log import TRACEBACK_EVERY_S, OperatorLog
+from securechat.server.operator_log import MOST_TOLD, REPEAT_EVERY_S, OperatorLog
 
 
 def _failure(kind: str = "read", owner: str = "192.0.2.1:5000") -> Failure:
@@ -26,7 +27,7 @@ def _lines(tell: object) -> list[str]:
 
 def test_a_traceback_is_one_line_with_its_owner_and_comes_once_a_minute() -> None:
     def tell(chronicle: OperatorLog) -> None:
-        for now in (0.0, 1.0, TRACEBACK_EVERY_S - 0.1, TRACEBACK_EVERY_S):
+        for now in (0.0, 1.0, REPEAT_EVERY_S - 0.1, REPEAT_EVERY_S):
             chronicle.failed(_failure(), now)
 
     lines = _lines(tell)
@@ -72,6 +73,41 @@ def test_what_stops_the_server_says_what_failed_and_why() -> None:
     assert Vital.LOOP.value in lines[1]
 
 
-def test_a_visit_is_one_line_with_its_address() -> None:
-    (line,) = _lines(lambda log: log.visited("192.0.2.1:5000"))
-    assert line.endswith("visited       192.0.2.1:5000")
+def test_a_visit_is_one_line_of_its_address_and_minute() -> None:
+    def tell(log: OperatorLog) -> None:
+        for number in range(40_000):
+            log.visited("192.0.2.1", f"192.0.2.1:{number}", number / 1_000)
+        log.visited("192.0.2.2", "192.0.2.2:1", 40.0)
+        log.visited("192.0.2.1", "192.0.2.1:2", REPEAT_EVERY_S)
+
+    lines = [line[21:] for line in _lines(tell)]
+    assert lines == [
+        "visited       192.0.2.1:0",
+        "visited       192.0.2.2:1",
+        "visited       192.0.2.1:2 (and 39999 more)",
+    ]
+
+
+def test_a_denial_is_one_line_of_its_address_reason_and_minute() -> None:
+    def tell(log: OperatorLog) -> None:
+        for now in (0.0, 1.0, 2.0, REPEAT_EVERY_S):
+            for port in range(2):  # one IPv6 /64 is one address
+                log.denied(f"2001:db8::{port}", Denial.ADDRESS_FULL, now)
+        log.denied("2001:db8::1", Denial.WEB_RATE, 2.0)
+
+    lines = _lines(tell)
+    assert len(lines) == 3
+    assert lines[0].endswith("refused       2001:db8::0: turned away: too many connections from this address")
+    assert lines[1].endswith("address (and 5 more)")
+
+
+def test_a_flood_from_ever_new_addresses_is_bounded_and_counted() -> None:
+    def tell(log: OperatorLog) -> None:
+        for number in range(10_000):
+            log.visited(f"a{number}", f"a{number}:1", 0.0)
+        assert len(log._visits._told) == MOST_TOLD
+        log.visited("b", "b:1", REPEAT_EVERY_S)
+
+    lines = _lines(tell)
+    assert len(lines) == MOST_TOLD + 1
+    assert lines[-1].endswith(f"visited       b:1 (and {10_000 - MOST_TOLD} more)")

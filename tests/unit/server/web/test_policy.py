@@ -50,6 +50,8 @@ def test_without_tls_there_is_one_answer(host: str, address: str) -> None:
     assert f"\r\nLocation: https://{address}:8443/\r\n".encode() in answer
     assert b"\r\nConnection: close\r\n" in answer
     assert b"Strict-Transport-Security" not in answer
+    for header in ("X-Content-Type-Options: nosniff", "Referrer-Policy: no-referrer", "Cache-Control: no-store"):
+        assert f"\r\n{header}\r\n".encode() in answer
     assert len(redirect("a" * 253, 65_535)) <= MOST_ANSWER_BYTES
 
 

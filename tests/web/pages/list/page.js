@@ -158,7 +158,7 @@ const indexOf = (wanted) => {
 };
 let first = 0;
 let last = 0;
-let towardsStart = false; // as in core/windows.js: the reader is at the older end, so the newer is cut
+let towardsStart = false; // as in core/feed.js: the reader is at the older end, so the newer is cut
 function cut(from, to) {
   first = Math.max(0, from);
   last = Math.min(log.length, to);
