@@ -331,6 +331,42 @@ def test_a_long_press_opens_the_menu(show: Callable[..., Page]) -> None:
     frames(page)
     page.get_by_role("menuitem", name="Select text").click()
     assert page.evaluate("getSelection().toString().trim()") == page.evaluate("fake.log.at(-1).text")
+    page.evaluate("fake.live(1, {by: 2, name: 'Budi', text: 'an answer', reply: fake.log.at(-1).seq})")
+    frames(page)
+    box = page.locator(".row:last-child .quote").bounding_box()
+    assert box is not None
+    at = [{"x": box["x"] + 5, "y": box["y"] + 5}]
+    session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": at})
+    page.wait_for_selector("[role=menu]")
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    frames(page)
+    assert page.locator("[role=menu]").count() == 1, "and the quote was not pressed"
+    assert not page.get_by_role("button", name="Back").is_visible()
+
+
+def test_the_buttons_of_a_row_fit_into_it(show: Callable[..., Page]) -> None:
+    page = show("messages=20")
+    page.evaluate("for (const text of ['one', 'two']) fake.live(1, {by: 2, name: 'Budi', text, at: Date.now()})")
+    frames(page)
+    page.hover(".row:last-child .text")
+    tools = page.locator(".tools").bounding_box()
+    row = page.locator(".row:last-child").bounding_box()
+    assert tools is not None
+    assert row is not None
+    assert row["y"] <= tools["y"]
+    assert tools["y"] + tools["height"] <= row["y"] + row["height"]
+
+
+def test_what_waits_for_a_connection_can_be_taken_back(show: Callable[..., Page]) -> None:
+    page = show()
+    page.evaluate("fake.pending([{ number: 7, key: 'r1', kind: 'message', text: 'hello', state: 'waiting' }])")
+    frames(page)
+    assert page.locator(".pending button").count() == 0
+    page.evaluate("fake.core.phase = 'offline'; fake.tell({ kind: 'phase', phase: 'offline' })")
+    row = page.locator(".pending")
+    row.get_by_role("button", name="Edit").wait_for()
+    row.get_by_role("button", name="Discard").click()
+    until(page, "!document.querySelector('.pending')")
 
 
 def test_what_was_not_sent_says_why_and_what_can_be_done(show: Callable[..., Page]) -> None:

@@ -381,10 +381,12 @@ export function messageList(app, conversation, hooks) {
 
   /** @param {PendingMessage} pending */
   function resume(pending) {
+    const { number } = pending;
+    app.act({ do: "discard", number });
+    if (app.core.pending.some((each) => each.number === number)) return; // it is under way
     const edited = pending.kind === "edit" && app.core.find(pending.seq, key);
     if (edited) hooks.edit({ ...edited, text: pending.text });
     else hooks.resume?.(pending);
-    app.act({ do: "discard", number: pending.number });
   }
 
   /** After each movement and each change. */
@@ -533,6 +535,7 @@ export function messageList(app, conversation, hooks) {
   function changed(changes) {
     for (const change of changes) {
       if (change.kind === "welcome" || change.kind === "me") outdateAll();
+      if (change.kind === "phase") schedule(); // what waits can be taken back
       if (!("key" in change) || change.key !== key) continue;
       if (change.kind === "window") {
         if (change.how === "replaced") placed = false;

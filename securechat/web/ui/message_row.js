@@ -120,10 +120,10 @@ export function pendingRow(app, pending, context, resume) {
     ),
     textView(pending.text, context.text),
     h("div", { class: "state" }, pending.kind === "edit" && `${_("Edit")} · `, state),
-    failed && h(
+    (failed || app.core.phase !== "online") && h(
       "div",
       { class: "remedies" },
-      button(_("Try again"), () => app.act({ do: "retry", number })),
+      failed && button(_("Try again"), () => app.act({ do: "retry", number })),
       button(_("Edit"), () => resume(pending)),
       button(_("Copy"), () => navigator.clipboard?.writeText(pending.text)),
       button(_("Discard"), () => app.act({ do: "discard", number })),
