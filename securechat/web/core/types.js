@@ -272,7 +272,7 @@
  *   | {kind: "left", key: string, refusal: Refusal | null}
  *   | {kind: "renamed", key: string, old: string, by: Person | null}
  *   | {kind: "rules", key: string, rules: RoomRules}
- *   | {kind: "role", key: string, person: Person, role: string, mutedS: number | null, by: Person | null}
+ *   | {kind: "role", key: string, person: Person, role: string, mutedS: number | null, by: Person | null, reason: string}
  *   | {kind: "invited", room: string, by: Person}
  *   | {kind: "notice", text: string, at: number, refusal: Refusal | null}
  *   | {kind: "throttled", retryS: number}
