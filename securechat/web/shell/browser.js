@@ -409,7 +409,7 @@ export function onWake(woke) {
     if (/** @type {PageTransitionEvent} */ (event).persisted) woke(); // from the back/forward cache
   });
   document.addEventListener("resume", woke); // of a frozen page
-  addEventListener("online", woke);
+  for (const name of ["online", "offline"]) addEventListener(name, woke);
 }
 
 /**
