@@ -78,6 +78,7 @@ let request = 0;
 let refused = 0;
 let everOpened = false;
 let delivering = false;
+let usesInvite = false;
 /** @type {Change[][]} */
 const undelivered = [];
 /** @type {Map<number, {resolve: (value: any) => void, reject: (reason: any) => void}>} */
@@ -156,7 +157,7 @@ function took(change) {
     case "welcome":
       startBell();
       store.note(INVITE, "");
-      app.invite = null;
+      if (usesInvite) app.invite = null; // else the page says that there is one
       if (!change.first) isOutdated(files).then((outdated) => outdated && pageChanged({ outdated }));
       break;
     case "conversations":
@@ -265,7 +266,10 @@ function left() {
 /** @type {App} */
 const app = {
   core,
-  act: (action) => carryOut(core.act(action, now())),
+  act(action) {
+    if (action.do === "hello") usesInvite = Boolean(action.invite);
+    carryOut(core.act(action, now()));
+  },
   ask: (question) =>
     new Promise((resolve, reject) => {
       questions.set(++request, { resolve, reject });
