@@ -333,3 +333,11 @@ def test_a_lost_network_is_noticed_within_seconds(visit: Callable[..., Visitor])
     visitor.context.set_offline(False)
     expect_once(page, "before", "meanwhile")
     page.locator("#main").get_by_text("Connected", exact=True).wait_for()
+
+
+def test_a_name_kept_for_a_closed_tab_is_explained(visit: Callable[..., Visitor]) -> None:
+    come_in(visit(), "ana").close()
+    page = visit().open()
+    page.get_by_label("Name", exact=True).fill("ana")
+    submit(page)
+    page.get_by_text("Reopen the closed tab").wait_for()
