@@ -341,7 +341,7 @@ def test_a_reply_shows_what_it_answers(opened: Open) -> None:
     page = opened()
     page.locator("[data-seq='102']").click()
     page.get_by_role("menuitem", name="Reply").click()
-    assert "Reply to cici" in page.locator(".composer-bar").inner_text()
+    assert "Replying to cici" in page.locator(".composer-bar").inner_text()
     assert page.evaluate("document.activeElement.className") == "composer-field"
     page.keyboard.type("ok")
     page.keyboard.press("Enter")
@@ -374,6 +374,28 @@ def test_it_says_why_one_cannot_write_and_keeps_the_text(opened: Open, script: s
     page.keyboard.press("Enter")
     assert sent(page) == []
     assert field(page).input_value() == "text"
+
+
+def test_who_is_muted_is_told_by_whom_why_and_until_when(opened: Open) -> None:
+    page = opened(query="role=member")
+    type_in(page, "text")
+    change(page, "ops.mutedS = 600")
+    assert page.get_by_role("button", name="Send").is_disabled()
+    page.evaluate("""fake.changed([{
+        kind: 'role', key: 'r5', person: { id: 1, name: 'ana' }, role: 'member', mutedS: 600,
+        by: { id: 2, name: 'budi' }, reason: 'too loud',
+    }])""")
+    note = page.locator(".composer-note").inner_text()
+    assert "until" in note
+    assert note.endswith("By budi. Reason: too loud")
+    change(page, "ops.mutedS = 0")
+    assert page.get_by_role("button", name="Send").is_enabled()
+
+
+def test_a_reply_to_oneself_says_so(opened: Open) -> None:
+    page = opened()
+    page.evaluate("fake.composer().reply(fake.conversations.get('r5').window.messages[1])")
+    assert "Replying to yourself" in page.locator(".composer-bar").inner_text()
 
 
 def test_slow_mode_counts_down(opened: Open) -> None:
@@ -437,6 +459,18 @@ def test_rooms_and_emoji_are_completed(opened: Open) -> None:
     page.get_by_role("option", name="thumbs up").wait_for()
     page.keyboard.press("Enter")
     assert field(page).input_value() == "see #lobby 👍 "
+
+
+def test_commands_that_are_not_listed_are_counted(opened: Open) -> None:
+    page = opened()
+    type_in(page, "/")
+    last = page.get_by_role("option").last
+    last.filter(has_text="more: go on typing").wait_for()
+    last.click(force=True)
+    assert field(page).input_value() == "/"
+    assert last.is_visible()
+    page.keyboard.press("ArrowUp")
+    assert page.get_by_role("option").nth(7).get_attribute("aria-selected") == "true"
 
 
 # --- commands ---
@@ -670,7 +704,7 @@ def test_rooms_are_listed_filtered_joined_and_made(opened: Open) -> None:
     options.filter(has_text="#garden").wait_for()
     assert options.all_inner_texts()[0].startswith("#lobby"), "the largest first"
     page.keyboard.type("gar")
-    assert [text.split("\n")[0] for text in options.all_inner_texts()] == ["#garden", "Join or make #gar"]
+    assert [text.split("\n")[0] for text in options.all_inner_texts()] == ["#garden", "Join or create #gar"]
     page.get_by_role("combobox").fill("kitchen")
     page.keyboard.press("Enter")
     assert wait_for_ask(page, "join")[0]["room"] == "kitchen"
@@ -698,6 +732,64 @@ def test_a_person_is_chosen_by_name_or_typed(opened: Open) -> None:
     assert wait_for_ask(page, "invite")[0]["person"] == 6
 
 
+def test_what_was_done_about_a_member_is_said(opened: Open) -> None:
+    page = opened()
+    act(page, "mute", "{ person: fake.person(2) }")
+    dialog(page).get_by_role("button", name="Mute").click()
+    page.locator(".toast", has_text="budi was muted for 10 min").wait_for()
+    command(page, "/kick cici")
+    page.locator(".toast", has_text="cici was removed").wait_for()
+    act(page, "role", "{ person: fake.person(2) }")
+    asked = dialog(page)
+    assert asked.locator(":checked").count() == 0, "nobody knows the present role"
+    asked.get_by_role("button", name="Save").click()
+    asked.get_by_role("alert").filter(has_text="Choose a role").wait_for()
+    asked.get_by_label("Moderator").check()
+    asked.get_by_role("button", name="Save").click()
+    page.locator(".toast", has_text="budi is moderator now").wait_for()
+    assert wait_for_ask(page, "grant")[0]["role"] == "moderator"
+
+
+def test_the_menu_of_a_room_begins_with_what_is_wanted_most(opened: Open) -> None:
+    page = opened()
+    labels = "fake.items('conversation').map(({ label }) => label)"
+    found = page.evaluate(labels)
+    assert found.index("Unban") > found.index("Members")
+    assert "Copy link" in found, "it invites to a public room"
+    change(page, "ops.room.private = true")
+    found = page.evaluate(labels)
+    assert "Invite" in found
+    assert "Copy link" not in found
+    assert "Invite" not in page.evaluate("fake.items('person', { person: fake.person(2) }).map(({ label }) => label)")
+    act(page, "unban")
+    dialog(page)
+    assert page.get_by_role("option").count() == 0, "all are here"
+
+
+def test_leaving_a_private_room_warns(opened: Open) -> None:
+    page = opened()
+    change(page, "ops.room.private = true")
+    act(page, "leave")
+    assert "no other owner" in dialog(page).inner_text()
+
+
+def test_unsaved_room_settings_are_not_lost_by_a_key(opened: Open) -> None:
+    page = opened()
+    act(page, "room")
+    asked = dialog(page)
+    asked.get_by_label("Topic").fill("New")
+    page.keyboard.press("Escape")
+    page.get_by_role("heading", name="Discard the changes?").wait_for()
+    dialog(page).get_by_role("button", name="Cancel").click()
+    until(page, "document.querySelectorAll('dialog').length === 1")
+    assert asked.get_by_label("Topic").input_value() == "New"
+    page.mouse.click(5, 5)
+    page.get_by_role("heading", name="Discard the changes?").wait_for()
+    dialog(page).get_by_role("button", name="Discard").click()
+    page.wait_for_selector("dialog", state="detached")
+    assert asks(page, "setRoom") == []
+
+
 def test_members_have_a_menu(opened: Open) -> None:
     page = opened()
     page.evaluate("fake.app.go({ panel: 'members' })")
@@ -722,9 +814,9 @@ def test_search_by_fields_marks_hits_and_jumps(opened: Open) -> None:
     panel = page.locator(".panel")
     panel.get_by_label("Search for").fill("paper")
     panel.get_by_text("Filters").click()
-    panel.get_by_label("From", exact=True).fill("user1 pc")
+    panel.get_by_label("Sender").fill("user1 pc")
     panel.locator("[name=room]").select_option("ops")
-    panel.get_by_label("From this day on").fill("2026-11-20")
+    panel.get_by_label("After").fill("2026-11-20")
     panel.get_by_label("With a link").check()
     panel.get_by_label("Search for").press("Enter")
     panel.locator(".hit").first.wait_for()
@@ -791,8 +883,11 @@ def test_the_switcher_puts_the_unread_first_and_joins_what_is_new(opened: Open) 
     page.keyboard.press("Control+k")
     options = dialog(page).get_by_role("option")
     assert options.all_inner_texts()[0].startswith("#secret"), "it mentions the user"
-    page.keyboard.type("kitch")
-    assert options.all_inner_texts() == ["Join or make #kitch"]
+    assert options.all_inner_texts()[-1].startswith("Message "), "people, before anything is typed"
+    page.keyboard.type("my new Room!!")
+    assert options.all_inner_texts() == ["Join or create #my-new-room"]
+    page.get_by_role("combobox").fill("kitch")
+    assert options.all_inner_texts() == ["Join or create #kitch"]
     page.keyboard.press("Enter")
     assert wait_for_ask(page, "join")[0]["room"] == "kitch"
     page.wait_for_selector("dialog", state="detached")

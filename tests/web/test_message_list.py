@@ -176,6 +176,61 @@ def test_the_end_stays_the_end(show: Callable[..., Page]) -> None:
     assert page.evaluate("fake.shown().length") <= 300
 
 
+def test_what_the_reader_sends_is_shown(show: Callable[..., Page]) -> None:
+    page = show("messages=1000")
+    page.evaluate("document.querySelector('.scroller').scrollTop = -3000")
+    until(page, "!document.querySelector('.pill:last-child').hidden")
+    assert page.inner_text(".pill:not([hidden])") == "Jump to latest"
+    sent = "fake.pending([{ number: 1, key: 'r1', kind: 'message', text: 'mine', state: 'sent', reply: null }])"
+    page.evaluate(sent)
+    until(
+        page, "document.querySelector('.scroller').scrollTop === 0 && document.querySelector('.pill:last-child').hidden"
+    )
+    page.evaluate("document.querySelector('.scroller').scrollTop = -3000")
+    until(page, "!document.querySelector('.pill:last-child').hidden")
+    page.evaluate(sent)
+    frames(page)
+    assert page.evaluate("document.querySelector('.scroller').scrollTop") < -1000, "only when it is sent"
+
+
+def test_a_long_run_says_name_and_time_again(show: Callable[..., Page]) -> None:
+    page = show("messages=20")
+    page.evaluate("for (let n = 0; n < 60; n++) fake.live(1, {by: 2, name: 'Budi', text: 'x', at: fake.log.at(-1).at})")
+    frames(page)
+    heads = page.evaluate(
+        "[...document.querySelectorAll('.rows > .row')].slice(-60).map((row) => Number(row.classList.contains('head')))"
+    )
+    assert sum(heads) == 6
+    page.evaluate("for (let n = 9; n > 0; n--) fake.live(1, {by: 3, name: 'Cici', text: 'y'})")
+    frames(page)
+    heads = page.evaluate(
+        "[...document.querySelectorAll('.rows > .row')].slice(-9).map((row) => Number(row.classList.contains('head')))"
+    )
+    assert sum(heads) >= 1
+
+
+def test_no_button_leads_to_what_is_in_sight(show: Callable[..., Page]) -> None:
+    page = show("messages=30")
+    page.evaluate("fake.live(1, {by: 1, name: 'Ana', text: Array(35).fill('line').join('\\n')})")
+    frames(page)
+    page.evaluate("document.querySelector('.scroller').scrollBy(0, -400)")
+    until(page, "!document.querySelector('.pill:last-child').hidden")
+    page.evaluate("fake.change(fake.log.at(-1).seq, {text: '', deleted: 9})")
+    until(page, "document.querySelector('.pill:last-child').hidden")
+
+
+def test_what_cannot_be_broken_can_be_scrolled(show: Callable[..., Page]) -> None:
+    page = show("messages=10", viewport={"width": 320, "height": 700})
+    page.evaluate("fake.live(1, {by: 2, name: 'Budi', text: '\\u1100'.repeat(2000) + '\\u1161'.repeat(1999)})")
+    frames(page)
+    text = "document.querySelector('.rows > .row:last-child .text')"
+    assert page.evaluate(f"getComputedStyle({text}).overflowX") == "auto"
+    page.evaluate("fake.live(1, {by: 2, name: 'Budi', text: 'W'.repeat(4000)})")
+    frames(page)
+    assert page.evaluate(f"{text}.getBoundingClientRect().height") < 2000
+    assert page.locator(".row:last-child .more").count() == 1
+
+
 def test_opening_shows_where_the_unread_begin(show: Callable[..., Page]) -> None:
     page = show("messages=1000&read=700&target=unread")
     frames(page)
@@ -276,6 +331,42 @@ def test_a_long_press_opens_the_menu(show: Callable[..., Page]) -> None:
     frames(page)
     page.get_by_role("menuitem", name="Select text").click()
     assert page.evaluate("getSelection().toString().trim()") == page.evaluate("fake.log.at(-1).text")
+    page.evaluate("fake.live(1, {by: 2, name: 'Budi', text: 'an answer', reply: fake.log.at(-1).seq})")
+    frames(page)
+    box = page.locator(".row:last-child .quote").bounding_box()
+    assert box is not None
+    at = [{"x": box["x"] + 5, "y": box["y"] + 5}]
+    session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": at})
+    page.wait_for_selector("[role=menu]")
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    frames(page)
+    assert page.locator("[role=menu]").count() == 1, "and the quote was not pressed"
+    assert not page.get_by_role("button", name="Back").is_visible()
+
+
+def test_the_buttons_of_a_row_fit_into_it(show: Callable[..., Page]) -> None:
+    page = show("messages=20")
+    page.evaluate("for (const text of ['one', 'two']) fake.live(1, {by: 2, name: 'Budi', text, at: Date.now()})")
+    frames(page)
+    page.hover(".row:last-child .text")
+    tools = page.locator(".tools").bounding_box()
+    row = page.locator(".row:last-child").bounding_box()
+    assert tools is not None
+    assert row is not None
+    assert row["y"] <= tools["y"]
+    assert tools["y"] + tools["height"] <= row["y"] + row["height"]
+
+
+def test_what_waits_for_a_connection_can_be_taken_back(show: Callable[..., Page]) -> None:
+    page = show()
+    page.evaluate("fake.pending([{ number: 7, key: 'r1', kind: 'message', text: 'hello', state: 'waiting' }])")
+    frames(page)
+    assert page.locator(".pending button").count() == 0
+    page.evaluate("fake.core.phase = 'offline'; fake.tell({ kind: 'phase', phase: 'offline' })")
+    row = page.locator(".pending")
+    row.get_by_role("button", name="Edit").wait_for()
+    row.get_by_role("button", name="Discard").click()
+    until(page, "!document.querySelector('.pending')")
 
 
 def test_what_was_not_sent_says_why_and_what_can_be_done(show: Callable[..., Page]) -> None:

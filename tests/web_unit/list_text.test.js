@@ -1,7 +1,7 @@
 /// <reference lib="deno.ns" />
 /** Texts of others as nodes, on a document that has only what the module uses. */
 import { assert, assertEquals } from "./list_dom.js";
-import { firstLine, textView } from "../../securechat/web/ui/message_row.js";
+import { comingsRow, firstLine, textView } from "../../securechat/web/ui/message_row.js";
 
 /** What a reader sees, with the elements named. @param {any} node @returns {string} */
 function shown(node) {
@@ -93,6 +93,20 @@ Deno.test("many lines wait for a button", () => {
   assert(!view(Array(40).fill("x").join("\n")).includes("Show all"));
 });
 
+Deno.test("a long line waits for a button too", () => {
+  const cut = (/** @type {string} */ text) => view(text).split("<button")[0]?.length ?? 0;
+  assert(view("word ".repeat(900)).includes("<button more>"), "about 40 lines");
+  assert(!view("word ".repeat(700)).includes("<button more>"), "a message of 3,500 letters is no wall");
+  assert(cut("W".repeat(5000)) < 3200);
+  assert(cut("\u{e0067}".repeat(1000)) < 3200, "by the length that is shown");
+  assert(!view("\u{e0067}".repeat(1000)).includes("<U+DB40>"), "no character is cut");
+  const link = `https://example.org/${"x".repeat(1900)}`;
+  assert(
+    view(`${"word ".repeat(520)}${link} ${"word ".repeat(300)}`).split("<button")[0]?.endsWith("word"),
+    "no part of a link",
+  );
+});
+
 Deno.test("an emoji alone is big", () => {
   const big = (/** @type {string} */ text) => /** @type {any} */ (textView(text, {})).classes.has("big");
   assert(big("👍") && big("👨‍👩‍👧 🇮🇩") && big("❤️"));
@@ -103,6 +117,19 @@ Deno.test("the first line of a text", () => {
   assertEquals(firstLine("\n\n  a\nb"), "a");
   assertEquals(firstLine("x".repeat(9999)).length, 200);
   assertEquals(firstLine(""), "");
+});
+
+Deno.test("a name says nothing in a line of comings and goings", () => {
+  const line = comingsRow({
+    joined: new Map([[1, "ann and bob"], [2, "Bob was banned by admin"]]),
+    left: new Map(),
+    renamed: new Map([[3, { old: "a\0b", new: "c" }]]),
+  });
+  assertEquals(
+    shown(line),
+    "<div comings><bdi name person-1>ann and bob</bdi> and <bdi name person-2>Bob was banned by admin</bdi> joined" +
+      " · <bdi name person-3>a␀b</bdi> is now <bdi name person-3>c</bdi></div>",
+  );
 });
 
 Deno.test("no text takes long", () => {

@@ -651,7 +651,15 @@ export class Membership {
     }
     if (muted_s === 0) room.muted.delete(person.id);
     else room.muted.add(person.id);
-    this.#context.show({ kind: "role", key: conversation.key, person, role, mutedS: muted_s, by });
+    this.#context.show({
+      kind: "role",
+      key: conversation.key,
+      person,
+      role,
+      mutedS: muted_s,
+      by,
+      reason: event.reason,
+    });
   }
 }
 

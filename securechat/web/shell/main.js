@@ -59,8 +59,10 @@ const facts = {
 };
 
 const now = () => performance.now() / 1000;
+const saved = store.state();
+saved.lastCid += Math.floor(Math.random() * 2 ** 20); // a copy of this tab must not number another text alike
 const core = new ClientCore({
-  saved: store.state(),
+  saved,
   jitter: Math.random,
   freshSecret: newSecret,
   client: `securechat-web ${facts.version} (${browserName(navigator.userAgent)})`,
@@ -306,6 +308,7 @@ const app = {
       // Offline: the login ends where the token is unknown from now on, which is here.
     }
     store.forget();
+    tabs.forget();
     if (app.invite) store.note(INVITE, JSON.stringify(app.invite)); // not used yet
     history.replaceState(null, "", "#/");
     location.reload();
@@ -320,8 +323,7 @@ const app = {
     pageChanged({ stays: store.stays });
   },
   async takeOver() {
-    const packed = await tabs.take();
-    if (packed) store.moveIn(packed);
+    await tabs.take(store.moveIn, store.stays); // where the browser keeps it, nothing is lost without an answer
     store.note(STEAL, "1");
     location.reload();
   },
@@ -381,7 +383,7 @@ function stop() {
 
 const tabs = shareTabs({
   got() {
-    if (page.place === "elsewhere") return location.reload(); // what is stored is newer than what this tab has read
+    if (page.place !== "starting") return location.reload(); // what is stored is newer than what this tab has read
     pageChanged({ place: "here" });
     carryOut(core.start(now()));
   },
@@ -391,9 +393,19 @@ const tabs = shareTabs({
     pageChanged({ place: "moved" });
     return store.moveOut();
   },
+  given: store.movedOut,
+  kept() {
+    pageChanged({ place: "here" });
+    carryOut(core.disconnected(now(), { reason: "", clean: true }));
+  },
   lost() {
     stop();
     pageChanged({ place: "moved" });
+  },
+  forget() {
+    stop();
+    store.forget();
+    location.reload();
   },
 }, store.note(STEAL, "") !== "");
 

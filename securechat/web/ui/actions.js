@@ -10,7 +10,7 @@
  * @import {MenuItem} from "./menu.js"
  */
 import { barrier, openComposer, openReactions, rank, RANKS } from "./composer.js";
-import { _, keyLabel, MAC } from "./i18n.js";
+import { _, keyLabel, MAC, shortDuration } from "./i18n.js";
 import { later } from "./dom.js";
 import { confirm, refusalOf } from "./menu.js";
 
@@ -67,7 +67,42 @@ const show = (panel) => (/** @type {Context} */ { app }) => app.go({ panel });
 const moderation = (act) => async (/** @type {Context} */ context) => (await dialogs()).openModeration(context, act);
 /** @param {"unban" | "unmute"} act */
 const lifted = (act) => (/** @type {Context} */ { app, conversation, person }) =>
-  conversation && person && app.ask({ ask: "moderate", key: conversation.key, person: person.id, act });
+  conversation && person && moderate(app, conversation.key, person, act);
+
+/**
+ * Does something about a member of a room, and says what was done.
+ *
+ * @param {App} app
+ * @param {string} key
+ * @param {Person} person
+ * @param {"mute" | "kick" | "ban" | "unban" | "unmute"} act
+ * @param {number | null} [seconds] null: without end
+ * @param {string} [reason]
+ */
+export async function moderate(app, key, { id, name }, act, seconds = null, reason = "") {
+  await app.ask({ ask: "moderate", key, person: id, act, seconds, reason });
+  const time = shortDuration(seconds ?? 0);
+  const done = {
+    mute: seconds ? _("{name} was muted for {time}", { name, time }) : _("{name} was muted", { name }),
+    kick: _("{name} was removed", { name }),
+    ban: seconds ? _("{name} was banned for {time}", { name, time }) : _("{name} was banned", { name }),
+    unban: _("{name} can join again", { name }),
+    unmute: _("{name} can write again", { name }),
+  };
+  app.toast(done[act]);
+}
+
+/**
+ * @param {App} app
+ * @param {string} key
+ * @param {Person} person
+ * @param {"owner" | "moderator" | "member"} role
+ */
+export async function grant(app, key, { id, name }, role) {
+  await app.ask({ ask: "grant", key, person: id, role });
+  const said = { owner: _("owner"), moderator: _("moderator"), member: _("member") };
+  app.toast(_("{name} is {role} now", { name, role: said[role] }));
+}
 
 /** @type {readonly Row[]} */
 export const ACTIONS = [
@@ -111,10 +146,10 @@ export const ACTIONS = [
   {
     name: "link",
     label: () => _("Copy link"),
-    place: "message",
-    isPossible: ({ conversation, message }) => conversation && message,
+    place: "message conversation",
+    isPossible: ({ conversation, message }) => conversation && (message || !conversation.room?.private),
     run: ({ app, conversation, message }) =>
-      copy(app, conversation && message ? linkTo(conversation, message.seq) : ""),
+      conversation && copy(app, linkTo(conversation) + (message ? `/${message.seq}` : "")),
   },
   {
     name: "delete",
@@ -153,7 +188,7 @@ export const ACTIONS = [
   },
   {
     name: "whois",
-    label: () => _("Show person"),
+    label: () => _("View profile"),
     place: "person",
     usage: () => _("/whois NAME"),
     run: async (context) => (await dialogs()).openPerson(context),
@@ -172,7 +207,8 @@ export const ACTIONS = [
     place: "person conversation",
     usage: () => _("/invite NAME"),
     isPossible: (context) =>
-      moderates(context) && context.conversation?.room?.private && (!context.person || isOther(context)),
+      moderates(context) && context.conversation?.room?.private &&
+      (!context.person || (isOther(context) && !context.conversation.room.members?.has(context.person.id))),
     run: async (context) => (await dialogs()).openInvite(context),
   },
   {
@@ -218,14 +254,6 @@ export const ACTIONS = [
     run: moderation("ban"),
   },
   {
-    name: "unban",
-    label: () => _("Lift a ban"),
-    place: "conversation",
-    usage: () => _("/unban NAME"),
-    isPossible: (context) => moderates(context) && !inLobby(context),
-    run: async (context) => context.person ? lifted("unban")(context) : (await dialogs()).openUnban(context),
-  },
-  {
     name: "who",
     label: () => _("Members"),
     place: "conversation",
@@ -256,7 +284,7 @@ export const ACTIONS = [
   },
   {
     name: "history",
-    label: () => _("Go to a day"),
+    label: () => _("Go to date"),
     place: "conversation",
     usage: () => _("/history DAY [ROOM or NAME]"),
     isPossible: ({ conversation }) => conversation,
@@ -269,6 +297,14 @@ export const ACTIONS = [
     usage: () => "/jump",
     isPossible: ({ conversation }) => conversation?.firstUnread,
     run: ({ app, conversation }) => conversation && app.act({ do: "open", key: conversation.key, unread: true }),
+  },
+  {
+    name: "unban",
+    label: () => _("Unban"),
+    place: "conversation",
+    usage: () => _("/unban NAME"),
+    isPossible: (context) => moderates(context) && !inLobby(context),
+    run: async (context) => context.person ? lifted("unban")(context) : (await dialogs()).openUnban(context),
   },
   {
     name: "leave",
@@ -322,7 +358,7 @@ export const ACTIONS = [
   },
   {
     name: "join",
-    label: () => _("Join or make a room"),
+    label: () => _("Join or create a room"),
     place: "app",
     usage: () => _("/join ROOM"),
     run: async ({ app }) => (await search()).openRooms(app),
@@ -583,13 +619,12 @@ function readAll({ app }) {
 
 /**
  * @param {Conversation} conversation
- * @param {number} seq
  */
-function linkTo(conversation, seq) {
+function linkTo(conversation) {
   const place = conversation.kind === "room"
     ? `room/${encodeURIComponent(conversation.name)}`
     : `person/${conversation.id}`;
-  return `${location.origin}${location.pathname}#/${place}/${seq}`;
+  return `${location.origin}${location.pathname}#/${place}`;
 }
 
 /**

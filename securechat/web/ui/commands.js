@@ -7,7 +7,7 @@
  * @import {Context, Row} from "./actions.js"
  */
 import { nameKey } from "../core/text.js";
-import { actionNamed, ACTIONS, go, ignore, isPossible, setTyping } from "./actions.js";
+import { actionNamed, ACTIONS, go, grant, ignore, isPossible, moderate, setTyping } from "./actions.js";
 import { fill, h, later } from "./dom.js";
 import { _, LANGUAGES, ngettext } from "./i18n.js";
 import { dayOf, searchFor } from "./search.js";
@@ -125,14 +125,13 @@ export const TAKES = {
     if (!name || !role) throw new Problem(usageOf("role"));
     const person = await personNamed(app, inRoom(conversation), name);
     const given = /** @type {"owner" | "moderator" | "member"} */ (role.toLowerCase());
-    await app.ask({ ask: "grant", key: conversation.key, person: person.id, role: given });
-    app.toast(_("Done"));
+    await grant(app, conversation.key, person, given);
   },
-  kick: (rest, context) => moderate("kick", rest, context),
-  ban: (rest, context) => moderate("ban", rest, context),
-  mute: (rest, context) => moderate("mute", rest, context),
-  unban: (rest, context) => moderate("unban", rest, context),
-  unmute: (rest, context) => moderate("unmute", rest, context),
+  kick: (rest, context) => doTo("kick", rest, context),
+  ban: (rest, context) => doTo("ban", rest, context),
+  mute: (rest, context) => doTo("mute", rest, context),
+  unban: (rest, context) => doTo("unban", rest, context),
+  unmute: (rest, context) => doTo("unmute", rest, context),
   who: (rest, context, row) => {
     const conversation = roomNamed(context.app, rest);
     go(context.app, conversation);
@@ -142,7 +141,7 @@ export const TAKES = {
   room: (_rest, context, row) => row.run(context),
   topic: async (text, { app, conversation }) => {
     await app.ask({ ask: "setRoom", key: inRoom(conversation).key, rules: { topic: text === '""' ? "" : text } });
-    app.toast(_("Done"));
+    app.toast(_("Saved"));
   },
   history: async (rest, { app, conversation }) => {
     const [first = "", more = ""] = rest.split(/\s+(.*)/s);
@@ -186,7 +185,7 @@ export const TAKES = {
     const login = /^end\s+(\d+)$/i.exec(rest)?.[1];
     if (!login) throw new Problem("/sessions end N");
     await app.ask({ ask: "logout", login: Number(login) });
-    app.toast(_("Done"));
+    app.toast(_("Session ended"));
   },
   help: (_rest, context, row) => row.run(context),
 };
@@ -212,15 +211,14 @@ async function ofPerson(rest, context, row) {
  * @param {string} rest
  * @param {Here} context
  */
-async function moderate(act, rest, { app, conversation }) {
+async function doTo(act, rest, { app, conversation }) {
   const key = inRoom(conversation).key;
   const lifts = act.startsWith("un");
   const { name, more } = lifts ? { name: rest, more: "" } : split(act, rest, namesIn(app, conversation));
   const { seconds, reason } = act === "ban" || act === "mute" ? durationOf(more) : { seconds: null, reason: more };
   if ([...reason].length > 300) throw new Problem(_("A reason has at most {most} characters", { most: 300 }));
   const person = await personNamed(app, conversation, name);
-  await app.ask({ ask: "moderate", key, person: person.id, act, seconds, reason });
-  app.toast(_("Done"));
+  await moderate(app, key, person, act, seconds, reason);
 }
 
 /** @param {Conversation} conversation */
@@ -454,6 +452,7 @@ export function completion(app, field, present, changed) {
   /** @type {Token | null} */
   let token = null;
   let at = 0;
+  let further = 0; // commands that are not listed
   /** The token that Escape has closed: nothing opens for it again. */
   let dismissed = -1;
 
@@ -480,11 +479,14 @@ export function completion(app, field, present, changed) {
    */
   function choicesOf({ kind, query }) {
     const conversation = present();
+    further = 0;
     if (kind === "command") {
       const rows = ACTIONS.filter((row) =>
         row.usage && (isPossible(row, { app, conversation }) || row.place !== "app")
       );
-      return fitting(rows, query, (row) => row.name, MOST, false).map((row) => ({
+      const found = fitting(rows, query, (row) => row.name, Infinity, false);
+      further = Math.max(0, found.length - MOST);
+      return found.slice(0, MOST).map((row) => ({
         text: `/${row.name} `,
         label: row.usage?.() ?? "",
         detail: row.label(),
@@ -527,6 +529,16 @@ export function completion(app, field, present, changed) {
           h("span", { class: "choice-label" }, choice.label),
           choice.detail && h("span", { class: "choice-detail" }, choice.detail),
         )
+      ),
+      further > 0 && found.length > 0 && h(
+        "li",
+        {
+          role: "option",
+          "aria-disabled": "true",
+          class: "quiet",
+          on: { pointerdown: (/** @type {Event} */ event) => event.preventDefault() },
+        },
+        ngettext("… and {n} more: go on typing", "… and {n} more: go on typing", further),
       ),
     );
     mark();

@@ -63,6 +63,20 @@ let preloading;
 /** The one on the screen. */
 export const openComposer = () => current;
 
+/** Who muted the user, why, and until when, ms. @type {Map<string, {by: string, why: string, until: number}>} */
+const mutes = new Map();
+
+/** @param {Conversation} conversation */
+function mutedText({ key, mutedS }) {
+  const { by = "", why = "", until = 0 } = mutes.get(key) ?? {};
+  const said = mutedS === null
+    ? _("You are muted: you can read, but not write.")
+    : until
+    ? _("You are muted until {until:moment}: you can read, but not write.", { until })
+    : _("You are muted for {time}: you can read, but not write.", { time: shortDuration(mutedS) });
+  return [said, by && _("By {name}.", { name: by }), why && _("Reason: {why}", { why })].filter(Boolean).join(" ");
+}
+
 /** When the slow mode of a room lets the user write again, ms. @type {Map<string, number>} */
 const slowUntil = new Map();
 
@@ -237,8 +251,15 @@ export function composer(app, conversation, hooks = {}) {
     const seq = draft.editing ?? draft.reply;
     if (!seq) return fill(bar);
     const message = app.core.find(seq, key);
-    const name = message && (message.by === app.core.me.id ? _("you") : app.core.nameOf(message.by) ?? message.name);
-    const title = draft.editing ? _("Editing") : name ? _("Reply to {name}", { name }) : _("Reply");
+    const own = message?.by === app.core.me.id;
+    const name = message && (app.core.nameOf(message.by) ?? message.name);
+    const title = draft.editing
+      ? _("Editing")
+      : !name
+      ? _("Reply")
+      : own
+      ? _("Replying to yourself")
+      : _("Replying to {name}", { name });
     fill(
       bar,
       h("strong", {}, title),
@@ -270,6 +291,7 @@ export function composer(app, conversation, hooks = {}) {
     clearTimeout(timer);
     const why = reason();
     element.classList.toggle("closed", Boolean(why));
+    send.disabled = Boolean(why);
     const text = told || why;
     if (note.textContent !== text) fill(note, text);
   }
@@ -283,9 +305,7 @@ export function composer(app, conversation, hooks = {}) {
       case "archived":
         return _("This room is archived: nobody can write here.");
       case "muted":
-        return now.mutedS === null
-          ? _("You are muted: you can read, but not write.")
-          : _("You are muted for {time}: you can read, but not write.", { time: shortDuration(now.mutedS) });
+        return mutedText(now);
       case "readOnly":
         return _("Only moderators and owners can write here.");
     }
@@ -413,7 +433,11 @@ export function composer(app, conversation, hooks = {}) {
     for (const change of changes) {
       if (!("key" in change) || change.key !== key) continue;
       if (change.kind === "failed" && change.refusal.code === "slow_mode") wait(change.refusal.retryS ?? 1);
-      else if (change.kind === "messageChanged" || change.kind === "window") showBar();
+      else if (change.kind === "role" && change.person.id === app.core.me.id) {
+        const { by, mutedS, reason } = change;
+        const until = mutedS ? Date.now() + mutedS * 1000 : 0;
+        mutes.set(key, { by: by ? oneLine(by.name) : "", why: oneLine(reason), until });
+      } else if (change.kind === "messageChanged" || change.kind === "window") showBar();
       else if (change.kind === "renamed") field.placeholder = field.ariaLabel = placeholder();
     }
     showNote();
@@ -519,7 +543,7 @@ export function used(app, sign) {
  */
 function openEmoji(app, title, run) {
   const names = [
-    _("Used last"),
+    _("Recently used"),
     _("Faces and people"),
     _("Animals and plants"),
     _("Food and drink"),

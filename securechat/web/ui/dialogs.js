@@ -7,7 +7,7 @@
  * @import {Dialog} from "./menu.js"
  */
 import { oneLine } from "../core/text.js";
-import { ACTIONS, go, menuItems } from "./actions.js";
+import { ACTIONS, go, grant, menuItems, moderate } from "./actions.js";
 import { fitting, namesIn } from "./commands.js";
 import { rank } from "./composer.js";
 import { fill, h } from "./dom.js";
@@ -65,7 +65,7 @@ export function openTopic({ app, conversation }) {
 export function openDay(app, conversation) {
   const input = h("input", { type: "date", name: "day", max: dayKey(Date.now()), value: dayKey(Date.now()) });
   return openDialog({
-    title: _("Go to a day"),
+    title: _("Go to date"),
     body: fieldOf(_("Day"), "day", input),
     buttons: [{
       label: _("Go"),
@@ -91,7 +91,13 @@ export async function leaveRoom(app, conversation) {
   const { key, name: room } = conversation;
   const leave = _("Leave");
   let last = false;
-  const left = await confirm(_("Leave #{room}?", { room }), _("You get no more messages from it."), leave, {
+  const text = [
+    _("You get no more messages from it."),
+    conversation.room?.private && _("It is private: you need an invitation to come back."),
+    conversation.room?.private && conversation.room.role === "owner" &&
+    _("If it has no other owner, make a member owner first: nobody else can change it."),
+  ].filter(Boolean).join(" ");
+  const left = await confirm(_("Leave #{room}?", { room }), text, leave, {
     async run() {
       try {
         await app.ask({ ask: "leaveRoom", key });
@@ -102,8 +108,8 @@ export async function leaveRoom(app, conversation) {
     },
   });
   if (!left || !last) return;
-  const text = _("You are its only member, and it is private. Nobody can enter it again: its messages are lost.");
-  await confirm(_("Leave #{room} for good?", { room }), text, leave, {
+  const lost = _("You are its only member, and it is private. Nobody can enter it again: its messages are lost.");
+  await confirm(_("Leave #{room} for good?", { room }), lost, leave, {
     danger: true,
     run: () => app.ask({ ask: "leaveRoom", key, sure: true }),
   });
@@ -227,14 +233,12 @@ export function openRoom(app, conversation, closed) {
     return fields.filter((each) => each !== true);
   }
 
-  /** Sends what was changed, and nothing else. @param {Dialog} opened */
-  async function save(opened) {
-    const form = opened.element.querySelector("form");
-    if (!form || !rules) return;
+  /** What the user has changed. */
+  function changes() {
     const before = /** @type {Record<string, unknown>} */ ({ ...rules, name: room });
     /** @type {Record<string, unknown>} */
     const changed = {};
-    for (const input of form.elements) {
+    for (const input of rules ? dialog.element.querySelectorAll("input, select") : []) {
       if (!(input instanceof HTMLInputElement || input instanceof HTMLSelectElement) || input.disabled) continue;
       const was = before[input.name];
       if (was === undefined) continue;
@@ -245,8 +249,21 @@ export function openRoom(app, conversation, closed) {
         : input.value.trim();
       if (value !== was) changed[input.name] = value;
     }
+    return changed;
+  }
+
+  dialog.element.addEventListener("cancel", async (event) => {
+    if (right < 1 || Object.keys(changes()).length === 0) return;
+    event.preventDefault();
+    const lost = _("What you changed here is not saved.");
+    if (await confirm(_("Discard the changes?"), lost, _("Discard"), { danger: true })) dialog.close();
+  });
+
+  /** Sends what was changed, and nothing else. @param {Dialog} opened */
+  async function save(opened) {
+    const changed = changes();
     const fields = Object.keys(changed);
-    if (fields.length === 0) return;
+    if (!rules || fields.length === 0) return;
     if (typeof changed.topic === "string" && [...changed.topic].length > MOST_TOPIC) {
       opened.refuse(_("A topic has at most {most} characters", { most: MOST_TOPIC }), "topic");
       return false;
@@ -489,7 +506,7 @@ export function openPerson(context) {
     room?.muted.has(person.id) && _("Muted in this room."),
     app.settings.ignored.includes(person.id) && _("You hide the messages of this person."),
   ].filter(Boolean).join(" ");
-  const items = menuItems("person", context).filter(({ label }) => label !== _("Show person"));
+  const items = menuItems("person", context).filter(({ label }) => label !== _("View profile"));
   const dialog = openDialog({
     title: app.core.nameOf(person.id) ?? person.name,
     body: h(
@@ -541,12 +558,11 @@ export async function openInvite({ app, conversation, person }) {
 export function openUnban({ app, conversation }) {
   if (!conversation) return;
   const run = async (/** @type {string} */ name) => {
-    const person = await app.ask({ ask: "whois", name });
-    await app.ask({ ask: "moderate", key: conversation.key, person: person.id, act: "unban" });
-    app.toast(_("{name} can join again", { name: person.name }));
+    await moderate(app, conversation.key, await app.ask({ ask: "whois", name }), "unban");
   };
-  const names = app.core.knownNames();
-  openPicker(_("Lift a ban"), _("Name of the person"), (query) => nameChoices(query, names, run));
+  const here = [...conversation.room?.members?.values() ?? [], app.core.me].map(({ name }) => name);
+  const names = app.core.knownNames().filter((name) => !here.includes(name));
+  openPicker(_("Unban"), _("Name of the person"), (query) => nameChoices(query, names, run));
 }
 
 /**
@@ -558,7 +574,7 @@ export function openUnban({ app, conversation }) {
 export function openModeration({ app, conversation, person }, act) {
   if (!conversation || !person) return;
   const { key, name: room } = conversation;
-  const { id, name } = person;
+  const { name } = person;
   if (act === "role") return openRole(app, key, person);
   const titles = {
     mute: _("Mute {name} in #{room}", { name, room }),
@@ -597,8 +613,7 @@ export function openModeration({ app, conversation, person }, act) {
           return false;
         }
         const seconds = act === "kick" ? null : Number(span.value) || null;
-        await app.ask({ ask: "moderate", key, person: id, act, seconds, reason: why });
-        app.toast(_("Done"));
+        await moderate(app, key, person, act, seconds, why);
       },
     }],
   });
@@ -609,14 +624,14 @@ export function openModeration({ app, conversation, person }, act) {
  * @param {string} key
  * @param {Person} person
  */
-function openRole(app, key, { id, name }) {
+function openRole(app, key, person) {
   const roles = /** @type {const} */ ([
     ["member", _("Member"), _("No special role.")],
     ["moderator", _("Moderator"), _("Can invite, remove, ban, mute and set the topic.")],
     ["owner", _("Owner"), _("Can also change settings and roles.")],
   ]);
   openDialog({
-    title: _("Role of {name}", { name }),
+    title: _("Role of {name}", { name: person.name }),
     body: h(
       "fieldset",
       { class: "choices-of-one" },
@@ -625,7 +640,7 @@ function openRole(app, key, { id, name }) {
         h(
           "label",
           { class: "check" },
-          h("input", { type: "radio", name: "role", value, checked: value === "moderator" }),
+          h("input", { type: "radio", name: "role", value }),
           h("span", {}, label, h("span", { class: "quiet" }, " ", note)),
         )
       ),
@@ -633,11 +648,12 @@ function openRole(app, key, { id, name }) {
     buttons: [{
       label: _("Save"),
       primary: true,
-      async run({ element }) {
+      async run({ element, refuse }) {
         const chosen = new FormData(/** @type {HTMLFormElement} */ (element.querySelector("form"))).get("role");
-        const role = roles.find(([value]) => value === chosen)?.[0] ?? "member";
-        await app.ask({ ask: "grant", key, person: id, role });
-        app.toast(_("Done"));
+        const [role] = roles.find(([value]) => value === chosen) ?? [];
+        if (role) return await grant(app, key, person, role);
+        refuse(_("Choose a role."));
+        return false;
       },
     }],
   });

@@ -296,7 +296,9 @@ export function passwordScreen(app, temporary) {
  * @param {App} app
  */
 export function tabScreen(app) {
-  const use = [{ label: _("Use it here"), run: app.takeOver }];
+  const silent = () => app.toast(_("The other tab does not answer. Close it, and the chat goes on here."));
+  const run = () => app.takeOver().then(clearTimeout.bind(null, setTimeout(silent, 4000)));
+  const use = [{ label: _("Use it here"), run }];
   return app.page.place === "moved"
     ? notice(_("The chat is in another tab now"), _("You went on there. What you typed is there too."), use)
     : notice(_("The chat is open in another tab"), _("One tab of this browser has the chat at a time."), use);

@@ -258,7 +258,9 @@ export function openDialog({ title, body, buttons = [], wide = false, closed }) 
   let outside = false;
   element.addEventListener("pointerdown", (event) => outside = event.target === element);
   element.addEventListener("click", (event) => {
-    if (outside && event.target === element) close();
+    if (outside && event.target === element && element.dispatchEvent(new Event("cancel", { cancelable: true }))) {
+      close();
+    }
   });
   document.body.append(element);
   element.showModal();
@@ -559,7 +561,7 @@ export function rowActions(app, conversation, source) {
     const row = rowOf(event);
     for (const each of rows.querySelectorAll(".selectable")) if (each !== row) each.classList.remove("selectable");
     if (event.pointerType !== "touch" || !row || row.classList.contains("selectable")) return;
-    if (/** @type {Element} */ (event.target).closest("a, button")) return;
+    if (/** @type {Element} */ (event.target).closest("a, button:not(.quote)")) return;
     from = { x: event.clientX, y: event.clientY };
     pressing = setTimeout(() => {
       // The finger that is lifted presses nothing.

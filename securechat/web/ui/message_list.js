@@ -29,12 +29,13 @@
 import { nameKey } from "../core/text.js";
 import { Anchor } from "./anchor.js";
 import { h, later, WRITING } from "./dom.js";
-import { _, ngettext, refusalText, shortTime } from "./i18n.js";
+import { _, ngettext, refusalText } from "./i18n.js";
 import { comingsRow, fillRow, firstLine, nameText, pendingRow } from "./message_row.js";
 
 const MAX_ROWS = 300; // in the document
 const PAGE_ROWS = 50; // made in one frame
-const GROUP_MS = 5 * 60_000; // messages of one author so close together stand under one name
+const GROUP_MS = 5 * 60_000; // messages of one author so close together stand under one name,
+const GROUP_ROWS = 10; // and so many
 const AHEAD = 2; // views of rows that are kept ready in each direction
 const NEAR_ROWS = 150; // more than a full window drops at its start at once
 const REPORT_MS = 400; // between two reports of the reading position
@@ -44,6 +45,7 @@ const MAX_COMINGS = 30; // lines of comings and goings
 const HEAD = 1;
 const DAY = 2;
 const FRESH = 4;
+const LONG = 8; // its group became too long
 
 /**
  * Makes the list of a conversation.
@@ -93,6 +95,9 @@ export function messageList(app, conversation, hooks) {
   let nearStart = false;
   /** @type {Set<string> | null} */
   let names = null;
+  const lastSent = () =>
+    Math.max(0, ...app.core.pending.map((each) => each.key === key && each.kind === "message" ? each.number : 0));
+  let sent = lastSent();
 
   const anchor = new Anchor(scroller, sheet, rowsBox, slack, { moved, isWhole });
   const names_ = {
@@ -140,7 +145,19 @@ export function messageList(app, conversation, hooks) {
     const fresh = message.seq === freshFrom;
     const head = day || fresh || before.by !== message.by || before.name !== message.name || message.reply ||
       message.at - before.at > GROUP_MS || before.deleted || message.deleted || comings.has(before.seq);
-    return (head ? HEAD : 0) | (day ? DAY : 0) | (fresh ? FRESH : 0);
+    const known = rows.get(message.seq);
+    const long = !head && (known ? known.flags & LONG : isLong(index)) ? LONG : 0; // once: rows stay as they are
+    return (head || long ? HEAD : 0) | (day ? DAY : 0) | (fresh ? FRESH : 0) | long;
+  }
+
+  /** @param {number} index whether the name and time above are too far away */
+  function isLong(index) {
+    for (let back = 1; back < GROUP_ROWS; back++) {
+      const row = rows.get(messages[index - back]?.seq ?? 0);
+      if (!row) return false;
+      if (row.flags & HEAD) return (messages[index]?.at ?? 0) - row.message.at > GROUP_MS;
+    }
+    return true;
   }
 
   /**
@@ -349,7 +366,9 @@ export function messageList(app, conversation, hooks) {
     const text = window.loading === "older"
       ? _("Loading…")
       : window.atStart
-      ? _("This is the beginning of {name}.", { name: title() })
+      ? conversation.kind === "room"
+        ? _("This is the beginning of {name}.", { name: title() })
+        : _("This is the beginning of your conversation with {name}.", { name: title() })
       : "";
     if (edge.textContent !== text) edge.textContent = text;
     const own = window.atEnd
@@ -362,10 +381,12 @@ export function messageList(app, conversation, hooks) {
 
   /** @param {PendingMessage} pending */
   function resume(pending) {
+    const { number } = pending;
+    app.act({ do: "discard", number });
+    if (app.core.pending.some((each) => each.number === number)) return; // it is under way
     const edited = pending.kind === "edit" && app.core.find(pending.seq, key);
     if (edited) hooks.edit({ ...edited, text: pending.text });
     else hooks.resume?.(pending);
-    app.act({ do: "discard", number: pending.number });
   }
 
   /** After each movement and each change. */
@@ -383,13 +404,12 @@ export function messageList(app, conversation, hooks) {
   }
 
   function showPill() {
-    pill.hidden = anchor.following;
+    const { bottom } = scroller.getBoundingClientRect();
+    pill.hidden = anchor.following || (isWhole() && slack.below.getBoundingClientRect().top <= bottom + 1);
     back.hidden = !cameFrom;
-    if (anchor.following) return;
-    const message = rows.get(Number(anchor.marks[0]?.row.dataset.seq))?.message;
+    if (pill.hidden) return;
     const count = conversation.unread;
-    const where = count ? ngettext("{n} new", "{n} new", count) : _("To the present");
-    const text = message ? `${shortTime(message.at)} · ${where}` : where;
+    const text = count ? ngettext("{n} new message", "{n} new messages", count) : _("Jump to latest");
     if (pill.textContent !== text) pill.textContent = text;
     pill.classList.toggle("unread", count > 0);
   }
@@ -515,6 +535,7 @@ export function messageList(app, conversation, hooks) {
   function changed(changes) {
     for (const change of changes) {
       if (change.kind === "welcome" || change.kind === "me") outdateAll();
+      if (change.kind === "phase") schedule(); // what waits can be taken back
       if (!("key" in change) || change.key !== key) continue;
       if (change.kind === "window") {
         if (change.how === "replaced") placed = false;
@@ -527,7 +548,12 @@ export function messageList(app, conversation, hooks) {
       else if (change.kind === "failed") {
         failed(change.number, refusalText(change.refusal));
         schedule();
-      } else if (change.kind === "pending" || change.kind === "acked" || change.kind === "conversation") schedule();
+      } else if (change.kind === "pending") {
+        const number = lastSent();
+        if (number > sent && placed) toPresent();
+        sent = Math.max(sent, number);
+        schedule();
+      } else if (change.kind === "acked" || change.kind === "conversation") schedule();
     }
   }
 

@@ -120,10 +120,10 @@ export function pendingRow(app, pending, context, resume) {
     ),
     textView(pending.text, context.text),
     h("div", { class: "state" }, pending.kind === "edit" && `${_("Edit")} · `, state),
-    failed && h(
+    (failed || app.core.phase !== "online") && h(
       "div",
       { class: "remedies" },
-      button(_("Try again"), () => app.act({ do: "retry", number })),
+      failed && button(_("Try again"), () => app.act({ do: "retry", number })),
       button(_("Edit"), () => resume(pending)),
       button(_("Copy"), () => navigator.clipboard?.writeText(pending.text)),
       button(_("Discard"), () => app.act({ do: "discard", number })),
@@ -152,19 +152,26 @@ export function pendingRow(app, pending, context, resume) {
  * @returns {HTMLElement}
  */
 export function comingsRow({ joined, left, renamed }) {
+  /** @type {HTMLElement[]} */
+  const shown = [];
+  // The place of a name in the sentence: no name can say what only the sentence may.
+  const placed = (/** @type {number} */ id, /** @type {string} */ name) =>
+    `\0${shown.push(h("bdi", { class: `name person-${id % COLOURS}` }, nameText(name))) - 1}\0`;
   const several = (/** @type {Map<number, string>} */ names) => {
-    const said = [...names.values()].slice(0, names.size === MOST_NAMED + 1 ? names.size : MOST_NAMED).map(nameText);
+    const most = names.size === MOST_NAMED + 1 ? names.size : MOST_NAMED;
+    const said = [...names].slice(0, most).map(([id, name]) => placed(id, name));
     const others = names.size - said.length;
     return list(others > 0 ? [...said, ngettext("{n} other", "{n} others", others)] : said);
   };
   const parts = [
     joined.size > 0 && ngettext("{names} joined", "{names} joined", joined.size, { names: several(joined) }),
     left.size > 0 && ngettext("{names} left", "{names} left", left.size, { names: several(left) }),
-    ...[...renamed.values()].slice(0, MOST_NAMED).map((each) =>
-      _("{old} is now {name}", { old: nameText(each.old), name: nameText(each.new) })
+    ...[...renamed].slice(0, MOST_NAMED).map(([id, each]) =>
+      _("{old} is now {name}", { old: placed(id, each.old), name: placed(id, each.new) })
     ),
   ];
-  return h("div", { class: "comings" }, parts.filter(Boolean).join(" · "));
+  const said = parts.filter(Boolean).join(" · ").split("\0");
+  return h("div", { class: "comings" }, ...said.map((each, index) => index % 2 ? shown[Number(each)] : each));
 }
 
 /**
@@ -206,7 +213,7 @@ function quote(app, message, context) {
       "data-reply": answered ? null : seq,
       on: { click: () => context.jump?.(seq, message.seq) },
     },
-    h("span", { class: "sr" }, _("Answers:")),
+    h("span", { class: "sr" }, _("In reply to")),
     answered
       ? h("bdi", { class: `name person-${answered.by % COLOURS}` }, nameText(answered.name))
       : h("span", {}, _("an earlier message")),
@@ -307,6 +314,7 @@ export function textView(text, options = {}) {
   const writer = new Writer(element, spans(text, options.marks ?? []));
   blocks(cut < 0 ? text : text.slice(0, cut), writer, options);
   if (isBigEmoji(text)) element.classList.add("big");
+  if (/[^\s!-~]{80}/.test(text)) element.classList.add("wide");
   if (cut >= 0) {
     const showAll = () => {
       const whole = textView(text, { ...options, whole: true });
@@ -336,12 +344,24 @@ export function firstLine(text) {
  * @returns {number} where a long text is cut; -1 for nowhere
  */
 function cutAt(text) {
+  // Characters in a line: those that are shown by their number take more.
+  const most = (Math.min(globalThis.innerWidth ?? 900, 900) - 80) / 8 * text.length / visible(text).length;
   let lines = 0;
   let cut = -1;
-  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) {
-    lines++;
-    if (lines === SHOWN_LINES) cut = at;
+  for (let from = 0; from < text.length;) {
+    const end = (text.indexOf("\n", from) + 1 || text.length + 1) - 1;
+    const count = Math.max(1, Math.ceil((end - from) / most));
+    if (cut < 0 && lines + count >= SHOWN_LINES) {
+      cut = Math.min(end, from + Math.floor((SHOWN_LINES - lines) * most));
+      // between words: a part of a link is another link
+      const word = Math.max(text.lastIndexOf(" ", cut), from - 1);
+      if (cut < end && word > 0) cut = word;
+      else if (cut < end && /^https?:/i.test(text)) return -1;
+      else if ((text.codePointAt(cut - 1) ?? 0) > 0xffff) cut--;
+    }
+    lines += count;
     if (lines > MAX_LINES) return cut;
+    from = end + 1;
   }
   return -1;
 }

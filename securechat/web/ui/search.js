@@ -186,7 +186,7 @@ export function searchPanel(app, conversation, close) {
     value: values.query,
     maxLength: LONGEST,
     enterKeyHint: "search",
-    placeholder: _('Words, "a phrase", begin*'),
+    placeholder: _("Search messages"),
     "aria-label": _("Search for"),
   });
   const form = h(
@@ -216,10 +216,10 @@ export function searchPanel(app, conversation, close) {
       h(
         "div",
         { class: "search-grid" },
-        input("from", _("From"), { autocomplete: "off", maxLength: 100 }),
+        input("from", _("Sender"), { autocomplete: "off", maxLength: 100 }),
         h("label", { class: "field" }, h("span", {}, _("In")), place),
-        input("after", _("From this day on"), { type: "date" }),
-        input("before", _("Before this day"), { type: "date" }),
+        input("after", _("After"), { type: "date" }),
+        input("before", _("Before"), { type: "date" }),
         h("label", { class: "check" }, link, h("span", {}, _("With a link"))),
       ),
     ),
@@ -227,7 +227,7 @@ export function searchPanel(app, conversation, close) {
   );
   form.querySelector("[name=from]")?.setAttribute("list", names.id);
   const status = h("p", { class: "search-status", role: "status" });
-  const list = h("ol", { class: "hits", "aria-label": _("Hits") });
+  const list = h("ol", { class: "hits", "aria-label": _("Results") });
   const more = h(
     "button",
     { type: "button", class: "button", hidden: true, on: { click: () => ask(true) } },
@@ -297,8 +297,8 @@ export function searchPanel(app, conversation, close) {
       : count === 0
       ? _("Nothing was found.")
       : kept.more
-      ? ngettext("{n} hit, and more", "{n} hits, and more", count)
-      : ngettext("{n} hit", "{n} hits", count);
+      ? ngettext("{n}+ result", "{n}+ results", count)
+      : ngettext("{n} result", "{n} results", count);
     fill(
       status,
       said,
@@ -537,7 +537,7 @@ export async function openRooms(app) {
         run: () => mine?.member ? go(app, mine) : join(app, name),
       };
     });
-    return typed && !rooms.has(typed) ? [...choices, newRoom(app, typed)] : choices;
+    return typed && !rooms.has(typed) ? [...choices, ...newRoom(app, typed)] : choices;
   });
   for (let after = undefined, more = true; more && picker.isOpen() && rooms.size < MOST_ROOMS;) {
     const page = await app.ask({ ask: "rooms", after });
@@ -556,10 +556,13 @@ const join = async (app, room) => go(app, await app.ask({ ask: "join", room }));
 
 /**
  * @param {App} app
- * @param {string} room
- * @returns {Choice}
+ * @param {string} typed
+ * @returns {Choice[]} one, with the name that is meant; none where nothing of it can be a name
  */
-const newRoom = (app, room) => ({ label: _("Join or make #{room}", { room }), run: () => join(app, room) });
+function newRoom(app, typed) {
+  const room = typed.toLowerCase().replace(/[\s:#@,!/]+/g, "-").replace(/^-+|-+$/g, "");
+  return room ? [{ label: _("Join or create #{room}", { room }), run: () => join(app, room) }] : [];
+}
 
 /** @param {App} app */
 export function openSwitcher(app) {
@@ -598,7 +601,8 @@ function choicesFor(app, typed) {
   const wanted = { "#": "room", "@": "direct" }[typed.charAt(0)];
   const all = [...core.conversations.values()].filter(({ kind }) => !wanted || kind === wanted);
   const weight = (/** @type {Conversation} */ each) =>
-    score(query, each.name) + (each.mentions ? 3 : each.unread ? 2 : 0) + (each.key === route.key ? -1 : 0);
+    (query ? score(query, each.name) : 0) + (each.mentions ? 3 : each.unread ? 2 : 0) +
+    (each.key === route.key ? -1 : 0);
   /** @type {Choice[]} */
   const choices = all.filter((each) => score(query, each.name))
     .sort((a, b) => weight(b) - weight(a) || (b.last?.seq ?? 0) - (a.last?.seq ?? 0)).slice(0, MOST).map((each) => ({
@@ -615,13 +619,13 @@ function choicesFor(app, typed) {
     const rooms = [...invitations.keys()].filter((name) => score(query, name));
     choices.push(...rooms.map((name) => ({ label: `#${oneLine(name)}`, deed: _("Join"), run: () => join(app, name) })));
   }
-  if (!query) return choices;
   if (wanted !== "room") {
     const listed = new Set([core.me.name, ...all.filter(({ room }) => !room).map(({ name }) => name)]);
     const others = core.knownNames().filter((name) => score(query, name) >= 60 && !listed.has(name)).slice(0, 5);
     choices.push(...others.map((name) => ({ label: _("Message {name}", { name }), run: () => write(app, name) })));
   }
-  const room = query.toLowerCase();
-  if (wanted !== "direct" && !/\s/.test(room) && !core.roomNamed(room)?.member) choices.push(newRoom(app, room));
+  if (query && wanted !== "direct" && !core.roomNamed(query.toLowerCase())?.member) {
+    choices.push(...newRoom(app, query));
+  }
   return choices;
 }

@@ -335,6 +335,8 @@ globalThis.fake = {
       ...context,
     });
   },
+  items: (place, context = {}) =>
+    menuItems(place, { app, conversation: conversations.get(app.route.key), composer: input, ...context }),
   person: (id) => people.find((each) => each.id === id),
 };
 show();

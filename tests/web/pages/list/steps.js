@@ -66,7 +66,7 @@ export async function run(fake, seed, count) {
     pending: () =>
       fake.pending(
         Array.from({ length: random(3) }, (_each, number) => ({
-          number,
+          number: -number, // not sent now: the list stays where it is
           key: "r1",
           kind: "message",
           text: "word ".repeat(1 + random(20)),
