@@ -2,7 +2,8 @@
 
 Pure policy: no socket, no clock (``now`` is an argument), so that every rule is tested in microseconds. Addresses are
 counted as an IPv4 address or an IPv6 /64, because one subscriber has a whole /64. Private, unique-local and link-local
-addresses get the larger caps: a classroom may share one of them. Loopback is exempt from all caps per address.
+addresses get the larger caps: a classroom may share one of them. Loopback is exempt from all caps per address, but for
+browsers behind a proxy: there it is one private address, and only to WEB connections and WEBSOCKETs.
 
 A server that serves browsers does not know what an accepted connection is until its ClientHello has come: it is UNKNOWN
 until then, and NATIVE or WEB after it. Browsers open connections ahead and never use them, six for a page, and end
@@ -26,7 +27,7 @@ from __future__ import annotations
 
 import ipaddress
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from securechat.client_address import is_loopback, origin_of
 
@@ -75,12 +76,41 @@ class _Record:
         return bool(self.opened or self.unknown or self.web or self.websockets)
 
 
+class _Caps(NamedTuple):
+    """What one address may have."""
+
+    native: int
+    half_open: int
+    failed_hellos: int
+    web: int
+    web_burst: float
+    web_rate: float
+    websockets: int
+
+
+def _caps(limits: Limits, *, private: bool) -> _Caps:
+    factor = web_factor = 1
+    if private:
+        factor = max(1, limits.connections_per_private_address // limits.connections_per_address)
+        web_factor = max(1, limits.web_connections_per_private_address // limits.web_connections_per_address)
+    return _Caps(
+        native=limits.connections_per_private_address if private else limits.connections_per_address,
+        half_open=limits.half_open_per_address * factor,
+        failed_hellos=limits.failed_hellos_per_address * factor,
+        web=limits.web_connections_per_private_address if private else limits.web_connections_per_address,
+        web_burst=limits.web_connection_burst * web_factor,
+        web_rate=limits.web_connection_rate * web_factor,
+        websockets=limits.websockets_per_private_address if private else limits.websockets_per_address,
+    )
+
+
 class ConnectionLimits:
     """Counts the connections of one server.
 
     Args:
         limits: the caps.
         max_connections: all connections, RLIMIT_NOFILE less limits.reserved_descriptors.
+        behind_proxy: whether browsers that come from loopback may be anybody.
 
     Attributes:
         connections: admitted and not closed.
@@ -88,12 +118,12 @@ class ConnectionLimits:
             one.
     """
 
-    def __init__(self, limits: Limits, max_connections: int) -> None:
+    def __init__(self, limits: Limits, max_connections: int, *, behind_proxy: bool = False) -> None:
         self._limits = limits
         self._max_connections = max_connections
+        self._behind_proxy = behind_proxy
         self._records: dict[str, _Record] = {}
-        self._private_factor = max(1, limits.connections_per_private_address // limits.connections_per_address)
-        self._web_factor = max(1, limits.web_connections_per_private_address // limits.web_connections_per_address)
+        self._public, self._private = _caps(limits, private=False), _caps(limits, private=True)
         self.connections = 0
         self.half_open = 0
 
@@ -130,10 +160,10 @@ class ConnectionLimits:
         """Admit and count a connection from ``address`` of which nothing is known yet, or say why not."""
         if self.full:
             return Denial.SERVER_FULL
-        key, factor = self._classify(address)
-        if factor:
+        key, caps = self._classify(address, ConnectionKind.UNKNOWN)
+        if caps is not None:
             record = self._record(key, now)
-            if record.unknown >= self._web_cap(factor):
+            if record.unknown >= caps.web:
                 return Denial.ADDRESS_FULL
             record.unknown += 1
         self.connections += 1
@@ -159,13 +189,13 @@ class ConnectionLimits:
             now: monotonic seconds.
             was: UNKNOWN, or NATIVE: the handshake of one that offered nothing is over, and then HTTP comes.
         """
-        key, factor = self._classify(address)
-        if not factor:
+        key, caps = self._classify(address, ConnectionKind.WEB)
+        if caps is None:
             return None
         record = self._record(key, now)
-        if record.web >= self._web_cap(factor):
+        if record.web >= caps.web:
             return Denial.ADDRESS_FULL
-        tokens = self._tokens(record, factor, now)
+        tokens = _tokens(record, caps, now)
         if tokens < 1:
             return Denial.WEB_RATE
         record.web_tokens, record.web_at = tokens - 1, now
@@ -178,14 +208,13 @@ class ConnectionLimits:
 
         Where it may not, it stays what it was.
         """
-        key, factor = self._classify(address)
-        if not factor:
+        key, caps = self._classify(address, ConnectionKind.WEBSOCKET)
+        if caps is None:
             return None
-        record, limits = self._record(key, now), self._limits
-        cap = limits.websockets_per_address if factor == 1 else limits.websockets_per_private_address
-        if record.websockets >= cap:
+        record = self._record(key, now)
+        if record.websockets >= caps.websockets:
             return Denial.ADDRESS_FULL
-        if self._has_failed(record, factor, now):
+        if self._has_failed(record, caps, now):
             return Denial.FAILED_HELLOS
         record.websockets += 1
         self._leave(address, ConnectionKind.WEB)
@@ -198,7 +227,7 @@ class ConnectionLimits:
     def handshake_over(self, address: str, kind: ConnectionKind = ConnectionKind.NATIVE) -> None:
         """A handshake from ``address`` succeeded."""
         self.half_open -= 1
-        record = self._records.get(self._classify(address)[0])
+        record = self._counted(address, kind)
         if record is not None and kind is ConnectionKind.NATIVE:
             record.half_open -= 1
 
@@ -216,24 +245,24 @@ class ConnectionLimits:
         self.connections -= 1
         if handshake_begun and not handshake_done:
             self.half_open -= 1
-        key, factor = self._classify(address)
+        key, caps = self._classify(address, kind)
         record = self._records.get(key)
-        if record is None:
+        if record is None or caps is None:
             return
         self._leave(address, kind)
         if kind is ConnectionKind.NATIVE and not handshake_done:
             record.half_open -= 1
         if not hello_done and kind is not ConnectionKind.WEB:
-            record.failed_at = [*record.failed_at, now][-self._limits.failed_hellos_per_address * factor :]
+            record.failed_at = [*record.failed_at, now][-caps.failed_hellos :]
         if not record.in_use and not self._remembers(record, now):
             del self._records[key]
 
     def _native(self, address: str, now: float) -> Denial | None:
-        key, factor = self._classify(address)
-        if not factor:
+        key, caps = self._classify(address, ConnectionKind.NATIVE)
+        if caps is None:
             return None
         record = self._record(key, now)
-        denial = self._judge(record, factor, now)
+        denial = self._judge(record, caps, now)
         if denial is None:
             record.opened += 1
             record.half_open += 1
@@ -246,9 +275,14 @@ class ConnectionLimits:
             record = self._records[key] = _Record()
         return record
 
+    def _counted(self, address: str, kind: ConnectionKind) -> _Record | None:
+        """The record in which a connection is counted."""
+        key, caps = self._classify(address, kind)
+        return None if caps is None else self._records.get(key)
+
     def _leave(self, address: str, kind: ConnectionKind) -> None:
         """Count one less of a kind."""
-        record = self._records.get(self._classify(address)[0])
+        record = self._counted(address, kind)
         if record is None:
             return
         match kind:
@@ -261,30 +295,16 @@ class ConnectionLimits:
             case ConnectionKind.WEBSOCKET:
                 record.websockets -= 1
 
-    def _web_cap(self, factor: int) -> int:
-        limits = self._limits
-        return limits.web_connections_per_address if factor == 1 else limits.web_connections_per_private_address
-
-    def _tokens(self, record: _Record, factor: int, now: float) -> float:
-        """How many WEB connections an address may open now."""
-        web_factor = 1 if factor == 1 else self._web_factor
-        burst = self._limits.web_connection_burst * web_factor
-        if record.web_at is None:
-            return burst
-        return min(burst, record.web_tokens + (now - record.web_at) * self._limits.web_connection_rate * web_factor)
-
-    def _judge(self, record: _Record, factor: int, now: float) -> Denial | None:
-        limits = self._limits
-        cap = limits.connections_per_address if factor == 1 else limits.connections_per_private_address
-        if record.opened >= cap:
+    def _judge(self, record: _Record, caps: _Caps, now: float) -> Denial | None:
+        if record.opened >= caps.native:
             return Denial.ADDRESS_FULL
-        if record.half_open >= limits.half_open_per_address * factor:
+        if record.half_open >= caps.half_open:
             return Denial.HALF_OPEN
-        return Denial.FAILED_HELLOS if self._has_failed(record, factor, now) else None
+        return Denial.FAILED_HELLOS if self._has_failed(record, caps, now) else None
 
-    def _has_failed(self, record: _Record, factor: int, now: float) -> bool:
+    def _has_failed(self, record: _Record, caps: _Caps, now: float) -> bool:
         """Whether too many hellos failed lately."""
-        if len(record.failed_at) < self._limits.failed_hellos_per_address * factor:
+        if len(record.failed_at) < caps.failed_hellos:
             return False
         # The oldest of the last N failures: if it is in the window, there were N within the window.
         return now - record.failed_at[0] < self._limits.failed_hellos_window_s
@@ -298,16 +318,17 @@ class ConnectionLimits:
         refill_s = limits.web_connection_burst / limits.web_connection_rate
         return record.web_at is not None and now - record.web_at < refill_s
 
-    def _classify(self, address: str) -> tuple[str, int]:
-        """The key to count under, and the factor on the caps: 0 for loopback."""
+    def _classify(self, address: str, kind: ConnectionKind) -> tuple[str, _Caps | None]:
+        """The key to count under, and the caps: None where nothing is counted."""
         key = origin_of(address)
         if is_loopback(key):
-            return key, 0
+            is_shared = self._behind_proxy and kind in {ConnectionKind.WEB, ConnectionKind.WEBSOCKET}
+            return key, self._private if is_shared else None
         try:
             ip = ipaddress.ip_network(key).network_address
         except ValueError:
-            return key, 1
-        return key, self._private_factor if ip.is_private or ip.is_link_local else 1
+            return key, self._public
+        return key, self._private if ip.is_private or ip.is_link_local else self._public
 
     def _make_room(self, now: float) -> None:
         """Before adding a record: drop the expired ones, then the oldest idle ones, a tenth at a time."""
@@ -317,3 +338,10 @@ class ConnectionLimits:
         expired = [key for key in idle if not self._remembers(self._records[key], now)]
         for key in expired or idle[: MAX_RECORDS // 10]:
             del self._records[key]
+
+
+def _tokens(record: _Record, caps: _Caps, now: float) -> float:
+    """How many WEB connections an address may open now."""
+    if record.web_at is None:
+        return caps.web_burst
+    return min(caps.web_burst, record.web_tokens + (now - record.web_at) * caps.web_rate)

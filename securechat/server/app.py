@@ -162,7 +162,11 @@ class Server:
         self._loop.on_pass = self._hub.begin_pass
         self._pending = PendingConnections(
             self._loop,
-            ConnectionLimits(config.limits, descriptor_limit() - config.limits.reserved_descriptors),
+            ConnectionLimits(
+                config.limits,
+                descriptor_limit() - config.limits.reserved_descriptors,
+                behind_proxy=bool(config.web_hosts),
+            ),
             context_for=self._context_for,
             on_transport=self._accepted,
             web_alpn=WEB_ALPN if config.web else None,

@@ -469,6 +469,29 @@ def test_one_websocket_too_many_reads_why(certs: Path, tmp_path: Path) -> None:
         assert json.loads(first.frame())["t"] == "welcome"
 
 
+def test_behind_a_proxy_on_this_machine_browsers_have_limits_and_terminals_none(
+    certs: Path, tmp_path: Path, connect: Connect
+) -> None:
+    limits = ("websockets_per_private_address=1", "web_request_burst=1", "web_request_rate=0.01")
+    limits += ("connections_per_address=1", "connections_per_private_address=2")
+    flags = ["--web-host", "chat.example.org", *(word for limit in limits for word in ("--limit", limit))]
+    with (
+        ServerProcess(certs, tmp_path / "data", *flags).start() as server,
+        opened(server) as first,
+        opened(server) as second,
+        Wire(server) as page,
+    ):
+        assert json.loads(second.frame())["code"] == "too_many_connections"
+        assert server.wait_for_event("refused", reason="address_full")["address"] == "127.0.0.1"
+        page.get()
+        answer = page.answer()
+        assert (answer.status, "retry-after" in answer.headers) == (429, True)
+        for name in ("ann", "bob", "cid"):
+            connect(server, name)
+        first.send(hello("dan"))
+        assert json.loads(first.frame())["t"] == "welcome"
+
+
 def _own_addresses() -> list[str]:
     from securechat.tls.local_addresses import private_addresses
 

@@ -13,7 +13,7 @@ from tests.support.page import come_in, composer, expect_once, message, say
 from tests.support.server import ServerProcess
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Route
+    from playwright.sync_api import Page, Route
 
 SMALL = {**PHONE, "viewport": {"width": 320, "height": 568}}
 """A screen of 1280 pixels at 400 % (WCAG 2.2, 1.4.10)."""
@@ -139,12 +139,48 @@ def test_the_plus_of_the_list_opens_its_menu_on_a_phone(visit: Callable[..., Vis
     page.get_by_role("dialog").wait_for()
 
 
-def test_the_settings_of_a_guest_who_registers_are_those_of_a_member(visit: Callable[..., Visitor]) -> None:
-    page = come_in(visit(), "ana")
+def register(page: Page) -> None:
+    """Keep the name with a password."""
     page.get_by_role("button", name="Settings").click()
     page.get_by_label("Password", exact=True).fill("correct horse battery")
     page.get_by_role("button", name="Register").click()
     page.get_by_text("This name is now yours").wait_for()
+
+
+def test_an_invitation_stays_until_it_is_used(visit: Callable[..., Visitor]) -> None:
+    budi, sari = come_in(visit(), "budi"), come_in(visit(), "sari")
+    for page in (budi, sari):
+        register(page)
+        page.keyboard.press("Escape")
+    say(budi, "/join garden")
+    composer(budi, "#garden").wait_for()
+    budi.evaluate("location.hash = '#/room/garden?room'")
+    budi.get_by_label("Private").check()
+    budi.get_by_role("button", name="Save").click()
+    budi.get_by_role("dialog").wait_for(state="detached")
+    say(budi, "/invite sari", "#garden")
+    row = sari.locator(".invitations li")
+    row.get_by_text("budi invites you to #garden").wait_for()
+    sari.keyboard.press("Control+k")
+    sari.get_by_role("option", name="#garden").wait_for()
+    sari.keyboard.press("Escape")
+    row.get_by_role("button", name="Join").click()
+    composer(sari, "#garden").wait_for()
+    row.wait_for(state="detached")
+    say(budi, "/kick sari", "#garden")
+    place = sari.locator(".empty")
+    place.get_by_text("You need an invitation").wait_for()
+    assert place.get_by_role("button", name="Join").count() == 0
+    say(budi, "/invite sari", "#garden")
+    place.get_by_role("button", name="Join").click()
+    composer(sari, "#garden").wait_for()
+    sari.evaluate("location.hash = '#/room/nowhere'")
+    sari.get_by_text("No public room has this name").wait_for()
+
+
+def test_the_settings_of_a_guest_who_registers_are_those_of_a_member(visit: Callable[..., Visitor]) -> None:
+    page = come_in(visit(), "ana")
+    register(page)
     page.get_by_role("button", name="Delete data from this browser").click()
     page.get_by_text("You are logged out, and settings").wait_for()
     page.keyboard.press("Escape")
@@ -154,3 +190,28 @@ def test_the_settings_of_a_guest_who_registers_are_those_of_a_member(visit: Call
     assert page.locator("dialog").count() == 0
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("heading", name="Log in").wait_for()
+
+
+def test_the_title_of_a_dialogue_opens_the_person(visit: Callable[..., Visitor]) -> None:
+    page, budi = come_in(visit(), "ana"), come_in(visit(**PHONE), "budi")
+    register(page)
+    page.keyboard.press("Escape")
+    say(page, "/join garden")
+    composer(page, "#garden").wait_for()
+    say(budi, "/join garden")
+    say(page, "/topic " + "a long topic " * 12, "#garden")
+    topic = budi.locator(".topic")
+    topic.get_by_text("a long topic").wait_for()
+    before = topic.bounding_box() or {}
+    topic.click()
+    assert (topic.bounding_box() or {})["height"] > before["height"] * 2
+    say(page, "/msg budi halo", "#garden")
+    page.get_by_role("heading", name="budi").get_by_role("button").click()
+    page.get_by_role("dialog", name="budi").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.get_by_role("complementary", name="Search").wait_for()
+    page.get_by_role("button", name="Add a room or a conversation").click()
+    page.get_by_role("menuitem", name="Keys and commands").click()
+    page.get_by_role("dialog", name="Keys and commands").wait_for()

@@ -72,7 +72,22 @@ def test_a_used_link_is_refused_in_words(visit: Callable[..., Visitor], server: 
     page.get_by_label("Name", exact=True).fill("budi")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Create account").click()
-    page.get_by_text("This invite has been used up").first.wait_for()
+    page.get_by_role("alert").get_by_text("This invite has been used up").wait_for()
+    password = page.get_by_label("Password", exact=True)
+    page.get_by_role("button", name="Show password").click()
+    assert password.get_attribute("type") == "text"
+    page.get_by_label("Invite link").fill("hello")
+    page.keyboard.press("Enter")
+    page.get_by_text("This is not an invite link").wait_for()
+    page.get_by_label("Invite link").fill(format_web_link(invite(server)))
+    page.locator(".warning").wait_for(state="detached")
+    assert page.get_by_label("Name", exact=True).input_value() == "budi"
+    assert password.input_value() == PASSWORD, "what was typed is kept"
+    page.get_by_role("button", name="Create account").click()
+    page.locator("[data-screen=chat]").wait_for()
+    page.goto("about:blank")
+    second.open(format_web_link(link).removeprefix(second.origin))
+    page.get_by_text("you are here as budi already").wait_for()
 
 
 def test_a_link_of_another_ca_is_warned_about(visit: Callable[..., Visitor], server: ServerProcess) -> None:

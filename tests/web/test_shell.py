@@ -225,3 +225,98 @@ def test_an_invite_opened_by_a_guest_is_offered(visit: Callable[..., Visitor], s
     page.get_by_label("Password", exact=True).fill("correct horse battery")
     submit(page)
     composer(page).wait_for()
+
+
+def wait_unsent(visitor: Visitor, server: ServerProcess, text: str) -> tuple[Page, Page]:
+    """Return a tab with a message that waits for the server, and another that waits for the chat."""
+    visitor.allowed += CUT
+    first = come_in(visitor, "ana")
+    server.kill()
+    say(first, text)
+    first.locator(".pending", has_text=text).wait_for()
+    server.start()
+    return first, open_second(visitor)
+
+
+def open_second(visitor: Visitor) -> Page:
+    second = visitor.context.new_page()
+    second.goto(f"{visitor.origin}/")
+    second.get_by_role("button", name="Use it here").wait_for()
+    return second
+
+
+def test_a_busy_tab_loses_nothing_to_the_one_that_takes_over(
+    visit: Callable[..., Visitor], server: ServerProcess
+) -> None:
+    first, second = wait_unsent(visit(), server, "unsent")
+    busy = "for (const end = Date.now() + 2500; Date.now() < end;);"
+    first.evaluate(f"setTimeout(() => {{ {busy} }})")
+    second.get_by_role("button", name="Use it here").click()
+    composer(second).wait_for()
+    expect_once(second, "unsent")
+    first.get_by_text("in another tab now").wait_for()
+    assert first.evaluate("sessionStorage.length") == 0
+
+
+def test_two_tabs_that_take_over_together_lose_nothing(visit: Callable[..., Visitor], server: ServerProcess) -> None:
+    visitor = visit()
+    first, second = wait_unsent(visitor, server, "unsent")
+    third = open_second(visitor)
+    for each in (second, third):
+        each.evaluate("setTimeout(() => document.querySelector('.button.primary').click())")
+    first.get_by_text("in another tab now").wait_for()
+    chats = [each.get_by_text("in another tab now").or_(composer(each)) for each in (second, third)]
+    for each in chats:
+        each.wait_for()
+    winner = second if composer(second).count() else third
+    expect_once(winner, "unsent")
+
+
+def test_a_tab_that_could_not_store_the_chat_leaves_it(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    first = come_in(visitor, "ana")
+    second = open_second(visitor)
+    second.evaluate("sessionStorage.setItem('fill', 'x'.repeat(5 * 1024 * 1024 - 50))")
+    second.get_by_role("button", name="Use it here").click()
+    first.get_by_text("in another tab now").wait_for()
+    say(first, "it goes on here")
+    expect_once(first, "it goes on here")
+
+
+def test_a_duplicated_tab_says_nothing_twice(visit: Callable[..., Visitor], server: ServerProcess) -> None:
+    visitor = visit()
+    visitor.allowed += CUT
+    first = come_in(visitor, "ana")
+    server.kill()
+    say(first, "unsent")
+    first.locator(".pending", has_text="unsent").wait_for()
+    with visitor.context.expect_page() as opened:
+        first.evaluate("void window.open('/')")  # gets a copy of the storage
+    server.start()
+    second = opened.value
+    second.get_by_role("button", name="Use it here").wait_for()
+    expect_once(first, "unsent")
+    first.locator(".pending").wait_for(state="detached")
+    first.close()
+    say(second, "next")
+    expect_once(second, "unsent", "next")
+
+
+def test_no_tab_keeps_what_another_has_or_forgets(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    first = come_in(visitor, "ana")
+    with visitor.context.expect_page() as opened:
+        first.evaluate("void window.open('/')")  # gets a copy of the storage
+    copy = opened.value
+    copy.get_by_role("button", name="Use it here").wait_for()
+    second = open_second(visitor)
+    second.get_by_role("button", name="Use it here").click()
+    composer(second).wait_for()
+    first.get_by_text("in another tab now").wait_for()
+    assert first.evaluate("sessionStorage.length") == 0
+    assert copy.evaluate("sessionStorage.length") == 1
+    second.evaluate("location.hash = '#/?settings'")
+    second.get_by_role("button", name="Delete data from this browser").click()
+    with copy.expect_navigation():
+        second.get_by_role("button", name="Delete", exact=True).click()
+    assert copy.evaluate("sessionStorage.length") == 0

@@ -104,9 +104,9 @@ class Walk:
         for summary in page.locator("summary").all():
             summary.click()
         self.look("first screen")
-        page.locator("button.link").first.click()
+        page.locator(".switches button").first.click()
         self.look("login")
-        page.locator("button.link").first.click()
+        page.locator(".switches button").first.click()
         page.locator("input[name=username]").fill("zzzana")
         page.locator("form button[type=submit]").click()
         page.locator("[data-screen=chat]").wait_for()

@@ -19,9 +19,50 @@ Deno.test("messages wait for a connection, and go out in order under rising numb
   page.heardByServer();
   say(page, "a", "b");
   equal(states(page), ["a waiting", "b waiting"]);
-  page.online({ live_from: 12, lastcid: 7 });
-  equal(page.heardByServer("say").map((each) => [each.cid, each.text]), [[8, "a"], [9, "b"]]);
+  page.online({ live_from: 12 });
+  equal(page.heardByServer("say").map((each) => [each.cid, each.text]), [[1, "a"], [2, "b"]]);
   equal(states(page), ["a sent", "b sent"]);
+});
+
+Deno.test("a copy of the tab sends what both have under the same number", () => {
+  const page = new Page();
+  page.online();
+  page.lose();
+  say(page, "a", "b");
+  const copy = new Page(structuredClone(/** @type {any} */ (page.saved)));
+  page.heardByServer();
+  page.online({ live_from: 12 });
+  page.hear({ t: "acked", cid: 1, seq: 12 }, { t: "acked", cid: 2, seq: 13 });
+  say(page, "c");
+  copy.online({ lastcid: 3 });
+  say(copy, "d");
+  const sent = page.heardByServer("say").concat(copy.heardByServer("say"));
+  equal(sent.map((each) => `${each.cid} ${each.text}`), ["1 a", "2 b", "3 c", "1 a", "2 b", "4 d"]);
+});
+
+Deno.test("what was typed behind a refused message keeps its place", () => {
+  const page = new Page();
+  page.online();
+  say(page, "a");
+  page.hear({ t: "refused", code: "disk_full", text: "full", cid: 1, retry: 5 });
+  page.heardByServer();
+  say(page, "b", "c");
+  page.now += 6;
+  page.take(page.core.tick(page.now));
+  equal(page.heardByServer("say").map((each) => [each.cid, each.text]), [[2, "a"], [3, "b"], [4, "c"]]);
+});
+
+Deno.test("after a lost connection no more is sent at once than before", () => {
+  const page = new Page();
+  page.online();
+  page.lose();
+  say(page, ..."abcdef");
+  page.heardByServer();
+  for (const again of [false, true]) {
+    page.online({ limits: { unacknowledged_drafts: 4 } });
+    equal(page.heardByServer("say").map((each) => each.cid), [1, 2, 3, 4], String(again));
+    page.lose();
+  }
 });
 
 Deno.test("numbers are never used again, even if the server has forgotten them", () => {
@@ -148,7 +189,7 @@ Deno.test("a page that was killed sends what it had stored, each once, in the or
   const saved = page.saved;
   equal(saved?.unsent.map((each) => [each.text, each.cid, each.failed]), [["b", 0, true], ["c", 3, false], [
     "d",
-    0,
+    4,
     false,
   ]]);
   const again = new Page(/** @type {any} */ (saved));

@@ -22,9 +22,11 @@ class RequestRates:
 
     Args:
         limits: the rate and the burst, and how much more a private address gets: a classroom may share one.
+        behind_proxy: whether who comes from loopback may be anybody; then it is one private address.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, behind_proxy: bool = False) -> None:
+        self._behind_proxy = behind_proxy
         self._burst, self._rate = limits.web_request_burst, limits.web_request_rate
         self._private_factor = max(1.0, limits.connections_per_private_address / limits.connections_per_address)
         self._buckets: dict[str, TokenBucket] = {}
@@ -34,14 +36,14 @@ class RequestRates:
         """Count a request.
 
         Args:
-            origin: of `securechat.client_address.origin_of`; loopback is not counted.
+            origin: of `securechat.client_address.origin_of`; loopback is counted behind a proxy alone.
             cost: in requests.
             now: monotonic seconds.
 
         Returns:
             Seconds to wait before it is answered; over MOST_WAIT_S it was not counted, and must be refused.
         """
-        if is_loopback(origin):
+        if is_loopback(origin) and not self._behind_proxy:
             return 0.0
         bucket = self._buckets.get(origin)
         if bucket is None:

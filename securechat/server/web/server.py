@@ -47,7 +47,7 @@ class WebServer:
         loop: the loop.
         counts: counts connections that speak HTTP.
         certificate: whose names are this server's hosts; `renewed` when it is another one.
-        hosts: more names or addresses.
+        hosts: more names or addresses; with any, loopback has a rate of requests, as a proxy may stand there.
         version: of the program.
         access: "open" or "members".
         on_visit: told of each page that is loaded: what counts as the address, and address and port.
@@ -72,10 +72,10 @@ class WebServer:
         self.scheduler = self._loop = loop
         self.limits = loop.limits
         self.turns = RequestTurns(loop, loop.containment.contain)
-        self.rates = RequestRates(loop.limits)
         self._counts = counts
         self._certificate = certificate
         self._more_hosts = tuple(hosts)
+        self.rates = RequestRates(loop.limits, behind_proxy=bool(self._more_hosts))
         self._version, self._access = version, access
         self._on_visit = on_visit
         self._upgrade = upgrade

@@ -248,7 +248,8 @@ export class Requests {
 // --- send queue ---
 
 // Messages on their way out: kept until acknowledged, sent in order under rising numbers, and again under the same one
-// after a lost connection. What was refused for now gets a new number.
+// after a lost connection. The number is saved with the text: a copy of the tab would send it under the same one, and the
+// server stores it once. What was refused for now, or overtaken, gets a new number.
 
 const WINDOW = 64;
 /** Once the server has throttled. */
@@ -261,6 +262,7 @@ export class SendQueue {
   /** @type {DraftState[]} in the order typed */
   pending = [];
   lastCid = 0;
+  #sentCid = 0; // highest of this page
   #context;
   #rooms;
   #number = 0;
@@ -279,7 +281,7 @@ export class SendQueue {
   restore(saved, lastCid) {
     const sound = saved.filter((each) => Number.isSafeInteger(each?.number) && Number.isSafeInteger(each.cid));
     this.lastCid = Math.max(lastCid, ...sound.map((each) => each.cid));
-    for (const { number, cid, room, to, kind, text, reply, seq, sign, on, failed, refusal = UNSENT } of sound) {
+    for (const { number, cid, room, to, kind, text, reply, seq, sign, on, failed, ...more } of sound) {
       const conversation = room === null ? this.#rooms.direct(to ?? 0) : this.#rooms.named(room);
       this.#number = Math.max(this.#number, number);
       this.pending.push({
@@ -292,8 +294,9 @@ export class SendQueue {
         sign,
         on,
         state: failed ? "failed" : "waiting",
-        refusal: failed ? refusal : null,
+        refusal: failed ? more.refusal ?? UNSENT : null,
         cid: failed ? 0 : cid,
+        sent: !failed && (more.sent ?? cid > 0),
         conversation,
       });
     }
@@ -302,9 +305,12 @@ export class SendQueue {
 
   /** @returns {SavedMessage[]} */
   saved() {
-    return this.pending.map(({ number, cid, conversation, kind, text, reply, seq, sign, on, state, refusal }) => ({
+    return this.pending.map((
+      { number, cid, sent, conversation, kind, text, reply, seq, sign, on, state, refusal },
+    ) => ({
       number,
       cid,
+      sent,
       kind,
       text,
       reply,
@@ -337,27 +343,27 @@ export class SendQueue {
       state: "waiting",
       refusal: null,
       cid: 0,
+      sent: false,
       conversation,
     };
     this.pending.push(draft);
     const tooLong = codePointLength(text) > MOST_CHARS || utf8Length(text) > MOST_BYTES;
     const refusal = ownRefusal("text_too_long", "This message is too long. Send it in parts", { most: MOST_CHARS });
     if (tooLong) this.#fail(draft, refusal);
-    else this.#changed(draft);
+    else this.#wait(draft);
   }
 
   /** @param {number} number */
   retry(number) {
     const draft = this.pending.find((each) => each.number === number && each.state === "failed");
     if (!draft || codePointLength(draft.text) > MOST_CHARS) return;
-    draft.state = "waiting";
     draft.refusal = null;
-    this.#changed(draft);
+    this.#wait(draft);
   }
 
   /** @param {number} number */
   discard(number) {
-    const draft = this.pending.find((each) => each.number === number && each.cid === 0);
+    const draft = this.pending.find((each) => each.number === number && !each.sent);
     if (draft) this.#drop(draft);
   }
 
@@ -380,15 +386,13 @@ export class SendQueue {
     if (this.#context.now < this.#pausedUntil) return;
     this.#pausedUntil = 0;
     for (let draft = this.#next(); draft; draft = this.#next()) {
-      draft.cid = ++this.lastCid;
+      if (!draft.sent && draft.cid <= this.#sentCid) draft.cid = ++this.lastCid;
       this.#send(draft);
     }
   }
 
-  /** Repeats what the last connection left without an answer. */
   resume() {
     this.#pausedUntil = 0;
-    for (const draft of this.#inFlight()) this.#send(draft);
   }
 
   lost() {
@@ -411,16 +415,14 @@ export class SendQueue {
     const draft = this.pending.find((each) => each.cid === event.cid && each.cid > 0);
     if (!draft) return;
     const again = retryAt(event, this.#context.now);
-    draft.cid = 0;
     if (again === null) {
       this.#fail(draft, refusalOf(event));
       this.#settle();
       return;
     }
-    draft.state = "waiting";
     if (event.code === "slow_mode") this.#slowUntil.set(draft.conversation, again);
     else if (event.code !== "out_of_order") this.#pausedUntil = Math.max(this.#pausedUntil, again);
-    this.#changed(draft);
+    this.#wait(draft);
   }
 
   /** @param {number} retryS */
@@ -432,14 +434,15 @@ export class SendQueue {
   /** Nothing is said in another name, and what was sent may be stored. */
   abandon() {
     for (const draft of this.pending.filter((each) => each.state !== "failed")) {
-      draft.cid = 0;
       this.#fail(draft, UNSENT);
     }
   }
 
   #next() {
     if (this.#isFull()) return undefined;
-    const waiting = this.pending.filter((each) => each.state === "waiting" && each.cid === 0);
+    const waiting = this.pending.filter((each) => each.state === "waiting");
+    const again = waiting.filter((each) => each.sent).sort((a, b) => a.cid - b.cid);
+    if (again[0]) return again[0]; // left without an answer by the last connection
     if (!this.#slowUntil.size) return waiting[0];
     const underWay = new Set(this.#inFlight().map((each) => each.conversation));
     return waiting.find(({ conversation }) => {
@@ -457,7 +460,7 @@ export class SendQueue {
 
   /** @returns {DraftState[]} */
   #inFlight() {
-    return this.pending.filter((each) => each.cid > 0).sort((a, b) => a.cid - b.cid);
+    return this.pending.filter((each) => each.state === "sent");
   }
 
   /** @param {DraftState} draft */
@@ -472,13 +475,21 @@ export class SendQueue {
       react: { t: "react", cid, seq, sign, ...place, on },
     }[draft.kind];
     draft.state = "sent";
+    draft.sent = true;
+    this.#sentCid = Math.max(this.#sentCid, cid);
     this.#changed(draft);
     this.#context.send(/** @type {any} */ (command));
   }
 
+  /** @param {DraftState} draft */
+  #wait(draft) {
+    Object.assign(draft, { state: "waiting", cid: ++this.lastCid, sent: false });
+    this.#changed(draft);
+  }
+
   /** @param {DraftState} draft @param {Refusal} refusal */
   #fail(draft, refusal) {
-    draft.state = "failed";
+    Object.assign(draft, { state: "failed", cid: 0, sent: false });
     draft.refusal = refusal;
     this.#changed(draft);
     this.#context.show({ kind: "failed", number: draft.number, key: draft.key, refusal });

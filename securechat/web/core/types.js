@@ -145,7 +145,7 @@
 
 /** @typedef {{conversation: ConversationState, person: Person, until: number}} Typist */
 /** @typedef {HistoryPage | SearchPage | UnreadList | ConversationList} LogAnswer */
-/** @typedef {PendingMessage & {cid: number, conversation: ConversationState}} DraftState */
+/** @typedef {PendingMessage & {cid: number, sent: boolean, conversation: ConversationState}} DraftState */
 /** @typedef {Extract<Event, {ref: number | null}>} Answer */
 /** @typedef {{request: number, question: Question}} Open */
 /** @typedef {Extract<Change, {kind: "helloNeeded"}>["field"]} Field */
@@ -185,7 +185,8 @@
 /**
  * @typedef {object} SavedMessage
  * @property {number} number
- * @property {number} cid 0 while it has none
+ * @property {number} cid 0: failed
+ * @property {boolean} [sent] whether it was sent under this cid, as far as this tab knows
  * @property {string | null} room
  * @property {number | null} to
  * @property {"message" | "edit" | "delete" | "react"} kind
@@ -348,7 +349,7 @@
  * @property {PageState} page
  * @property {(listener: () => void) => () => void} onPage called when something of `page` has changed
  * @property {(on: boolean) => void} stay whether secret, token and unsent messages outlive this tab
- * @property {() => void} takeOver brings the chat from the other tab into this one
+ * @property {() => Promise<void>} takeOver brings the chat from the other tab into this one
  * @property {() => void} restart loads the page anew
  * @property {() => Promise<void>} allowNotifications asks the browser; to be called from a click
  */

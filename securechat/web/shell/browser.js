@@ -8,7 +8,7 @@
  * @typedef {Pick<globalThis.Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">} Area
  * @typedef {{settings: Settings, readonly stays: boolean, readonly failed: boolean, state(): SavedState, save(state: SavedState): void,
  * stay(on: boolean): void, set<K extends keyof Settings>(name: K, value: Settings[K]): void, draft(id: string): Draft,
- * putDraft(id: string, draft: Draft): void, moveOut(): string, moveIn(packed: string): void, note(name: string, text?: string): string,
+ * putDraft(id: string, draft: Draft): void, moveOut(): string, movedOut(): void, moveIn(packed: string): boolean, note(name: string, text?: string): string,
  * forget(): void}} Store
  */
 
@@ -265,19 +265,15 @@ export function openStore(tab, browser, failed) {
       const empty = !draft.text && draft.reply === null && draft.editing === null;
       mine().put(DRAFT + id, empty ? null : JSON.stringify(draft));
     },
-    moveOut() {
-      const packed = Object.fromEntries(mine().names().map((name) => [name, mine().get(name)]));
-      if (!stays) {
-        // The other tab sends them now. Who the user is stays here too: this tab may be asked to go on.
-        tabArea.put(STATE, JSON.stringify({ ...stateOf(parsed(tabArea.get(STATE))), unsent: [] }));
-        for (const name of tabArea.names()) if (name.startsWith(DRAFT)) tabArea.put(name, null);
-      }
-      return JSON.stringify(stays ? {} : packed);
+    moveOut: () =>
+      JSON.stringify(stays ? {} : Object.fromEntries(tabArea.names().map((name) => [name, tabArea.get(name)]))),
+    movedOut() {
+      if (!stays) { for (const name of tabArea.names()) tabArea.put(name, null); }
     },
     moveIn(packed) {
-      for (const [name, text] of Object.entries(parsed(packed))) {
-        if (typeof text === "string" && (name === STATE || name.startsWith(DRAFT))) mine().put(name, text);
-      }
+      return Object.entries(parsed(packed)).every(([name, text]) =>
+        typeof text !== "string" || name !== STATE && !name.startsWith(DRAFT) || mine().put(name, text)
+      );
     },
     note(name, text) {
       const was = tabArea.get(name) ?? "";
@@ -311,16 +307,17 @@ function area(open, failed) {
   return {
     /** @param {string} name */
     get: (name) => memory.has(name) ? memory.get(name) ?? null : stored?.getItem(PREFIX + name) ?? null,
-    /** @param {string} name @param {string | null} text null: remove it */
+    /** @param {string} name @param {string | null} text null: remove it @returns {boolean} whether a reload finds it */
     put(name, text) {
       try {
         if (!stored) throw new Error("no storage");
         if (text === null) stored.removeItem(PREFIX + name);
         else stored.setItem(PREFIX + name, text);
-        memory.delete(name);
+        return memory.delete(name), true;
       } catch {
         memory.set(name, text);
         if (text !== null) failed();
+        return false;
       }
     },
     names() {
@@ -397,6 +394,7 @@ function sound(defaults, stored) {
 
 const LOCK = "securechat";
 const PATIENCE_MS = 400; // another tab that lives answers in a few; a page being reloaded lets go of its lock meanwhile
+const ANSWER_MS = 3000;
 
 /**
  * Calls `woke` whenever a connection that calls itself open may be dead.
@@ -419,22 +417,32 @@ export function onWake(woke) {
  * @property {() => void} got this tab has the chat
  * @property {() => void} elsewhere another tab has it
  * @property {() => string} give another tab asks for it: stop, and return what it needs
+ * @property {() => void} given it has stored that
+ * @property {() => void} kept it has not
  * @property {() => void} lost another tab has taken it without an answer
+ * @property {() => void} forget the user wants nothing of this browser kept
  */
 
 /**
  * Lets one tab of this browser have the chat. Browsers without Web Locks let every tab have it; the server then ends the older connection.
  *
+ * take -> given -> stored: nothing is deleted before the other tab has it.
+ *
  * @param {TabEvents} events
  * @param {boolean} steal whether another tab is to lose it
- * @returns {{take(): Promise<string>}} asks the tab that has it; "" if that does not answer
+ * @returns {{take(store: (packed: string) => boolean, impatient: boolean): Promise<void>, forget(): void}} take: asks until a tab gives it;
+ * `store` tells whether it could be stored. Impatient: not for long
  */
 export function shareTabs(events, steal) {
   const channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(LOCK) : null;
   let has = false;
-  const waiting = new AbortController();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let giving;
+  let receiver = "";
+  let release = (/** @type {unknown} */ _ = undefined) => {};
   /** @type {((packed: string) => void) | null} */
   let taken = null;
+  const id = crypto.getRandomValues(new Uint32Array(2)).join("-");
 
   const got = () => {
     has = true;
@@ -442,41 +450,59 @@ export function shareTabs(events, steal) {
   };
   if (channel) {
     channel.onmessage = ({ data }) => {
-      if (data?.take && has) {
+      if (data?.forget) events.forget();
+      else if (data?.take && has && !receiver) {
+        receiver = data.take;
+        giving = setTimeout(() => {
+          receiver = "";
+          events.kept();
+        }, ANSWER_MS);
+        channel.postMessage({ given: events.give(), to: receiver });
+      } else if (data?.stored && data.stored === receiver) {
+        clearTimeout(giving);
         has = false;
-        channel.postMessage({ given: events.give(), to: data.take });
+        receiver = "";
+        setTimeout(() => release(), ANSWER_MS); // the other tab has stolen it by now, or was closed
+        events.given();
       } else if (data?.given !== undefined && data.to === id) taken?.(String(data.given));
     };
   }
-  const id = crypto.getRandomValues(new Uint32Array(2)).join("-");
 
-  if (!navigator.locks) got();
-  else {
-    const timer = setTimeout(() => {
-      if (!has) events.elsewhere();
-    }, PATIENCE_MS);
-    const options = steal ? { steal } : { signal: waiting.signal };
+  /** @param {LockOptions} options */
+  const wait = (options) => {
     navigator.locks.request(LOCK, options, () => {
-      clearTimeout(timer);
       got();
-      return new Promise(() => {}); // for as long as the page lives
+      return new Promise((resolve) => release = resolve);
     }).catch(() => {
       const lost = has;
       has = false;
       if (lost) events.lost();
     });
+  };
+  if (!navigator.locks) got();
+  else {
+    wait({ steal });
+    setTimeout(() => has || events.elsewhere(), PATIENCE_MS);
   }
 
   return {
-    take() {
-      waiting.abort();
-      return new Promise((resolve) => {
-        taken = resolve;
-        setTimeout(() => resolve(""), 1000);
-        if (channel) channel.postMessage({ take: id });
-        else resolve("");
-      });
-    },
+    take: (store, impatient) =>
+      new Promise((resolve) => {
+        if (!channel) return resolve();
+        taken = (packed) => {
+          clearInterval(asking);
+          taken = null;
+          if (!store(packed)) return; // the other tab goes on
+          channel.postMessage({ stored: id });
+          resolve();
+        };
+        const ask = () => channel.postMessage({ take: id });
+        const asking = setInterval(ask, 1000); // it may be busy, or another tab by now
+        ask();
+        wait({}); // it may be closed
+        if (impatient) setTimeout(resolve, ANSWER_MS);
+      }),
+    forget: () => channel?.postMessage({ forget: true }),
   };
 }
 

@@ -59,8 +59,10 @@ const facts = {
 };
 
 const now = () => performance.now() / 1000;
+const saved = store.state();
+saved.lastCid += Math.floor(Math.random() * 2 ** 20); // a copy of this tab must not number another text alike
 const core = new ClientCore({
-  saved: store.state(),
+  saved,
   jitter: Math.random,
   freshSecret: newSecret,
   client: `securechat-web ${facts.version} (${browserName(navigator.userAgent)})`,
@@ -76,6 +78,7 @@ let request = 0;
 let refused = 0;
 let everOpened = false;
 let delivering = false;
+let usesInvite = false;
 /** @type {Change[][]} */
 const undelivered = [];
 /** @type {Map<number, {resolve: (value: any) => void, reject: (reason: any) => void}>} */
@@ -154,7 +157,7 @@ function took(change) {
     case "welcome":
       startBell();
       store.note(INVITE, "");
-      app.invite = null;
+      if (usesInvite) app.invite = null; // else the page says that there is one
       if (!change.first) isOutdated(files).then((outdated) => outdated && pageChanged({ outdated }));
       break;
     case "conversations":
@@ -263,7 +266,10 @@ function left() {
 /** @type {App} */
 const app = {
   core,
-  act: (action) => carryOut(core.act(action, now())),
+  act(action) {
+    if (action.do === "hello") usesInvite = Boolean(action.invite);
+    carryOut(core.act(action, now()));
+  },
   ask: (question) =>
     new Promise((resolve, reject) => {
       questions.set(++request, { resolve, reject });
@@ -302,6 +308,7 @@ const app = {
       // Offline: the login ends where the token is unknown from now on, which is here.
     }
     store.forget();
+    tabs.forget();
     if (app.invite) store.note(INVITE, JSON.stringify(app.invite)); // not used yet
     history.replaceState(null, "", "#/");
     location.reload();
@@ -316,8 +323,7 @@ const app = {
     pageChanged({ stays: store.stays });
   },
   async takeOver() {
-    const packed = await tabs.take();
-    if (packed) store.moveIn(packed);
+    await tabs.take(store.moveIn, store.stays); // where the browser keeps it, nothing is lost without an answer
     store.note(STEAL, "1");
     location.reload();
   },
@@ -377,7 +383,7 @@ function stop() {
 
 const tabs = shareTabs({
   got() {
-    if (page.place === "elsewhere") return location.reload(); // what is stored is newer than what this tab has read
+    if (page.place !== "starting") return location.reload(); // what is stored is newer than what this tab has read
     pageChanged({ place: "here" });
     carryOut(core.start(now()));
   },
@@ -387,9 +393,19 @@ const tabs = shareTabs({
     pageChanged({ place: "moved" });
     return store.moveOut();
   },
+  given: store.movedOut,
+  kept() {
+    pageChanged({ place: "here" });
+    carryOut(core.disconnected(now(), { reason: "", clean: true }));
+  },
   lost() {
     stop();
     pageChanged({ place: "moved" });
+  },
+  forget() {
+    stop();
+    store.forget();
+    location.reload();
   },
 }, store.note(STEAL, "") !== "");
 

@@ -4,8 +4,16 @@
  * @import {App, Change, Conversation} from "../core/types.js"
  */
 import { oneLine } from "../core/text.js";
-import { banners, conversationView, openPanel, statusLine, statusText } from "./conversation.js";
-import { fill, h, icon, instead, later, PLUS, SCREENS, SEARCH, SETTINGS, WRITING } from "./dom.js";
+import {
+  banners,
+  conversationView,
+  farewells,
+  invitations,
+  openPanel,
+  statusLine,
+  statusText,
+} from "./conversation.js";
+import { CLOSE, fill, h, icon, instead, later, PLUS, SCREENS, SEARCH, SETTINGS, WRITING } from "./dom.js";
 import { _, chosenLanguage, keyLabel, ngettext, refusalText, setCatalog, shortTime } from "./i18n.js";
 
 const WIDE = "(min-width: 900px)";
@@ -207,15 +215,23 @@ function tell(app, change) {
   switch (change.kind) {
     case "invited": {
       const { room, by } = change;
-      const join = async () => app.go({ key: (await app.ask({ ask: "join", room })).key });
-      app.toast(_("{name} invites you to #{room}", { name: oneLine(by.name), room: oneLine(room) }), [
-        { label: _("Join"), run: () => join().catch((refusal) => app.toast(refusalText(refusal))) },
-      ]);
+      invitations.set(room, by.name);
+      app.toast(invitation(room, by.name), [{ label: _("Join"), run: () => accept(app, room) }]);
       break;
     }
-    case "left":
-      if (change.refusal) app.toast(refusalText(change.refusal));
+    case "joined": {
+      const { name = "" } = app.core.conversations.get(change.key) ?? {};
+      invitations.delete(name);
+      farewells.delete(name);
       break;
+    }
+    case "left": {
+      const { refusal } = change;
+      if (!refusal) break;
+      farewells.set(String(refusal.args.room), refusal);
+      app.toast(refusalText(refusal));
+      break;
+    }
     case "lost":
       app.toast(
         ngettext(
@@ -227,6 +243,18 @@ function tell(app, change) {
       break;
     case "throttled":
       app.toast(_("The server takes your messages more slowly for a while; none is lost."));
+  }
+}
+
+/** @param {string} room @param {string} by */
+const invitation = (room, by) => _("{name} invites you to #{room}", { name: oneLine(by), room: oneLine(room) });
+
+/** @param {App} app @param {string} room */
+async function accept(app, room) {
+  try {
+    app.go({ key: (await app.ask({ ask: "join", room })).key });
+  } catch (refusal) {
+    app.toast(refusalText(/** @type {import("../core/types.js").Refusal} */ (refusal)));
   }
 }
 
@@ -379,6 +407,7 @@ const MOST = 999;
 /** @param {App} app */
 function sidebar(app) {
   const list = h("ul", { class: "conversations" });
+  const invited = h("ul", { class: "invitations" });
   const status = statusLine(app);
   const me = h("span", { class: "me-name" });
   const add = h("button", {
@@ -399,6 +428,7 @@ function sidebar(app) {
       h("span", {}, _("Jump to…")),
       h("kbd", {}, keyLabel("Mod+k")),
     ),
+    invited,
     list,
     h(
       "div",
@@ -426,7 +456,28 @@ function sidebar(app) {
   const addItems = () => [
     { label: _("Join or create a room"), run: () => search(({ openRooms }) => openRooms(app)) },
     { label: _("New direct message"), run: () => search(({ openDirect }) => openDirect(app)) },
+    { label: _("Keys and commands"), run: () => app.go({ panel: "help" }) },
   ];
+
+  function invites() {
+    const away = (/** @type {string} */ room) => (invitations.delete(room), invites());
+    const made = [...invitations].map(([room, by]) =>
+      h(
+        "li",
+        {},
+        h("span", {}, invitation(room, by)),
+        h("button", { class: "link", on: { click: () => accept(app, room) } }, _("Join")),
+        h("button", {
+          class: "icon-button",
+          "aria-label": _("Dismiss"),
+          title: _("Dismiss"),
+          on: { click: () => away(room) },
+        }, icon(CLOSE)),
+      )
+    );
+    fill(invited, ...made);
+    invited.hidden = !made.length;
+  }
 
   /** @type {Map<string, ReturnType<typeof row>>} */
   const rows = new Map();
@@ -485,6 +536,7 @@ function sidebar(app) {
   ]);
   let scheduled = 0;
   const end = app.listen((changes) => {
+    if (changes.some(({ kind }) => kind === "invited" || kind === "joined")) invites();
     if (scheduled || !changes.some(({ kind }) => KINDS.has(kind))) return;
     scheduled = requestAnimationFrame(() => {
       scheduled = 0;
@@ -493,6 +545,7 @@ function sidebar(app) {
   });
   const endSettings = app.onSetting(update);
   update();
+  invites();
   return {
     element,
     routed: update,
@@ -574,7 +627,8 @@ function row(app, conversation) {
       const muted = kind === "room" && choice === "none";
       link.classList.toggle("unread", unread > 0 && !muted);
       link.classList.toggle("faint", room?.archived === true || muted);
-      badge.textContent = unread === 0 ? "" : loud > 0 ? counted(loud) : counted(unread);
+      const called = direct || !mentions ? "" : `@${counted(mentions)}`;
+      badge.textContent = called && unread > mentions ? `${called} · ${counted(unread)}` : called || counted(unread);
       badge.classList.toggle("loud", loud > 0);
       badge.setAttribute("aria-label", badgeLabel(unread, direct ? 0 : mentions));
       badge.hidden = unread === 0;

@@ -11,6 +11,10 @@ import { messageList } from "./message_list.js";
 const KEPT = 6; // conversations
 /** @type {string[]} */
 let opened = [];
+/** By room, while the page lives: who has invited the user. @type {Map<string, string>} */
+export const invitations = new Map();
+/** By room: the words with which the user was put out. @type {Map<string, Refusal>} */
+export const farewells = new Map();
 
 /**
  * Shows what `app.route` names, until it names another.
@@ -87,6 +91,7 @@ function shown(app, conversation, side) {
       beside?.end();
       beside = null;
       side.hidden = !wanted;
+      side.setAttribute("aria-label", search ? _("Search") : _("Members"));
       side.replaceChildren();
       if (wanted) {
         await input.ready;
@@ -261,10 +266,19 @@ function keepFew(app, key) {
  * @param {Conversation} conversation
  */
 function header(app, conversation) {
-  const name = h("h1", { class: "title" });
-  const topic = h("p", { class: "topic" });
-  const count = h("span");
   const room = conversation.kind === "room";
+  const name = h(room ? "span" : "button", { class: "name", on: { click: card } });
+  const topic = h("button", { class: "topic", "aria-expanded": "false", on: { click: whole } });
+  const count = h("span");
+  async function card() {
+    if (room) return;
+    const { id, name } = conversation;
+    const loaded = await later(() => import("./dialogs.js")).catch(() => notLoaded(app));
+    loaded?.openPerson({ app, conversation, person: { id, name } });
+  }
+  function whole() {
+    topic.setAttribute("aria-expanded", String(topic.getAttribute("aria-expanded") === "false"));
+  }
   const button = (
     /** @type {string} */ label,
     /** @type {string} */ path,
@@ -295,7 +309,7 @@ function header(app, conversation) {
     "header",
     { class: "bar" },
     button(_("Back to the conversations"), BACK, () => app.go({ key: null }), { "data-narrow": "" }),
-    h("div", { class: "titles" }, name, topic),
+    h("div", { class: "titles" }, h("h1", { class: "title" }, name), topic),
     button(_("Search"), SEARCH, () => app.go({ panel: "search" })),
     room && people,
     more,

@@ -11,7 +11,7 @@
 import { oneLine } from "../core/text.js";
 import { fill, h, instead } from "./dom.js";
 import { _, refusalText } from "./i18n.js";
-import { statusText } from "./conversation.js";
+import { farewells, invitations, statusText } from "./conversation.js";
 
 const INVITE = /[/#](join(?:-once)?\/[0-9a-f]{32}(?:\/[0-9a-f]{64})?)(?![0-9a-f/])/i; // without a CA: a public certificate
 let count = 0;
@@ -26,6 +26,7 @@ export function entrance(app, { needed, typed }) {
   let mode = app.invite ? "invite" : members ? "login" : "guest";
   let name = app.core.me.name;
   let why = ""; // the server wants an attempt later
+  let spent = ""; // why the invite is of no use
   const body = h("div", { class: "entrance-body" });
   const element = h(
     "main",
@@ -57,6 +58,7 @@ export function entrance(app, { needed, typed }) {
   }
 
   function draw() {
+    const password = passwordField?.input.value ?? "";
     nameField = field(_("Name"), {
       name: "username",
       autocomplete: mode === "guest" ? "nickname" : "username",
@@ -72,6 +74,7 @@ export function entrance(app, { needed, typed }) {
       name: mode === "login" ? "password" : "new-password",
       type: "password",
       autocomplete: mode === "login" ? "current-password" : "new-password",
+      value: password,
       minLength: mode === "login" ? null : 8,
       maxLength: 512,
       required: true,
@@ -90,7 +93,8 @@ export function entrance(app, { needed, typed }) {
       button,
       status,
     );
-    fill(body, h("h2", {}, title()), intro(), form, switches());
+    const warning = spent && h("p", { class: "warning", role: "alert" }, spent);
+    fill(body, h("h2", {}, title()), warning, intro(), form, switches());
     update();
   }
 
@@ -117,25 +121,21 @@ export function entrance(app, { needed, typed }) {
   function switches() {
     const to = (/** @type {Mode} */ next, /** @type {string} */ text) =>
       h("button", { class: "link", type: "button", on: { click: () => choose(next) } }, text);
-    const paste = h("input", {
-      type: "text",
-      class: "paste",
-      placeholder: _("Paste an invite link"),
-      "aria-label": _("Invite link"),
-      autocomplete: "off",
-    });
-    paste.addEventListener("input", () => {
-      const invite = INVITE.exec(paste.value)?.[1];
+    const paste = field(_("Invite link"), { type: "text", autocomplete: "off" });
+    paste.input.addEventListener("input", () => {
+      paste.complain("");
+      const invite = INVITE.exec(paste.input.value)?.[1];
       if (invite) location.hash = invite; // the shell takes it from there
     });
+    paste.input.addEventListener("change", () => paste.complain(paste.input.value && _("This is not an invite link.")));
     return h(
       "div",
       { class: "switches" },
       mode !== "login" && to("login", _("Log in")),
       mode !== "guest" && !members && to("guest", _("Join as a guest")),
-      app.invite
-        ? mode !== "invite" && to("invite", _("Use the invite"))
-        : h("details", {}, h("summary", {}, _("I have an invite link")), paste),
+      app.invite && mode !== "invite" && to("invite", _("Use the invite")),
+      (spent || !app.invite) &&
+        h("details", { open: spent !== "" }, h("summary", {}, _("I have an invite link")), paste.element),
     );
   }
 
@@ -166,10 +166,8 @@ export function entrance(app, { needed, typed }) {
     }
     if ((wanted === "password" || wanted === "newPassword") && passwordField) passwordField.complain(text, true);
     else if (wanted === "invite") {
-      app.invite = null;
-      mode = members ? "login" : "guest";
+      spent = text;
       draw();
-      body.prepend(h("p", { class: "warning", role: "alert" }, text));
     } else nameField.complain(text, true);
     update();
   }
@@ -199,6 +197,7 @@ export function entrance(app, { needed, typed }) {
   const endPage = app.onPage(() => {
     if (app.invite && app.invite !== invite) {
       invite = app.invite;
+      spent = "";
       choose("invite");
     }
   });
@@ -297,7 +296,9 @@ export function passwordScreen(app, temporary) {
  * @param {App} app
  */
 export function tabScreen(app) {
-  const use = [{ label: _("Use it here"), run: app.takeOver }];
+  const silent = () => app.toast(_("The other tab does not answer. Close it, and the chat goes on here."));
+  const run = () => app.takeOver().then(clearTimeout.bind(null, setTimeout(silent, 4000)));
+  const use = [{ label: _("Use it here"), run }];
   return app.page.place === "moved"
     ? notice(_("The chat is in another tab now"), _("You went on there. What you typed is there too."), use)
     : notice(_("The chat is open in another tab"), _("One tab of this browser has the chat at a time."), use);
@@ -362,15 +363,32 @@ export function unknownPlace(app, element) {
   );
 
   /** @param {unknown} [refusal] */
-  function room(refusal) {
+  async function room(refusal) {
     const name = "room" in place ? place.room : "";
-    const join = h("button", { class: "button primary" }, _("Join"));
+    let open = true; // whether it can be joined without an invitation, as far as known
+    const by = invitations.get(name);
+    try {
+      const { rooms } = await app.ask({ ask: "rooms", after: name.slice(0, -1) });
+      open = rooms.some((/** @type {{room: string}} */ each) => each.room === name);
+    } catch {
+      // Offline, or an impossible name: joining says why.
+    }
+    const bye = farewells.get(name);
+    const why = by
+      ? _("{name} invites you to #{room}", { name: oneLine(by), room: oneLine(name) })
+      : bye
+      ? `${refusalText(bye)}. ${open ? "" : _("You need an invitation to come back.")}`
+      : open
+      ? ""
+      : _("No public room has this name. If you are invited, you can join it.");
+    const join = h("button", { class: open || by ? "button primary" : "button" }, _("Join"));
     join.addEventListener("click", () => app.ask({ ask: "join", room: name }).then(found, room));
     fill(
       element,
       h("h1", {}, _("You are not in #{room}", { room: oneLine(name) })),
+      h("p", {}, why),
       refusal ? h("p", { class: "error", role: "alert" }, refusalText(/** @type {any} */ (refusal))) : null,
-      join,
+      bye && !open && !by ? null : join,
       back,
     );
   }
@@ -397,7 +415,10 @@ export function unknownPlace(app, element) {
     else person();
   }
   start();
-  return app.listen(start);
+  return app.listen((changes) => {
+    if (started && "room" in place && changes.some(({ kind }) => kind === "invited")) room();
+    start();
+  });
 }
 
 /**
@@ -412,8 +433,23 @@ export function field(label, properties, help = "") {
   const input = h("input", { id, ...properties });
   const error = h("p", { class: "error", id: `${id}-error`, hidden: true });
   const about = help ? h("p", { class: "hint", id: `${id}-hint` }, help) : null;
+  const show = properties.type === "password" &&
+    h("button", {
+      type: "button",
+      class: "link show",
+      "aria-label": _("Show password"),
+      "aria-pressed": "false",
+      on: {
+        /** @param {Event} event */
+        click({ currentTarget }) {
+          const hidden = input.type === "password";
+          input.type = hidden ? "text" : "password";
+          /** @type {Element} */ (currentTarget).setAttribute("aria-pressed", String(hidden));
+        },
+      },
+    }, _("Show"));
   const described = (/** @type {boolean} */ wrong) => [wrong && error.id, about?.id].filter(Boolean).join(" ") || null;
-  const element = h("div", { class: "field" }, h("label", { for: id }, label), input, error, about);
+  const element = h("div", { class: "field" }, h("label", { for: id }, label), input, show, error, about);
   if (about) input.setAttribute("aria-describedby", about.id);
   return {
     element,

@@ -7,6 +7,7 @@
 import { nameKey, oneLine, visible } from "../core/text.js";
 import { go } from "./actions.js";
 import { fitting } from "./commands.js";
+import { invitations } from "./conversation.js";
 import { fill, h, icon, SEARCH } from "./dom.js";
 import { _, moment, ngettext, pgettext, weekday } from "./i18n.js";
 import { nextOf, openDialog, panel, refusalOf } from "./menu.js";
@@ -614,6 +615,10 @@ function choicesFor(app, typed) {
         : "",
       run: () => go(app, each),
     }));
+  if (wanted !== "direct") {
+    const rooms = [...invitations.keys()].filter((name) => score(query, name));
+    choices.push(...rooms.map((name) => ({ label: `#${oneLine(name)}`, deed: _("Join"), run: () => join(app, name) })));
+  }
   if (wanted !== "room") {
     const listed = new Set([core.me.name, ...all.filter(({ room }) => !room).map(({ name }) => name)]);
     const others = core.knownNames().filter((name) => score(query, name) >= 60 && !listed.has(name)).slice(0, 5);

@@ -74,7 +74,7 @@ function formOf(app, label, fields, submit, which = () => fields.length - 1) {
     button.disabled = true;
     try {
       app.toast(await submit());
-      for (const { input } of fields) if (input.type === "password") input.value = "";
+      for (const { input } of fields) if (input.name.includes("password")) input.value = "";
     } catch (error) {
       const refusal = /** @type {Refusal} */ (error);
       fields[which(refusal)]?.complain(refusalText(refusal), true);

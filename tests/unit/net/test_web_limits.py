@@ -105,6 +105,39 @@ def test_the_caps_of_an_address(door: ConnectionLimits) -> None:
         assert door.native_begun(address, 0) is None, "terminals have caps of their own"
 
 
+def test_a_limit_of_terminals_changes_none_of_browsers() -> None:
+    door = ConnectionLimits(Limits(connections_per_address=256), 100_000)
+    for _ in range(256):
+        browse(door, PRIVATE, 0)
+        assert door.web_upgraded(PRIVATE, 0) is None
+    assert door.web_upgraded(PRIVATE, 0) is Denial.ADDRESS_FULL
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_behind_a_proxy_loopback_is_a_private_address_to_browsers_alone(address: str) -> None:
+    door = ConnectionLimits(LIMITS, 100_000, behind_proxy=True)
+    for _ in range(2_000):
+        assert door.arrived(address, 0) is None
+        assert door.native_begun(address, 0) is None
+    for _ in range(1_024):
+        browse(door, address, 0)
+    assert door.arrived(address, 0) is None
+    assert door.web_begun(address, 0) is Denial.ADDRESS_FULL
+    for _ in range(256):
+        assert door.web_upgraded(address, 0) is None
+    assert door.web_upgraded(address, 0) is Denial.ADDRESS_FULL
+    for _ in range(2_000):
+        door.handshake_begun()
+        door.handshake_over(address)
+        leave(door, address, 0, NATIVE)
+    for kind, count in ((UNKNOWN, 1), (ConnectionKind.WEBSOCKET, 256), (WEB, 768)):
+        for _ in range(count):
+            leave(door, address, 0, kind)
+    assert door.connections == 0
+    assert door.web_begun(address, 700) is None, "what terminals did is no failure, and no count is left behind"
+    assert door.web_upgraded(address, 700) is None
+
+
 def test_an_upgrade_is_no_way_around_the_rule_for_failed_hellos(door: ConnectionLimits) -> None:
     for _ in range(32):
         browse(door, REAL, 0)

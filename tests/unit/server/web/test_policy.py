@@ -63,6 +63,13 @@ def test_loopback_has_no_rate_and_a_private_address_a_larger_one() -> None:
     assert sum(rates.take("9.9.9.9", 1, 0.0) == 0 for _ in range(2_000)) == limits.web_request_burst
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_behind_a_proxy_loopback_is_a_private_address(address: str) -> None:
+    limits = Limits()
+    rates = RequestRates(limits, behind_proxy=True)
+    assert sum(rates.take(address, 1, 0.0) == 0 for _ in range(2_000)) == limits.web_request_burst * 16
+
+
 def test_a_request_that_is_refused_costs_nothing() -> None:
     rates = RequestRates(Limits())
     waits = [rates.take("9.9.9.9", 1, 0.0) for _ in range(1_000)]
