@@ -382,12 +382,10 @@ export function messageList(app, conversation, hooks) {
 
   /** @param {PendingMessage} pending */
   function resume(pending) {
-    const { number } = pending;
-    app.act({ do: "discard", number });
-    if (app.core.pending.some((each) => each.number === number)) return; // it is under way
     const edited = pending.kind === "edit" && app.core.find(pending.seq, key);
     if (edited) hooks.edit({ ...edited, text: pending.text });
     else hooks.resume?.(pending);
+    app.act({ do: "discard", number: pending.number });
   }
 
   /** After each movement and each change. */
