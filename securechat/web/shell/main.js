@@ -381,6 +381,11 @@ function stop() {
   connection = null;
 }
 
+function moved() {
+  stop();
+  pageChanged({ place: "moved" });
+}
+
 const tabs = shareTabs({
   got() {
     if (page.place !== "starting") return location.reload(); // what is stored is newer than what this tab has read
@@ -389,8 +394,7 @@ const tabs = shareTabs({
   },
   elsewhere: () => pageChanged({ place: "elsewhere" }),
   give() {
-    stop();
-    pageChanged({ place: "moved" });
+    moved();
     return store.moveOut();
   },
   given: store.movedOut,
@@ -398,10 +402,7 @@ const tabs = shareTabs({
     pageChanged({ place: "here" });
     carryOut(core.disconnected(now(), { reason: "", clean: true }));
   },
-  lost() {
-    stop();
-    pageChanged({ place: "moved" });
-  },
+  lost: moved,
   forget() {
     stop();
     store.forget();

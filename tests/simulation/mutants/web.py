@@ -14,7 +14,7 @@ WEB_MUTANTS: dict[str, tuple[str, str, str]] = {
     "message_sent_again_after_its_ack": (
         "requests.js",
         '    this.#drop(draft);\n    this.#context.show({ kind: "acked"',
-        '    draft.cid = 0;\n    draft.state = "waiting";\n    this.#context.show({ kind: "acked"',
+        '    this.#wait(draft);\n    this.#context.show({ kind: "acked"',
     ),
     "gap_of_a_reconnect_not_filled": (
         "client.js",
@@ -32,11 +32,11 @@ WEB_MUTANTS: dict[str, tuple[str, str, str]] = {
         "",
     ),
     "number_used_again_by_the_next_page": ("requests.js", "this.lastCid = Math.max(", "this.lastCid = Math.min(0, "),
-    "unsent_message_gets_a_new_number": ("requests.js", "cid: failed ? 0 : cid,", "cid: 0,"),
+    "unsent_message_gets_a_new_number": ("requests.js", "cid: failed ? 0 : cid,", "cid: ++this.lastCid,"),
     "unsent_messages_forgotten_by_the_next_page": ("requests.js", "of sound) {", "of sound.slice(1)) {"),
     "messages_lost_with_the_connection": (
         "requests.js",
-        "for (const draft of this.#inFlight()) this.#send(draft);",
+        '      draft.state = "waiting";\n      this.#changed(draft);\n',
         "",
     ),
     "state_saved_without_the_last_number": ("client.js", "lastCid: this.#queue.lastCid,", "lastCid: 0,"),
