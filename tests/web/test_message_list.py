@@ -365,6 +365,11 @@ def test_what_waits_for_a_connection_can_be_taken_back(show: Callable[..., Page]
     page.evaluate("fake.core.phase = 'offline'; fake.tell({ kind: 'phase', phase: 'offline' })")
     row = page.locator(".pending")
     row.get_by_role("button", name="Edit").wait_for()
+    page.evaluate("Object.assign(fake.core.pending[0], { sent: true }); fake.tell({ kind: 'phase', phase: 'offline' })")
+    until(page, "document.querySelectorAll('.pending button').length === 1")
+    page.evaluate(
+        "Object.assign(fake.core.pending[0], { sent: false }); fake.tell({ kind: 'phase', phase: 'offline' })"
+    )
     row.get_by_role("button", name="Discard").click()
     until(page, "!document.querySelector('.pending')")
 

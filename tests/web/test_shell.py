@@ -320,3 +320,24 @@ def test_no_tab_keeps_what_another_has_or_forgets(visit: Callable[..., Visitor])
     with copy.expect_navigation():
         second.get_by_role("button", name="Delete", exact=True).click()
     assert copy.evaluate("sessionStorage.length") == 0
+
+
+def test_a_lost_network_is_noticed_within_seconds(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    visitor.allowed += CUT
+    page = come_in(visitor, "ana")
+    say(page, "before")
+    visitor.context.set_offline(True)
+    say(page, "meanwhile")
+    page.locator("#main").get_by_text("No network").wait_for(timeout=5_000)
+    visitor.context.set_offline(False)
+    expect_once(page, "before", "meanwhile")
+    page.locator("#main").get_by_text("Connected", exact=True).wait_for()
+
+
+def test_a_name_kept_for_a_closed_tab_is_explained(visit: Callable[..., Visitor]) -> None:
+    come_in(visit(), "ana").close()
+    page = visit().open()
+    page.get_by_label("Name", exact=True).fill("ana")
+    submit(page)
+    page.get_by_text("Reopen the closed tab").wait_for()

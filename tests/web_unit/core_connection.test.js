@@ -286,3 +286,30 @@ Deno.test("questions without a connection, and those it takes along, are answere
   const told = page.told("answer").map((each) => [each.request, each.refusal.code]).sort();
   equal(told, [[1, "offline"], [2, "offline"], [3, "offline"]]);
 });
+
+Deno.test("a message without an answer makes the page ask whether the connection lives", () => {
+  const page = new Page();
+  page.online();
+  page.act({ do: "send", key: page.key("lobby"), text: "a" });
+  page.heardByServer();
+  page.wake();
+  equal([page.now, page.heardByServer().map((each) => each.t)], [105, ["ping"]]);
+  page.hear({ t: "pong", n: 1 });
+  page.wake();
+  equal([page.now, page.heardByServer().map((each) => each.t)], [110, ["ping"]]);
+  page.wake();
+  equal([page.now, page.hangUps, page.core.phase], [113, 1, "offline"]);
+});
+
+Deno.test("a message without an answer is no doubt while the server does not read, nor once it is refused", () => {
+  const page = new Page();
+  page.online();
+  page.act({ do: "send", key: page.key("lobby"), text: "a" });
+  page.hear({ t: "throttled", retry: 20 });
+  page.heardByServer();
+  page.wake();
+  equal([page.now, page.heardByServer().map((each) => each.t)], [125, ["ping"]]);
+  page.hear({ t: "refused", code: "disk_full", text: "full", cid: 1, retry: 30 });
+  page.wake();
+  equal([page.now, page.heardByServer().map((each) => each.t)], [155, ["say"]]);
+});

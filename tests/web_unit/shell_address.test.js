@@ -9,6 +9,8 @@ const CA = "ab".repeat(32);
 Deno.test("an invite is read with and without a leading slash, in any case of letters", () => {
   equal(inviteOf(`#join-once/${TOKEN}/${CA}`), { token: TOKEN, ca: CA, once: true });
   equal(inviteOf(`#/join/${TOKEN.toUpperCase()}/${CA.toUpperCase()}`), { token: TOKEN, ca: CA, once: false });
+  equal(inviteOf(`#join-once%2F${TOKEN}%2f${CA}`), { token: TOKEN, ca: CA, once: true });
+  equal(looksLikeInvite(`#/join%2F${TOKEN}`), true);
   equal(inviteOf(`#join/${TOKEN}`), { token: TOKEN, ca: "", once: false }); // a public certificate: no fingerprint
 });
 

@@ -140,7 +140,7 @@ export class ClientCore {
   deadline() {
     if (this.phase === "ended") return null;
     const times = [this.#connection.deadline, this.#feed.deadline, this.#counts.deadline];
-    if (this.#context.online) times.push(this.#queue.deadline);
+    if (this.#context.online) times.push(this.#queue.deadline, this.#queue.doubtAt);
     const due = times.filter((time) => time !== null);
     return due.length ? Math.min(...due) : null;
   }
@@ -194,6 +194,10 @@ export class ClientCore {
   tick(now) {
     this.#context.now = now;
     if (this.phase !== "ended") this.#connection.tick();
+    if (this.#context.online && now >= (this.#queue.doubtAt ?? Infinity)) {
+      this.#queue.doubted();
+      this.#connection.probe();
+    }
     return this.#output();
   }
 

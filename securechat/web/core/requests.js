@@ -251,6 +251,8 @@ export class Requests {
 // after a lost connection. The number is saved with the text: a copy of the tab would send it under the same one, and the
 // server stores it once. What was refused for now, or overtaken, gets a new number.
 
+/** So long after a message, or an ack, the connection is doubted. */
+const DOUBT_S = 5;
 const WINDOW = 64;
 /** Once the server has throttled. */
 const THROTTLED_WINDOW = 8;
@@ -263,6 +265,7 @@ export class SendQueue {
   pending = [];
   lastCid = 0;
   #sentCid = 0; // highest of this page
+  #doubtAt = 0;
   #context;
   #rooms;
   #number = 0;
@@ -382,6 +385,15 @@ export class SendQueue {
     return times.length ? Math.min(...times) : null;
   }
 
+  /** When the connection is doubted, unless an ack comes. */
+  get doubtAt() {
+    return this.#inFlight().length ? Math.max(this.#doubtAt, this.#pausedUntil + DOUBT_S) : null;
+  }
+
+  doubted() {
+    this.#doubtAt = this.#context.now + DOUBT_S;
+  }
+
   sendDue() {
     if (this.#context.now < this.#pausedUntil) return;
     this.#pausedUntil = 0;
@@ -406,6 +418,7 @@ export class SendQueue {
   acked(cid, seq) {
     const draft = this.pending.find((each) => each.cid === cid && cid > 0);
     if (!draft) return;
+    this.doubted();
     this.#drop(draft);
     this.#context.show({ kind: "acked", number: draft.number, seq, key: draft.key });
   }
@@ -474,6 +487,7 @@ export class SendQueue {
       delete: { t: "delete", cid, seq, ...place },
       react: { t: "react", cid, seq, sign, ...place, on },
     }[draft.kind];
+    if (!this.#inFlight().length) this.doubted();
     draft.state = "sent";
     draft.sent = true;
     this.#sentCid = Math.max(this.#sentCid, cid);

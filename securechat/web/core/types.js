@@ -68,6 +68,7 @@
  * @property {number} seq of the message that is changed; 0 for a message
  * @property {string} sign of a reaction
  * @property {boolean} on of a reaction
+ * @property {boolean} [sent] it may be on the server already, and cannot be taken back
  * @property {"waiting" | "sent" | "failed"} state waiting: for a connection or for its turn; failed: the server refused it
  * @property {Refusal | null} refusal why it failed
  */

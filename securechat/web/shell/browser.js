@@ -22,7 +22,7 @@ const PANEL = /^[a-z]{1,20}$/;
  * @returns {Invite | null}
  */
 export function inviteOf(fragment) {
-  const match = INVITE.exec(fragment.trim());
+  const match = INVITE.exec(slashed(fragment.trim()));
   if (!match) return null;
   const [, kind = "", token = "", ca = ""] = match;
   return { token: token.toLowerCase(), ca: ca.toLowerCase(), once: kind.toLowerCase() === "join-once" };
@@ -34,8 +34,11 @@ export function inviteOf(fragment) {
  * @param {string} fragment
  */
 export function looksLikeInvite(fragment) {
-  return /^#?\/?join(-once)?(\/|$)/i.test(fragment);
+  return /^#?\/?join(-once)?(\/|$)/i.test(slashed(fragment));
 }
+
+/** Some messengers write a slash of a fragment as %2F. @param {string} text */
+const slashed = (text) => text.replace(/%2f/gi, "/");
 
 /**
  * Reads a place. What is damaged is the list.
@@ -409,7 +412,7 @@ export function onWake(woke) {
     if (/** @type {PageTransitionEvent} */ (event).persisted) woke(); // from the back/forward cache
   });
   document.addEventListener("resume", woke); // of a frozen page
-  addEventListener("online", woke);
+  for (const name of ["online", "offline"]) addEventListener(name, woke);
 }
 
 /**

@@ -431,14 +431,15 @@ export function statusText(app) {
     return { text: _("Connected"), kind: "ok", wait: false };
   }
   if (core.phase === "naming" && core.waitsUntilS === null) return { text: "", kind: "ok", wait: false };
-  if (core.waitsUntilS === null) return { text: _("Connecting…"), kind: "busy", wait: false };
+  const offline = navigator.onLine === false;
+  if (core.waitsUntilS === null) {
+    return { text: offline ? _("No network") : _("Connecting…"), kind: offline ? "lost" : "busy", wait: false };
+  }
   const n = Math.max(1, Math.ceil(core.waitsUntilS - app.now()));
   if (core.phase === "naming") { // connected: the server wants the hello later
     return { text: ngettext("Trying again in {n} s", "Trying again in {n} s", n), kind: "busy", wait: false };
   }
-  const text = navigator.onLine === false
-    ? _("No network")
-    : ngettext("Reconnecting in {n} s", "Reconnecting in {n} s", n);
+  const text = offline ? _("No network") : ngettext("Reconnecting in {n} s", "Reconnecting in {n} s", n);
   return { text, kind: "lost", wait: true };
 }
 

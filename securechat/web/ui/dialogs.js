@@ -330,8 +330,8 @@ export function openHelp(_app, closed) {
         _("Close what is open"),
       ]]),
       table(_("While you write"), [
-        [_("Enter"), _("Send (on touch screens: break the line)")],
-        [_("Shift+Enter"), _("Break the line")],
+        [_("Enter"), _("Send (on touch screens: start a new line)")],
+        [_("Shift+Enter"), _("Start a new line")],
         ["↑", _("Edit your last message, where nothing is typed")],
         [keyLabel("Escape"), _("Cancel the edit or reply")],
         ["@ # : /", _("Complete a name, room, emoji or command")],

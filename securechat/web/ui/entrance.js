@@ -124,7 +124,7 @@ export function entrance(app, { needed, typed }) {
     const paste = field(_("Invite link"), { type: "text", autocomplete: "off" });
     paste.input.addEventListener("input", () => {
       paste.complain("");
-      const invite = INVITE.exec(paste.input.value)?.[1];
+      const invite = INVITE.exec(paste.input.value.replace(/%2f/gi, "/"))?.[1];
       if (invite) location.hash = invite; // the shell takes it from there
     });
     paste.input.addEventListener("change", () => paste.complain(paste.input.value && _("This is not an invite link.")));
@@ -185,8 +185,12 @@ export function entrance(app, { needed, typed }) {
     for (const change of changes) {
       if (change.kind === "helloNeeded") refused(change);
       else if (change.kind === "waits") {
-        const reason = change.refusal ? refusalText(change.refusal) : "";
-        const ofPassword = change.refusal?.code === "login_slowed" && passwordField;
+        const { refusal } = change;
+        let reason = refusal ? refusalText(refusal) : "";
+        if (refusal?.code === "name_in_use") {
+          reason += `. ${_("Is it you? Reopen the closed tab, and you go on at once.")}`;
+        }
+        const ofPassword = refusal?.code === "login_slowed" && passwordField;
         if (ofPassword) ofPassword.complain(reason);
         why = ofPassword ? "" : reason;
       }

@@ -57,7 +57,10 @@ const LONG = 8; // its group became too long
  */
 export function messageList(app, conversation, hooks) {
   const { key } = conversation;
-  const title = () => (conversation.kind === "room" ? "#" : "") + nameText(conversation.name);
+  const title = () => {
+    const name = nameText(conversation.name);
+    return conversation.room ? `#${name}` : _("your conversation with {name}", { name });
+  };
   const edge = h("div", { class: "edge" });
   const slack = { above: h("div"), below: h("div") };
   const rowsBox = h("div", { class: "rows", role: "feed", "aria-label": _("Messages") });
@@ -366,9 +369,7 @@ export function messageList(app, conversation, hooks) {
     const text = window.loading === "older"
       ? _("Loading…")
       : window.atStart
-      ? conversation.kind === "room"
-        ? _("This is the beginning of {name}.", { name: title() })
-        : _("This is the beginning of your conversation with {name}.", { name: title() })
+      ? _("This is the beginning of {name}.", { name: title() })
       : "";
     if (edge.textContent !== text) edge.textContent = text;
     const own = window.atEnd
@@ -381,12 +382,10 @@ export function messageList(app, conversation, hooks) {
 
   /** @param {PendingMessage} pending */
   function resume(pending) {
-    const { number } = pending;
-    app.act({ do: "discard", number });
-    if (app.core.pending.some((each) => each.number === number)) return; // it is under way
     const edited = pending.kind === "edit" && app.core.find(pending.seq, key);
     if (edited) hooks.edit({ ...edited, text: pending.text });
     else hooks.resume?.(pending);
+    app.act({ do: "discard", number: pending.number });
   }
 
   /** After each movement and each change. */

@@ -124,9 +124,9 @@ export function pendingRow(app, pending, context, resume) {
       "div",
       { class: "remedies" },
       failed && button(_("Try again"), () => app.act({ do: "retry", number })),
-      button(_("Edit"), () => resume(pending)),
+      !pending.sent && button(_("Edit"), () => resume(pending)),
       button(_("Copy"), () => navigator.clipboard?.writeText(pending.text)),
-      button(_("Discard"), () => app.act({ do: "discard", number })),
+      !pending.sent && button(_("Discard"), () => app.act({ do: "discard", number })),
     ),
   );
   const face = context.head && h("span", { class: `avatar ${colour}`, "aria-hidden": "true" }, initial(nameText(name)));
