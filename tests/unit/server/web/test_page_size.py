@@ -13,9 +13,10 @@ from securechat.wire.http import Authority, Request
 KIB = 1024
 MOST_FILES = 34
 """The bar is 30."""
-MOST_BYTES = 115.5 * KIB
+MOST_BYTES = 119.5 * KIB
 """The bar is 100 KiB. With one language: the Indonesian catalogue, 10 KiB, is fetched by those who want it."""
-MOST_BYTES_BEFORE = 60 * KIB
+MOST_BYTES_BEFORE = 61 * KIB
+"""The bar is 60 KiB."""
 NOT_OF_THE_PAGE = re.compile(r"emoji\.\w+\.json|trust\.css|core/types\.js")
 """Names of emoji are fetched when they are asked for, and /trust is a page of its own; types are imported by nobody."""
 FACTS = ServerFacts("1.0", "ab" * 32, False, "open")
