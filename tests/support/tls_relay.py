@@ -53,12 +53,19 @@ class TlsRelay:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            answers, requests = await asyncio.open_connection(
-                self._server.host, self._server.port, ssl=self._outward, server_hostname="localhost"
-            )
-            await asyncio.gather(_copy(reader, requests), _copy(answers, writer))
-        writer.close()
+        ends = [writer]
+        try:
+            with suppress(OSError):
+                answers, requests = await asyncio.open_connection(
+                    self._server.host, self._server.port, ssl=self._outward, server_hostname="localhost"
+                )
+                ends.append(requests)
+                await asyncio.gather(_copy(reader, requests), _copy(answers, writer))
+        finally:
+            for end in ends:
+                end.transport.abort()
+                with suppress(OSError):
+                    await end.wait_closed()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

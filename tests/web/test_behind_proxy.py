@@ -41,7 +41,7 @@ def visitor(pem: Path, certs: Path, tmp_path: Path) -> Iterator[Visitor]:
 def test_a_person_behind_a_proxy_can_chat(visitor: Visitor) -> None:
     page = visitor.open()
     page.get_by_label("Name").fill("ana")
-    page.get_by_role("button", name="Come in").click()
+    page.get_by_role("button", name="Join").click()
     page.get_by_role("textbox", name="Message #lobby").fill("behind the proxy")
     page.get_by_role("button", name="Send").click()
     page.get_by_text("behind the proxy", exact=True).wait_for()
