@@ -43,6 +43,7 @@ def test_the_trees_are_the_recorded_ones(
     page = come_in(visitor, "ana")
     say(page, "halo `kode` https://example.org/")
     expect_once(page, "halo")
+    page.get_by_role("article").locator("time").wait_for()  # stored: before, it says "Sending"
     page.get_by_text("Connected").last.wait_for()
     trees["conversation"] = page.locator("body").aria_snapshot()
     for panel, sign in PANELS.items():
