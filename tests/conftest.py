@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from asyncio import events
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,20 @@ def _no_secret_is_written_down(tmp_path_factory: pytest.TempPathFactory) -> Iter
     yield
     found = files_with_secrets(tmp_path_factory.getbasetemp())
     assert not found, f"secrets were written down: {found}"
+
+
+@pytest.fixture(autouse=True)
+def _no_loop_of_a_browser(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Playwright's loop, suspended beneath other tests of the process, must not look like a running one to them."""
+    loop = events._get_running_loop()
+    if loop is None or "web" in request.path.parts:
+        yield
+        return
+    events._set_running_loop(None)
+    try:
+        yield
+    finally:
+        events._set_running_loop(loop)
 
 
 @pytest.fixture(autouse=True)
