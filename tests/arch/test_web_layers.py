@@ -68,7 +68,7 @@ def test_a_module_is_one_noun(path: Path) -> None:
 
 
 def test_the_core_stays_small() -> None:
-    loaded = [path for path in (WEB / "core").glob("*.js") if path.name != "types.js"]  # which nobody imports
+    loaded = [path for path in (WEB / "core").glob("*.js") if path.name != "types.js"]  # which no module imports
     code = b"".join(path.read_bytes() for path in sorted(loaded) if path.name != "records.js")
     assert len(loaded) <= MOST_CORE_FILES
     assert len(gzip.compress(code, 9)) <= MOST_CORE_BYTES

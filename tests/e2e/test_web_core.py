@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.deno import DENO, needs_deno
 from tests.support.server import PATIENCE_S, ServerProcess
 
-DENO = Path(sys.executable).with_name("deno.exe" if os.name == "nt" else "deno")
 PROGRAM = Path(__file__).with_name("web_core.js")
 pytestmark = [
-    pytest.mark.skipif(not DENO.exists(), reason="deno is not installed here: the page's core is not run"),
+    needs_deno,
     pytest.mark.not_pseudo("the core says nothing to people"),
 ]
 

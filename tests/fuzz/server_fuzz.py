@@ -213,8 +213,8 @@ class Run:
                 self.operator.promote(peer._nick)
 
     def _act(self, now: float) -> bool:
-        everybody = (*self.peers, *self.browsers)
-        able = [peer for peer in everybody if peer.sock is not None and peer.may_act and peer.stalled_until <= now]
+        all_peers = (*self.peers, *self.browsers)
+        able = [peer for peer in all_peers if peer.sock is not None and peer.may_act and peer.stalled_until <= now]
         if able:  # one at a time: the server is to be met by the unusual, not by more than two cores can do
             self.dice.choice(able).act(now)
         if self.operator.may_act and self.dice.random() < 0.05:

@@ -13,10 +13,11 @@ import pytest
 from tests.simulation.flavour import Options
 from tests.simulation.mutants.web import SIGHTINGS, WEB_MUTANTS, web_mutant
 from tests.simulation.pace import rarely_collected
-from tests.simulation.web_core import CORE, deno
+from tests.simulation.web_core import CORE
 from tests.simulation.world import World, failure_of, found_by
+from tests.support.deno import needs_deno
 
-pytestmark = pytest.mark.skipif(deno() is None, reason="deno is not installed here: the page's core is not simulated")
+pytestmark = needs_deno
 
 SEEDS = int(os.environ.get("SECURECHAT_WEB_SEEDS", "300"))
 FIRST = int(os.environ.get("SECURECHAT_SEED", "0"))

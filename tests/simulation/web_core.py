@@ -10,11 +10,9 @@ import atexit
 import json
 import os
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +30,7 @@ from securechat.client.core.state import ConnectionPhase, Conversation, Conversa
 from securechat.errors import ErrorCode
 from securechat.model import Person, RevisionKind, RoomRules
 from securechat.testing.log_checks import HistoryBroken
+from tests.support.deno import DENO
 
 _BRIDGE = Path(__file__).with_name("web_bridge.js")
 CORE = Path(__file__).resolve().parents[2] / "securechat" / "web" / "core"
@@ -44,13 +43,6 @@ _REQUESTS = {
 }
 
 
-@cache
-def deno() -> str | None:
-    """Return the program that runs the page's core; None where it is not installed."""
-    beside = Path(sys.executable).with_name("deno.exe" if os.name == "nt" else "deno")
-    return str(beside) if beside.exists() else None
-
-
 class Bridge:
     """The process.
 
@@ -59,10 +51,9 @@ class Bridge:
     """
 
     def __init__(self, folder: Path) -> None:
-        program = deno()
-        assert program is not None, "deno is not installed"
+        assert DENO.exists(), "deno is not installed: run `python tools/dev.py test` once, which installs it"
         environment = {**os.environ, "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"}
-        command = [program, "run", "--no-remote", "--no-check", "--no-lock", f"--allow-read={folder}", str(_BRIDGE)]
+        command = [str(DENO), "run", "--no-remote", "--no-check", "--no-lock", f"--allow-read={folder}", str(_BRIDGE)]
         self._process = subprocess.Popen(
             [*command, folder.as_uri()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
         )
@@ -573,4 +564,4 @@ def _joined(first: WebOutput, second: WebOutput) -> WebOutput:
     )
 
 
-__all__ = ["CORE", "Bridge", "CoreOutput", "WebCore", "WebOutput", "bridge", "core_in", "deno"]
+__all__ = ["CORE", "Bridge", "CoreOutput", "WebCore", "WebOutput", "bridge", "core_in"]

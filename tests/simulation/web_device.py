@@ -63,7 +63,7 @@ class WebDevice(Device):
         self._looked = False
 
     def fresh_secret(self) -> str:
-        """Return a resume secret that nobody has."""
+        """Return a fresh resume secret."""
         return f"{self._web.getrandbits(128):032x}"
 
     def twin(self) -> Device:
@@ -110,7 +110,7 @@ class WebDevice(Device):
             core.drop()
 
     def want(self, intent: actions.Action) -> None:
-        """The user wants something; of a frozen page nobody can."""
+        """The user wants something; a frozen page takes no wish."""
         core = self.core
         if self.is_frozen or not isinstance(core, WebCore) or core.phase is ConnectionPhase.ENDED:
             return
@@ -204,7 +204,7 @@ class WebDevice(Device):
         self.world.clock.note(self.name, f"is frozen for {seconds} s")
         self.is_frozen = True
         link.slow = True
-        link.forget_asked()  # when it hears of it, somebody else may be right
+        link.forget_asked()  # when it hears of it, another identity may be the one
         link.end.pause()
         self._rearm()
 

@@ -12,7 +12,8 @@ import base64
 import functools
 import hashlib
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,3 +116,30 @@ class Visitor:
     def _requested(self, url: str) -> None:
         if not url.startswith((self.origin + "/", self.origin.replace("https", "wss") + "/", "data:", "blob:")):
             self.complaints.append(f"a request to {url}")
+
+
+@contextmanager
+def visitors(browser: Browser, origin: str) -> Iterator[Callable[..., Visitor]]:
+    """Give a function that makes profiles from options; at the end none of them may have complained."""
+    made: list[Visitor] = []
+
+    def new(**options: Any) -> Visitor:
+        made.append(Visitor(browser, origin, **(options or LAPTOP)))
+        return made[-1]
+
+    yield new
+    for visitor in made:
+        visitor.close()
+    for visitor in made:
+        visitor.expect_clean()
+
+
+def until(page: Page, expression: str, argument: Any = None) -> None:
+    """Wait until an expression is true, looking once a frame.
+
+    Playwright's own waiting evaluates a text in the page, which the page's policy forbids.
+    """
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(expression, argument):
+        assert time.monotonic() < deadline, f"not within {PATIENCE_MS} ms: {expression}"
+        page.evaluate("() => new Promise((go) => requestAnimationFrame(() => setTimeout(go)))")

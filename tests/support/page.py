@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tests.support.browser import PATIENCE_MS, Visitor
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
+
+
+_DIALOG = "dialog[open]"
+PANELS = {
+    "settings": _DIALOG,
+    "members": "aside:has(.members)",
+    "search": "aside:has(.search-form)",
+    "help": _DIALOG,
+    "room": _DIALOG,
+}
+"""What opens over a conversation or beside it: its word in the address, and where it stands."""
+
+
+@contextmanager
+def open_panel(page: Page, panel: str) -> Iterator[Locator]:
+    """Open a panel of the lobby by its address while the block runs; gives its element."""
+    page.evaluate("panel => location.hash = `#/room/lobby?${panel}`", panel)
+    place = page.locator(PANELS[panel])
+    place.get_by_role("heading").first.wait_for()
+    yield place
+    page.evaluate("location.hash = '#/room/lobby'")
+    page.locator(_DIALOG).wait_for(state="detached")
 
 
 def come_in(visitor: Visitor, name: str, path: str = "/") -> Page:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from securechat.server.web.policy import SECURITY_HEADERS
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDERS = {"web": ROOT / "securechat" / "web", "pages": ROOT / "tests" / "web" / "pages"}
 
@@ -19,6 +21,19 @@ class _Handler(SimpleHTTPRequestHandler):
         **SimpleHTTPRequestHandler.extensions_map,
         ".js": "text/javascript",
     }  # Windows may say otherwise
+
+    def do_GET(self) -> None:
+        """Serve a file; a page without an icon asks for one all the same."""
+        if self.path == "/favicon.ico":
+            self.send_response(204)
+            self.end_headers()
+        else:
+            super().do_GET()
+
+    def end_headers(self) -> None:
+        for name, value in SECURITY_HEADERS:
+            self.send_header(name, value)
+        super().end_headers()
 
     def translate_path(self, path: str) -> str:
         folder, _, rest = urlsplit(path).path.lstrip("/").partition("/")
@@ -30,7 +45,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 @contextmanager
 def static_pages() -> Iterator[str]:
-    """Serve ``/web/`` and ``/pages/``; gives the origin."""
+    """Serve ``/web/`` and ``/pages/`` under the rules of the real server; yields the origin."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.deno import DENO, needs_deno
+
 ROOT = Path(__file__).resolve().parents[2]
-DENO = Path(sys.executable).with_name("deno.exe" if os.name == "nt" else "deno")
 FILES = sorted((ROOT / "tests" / "web_unit").glob("*.test.js"))
 
 
-@pytest.mark.skipif(not DENO.exists(), reason="no deno for this machine")
+@needs_deno
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_the_modules_pass_their_tests(path: Path) -> None:
     command = [str(DENO), "test", "--quiet", "--no-remote", "--allow-read", "--config", "tools/deno.json", str(path)]

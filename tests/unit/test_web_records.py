@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
+from tests.support.deno import needs_deno
+from tools.web_records import RECORDS, text
 
-from tools.web_records import DENO, RECORDS, text
 
-
-@pytest.mark.skipif(not DENO.exists(), reason="deno is not installed here")
+@needs_deno
 def test_records_of_the_page_are_those_of_the_model() -> None:
     assert RECORDS.read_text(encoding="utf-8") == text(), "run: python tools/web_records.py"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from securechat.tls.certificate_directory import ensure_server
-from tests.support.browser import LAPTOP, Visitor, chromium, spki_hash
+from tests.support.browser import Visitor, chromium, spki_hash, visitors
 from tests.support.server import ServerProcess
 
 if TYPE_CHECKING:
@@ -42,14 +42,5 @@ def server(certs: Path, tmp_path: Path) -> Iterator[ServerProcess]:
 @pytest.fixture
 def visit(browser: Browser, server: ServerProcess) -> Iterator[Callable[..., Visitor]]:
     """Makes browser profiles; at the end none of them may have complained."""
-    visitors: list[Visitor] = []
-
-    def new(**options: Any) -> Visitor:
-        visitors.append(Visitor(browser, f"https://localhost:{server.port}", **(options or LAPTOP)))
-        return visitors[-1]
-
-    yield new
-    for visitor in visitors:
-        visitor.close()
-    for visitor in visitors:
-        visitor.expect_clean()
+    with visitors(browser, f"https://localhost:{server.port}") as new:
+        yield new

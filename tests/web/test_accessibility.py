@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.browser import LAPTOP, PHONE, Visitor
-from tests.support.page import come_in, composer, expect_once, say
+from tests.support.page import PANELS, come_in, composer, expect_once, open_panel, say
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -57,13 +57,10 @@ def test_no_screen_has_findings(visit: Callable[..., Visitor], device: dict[str,
         page.locator("dialog[open]").wait_for()
         expect_no_findings(page, f"switcher, {theme}")
         page.keyboard.press("Escape")
-        for panel in ("settings", "members", "search", "help", "room"):
-            page.evaluate("panel => location.hash = `#/room/lobby?${panel}`", panel)
-            page.wait_for_function("panel => location.hash.endsWith(panel)", arg=panel)
-            page.wait_for_timeout(300)
-            expect_no_findings(page, f"{panel}, {theme}")
-            page.keyboard.press("Escape")
-            page.evaluate("location.hash = '#/room/lobby'")
+        page.locator("dialog[open]").wait_for(state="detached")
+        for panel in PANELS:
+            with open_panel(page, panel):
+                expect_no_findings(page, f"{panel}, {theme}")
 
 
 def test_a_conversation_has_no_findings(visit: Callable[..., Visitor]) -> None:

@@ -10,17 +10,9 @@ from typing import Any
 import pytest
 
 from tests.support.browser import LAPTOP, PHONE, Visitor
-from tests.support.page import come_in, expect_once, say
+from tests.support.page import PANELS, come_in, expect_once, open_panel, say
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "accessibility"
-DIALOG = "dialog[open]"
-PANELS = {
-    "settings": DIALOG,
-    "members": "aside:has(.members)",
-    "search": "aside:has(.search-form)",
-    "help": DIALOG,
-    "room": DIALOG,
-}
 _CHANGING = (
     (re.compile(r"localhost:\d+"), "localhost:PORT"),
     (re.compile(r"\b\d{1,2}:\d\d(?:\W[AP]M)?(?!\d)"), "TIME"),
@@ -46,13 +38,9 @@ def test_the_trees_are_the_recorded_ones(
     page.get_by_role("article").locator("time").wait_for()  # stored: before, it says "Sending"
     page.get_by_text("Connected").last.wait_for()
     trees["conversation"] = page.locator("body").aria_snapshot()
-    for panel, sign in PANELS.items():
-        page.evaluate("panel => location.hash = `#/room/lobby?${panel}`", panel)
-        place = page.locator(sign)
-        place.get_by_role("heading").first.wait_for()
-        trees[panel] = place.aria_snapshot()
-        page.evaluate("location.hash = '#/room/lobby'")
-        page.locator(DIALOG).wait_for(state="detached")
+    for panel in PANELS:
+        with open_panel(page, panel) as place:
+            trees[panel] = place.aria_snapshot()
     found = "".join(f"=== {screen}\n{tree}\n\n" for screen, tree in trees.items())
     for changing, word in _CHANGING:
         found = changing.sub(word, found)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.browser import LAPTOP, PATIENCE_MS, PHONE, Visitor
+from tests.support.browser import LAPTOP, PHONE, until, visitors
 from tests.support.other_browsers import firefox, wait_for, webkit
 from tests.support.static_pages import static_pages
 
@@ -29,20 +28,16 @@ def origin() -> Iterator[str]:
 @pytest.fixture
 def opened(browser: Browser, origin: str) -> Iterator[Open]:
     """Opens the test page; at the end none of them may have complained."""
-    visitors: list[Visitor] = []
+    with visitors(browser, origin) as visit:
 
-    def new(profile: dict[str, Any] = LAPTOP, query: str = "", allowed: tuple[str, ...] = ()) -> Page:
-        visitors.append(Visitor(browser, origin, **profile))
-        visitors[-1].allowed += allowed
-        page = visitors[-1].open(f"/pages/compose/index.html?{query}")
-        page.wait_for_selector("body[data-ready]")
-        return page
+        def new(profile: dict[str, Any] = LAPTOP, query: str = "", allowed: tuple[str, ...] = ()) -> Page:
+            visitor = visit(**profile)
+            visitor.allowed += allowed
+            page = visitor.open(f"/pages/compose/index.html?{query}")
+            page.wait_for_selector("body[data-ready]")
+            return page
 
-    yield new
-    for visitor in visitors:
-        visitor.close()
-    for visitor in visitors:
-        visitor.expect_clean()
+        yield new
 
 
 def field(page: Page) -> Any:
@@ -64,14 +59,6 @@ def asks(page: Page, ask: str) -> list[Any]:
 
 def sent(page: Page) -> list[str]:
     return [each["text"] for each in acts(page, "send")]
-
-
-def until(page: Page, expression: str, argument: Any = None) -> None:
-    """Wait until an expression is true; Playwright's own way evaluates texts in the page, which its policy forbids."""
-    patience = time.monotonic() + PATIENCE_MS / 1000
-    while not page.evaluate(expression, argument):
-        assert time.monotonic() < patience, f"not within {PATIENCE_MS} ms: {expression}"
-        page.wait_for_timeout(20)
 
 
 def wait_for_act(page: Page, do: str, count: int = 1) -> list[Any]:
@@ -741,7 +728,7 @@ def test_what_was_done_about_a_member_is_said(opened: Open) -> None:
     page.locator(".toast", has_text="cici was removed").wait_for()
     act(page, "role", "{ person: fake.person(2) }")
     asked = dialog(page)
-    assert asked.locator(":checked").count() == 0, "nobody knows the present role"
+    assert asked.locator(":checked").count() == 0, "the page does not know the present role"
     asked.get_by_role("button", name="Save").click()
     asked.get_by_role("alert").filter(has_text="Choose a role").wait_for()
     asked.get_by_label("Moderator").check()
@@ -938,7 +925,7 @@ def test_other_engines(engine: str, origin: str, tmp_path: Path) -> None:
         wait_for(browser, "document.activeElement.innerText.startsWith('Reply')", "the menu")
 
 
-# --- every dialog, on small screens and for everybody ---
+# --- every dialog, on small screens, in each theme and engine ---
 
 DIALOGS = {
     "room": "{}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.admin import told
-from tests.support.browser import PHONE, Visitor
+from tests.support.browser import PHONE, Visitor, until
 from tests.support.page import come_in, composer, expect_once, message, say
 from tests.support.server import ServerProcess
 
@@ -89,7 +89,7 @@ def test_what_is_typed_before_the_composer_is_there_is_sent(visit: Callable[...,
     page.keyboard.press("Enter")
     early = page.get_by_role("textbox", name="Write a message")
     early.wait_for()
-    page.wait_for_function("document.activeElement.className === 'composer-field'")
+    until(page, "document.activeElement.className === 'composer-field'")
     height = "document.querySelector('.scroller').getBoundingClientRect().height"
     before = page.evaluate(height)
     page.keyboard.type("early bird")

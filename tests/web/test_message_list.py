@@ -2,64 +2,31 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.browser import LAPTOP, PATIENCE_MS, PHONE, Visitor, chromium
+from tests.support.browser import LAPTOP, PHONE, chromium, until, visitors
 from tests.support.other_browsers import firefox, wait_for, webkit
+from tests.support.static_pages import static_pages
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parents[2]
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
-    "require-trusted-types-for 'script'; trusted-types worker"
-)
 AS_ON_IOS = """
     const supports = CSS.supports;
     CSS.supports = (...what) => what[0] === '-webkit-touch-callout' || supports.apply(CSS, what);
 """
 
 
-class _Files(SimpleHTTPRequestHandler):
-    """Serves `/web/` from the package and the rest from the test pages, under the policy of the real server."""
-
-    def translate_path(self, path: str) -> str:
-        plain = path.partition("?")[0]
-        base = ROOT / "securechat" if plain.startswith("/web/") else ROOT / "tests" / "web" / "pages"
-        return str(base) + plain
-
-    def end_headers(self) -> None:
-        self.send_header("Content-Security-Policy", POLICY)
-        super().end_headers()
-
-    def log_message(self, *_args: Any) -> None:
-        """Say nothing."""
-
-    def do_GET(self) -> None:
-        if self.path == "/favicon.ico":
-            self.send_response(204)
-            self.end_headers()
-        else:
-            super().do_GET()
-
-
 @pytest.fixture(scope="module")
 def origin() -> Iterator[str]:
     """A server of files."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(ROOT)))
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+    with static_pages() as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
@@ -72,21 +39,17 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def show(browser: Browser, origin: str) -> Iterator[Callable[..., Page]]:
     """Opens the page with these options; at the end no page may have complained."""
-    visitors: list[Visitor] = []
+    with visitors(browser, origin) as visit:
 
-    def opened(query: str = "", script: str = "", **options: Any) -> Page:
-        visitors.append(Visitor(browser, origin, **(options or LAPTOP)))
-        if script:
-            visitors[-1].page.add_init_script(script)
-        page = visitors[-1].open(f"/list/index.html?{query}")
-        page.wait_for_selector(".rows > .row")
-        return page
+        def opened(query: str = "", script: str = "", **options: Any) -> Page:
+            visitor = visit(**options)
+            if script:
+                visitor.page.add_init_script(script)
+            page = visitor.open(f"/pages/list/index.html?{query}")
+            page.wait_for_selector(".rows > .row")
+            return page
 
-    yield opened
-    for visitor in visitors:
-        visitor.close()
-    for visitor in visitors:
-        visitor.expect_clean()
+        yield opened
 
 
 def frames(page: Page, count: int = 3) -> None:
@@ -97,14 +60,6 @@ def frames(page: Page, count: int = 3) -> None:
         "}",
         count,
     )
-
-
-def until(page: Page, expression: str) -> None:
-    """Wait until an expression is true. Playwright's own waiting evaluates a text, which the policy forbids."""
-    deadline = time.monotonic() + PATIENCE_MS / 1000
-    while not page.evaluate(expression):
-        assert time.monotonic() < deadline, f"never: {expression}"
-        frames(page)
 
 
 @pytest.mark.slow
@@ -161,7 +116,7 @@ def test_a_fling_goes_on_while_pages_load(show: Callable[..., Page]) -> None:
 @pytest.mark.parametrize("engine", ["firefox", "webkit"])
 def test_the_row_stays_in_other_engines(origin: str, tmp_path: Path, engine: str) -> None:
     with firefox(tmp_path / "profile") if engine == "firefox" else webkit() as browser:
-        browser.open(f"{origin}/list/index.html?messages=3000&delay=10")
+        browser.open(f"{origin}/pages/list/index.html?messages=3000&delay=10")
         wait_for(browser, "document.querySelector('.rows > .row') !== null", "rows")
         for seed in (1, 2, 3):
             assert browser.js(f"fake.run({seed}, 60)")["violations"] == [], f"seed {seed}"

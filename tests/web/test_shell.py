@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tests.support.admin import admin
-from tests.support.browser import PATIENCE_MS, PHONE, Visitor
+from tests.support.browser import PATIENCE_MS, PHONE, Visitor, until
 from tests.support.page import come_in, composer, expect_once, say
 from tests.support.server import ServerProcess
 
@@ -147,7 +147,7 @@ def test_a_mention_elsewhere_is_told_by_title_icon_and_system(visit: Callable[..
     expect(ana).to_have_title(re.compile(r"^\(1\) #garden"), timeout=PATIENCE_MS)
     expect(ana.locator("link[rel~=icon]")).to_have_attribute("href", re.compile("icon-unread"), timeout=PATIENCE_MS)
     told = "navigator.serviceWorker.ready.then(each => each.getNotifications()).then(all => all.map(each => each.body))"
-    ana.wait_for_function(f"{told}.then(all => all.length > 0)")
+    until(ana, f"{told}.then(all => all.length > 0)")
     assert ana.evaluate(told) == ["@ana look"]
 
 

@@ -121,7 +121,7 @@ def test_firefox_goes_past_its_warning_with_the_fragment(server: ServerProcess, 
         browser.click("#advancedButton")
         visible = "document.getElementById('exceptionDialogButton').getBoundingClientRect().height > 0"
         wait_for(browser, visible, "the button of the exception")
-        # The button obeys only after a while, lest somebody click it by mistake.
+        # The button obeys only after a while, so that it is not clicked by mistake.
         wait_until(lambda: is_past(browser), "the page behind the warning", PATIENCE_S)
         wait_for(browser, "document.querySelector('input[name=new-password]') !== null", "the form of the invite")
         assert TOKEN not in browser.js("location.href")
@@ -132,4 +132,11 @@ def test_firefox_goes_past_its_warning_with_the_fragment(server: ServerProcess, 
         })"""
         assert browser.js(opened), "a WebSocket behind the warning"
         assert browser.js("isSecureContext && 'clipboard' in navigator && 'locks' in navigator")
-        assert browser.js("navigator.serviceWorker !== undefined"), "service workers are allowed behind the warning"
+        guest = "[...document.querySelectorAll('button')].find((each) => each.textContent === 'Join as a guest')"
+        wait_for(
+            browser, f"({guest}?.click(), document.querySelector('input[name=new-password]') === null)", "the form"
+        )
+        browser.js("document.querySelector('input[name=username]').focus()")
+        browser.type("ana\n")
+        workers = "navigator.serviceWorker.getRegistrations().then((found) => found.length === 1)"
+        wait_for(browser, workers, "the service worker, which is registered behind the login")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.browser import Visitor
+from tests.support.browser import Visitor, until
 from tests.support.locales import translations_tool
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Walk:
         self.look("conversation")
         for panel in ("settings", "search", "members", "room", "help"):
             page.goto(page.url.partition("#")[0] + f"#/room/lobby?{panel}")
-            page.wait_for_function("() => document.querySelectorAll('main *, dialog *, aside *').length > 5")
+            until(page, "document.querySelectorAll('main *, dialog *, aside *').length > 5")
             page.wait_for_load_state("networkidle")
             self.look(panel)
             self.close()

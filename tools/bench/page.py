@@ -11,18 +11,14 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tests.support.browser import chromium
+from tests.support.static_pages import static_pages
 
 if TYPE_CHECKING:
     from playwright.sync_api import CDPSession, Page
 
-ROOT = Path(__file__).resolve().parents[2]
 _PAGES = """
 async (count) => {
   const took = [];
@@ -80,32 +76,9 @@ async (count) => {
 """
 
 
-class _Files(SimpleHTTPRequestHandler):
-    """Serves `/web/` from the package and the rest from the test pages."""
-
-    def translate_path(self, path: str) -> str:
-        plain = path.partition("?")[0]
-        return str(ROOT / ("securechat" if plain.startswith("/web/") else "tests/web/pages")) + plain
-
-    def log_message(self, *_args: Any) -> None:
-        """Say nothing."""
-
-
 def metrics(session: CDPSession) -> dict[str, float]:
     """What Chromium counts of a page; durations are seconds of CPU."""
     return {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
-
-
-@contextmanager
-def files() -> Iterator[str]:
-    """Serve the test pages; yields the origin."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Files)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def main() -> None:
@@ -113,18 +86,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slower", type=float, default=1.0, help="so many times slower than this machine's CPU")
     options = parser.parse_args()
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        raise SystemExit("no Chromium on this machine")
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - without it the other benchmarks still run
-
-    with files() as origin, sync_playwright() as driver:
-        flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--enable-precise-memory-info"]
-        browser = driver.chromium.launch(executable_path=chromium, args=flags)
+    with static_pages() as origin, chromium("--enable-precise-memory-info") as browser:
 
         def opened() -> tuple[Page, CDPSession]:
             page = browser.new_page(viewport={"width": 1280, "height": 800})
-            page.goto(f"{origin}/list/index.html?messages=12000")
+            page.goto(f"{origin}/pages/list/index.html?messages=12000")
             page.wait_for_selector(".rows > .row")
             session = page.context.new_cdp_session(page)
             session.send("Emulation.setCPUThrottlingRate", {"rate": options.slower})
@@ -155,7 +121,6 @@ def main() -> None:
         session.send("HeapProfiler.collectGarbage")
         after = metrics(session)
         print(f"heap after 10,000: {after['JSHeapUsedSize'] / 2**20:.1f} MiB, {after['Nodes']:.0f} nodes")
-        browser.close()
 
 
 if __name__ == "__main__":

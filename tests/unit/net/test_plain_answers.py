@@ -1,4 +1,4 @@
-"""A browser that comes without TLS reads one fixed text and is gone; nobody else is told anything."""
+"""A browser that comes without TLS reads one fixed text and is gone; no other client is told anything."""
 
 from __future__ import annotations
 

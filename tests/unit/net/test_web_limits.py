@@ -1,4 +1,4 @@
-"""Browsers are counted apart: none is punished for its manners, and nobody gets further by claiming to be one."""
+"""Browsers are counted apart: none is punished for its manners, and a client gets no further by claiming to be one."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_spent_tokens_are_remembered_until_they_are_back(
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_loopback_is_exempt_here_too(door: ConnectionLimits, address: str) -> None:
-    """A proxy on this machine speaks for everybody."""
+    """A proxy on this machine speaks for all people behind it."""
     for _ in range(3_000):
         browse(door, address, 0)
     for _ in range(500):

@@ -6,17 +6,16 @@ import json
 import os
 import random
 import subprocess
-import sys
 import unicodedata
 from pathlib import Path
 
 import pytest
 
 from securechat.text.sanitize import one_line, visible
+from tests.support.deno import DENO, needs_deno
 
 ROOT = Path(__file__).resolve().parents[3]
 VECTORS = json.loads((ROOT / "tests" / "golden" / "visible_v1.json").read_text(encoding="utf-8"))
-DENO = Path(sys.executable).with_name("deno.exe" if os.name == "nt" else "deno")
 STRINGS = 10_000
 _PROGRAM = """
 import { oneLine, visible } from "TEXT";
@@ -46,7 +45,7 @@ def hostile(dice: random.Random) -> str:
     return whole if whole == text else "".join(char for char in text if not "\ud800" <= char <= "\udfff")
 
 
-@pytest.mark.skipif(not DENO.exists(), reason="deno is not installed here")
+@needs_deno
 def test_strings_made_of_the_worst() -> None:
     dice = random.Random(0)
     texts = [hostile(dice) for _ in range(STRINGS)]

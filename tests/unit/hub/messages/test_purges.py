@@ -86,7 +86,7 @@ def test_who_enters_a_room_later_is_told_what_is_gone_also_after_a_restart(rig: 
 
 @pytest.mark.parametrize("prunes", [False, True], ids=["forgotten after a while", "pruned"])
 def test_a_room_that_is_made_anew_still_tells_what_is_gone(rig: HubRig, prunes: bool) -> None:
-    """Its record goes while nobody is there, and its name comes back: for a guest, for an account, after a restart."""
+    """Its record goes with the last member, and its name comes back: for a guest, an account, after a restart."""
     ann, old = with_old_messages(rig)
     rig.hub.tidy()
     rig.settle()

@@ -18,7 +18,7 @@ MOST_BYTES = 119.5 * KIB
 MOST_BYTES_BEFORE = 61 * KIB
 """The bar is 60 KiB."""
 NOT_OF_THE_PAGE = re.compile(r"emoji\.\w+\.json|trust\.css|core/types\.js")
-"""Names of emoji are fetched when they are asked for, and /trust is a page of its own; types are imported by nobody."""
+"""Names of emoji are fetched when they are asked for, and /trust is a page of its own; no module imports the types."""
 FACTS = ServerFacts("1.0", "ab" * 32, False, "open")
 
 
