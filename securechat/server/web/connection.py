@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from securechat.client_address import origin_of
 from securechat.net.interfaces import TransportHandler
 from securechat.net.socket_options import CloseReason
+from securechat.server.session import Link
 from securechat.server.web.policy import SECURITY_HEADERS, error_answer
 from securechat.server.web.rates import FILE_COST, MOST_WAIT_S
 from securechat.wire.http import HttpError, HttpServerCodec, Request, response, response_head
@@ -34,37 +35,15 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 """In English, whatever the locale is: strftime asks it."""
 
 
-class WebLink(Protocol):
+class WebLink(Link, Protocol):
     """The part of its transport that a connection uses."""
-
-    address: str
-    owes_hello: bool
 
     @property
     def label(self) -> str:
         """Address and port, for the operator."""
 
-    @property
-    def queued_bytes(self) -> int:
-        """Bytes the socket has not accepted yet."""
-
-    def write(self, data: bytes) -> None:
-        """Queue bytes."""
-
-    def pause_reading(self) -> None:
-        """Deliver nothing more."""
-
-    def resume_reading(self) -> None:
-        """Deliver again."""
-
-    def close_with(self, last_words: bytes = b"", drop_backlog: bool = False) -> None:
-        """Say the last words, then close so that they are heard."""
-
     def abort(self) -> None:
         """Close at once."""
-
-    def fail(self) -> None:
-        """Work for this connection raised: have its handler say so, and close."""
 
 
 class WebContext(Protocol):
@@ -179,7 +158,7 @@ class HttpConnection:
         """Work for this connection raised."""
         self._refuse(HttpError(500, "This server has met an error of its own."))
 
-    def connection_lost(self, reason: CloseReason, detail: str) -> None:  # noqa: ARG002  (nobody is told of the end)
+    def connection_lost(self, reason: CloseReason, detail: str) -> None:  # noqa: ARG002  (the operator is not told of the end)
         """The transport is closed."""
         self._end()
         self._web.closed(self)

@@ -22,7 +22,7 @@ class RequestRates:
 
     Args:
         limits: the rate and the burst, and how much more a private address gets: a classroom may share one.
-        behind_proxy: whether who comes from loopback may be anybody; then it is one private address.
+        behind_proxy: whether a proxy on this machine brings people; then loopback is one private address.
     """
 
     def __init__(self, limits: Limits, *, behind_proxy: bool = False) -> None:

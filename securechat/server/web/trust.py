@@ -155,8 +155,8 @@ _WARNING: Final = (
         "server, and it warns."
     ),
     N_(
-        "If you go past the warning, everything is encrypted, but nothing proves to whom. Somebody in the same network "
-        "could stand between, and read and change what you write, your password too."
+        "If you go past the warning, everything is encrypted, but nothing proves to whom. A machine in the same "
+        "network could stand between, and read and change what you write, your password too."
     ),
     N_("Once the CA is installed, the browser checks the server at each visit, and warns only if something is wrong."),
 )
@@ -165,8 +165,9 @@ _FORGED: Final = N_(
     "because it stands here: compare it with the server's own."
 )
 _COMPARE: Final = N_(
-    "Whoever runs the server sees it there, in its terminal, as “CA fingerprint”, and with “securechat-admin status”. "
-    "Have it read out to you, or look yourself; a picture or a message that came over this network could be forged too."
+    "The operator of the server sees it there, in its terminal, as “CA fingerprint”, and with “securechat-admin "
+    "status”. Have it read out to you, or look yourself; a picture or a message that came over this network could be "
+    "forged too."
 )
 _SPELLING: Final = N_(
     "Some systems write it with capital letters, with colons, or in other groups. That makes no difference."
@@ -176,7 +177,7 @@ _LIMITED: Final = N_(
     "those in .local or .lan, and for the names that this server was given. It cannot speak for your bank."
 )
 _UNLIMITED: Final = N_(
-    "This CA is not limited. Whoever has its key, which lies on the server, could make certificates for any website, "
+    "This CA is not limited. A person with its key, which lies on the server, could make certificates for any website, "
     "and your system would accept them. Install it only if you trust the person who runs the server that far. A CA "
     "made by a newer version is limited; ask for one."
 )

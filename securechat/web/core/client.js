@@ -407,7 +407,7 @@ export class ClientCore {
     context.show({ kind: "welcome", first, account, admin, mustChange });
   }
 
-  /** The server has another log, or takes the user for somebody else. */
+  /** The server has another log, or takes the user for another person. */
   #reset() {
     const context = this.#context;
     if (!context.account) this.#membership.wanted = this.#membership.saved();

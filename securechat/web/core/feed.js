@@ -241,7 +241,7 @@ export class Feed {
   sendDue() {
     const gap = this.#gap();
     const question = this.#jobs.find((each) => !(each instanceof GapFill));
-    const job = question && (!gap || this.#askedGap) ? question : gap; // in turn: a long absence keeps nobody waiting
+    const job = question && (!gap || this.#askedGap) ? question : gap; // in turn: the user's questions do not wait for the end of a long catch-up
     if (!job || !this.#started || this.#asked || this.#context.now < this.#notBefore) return;
     this.#notBefore = 0;
     const ref = ++this.#context.ref;
@@ -532,7 +532,7 @@ export class Windows {
     for (const message of conversation.window.messages) message.room = conversation.name;
   }
 
-  /** Whoever has seen the newest is at this end. @param {ConversationState} conversation @param {number} seq */
+  /** A reader who has seen the newest is at this end. @param {ConversationState} conversation @param {number} seq */
   read(conversation, seq) {
     const window = conversation.window;
     if (window.atEnd && seq >= (window.messages.at(-1)?.seq ?? 0)) window.towardsStart = false;

@@ -158,7 +158,7 @@
  * @property {(event: Welcome, first: boolean, another: boolean) => void} welcomed
  * @property {() => void} passwordChanged
  * @property {() => void} lost
- * @property {() => void} abandoned the user is somebody else
+ * @property {() => void} abandoned the user has another identity
  * @property {() => boolean} busy whether leaving should wait
  * @property {() => boolean} isLoggingOut
  */

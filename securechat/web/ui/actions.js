@@ -595,7 +595,7 @@ export function ignore(app, person) {
 /** @param {Context} context */
 async function deleteMessage({ app, conversation, message }) {
   if (!conversation || !message) return;
-  const text = _("Everybody will see that there was a message, and not what it said.");
+  const text = _("Others see that there was a message, and not what it said.");
   if (!await confirm(_("Delete this message?"), text, _("Delete"), { danger: true })) return;
   app.act({ do: "delete", key: conversation.key, seq: message.seq });
 }

@@ -235,8 +235,8 @@ function tell(app, change) {
     case "lost":
       app.toast(
         ngettext(
-          "{n} message was not sent: you are somebody else now",
-          "{n} messages were not sent: you are somebody else now",
+          "{n} message was not sent: you are logged in as another person now",
+          "{n} messages were not sent: you are logged in as another person now",
           change.numbers.length,
         ),
       );

@@ -303,7 +303,7 @@ export function composer(app, conversation, hooks = {}) {
       case "left":
         return _("You are not in this room.");
       case "archived":
-        return _("This room is archived: nobody can write here.");
+        return _("This room is archived: it can only be read.");
       case "muted":
         return mutedText(now);
       case "readOnly":

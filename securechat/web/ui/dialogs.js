@@ -95,7 +95,7 @@ export async function leaveRoom(app, conversation) {
     _("You get no more messages from it."),
     conversation.room?.private && _("It is private: you need an invitation to come back."),
     conversation.room?.private && conversation.room.role === "owner" &&
-    _("If it has no other owner, make a member owner first: nobody else can change it."),
+    _("If it has no other owner, make a member owner first: only an owner can change it."),
   ].filter(Boolean).join(" ");
   const left = await confirm(_("Leave #{room}?", { room }), text, leave, {
     async run() {
@@ -108,7 +108,7 @@ export async function leaveRoom(app, conversation) {
     },
   });
   if (!left || !last) return;
-  const lost = _("You are its only member, and it is private. Nobody can enter it again: its messages are lost.");
+  const lost = _("You are its only member, and it is private. It cannot be entered again: its messages are lost.");
   await confirm(_("Leave #{room} for good?", { room }), lost, leave, {
     danger: true,
     run: () => app.ask({ ask: "leaveRoom", key, sure: true }),
@@ -161,7 +161,7 @@ export function openRoom(app, conversation, closed) {
   const notes = {
     private: _("Only invited members can join and see the room."),
     readOnly: _("Only moderators and owners can write."),
-    archived: _("Nobody can write, and the room is not listed."),
+    archived: _("The room is read-only and not listed."),
   };
 
   /** @param {RoomRules} now */
@@ -196,7 +196,7 @@ export function openRoom(app, conversation, closed) {
       ngettext("Messages are deleted after {n} day.", "Messages are deleted after {n} days.", now.retention_days),
       now.history === "joined" && _("New members see only what is said since they joined."),
     ].filter((each) => typeof each === "string");
-    return told.length > 0 ? told : [_("Everybody can join, read and write.")];
+    return told.length > 0 ? told : [_("All members of the server can join, read and write.")];
   }
 
   /** @param {RoomRules} now */

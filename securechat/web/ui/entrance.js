@@ -406,7 +406,7 @@ export function unknownPlace(app, element) {
       const [known] = await app.ask({ ask: "people", ids: [id] });
       if (known) return found(await app.ask({ ask: "openPerson", person: known }));
     } catch {
-      // Offline, or nobody of this number.
+      // Offline, or no person has this number.
     }
     fill(element, h("h1", {}, _("This person is not here any more")), back);
   }

@@ -268,7 +268,7 @@ function notices(app) {
     h(
       "p",
       { class: "hint" },
-      _("For direct messages and mentions; each room's menu has more. Only while this page is open: messages to a closed page would have to go through somebody else's server."),
+      _("For direct messages and mentions; each room's menu has more. Only while this page is open: messages to a closed page would have to go through the server of another company."),
     ),
     toggle(app, "sound", _("Sound")),
     system,
@@ -299,7 +299,7 @@ function server(app) {
         ? _("The connection is encrypted. Whether it ends at the right server, only the fingerprint can tell.")
         : _("The connection is encrypted."),
       " ",
-      _("Whoever runs the server can read what is stored there, direct messages too."),
+      _("The operator of the server can read what is stored there, direct messages too."),
     ),
     ca && !limited
       ? h(
@@ -324,7 +324,7 @@ function leaving(app) {
   async function leave() {
     const text = app.core.account
       ? _("You are logged out, and settings, drafts and what is not sent yet are deleted from this browser.")
-      : _("Your name is free then, and nobody can go on as you: not even you.");
+      : _("Your name is free then, and you cannot go on as the same guest.");
     if (await confirm(_("Delete data from this browser?"), text, _("Delete"), { danger: true })) app.forget();
   }
   const element = section(
