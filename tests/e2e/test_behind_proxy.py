@@ -15,6 +15,7 @@ from websockets.sync.client import connect as open_socket
 from securechat.tls.certificate_directory import ensure_server
 from securechat.tls.hostnames import parse_names
 from tests.e2e.conftest import Connect
+from tests.support.secure_socket import secure_socket
 from tests.support.server import PATIENCE_S, ServerProcess
 from tests.support.tls_relay import TlsRelay
 
@@ -35,7 +36,7 @@ class Proxied:
         return socket.create_connection(("127.0.0.1", self._port), PATIENCE_S)
 
     def get(self, host: str, **headers: str) -> http.client.HTTPResponse:
-        with self.context.wrap_socket(self.connection(), server_hostname=HOST) as sock:
+        with secure_socket(self.context, ("127.0.0.1", self._port), server_hostname=HOST) as sock:
             client = http.client.HTTPConnection(HOST)
             client.sock = sock
             client.request("GET", "/", headers={"Host": host, **headers})

@@ -16,6 +16,7 @@ import pytest
 from securechat.limits import Limits
 from securechat.tls.local_addresses import private_addresses
 from tests.support.native import NativeClient
+from tests.support.secure_socket import secure_socket
 from tests.support.server import PATIENCE_S, ServerProcess, wait_until
 
 PHONES, LOADS, CONNECTIONS = 30, 5, 6
@@ -59,8 +60,8 @@ class Phone:
     def warned(self) -> None:
         """The certificate is unknown: an alert ends the handshake, twice."""
         for _ in range(2):
-            with self._plain() as sock, pytest.raises(ssl.SSLCertVerificationError):
-                self._warns.wrap_socket(sock, server_hostname=self._server.host)
+            with pytest.raises(ssl.SSLCertVerificationError):
+                secure_socket(self._warns, (self._server.host, self._server.port))
 
     def load(self) -> None:
         """Load the page and open its WebSocket; the one of the page before ends without a word."""
@@ -88,7 +89,7 @@ class Phone:
         return socket.create_connection((self._server.host, self._server.port), PATIENCE_S)
 
     def _secure(self) -> ssl.SSLSocket:
-        made = self._context.wrap_socket(self._plain(), server_hostname=self._server.host)
+        made = secure_socket(self._context, (self._server.host, self._server.port))
         assert made.selected_alpn_protocol() == "http/1.1"
         return made
 
@@ -145,8 +146,7 @@ def test_who_claims_to_be_a_browser_and_speaks_the_native_protocol_gets_nowhere(
         terminals[-1].hello(f"t{number}")
     context = ssl.create_default_context(cafile=str(server.ca))
     context.set_alpn_protocols(["http/1.1", "securechat/1"])
-    plain = socket.create_connection((server.host, server.port), PATIENCE_S)
-    with context.wrap_socket(plain, server_hostname=server.host, suppress_ragged_eofs=True) as sock:
+    with secure_socket(context, (server.host, server.port)) as sock:
         assert sock.selected_alpn_protocol() == "http/1.1"
         body = b'{"t":"hello","version":1,"name":"cheat","secret":"' + b"0" * 32 + b'"}'
         sock.sendall(len(body).to_bytes(4) + body)
@@ -165,8 +165,7 @@ def test_who_looks_at_the_certificate_and_closes_owes_no_hello(server: ServerPro
     if protocols:
         context.set_alpn_protocols(protocols)
     for _ in range(DEFAULTS.failed_hellos_per_address + 8):
-        plain = socket.create_connection((server.host, server.port), PATIENCE_S)
-        with context.wrap_socket(plain, server_hostname=server.host) as sock:
+        with secure_socket(context, (server.host, server.port)) as sock:
             sock.unwrap()
     with NativeClient(server.port, server.ca, host=server.host) as terminal:
         terminal.hello("terminal")
@@ -177,12 +176,11 @@ def test_a_piece_of_nothing_is_a_failed_hello_as_before(server: ServerProcess, b
     """A handshake without a protocol and one byte, or half a handshake: the native rule holds."""
     context = ssl.create_default_context(cafile=str(server.ca))
     for _ in range(DEFAULTS.failed_hellos_per_address):
-        plain = socket.create_connection((server.host, server.port), PATIENCE_S)
         if not begin:
-            plain.sendall(b"\x16\x03\x01\x02\x00\x01")
-            plain.close()
+            with socket.create_connection((server.host, server.port), PATIENCE_S) as plain:
+                plain.sendall(b"\x16\x03\x01\x02\x00\x01")
             continue
-        with context.wrap_socket(plain, server_hostname=server.host) as sock:
+        with secure_socket(context, (server.host, server.port)) as sock:
             sock.sendall(begin)
             sock.unwrap()
     wait_until(lambda: _is_turned_away(server), "the address is shut out")

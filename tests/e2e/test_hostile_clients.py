@@ -15,6 +15,7 @@ from securechat.model import Acked, Hello, Message, Ping, Pong, Refused, Say
 from securechat.wire.frames import frame
 from tests.e2e.conftest import Connect
 from tests.support.native import NativeClient
+from tests.support.secure_socket import secure_socket
 from tests.support.server import ServerProcess, wait_until
 
 SHORT = ("--limit", "handshake_timeout_s=1", "--limit", "hello_timeout_s=1.5", "--limit", "web_headers_s=1")
@@ -121,11 +122,7 @@ def test_8_tls_without_our_protocol_is_told_so(strict_server: ServerProcess, wit
     context = ssl.create_default_context(cafile=str(strict_server.ca))
     if alpn:
         context.set_alpn_protocols([alpn])
-    with (
-        socket.create_connection(("127.0.0.1", strict_server.port)) as raw,
-        context.wrap_socket(raw, server_hostname="127.0.0.1") as tls,
-    ):
-        tls.settimeout(20)
+    with secure_socket(context, ("127.0.0.1", strict_server.port)) as tls:
         answer = b""
         while data := tls.recv(1000):
             answer += data
@@ -188,6 +185,7 @@ def test_8_a_client_that_never_reads_is_closed_alone_and_memory_stays_bounded(
 ) -> None:
     flags = ["--rate-limit", "off", "--limit", "outbox_hard_bytes=400000", "--limit", "outbox_soft_bytes=200000"]
     flags += ["--limit", "lingering_close_s=30", "--limit", "drain_s=30"]  # so that it can hear the last words
+    flags += ["--web", "off"]  # what the page needs is loaded after the start, and is not what is measured here
     with ServerProcess(certs, tmp_path / "data", *flags).start() as server:
         sleeper = NativeClient(server.port, server.ca, rcvbuf=4096)
         sleeper.hello("sleeper")

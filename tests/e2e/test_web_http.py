@@ -19,6 +19,7 @@ import pytest
 
 from securechat.model import Message
 from tests.e2e.conftest import Connect
+from tests.support.secure_socket import secure_socket
 from tests.support.server import ServerProcess, wait_until
 
 QUICK = ("--limit", "web_headers_s=1", "--limit", "web_keep_alive_s=1")
@@ -42,9 +43,7 @@ class Wire:
         context = ssl.create_default_context(cafile=str(server.ca))
         if alpn is not None:
             context.set_alpn_protocols([alpn])
-        raw = socket.create_connection((server.host, server.port))
-        self.sock = context.wrap_socket(raw, server_hostname=server.host, suppress_ragged_eofs=False)
-        self.sock.settimeout(20)
+        self.sock = secure_socket(context, (server.host, server.port), suppress_ragged_eofs=False)
         self.host = f"{server.host}:{server.port}"
         self._buffer = b""
 
@@ -186,12 +185,10 @@ def test_a_visit_is_one_line_and_a_rude_browser_none(server: ServerProcess) -> N
         for path in ("/", "/sw.js", "/nothing"):
             wire.get(path)
             wire.answer()
-    raw = socket.create_connection((server.host, server.port))  # ended by a warning page
-    with pytest.raises(ssl.SSLCertVerificationError):
+    with pytest.raises(ssl.SSLCertVerificationError):  # ended by a warning page
         context = ssl.create_default_context()
         context.set_alpn_protocols(["http/1.1"])
-        context.wrap_socket(raw, server_hostname=server.host)
-    raw.close()
+        secure_socket(context, (server.host, server.port))
     with opened(server) as wire:
         wire.send(hello("ann"))
         wire.frame()
@@ -235,11 +232,10 @@ def test_a_client_without_alpn_is_known_by_its_first_bytes(standing: ServerProce
 def test_browsers_are_not_asked_for_a_certificate(standing: ServerProcess) -> None:
     context = ssl.create_default_context(cafile=str(standing.ca))
     context.set_alpn_protocols(["h2", "http/1.1"])
-    with socket.create_connection((standing.host, standing.port)) as raw:
-        asked: list[int] = []
-        context._msg_callback = lambda _sock, _way, _version, _content, kind, _data: asked.append(int(kind))  # type: ignore[attr-defined]
-        with context.wrap_socket(raw, server_hostname=standing.host) as tls:
-            assert tls.selected_alpn_protocol() == "http/1.1"
+    asked: list[int] = []
+    context._msg_callback = lambda _sock, _way, _version, _content, kind, _data: asked.append(int(kind))  # type: ignore[attr-defined]
+    with secure_socket(context, (standing.host, standing.port)) as tls:
+        assert tls.selected_alpn_protocol() == "http/1.1"
     assert 11 in asked  # Certificate
     assert 13 not in asked  # CertificateRequest
 

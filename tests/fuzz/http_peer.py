@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import re
-import socket
 import ssl
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from contextlib import suppress
 
 from tests.fuzz.ring import Ring
 from tests.fuzz.run import mutate, seeds
+from tests.support.secure_socket import secure_socket
 
 _STATUS = re.compile(rb"HTTP/1\.1 ([1-5]\d\d) [A-Z][A-Za-z -]*\r\n")
 _LENGTH = re.compile(rb"\r\nContent-Length: (\d+)(?=\r\n)")
@@ -49,8 +49,9 @@ class HttpPeer:
 
     def connect(self, port: int, context: ssl.SSLContext) -> None:
         """Come as a browser does."""
-        raw = socket.create_connection(("127.0.0.1", port), 20, source_address=(self._address, 0))
-        self.sock = context.wrap_socket(raw, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
+        self.sock = secure_socket(
+            context, ("127.0.0.1", port), source_address=(self._address, 0), suppress_ragged_eofs=False
+        )
         self.sock.setblocking(False)
         self.ring = Ring()
         self._outbox.clear()

@@ -47,6 +47,7 @@ from tests.fuzz.expectation import Broken, Expectation, State
 from tests.fuzz.grammar import MAX_ID, Grammar, Known, kinds_of
 from tests.fuzz.ring import Ring
 from tests.support.secrecy import OTHER_PASSWORD, PASSWORD, keep_secret
+from tests.support.secure_socket import secure_socket
 
 COMMANDS = kinds_of(Command)
 _COSTLY = (Hello, Register, Quit)
@@ -125,9 +126,14 @@ class Peer:
 
     def connect(self, port: int, context: ssl.SSLContext) -> None:
         """Come, and be a stranger."""
-        raw = socket.create_connection(("127.0.0.1", port), 20, source_address=(self._address, 0))
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock = self._opened(context.wrap_socket(raw, server_hostname="127.0.0.1", suppress_ragged_eofs=False))
+        sock = secure_socket(
+            context, ("127.0.0.1", port), source_address=(self._address, 0), suppress_ragged_eofs=False
+        )
+        try:
+            self.sock = self._opened(sock)
+        except OSError:
+            sock.close()
+            raise
         self.sock.setblocking(False)
         self.expectation, self.ring = Expectation(), Ring()
         self.rooms, self._refs = set(), count(1)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import socket
 import ssl
 import sys
 import threading
@@ -20,6 +19,8 @@ import time
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.support.secure_socket import secure_socket
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -150,9 +151,7 @@ class Member:
         self._numbers = count(1)
         self._under_way: dict[tuple[str, int], tuple[float, list[float]]] = {}
         self._texts: dict[int, str] = {}
-        raw = socket.create_connection(("127.0.0.1", port), _PATIENCE_S, source_address=(ADDRESSES[number], 0))
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock = context.wrap_socket(raw, server_hostname="127.0.0.1")
+        self.sock = secure_socket(context, ("127.0.0.1", port), source_address=(ADDRESSES[number], 0))
         self._send(Hello(1, self.name, f"{number + 1:032x}"), Join(1, [ROOM]))
         while not any(isinstance(event, Joined) and event.ref == 1 for event in self._receive()):
             pass

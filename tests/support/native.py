@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import secrets
-import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from securechat.model import (
 )
 from securechat.tls.contexts import client_context
 from securechat.wire.native import NativeClientCodec
+from tests.support.secure_socket import secure_socket
 from tests.support.server import PATIENCE_S
 
 E = TypeVar("E")
@@ -56,19 +56,9 @@ class NativeClient:
         self._client_ids = itertools.count(1)
         self._refs = itertools.count(1)
         self._seen = 0
-        context = client_context(ca.read_text())
-        raw = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        if rcvbuf is not None:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
-        raw.settimeout(PATIENCE_S)
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # Wrapped first: a connection that is reset before it is wrapped leaves a socket that nobody can close.
-        self.sock = context.wrap_socket(raw, server_hostname=host, suppress_ragged_eofs=False)
-        try:
-            self.sock.connect((host, port))
-        except BaseException:
-            self.sock.close()
-            raise
+        self.sock = secure_socket(
+            client_context(ca.read_text()), (host, port), receive_buffer=rcvbuf, suppress_ragged_eofs=False
+        )
 
     # --- sending
 

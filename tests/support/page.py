@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -65,10 +66,11 @@ def expect_once(page: Page, *texts: str) -> None:
     Raises:
         AssertionError: a text stands there twice, or in another order.
     """
-    from playwright.sync_api import expect
-
-    for text in texts:
-        expect(message(page, text)).to_have_count(1, timeout=PATIENCE_MS)
-    shown = page.get_by_role("article").all_inner_texts()
-    places = [next(place for place, row in enumerate(shown) if text in row) for text in texts]
-    assert places == sorted(places), shown
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while True:  # a row is made anew when its message is stored: count and order must be of one moment
+        shown = page.get_by_role("article").all_inner_texts()
+        places = [[place for place, row in enumerate(shown) if text in row] for text in texts]
+        if all(len(each) == 1 for each in places) and places == sorted(places):
+            return
+        assert time.monotonic() < deadline, f"{texts} do not stand once and in order: {shown}"
+        page.evaluate("() => new Promise((go) => requestAnimationFrame(() => setTimeout(go)))")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import socket
 import ssl
 from pathlib import Path
 from typing import Any
+
+from tests.support.secure_socket import secure_socket
 
 PATIENCE_S = 20.0
 
@@ -23,8 +24,7 @@ class RawLink:
     def __init__(self, host: str, port: int, ca: Path) -> None:
         context = ssl.create_default_context(cafile=str(ca))
         context.set_alpn_protocols(["securechat/1"])
-        plain = socket.create_connection((host, port), PATIENCE_S)
-        self._link = context.wrap_socket(plain, server_hostname=host)
+        self._link = secure_socket(context, (host, port))
         self._buffer = b""
 
     def send(self, frame: bytes) -> None:

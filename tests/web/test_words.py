@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.browser import Visitor, until
+from tests.support.browser import Visitor
 from tests.support.locales import translations_tool
+from tests.support.page import PANELS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -121,7 +122,7 @@ class Walk:
         self.look("conversation")
         for panel in ("settings", "search", "members", "room", "help"):
             page.goto(page.url.partition("#")[0] + f"#/room/lobby?{panel}")
-            until(page, "document.querySelectorAll('main *, dialog *, aside *').length > 5")
+            page.locator(PANELS[panel]).get_by_role("heading").first.wait_for()
             page.wait_for_load_state("networkidle")
             self.look(panel)
             self.close()
