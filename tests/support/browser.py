@@ -42,13 +42,13 @@ def spki_hash(pem: Path) -> str:
 
 
 @contextmanager
-def chromium(*flags: str) -> Iterator[Browser]:
-    """Start a Chromium; skips the test where there is none."""
+def chromium(*flags: str, env: dict[str, str] | None = None) -> Iterator[Browser]:
+    """Start a Chromium, with its own environment if given; skips the test where there is none."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
     pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     browser = _driver().chromium.launch(
-        executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", *flags]
+        executable_path=CHROMIUM, args=[*FLAGS, *flags], env=dict(env) if env is not None else None
     )
     try:
         yield browser

@@ -109,10 +109,10 @@ class Firefox:
         source = {"type": "key", "id": "keyboard", "actions": keys}
         self._ask("input.performActions", {"context": self._context, "actions": [source]})
 
-    def click(self, selector: str) -> None:
-        """Click into the middle of an element with the mouse: a warning page takes no other click."""
+    def click(self, element: str) -> None:
+        """Click into the middle of an element, an expression, with the mouse: a warning page takes no other click."""
         at = self.js(
-            f"(() => {{ const found = document.querySelector({json.dumps(selector)}); found.scrollIntoView();"
+            f"(() => {{ const found = {element}; found.scrollIntoView();"
             " const { x, y, width, height } = found.getBoundingClientRect();"
             " return [x + width / 2, y + height / 2].map(Math.round) })()"
         )

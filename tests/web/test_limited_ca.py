@@ -21,7 +21,7 @@ import pytest
 from securechat.tls.hostnames import parse_names
 from securechat.tls.issuing import Issuer, certificate_pem, new_authority, new_server_leaf
 from tests.support import nss_database
-from tests.support.browser import CHROMIUM
+from tests.support.browser import CHROMIUM, chromium
 from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.skipif(
@@ -37,14 +37,16 @@ PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\nCon
 
 
 def show(home: Path, address: str) -> str:
-    """What a Chromium of this home directory shows at an address; every name leads to this machine."""
-    assert CHROMIUM is not None
-    done = subprocess.run(
-        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-         f"--user-data-dir={home / 'profile'}", "--host-resolver-rules=MAP * 127.0.0.1", "--dump-dom", address],
-        env={**os.environ, "HOME": str(home)}, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    return done.stdout
+    """What a Chromium of this home directory shows at an address, or its error; every name leads to this machine."""
+    from playwright.sync_api import Error
+
+    with chromium("--host-resolver-rules=MAP * 127.0.0.1", env={**os.environ, "HOME": str(home)}) as browser:
+        page = browser.new_page()
+        try:
+            page.goto(address)
+        except Error as error:
+            return str(error)
+        return page.content()
 
 
 @contextlib.contextmanager

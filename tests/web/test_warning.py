@@ -103,12 +103,18 @@ def test_what_explains_the_warning_is_reached_from_the_first_screen(visitor: Vis
     page.get_by_label("Name").wait_for()
 
 
+WARNING = "(document.querySelector('net-error-card')?.shadowRoot ?? document)"
+"""What holds the buttons of Firefox's warning: the whole page up to 140 ESR, one element of it in 153 ESR."""
+ADVANCED = f"{WARNING}.querySelector('#advancedButton, #advanced-button')"
+PROCEED = f"{WARNING}.querySelector('#exceptionDialogButton, #exception-button')"
+
+
 def is_past(browser: Firefox) -> bool:
     """Click the last button of Firefox's warning while it is there; returns whether it is gone."""
-    if not browser.js("document.body?.classList.contains('certerror') ?? false"):
+    if not browser.js(f"{PROCEED} !== null"):
         return True
     with suppress(AssertionError):  # the page may go between the look and the click
-        browser.click("#exceptionDialogButton")
+        browser.click(PROCEED)
     return False
 
 
@@ -116,11 +122,10 @@ def test_firefox_goes_past_its_warning_with_the_fragment(server: ServerProcess, 
     with firefox(tmp_path / "profile", accepts=False) as browser:
         with pytest.raises(AssertionError, match="SEC_ERROR_UNKNOWN_ISSUER"):
             browser.open(f"https://localhost:{server.port}/#join-once/{TOKEN}/{CA}")
-        ready = "document.body.classList.contains('certerror')"
+        ready = f"document.body.matches('.certerror, .felt-privacy-body') && {ADVANCED} !== null"
         wait_for(browser, ready, "the warning page's own script")
-        browser.click("#advancedButton")
-        visible = "document.getElementById('exceptionDialogButton').getBoundingClientRect().height > 0"
-        wait_for(browser, visible, "the button of the exception")
+        browser.click(ADVANCED)
+        wait_for(browser, f"{PROCEED}?.getBoundingClientRect().height > 0", "the button of the exception")
         # The button obeys only after a while, so that it is not clicked by mistake.
         wait_until(lambda: is_past(browser), "the page behind the warning", PATIENCE_S)
         wait_for(browser, "document.querySelector('input[name=new-password]') !== null", "the form of the invite")
