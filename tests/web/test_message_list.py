@@ -99,7 +99,7 @@ def test_a_fling_goes_on_while_pages_load(show: Callable[..., Page]) -> None:
         }"""
     )
     session = page.context.new_cdp_session(page)
-    for swipe in range(40):
+    for swipe in range(400):  # a slow machine loads fewer pages in forty of them
         back = swipe % 10 == 9
         for step in range(12):
             at = {"x": 180, "y": 600 - step * 40 if back else 120 + step * 40}
@@ -107,7 +107,10 @@ def test_a_fling_goes_on_while_pages_load(show: Callable[..., Page]) -> None:
                 "Input.dispatchTouchEvent", {"type": "touchMove" if step else "touchStart", "touchPoints": [at]}
             )
         session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    assert page.evaluate("fake.acts.filter((each) => each.do === 'older').length") >= 3
+        loaded = page.evaluate("fake.acts.filter((each) => each.do === 'older').length")
+        if swipe >= 20 and loaded >= 3:
+            break
+    assert loaded >= 3
     assert page.evaluate("fake.odd") == []
 
 

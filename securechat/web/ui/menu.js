@@ -556,24 +556,31 @@ export function rowActions(app, conversation, source) {
   let pointed = false;
   /** @param {PointerEvent} event */
   function down(event) {
-    clearTimeout(pressing);
+    lift();
     pointed = true;
     const row = rowOf(event);
     for (const each of rows.querySelectorAll(".selectable")) if (each !== row) each.classList.remove("selectable");
     if (event.pointerType !== "touch" || !row || row.classList.contains("selectable")) return;
     if (/** @type {Element} */ (event.target).closest("a, button:not(.quote)")) return;
     from = { x: event.clientX, y: event.clientY };
-    pressing = setTimeout(() => {
-      // The finger that is lifted presses nothing.
-      addEventListener("touchend", (end) => end.preventDefault(), { once: true, capture: true, passive: false });
-      menu(row, from, true);
+    const mine = pressing = setTimeout(() => {
+      requestAnimationFrame(() => { // moves that waited for a busy page come before its frame: this was a scroll then
+        if (pressing !== mine) return;
+        // The finger that is lifted presses nothing.
+        const end = (/** @type {TouchEvent} */ touch) => touch.cancelable && touch.preventDefault();
+        addEventListener("touchend", end, { once: true, capture: true, passive: false });
+        menu(row, from, true);
+      });
     }, PRESS_MS);
   }
   /** @param {PointerEvent} event */
   function move(event) {
-    if (Math.hypot(event.clientX - from.x, event.clientY - from.y) > SLOP_PX) clearTimeout(pressing);
+    if (Math.hypot(event.clientX - from.x, event.clientY - from.y) > SLOP_PX) lift();
   }
-  const lift = () => clearTimeout(pressing);
+  function lift() {
+    clearTimeout(pressing);
+    pressing = undefined;
+  }
 
   /** @param {MouseEvent} event */
   function click(event) {
