@@ -4,6 +4,8 @@ A pass is select, completions, reads, handshakes, accepts, timers, flush, deferr
 one commit, all output of one pass one send per peer. The order is Redis' (``ae.c`` and ``beforeSleep``): answers are
 sent after everything that may add to them, and nothing is freed while other code of the pass may still use it. Each
 step is bounded, by bytes per transport or by a count, and remaining work makes the next ``select`` return at once.
+While many connections talk, input waits up to 2 ms between two passes, and only completions run meanwhile:
+:mod:`securechat.net.input_pacing`.
 
 Nothing crosses threads except :meth:`Loop.post` and :meth:`Loop.stop`.
 
@@ -20,10 +22,11 @@ import selectors
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from securechat.containment import Containment, Failure, Owner, Step
+from securechat.net.input_pacing import InputPacing
 from securechat.net.slow_passes import SLOW_PASS_S, Mark, SlowPasses
 from securechat.net.slow_readers import SendBacklogs
 from securechat.net.timers import Timer, Timers
@@ -93,6 +96,7 @@ class Loop:
         self._mark: Mark = self.containment  # notes the work under way; while passes are slow, measures it
         self._slow_passes = SlowPasses(self, clock, on_slow_pass)
         self._timers = Timers()
+        self._pacing = InputPacing(self.now)
         self._posted: deque[Callable[[], None]] = deque()
         self._before_flush: list[Callable[[], None]] = []
         self._stopping = False
@@ -152,8 +156,10 @@ class Loop:
 
     def run_pass(self, timeout_s: float | None) -> None:
         """Run one pass; waits at most ``timeout_s`` seconds for work (None: without limit)."""
-        events = self._selector.select(self._patience(timeout_s))
+        events = self._next_events(timeout_s)
         self.now = self._clock()
+        if events is not None:
+            self._pacing.note(self.now, events)
         if self.on_pass is not None:
             self.on_pass(self.now)
         self.passes += 1
@@ -163,7 +169,7 @@ class Loop:
         if self._posted:
             self._run_posted()
         if events or again:
-            self._read(events, again)
+            self._read(events or (), again)
         if self.handshakes:
             self._step_handshakes()
         if self.accepting:
@@ -178,7 +184,7 @@ class Loop:
             self._finish_closing()
         ended = self._clock()
         if ended - self.now > SLOW_PASS_S or self._mark is not self.containment:
-            self._mark = self._slow_passes.judge(ended, len(events), self._mark)
+            self._mark = self._slow_passes.judge(ended, len(events or ()), self._mark)
 
     def ready(self, events: int) -> None:  # noqa: ARG002  (the Watcher's signature; here it is the wake-up pair)
         """Ignore the byte in the wake-up pair: it has ended the select, which is its purpose."""
@@ -208,6 +214,15 @@ class Loop:
 
     # --- the steps
 
+    def _next_events(self, timeout_s: float | None) -> list[tuple[selectors.SelectorKey, int]] | None:
+        """Wait for work; None: input is held back, and there are completions meanwhile."""
+        wait_s = self._patience(timeout_s)
+        if (until := self._pacing.until) and (wait_s != 0 or self._posted):
+            held_s = until - self._clock()
+            if held_s > 0 and (self._posted or self._wakeup.wait(held_s if wait_s is None else min(held_s, wait_s))):
+                return None
+        return self._selector.select(wait_s)
+
     def _patience(self, timeout_s: float | None) -> float | None:
         earliest = self._timers.settle()
         if self.dirty or self.again or self._posted or self.handshakes or self.closing or self._before_flush:
@@ -231,7 +246,7 @@ class Loop:
             except Exception as exc:  # noqa: BLE001  (it affects its owner, not the loop)
                 self.containment.contain(callback, exc)
 
-    def _read(self, events: list[tuple[selectors.SelectorKey, int]], again: deque[LoopConnection]) -> None:
+    def _read(self, events: Sequence[tuple[selectors.SelectorKey, int]], again: deque[LoopConnection]) -> None:
         mark = self._mark
         mark.step = _READ
         for key, mask in events:

@@ -7,8 +7,10 @@ one system call. A full pipe works as well as a byte in it, and a closed one bel
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 
+_SELECT_DESCRIPTORS = 1024  # select(2) knows no higher ones (FD_SETSIZE)
 _DRAIN_BYTES = 4096  # signal.set_wakeup_fd adds one byte a signal; one read takes far more than can accumulate
 
 
@@ -39,6 +41,19 @@ class Wakeup:
             # Blocking: enough bytes are unread. Other errors: the loop is closed.
             with contextlib.suppress(OSError):
                 self._writer.send(b"\0")
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for a signal alone, whatever other sockets are ready, and drain it.
+
+        ``select`` counts microseconds, where epoll rounds up to milliseconds.
+
+        Returns:
+            Whether one came; False at once where ``select`` cannot take the descriptor.
+        """
+        if self._reader.fileno() >= _SELECT_DESCRIPTORS or not select.select([self._reader], [], [], timeout_s)[0]:
+            return False
+        self.drain()
+        return True
 
     def drain(self) -> None:
         """Read the bytes and allow the next one.
