@@ -116,6 +116,19 @@ class DailyQuota:
             self._used.clear()
         return self._used.get(address, 0) + size_bytes <= self.limit_bytes
 
+    def take_if_room(self, address: str, size_bytes: int, now: float) -> bool:
+        """Count bytes against an address, and return True; or return False where it may not store so many today."""
+        if now - self._since >= self.DAY_S or address not in self._used:
+            if not self.has_room(address, size_bytes, now):
+                return False
+            self.take(address, size_bytes)
+            return True
+        used = self._used[address] + size_bytes
+        if used > self.limit_bytes:
+            return False
+        self._used[address] = used
+        return True
+
     def take(self, address: str, size_bytes: int) -> None:
         """Count bytes against an address."""
         if address not in self._used and len(self._used) >= self.MOST:

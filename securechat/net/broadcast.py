@@ -15,8 +15,8 @@ from securechat.net.transport import Transport
 def write_all(transports: Iterable[Transport], data: bytes) -> None:
     """Queue whole frames, by reference, on every transport that still writes.
 
-    transports: of one loop or of several.
-    data: whole frames.
+    Args:
+        transports: of one loop or of several.
         data: whole frames.
     """
     for transport in transports:

@@ -26,26 +26,28 @@ class Outbox:
     Attributes:
         append: adds a chunk. It is the list's own method, because a broadcast calls it a thousand times a pass; lengths
             are counted only when asked for.
+        chunks: what `append` adds to. For the flush of a broadcast, which does without a call a member.
+        in_flight: the piece that was taken and not accepted yet.
     """
 
-    __slots__ = ("_begun", "_chunks", "_counted", "_counted_bytes", "_in_flight", "append")
+    __slots__ = ("_begun", "_counted", "_counted_bytes", "append", "chunks", "in_flight")
 
     def __init__(self) -> None:
-        self._chunks: list[bytes | memoryview] = []
-        self.append: Callable[[bytes], None] = self._chunks.append
+        self.chunks: list[bytes | memoryview] = []
+        self.append: Callable[[bytes], None] = self.chunks.append
         self._begun = False  # whether the first chunk is the rest of a partly taken one
         self._counted = 0  # how many leading chunks _counted_bytes includes
         self._counted_bytes = 0
-        self._in_flight: bytes | memoryview = b""
+        self.in_flight: bytes | memoryview = b""
 
     def __bool__(self) -> bool:
         """Whether anything is queued or in flight."""
-        return bool(self._in_flight or self._chunks)
+        return bool(self.in_flight or self.chunks)
 
     @property
     def size_bytes(self) -> int:
         """The bytes not yet accepted by the socket. Counts only the chunks appended since the last call."""
-        return self._count() + len(self._in_flight)
+        return self._count() + len(self.in_flight)
 
     def take(self, max_bytes: int = TLS_RECORD_BYTES) -> bytes | memoryview:
         """Return the next piece to send: the one in flight, else the queued chunks joined up to ``max_bytes``.
@@ -53,20 +55,20 @@ class Outbox:
         Returns:
             The same piece again until it is accepted; empty when the outbox is.
         """
-        if self._in_flight:
-            return self._in_flight
-        chunks = self._chunks
+        if self.in_flight:
+            return self.in_flight
+        chunks = self.chunks
         if len(chunks) == 1 and len(chunks[0]) <= max_bytes:
             piece = chunks[0]
         elif self._count() <= max_bytes:
             piece = b"".join(chunks)
         else:
-            self._in_flight = piece = self._gather(max_bytes)
+            self.in_flight = piece = self._gather(max_bytes)
             return piece
         chunks.clear()
         self._counted = self._counted_bytes = 0
         self._begun = False
-        self._in_flight = piece
+        self.in_flight = piece
         return piece
 
     def accepted(self, sent_bytes: int) -> bool:
@@ -75,22 +77,28 @@ class Outbox:
         Returns:
             Whether something is left to send.
         """
-        piece = self._in_flight
+        piece = self.in_flight
         if sent_bytes == len(piece):
-            self._in_flight = b""
-            return bool(self._chunks)
-        self._in_flight = memoryview(piece)[sent_bytes:]
+            self.in_flight = b""
+            return bool(self.chunks)
+        self.in_flight = memoryview(piece)[sent_bytes:]
         return True
+
+    def sent_whole(self) -> None:
+        """Everything was sent in one piece that never was in flight."""
+        self.chunks.clear()
+        self._begun = False
+        self._counted = self._counted_bytes = 0
 
     def clear_unsent(self) -> None:
         """Drop every chunk that is not partly sent."""
-        keep = self._chunks[:1] if self._begun else []
-        self._chunks[:] = keep
+        keep = self.chunks[:1] if self._begun else []
+        self.chunks[:] = keep
         self._counted = self._counted_bytes = 0
 
     def _count(self) -> int:
         """Count the bytes of all chunks, visiting only those added since the last call."""
-        chunks = self._chunks
+        chunks = self.chunks
         if len(chunks) > self._counted:
             self._counted_bytes += sum(map(len, chunks[self._counted :]))
             self._counted = len(chunks)
@@ -98,7 +106,7 @@ class Outbox:
 
     def _gather(self, max_bytes: int) -> bytes | memoryview:
         """Take exactly ``max_bytes`` out of more: the last chunk is split by views, not copied."""
-        chunks = self._chunks
+        chunks = self.chunks
         total = taken = 0
         for chunk in chunks:
             if total >= max_bytes:

@@ -326,13 +326,16 @@ class Session:
         except LocalProtocolError as error:  # a bug, which costs this one answer
             event = self._instead_of(event, error)
             self.tell(event)
-        if isinstance(event, Acked) or (isinstance(event, Refused) and event.client_id is not None):
+        if type(event) is Acked or (type(event) is Refused and event.client_id is not None):
             self._drafts -= 1
             if self._held is not None:
                 self._unpause()
-        elif self._greeting and isinstance(event, Welcome | Refused):
-            self._greeted(event)
-        if isinstance(event, Welcome | Named):
+        elif type(event) is Welcome or type(event) is Refused:
+            if self._greeting:
+                self._greeted(event)
+            if type(event) is Welcome:
+                self._name = event.name
+        elif type(event) is Named:
             self._name = event.name
 
     def tell(self, event: Event) -> None:
@@ -456,12 +459,8 @@ class Session:
 
     def _take(self, command: Command) -> bool:
         """Give one command to the hub; return False when the next one must wait."""
-        is_draft = type(command) in _DRAFTS
-        if is_draft:
-            if self._drafts >= self._limits.unacknowledged_drafts:
-                self._held = command
-                return False
-            self._drafts += 1
+        if type(command) in _DRAFTS:
+            return self._take_draft(command)
         self._held = None
         if self._hello_timer is not None and isinstance(command, Hello):
             self._greeting = True
@@ -469,6 +468,20 @@ class Session:
             rooms = list(dict.fromkeys(command.rooms))  # a room that is named twice gets one answer
             self._held = replace(command, rooms=rooms[_ROOMS_PER_PASS:]) if rooms[_ROOMS_PER_PASS:] else None
             command = replace(command, rooms=rooms[:_ROOMS_PER_PASS])
+        if wait_s := self._hub.handle(self, command):
+            self._throttle(wait_s)
+        if self._held is not None:
+            self._yield()
+            return False
+        return not self._acts
+
+    def _take_draft(self, command: Command) -> bool:
+        """Give a draft to the hub, unless too many are unanswered or the log is full."""
+        if self._drafts >= self._limits.unacknowledged_drafts:
+            self._held = command
+            return False
+        self._drafts += 1
+        self._held = None
         try:
             wait_s = self._hub.handle(self, command)
         except Overloaded:
@@ -478,10 +491,7 @@ class Session:
             return False
         if wait_s:
             self._throttle(wait_s)
-        if self._held is not None:
-            self._yield()
-            return False
-        return is_draft or not self._acts
+        return True
 
     def _refuse_frame(self, codec: ServerCodec, refusal: FrameRefused) -> None:
         if own := codec.data_to_send():

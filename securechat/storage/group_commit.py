@@ -27,11 +27,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from securechat.limits import Limits
-from securechat.model import Draft, LogEntry, Revision
+from securechat.model import LogEntry
 from securechat.records.log import Identity, NotAppended
 from securechat.storage.conditions import DiskCondition, DiskConditions
 from securechat.storage.store import (
     ERASE_WITHIN_S,
+    MESSAGE_WRITES,
     CommitResult,
     DiskFull,
     IdentifySender,
@@ -172,7 +173,7 @@ class GroupCommitter:
     def _apply(self, writes: Sequence[StoreWrite]) -> CommitResult:
         is_low = self._look()
         self._written_bytes += sum(
-            _DRAFT_BYTES + _CHAR_BYTES * len(write.text) for write in writes if isinstance(write, Draft | Revision)
+            _DRAFT_BYTES + _CHAR_BYTES * len(write.text) for write in writes if isinstance(write, MESSAGE_WRITES)
         )
         for refuse_fresh in (False, True)[is_low:]:
             try:

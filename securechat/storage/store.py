@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -243,8 +243,15 @@ def looks_at_messages(write: StoreWrite) -> bool:
     return type(write) is ApplyChanges and any(isinstance(change, _LOOKING) for change in write.changes)
 
 
+MESSAGE_WRITES: Final = (Draft, Revision)
+"""Types of the writes that are about messages. A tuple, as ``Draft | Revision`` is made anew each time, which takes
+longer than to ask; each message is asked about four times."""
+
+
 def erases(write: StoreWrite) -> bool:
     """Whether this write may remove text, which must then be erased from the journal too."""
+    if type(write) is Draft:
+        return False
     if type(write) is Revision:
         return write.kind in {RevisionKind.EDIT, RevisionKind.DELETE}
     return isinstance(write, ApplyChanges | IdentifySender) and any(

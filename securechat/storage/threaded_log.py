@@ -53,6 +53,7 @@ from securechat.storage.search.thread import SearchThread
 from securechat.storage.sqlite.store import DATABASE, SqliteStore, utc_ms
 from securechat.storage.store import (
     ERASE_WITHIN_S,
+    MESSAGE_WRITES,
     ApplyChanges,
     DatabaseBusy,
     IdentifySender,
@@ -393,7 +394,7 @@ class ThreadedLog:
             return
         if self._searching is not None:
             self._searching.committed(vanished=any(removes(write) for write, _ in entries))
-        drafts = sum(isinstance(write, Draft | Revision) for write, _ in entries)
+        drafts = sum([isinstance(write, MESSAGE_WRITES) for write, _ in entries])
         with self._failing:  # the reading thread may just have failed: nothing may be acknowledged then
             if self.failure is None:
                 self._post(lambda: self._deliver(batch, drafts))

@@ -84,26 +84,33 @@ class Posting:
                 raise
             self._recall(peer, connection, command, refusal)
 
-    def _append(self, peer: Peer, connection: MemberConnection, command: DraftCommand) -> None:
-        member = connection.member
-        made = (
-            self._draft(connection, command)
-            if isinstance(command, Say | Direct)
-            else self._revision(connection, command)
-        )
+    def _append(self, peer: Peer, connection: MemberConnection, command: DraftCommand) -> None:  # noqa: C901
+        # In one piece, and nothing is looked up twice: each message comes through here, and a call more costs time.
+        member, client_id, room = connection.member, command.client_id, None
+        made: Draft | Revision
+        if isinstance(command, Say):
+            self._require_may_write(member, command.text)
+            room = self._room_of(member, command.room)
+            made = self._room_draft(connection, command, room)
+        elif isinstance(command, Direct):
+            made = self._direct_draft(connection, command)
+        else:
+            made = self._revision(connection, command)
         text = made.text
         size_bytes = len(text) if text.isascii() else len(text.encode())
-        size_bytes += _CHANGE_BYTES if isinstance(made, Revision) else 0
-        if not self._quota.has_room(peer.address, size_bytes, self._context.now):
+        if isinstance(made, Revision):
+            size_bytes += _CHANGE_BYTES
+        address, context = peer.address, self._context
+        if not self._quota.take_if_room(address, size_bytes, context.now):
             raise refusal_for("daily_storage_used_up")
 
         def done(outcome: AppendOutcome) -> None:
             if isinstance(outcome, NotAppended) or outcome.retry:
-                self._quota.give_back(peer.address, size_bytes)
-            self._settle(peer, member, command.client_id, outcome)
+                self._quota.give_back(address, size_bytes)
+            self._settle(peer, member, client_id, outcome)
 
         member.unsettled += 1
-        self._context.unsettled += 1
+        context.unsettled += 1
         try:
             if isinstance(made, Draft):
                 self._log.append(made, done)
@@ -111,16 +118,18 @@ class Posting:
                 self._log.revise(made, done)
         except BaseException:  # mostly Overloaded: nothing was taken
             member.unsettled -= 1
-            self._context.unsettled -= 1
+            context.unsettled -= 1
+            self._quota.give_back(address, size_bytes)
             raise
-        self._quota.take(peer.address, size_bytes)
-        connection.last_client_id = max(connection.last_client_id, command.client_id)
-        if isinstance(made, Draft) and made.room is not None and (room := member.room_called(made.room)) is not None:
-            self._slow_mode.note_sent(room, made)
-        if self._hears_messages and isinstance(made, Draft):
-            self._operator_log.happened(
-                OperatorEvent.SAID, peer, member.name, made.room or made.to_name or "", made.text
-            )
+        if client_id > connection.last_client_id:  # noqa: PLR1730  (a call of max() per message is slower)
+            connection.last_client_id = client_id
+        if isinstance(made, Draft):
+            if room is not None and room.record is not None and room.record.slow_s:
+                self._slow_mode.note_sent(room, made)
+            if self._hears_messages:
+                self._operator_log.happened(
+                    OperatorEvent.SAID, peer, member.name, made.room or made.to_name or "", made.text
+                )
 
     def _recall(self, peer: Peer, connection: MemberConnection, command: DraftCommand, refusal: Refusal) -> None:
         """Ask the log for an earlier copy of a refused draft; without one the refusal stands."""
@@ -155,24 +164,29 @@ class Posting:
                 elif peer in self._connections:
                     peer.deliver(acked)
 
-    def _draft(self, connection: MemberConnection, command: Say | Direct) -> Draft:
-        member = connection.member
-        _check_text(command.text, self._text_chars)
+    def _require_may_write(self, member: Member, text: str) -> None:
+        """Require that a text is none of the forbidden ones, and its author not muted."""
+        _check_text(text, self._text_chars)
         if self._directory.mutes:
             expect_unmuted(self._directory, member.sender_id)
-        if isinstance(command, Say):
-            room = self._room_of(member, command.room)
-            self._require_may_say(connection, command, room)
-            return Draft(
-                member.sender_id,
-                member.name,
-                command.client_id,
-                command.text,
-                room=room.name,
-                stream=connection.stream,
-                reply=command.reply,
-                mentions=mentioned(command.text, lambda key: self._sender_named(room, key)),
-            )
+
+    def _room_draft(self, connection: MemberConnection, command: Say, room: HubRoom) -> Draft:
+        member, text = connection.member, command.text
+        self._require_may_say(connection, command, room)
+        return Draft(
+            member.sender_id,
+            member.name,
+            command.client_id,
+            text,
+            room=room.name,
+            stream=connection.stream,
+            reply=command.reply,
+            mentions=mentioned(text, partial(self._sender_named, room)) if "@" in text else (),
+        )
+
+    def _direct_draft(self, connection: MemberConnection, command: Direct) -> Draft:
+        member = connection.member
+        self._require_may_write(member, command.text)
         if command.to == member.sender_id:
             raise refusal_for("message_to_yourself")
         other = self._members.get(command.to) or self._directory.accounts.get(command.to)

@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 import apsw
 
-from securechat.model import Draft, Revision
 from securechat.records.accounts import (
     Account,
     Change,
@@ -39,6 +38,7 @@ from securechat.records.rooms import (
 from securechat.storage.sqlite import accounts as records
 from securechat.storage.sqlite import audit, purge, rooms, senders
 from securechat.storage.store import (
+    MESSAGE_WRITES,
     ApplyChanges,
     IdentifySender,
     ReleaseName,
@@ -54,7 +54,7 @@ _Step: TypeAlias = IdentifySender | RenameSender | ReleaseName | Change
 
 def people_of(writes: Sequence[StoreWrite]) -> list[AccountChange]:
     """The writes that are not about messages, in order."""
-    return [write for write in writes if not isinstance(write, Draft | Revision)]
+    return [write for write in writes if not isinstance(write, MESSAGE_WRITES)]
 
 
 def write(

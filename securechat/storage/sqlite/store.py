@@ -57,6 +57,7 @@ from securechat.storage.sqlite.migrations import migrate
 from securechat.storage.sqlite.room_figures import room_figures
 from securechat.storage.sqlite.unread import count_unread
 from securechat.storage.store import (
+    MESSAGE_WRITES,
     NAME_TAKEN,
     NOT_RECORDED,
     ApplyChanges,
@@ -244,7 +245,7 @@ class SqliteStore:
                     self._db, others, now_ms, message_writer.last_seq, _one_after_the_other(read_marks)
                 )
                 told = [
-                    outcome if isinstance(write, Draft | Revision) else next(answers)
+                    outcome if isinstance(write, MESSAGE_WRITES) else next(answers)
                     for write, outcome in zip(stretch, told, strict=True)
                 ]
             outcomes += told
