@@ -24,6 +24,9 @@ from securechat.text.sanitize import one_line
 
 QUEUE_LINES = 10_000
 """Lines that wait for a slow console; about 2 MiB. A storm of 1,000 logins makes 3,000."""
+REST_S = 0.02
+"""Seconds after a write in which the thread takes no lines. The first line of a quiet server is written at once, and a
+storm of logins wakes the thread 50 times a second, not once a pass: waking it was a seventh of the loop's work."""
 
 
 class Console:
@@ -35,8 +38,8 @@ class Console:
         now: the wall clock, local time zone.
 
     Attributes:
-        at_pass_end: runs a callable once, at the end of the loop's pass. Once it is set, the lines of a pass wake the
-            writing thread together, not one by one: in a storm of logins every waking costs the loop a turn of the GIL.
+        at_pass_end: runs a callable once, at the end of the loop's pass. Once it is set, the lines of a pass are handed
+            to the writing thread together.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Console:
         self._lines: deque[str] = deque()
         self._dropped = 0
         self._ready = threading.Condition()
+        self._is_waiting = False  # for lines: the thread must be woken for the next one
         self._closed = False
         self._failed = False
         self._thread = threading.Thread(target=self._run, name="console", daemon=True)
@@ -116,11 +120,14 @@ class Console:
             room = max(0, QUEUE_LINES - len(self._lines))
             self._lines.extend(gathered[:room])
             self._dropped += len(gathered[room:])
-            self._ready.notify()
+            if self._is_waiting:
+                self._is_waiting = False
+                self._ready.notify()
 
     def _run(self) -> None:
         while True:
             with self._ready:
+                self._is_waiting = not (self._lines or self._closed)
                 self._ready.wait_for(lambda: self._lines or self._closed)
                 lines = list(self._lines)
                 self._lines.clear()
@@ -132,6 +139,8 @@ class Console:
                 self._write("\n".join(lines) + "\n")
             if closed and not lines:
                 return
+            with self._ready:
+                self._ready.wait_for(lambda: self._closed, REST_S)
 
     def _write(self, text: str) -> None:
         """Write text; a console that is gone or full must not stop the server, and is reported once."""

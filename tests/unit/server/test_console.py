@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+import time
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -16,7 +17,7 @@ from securechat.net.connection_limits import Denial
 from securechat.net.socket_options import CloseReason
 from securechat.server import operator_log as chronicle_module
 from securechat.server.banner import banner
-from securechat.server.console import Console
+from securechat.server.console import REST_S, Console
 from securechat.server.operator_log import OperatorLog
 from securechat.tls.hostnames import parse_names
 from securechat.translation import Sentence
@@ -153,3 +154,25 @@ def test_a_code_is_drawn_on_a_terminal_that_has_its_signs() -> None:
     assert not draws(Terminal(io.BytesIO(), encoding="utf-8"), json_format=True)
     assert not draws(Terminal(io.BytesIO(), encoding="ascii"))
     assert not draws(io.StringIO())
+
+
+def test_a_storm_of_lines_does_not_wake_the_thread_for_each() -> None:
+    writes: list[str] = []
+    first = threading.Event()
+
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            writes.append(text)
+            first.set()
+            return len(text)
+
+    console = Console(Stream(), now=fixed_now)
+    began = time.monotonic()
+    console.event("said", "first")
+    assert first.wait(20)
+    for number in range(500):
+        console.event("said", str(number))
+    console.close(20)
+    rests = (time.monotonic() - began) / REST_S
+    assert "".join(writes).count("\n") == 501
+    assert len(writes) <= 3 + rests
