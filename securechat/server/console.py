@@ -11,6 +11,7 @@ import contextlib
 import io
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ class Console:
     Args:
         stream: receives the lines; standard output by default.
         json: one JSON object a line instead of text.
-        now: the wall clock, local time zone.
+        clock: the wall clock, seconds since the epoch; lines show it in the local time zone.
 
     Attributes:
         at_pass_end: runs a callable once, at the end of the loop's pass. Once it is set, the lines of a pass are handed
@@ -47,13 +48,15 @@ class Console:
         stream: TextIO | None = None,
         *,
         json: bool = False,
-        now: Callable[[], datetime] = lambda: local(datetime.now(UTC)),
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._stream = stream if stream is not None else sys.stdout
         if isinstance(self._stream, io.TextIOWrapper):  # a name that the console cannot spell must not cost a line
             self._stream.reconfigure(errors="backslashreplace")
         self._json = json
-        self._now = now
+        self._clock = clock
+        self._second = -1
+        self._stamp = ""  # of that second: to format one takes longer than the rest of a line
         self.at_pass_end: Callable[[Callable[[], None]], None] | None = None
         self._gathered: list[str] = []  # of this pass
         self._lines: deque[str] = deque()
@@ -73,15 +76,19 @@ class Console:
             sentence: for people, in the text form.
             fields: for programs, in the JSON form; None is left out.
         """
-        now = self._now()
+        now_s = self._clock()
         if self._json:
+            now = local(datetime.fromtimestamp(now_s, UTC))
             record: dict[str, object] = {"at": now.isoformat(timespec="milliseconds"), "event": event}
             record.update({key: _plain(value) for key, value in fields.items() if value is not None})
             if event in {"warning", "error", "notice"}:
                 record["text"] = one_line(sentence)
             self._put(msgspec.json.encode(record).decode())
         else:
-            self._put(f"{now:%Y-%m-%d %H:%M:%S}  {event:<12}  {one_line(sentence)}")
+            if self._second != (second := int(now_s)):
+                self._second = second
+                self._stamp = f"{local(datetime.fromtimestamp(second, UTC)):%Y-%m-%d %H:%M:%S}"
+            self._put(f"{self._stamp}  {event:<12}  {one_line(sentence)}")
 
     def block(self, lines: list[str]) -> None:
         """Write lines as they are, such as the banner; nothing in JSON form, which is for programs."""

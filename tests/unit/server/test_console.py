@@ -6,7 +6,7 @@ import io
 import json
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TextIO
 
 import pytest
@@ -22,14 +22,17 @@ from securechat.server.operator_log import OperatorLog
 from securechat.tls.hostnames import parse_names
 from securechat.translation import Sentence
 
+MOMENT = datetime(2026, 3, 1, 9, 30).astimezone()
+"""In the zone of this machine, whatever it is: lines show the local time."""
 
-def fixed_now() -> datetime:
-    return datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+
+def fixed_clock() -> float:
+    return MOMENT.timestamp()
 
 
 def lines_of(use: object, *, json_format: bool = False) -> list[str]:
     stream = io.StringIO()
-    console = Console(stream, json=json_format, now=fixed_now)
+    console = Console(stream, json=json_format, clock=fixed_clock)
     use(console)  # type: ignore[operator]
     console.close()
     return stream.getvalue().splitlines()
@@ -38,6 +41,15 @@ def lines_of(use: object, *, json_format: bool = False) -> list[str]:
 def test_a_text_line_has_time_event_and_sentence() -> None:
     lines = lines_of(lambda console: console.event("connected", "127.0.0.1:5"))
     assert lines == ["2026-03-01 09:30:00  connected     127.0.0.1:5"]
+
+
+def test_the_time_of_a_line_goes_on() -> None:
+    stream, moments = io.StringIO(), iter([fixed_clock() + at for at in (0.2, 0.9, 1.0, 61.5)])
+    console = Console(stream, clock=lambda: next(moments))
+    for number in range(4):
+        console.event("said", str(number))
+    console.close()
+    assert [line.split()[1] for line in stream.getvalue().splitlines()] == ["09:30:00"] * 2 + ["09:30:01", "09:31:01"]
 
 
 def test_no_line_carries_a_control_character_or_looks_like_two() -> None:
@@ -50,7 +62,7 @@ def test_no_line_carries_a_control_character_or_looks_like_two() -> None:
 
 def test_json_lines_are_objects_with_a_time_an_event_and_fields() -> None:
     lines = lines_of(lambda console: console.event("named", "…", name="ann", address=None), json_format=True)
-    assert json.loads(lines[0]) == {"at": "2026-03-01T09:30:00.000+00:00", "event": "named", "name": "ann"}
+    assert json.loads(lines[0]) == {"at": MOMENT.isoformat(timespec="milliseconds"), "event": "named", "name": "ann"}
 
 
 def test_a_translatable_sentence_is_logged_in_english() -> None:
@@ -71,7 +83,7 @@ def test_a_console_that_is_stuck_stops_nobody_and_says_what_it_dropped() -> None
             return super().write(text)
 
     stream = Stuck()
-    console = Console(stream, now=fixed_now)
+    console = Console(stream, clock=fixed_clock)
     for number in range(25_000):
         console.event("connected", str(number))
     stream.go.set()
@@ -84,7 +96,7 @@ def test_a_console_that_is_gone_is_survived() -> None:
         def write(self, text: str) -> int:
             raise BrokenPipeError
 
-    console = Console(Gone(), now=fixed_now)
+    console = Console(Gone(), clock=fixed_clock)
     console.event("connected", "x")
     console.close(20)
 
@@ -121,7 +133,7 @@ def test_the_banner_shows_what_to_paste_here_and_elsewhere(monkeypatch: pytest.M
 @pytest.mark.parametrize(("lines", "sentence"), [(1, "(1 line was dropped"), (2, "(2 lines were dropped")])
 def test_what_was_dropped_is_counted(lines: int, sentence: str) -> None:
     stream = io.StringIO()
-    console = Console(stream, now=fixed_now)
+    console = Console(stream, clock=fixed_clock)
     with console._ready:
         console._dropped = lines
         console._ready.notify()
@@ -132,7 +144,7 @@ def test_what_was_dropped_is_counted(lines: int, sentence: str) -> None:
 
 def test_a_console_that_cannot_spell_a_name_still_writes_the_line() -> None:
     raw = io.BytesIO()
-    console = Console(io.TextIOWrapper(raw, encoding="ascii"), now=fixed_now)
+    console = Console(io.TextIOWrapper(raw, encoding="ascii"), clock=fixed_clock)
     console.event("named", "привет")
     console.event("connected", "next")
     console.close()
@@ -166,7 +178,7 @@ def test_a_storm_of_lines_does_not_wake_the_thread_for_each() -> None:
             first.set()
             return len(text)
 
-    console = Console(Stream(), now=fixed_now)
+    console = Console(Stream(), clock=fixed_clock)
     began = time.monotonic()
     console.event("said", "first")
     assert first.wait(20)
