@@ -67,7 +67,6 @@ def bars_of(case: Case, results: dict[str, list[Result]]) -> list[dict[str, obje
             "figure": bar.figure,
             "value": medians[bar.figure],
             "bound": bar.bound(medians),
-            "aim": bar.aim,
             "met": bar.met(medians),
         }
         for bar in case.bars
@@ -106,9 +105,8 @@ def _bar_line(bar: Bar, medians: dict[str, float]) -> str:
     verdict = "met" if bar.met(medians) else "MISSED"
     if verdict == "MISSED" and bound:
         verdict += f" by {abs(value / bound - 1):.0%}"
-    aim = f", aim {short(bar.aim)}" if bar.aim is not None else ""
     sign = "≥" if bar.at_least else "≤"
-    return f"  bar {sign} {short(bound)} {bar.unit}{aim}: {short(value)}: {verdict}"
+    return f"  bar {sign} {short(bound)} {bar.unit}: {short(value)}: {verdict}"
 
 
 def _scaled(case: Case, ours: dict[str, Spread], theirs: dict[str, Spread]) -> list[str]:
