@@ -234,7 +234,7 @@ def test_keys_move_between_messages_and_open_their_menu(show: Callable[..., Page
     assert page.evaluate(focused) == last
     page.keyboard.press("r")
     assert page.evaluate("fake.hooks") == [["reply", last]]
-    page.evaluate("fake.list.focus()")
+    page.evaluate("document.querySelector(\".rows [tabindex='0']\").focus()")
     page.keyboard.press("Enter")
     assert page.locator("[role=menu] [role=menuitem]").count() >= 4
     page.keyboard.press("Escape")

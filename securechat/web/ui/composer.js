@@ -567,8 +567,10 @@ function openEmoji(app, title, run) {
     { "aria-label": _("Group"), on: { change: show } },
     ...names.map((name, index) => h("option", { value: String(index) }, name)),
   );
+  let chosen = "";
   const dialog = openDialog({
     title,
+    closed: () => chosen && run(chosen),
     body: h("div", { class: "emoji" }, h("div", { class: "search-row" }, search, group), grid, status),
   });
   let turn = 0;
@@ -620,9 +622,9 @@ function openEmoji(app, title, run) {
 
   /** @param {string} sign */
   function choose(sign) {
-    dialog.close();
+    chosen = sign;
     used(app, sign);
-    run(sign);
+    dialog.close();
   }
 
   /** @param {KeyboardEvent} event */

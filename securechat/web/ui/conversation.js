@@ -71,8 +71,6 @@ function shown(app, conversation, side) {
   /** @type {{element: HTMLElement, end(): void} | null} */
   let beside = null;
   let besideName = "";
-  /** @type {HTMLElement | null} */
-  let backTo = null;
   let panel = "";
   async function panels() {
     const { route, settings } = app;
@@ -85,8 +83,6 @@ function shown(app, conversation, side) {
       openPanel(app, conversation);
     }
     if (wanted !== besideName) {
-      const { activeElement } = document;
-      if (activeElement instanceof HTMLElement && !side.contains(activeElement)) backTo = activeElement;
       besideName = wanted;
       beside?.end();
       beside = null;
@@ -107,7 +103,6 @@ function shown(app, conversation, side) {
         if (field) field.focus();
         else if (!wide.matches) side.focus(); // it covers the rest
       }
-      if (document.activeElement === document.body) backTo?.focus();
     }
   }
 

@@ -385,6 +385,8 @@ export function membersPanel(app, conversation, close) {
   const element = panel(_("Members"), close, filter, scroll);
   element.querySelector("h2")?.append(" ", count);
 
+  const stopIn = () => /** @type {HTMLElement | null} */ (list.querySelector("[tabindex='0']"));
+
   /** @returns {Person[]} */
   function people() {
     const { kind, room, id, name } = present();
@@ -411,16 +413,14 @@ export function membersPanel(app, conversation, close) {
     scheduled = 0;
     const { room } = present();
     const all = people().sort((a, b) => a.name.localeCompare(b.name));
-    const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.person : undefined;
-    const inList = list.contains(document.activeElement);
+    const stop = stopIn()?.dataset.person;
     filter.hidden = all.length < FILTER_FROM && !filter.value;
     fill(count, room ? room.total : all.length);
     fill(list, ...fitting(all, filter.value, ({ name }) => name, Infinity).map(row));
     more.hidden = Boolean(room?.members) || !hasMore;
     const rows = /** @type {HTMLElement[]} */ ([...list.querySelectorAll("button")]);
-    const again = rows.find((each) => each.dataset.person === focused) ?? rows[0];
+    const again = rows.find((each) => each.dataset.person === stop) ?? rows[0];
     if (again) again.tabIndex = 0;
-    if (inList) again?.focus();
   }
 
   /** @param {Person} person */
@@ -459,13 +459,14 @@ export function membersPanel(app, conversation, close) {
 
   list.addEventListener("keydown", (event) => {
     const rows = /** @type {HTMLElement[]} */ ([...list.querySelectorAll("button")]);
-    const active = /** @type {HTMLElement} */ (document.activeElement);
-    const to = nextOf(rows, active, event);
+    const to = nextOf(rows, /** @type {HTMLElement} */ (document.activeElement), event);
     if (!to) return;
     event.preventDefault();
-    active.tabIndex = -1;
-    to.tabIndex = 0;
     to.focus();
+  });
+  list.addEventListener("focusin", ({ target }) => {
+    stopIn()?.setAttribute("tabindex", "-1");
+    /** @type {HTMLElement} */ (target).tabIndex = 0;
   });
   const later = () => scheduled ||= requestAnimationFrame(show);
   const unlisten = app.listen((changes) => {
@@ -480,7 +481,6 @@ export function membersPanel(app, conversation, close) {
   if (present().room && !present().room?.members) load();
   return {
     element,
-    focus: () => /** @type {HTMLElement | null} */ (list.querySelector("button[tabindex='0']"))?.focus(),
     end() {
       ended = true;
       cancelAnimationFrame(scheduled);

@@ -140,6 +140,7 @@ export function entrance(app, { needed, typed }) {
   }
 
   function submit() {
+    if (button.ariaDisabled === "true") return;
     nameField.complain("");
     passwordField?.complain("");
     const hello = {
@@ -167,7 +168,7 @@ export function entrance(app, { needed, typed }) {
     if ((wanted === "password" || wanted === "newPassword") && passwordField) passwordField.complain(text, true);
     else if (wanted === "invite") {
       spent = text;
-      draw();
+      choose(mode);
     } else nameField.complain(text, true);
     update();
   }
@@ -175,7 +176,7 @@ export function entrance(app, { needed, typed }) {
   function update() {
     const { phase } = app.core;
     const busy = phase === "greeting" || phase === "dialling" || phase === "rejoining";
-    button.disabled = busy;
+    button.ariaDisabled = String(busy); // not disabled: it keeps the focus
     button.textContent = busy ? _("One moment…") : label();
     const said = busy ? "" : [why, statusText(app).text].filter(Boolean).join(" · ");
     if (status.textContent !== said) status.textContent = said;

@@ -20,7 +20,7 @@ import { nameText } from "./message_row.js";
 /**
  * @typedef {object} MenuItem
  * @property {string} label
- * @property {() => unknown} run called when the menu is closed and the focus is back
+ * @property {() => unknown} run called when the menu is closed
  * @property {boolean} [danger]
  * @property {boolean} [disabled]
  * @property {boolean} [checked]
@@ -53,7 +53,6 @@ let closeMenu = null;
  */
 export function openMenu(anchor, items, name = _("Menu")) {
   closeMenu?.();
-  const back = focused();
   const rows = items.map((item) =>
     item ? button(item) : item === null ? h("hr", { role: "separator", "aria-hidden": "true" }) : null
   );
@@ -95,8 +94,6 @@ export function openMenu(anchor, items, name = _("Menu")) {
     removeEventListener("resize", moved);
     shade.remove();
     menu.remove();
-    if (back) back.focus({ preventScroll: true });
-    else if (anchor instanceof HTMLElement) anchor.focus({ preventScroll: true });
   }
 
   menu.addEventListener("keydown", (event) => {
@@ -116,7 +113,7 @@ export function openMenu(anchor, items, name = _("Menu")) {
   const moved = () => place(menu, anchor);
   addEventListener("resize", moved);
   // in the landmark that it belongs to, and within a dialog that makes all else inert
-  const from = anchor instanceof Element ? anchor : back;
+  const from = anchor instanceof Element ? anchor : document.activeElement;
   const dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
   const host = from?.closest("dialog, main, aside, .sidebar") ?? dialog ?? document.querySelector("main") ??
     document.body;
@@ -167,7 +164,6 @@ export function nextOf(choices, current, event) {
  */
 export function openDialog({ title, body, buttons = [], wide = false, closed }) {
   closeMenu?.();
-  const back = focused();
   const label = `dialog-${++ids}`;
   const alert = h("p", { class: "refusal", role: "alert" });
   const primary = buttons.find((each) => each.primary);
@@ -251,7 +247,6 @@ export function openDialog({ title, body, buttons = [], wide = false, closed }) 
 
   element.addEventListener("close", () => {
     element.remove();
-    if (back?.isConnected) back.focus({ preventScroll: true });
     closed?.();
   });
   element.addEventListener("keydown", (event) => event.stopPropagation());
@@ -263,7 +258,7 @@ export function openDialog({ title, body, buttons = [], wide = false, closed }) 
     }
   });
   document.body.append(element);
-  element.showModal();
+  showModal(element);
   // on touch a field with the focus opens the keyboard
   const field = matchMedia("(pointer: coarse)").matches
     ? "h2"
@@ -338,9 +333,58 @@ export function refusalOf(error) {
   return _("This did not work. Check the connection and try again.");
 }
 
-function focused() {
-  const active = document.activeElement;
-  return active instanceof HTMLElement && active !== document.body ? active : null;
+// --- focus ---
+
+// What has the focus may be closed, hidden or taken away: what had it before gets it back then, or the nearest that is left of that.
+
+const SURFACES = "dialog, .menu, .panel, .beside, .toasts, .banners, .invitations";
+const STOPS = ":is([tabindex='0'], a, button, input, select, textarea):not([tabindex='-1'])";
+/** What has the focus, and all it is in; behind a surface, what had it before. @type {Element[]} */
+let trail = [];
+
+/** @param {Element | undefined} element */
+const isGone = (element) => element && (!element.isConnected || element.closest("[hidden], :disabled"));
+
+/** @param {Element} target */
+function took(target) {
+  const surface = target.closest(SURFACES);
+  const before = surface ? trail.filter((each) => each.isConnected && !surface.contains(each)) : [];
+  trail = [];
+  for (let each = /** @type {Element | null} */ (target); each && each !== document.body; each = each.parentElement) {
+    trail.push(each);
+    if (each === surface) break;
+  }
+  trail.push(...before);
+}
+
+document.addEventListener("focusin", ({ target }) => took(/** @type {Element} */ (target)));
+took(document.activeElement ?? document.body);
+new MutationObserver(() => {
+  if (!isGone(trail[0])) return;
+  const touch = matchMedia("(pointer: coarse)").matches; // a field would open the keyboard
+  const takes = (/** @type {any} */ each) => {
+    each?.focus({ preventScroll: true });
+    return each === document.activeElement;
+  };
+  trail.some((each) =>
+    !isGone(each) &&
+    (each.matches(STOPS) || touch ? [each] : [each.querySelector("textarea"), ...each.querySelectorAll(STOPS), each])
+      .some(takes)
+  );
+}).observe(document.body, {
+  attributeFilter: ["hidden", "disabled"],
+  childList: true,
+  subtree: true,
+});
+
+/**
+ * Opens a dialog. Chromium would give the focus back without the cursor of a field.
+ *
+ * @param {HTMLDialogElement} dialog
+ */
+export function showModal(dialog) {
+  /** @type {HTMLElement} */ (document.activeElement).blur();
+  dialog.showModal();
 }
 
 /**

@@ -15,7 +15,6 @@
  * @typedef {object} MessageList
  * @property {HTMLElement} element
  * @property {() => void} end takes the listeners away
- * @property {() => void} focus
  * @property {() => void} toPresent
  * @property {(seq: number) => void} select goes to a message, and marks it
  *
@@ -96,6 +95,7 @@ export function messageList(app, conversation, hooks) {
   let frame = 0;
   let paging = 0;
   let nearStart = false;
+  let shownTail = "";
   /** @type {Set<string> | null} */
   let names = null;
   const lastSent = () =>
@@ -190,13 +190,11 @@ export function messageList(app, conversation, hooks) {
    * @param {number} flags
    */
   function fill(row, message, flags) {
-    const focused = row.element.contains(document.activeElement);
     fillRow(row.element, app, message, contextOf(flags));
     Object.assign(row, { message, flags });
     const after = comings.get(row.seq);
     if (after) row.element.append(after.element);
     setTabStops(row.element, row.seq === current);
-    if (focused) row.element.focus({ preventScroll: true });
   }
 
   /**
@@ -214,7 +212,6 @@ export function messageList(app, conversation, hooks) {
       to <= from || seq < first || seq > last || messages[indexOf(seq)]?.seq !== seq
     );
     for (const { seq, element } of dropped) if (seq > last) heights.set(seq, element.getBoundingClientRect().height);
-    const lost = dropped.some((row) => row.element.contains(document.activeElement));
     for (const { seq, element } of dropped) {
       element.remove();
       rows.delete(seq);
@@ -239,7 +236,6 @@ export function messageList(app, conversation, hooks) {
     for (let index = to; index < messages.length; index++) height += heights.get(messages[index]?.seq ?? 0) ?? 0;
     if (height !== belowHeight) below.style.height = `${belowHeight = height}px`;
     if (!rows.has(current)) makeCurrent(last);
-    if (lost) rows.get(current)?.element.focus({ preventScroll: true });
   }
 
   /** Brings the document up to the state of the core. Called once a frame, after something has changed. */
@@ -375,8 +371,11 @@ export function messageList(app, conversation, hooks) {
     const own = window.atEnd
       ? app.core.pending.filter((each) => each.key === key && /^(message|edit)$/.test(each.kind))
       : [];
-    tail.replaceChildren();
     early.replaceChildren(...(comings.has(0) && window.atStart ? [comings.get(0)?.element ?? ""] : []));
+    const now = `${app.core.phase === "online"} ${own.map(({ number, state, sent }) => number + state + sent)}`;
+    if (now === shownTail) return; // its buttons keep the focus
+    shownTail = now;
+    tail.replaceChildren();
     own.forEach((pending, index) => tail.append(pendingRow(app, pending, contextOf(index ? 0 : HEAD), resume)));
   }
 
@@ -633,7 +632,6 @@ export function messageList(app, conversation, hooks) {
       removeEventListener("focus", shown);
       document.removeEventListener("visibilitychange", shown);
     },
-    focus: () => rows.get(current)?.element.focus(),
     toPresent,
     select,
   };

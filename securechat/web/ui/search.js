@@ -270,11 +270,13 @@ export function searchPanel(app, conversation, close) {
           ...(further && last && { before: last.message.seq }),
         });
         if (ended || mine !== run) return;
+        const before = kept.hits.length;
         kept.hits = [...kept.hits, ...answer.hits];
         kept.more = answer.more;
         kept.indexed = (answer.indexed ?? null) === null;
         kept.asked = query;
         show();
+        if (further) list.children[before]?.querySelector("button")?.focus();
         break;
       } catch (error) {
         if (ended || mine !== run) return;
@@ -380,7 +382,6 @@ export function searchPanel(app, conversation, close) {
 
   return {
     element,
-    focus: () => words.focus(),
     end() {
       ended = true;
       runOpen = null;

@@ -8,7 +8,7 @@ import { oneLine } from "../core/text.js";
 import { CLOSE, fill, h, icon, instead } from "./dom.js";
 import { field, stayHint, terminalLines } from "./entrance.js";
 import { _, LANGUAGES, refusalText } from "./i18n.js";
-import { confirm } from "./menu.js";
+import { confirm, showModal } from "./menu.js";
 
 let speaks = false; // another language was chosen: all is said anew, and the focus stays where that was done
 
@@ -38,15 +38,13 @@ export function openSettings(app, closed) {
   dialog.addEventListener("click", ({ target }) => {
     if (target === dialog) dialog.close(); // outside of it
   });
-  const before = document.activeElement;
   dialog.addEventListener("close", () => {
     for (const part of parts) part.end?.();
     dialog.remove();
-    if (before instanceof HTMLElement) before.focus();
     closed();
   });
   document.body.append(dialog);
-  dialog.showModal();
+  showModal(dialog);
   if (speaks) /** @type {HTMLElement | null} */ (dialog.querySelector("[name=language]"))?.focus();
   speaks = false;
   return dialog;

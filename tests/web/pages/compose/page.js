@@ -301,7 +301,7 @@ async function panels() {
   beside = (panel === "search" ? searchPanel : membersPanel)(app, conversation, closed);
   fill(side, beside.element);
   side.hidden = false;
-  beside.focus();
+  document.querySelector(".panel [name=query], .panel [tabindex='0']")?.focus();
 }
 
 document.addEventListener("keydown", (event) => {
