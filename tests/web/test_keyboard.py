@@ -19,7 +19,8 @@ from tests.support.server import ServerProcess
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-FIELD = ".composer-field"
+FIELD = ".composer-field:read-write"
+"""While a command runs, nothing can be typed."""
 MORE = "header [aria-label=More]"
 PASSWORD = "correct horse battery"
 TABLE = """async () => {
@@ -59,10 +60,7 @@ class Walker:
 
     def at(self, selector: str) -> None:
         """Wait until what matches has the focus."""
-        try:
-            until(self.page, "selector => document.activeElement.matches(selector)", selector)
-        except AssertionError:
-            raise AssertionError(f"the focus is not at {selector}, but at {self.focused()}") from None
+        self.page.locator(f":is({selector}):focus").first.wait_for(state="attached")
 
     def on(self, name: str) -> None:
         """Wait until what has this name has the focus."""
