@@ -6,6 +6,8 @@ import argparse
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -211,8 +213,7 @@ def shown_lines(text: str) -> list[str]:
 def translation_of(said: str) -> str | None:
     """What the catalogue makes of an English line; None where it does not have all of its sentences."""
     mark, text = said[:3] if said.startswith("-- ") else "", said.removeprefix("-- ")
-    texts = list(tool.entries(tool.read("id")))
-    whole = [found for each in texts if (found := _filled_in(each, text)) is not None]
+    whole = [found for each in _indonesian() if (found := each.filled_in(text)) is not None]
     if whole:
         return f"{mark}{max(whole)[1]}"
     first, dot, rest = text.partition(". ")
@@ -220,19 +221,38 @@ def translation_of(said: str) -> str | None:
     return None if None in parts else f"{mark}{'. '.join(part for part in parts if part is not None)}"
 
 
-def _filled_in(message: Any, text: str) -> tuple[int, str] | None:
-    """The translation of a catalogue's entry with the arguments that make its English text this one.
+@dataclass(frozen=True)
+class _Entry:
+    """What matches the English text of an entry, how many letters of that are its own, and the translation."""
 
-    Before it stands how many letters are the entry's own: the one with the most is meant.
-    """
-    if isinstance(message.id, tuple) or not message.string:
-        return None
-    pieces = re.split(r"\{(\w+)(?::\w+)?\}", message.id.rstrip())  # a question ends with a blank
-    letters = sum(map(str.isalpha, "".join(pieces[::2])))
-    pattern = "".join(rf"(?P<{each}>(?:(?!\. ).)+?)" if at % 2 else re.escape(each) for at, each in enumerate(pieces))
-    if letters < 4 or len(pieces[1::2]) != len(set(pieces[1::2])) or (found := re.fullmatch(pattern, text)) is None:
-        return None
-    return letters, re.sub(r"\{(\w+)(?::\w+)?\}", lambda field: found[field[1]], message.string.rstrip())
+    pattern: re.Pattern[str]
+    letters: int
+    string: str
+
+    def filled_in(self, text: str) -> tuple[int, str] | None:
+        """The translation with the arguments that make the English text this one.
+
+        Before it stands how many letters are the entry's own: the one with the most is meant.
+        """
+        if (found := self.pattern.fullmatch(text)) is None:
+            return None
+        return self.letters, re.sub(r"\{(\w+)(?::\w+)?\}", lambda field: found[field[1]], self.string)
+
+
+@cache
+def _indonesian() -> list[_Entry]:
+    """Read once, because each of its patterns is tried on each line."""
+    found = []
+    for message in tool.entries(tool.read("id")):
+        if isinstance(message.id, tuple) or not message.string:
+            continue
+        pieces = re.split(r"\{(\w+)(?::\w+)?\}", message.id.rstrip())  # a question ends with a blank
+        letters = sum(map(str.isalpha, "".join(pieces[::2])))
+        if letters < 4 or len(pieces[1::2]) != len(set(pieces[1::2])):
+            continue
+        parts = (rf"(?P<{each}>(?:(?!\. ).)+?)" if at % 2 else re.escape(each) for at, each in enumerate(pieces))
+        found.append(_Entry(re.compile("".join(parts)), letters, message.string.rstrip()))
+    return found
 
 
 def test_the_quick_start_has_the_same_commands_in_both_languages() -> None:
