@@ -10,8 +10,16 @@ from __future__ import annotations
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.admin.commands import CreatedInvite
@@ -264,11 +272,13 @@ def _nothing(_: object) -> None:
     """For answers the machine does not wait for."""
 
 
-TestAccess = AccessMachine.TestCase
-TestAccess.settings = settings(
-    max_examples=250,
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-)
+@pytest.mark.parametrize("examples", [50, pytest.param(250, marks=pytest.mark.slow)])
+def test_access_is_as_in_the_model(examples: int) -> None:
+    thorough = settings(
+        max_examples=examples,
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    )
+    run_state_machine_as_test(AccessMachine, settings=thorough)

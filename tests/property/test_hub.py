@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
 from securechat.errors import ErrorCode, Overloaded
 from securechat.limits import Limits
@@ -239,7 +240,9 @@ def _apply(people: dict[int, str], event: Presence) -> None:
         people.pop(person.id, None)
 
 
-TestHub = HubMachine.TestCase
-TestHub.settings = settings(
-    max_examples=300, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+@pytest.mark.parametrize("examples", [60, pytest.param(300, marks=pytest.mark.slow)])
+def test_the_hub_does_as_the_model(examples: int) -> None:
+    thorough = settings(
+        max_examples=examples, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    run_state_machine_as_test(HubMachine, settings=thorough)  # type: ignore[no-untyped-call]

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from securechat.errors import ErrorCode
 from securechat.model import (
@@ -268,11 +269,13 @@ class RoomsMachine(RuleBasedStateMachine):
                 assert room.seniority() == again.hub.context.rooms.recorded[room_id].seniority()
 
 
-TestRooms = RoomsMachine.TestCase
-TestRooms.settings = settings(
-    max_examples=150,
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-)
+@pytest.mark.parametrize("examples", [30, pytest.param(150, marks=pytest.mark.slow)])
+def test_rooms_do_as_the_model(examples: int) -> None:
+    thorough = settings(
+        max_examples=examples,
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    )
+    run_state_machine_as_test(RoomsMachine, settings=thorough)

@@ -20,6 +20,8 @@ SEEDS = int(os.environ.get("SECURECHAT_SEEDS", "2000"))
 FIRST = int(os.environ.get("SECURECHAT_SEED", "0"))
 CHUNK = 100
 """Seeds of one test: some five seconds, so that workers share them evenly."""
+FAST = 400
+"""Seeds of the fast tests; the others are as likely to find something, and run where all tests run."""
 MEAN_EVENTS = 500
 """What a run must do at least, in the mean, to be worth its name."""
 
@@ -38,7 +40,13 @@ def _seldom_garbage() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("first", range(FIRST, FIRST + SEEDS, CHUNK))
+@pytest.mark.parametrize(
+    "first",
+    [
+        *range(FIRST, FIRST + min(FAST, SEEDS), CHUNK),
+        *(pytest.param(first, marks=pytest.mark.slow) for first in range(FIRST + FAST, FIRST + SEEDS, CHUNK)),
+    ],
+)
 def test_nothing_is_found(first: int) -> None:
     events = 0
     for seed in range(first, first + CHUNK):

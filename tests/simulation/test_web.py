@@ -22,6 +22,8 @@ pytestmark = needs_deno
 SEEDS = int(os.environ.get("SECURECHAT_WEB_SEEDS", "300"))
 FIRST = int(os.environ.get("SECURECHAT_SEED", "0"))
 CHUNK = 50
+FAST = 100
+"""Seeds of the fast tests; the others run where all tests run."""
 MUTANT_SEEDS = 1_000
 """At most, for a planted bug; nearly all are found by one of the first hundred."""
 WEB = Options(web=True)
@@ -33,7 +35,13 @@ def _seldom_garbage() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("first", range(FIRST, FIRST + SEEDS, CHUNK))
+@pytest.mark.parametrize(
+    "first",
+    [
+        *range(FIRST, FIRST + min(FAST, SEEDS), CHUNK),
+        *(pytest.param(first, marks=pytest.mark.slow) for first in range(FIRST + FAST, FIRST + SEEDS, CHUNK)),
+    ],
+)
 def test_nothing_is_found_with_browsers(first: int) -> None:
     browsers = 0
     for seed in range(first, first + CHUNK):
