@@ -8,6 +8,7 @@ Usage: hello_replay.py PORT SIZE [ALPN]
 
 from __future__ import annotations
 
+import os
 import selectors
 import socket
 import ssl
@@ -83,6 +84,7 @@ class Crowd:
 
 
 def main() -> None:
+    os.nice(19)  # it plays many machines, which do not take the server's processors from it
     port, size = map(int, sys.argv[1:3])
     crowd = Crowd(port, size, sys.argv[3:])
     end = time.monotonic() + LIFE_S
