@@ -449,7 +449,7 @@ def test_a_ping_that_is_answered_keeps_the_connection_and_silence_ends_it(
     certs: Path, tmp_path: Path, come: Come
 ) -> None:
     """Step 3."""
-    flags = ("--limit", "idle_ping_s=0.3", "--limit", "ping_timeout_s=0.3")
+    flags = ("--limit", "idle_ping_s=0.1", "--limit", "ping_timeout_s=1.5")  # long enough for a pong on a busy machine
     with ServerProcess(certs, tmp_path / "data", *flags).start() as server:
         ana = come(server, "ana")
         for _ in range(3):
