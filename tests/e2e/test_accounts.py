@@ -145,6 +145,7 @@ def test_a_flood_of_wrong_passwords_does_not_lock_the_owner_out(certs: Path, tmp
             owner.pump(answer.retry_after_s)
 
 
+@pytest.mark.slow
 def test_a_hundred_at_once_all_get_in_though_many_hear_busy(certs: Path, tmp_path: Path, connect: Connect) -> None:
     with ServerProcess(certs, tmp_path / "data", *UNSLOWED).start() as server:
         register(connect(server, "ann"))

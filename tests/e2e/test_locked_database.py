@@ -71,6 +71,7 @@ def test_messages_wait_while_another_program_holds_the_database(certs: Path, tmp
             other.let_go()
 
 
+@pytest.mark.slow
 def test_a_start_names_the_program_that_holds_the_database_and_works_afterwards(certs: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     with ServerProcess(certs, data).start() as server:

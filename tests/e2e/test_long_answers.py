@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from securechat.limits import (
     MAX_NAME_CHARS,
     MAX_REACTIONS,
@@ -57,6 +59,7 @@ def write_from_guests(data: Path, to: int) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_a_thousand_unread_dialogues_come_in_pages(server: ServerProcess, connect: Connect, screen: Open) -> None:
     """Each guest needs a second over a connection; the server ended as soon as the account asked, and every time."""
     ann = connect(server, "ann")

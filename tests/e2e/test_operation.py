@@ -50,7 +50,7 @@ def test_a_clock_far_from_when_the_server_last_ran_is_warned_about_and_not_belie
 
 
 @needs_socket
-@pytest.mark.parametrize("ahead_days", [10, -10])
+@pytest.mark.parametrize("ahead_days", [10, pytest.param(-10, marks=pytest.mark.slow)])
 def test_check_and_status_tell_that_the_clock_is_doubted(certs: Path, tmp_path: Path, ahead_days: int) -> None:
     """Running and stopped, whichever of the two is ahead, and not a word where they agree."""
     data = tmp_path / "data"

@@ -158,6 +158,7 @@ def test_clients_verify_it_by_their_systems_cas_and_links_carry_no_fingerprint(
 
 
 @pytest.mark.cold  # as above
+@pytest.mark.slow
 def test_an_invite_without_a_fingerprint_is_verified_by_the_systems_cas(public: PublicCa, tmp_path: Path) -> None:
     environment = {"SSL_CERT_FILE": str(public.roots), "SSL_CERT_DIR": str(tmp_path / "none")}
     unknown = {name: str(tmp_path / "none") for name in environment}

@@ -86,7 +86,10 @@ def test_a_hangup_while_the_database_is_opened_reloads(certs: Path, tmp_path: Pa
     assert server.stop() == 0
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, -signal.SIGTERM), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],
+)
 def test_an_end_while_the_database_is_opened_leaves_a_directory_that_starts(
     certs: Path, tmp_path: Path, number: int, code: int
 ) -> None:
