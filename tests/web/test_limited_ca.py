@@ -96,14 +96,19 @@ def test_the_page_comes_without_a_warning_where_the_ca_is_installed(certs: Path,
     ("name", "accepted"),
     [
         ("chat.example.org", True),
-        ("sub.chat.example.org", True),
-        ("den.local", True),
-        ("192.168.1.7", True),
         ("bank.example", False),
-        ("example.org", False),
         ("1.1.1.1", False),
-        ("dev", True),
-        ("web.dev", False),
+        *(
+            pytest.param(name, accepted, marks=pytest.mark.slow)  # each starts a browser
+            for name, accepted in (
+                ("sub.chat.example.org", True),
+                ("den.local", True),
+                ("192.168.1.7", True),
+                ("example.org", False),
+                ("dev", True),
+                ("web.dev", False),
+            )
+        ),
     ],
 )
 def test_chromium_keeps_to_the_limits(tmp_path: Path, name: str, accepted: bool) -> None:
@@ -121,7 +126,13 @@ def test_chromium_keeps_to_the_limits(tmp_path: Path, name: str, accepted: bool)
 @pytest.mark.skipif(FIREFOX is None, reason="no Firefox on this machine (Debian: apt install firefox-esr)")
 @pytest.mark.parametrize(
     ("name", "accepted"),
-    [("chat.example.org", True), ("den.local", True), ("dev", True), ("bank.example", False), ("web.dev", False)],
+    [
+        ("chat.example.org", True),
+        ("bank.example", False),
+        pytest.param("den.local", True, marks=pytest.mark.slow),
+        pytest.param("dev", True, marks=pytest.mark.slow),
+        pytest.param("web.dev", False, marks=pytest.mark.slow),
+    ],
 )
 def test_firefox_keeps_to_the_limits(tmp_path: Path, name: str, accepted: bool) -> None:
     assert FIREFOX is not None

@@ -15,8 +15,15 @@ from tests.support.server import ServerProcess
 OPEN_ALL = "document.querySelectorAll('details').forEach((each) => (each.open = true))"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "id"])
+@pytest.mark.parametrize(
+    ("language", "scheme"),
+    [
+        ("en", "light"),
+        ("id", "dark"),
+        pytest.param("en", "dark", marks=pytest.mark.slow),
+        pytest.param("id", "light", marks=pytest.mark.slow),
+    ],
+)
 def test_the_page_fits_and_has_no_finding(visit: Callable[..., Visitor], language: str, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
     visitor = visit(viewport={"width": 320, "height": 640}, color_scheme=scheme)

@@ -118,6 +118,7 @@ def is_past(browser: Firefox) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_firefox_goes_past_its_warning_with_the_fragment(server: ServerProcess, tmp_path: Path) -> None:
     with firefox(tmp_path / "profile", accepts=False) as browser:
         with pytest.raises(AssertionError, match="SEC_ERROR_UNKNOWN_ISSUER"):
