@@ -63,8 +63,6 @@ class Firefox:
     name = "firefox"
 
     def __init__(self, profile: Path, *, accepts: bool = True) -> None:
-        from websockets.sync.client import connect
-
         assert FIREFOX is not None
         self._numbers = count(1)
         self._process = subprocess.Popen(
@@ -74,13 +72,22 @@ class Firefox:
             text=True,
             env={**os.environ, "MOZ_DISABLE_CONTENT_SANDBOX": "1"},
         )
+        self._closing = ExitStack()
+        try:
+            self._open_session(accepts=accepts)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open_session(self, *, accepts: bool) -> None:
+        from websockets.sync.client import connect
+
         assert self._process.stderr is not None
         for line in self._process.stderr:
             if (found := re.search(r"ws://\S+", line)) is not None:
                 break
         else:
             raise AssertionError("Firefox says no address")
-        self._closing = ExitStack()
         socket = connect(f"{found[0]}/session", max_size=None, open_timeout=PATIENCE_S)
         self._socket = self._closing.enter_context(socket)
         self._ask("session.new", {"capabilities": {"alwaysMatch": {"acceptInsecureCerts": accepts}}})
