@@ -19,12 +19,22 @@ class OwnTime:
     """
 
     def __init__(self, pid: int) -> None:
-        self._queues = [Path(f"/proc/{pid}/task/{pid}/schedstat"), Path("/proc/thread-self/schedstat")]
-        self._began, self._queued = time.monotonic(), self._queued_s()
+        self._loop, self._thread = Path(f"/proc/{pid}/task/{pid}/schedstat"), Path("/proc/thread-self/schedstat")
+        self._began, self._before = time.monotonic(), self._counted_s()
 
     def seconds(self) -> float:
-        """Return the seconds since the beginning in which the two were not kept waiting for a processor."""
-        return time.monotonic() - self._began - (self._queued_s() - self._queued)
+        """Return the seconds in which the two were not kept waiting; never less than the loop has computed."""
+        computed_s, *queued_s = (now - then for now, then in zip(self._counted_s(), self._before, strict=True))
+        return max(computed_s, time.monotonic() - self._began - sum(queued_s))
 
-    def _queued_s(self) -> float:
-        return sum(int(path.read_bytes().split()[1]) / 1e9 for path in self._queues if path.exists())
+    def _counted_s(self) -> tuple[float, float, float]:
+        """How long the loop has run, and how long it and this thread have stood in the queue."""
+        ran_s, loop_queued_s = _read(self._loop)
+        return ran_s, loop_queued_s, _read(self._thread)[1]
+
+
+def _read(schedstat: Path) -> tuple[float, float]:
+    if not schedstat.exists():
+        return 0.0, 0.0
+    ran, queued, *_ = schedstat.read_bytes().split()
+    return int(ran) / 1e9, int(queued) / 1e9
