@@ -74,6 +74,7 @@ def test_a_planted_bug_still_fits_the_core(name: str) -> None:
     assert old in (CORE / file).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WEB_MUTANTS)
 def test_a_bug_planted_in_the_page_is_found(name: str) -> None:
     seeds = (SIGHTINGS.get(name, 0), *range(MUTANT_SEEDS))
