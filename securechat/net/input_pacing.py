@@ -1,8 +1,8 @@
 """Lets input gather between two passes while many connections talk, as a network card coalesces its interrupts.
 
 At the pace of real people, a pass finds one message. Each then pays alone for what a pass costs whatever it does: a
-commit, the hand-over to the writing thread and back, a flush. 2,000 messages a second in 100 rooms cost 40 us a
-delivery so, and 16 when a pass begins 1.8 ms after the last one (`python -m tools.bench.run --case rooms-r2000`).
+commit, the hand-over to the writing thread and back, a flush. 2,000 messages a second in 100 rooms took 46 us a
+delivery so, and 35 when a pass begins 1.8 ms after the last one (`python -m tools.bench.run --case rooms-r2000`).
 
 Only input waits. What other threads have finished runs at once, in passes of its own: a message waits for its turn to
 be read, and never for its acknowledgement or its delivery. A few connections are never held back: what they say next
@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from selectors import SelectorKey
 
 GAP_S = 0.0018
-"""Seconds from the beginning of a pass that reads to that of the next one. 1.5 ms saved less (19 instead of 16 us a
-delivery), and 2 ms brings the median latency to 2 ms."""
+"""Seconds from the beginning of a pass that reads to that of the next one. 3 ms save another quarter, and bring the
+median latency to 5 ms; 2 ms is what a median may be."""
 CROWD_PER_S = 500
 """Different connections a second that make a crowd: at least one more then comes within GAP_S, on the average."""
 WINDOW_S = 0.02

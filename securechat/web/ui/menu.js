@@ -357,10 +357,7 @@ function took(target) {
   trail.push(...before);
 }
 
-document.addEventListener("focusin", ({ target }) => took(/** @type {Element} */ (target)));
-took(document.activeElement ?? document.body);
-new MutationObserver(() => {
-  if (!isGone(trail[0])) return;
+function giveBack() {
   const touch = matchMedia("(pointer: coarse)").matches; // a field would open the keyboard
   const takes = (/** @type {any} */ each) => {
     each?.focus({ preventScroll: true });
@@ -371,20 +368,30 @@ new MutationObserver(() => {
     (each.matches(STOPS) || touch ? [each] : [each.querySelector("textarea"), ...each.querySelectorAll(STOPS), each])
       .some(takes)
   );
-}).observe(document.body, {
-  attributeFilter: ["hidden", "disabled"],
-  childList: true,
-  subtree: true,
-});
+}
+
+if (globalThis.document) { // the unit tests have none
+  document.addEventListener("focusin", ({ target }) => took(/** @type {Element} */ (target)));
+  took(document.activeElement ?? document.body);
+  new MutationObserver(() => isGone(trail[0]) && giveBack()).observe(document.body, {
+    attributeFilter: ["hidden", "disabled"],
+    childList: true,
+    subtree: true,
+  });
+}
 
 /**
- * Opens a dialog. Chromium would give the focus back without the cursor of a field.
+ * Opens a dialog, which is taken away when it closes. Chromium would give the focus back without the cursor of a field,
+ * and a window in the background is told nothing of the focus.
  *
  * @param {HTMLDialogElement} dialog
  */
 export function showModal(dialog) {
-  /** @type {HTMLElement} */ (document.activeElement).blur();
+  const before = /** @type {HTMLElement} */ (document.activeElement);
+  if (before !== document.body) took(before);
+  before.blur();
   dialog.showModal();
+  dialog.addEventListener("close", () => document.activeElement === document.body && giveBack());
 }
 
 /**

@@ -17,18 +17,18 @@ from securechat.records.accounts import Certificate, Drop, Login, Mute
 from tests.simulation.mutants.planting import nothing, planted
 
 
-@planted(Posting, "_draft")
+@planted(Posting, "append")
 def mute_that_the_second_device_escapes(original: Any) -> Any:
-    def draft(self: Any, seat: Any, command: Any) -> Any:
+    def append(self: Any, peer: Any, member: Any, command: Any) -> None:
         mutes = self._directory.mutes
-        if seat.stream != seat.member.sender_id:
+        if self._connections[peer].stream != member.sender_id:
             self._directory.mutes = {}
         try:
-            return original(self, seat, command)
+            original(self, peer, member, command)
         finally:
             self._directory.mutes = mutes
 
-    return draft
+    return append
 
 
 @planted(Housekeeping, "_end_mute")
