@@ -10,10 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support import pseudo, warm
 from tests.support.locales import compile_stale_catalogues
 from tests.support.secrecy import files_with_secrets
+
+settings.register_profile("project", deadline=None)  # a busy machine takes its time: speed is measured in tools/bench
+settings.load_profile("project")
+
 
 # Hundreds of programs are started here, and a third of a second each would go into compiling the same modules again:
 # they start from compiled ones, as a user's do, whatever the environment says.

@@ -29,7 +29,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((path for name in _NAMES if (path := shutil.which(name))), None)
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 LAPTOP = {"viewport": {"width": 1280, "height": 800}}
-PATIENCE_MS = 20_000
+PATIENCE_MS = 45_000
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
 """What a Chromium needs where tests run, in containers and without a screen."""
 

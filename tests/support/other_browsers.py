@@ -23,7 +23,7 @@ import pytest
 FIREFOX = next((path for name in ("firefox-esr", "firefox") if (path := shutil.which(name))), None)
 WEBKIT_DRIVER = shutil.which("WebKitWebDriver")
 MINI_BROWSERS = sorted(Path("/usr/lib").glob("*/webkit2gtk-*/MiniBrowser"))
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 _ENTER = "\ue007"  # the key Enter of WebDriver
 
 
