@@ -250,7 +250,7 @@ class Transport:
         """Send queued bytes, at most limits.write_bytes_per_pass.
 
         A broadcast calls this once a member. So what nearly every call meets stands first: a few whole chunks, one
-        record at most, that the socket takes whole. It uses the outbox's own list: 0.3 us instead of 0.6 (measured).
+        record at most, that the socket takes whole. It uses the outbox's own list: 0.4 us instead of 0.55 (measured).
         """
         self._dirty = False
         if not self._sendable:
