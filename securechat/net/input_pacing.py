@@ -24,13 +24,13 @@ WINDOW_S = 0.02
 
 
 class InputPacing:
-    """Counts who talks, and says how long the next pass that reads must wait.
+    """Counts the connections that talk, and says how long the next pass that reads must wait.
 
     Args:
         now: monotonic seconds.
 
     Attributes:
-        until: monotonic seconds; no pass reads before. 0.0 while nobody is held back.
+        until: monotonic seconds; no pass reads before. 0.0 while no input is held back.
     """
 
     __slots__ = ("_heard", "_is_crowd", "_since", "until")

@@ -79,8 +79,8 @@ class Visitor:
         self.origin = origin
         self.complaints: list[str] = []
         self.allowed: list[str] = ["An unknown error occurred when fetching the script"]
-        """Parts of complaints that the test itself brings about, such as a connection that it cuts. The first is what
-        Chromium says of a service worker whose tab is closed while it is fetched; its tests notice a missing one."""
+        """Parts of complaints that the test itself brings about, such as a connection that it cuts. Chromium says the
+        first when a tab is closed while its service worker is fetched; the worker's own tests notice a missing one."""
         self.context: BrowserContext = browser.new_context(**options)
         self.context.set_default_timeout(PATIENCE_MS)
         self.context.on("request", lambda request: self._requested(request.url))

@@ -679,7 +679,7 @@ def _(gita: Walker, _budi: Walker) -> None:
 
 
 def back(olga: Walker, name: str) -> None:
-    """Go back to #garden from another conversation, whose composer has the focus."""
+    """Go back to #garden from another conversation, in which the composer has the focus."""
     composer(olga.page, name).wait_for()
     olga.at(FIELD)
     olga.says("/who garden")

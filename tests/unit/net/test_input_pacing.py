@@ -1,4 +1,4 @@
-"""Who is held back, for how long, and what runs meanwhile."""
+"""Which input is held back, for how long, and what runs meanwhile."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Selector(selectors.SelectSelector):
 
 
 class Waiting:
-    """A wake-up pair whose wait takes no time but the clock's."""
+    """A wake-up pair that waits by the clock of the test alone."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
