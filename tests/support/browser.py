@@ -23,7 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((path for name in _NAMES if (path := shutil.which(name))), None)
@@ -153,3 +153,13 @@ def until(page: Page, expression: str, argument: Any = None) -> None:
             if "navigation" not in str(error):
                 raise
         assert time.monotonic() < deadline, f"not within {PATIENCE_MS} ms: {expression}"
+
+
+def expect_focus(locator: Locator) -> None:
+    """Wait until an element has the focus.
+
+    It comes a moment later than what is looked for by its role goes: a dialog is hidden first and tells its end later.
+    """
+    from playwright.sync_api import expect
+
+    expect(locator).to_be_focused(timeout=PATIENCE_MS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.browser import LAPTOP, PHONE, until, visitors
+from tests.support.browser import LAPTOP, PHONE, expect_focus, until, visitors
 from tests.support.other_browsers import firefox, wait_for, webkit
 from tests.support.static_pages import static_pages
 
@@ -160,7 +160,7 @@ def test_on_touch_enter_breaks_and_the_button_sends(opened: Open) -> None:
     assert sent(page) == []
     page.get_by_role("button", name="Send").tap()
     assert sent(page) == ["one\ntwo"]
-    assert page.evaluate("document.activeElement.className") == "composer-field", "the keyboard stays open"
+    expect_focus(field(page))  # the keyboard stays open
     page.evaluate("fake.app.set('enter', 'send')")
     page.keyboard.type("three")
     page.keyboard.press("Enter")
@@ -273,7 +273,7 @@ def test_pasted_lines_are_not_obeyed(opened: Open, text: str) -> None:
     asked.get_by_role("button", name="Cancel").click()
     assert acts(page, "leave") == acts(page, "send") == asks(page, "leaveRoom") == []
     assert field(page).input_value() == text
-    until(page, "document.activeElement.className === 'composer-field'")
+    expect_focus(field(page))
     page.keyboard.press("Enter")
     dialog(page).get_by_role("button", name="Send").click()
     assert wait_for_act(page, "send")[0]["text"] == text
@@ -329,7 +329,7 @@ def test_a_reply_shows_what_it_answers(opened: Open) -> None:
     page.locator("[data-seq='102']").click()
     page.get_by_role("menuitem", name="Reply").click()
     assert "Replying to cici" in page.locator(".composer-bar").inner_text()
-    assert page.evaluate("document.activeElement.className") == "composer-field"
+    expect_focus(field(page))
     page.keyboard.type("ok")
     page.keyboard.press("Enter")
     assert acts(page, "send") == [{"do": "send", "key": "r5", "text": "ok", "reply": 102}]
@@ -538,12 +538,12 @@ def test_a_menu_goes_by_keyboard_and_gives_the_focus_back(opened: Open) -> None:
     assert items.all_inner_texts()[0].startswith("Reply")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("e")
-    assert page.evaluate("document.activeElement.innerText").startswith("Edit")
+    expect_focus(page.get_by_role("menuitem", name="Edit"))
     page.keyboard.press("End")
-    assert page.evaluate("document.activeElement.innerText").startswith("Delete")
+    expect_focus(page.get_by_role("menuitem", name="Delete"))
     page.keyboard.press("Escape")
     assert items.count() == 0
-    assert page.evaluate("document.activeElement.dataset.seq") == "104"
+    expect_focus(page.locator("[data-seq='104']"))
     page.keyboard.press("Enter")
     page.mouse.click(700, 400)
     assert items.count() == 0
@@ -560,7 +560,7 @@ def test_a_menu_outlives_the_keyboard_that_it_closes(opened: Open) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     until(page, "innerHeight === 740 && document.querySelector('.menu')?.getBoundingClientRect().bottom === 740")
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.className") == "composer-field"
+    expect_focus(field(page))
 
 
 def test_the_menu_has_what_one_may_do(opened: Open) -> None:
@@ -591,7 +591,7 @@ def test_a_message_is_deleted_only_after_a_question(opened: Open) -> None:
     page.get_by_role("menuitem", name="Delete").click()
     dialog(page).get_by_role("button", name="Cancel").click()
     assert acts(page, "delete") == []
-    until(page, "document.activeElement.dataset.seq === '104'")
+    expect_focus(page.locator("[data-seq='104']"))
     page.keyboard.press("Enter")
     page.get_by_role("menuitem", name="Delete").click()
     dialog(page).get_by_role("button", name="Delete").click()
@@ -640,7 +640,7 @@ def test_a_refused_setting_is_named_beside_its_field(opened: Open) -> None:
     asked.get_by_label("Topic").fill("New")
     asked.get_by_role("button", name="Save").click()
     asked.locator("[data-refusal=name]").filter(has_text="already a room").wait_for()
-    assert page.evaluate("document.activeElement.name") == "name"
+    expect_focus(asked.get_by_label("Name"))
     assert asked.get_by_label("Name").get_attribute("aria-invalid") == "true"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.admin import told
-from tests.support.browser import PHONE, Visitor, until
+from tests.support.browser import PHONE, Visitor, expect_focus, until
 from tests.support.page import come_in, composer, expect_once, message, say
 from tests.support.server import ServerProcess
 
@@ -66,14 +66,14 @@ def test_the_keyboard_goes_from_part_to_part_and_back(visit: Callable[..., Visit
     page.get_by_role("dialog").wait_for()
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="detached")
-    assert composer(page).evaluate("element => element === document.activeElement")
+    expect_focus(composer(page))
     settings = page.get_by_role("button", name="Settings")
     settings.focus()
     page.keyboard.press("Enter")
     page.get_by_role("dialog", name="Settings").wait_for()
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="detached")
-    assert settings.evaluate("element => element === document.activeElement")
+    expect_focus(settings)
 
 
 def test_what_is_typed_before_the_composer_is_there_is_sent(visit: Callable[..., Visitor]) -> None:
@@ -100,7 +100,7 @@ def test_what_is_typed_before_the_composer_is_there_is_sent(visit: Callable[...,
     composer(page).wait_for()
     expect_once(page, "early bird")
     assert composer(page).input_value() == ""
-    assert composer(page).evaluate("element => element === document.activeElement")
+    expect_focus(composer(page))
     assert page.evaluate(height) == before
     page.keyboard.type("worm")
     page.keyboard.press("Enter")

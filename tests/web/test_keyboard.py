@@ -879,12 +879,12 @@ def test_settings(visit: Callable[..., Visitor]) -> None:
         olga.tab_to(f"dialog [name={name}]")
         olga.press("ArrowDown")
         olga.at(f"dialog [name={name}]")
-        assert olga.page.evaluate("document.activeElement.value") == value
+        until(olga.page, "value => document.activeElement.value === value", value)
     for name in ("Show who is typing, and show others when you are", "Sound", "Do not disturb", "Stay logged in"):
         olga.go_to(name)
         was = olga.page.evaluate("document.activeElement.checked")
         olga.press("Space")
-        assert olga.page.evaluate("document.activeElement.checked") != was
+        until(olga.page, "was => document.activeElement.checked !== was", was)
     for name, title in (("Log out", "Log out?"), ("Delete data from this browser", "Delete data from this browser?")):
         olga.enter(name)
         olga.dialog(title)
@@ -992,7 +992,7 @@ def test_a_room(visit: Callable[..., Visitor]) -> None:
     olga.at(FIELD)
     olga.tab_to(".topic", "Shift+Tab")
     olga.press("Enter")
-    assert olga.page.evaluate("document.activeElement.ariaExpanded") == "true"
+    olga.at("[aria-expanded=true]")
 
     budi.page.keyboard.insert_text("```\ncode\n```\nhttps://example.org/ " + "many words " * 350)
     budi.press("Enter")

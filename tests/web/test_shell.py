@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tests.support.admin import admin
-from tests.support.browser import PATIENCE_MS, PHONE, Visitor, until
+from tests.support.browser import PATIENCE_MS, PHONE, Visitor, expect_focus, until
 from tests.support.page import come_in, composer, expect_once, say
 from tests.support.server import ServerProcess, wait_until
 
@@ -77,7 +77,7 @@ def test_a_name_that_is_registered_asks_for_its_password(visit: Callable[..., Vi
         assert password.get_attribute("aria-invalid") == "true"
         described = password.get_attribute("aria-describedby") or ""
         assert reason in page.locator(f"#{described.split()[0]}").inner_text()
-        assert password.evaluate("element => element === document.activeElement")
+        expect_focus(password)
     password.fill("correct horse battery")
     submit(page)
     composer(page).wait_for()
