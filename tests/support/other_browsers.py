@@ -24,6 +24,8 @@ FIREFOX = next((path for name in ("firefox-esr", "firefox") if (path := shutil.w
 WEBKIT_DRIVER = shutil.which("WebKitWebDriver")
 MINI_BROWSERS = sorted(Path("/usr/lib").glob("*/webkit2gtk-*/MiniBrowser"))
 PATIENCE_S = 60.0
+SCRIPT_PATIENCE_S = 300.0
+"""For one expression: it may scroll through a whole log."""
 _ENTER = "\ue007"  # the key Enter of WebDriver
 
 
@@ -147,7 +149,7 @@ class Firefox:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while True:
-            answer = json.loads(self._socket.recv(timeout=PATIENCE_S))
+            answer = json.loads(self._socket.recv(timeout=SCRIPT_PATIENCE_S))
             if answer.get("id") == number:
                 if answer["type"] == "error":
                     raise AssertionError(f"firefox: {method}: {answer['message']}")
@@ -169,7 +171,7 @@ class WebKit:
         options.set_capability("acceptInsecureCerts", True)
         assert WEBKIT_DRIVER is not None
         self._driver = webdriver.WebKitGTK(options=options, service=Service(WEBKIT_DRIVER))
-        self._driver.set_script_timeout(PATIENCE_S)
+        self._driver.set_script_timeout(SCRIPT_PATIENCE_S)
 
     def open(self, url: str) -> None:
         """Go to an address."""

@@ -2,11 +2,14 @@
 
     python -m tools.bench.history make DIR [--messages 1000000] [--rooms 200]
     python -m tools.bench.history measure DIR [--rounds 5] [--json report.json]
+    python -m tools.bench.history erase [--messages 2000] [--json report.json]
 
 `make` writes DIR/log, a data directory, through the server's own store in large batches: it is what a server would
 have written. People are accounts, rooms and words are Zipf, one message in twelve is a direct one, and the years pass.
 `measure` starts a server on it, on a core of its own, and asks as a client would, over TLS: one after the other, from
-100 of the rooms. Latency under load is taken with and without searches by turns.
+100 of the rooms. Latency under load is taken with and without searches by turns. What only an account may ask, the
+unread counts and the list of conversations, is asked of the store.
+`erase` deletes long messages, and measures how long a search waits while the index takes them out.
 """
 
 from __future__ import annotations
@@ -24,9 +27,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import accumulate
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from queue import SimpleQueue
+from string import ascii_lowercase
+from typing import Any
+
+import apsw
 
 from securechat.limits import Limits
 from securechat.model import (
@@ -36,14 +45,18 @@ from securechat.model import (
     Join,
     Joined,
     Refused,
+    Revision,
+    RevisionKind,
     Search,
     SearchPage,
     Welcome,
 )
 from securechat.records.accounts import Account, Put
+from securechat.records.queries import ConversationQuery, SearchQuery, UnreadQuery
 from securechat.storage.search.index import SEARCH_INDEX
 from securechat.storage.sqlite.store import SqliteStore
 from securechat.storage.store import ApplyChanges, IdentifySender
+from securechat.storage.threaded_log import ThreadedLog
 from tools.bench.cases import WARM_S
 from tools.bench.certs import client_context, make_certificates
 from tools.bench.crowd import Crowd, Shape
@@ -196,7 +209,7 @@ def measure(directory: Path, rounds: int, seconds: float) -> dict[str, float]:
             await_quiet(PATIENCE_S)
             figures |= _under_load(certs, server.address, rounds, seconds)
             asker.close()  # not before: the crowd, in the lobby like all others, would be told and count those bytes
-    return figures
+    return figures | _lists(directory, rounds)
 
 
 def _await_index(certs: Path, address: tuple[str, int]) -> float:
@@ -228,6 +241,25 @@ def _history(asker: Asker, rounds: int) -> dict[str, float]:
         every += times
         figures |= {f"history {name}, p50 ms": quantile(times, 0.5), f"history {name}, p95 ms": quantile(times, 0.95)}
     return figures | {"history, p95 ms": quantile(every, 0.95)}
+
+
+def _lists(directory: Path, rounds: int) -> dict[str, float]:
+    """What the first account, which has talked with all others and read nothing, is told of 100 rooms."""
+    store = SqliteStore(directory / "log", Limits())
+    last = store.open().last_seq
+    rooms = tuple((f"room{number}", 0) for number in range(ROOMS_OF_A_MEMBER))
+    try:
+        unread = [_timed_ms(lambda: store.unread(UnreadQuery(1, rooms, last))) for _ in range(20 * rounds)]
+        listed = [_timed_ms(lambda: store.conversations(ConversationQuery(1, rooms, last))) for _ in range(20 * rounds)]
+    finally:
+        store.close()
+    return {"unread of 100 rooms, p95 ms": quantile(unread, 0.95), "conversations, p95 ms": quantile(listed, 0.95)}
+
+
+def _timed_ms(ask: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    ask()
+    return (time.perf_counter() - began) * 1e3
 
 
 def _searches(asker: Asker, rounds: int) -> dict[str, float]:
@@ -314,11 +346,84 @@ def _search_on(
     answers.put(times)
 
 
+# --- Erasing ------------------------------------------------------------------------------------------------------
+
+LONG_CHARS = 4_000
+ERASE_PATIENCE_S = 600.0
+SEARCHES_BESIDE_PER_S = 18.0
+
+
+def erase(messages: int) -> dict[str, float]:
+    """Write long messages of random letters, delete them all at once, and search until the index has none of them."""
+    rng = random.Random(1)
+    answers: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = Path(scratch) / "log"
+        log = ThreadedLog(directory, Limits(), answers.put)
+        log.start(lambda _fresh: None, lambda error: sys.exit(str(error)))
+        index = directory / SEARCH_INDEX
+
+        def answer(ask: Callable[[Callable[[Any], None]], None]) -> Any:
+            """Ask, and run what the log posts until the answer is there."""
+            got: list[Any] = []
+            ask(got.append)
+            while not got:
+                answers.get()()
+            return got[0]
+
+        def search_ms() -> float:
+            query = SearchQuery(messages, 20, ("quokka",), rooms=("lobby",))
+            return _timed_ms(lambda: answer(lambda done: log.search(query, done)))
+
+        try:
+            for number in range(1, messages + 1):
+                words = ("".join(rng.choices(ascii_lowercase, k=rng.randint(2, 10))) for _ in range(LONG_CHARS))
+                text = " ".join(words)[:LONG_CHARS]
+                answer(lambda done, n=number, text=text: log.append(Draft(1, "ana", n, text, "lobby"), done))  # type: ignore[misc]
+            while _documents(index) < messages:
+                time.sleep(0.1)
+            before = [search_ms() for _ in range(50)]
+            began = time.monotonic()
+            for number in range(1, messages + 1):
+                gone = Revision(RevisionKind.DELETE, 1, "ana", messages + number, number, room="lobby")
+                log.revise(gone, lambda _outcome: None)
+            waits: list[float] = []
+            while _documents(index):
+                if time.monotonic() > began + ERASE_PATIENCE_S:
+                    raise RuntimeError(f"{_documents(index)} messages are still in the index")
+                waits.append(search_ms())
+                time.sleep(max(0.0, 1 / SEARCHES_BESIDE_PER_S - waits[-1] / 1e3))
+            took_s = time.monotonic() - began
+        finally:
+            log.close()
+    return {
+        "taken out of the index, s": took_s,
+        "searches meanwhile": len(waits),
+        "search before, p50 ms": quantile(before, 0.5),
+        "search meanwhile, p50 ms": quantile(waits, 0.5),
+        "search meanwhile, p95 ms": quantile(waits, 0.95),
+        "search meanwhile, max ms": max(waits),
+    }
+
+
+def _documents(index: Path) -> int:
+    """How many messages are in an index."""
+    if not index.exists():
+        return 0
+    with closing(apsw.Connection(str(index), flags=apsw.SQLITE_OPEN_READONLY)) as db:
+        db.set_busy_timeout(5_000)
+        ((count,),) = db.execute("SELECT count(*) FROM found_content").fetchall()
+    assert isinstance(count, int)
+    return count
+
+
 BARS = {
     "start, s": 1.0,
     "start without an index, s": 1.0,
     "history, p95 ms": 20.0,
     "search, p95 ms": 200.0,
+    "search meanwhile, p95 ms": 200.0,
+    "unread of 100 rooms, p95 ms": 20.0,
     "rise of p50_ms, %": 20.0,
     "rise of p99_ms, %": 20.0,
 }
@@ -336,6 +441,9 @@ def main() -> int:
     meter.add_argument("--rounds", type=int, default=5, help="how often each is asked (default 5)")
     meter.add_argument("--seconds", type=float, default=8.0, help="of messages, each time (default 8)")
     meter.add_argument("--json", type=Path, help="also write the figures here")
+    eraser = commands.add_parser("erase", help="delete long messages, and search meanwhile")
+    eraser.add_argument("--messages", type=int, default=2_000)
+    eraser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
     if options.command == "make":
         if options.directory.exists() and any(options.directory.iterdir()):
@@ -345,7 +453,11 @@ def main() -> int:
         except KeyboardInterrupt:
             shutil.rmtree(options.directory / "log")
         return 0
-    figures = measure(options.directory, options.rounds, options.seconds)
+    figures = (
+        erase(options.messages)
+        if options.command == "erase"
+        else measure(options.directory, options.rounds, options.seconds)
+    )
     for name, value in figures.items():
         bar = f"  (bar {BARS[name]:g}: {'met' if value <= BARS[name] else 'MISSED'})" if name in BARS else ""
         print(f"{name:44s} {value:10.2f}{bar}")
