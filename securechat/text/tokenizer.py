@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import TypeAlias
 
@@ -140,25 +140,30 @@ def marks(text: str, searched: Sequence[str]) -> list[tuple[int, int]] | None:
     Returns:
         The spans [start, end) in code points, rising and disjoint, the first MOST_MARKS; None when a word is missing.
     """
-    words = list(_located(text))
+    plain, span_in = _located(text)
+    words = [(word[0], *word.span()) for word in _WORD.finditer(plain)]
     found: list[tuple[int, int]] = []
     for phrase, goes_on in map(phrase_of, searched):
-        spans = list(_occurrences(words, phrase, goes_on=goes_on))
+        spans = _occurrences(words, phrase, goes_on=goes_on)
         if phrase and not spans:
             return None
         found += spans
-    return _joined(found)[:MOST_MARKS]
+    return _joined([span_in(start, end) for start, end in found])[:MOST_MARKS]
 
 
-def _occurrences(words: Sequence[_Word], phrase: Sequence[str], *, goes_on: bool) -> Iterator[tuple[int, int]]:
+def _occurrences(words: Sequence[_Word], phrase: Sequence[str], *, goes_on: bool) -> list[tuple[int, int]]:
     if not phrase:
-        return
+        return []
     *firsts, last = phrase
+    if not firsts:
+        return [(start, end) for word, start, end in words if (word.startswith(last) if goes_on else word == last)]
+    found: list[tuple[int, int]] = []
     for at in range(len(words) - len(firsts)):
-        end, _, end_at = words[at + len(firsts)]
-        is_last = end.startswith(last) if goes_on else end == last
+        word, _, end = words[at + len(firsts)]
+        is_last = word.startswith(last) if goes_on else word == last
         if is_last and all(words[at + n][0] == first for n, first in enumerate(firsts)):
-            yield words[at][1], end_at
+            found.append((words[at][1], end))
+    return found
 
 
 def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -171,22 +176,28 @@ def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def _located(text: str) -> Iterator[_Word]:
-    """The words of a text with their spans; an ignored accent or joiner belongs to the word before it."""
+def _located(text: str) -> tuple[str, Callable[[int, int], tuple[int, int]]]:
+    """The folded form of a text, and a function from a span in it to the span in the text.
+
+    An ignored accent or joiner belongs to the word before it. Few words of a text are asked for, so that only their
+    spans are looked up.
+    """
     if text.isascii():
-        yield from ((found[0], *found.span()) for found in _WORD.finditer(text.lower()))
-        return
+        return text.lower(), lambda start, end: (start, end)
+    spans: list[tuple[int, int]] | None = None
     if unicodedata.is_normalized("NFC", text):
         pieces = [_FOLDING[ord(char)] for char in text]
-        spans = None
     else:
         located = list(_pieces(text))
         pieces, spans = [piece for piece, _, _ in located], [(start, end) for _, start, end in located]
     ends = list(accumulate(map(len, pieces)))  # of each piece, in what the pieces make together
-    for found in _WORD.finditer("".join(pieces)):
-        first = bisect_right(ends, found.start())
-        last = bisect_right(ends, ends[bisect_left(ends, found.end())]) - 1
-        yield found[0], *((first, last + 1) if spans is None else (spans[first][0], spans[last][1]))
+
+    def span_in(start: int, end: int) -> tuple[int, int]:
+        first = bisect_right(ends, start)
+        last = bisect_right(ends, ends[bisect_left(ends, end)]) - 1
+        return (first, last + 1) if spans is None else (spans[first][0], spans[last][1])
+
+    return "".join(pieces), span_in
 
 
 def _pieces(text: str) -> Iterator[_Word]:
