@@ -201,7 +201,7 @@ CASES = (
         (Bar("p99_ms", 50, "ms"), Bar("lost", 0, "lost")),
         web=True,
     ),
-    Case("start", "spawn to listening", start, 0.0, (Bar("listening_ms", 300, "ms"),), rounds=10),
+    Case("start", "spawn to listening", start, 0.0, (Bar("listening_ms", 250, "ms"),), rounds=10),
     Case(
         "smoke",
         "5 members, 2 senders, 4 in flight: does the bench itself work",
