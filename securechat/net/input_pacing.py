@@ -11,6 +11,7 @@ often answers what they were just sent, so that waiting for more brings nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from selectors import SelectorKey
 
@@ -21,6 +22,8 @@ CROWD_PER_S = 500
 """Different connections a second that make a crowd: at least one more then comes within GAP_S, on the average."""
 WINDOW_S = 0.02
 """Seconds over which they are counted: a pause of a crowd, and a crowd's beginning, are noticed within two windows."""
+IS_EXACT = time.get_clock_info("monotonic").resolution < GAP_S / 2
+"""Whether the clock can count GAP_S. Python 3.11's on Windows goes by 16 ms, so that input would wait as long."""
 
 
 class InputPacing:
@@ -28,17 +31,21 @@ class InputPacing:
 
     Args:
         now: monotonic seconds.
+        is_exact: whether the clock can count GAP_S; nothing is held back otherwise.
 
     Attributes:
         until: monotonic seconds; no pass reads before. 0.0 while no input is held back.
     """
 
-    __slots__ = ("_heard", "_is_crowd", "_since", "until")
+    __slots__ = ("_heard", "_is_crowd", "_is_exact", "_since", "until")
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, *, is_exact: bool = IS_EXACT) -> None:
         self.until = 0.0
+        self._is_exact = is_exact
         self._since = now
-        self._heard: set[int] = set()  # descriptors: a number that is used again within 20 ms may count once
+        # Descriptors: a number that is used again within 20 ms counts once. The listeners' and the wake-up's are among
+        # them, which are few.
+        self._heard: set[int] = set()
         self._is_crowd = False
 
     def note(self, now: float, ready: Iterable[tuple[SelectorKey, int]]) -> None:
@@ -51,7 +58,7 @@ class InputPacing:
         self._heard.update([key.fd for key, _ in ready])
         window_s = now - self._since
         if window_s >= WINDOW_S:
-            self._is_crowd = len(self._heard) >= CROWD_PER_S * window_s
+            self._is_crowd = self._is_exact and len(self._heard) >= CROWD_PER_S * window_s
             self._heard.clear()
             self._since = now
         self.until = now + GAP_S if self._is_crowd else 0.0

@@ -219,8 +219,11 @@ class Loop:
         wait_s = self._patience(timeout_s)
         if (until := self._pacing.until) and (wait_s != 0 or self._posted):
             held_s = until - self._clock()
-            if held_s > 0 and (self._posted or self._wakeup.wait(held_s if wait_s is None else min(held_s, wait_s))):
-                return None
+            if held_s > 0:
+                if self._posted or self._wakeup.wait(held_s if wait_s is None else min(held_s, wait_s)):
+                    return None
+                if wait_s is not None:
+                    wait_s = max(0.0, wait_s - held_s)  # or a timer would be late by what was waited here
         return self._selector.select(wait_s)
 
     def _patience(self, timeout_s: float | None) -> float | None:

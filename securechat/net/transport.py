@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CloseReason", "Transport", "TransportHandler", "TransportOwner"]
 
-_JOINED_CHUNKS = 64  # joined before it is known whether they are too long: more would be copied in vain
+_JOINED_CHUNKS = 64  # more are longer than a record, as a rule, and need not be counted for that
 _RECORD_COST_BYTES = 512  # least cost in the pass budget: 60,000 records of one byte held the loop for 380 ms
 PROBE_EVERY = 8
 """Wake-ups between two probes for a second record: 1/8 of a failed read (about 2 us) is below the noise."""
@@ -258,26 +258,29 @@ class Transport:
             return
         outbox = self._outbox
         chunks = outbox.chunks
-        if 0 < len(chunks) <= _JOINED_CHUNKS and self._writing and self._backlog is None and not outbox.in_flight:
-            piece = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            if len(piece) <= TLS_RECORD_BYTES:
-                try:
-                    sent_bytes = self._sock.send(piece)
-                except OSError as exc:
-                    outbox.take(TLS_RECORD_BYTES)  # the same bytes, which must be repeated
-                    self._write_refused(exc)
-                    return
-                loop = self._loop
-                loop.writes += 1
-                loop.bytes_out += sent_bytes
-                if sent_bytes == len(piece):
-                    outbox.sent_whole()
-                else:
-                    outbox.take(TLS_RECORD_BYTES)
-                    outbox.accepted(sent_bytes)
-                    self._flushed()
-                return
-        self._flush_pieces(outbox)
+        count = len(chunks)
+        if not 0 < count <= _JOINED_CHUNKS or not self._writing or self._backlog is not None or outbox.in_flight:
+            self._flush_pieces(outbox)
+            return
+        if (len(chunks[0]) if count == 1 else sum(map(len, chunks))) > TLS_RECORD_BYTES:
+            self._flush_pieces(outbox)
+            return
+        piece = chunks[0] if count == 1 else b"".join(chunks)
+        try:
+            sent_bytes = self._sock.send(piece)
+        except OSError as exc:
+            outbox.take(TLS_RECORD_BYTES)  # the same bytes, which must be repeated
+            self._write_refused(exc)
+            return
+        loop = self._loop
+        loop.writes += 1
+        loop.bytes_out += sent_bytes
+        if sent_bytes == len(piece):
+            outbox.sent_whole()
+        else:
+            outbox.take(TLS_RECORD_BYTES)
+            outbox.accepted(sent_bytes)
+            self._flushed()
 
     def _flush_pieces(self, outbox: Outbox) -> None:
         """Send queued bytes piece by piece."""

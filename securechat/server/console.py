@@ -127,7 +127,7 @@ class Console:
             room = max(0, QUEUE_LINES - len(self._lines))
             self._lines.extend(gathered[:room])
             self._dropped += len(gathered[room:])
-            if self._is_waiting:
+            if self._is_waiting and self._lines:
                 self._is_waiting = False
                 self._ready.notify()
 

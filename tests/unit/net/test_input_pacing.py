@@ -53,15 +53,18 @@ def test_one_message_after_a_crowd_has_gone_waits_for_nothing() -> None:
 
 
 class Selector(selectors.SelectSelector):
-    """Reports what a test says."""
+    """Reports what a test says; while nothing is ready, it waits by the clock of the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         super().__init__()
+        self._clock = clock
         self.ready: list[tuple[selectors.SelectorKey, int]] = []
         self.asked = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         self.asked += 1
+        if not self.ready:
+            self._clock.now += timeout or 0.0
         return self.ready
 
 
@@ -112,7 +115,8 @@ class House:
     """A loop that a crowd talks to."""
 
     def __init__(self) -> None:
-        self.clock, self.selector = Clock(), Selector()
+        self.clock = Clock()
+        self.selector = Selector(self.clock)
         self.wakeup = Waiting(self.clock)
         self.loop = Loop(
             Limits(), clock=self.clock, selector=self.selector, wakeup=cast("Wakeup", cast("Any", self.wakeup))
@@ -174,11 +178,27 @@ def test_completions_that_never_end_hold_nobody_back_for_longer(crowded: House) 
     assert crowded.loop.now <= began + 1.2 * GAP_S
 
 
-def test_a_timer_that_is_due_meanwhile_fires_in_time(crowded: House) -> None:
+@pytest.mark.parametrize("gaps", [0.5, 1.0, 1.5, 5.0])
+def test_a_timer_fires_in_time(crowded: House, gaps: float) -> None:
     began, fired = crowded.loop.now, []
-    crowded.loop.call_at(began + GAP_S / 2, lambda: fired.append(crowded.clock.now))
-    crowded.loop.run_pass(None)
-    assert fired == [pytest.approx(began + GAP_S / 2)]
+    crowded.selector.ready = []
+    crowded.loop.call_at(began + gaps * GAP_S, lambda: fired.append(crowded.clock.now))
+    while not fired:
+        crowded.loop.run_pass(None)
+    assert fired == [pytest.approx(began + gaps * GAP_S)]
+
+
+def test_a_pass_with_a_limit_does_not_wait_for_longer(crowded: House) -> None:
+    began = crowded.loop.now
+    crowded.selector.ready = []
+    crowded.loop.run_pass(1.5 * GAP_S)
+    assert crowded.clock.now == pytest.approx(began + 1.5 * GAP_S)
+
+
+def test_a_clock_that_cannot_count_the_gap_holds_nothing_back() -> None:
+    pacing = InputPacing(0.0, is_exact=False)
+    talk(pacing, 0.0, CROWD)
+    assert pacing.until == 0.0
 
 
 def test_a_real_pair_waits_for_its_signal_and_for_nothing_else() -> None:

@@ -21,6 +21,7 @@ from securechat.server.console import REST_S, Console
 from securechat.server.operator_log import OperatorLog
 from securechat.tls.hostnames import parse_names
 from securechat.translation import Sentence
+from tests.support.server import wait_until
 
 MOMENT = datetime(2026, 3, 1, 9, 30).astimezone()
 """In the zone of this machine, whatever it is: lines show the local time."""
@@ -50,6 +51,22 @@ def test_the_time_of_a_line_goes_on() -> None:
         console.event("said", str(number))
     console.close()
     assert [line.split()[1] for line in stream.getvalue().splitlines()] == ["09:30:00"] * 2 + ["09:30:01", "09:31:01"]
+
+
+def test_an_empty_hand_over_wakes_nothing_and_loses_no_wake() -> None:
+    stream, passes = io.StringIO(), []
+    console = Console(stream, clock=fixed_clock)
+    console.at_pass_end = passes.append
+    console.event("said", "1")
+    console.at_pass_end = None
+    console.event("said", "2")  # handed over with the first
+    wait_until(lambda: len(stream.getvalue().splitlines()) == 2, "both lines")
+    wait_until(lambda: console._is_waiting, "the thread at rest")
+    passes[0]()
+    wait_until(lambda: console._ready._waiters, "the thread at rest again")  # type: ignore[attr-defined]
+    console.event("said", "3")
+    wait_until(lambda: len(stream.getvalue().splitlines()) == 3, "the third line, before the end", 5.0)
+    console.close()
 
 
 def test_no_line_carries_a_control_character_or_looks_like_two() -> None:
