@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.admin import told
 from tests.support.browser import PHONE, Visitor, expect_focus, until
-from tests.support.page import come_in, composer, expect_once, message, say
+from tests.support.page import come_in, composer, expect_once, message, open_panel, say
 from tests.support.server import ServerProcess
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def test_no_screen_is_wider_than_320_pixels(visit: Callable[..., Visitor], langu
     for place, sign in places.items():
         page.evaluate("place => location.hash = place", place)
         page.locator(sign).first.wait_for()
+        until(page, f"place => ({BEYOND})().length === 0 || location.hash !== place", place)
         assert (place, page.evaluate(BEYOND)) == (place, [])
 
 
@@ -101,7 +102,7 @@ def test_what_is_typed_before_the_composer_is_there_is_sent(visit: Callable[...,
     expect_once(page, "early bird")
     assert composer(page).input_value() == ""
     expect_focus(composer(page))
-    assert page.evaluate(height) == before
+    until(page, f"{height} === {before}")
     page.keyboard.type("worm")
     page.keyboard.press("Enter")
     expect_once(page, "early bird", "worm")
@@ -215,3 +216,47 @@ def test_the_title_of_a_dialogue_opens_the_person(visit: Callable[..., Visitor])
     page.get_by_role("button", name="Add a room or a conversation").click()
     page.get_by_role("menuitem", name="Keys and commands").click()
     page.get_by_role("dialog", name="Keys and commands").wait_for()
+
+
+def test_a_password_is_not_continued_where_all_can_read_it(visit: Callable[..., Visitor]) -> None:
+    first, second = come_in(visit(), "ana"), visit().open()
+    with open_panel(first, "settings") as settings:
+        settings.get_by_label("Password", exact=True).fill("correct horse battery")
+        first.keyboard.press("Enter")
+        settings.get_by_label("New password").wait_for()
+    for label, text in (("Name", "ana"), ("Password", "correct horse battery")):
+        second.get_by_label(label, exact=True).fill(text)
+        second.keyboard.press("Enter")
+    composer(second).wait_for()
+    with open_panel(first, "settings") as settings:
+        password, name = settings.get_by_label("New password"), settings.get_by_label("Name", exact=True)
+        password.focus()
+        first.keyboard.type("abc")
+        composer(second).fill("/nick anna")
+        composer(second).press("Enter")
+        until(first, "document.querySelector('dialog [name=username]').value === 'anna'")
+        first.keyboard.type("def")
+        assert (password.input_value(), name.input_value()) == ("abcdef", "anna")
+
+
+def test_a_button_that_is_pressed_keeps_the_focus(visit: Callable[..., Visitor]) -> None:
+    page = come_in(visit(), "ana")
+    with open_panel(page, "settings") as settings:
+        settings.get_by_label("Name", exact=True).fill("anna")
+        button = settings.get_by_role("button", name="Change name")
+        button.focus()
+        page.keyboard.press("Enter")
+        page.get_by_text("Others see the new name now").wait_for()
+        expect_focus(button)
+
+
+def test_behind_a_menu_the_row_has_the_focus_and_not_its_link(visit: Callable[..., Visitor]) -> None:
+    page = come_in(visit(), "ana")
+    say(page, "see https://example.org/ there")
+    row = message(page, "example.org")
+    row.hover()
+    row.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Copy text").hover()
+    page.get_by_role("menuitem", name="Copy text").click()
+    page.get_by_text("Copied").wait_for()
+    expect_focus(row)

@@ -603,6 +603,8 @@ function openEmoji(app, title, run) {
 
   /** @param {readonly (readonly [string, string, ...unknown[]])[]} found */
   function fillGrid(found) {
+    const at = document.activeElement;
+    const was = grid.contains(at) && at?.textContent;
     fill(
       grid,
       ...found.map(([sign, name], index) =>
@@ -618,6 +620,9 @@ function openEmoji(app, title, run) {
         }, sign)
       ),
     );
+    // the names may come while the keys are on one of the recent ones
+    const same = [...grid.children].find((each) => each.textContent === was);
+    if (was) /** @type {HTMLElement} */ (same ?? search).focus();
   }
 
   /** @param {string} sign */

@@ -89,8 +89,7 @@ export function openMenu(anchor, items, name = _("Menu")) {
   }
 
   function close() {
-    if (!menu.isConnected) return;
-    closeMenu = null;
+    if (closeMenu === close) closeMenu = null;
     removeEventListener("resize", moved);
     shade.remove();
     menu.remove();
@@ -119,6 +118,7 @@ export function openMenu(anchor, items, name = _("Menu")) {
     document.body;
   host.append(shade, menu);
   place(menu, anchor);
+  leaveFields();
   (choices[0] ?? menu).focus({ preventScroll: true });
   closeMenu = close;
   return { close };
@@ -357,15 +357,25 @@ function took(target) {
   trail.push(...before);
 }
 
+/** Forgets the fields that a finger has left: with the focus the keyboard would come back. */
+function leaveFields() {
+  if (document.activeElement === document.body && matchMedia("(pointer: coarse)").matches) {
+    trail = trail.filter((each) => !each.matches("textarea, input"));
+  }
+}
+
 function giveBack() {
   const touch = matchMedia("(pointer: coarse)").matches; // a field would open the keyboard
   const takes = (/** @type {any} */ each) => {
     each?.focus({ preventScroll: true });
     return each === document.activeElement;
   };
-  trail.some((each) =>
-    !isGone(each) &&
-    (each.matches(STOPS) || touch ? [each] : [each.querySelector("textarea"), ...each.querySelectorAll(STOPS), each])
+  // a row has the focus itself, not its first link; what stands beside a notice or an unsent message is another one's
+  trail.map((each) => each.closest(".row") ?? each).some((each) =>
+    !isGone(each) && !each.matches(".toasts, .tail") &&
+    (each.matches(`.row, ${STOPS}`) || touch
+      ? [each]
+      : [each.querySelector("textarea"), ...each.querySelectorAll(STOPS), each])
       .some(takes)
   );
 }
@@ -387,6 +397,7 @@ if (globalThis.document) { // the unit tests have none
  * @param {HTMLDialogElement} dialog
  */
 export function showModal(dialog) {
+  leaveFields();
   const before = /** @type {HTMLElement} */ (document.activeElement);
   if (before !== document.body) took(before);
   before.blur();
@@ -617,9 +628,15 @@ export function rowActions(app, conversation, source) {
     const mine = pressing = setTimeout(() => {
       requestAnimationFrame(() => { // moves that waited for a busy page come before its frame: this was a scroll then
         if (pressing !== mine) return;
-        // The finger that is lifted presses nothing.
-        const end = (/** @type {TouchEvent} */ touch) => touch.cancelable && touch.preventDefault();
-        addEventListener("touchend", end, { once: true, capture: true, passive: false });
+        // The finger that is lifted presses nothing; the next one does.
+        const lifted = new AbortController();
+        const end = (/** @type {TouchEvent} */ touch) => {
+          lifted.abort();
+          if (touch.type === "touchend" && touch.cancelable) touch.preventDefault();
+        };
+        for (const type of /** @type {const} */ (["touchend", "touchcancel", "touchstart"])) {
+          addEventListener(type, end, { capture: true, passive: false, signal: lifted.signal });
+        }
         menu(row, from, true);
       });
     }, PRESS_MS);
@@ -670,7 +687,7 @@ export function rowActions(app, conversation, source) {
     element.addEventListener(event, listener, { passive: event === "scroll" });
   }
   return () => {
-    clearTimeout(pressing);
+    lift();
     tools.remove();
     for (const [element, event, listener] of listeners) element.removeEventListener(event, listener);
   };

@@ -275,8 +275,9 @@ export function searchPanel(app, conversation, close) {
         kept.more = answer.more;
         kept.indexed = (answer.indexed ?? null) === null;
         kept.asked = query;
+        const isHere = element.contains(document.activeElement);
         show();
-        if (further) list.children[before]?.querySelector("button")?.focus();
+        if (further && isHere) list.children[before]?.querySelector("button")?.focus();
         break;
       } catch (error) {
         if (ended || mine !== run) return;

@@ -68,8 +68,9 @@ const section = (title, ...children) => h("section", {}, h("h3", {}, title), ...
 function formOf(app, label, fields, submit, which = () => fields.length - 1) {
   const button = h("button", { class: "button", type: "submit" }, label);
   async function run() {
+    if (button.ariaDisabled === "true") return;
     for (const each of fields) each.complain("");
-    button.disabled = true;
+    button.ariaDisabled = "true"; // not disabled: it keeps the focus
     try {
       app.toast(await submit());
       for (const { input } of fields) if (input.name.includes("password")) input.value = "";
@@ -77,7 +78,7 @@ function formOf(app, label, fields, submit, which = () => fields.length - 1) {
       const refusal = /** @type {Refusal} */ (error);
       fields[which(refusal)]?.complain(refusalText(refusal), true);
     }
-    button.disabled = false;
+    button.ariaDisabled = "false";
   }
   return h(
     "form",
@@ -90,12 +91,20 @@ function formOf(app, label, fields, submit, which = () => fields.length - 1) {
 /** @param {App} app */
 function account(app) {
   const element = h("section", {});
-  let drawn = "";
+  /** @type {boolean | null} */
+  let drawn = null;
+  let named = "";
+  /** @type {HTMLInputElement[]} */
+  let names = [];
   function draw() {
     const { core } = app;
-    const now = `${core.account} ${core.me.name}`;
-    if (now === drawn) return;
-    drawn = now;
+    if (core.account === drawn) { // not drawn again under the hands of a person who types
+      for (const input of names) if (input.value === named) input.value = core.me.name;
+      named = core.me.name;
+      return;
+    }
+    drawn = core.account;
+    named = core.me.name;
     const name = field(_("Name"), {
       name: "username",
       autocomplete: "username",
@@ -139,6 +148,7 @@ function account(app) {
         await app.ask({ ask: "register", password: fresh.input.value });
         return _("Registered. This name is now yours.");
       });
+    names = [name.input, user];
     password.prepend(user);
     fill(
       element,
