@@ -115,8 +115,11 @@ class Walker:
         message(self.page, text).last.wait_for()
         self.region(".message-list")
         self.press("Escape", "End")
-        while not self.page.evaluate("text => document.activeElement.innerText.includes(text)", text):
+        for _ in range(80):
+            if self.page.evaluate("text => document.activeElement.innerText.includes(text)", text):
+                return
             self.press("ArrowUp")
+        raise AssertionError(f"ArrowUp does not lead to {text!r}")
 
     def member(self, name: str) -> None:
         """Go to a member in the panel."""
@@ -712,7 +715,7 @@ def new_below(olga: Walker, budi: Walker, text: str) -> None:
 
 def seen(olga: Walker, text: str) -> None:
     olga.page.get_by_role("button", name="new message").wait_for(state="detached")
-    assert message(olga.page, text).is_visible()
+    message(olga.page, text).wait_for()
 
 
 def new_elsewhere(olga: Walker, budi: Walker, text: str) -> None:
@@ -866,6 +869,7 @@ def test_settings(visit: Callable[..., Visitor]) -> None:
     olga.type(PASSWORD)
     olga.enter("Register")
     olga.told("This name is now yours")
+    olga.page.get_by_label("Current password").wait_for()
     olga.at("dialog :focus")
     expect_reached(olga, "dialog", common | {"Current password", "New password", "Change password", "Log out"})
     olga.go_to("Current password")
