@@ -376,21 +376,22 @@ def erase(messages: int) -> dict[str, float]:
             return _timed_ms(lambda: answer(lambda done: log.search(query, done)))
 
         try:
+            until_s = time.monotonic() + ERASE_PATIENCE_S
             for number in range(1, messages + 1):
-                words = ("".join(rng.choices(ascii_lowercase, k=rng.randint(2, 10))) for _ in range(LONG_CHARS))
+                words = ("".join(rng.choices(ascii_lowercase, k=rng.randint(2, 10))) for _ in range(LONG_CHARS // 3))
                 text = " ".join(words)[:LONG_CHARS]
                 answer(lambda done, n=number, text=text: log.append(Draft(1, "ana", n, text, "lobby"), done))  # type: ignore[misc]
             while _documents(index) < messages:
+                _expect_before(until_s, "not all messages are in the index")
                 time.sleep(0.1)
             before = [search_ms() for _ in range(50)]
             began = time.monotonic()
             for number in range(1, messages + 1):
                 gone = Revision(RevisionKind.DELETE, 1, "ana", messages + number, number, room="lobby")
                 log.revise(gone, lambda _outcome: None)
-            waits: list[float] = []
-            while _documents(index):
-                if time.monotonic() > began + ERASE_PATIENCE_S:
-                    raise RuntimeError(f"{_documents(index)} messages are still in the index")
+            waits = [search_ms()]
+            while left := _documents(index):
+                _expect_before(began + ERASE_PATIENCE_S, f"{left} messages are still in the index")
                 waits.append(search_ms())
                 time.sleep(max(0.0, 1 / SEARCHES_BESIDE_PER_S - waits[-1] / 1e3))
             took_s = time.monotonic() - began
@@ -404,6 +405,11 @@ def erase(messages: int) -> dict[str, float]:
         "search meanwhile, p95 ms": quantile(waits, 0.95),
         "search meanwhile, max ms": max(waits),
     }
+
+
+def _expect_before(until_s: float, why: str) -> None:
+    if time.monotonic() > until_s:
+        raise RuntimeError(f"{why} after {ERASE_PATIENCE_S:.0f} s")
 
 
 def _documents(index: Path) -> int:
