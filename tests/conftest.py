@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support import pseudo, warm
+from tests.support import pseudo, slow_page, warm
 from tests.support.locales import compile_stale_catalogues
 from tests.support.secrecy import files_with_secrets
 
@@ -73,11 +73,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--pseudo", action="store_true", help="run every program in the pseudo-locale (tests/support/pseudo.py)"
     )
     parser.addoption("--update-golden", action="store_true", help="record sessions again (test_indonesian_session.py)")
+    parser.addoption("--slow-page", action="store_true", help="make web pages late (tests/support/slow_page.py)")
     parser.addoption("--cold", action="store_true", help="start every program from nothing (tests/support/warm.py)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     warm.cold = config.getoption("--cold")
+    slow_page.late = config.getoption("--slow-page")
     if config.getoption("--pseudo"):
         pseudo.install(Path(tempfile.mkdtemp(prefix="securechat-pseudo-")))
     if config.getoption("maxschedchunk", 0) is None:  # pytest-xdist's: it would give all the long tests to one worker

@@ -22,6 +22,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.support.slow_page import slow_down
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Playwright
 
@@ -83,6 +85,7 @@ class Visitor:
         first when a tab is closed while its service worker is fetched; the worker's own tests notice a missing one."""
         self.context: BrowserContext = browser.new_context(**options)
         self.context.set_default_timeout(PATIENCE_MS)
+        slow_down(self.context)
         self.context.on("request", lambda request: self._requested(request.url))
         self.context.on("page", self._watch)
         self.page: Page = self.context.new_page()

@@ -26,10 +26,13 @@ PANELS = {
 
 @contextmanager
 def open_panel(page: Page, panel: str) -> Iterator[Locator]:
-    """Open a panel of the lobby by its address while the block runs; gives its element."""
+    """Open a panel of the lobby by its address while the block runs; gives its element, with what it loads in it."""
+    from playwright.sync_api import expect
+
     page.evaluate("panel => location.hash = `#/room/lobby?${panel}`", panel)
     place = page.locator(PANELS[panel])
     place.get_by_role("heading").first.wait_for()
+    expect(place.get_by_role("status").filter(has_text="…")).to_have_count(0, timeout=PATIENCE_MS)  # "Loading …"
     yield place
     page.evaluate("location.hash = '#/room/lobby'")
     page.locator(_DIALOG).wait_for(state="detached")

@@ -6,13 +6,14 @@ on what the action leads to, and never on nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.admin import told
-from tests.support.browser import Visitor, until
+from tests.support.browser import PATIENCE_MS, Visitor, until
 from tests.support.page import composer, message
 from tests.support.server import ServerProcess
 
@@ -113,13 +114,15 @@ class Walker:
     def row(self, text: str) -> None:
         """Go to the newest message with a text."""
         message(self.page, text).last.wait_for()
-        self.region(".message-list")
-        self.press("Escape", "End")
-        for _ in range(80):
-            if self.page.evaluate("text => document.activeElement.innerText.includes(text)", text):
-                return
-            self.press("ArrowUp")
-        raise AssertionError(f"ArrowUp does not lead to {text!r}")
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while time.monotonic() < deadline:  # a row that is drawn anew under the keys begins the walk again
+            self.region(".message-list")
+            self.press("Escape", "End")
+            for _ in range(40):
+                if self.page.evaluate("text => document.activeElement.innerText.includes(text)", text):
+                    return
+                self.press("ArrowUp")
+        raise AssertionError(f"ArrowUp does not lead to {text!r}, but to {self.focused()}")
 
     def member(self, name: str) -> None:
         """Go to a member in the panel."""

@@ -287,7 +287,8 @@ def test_a_quote_leads_there_and_back(show: Callable[..., Page]) -> None:
     page = show("messages=2000&seed=4")
     page.evaluate("fake.live(1, {by: 2, name: 'Budi', text: 'an answer', reply: fake.log[300].seq})")
     target = page.evaluate("fake.log[300].seq")
-    page.click(".row:last-child .quote")
+    answer = page.locator(".row:last-child").filter(has_text="an answer")  # it is drawn a frame later
+    answer.locator(".quote").click()
     until(page, f"Number(document.activeElement.dataset.seq) === {target}")
     page.get_by_role("button", name="Back").click()
     until(page, "Number(document.activeElement.dataset.seq) === fake.log.at(-1).seq")
