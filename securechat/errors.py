@@ -81,6 +81,7 @@ class ErrorCode(StrEnum):
     ROOM_BANNED = "room_banned"
     LAST_MEMBER = "last_member"
     QUERY_INVALID = "query_invalid"
+    KEY_USED = "key_used"
 
     # Never sent: stands for an unknown code from a newer server.
     UNKNOWN = "unknown"

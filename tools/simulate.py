@@ -36,7 +36,15 @@ from tests.simulation.world import World, failure_of  # noqa: E402
 
 SEEDS = 1000
 """How many are run, or tried for a planted bug, unless a number is given."""
-PARTS = (*flavour.FAULTS, *flavour.FEATURES, *flavour.EXTREMES, *flavour.SIZES, *flavour.BUGS, flavour.SETTLED)
+PARTS = (
+    *flavour.FAULTS,
+    *flavour.FEATURES,
+    *flavour.EXTREMES,
+    *flavour.SIZES,
+    *flavour.BUGS,
+    flavour.SETTLED,
+    flavour.PROGRAM,
+)
 """What a run can do without."""
 INTERRUPTED = 130
 """As shells have it: 128 and the number of the signal."""

@@ -7,6 +7,7 @@ import contextlib
 import getpass
 import os
 import random
+import re
 import secrets
 import sys
 from collections.abc import Sequence
@@ -44,6 +45,8 @@ LONGEST_WAIT_S = 86_400
 """The most that --wait allows: a day."""
 _LINK_TRIES = 5
 """Lines that are read for an invite link: pastes that went wrong, or the parts of a broken one."""
+_KEY_CHARS = 100
+"""Of --key: a line's number comes behind it."""
 MOST_RECALL = 10_000
 """The most that --history allows: 50 pages, a few MB."""
 
@@ -77,6 +80,8 @@ def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
         raise StartupError(ClientExit.USAGE, catalogue.connection.JSON_WITHOUT_TAIL())
     if options.commands and (options.send or options.tail):
         raise StartupError(ClientExit.USAGE, catalogue.connection.COMMANDS_NOT_HERE())
+    if options.key and not options.send:
+        raise StartupError(ClientExit.USAGE, catalogue.connection.KEY_WITHOUT_SEND())
     if options.forget:
         _say(forget(ConnectionOptions(options.server, options.port), local_store))
         return ClientExit.OK
@@ -224,7 +229,7 @@ def _pipe(
         rename = _made_up_name if made_up else None
         return PipeTail(core, server_target, room, json=options.json, rename=rename, wait_s=options.wait)
     if options.send:
-        return PipeSend(core, server_target, room, wait_s=options.wait)
+        return PipeSend(core, server_target, room, message_key=options.key, wait_s=options.wait)
     commands = echo or options.commands or _is_terminal(sys.stdin)  # typed lines may be commands, those of a pipe not
     return PipeChat(core, server_target, room, echo=echo, commands=commands, wait_s=options.wait)
 
@@ -263,6 +268,7 @@ def _parser() -> argparse.ArgumentParser:
     ways.add_argument("--send", action="store_true", help=catalogue.connection.CLI_SEND())
     ways.add_argument("--tail", action="store_true", help=catalogue.connection.CLI_TAIL())
     parser.add_argument("--commands", action="store_true", help=catalogue.connection.CLI_COMMANDS())
+    parser.add_argument("--key", metavar="KEY", type=_key, help=catalogue.connection.CLI_KEY())
     parser.add_argument("--history", metavar="N", type=_count, help=catalogue.connection.CLI_HISTORY())
     parser.add_argument("--json", action="store_true", help=catalogue.connection.CLI_JSON())
     parser.add_argument("--wait", metavar="S", type=_wait, default=WAIT_S, help=catalogue.connection.CLI_WAIT())
@@ -277,6 +283,12 @@ def _parser() -> argparse.ArgumentParser:
 def _filled(text: str) -> str:
     if not text:  # "$NAME" of a script that has not set it
         raise argparse.ArgumentTypeError(catalogue.connection.EMPTY_VALUE())
+    return text
+
+
+def _key(text: str) -> str:
+    if re.fullmatch(f"[!-~]{{1,{_KEY_CHARS}}}", _filled(text)) is None:
+        raise argparse.ArgumentTypeError(catalogue.connection.key_unusable(_KEY_CHARS))
     return text
 
 

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from securechat.limits import MAX_SIGN_CHARS, PAGE_ROWS
 from securechat.model.accounts import AccountCommand
-from securechat.model.base import DraftId, Id, Password, Raw, Record, Secretive, Text, Token
+from securechat.model.base import DraftId, Id, MessageKey, Password, Raw, Record, Secretive, Text, Token
 from securechat.model.rooms import AskConversations, AskUnread, RoomCommand, Typing
 
 
@@ -57,12 +57,17 @@ class Leave(Record, frozen=True, tag="leave"):
 
 
 class Say(Record, frozen=True, tag="say", rename={"client_id": "cid"}):
-    """A draft for a room; answered by Acked or Refused with the same client_id."""
+    """A draft for a room; answered by Acked or Refused with the same client_id.
+
+    With a ``key`` that this sender has used in the last 30 days, on any device, nothing is stored: the answer is the
+    message of then, or a refusal if its text, reply or conversation was another one.
+    """
 
     client_id: DraftId
     room: Raw
     text: Text
     reply: Id | None = None
+    key: MessageKey | None = None
 
 
 class Direct(Record, frozen=True, tag="direct", rename={"client_id": "cid"}):
@@ -72,6 +77,7 @@ class Direct(Record, frozen=True, tag="direct", rename={"client_id": "cid"}):
     to: Id
     text: Text
     reply: Id | None = None
+    key: MessageKey | None = None
 
 
 class Edit(Record, frozen=True, tag="amend", rename={"client_id": "cid"}):

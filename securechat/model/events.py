@@ -17,7 +17,7 @@ Arguments: TypeAlias = Annotated[dict[str, str | int], Meta(max_length=16)]
 """The arguments of a sentence of the server, by name."""
 
 
-FEATURES = ("around_more", "conversations", "editors", "order", "people", "purged", "retry_times", "room_ids")
+FEATURES = ("around_more", "conversations", "editors", "keys", "order", "people", "purged", "retry_times", "room_ids")
 """The words of `Welcome.features`: additions that a client cannot notice by trying, or not without a request."""
 WELCOME_LIMITS = {
     "message_burst": "messages at once",

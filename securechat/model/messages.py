@@ -66,7 +66,10 @@ class Draft(Struct, frozen=True, gc=False):
 
     ``stream`` is the device that sent it: (stream, client_id) identifies a retry. 0 means the sender's only device,
     ``sender_id``. With ``known_only`` the draft is not stored, because a rule forbids it by now: the log answers it
-    only as the retry of an earlier copy, if there is one.
+    only as the retry of an earlier copy, if there is one; by its key, whatever the conversation.
+
+    A draft with a ``key`` that its sender has used in the last `KEY_DAYS` days is a retry too, on any device. With
+    another text, reply or conversation than then it is refused.
     """
 
     sender_id: int
@@ -80,6 +83,7 @@ class Draft(Struct, frozen=True, gc=False):
     reply: int | None = None
     mentions: tuple[int, ...] = ()
     known_only: bool = False
+    key: str | None = None
 
 
 class RevisionKind(StrEnum):

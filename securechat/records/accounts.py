@@ -223,11 +223,25 @@ class TrimAudit(Struct, frozen=True, gc=False):
     most: int = 1_000
 
 
+KEY_DAYS = 30
+"""Days for which the key of a message is known; a message with the same key is a new one after that."""
+
+
+class PurgeMessageKeys(Struct, frozen=True, gc=False):
+    """Forget the keys of messages that were stored before ``before_ms``, the oldest first.
+
+    At most ``most`` are deleted; if `Committed.count` reaches that, call again.
+    """
+
+    before_ms: int
+    most: int = 1_000
+
+
 OWN_ACTS = ("register", "rename", "password", "cert add", "cert remove")
 """The acts of accounts on themselves, as the audit names them; and ``logout``, where actor and target are the same."""
 
 
-Change: TypeAlias = Put | Drop | WriteAudit | EraseSender | PurgeGuests | TrimAudit | RoomChange
+Change: TypeAlias = Put | Drop | WriteAudit | EraseSender | PurgeGuests | PurgeMessageKeys | TrimAudit | RoomChange
 
 
 NEW_SENDER = 0
@@ -248,7 +262,7 @@ class Committed(Struct, frozen=True, gc=False):
     """All of the changes are durable.
 
     Attributes:
-        count: messages erased or expired, guests or audit entries deleted.
+        count: messages erased or expired, guests, audit entries or keys deleted.
         through: of an EraseSender: the seq up to which it has looked; None at the end of the log. Of a PurgeGuests: the
             same, of senders.
         dropped: rooms whose `DropRoom` took effect.

@@ -8,14 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from securechat.errors import SecurechatError
 from securechat.model import Draft, LogEntry, Revision, RevisionKind
-from securechat.records.accounts import AuditEntry, Change, Committed, Drop, EraseSender, Login, PurgeGuests, Put
+from securechat.records.accounts import (
+    AuditEntry,
+    Change,
+    Committed,
+    Drop,
+    EraseSender,
+    Login,
+    PurgeGuests,
+    PurgeMessageKeys,
+    Put,
+)
 from securechat.records.log import Appended, AppendOutcome, Identity, LogState, NotAppended
 from securechat.records.queries import (
     ConversationQuery,
@@ -85,6 +96,20 @@ class ApplyChanges(Struct, frozen=True, gc=False):
     changes: tuple[Change, ...]
 
 
+class StoredKey(NamedTuple):
+    """What a store has of a key.
+
+    Attributes:
+        seq: of the message that has it.
+        conversation: the number of the message's conversation.
+        content: see `content_hash`; None when the text has changed or is gone.
+    """
+
+    seq: int
+    conversation: int
+    content: bytes | None
+
+
 class MessageState(Struct, gc=False):
     """The part of a message's state that decides whether a change is allowed.
 
@@ -140,6 +165,8 @@ NOT_YOURS = NotAppended.of(refusal_for("not_your_message"))
 NOT_BELOW = NotAppended.of(refusal_for("author_not_below"))
 NAME_TAKEN = NotAppended.of(refusal_for("room_name_in_log"))
 
+KEY_OF_ANOTHER = NotAppended.of(refusal_for("key_of_another_message"))
+
 ERASE_WITHIN_S = 60.0
 """Time limit for removing edited or deleted text from every file, unless a reader outside the server (a backup) holds
 the journal for longer."""
@@ -168,6 +195,33 @@ def judge(client_id: int, last_client_id: int, stored_seq: int | None) -> Append
     if client_id > last_client_id:
         return None
     return OUT_OF_ORDER if stored_seq is None else Appended(stored_seq, retry=True)
+
+
+def judge_key(stored: StoredKey | None, draft: Draft, conversation: int | None) -> AppendOutcome | None:
+    """The rule of keys: the answer to a draft with a key, or None when its sender has not used the key.
+
+    Args:
+        stored: the message with this key.
+        draft: has the key.
+        conversation: the number of the draft's conversation; None where there is none yet. Not looked at for a
+            ``known_only`` one.
+    """
+    if stored is None:
+        return None
+    is_same = stored.content is None or stored.content == content_hash(draft)
+    if not is_same or not (draft.known_only or stored.conversation == conversation):
+        return KEY_OF_ANOTHER
+    return Appended(stored.seq, retry=True)
+
+
+def key_hash(key: str) -> bytes:
+    """What is stored of a key: 16 bytes, however long it is."""
+    return sha256(key.encode()).digest()[:16]
+
+
+def content_hash(draft: Draft) -> bytes:
+    """What tells two messages with one key apart, besides the conversation."""
+    return sha256(f"{draft.reply or 0} {draft.text}".encode()).digest()[:16]
 
 
 def judge_revision(revision: Revision, target: MessageState | None, most_reactions: int) -> NotAppended | None:
@@ -266,7 +320,7 @@ def removes(write: StoreWrite) -> bool:
     )
 
 
-_LOOKING = (EraseSender, PurgeGuests, PurgeExpired, PutRoom, DropRoom)
+_LOOKING = (EraseSender, PurgeGuests, PurgeExpired, PurgeMessageKeys, PutRoom, DropRoom)
 
 
 class Store(Protocol):

@@ -23,8 +23,8 @@ from msgspec.structs import replace
 from securechat.errors import ErrorCode, Overloaded
 from securechat.hub.interfaces import MessageLog
 from securechat.limits import Limits
-from securechat.model import Draft, LogEntry, Message, Revision
-from securechat.records.accounts import Change, Committed
+from securechat.model import Draft, LogEntry, Message, Revision, RevisionKind
+from securechat.records.accounts import Change, Committed, PurgeMessageKeys
 from securechat.records.log import Appended, AppendOutcome, Identity, LogState, NotAppended
 from securechat.records.queries import (
     ConversationQuery,
@@ -329,6 +329,39 @@ def check_what_is_known_only_is_never_stored(implementation: Implementation) -> 
     rig.close()
 
 
+def check_a_key_is_one_message(implementation: Implementation) -> None:
+    """A sender's key stands for the message that had it first: on each device, and whatever became of the message."""
+    rig = Rig(implementation)
+
+    def keyed(number: int, text: str = "alert", **fields: Any) -> Draft:
+        return replace(rig.draft(number, text), key="k", **fields)
+
+    first, twin = rig.append(keyed(1), keyed(2, stream=7))
+    assert isinstance(first, Appended)
+    assert twin == Appended(first.seq, retry=True), f"a twin in the same batch got {twin}"
+    for kill in (None, False, True):
+        if kill is not None:
+            rig.restart(kill=kill)
+        same = rig.append(keyed(3), keyed(1, stream=9), keyed(4, room="nowhere", known_only=True))
+        assert same == [Appended(first.seq, retry=True)] * 3, f"the same key got {same}"
+        others = keyed(5, "another"), keyed(6, room="den"), keyed(7, reply=1), keyed(8, "another", known_only=True)
+        codes = [outcome.code for outcome in rig.append(*others) if isinstance(outcome, NotAppended)]
+        assert codes == [ErrorCode.KEY_USED] * 4, f"the key of another message got {codes}"
+    assert len(rig.everything()) == 1, "a message with a known key was stored"
+    rig.seqs(replace(rig.draft(1, "alert", sender_id=2), key="k"), rig.draft(9, "alert"))
+    assert len(rig.everything()) == 3, "the key of another sender, and no key"
+    edit = Revision(RevisionKind.EDIT, 1, "p1", 10, first.seq, room="lobby", text="over")
+    changed = rig.append(edit, keyed(11), keyed(12, "over"), keyed(13, room="den"))
+    assert changed[1:3] == [Appended(first.seq, retry=True)] * 2, f"the key of a changed message got {changed[1:3]}"
+    assert isinstance(changed[3], NotAppended)
+    assert rig.record(PurgeMessageKeys(MORNING_MS, most=9)) == Committed(0)
+    assert rig.record(PurgeMessageKeys(rig.now_ms + 1, most=1)) == Committed(1)
+    again = rig.append(keyed(14, "another"))
+    assert isinstance(again[0], Appended)
+    assert not again[0].retry, "a key that is over is not forgotten"
+    rig.close()
+
+
 def check_old_numbers_are_out_of_order(implementation: Implementation) -> None:
     """A number below the stream's highest that was never stored is refused, and other senders are not concerned."""
     rig = Rig(implementation)
@@ -465,6 +498,7 @@ LOG_CHECKS: tuple[Callable[[Implementation], None], ...] = (
     check_chains_have_no_break,
     check_retries_get_the_first_seq,
     check_what_is_known_only_is_never_stored,
+    check_a_key_is_one_message,
     check_old_numbers_are_out_of_order,
     check_same_secret_is_same_sender,
     check_names_stay_reserved,

@@ -25,7 +25,7 @@ from securechat.model import (
     Revision,
     RevisionKind,
 )
-from securechat.records.accounts import KEPT_REMOVALS, Committed, EraseSender
+from securechat.records.accounts import KEPT_REMOVALS, Committed, EraseSender, PurgeMessageKeys
 from securechat.records.log import Appended, AppendOutcome, NotAppended
 from securechat.records.queries import (
     ConversationQuery,
@@ -48,7 +48,10 @@ from securechat.storage.store import (
     SCRUB_ROWS,
     ConversationKey,
     MessageState,
+    StoredKey,
+    content_hash,
     judge,
+    judge_key,
     judge_revision,
     place_of,
 )
@@ -67,6 +70,8 @@ class MemoryMessages:
         numbers: of every conversation there is; a room's stays when its name changes.
         seqs: of every draft and revision ever stored, by stream and client_id.
         last_client_ids: of every stream.
+        keys: of messages, by sender and key: the seq, the number of the conversation, and the draft, None when the text
+            has changed since; with the time.
         removed: senders whose messages were removed, and up to which seq.
     """
 
@@ -78,6 +83,7 @@ class MemoryMessages:
         self.numbers: dict[ConversationKey, int] = {}
         self.seqs: dict[tuple[int, int], int] = {}
         self.last_client_ids: dict[int, int] = {}
+        self.keys: dict[tuple[int, str], tuple[StoredKey, int]] = {}
         self.removed: dict[int, int] = {}
         self._last_in: dict[int, int] = {}
         self._former: set[tuple[ConversationKey, int]] = set()
@@ -114,7 +120,11 @@ class MemoryMessages:
         """Return the answer to a retry; None for a fresh write."""
         stream = write.stream or write.sender_id
         stored_seq = self.seqs.get((stream, write.client_id))
-        return judge(write.client_id, self.last_client_ids.get(stream, 0), stored_seq)
+        judged = judge(write.client_id, self.last_client_ids.get(stream, 0), stored_seq)
+        if judged is None and isinstance(write, Draft) and write.key is not None:
+            stored, _ = self.keys.get((write.sender_id, write.key), (None, 0))
+            judged = judge_key(stored, write, self.numbers.get(place_of(write.room, write.sender_id, write.to)))
+        return judged
 
     def _judge_revision(self, revision: Revision) -> NotAppended | None:
         return judge_revision(revision, self._target(revision.target), self._pages.reactions)
@@ -135,7 +145,24 @@ class MemoryMessages:
         )  # fmt: skip
         self.messages[message.seq] = message
         self._last_in[number] = message.seq
+        if draft.key is not None:
+            stored = StoredKey(message.seq, number, content_hash(draft))
+            self.keys[draft.sender_id, draft.key] = stored, self.last_sent_at_ms
         return message
+
+    def _content_changed(self, seq: int) -> None:
+        """The key of a message tells nothing about its text any more."""
+        for key, (stored, at_ms) in self.keys.items():
+            if stored.seq == seq:
+                self.keys[key] = stored._replace(content=None), at_ms
+
+    def forget_keys(self, asked: PurgeMessageKeys) -> Committed:
+        """Forget old keys; see `PurgeMessageKeys`."""
+        oldest = sorted(self.keys.items(), key=lambda item: item[1][0].seq)[: asked.most]
+        old = [key for key, (_, at_ms) in oldest if at_ms < asked.before_ms]
+        for key in old:
+            del self.keys[key]
+        return Committed(len(old))
 
     def _target(self, seq: int) -> MessageState | None:
         message = self.messages.get(seq)
@@ -163,6 +190,7 @@ class MemoryMessages:
                 assert_never(asked.kind)
         self.messages[asked.target] = replace(message, changed=seq)
         if not isinstance(change, Reacted):
+            self._content_changed(asked.target)
             self.changes = [_without_text(old) if old.target == asked.target else old for old in self.changes]
         self.changes.append(change)
         return change
@@ -207,6 +235,16 @@ class MemoryMessages:
             self._former = {(name, owner) for name, owner in self._former if owner != number}
 
     # --- Taking out -----------------------------------------------------------------------------------------------
+
+    def purge(self, asked: EraseSender | PurgeExpired | PurgeMessageKeys) -> Committed:
+        """Delete what is over."""
+        match asked:
+            case EraseSender():
+                return self.erase_sender(asked)
+            case PurgeExpired():
+                return self.expire(asked)
+            case PurgeMessageKeys():
+                return self.forget_keys(asked)
 
     def erase_sender(self, asked: EraseSender) -> Committed:
         """Erase a sender from a range of seqs; see `EraseSender`."""
@@ -284,6 +322,7 @@ class MemoryMessages:
 
     def _remove(self, seq: int) -> None:
         del self.messages[seq]
+        self._content_changed(seq)
         self.changes = [change for change in self.changes if change.target != seq]
 
     # --- Reading --------------------------------------------------------------------------------------------------

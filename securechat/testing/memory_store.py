@@ -32,6 +32,7 @@ from securechat.records.accounts import (
     Login,
     Mute,
     PurgeGuests,
+    PurgeMessageKeys,
     Put,
     StoredAccounts,
     TrimAudit,
@@ -274,10 +275,8 @@ class MemoryStore:
                     self._drop_what_hangs_on(number)
             case WriteAudit(entry):
                 self._audit.append(entry)
-            case EraseSender():
-                return self._talk.erase_sender(change)
-            case PurgeExpired():
-                return self._talk.expire(change)
+            case EraseSender() | PurgeExpired() | PurgeMessageKeys():
+                return self._talk.purge(change)
             case PurgeGuests():
                 return self._forget(change)
             case TrimAudit():

@@ -180,6 +180,10 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.DISK_FULL,
         N_("The server's disk is full. You can read, and what you write is stored when there is space"),
     ),
+    "key_of_another_message": (
+        ErrorCode.KEY_USED,
+        N_("This key belongs to another message that you have sent. Use a new key for each message"),
+    ),
     "room_name_in_log": (
         ErrorCode.ROOM_INVALID,
         N_("Another room has this name or had it before, and their messages would mix. Choose another name"),

@@ -12,6 +12,7 @@ import pytest
 
 from securechat.errors import ErrorCode
 from securechat.model import Acked, Closing, Refused
+from securechat.storage.sqlite.migrations import MIGRATIONS
 from tests.support.native import NativeClient
 from tests.support.server import ServerProcess
 
@@ -76,7 +77,7 @@ def test_13_a_full_disk_refuses_new_messages_keeps_readers_reading_and_recovers(
     not LINUX or shutil.which("strace") is None, reason="strace, which breaks the sync, is not installed"
 )
 def test_13_a_failed_sync_stops_acknowledging_says_so_and_exits_non_zero(certs: Path, tmp_path: Path) -> None:
-    inject = "inject=fdatasync:error=EIO:when=12+"
+    inject = f"inject=fdatasync:error=EIO:when={len(MIGRATIONS) + 7}+"  # behind a start with its migrations
     prefix = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", inject]
     server = ServerProcess(certs, tmp_path / "data", "--rate-limit", "off", prefix=prefix)
     probe = subprocess.run([*prefix, "true"], check=False, capture_output=True)

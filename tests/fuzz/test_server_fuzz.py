@@ -252,7 +252,7 @@ def said(text: str = "x", client_id: int = 1, seq: int = 7) -> Expectation:
 def test_what_was_acknowledged_is_looked_for(
     connections: list[Expectation], rows: list[Message], problem: str | None
 ) -> None:
-    found = check_acknowledged(connections, Stored(rows, [], {}, {}), set())
+    found = check_acknowledged(connections, Stored(rows, [], {}, {}, {}), set())
     assert [each for each in found if problem is None or problem not in each] == []
     assert bool(found) == (problem is not None)
 
@@ -264,9 +264,9 @@ def test_a_change_goes_with_the_message_of_somebody_who_was_removed() -> None:
     both.sent(NativeClientCodec.encode(React(1, 5, "+", "lobby")) + NativeClientCodec.encode(Say(1, "lobby", "x")))
     for each in (reacted, both):
         hear(each, Acked(1, 7))
-        assert check_acknowledged([each], Stored([], [], {}, {}), {99}) == []
-        assert len(check_acknowledged([each], Stored([], [], {}, {}), set())) == 1
-    assert len(check_acknowledged([said()], Stored([], [], {}, {}), {99})) == 1, "a message of others does not go"
+        assert check_acknowledged([each], Stored([], [], {}, {}, {}), {99}) == []
+        assert len(check_acknowledged([each], Stored([], [], {}, {}, {}), set())) == 1
+    assert len(check_acknowledged([said()], Stored([], [], {}, {}, {}), {99})) == 1, "a message of others does not go"
 
 
 @on_linux

@@ -27,11 +27,14 @@ SIZES = ("small", "crowd")
 """Small pages, few rooms, names and texts at their limits; guests who do what costs most, within their rates."""
 BUGS = ("bug",) if find_spec("securechat.containment") is not None else ()
 """Now and then a completion raises, which costs its connection and nothing else, where the product contains it."""
+PROGRAM = "program"
+"""A program posts alerts by their keys."""
 _SHARE = 0.4
 """In how many runs each of these is."""
 _RARER = {"rules": 0.35, "certificates": 0.2, "tiny": 0.1, "stuffed": 0.025}
 """What takes longer to simulate than other runs, up to ten times."""
 _BUGGY = 1 / 20
+_PROGRAM = 1 / 8
 _SMALL = 1 / 6
 _CROWDED = 0.6
 """How many of the small worlds have a crowd; others have none: what a crowd does is felt where limits are small."""
@@ -129,6 +132,12 @@ def bugs_of(dice: random.Random, flavour: frozenset[str], without: frozenset[str
     """Draw whether completions raise in a run; with dice of their own as well."""
     is_buggy = dice.random() < _BUGGY
     return frozenset(BUGS if is_buggy and "stuffed" not in flavour else ()) - without
+
+
+def program_of(dice: random.Random, flavour: frozenset[str], without: frozenset[str]) -> frozenset[str]:
+    """Draw whether a program posts; with dice of its own as well."""
+    has_program = dice.random() < _PROGRAM
+    return frozenset((PROGRAM,) if has_program and "stuffed" not in flavour else ()) - without
 
 
 def pages_of(dice: random.Random, sizes: frozenset[str]) -> PageLimits:

@@ -24,12 +24,24 @@ from tests.simulation.crossings import Crossings
 from tests.simulation.crowd import Prober, Visitor
 from tests.simulation.exam import Exam
 from tests.simulation.faults import Faults
-from tests.simulation.flavour import WEB, Options, bugs_of, flavour_of, limits_of, pages_of, sizes_of, small
+from tests.simulation.flavour import (
+    PROGRAM,
+    WEB,
+    Options,
+    bugs_of,
+    flavour_of,
+    limits_of,
+    pages_of,
+    program_of,
+    sizes_of,
+    small,
+)
 from tests.simulation.hostile import Hostile
 from tests.simulation.house import House
 from tests.simulation.hush import Hush
 from tests.simulation.law import Law
 from tests.simulation.people import Person
+from tests.simulation.program import Program
 from tests.simulation.returning import Returning
 from tests.simulation.schedule import Schedule
 from tests.simulation.server import SimulatedServer
@@ -106,6 +118,7 @@ class World:
         sizes = self.chance.dice("sizes")
         self.flavour |= sizes_of(sizes, self.flavour, options.without)
         self.flavour |= bugs_of(self.chance.dice("bugs"), self.flavour, options.without)
+        self.flavour |= program_of(self.chance.dice("programs"), self.flavour, options.without)
         if options.web and "certificates" not in self.flavour:
             self.flavour |= {WEB}
         self.pages = pages_of(sizes, self.flavour)
@@ -136,6 +149,7 @@ class World:
         self.hostile = [Hostile(self, number) for number in range(hostile)]
         self.crowd: list[Visitor] = []
         self.prober = Prober(self)
+        self.programs = [Program(self)] if PROGRAM in self.flavour else []
         if "crowd" in self.flavour:
             self.crowd += [Visitor(self, number) for number in range(sizes.choice((2, 3)))]
         self.administrator = Administrator(self)
@@ -253,6 +267,8 @@ class World:
                 self._act_while_things_break()
                 self._come_to_rest()
                 self._check_histories()
+                for program in self.programs:
+                    program.check()
                 if "small" in self.flavour:
                     self._check_rooms()
                 self._leave()
@@ -282,6 +298,8 @@ class World:
             keep_doing(hostile.base, hostile.act, 0.15, until)
         for visitor in self.crowd:
             keep_doing(visitor.base, visitor.act, 0.1, until)
+        for program in self.programs:
+            keep_doing(program.base, program.act, 0.2, until)
         if self.crowd:
             keep_doing(self.prober.base, self.prober.act, 0.2, until)
         if "admin" in self.flavour:
@@ -318,7 +336,7 @@ class World:
         self.clock.note("world", "the faults stop")
         self.calm = True
         self.faults.stop()
-        for stranger in (*self.hostile, *self.crowd, self.prober):
+        for stranger in (*self.hostile, *self.crowd, *self.programs, self.prober):
             stranger.leave()
         self.restart()
         self.administrator.pardon_all()

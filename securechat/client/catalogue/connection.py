@@ -38,6 +38,11 @@ INPUT_NOT_UTF8 = LazyText(
     "The input is UTF-16 or UTF-32, not UTF-8, and nothing was sent. Convert it first: iconv -f UTF-16 -t UTF-8"
 )
 COMMANDS_NOT_HERE = LazyText("--commands excludes --send and --tail. --send sends every line as it stands")
+KEY_OF_GUEST = LazyText(
+    "--key needs an account: a guest is a new sender at each start, and the server knows a key by its sender. Nothing "
+    "was sent"
+)
+KEY_WITHOUT_SEND = LazyText("--key needs --send")
 JSON_WITHOUT_TAIL = LazyText("--json and --history need --tail")
 
 
@@ -560,6 +565,10 @@ CLI_COMMANDS = LazyText(
 )
 CLI_TAIL = LazyText("print the room's last messages and then new ones, a line each")
 CLI_HISTORY = LazyText("with --tail: number of earlier messages printed first (default 10)")
+CLI_KEY = LazyText(
+    "with --send: a name for these lines, such as backup-2026-11-29; sent again with it by the same account within "
+    "30 days, they are stored once"
+)
 CLI_JSON = LazyText("with --tail: JSON lines with the fields seq, at (UTC), room, by (a number), name, text")
 CLI_WAIT = LazyText(
     "without a terminal: seconds to wait for a name that is taken, and for a login that the server delays (default "
@@ -574,6 +583,11 @@ ROOM_PLACEHOLDER = LazyText("ROOM")
 
 
 EMPTY_VALUE = LazyText("the value is empty; give one, or leave it out")
+
+
+def key_unusable(most: int) -> str:
+    """Refuse a key of the command line."""
+    return _("a key has 1 to {most} letters, digits and signs of ASCII, and no spaces", most=most)
 
 
 def not_between(text: str, least: int, most: int) -> str:

@@ -18,11 +18,19 @@ class ChooseName(Struct, frozen=True):
 
 
 class SendMessage(Struct, frozen=True):
-    """Send a message to a room, or to a person known by id; ``reply`` is the seq of the message it answers."""
+    """Send a message to a room, or to a person known by id.
+
+    Attributes:
+        text: what it says.
+        target: where it goes.
+        reply: the seq of the message it answers.
+        key: what a program calls it, to send it again after a restart; see `model.MessageKey`.
+    """
 
     text: str
     target: ConversationId
     reply: int | None = None
+    key: str | None = None
 
 
 class ChangeMessage(Struct, frozen=True):

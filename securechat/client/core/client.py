@@ -327,9 +327,9 @@ class ClientCore:
                 self._connecting.give_password(password)
             case actions.LeaveChat(patience_s):
                 self._connecting.leave(patience_s)
-            case actions.SendMessage(text, target, reply):
+            case actions.SendMessage(text, target, reply, key):
                 self._typing.message_sent()
-                self._sending.send(target, text, reply=reply)
+                self._sending.send(target, text, reply=reply, key=key)
             case actions.SendDirect(name, text):
                 self._typing.message_sent()
                 self._sending.send_direct(name, text)

@@ -90,6 +90,7 @@ HELLO_OUTCOMES: Mapping[ErrorCode, HelloOutcome] = {
     ErrorCode.ARCHIVED: _OVER,
     ErrorCode.ROOM_BANNED: _OVER,
     ErrorCode.QUERY_INVALID: _OVER,
+    ErrorCode.KEY_USED: _OVER,
     ErrorCode.LAST_MEMBER: _OVER,
     ErrorCode.PASSWORD_TEMPORARY: _OVER,
     # A newer server: its sentence is shown.

@@ -58,10 +58,11 @@ class SendQueue:
         *,
         reply: int | None = None,
         change: MessageChangeRequest | None = None,
+        key: str | None = None,
     ) -> PendingMessage:
         """Take a message; the caller has looked at `full`."""
         self._numbers += 1
-        message = PendingMessage(self._numbers, target, text, to, reply, change)
+        message = PendingMessage(self._numbers, target, text, to, reply, change, key)
         self._waiting.append(message)
         return message
 
@@ -151,8 +152,8 @@ def command_of(client_id: int, message: PendingMessage) -> Say | Direct | Edit |
     room, to = (target.room, None) if isinstance(target, RoomKey) else (None, target.person_id)
     if message.change is None:
         if room is not None:
-            return Say(client_id, room, message.text, message.reply)
-        return Direct(client_id, to or 0, message.text, message.reply)
+            return Say(client_id, room, message.text, message.reply, message.key)
+        return Direct(client_id, to or 0, message.text, message.reply, message.key)
     seq, emoji = message.change.seq, message.change.emoji
     match message.change.kind:
         case RevisionKind.EDIT:

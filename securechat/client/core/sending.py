@@ -57,10 +57,12 @@ class Sending:
 
     # --- the user's actions -------------------------------------------------------------------------------------------
 
-    def send(self, target: ConversationId, text: str, to: str = "", reply: int | None = None) -> None:
-        """Send a message; ``to`` the name by which its person was meant."""
+    def send(
+        self, target: ConversationId, text: str, to: str = "", reply: int | None = None, key: str | None = None
+    ) -> None:
+        """Send a message; ``to`` the name by which its person was meant, ``key`` what a program calls it."""
         if self._is_sendable(text):
-            self._add(target, text, to, reply)
+            self._add(target, text, to, reply, key=key)
 
     def send_direct(self, name: str, text: str) -> None:
         """Send a message to a person by name; a name in none of the user's rooms is looked up."""
@@ -90,12 +92,13 @@ class Sending:
         to: str = "",
         reply: int | None = None,
         change: MessageChangeRequest | None = None,
+        key: str | None = None,
     ) -> None:
         context = self._context
         if isinstance(target, RoomKey) and target.room != LOBBY and target not in self._membership.wanted:
             context.reject(RejectReason.NOT_IN_ROOM, target.room)
             return
-        message = self._queue.add(target, text, to, reply=reply, change=change)
+        message = self._queue.add(target, text, to, reply=reply, change=change, key=key)
         if not context.online:
             deferred = events.ActionDeferred(DeferredKind.DIRECT, to, text)
             context.show(deferred if to else events.MessageWaiting(message))

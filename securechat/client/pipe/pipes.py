@@ -275,10 +275,24 @@ class PipeTail(PipeClient):
 
 
 class PipeSend(PipeClient):
-    """--send: reads lines from stdin and sends them, as fast as the server accepts them."""
+    """--send: reads lines from stdin and sends them, as fast as the server accepts them.
 
-    def __init__(self, core: ClientCore, server_target: ServerTarget, room: str, *, wait_s: float = WAIT_S) -> None:
+    Args:
+        message_key: what the user calls these lines; each gets it with its number as its key, so that lines that the
+            account sends again are stored once. None: each run sends new messages.
+    """
+
+    def __init__(
+        self,
+        core: ClientCore,
+        server_target: ServerTarget,
+        room: str,
+        *,
+        message_key: str | None = None,
+        wait_s: float = WAIT_S,
+    ) -> None:
         super().__init__(core, server_target, wait_s=wait_s)
+        self._message_key = message_key
         self.key: ConversationId = core.room(room)
         self.acked = 0
         self.slow = False
@@ -381,7 +395,8 @@ class PipeSend(PipeClient):
 
     def say(self, line: str) -> None:
         """Send one line."""
-        self.network.want(actions.SendMessage(line, self.key))
+        key = None if self._message_key is None else f"{self._message_key}:{self._number}"
+        self.network.want(actions.SendMessage(line, self.key, key=key))
 
     def worsen(self, code: ClientExit) -> None:
         """End with this exit code, unless there is another already."""
@@ -413,6 +428,9 @@ class PipeSend(PipeClient):
     def on_ui_event(self, ui_event: UiEvent) -> None:
         """Count stored lines; a refused line or room is a failure."""
         match ui_event:
+            case events.LoggedIn(account=False) if self._message_key is not None:
+                self.notice(catalogue.connection.KEY_OF_GUEST())
+                self.finish(ClientExit.LOGIN_REFUSED, 0.0)
             case events.MessageAcked(message):
                 self._line_of.pop(message.number, None)
                 self.acked += 1

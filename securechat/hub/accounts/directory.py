@@ -29,6 +29,7 @@ from securechat.records.accounts import (
     Login,
     Mute,
     PurgeGuests,
+    PurgeMessageKeys,
     Put,
     Role,
     StoredAccounts,
@@ -254,7 +255,7 @@ class AccountDirectory:
                 self._put(row)
             case Drop(kind, number):
                 self._drop(kind, number)
-            case WriteAudit() | EraseSender() | PurgeGuests() | TrimAudit():
+            case WriteAudit() | EraseSender() | PurgeGuests() | PurgeMessageKeys() | TrimAudit():
                 pass
             case _:
                 self.room_directory.apply(change)

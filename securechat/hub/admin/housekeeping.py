@@ -17,6 +17,7 @@ from securechat.hub.messages.purges import PurgeDelivery
 from securechat.hub.rooms.room import HubRoom
 from securechat.hub.workflow import Commit, Turn, Workflow
 from securechat.records.accounts import (
+    KEY_DAYS,
     Ban,
     Change,
     Committed,
@@ -25,6 +26,7 @@ from securechat.records.accounts import (
     Login,
     Mute,
     PurgeGuests,
+    PurgeMessageKeys,
     Put,
     TrimAudit,
 )
@@ -70,7 +72,7 @@ class Housekeeping:
         run(self._expire(now_ms))
         directory.room_directory.look_again()
         run(self._tidy_rooms(list(directory.room_directory.recorded.values())))
-        run(self._trim_audit(now_ms))
+        run(self._trim_audit_and_keys(now_ms))
         run(self._forget_rows(now_ms, logins, streams))
 
     def _forget_rows(self, now_ms: int, logins: Set[int], streams: Set[int]) -> Workflow[None]:
@@ -130,10 +132,14 @@ class Housekeeping:
             if purged_seq > room.purged_seq:
                 self._purges.room_purged(room, purged_seq)
 
-    def _trim_audit(self, now_ms: int) -> Workflow[None]:
+    def _trim_audit_and_keys(self, now_ms: int) -> Workflow[None]:
+        """Forget old entries of the audit, then old keys of messages."""
         before_ms = now_ms - int(self._limits.audit_days * _DAY_MS)
         trim = TrimAudit(before_ms, self._limits.audit_own_entries)
         while (yield from _try((trim,))).count >= trim.most:
+            pass
+        purge = PurgeMessageKeys(now_ms - KEY_DAYS * _DAY_MS)
+        while (yield from _try((purge,))).count >= purge.most:
             pass
 
     # --- Rooms ----------------------------------------------------------------------------------------------------

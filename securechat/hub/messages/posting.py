@@ -38,6 +38,7 @@ from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import is_blank, is_hostile
 
 DraftCommand: TypeAlias = Say | Direct | Edit | Delete | React
+_NO_EARLIER_COPY = frozenset({ErrorCode.NOT_FOUND, ErrorCode.OUT_OF_ORDER, ErrorCode.KEY_USED})
 _CHANGE_BYTES = 100
 """Bytes that a change takes up besides its text, in tables and indexes: a reaction has no text at all."""
 
@@ -69,8 +70,8 @@ class Posting:
     def append(self, peer: Peer, _: Member, command: DraftCommand) -> None:
         """Check a draft and give it to the log.
 
-        A draft that the log may have from before the connection was lost is answered by the log, whatever the rules
-        say by now: a refusal would be wrong, and the client would send the draft again as a new one.
+        A draft that the log may have from before the connection was lost, or by its key, is answered by the log,
+        whatever the rules say by now: a refusal would be wrong, and the client would send the draft again as a new one.
 
         Raises:
             Refusal: a rule forbids it.
@@ -80,7 +81,7 @@ class Posting:
         try:
             self._append(peer, connection, command)
         except Refusal as refusal:
-            if command.client_id > connection.known_client_id:
+            if command.client_id > connection.known_client_id and _key_of(command) is None:
                 raise
             self._recall(peer, connection, command, refusal)
 
@@ -134,12 +135,22 @@ class Posting:
     def _recall(self, peer: Peer, connection: MemberConnection, command: DraftCommand, refusal: Refusal) -> None:
         """Ask the log for an earlier copy of a refused draft; without one the refusal stands."""
         member = connection.member
+        key = _key_of(command)
+        text, reply = (command.text, command.reply) if isinstance(command, Say | Direct) else ("", None)
         probe = Draft(
-            member.sender_id, member.name, command.client_id, "", room=LOBBY, stream=connection.stream, known_only=True
+            member.sender_id,
+            member.name,
+            command.client_id,
+            text,
+            room=LOBBY,
+            stream=connection.stream,
+            reply=reply,
+            known_only=True,
+            key=key,
         )
 
         def done(outcome: AppendOutcome) -> None:
-            if isinstance(outcome, NotAppended) and outcome.code in {ErrorCode.NOT_FOUND, ErrorCode.OUT_OF_ORDER}:
+            if isinstance(outcome, NotAppended) and outcome.code in _NO_EARLIER_COPY:
                 outcome = NotAppended.of(refusal)
                 self._operator_log.happened(OperatorEvent.REFUSED, peer, member.name, str(refusal))
             self._settle(peer, member, command.client_id, outcome)
@@ -181,6 +192,7 @@ class Posting:
             room=room.name,
             stream=connection.stream,
             reply=command.reply,
+            key=command.key,
             mentions=mentioned(text, partial(self._sender_named, room)) if "@" in text else (),
         )
 
@@ -201,6 +213,7 @@ class Posting:
             to_name=other.name,
             stream=connection.stream,
             reply=command.reply,
+            key=command.key,
         )
 
     def _revision(self, connection: MemberConnection, command: Edit | Delete | React) -> Revision:
@@ -328,6 +341,10 @@ class Posting:
             self._containment.contain(peer, error)
         finally:
             self._containment.current = before  # the rest of the batch is not this peer's
+
+
+def _key_of(command: DraftCommand) -> str | None:
+    return command.key if isinstance(command, Say | Direct) else None
 
 
 def _check_text(text: str, most_chars: int) -> None:

@@ -19,6 +19,7 @@ from securechat.records.accounts import (
     Drop,
     EraseSender,
     PurgeGuests,
+    PurgeMessageKeys,
     Put,
     TrimAudit,
     WriteAudit,
@@ -144,7 +145,7 @@ def _sort(step: tuple[int, _Step]) -> tuple[type, type | None]:
             return type(other), None
 
 
-def _carry_out(  # noqa: PLR0911 - one flat match
+def _carry_out(
     connection: apsw.Connection, run: Sequence[_Step], now_ms: int, last_seq: int, locate: _Locate
 ) -> Sequence[WriteOutcome]:
     """Write a run of one sort; return an outcome for each step, or nothing."""
@@ -161,19 +162,30 @@ def _carry_out(  # noqa: PLR0911 - one flat match
             records.drop(connection, kind, [step.number for step in run if isinstance(step, Drop)])
         case WriteAudit():
             records.note(connection, [step.entry for step in run if isinstance(step, WriteAudit)])
-        case EraseSender():
-            return [purge.erase_sender(connection, step, last_seq) for step in run if isinstance(step, EraseSender)]
-        case PurgeGuests():
-            return [purge.forget(connection, step) for step in run if isinstance(step, PurgeGuests)]
-        case PurgeExpired():
-            return [purge.expire(connection, step, last_seq) for step in run if isinstance(step, PurgeExpired)]
-        case TrimAudit():
-            return [audit.trim(connection, step) for step in run if isinstance(step, TrimAudit)]
+        case EraseSender() | PurgeExpired() | PurgeGuests() | PurgeMessageKeys() | TrimAudit():
+            return [_purge(connection, step, last_seq) for step in run]
         case DropRoom():
             return [rooms.drop_place(connection, step) for step in run if isinstance(step, DropRoom)]
         case _:
             _furnish(connection, run, locate)
     return ()
+
+
+def _purge(connection: apsw.Connection, step: _Step, last_seq: int) -> Committed:
+    """Delete what is over."""
+    match step:
+        case EraseSender():
+            return purge.erase_sender(connection, step, last_seq)
+        case PurgeExpired():
+            return purge.expire(connection, step, last_seq)
+        case PurgeGuests():
+            return purge.forget(connection, step)
+        case PurgeMessageKeys():
+            return purge.forget_keys(connection, step)
+        case TrimAudit():
+            return audit.trim(connection, step)
+        case _:
+            raise AssertionError(f"{type(step).__name__} deletes nothing")
 
 
 def _furnish(connection: apsw.Connection, run: Sequence[_Step], locate: _Locate) -> None:

@@ -31,10 +31,14 @@ from securechat.storage.store import (
     NOT_KNOWN,
     ApplyChanges,
     ConversationKey,
+    StoredKey,
     StoreWrite,
     WriteOutcome,
+    content_hash,
     judge,
+    judge_key,
     judge_revision,
+    key_hash,
     place_of,
 )
 
@@ -60,6 +64,9 @@ FROM conversations AS c WHERE conversation = ifnull(
     (SELECT conversation FROM conversations WHERE low = ?2 AND high = ?3))
 """
 _LAST_CLIENT_ID = "SELECT ifnull(max(client_id), 0) FROM drafts WHERE stream = ?"
+_STORED_KEY = """
+SELECT seq, conversation, content_hash FROM message_keys WHERE sender_id = ? AND key_hash = ?
+"""
 _STORED_SEQ = "SELECT seq FROM drafts WHERE stream = ? AND client_id = ?"
 _TABLES = {
     "messages": (
@@ -69,6 +76,7 @@ _TABLES = {
     "drafts": ("stream", "client_id", "seq"),
     "changes": ("seq", "conversation", "kind", "target", "sender_id", "name", "sent_at_ms", "sign"),
     "mentions": ("person", "conversation", "seq"),
+    "message_keys": ("seq", "sender_id", "key_hash", "conversation", "content_hash", "sent_at_ms"),
 }  # fmt: skip
 """The tables, and their columns; a message without a reply, mentions or edits omits the last three: an unbound column
 costs nothing."""
@@ -118,6 +126,7 @@ class MessageWriter:
         self.fresh: list[LogEntry] = []
         self._first_seq = self._known_seq = self.last_seq + 1
         self._seqs: dict[tuple[int, int], int] = {}  # by (stream, client_id), for retries within the batch
+        self._keys: dict[tuple[int, bytes], StoredKey] = {}  # by (sender_id, hash), of this chunk
         self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _TABLES}
         self._targets: dict[int, PendingMessageChange] = {}
 
@@ -170,6 +179,8 @@ class MessageWriter:
         stream = write.stream or write.sender_id
         known_only = type(write) is Draft and write.known_only
         judged = self._judge(stream, write.client_id, self._last_stored(stream))
+        if judged is None and type(write) is Draft and write.key is not None:
+            judged = self._judge_key(write, write.key)
         return judged or (NOT_KNOWN if known_only else DISK_FULL)
 
     # --- One write ------------------------------------------------------------------------------------------------
@@ -185,6 +196,9 @@ class MessageWriter:
             outcome = self._judge(stream, client_id, last)
             assert outcome is not None
             return outcome
+        key = draft.key
+        if key is not None and (known := self._judge_key(draft, key)) is not None:
+            return known
         if draft.known_only:
             return NOT_KNOWN
         if self._refuse_fresh:
@@ -207,11 +221,36 @@ class MessageWriter:
         if to is not None:
             row = (*row[:-1], checksum ^ names_part("", draft.to_name), draft.to_name)
         message = Message(seq, prev, sender_id, name, at_ms, text, draft.room, to, draft.to_name)
+        if key is not None:
+            self._note_key(draft, key, seq, number)
         if draft.reply is not None or draft.mentions:
             row, message = self._with_more(draft, place, row, message)
         self._rows["messages"].append(row)
         self.fresh.append(message)
         return Appended(seq)
+
+    def _judge_key(self, draft: Draft, key: str) -> AppendOutcome | None:
+        """Return the answer to a draft whose key its sender has used; None for a fresh key."""
+        hashed = key_hash(key)
+        stored = self._keys.get((draft.sender_id, hashed))
+        if stored is None:
+            rows = self._execute(_STORED_KEY, (draft.sender_id, hashed))
+            stored = StoredKey(*rows[0]) if rows else None
+        if stored is None:
+            return None
+        target = self._targets.get(stored.seq)
+        if target is not None and target.text is not None:  # edited or deleted in this chunk
+            stored = stored._replace(content=None)
+        place = place_of(draft.room, draft.sender_id, draft.to)
+        conversation = self._conversations.get(place) or self._find(place)
+        return judge_key(stored, draft, conversation[0] if conversation else None)
+
+    def _note_key(self, draft: Draft, key: str, seq: int, conversation: int) -> None:
+        """Have the message's key written with it."""
+        stored = self._keys[draft.sender_id, key_hash(key)] = StoredKey(seq, conversation, content_hash(draft))
+        self._rows["message_keys"].append(
+            (seq, draft.sender_id, key_hash(key), conversation, stored.content, self._at_ms)
+        )
 
     def _with_more(
         self, draft: Draft, place: ConversationKey, row: tuple[Any, ...], message: Message
@@ -288,6 +327,7 @@ class MessageWriter:
                 rows.clear()
         message_changes.store(self._connection, self._targets.values())
         self._targets = {}
+        self._keys.clear()
 
     def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert all rows, in one step per group of _CHUNK_ROWS."""

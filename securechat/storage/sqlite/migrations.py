@@ -277,7 +277,35 @@ CREATE TABLE removed_senders (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FOUNDATION, _PEOPLE, _CONVERSATION, _CHECKSUMS, _REMOVED_SENDERS)
+# A key recognises a message that its sender sends again as another draft. Like the drafts, it outlasts its message: a
+# deleted one must not come back by a retry. What tells two messages apart (a hash of the text) does not outlast the
+# text. Keys end by age, so they are numbered by seq: the oldest come first.
+_MESSAGE_KEYS = """
+CREATE TABLE message_keys (
+    seq INTEGER PRIMARY KEY,      -- of the message
+    sender_id INTEGER NOT NULL,
+    key_hash BLOB NOT NULL,       -- SHA-256, the first 16 bytes
+    conversation INTEGER NOT NULL,
+    content_hash BLOB,            -- of the text and reply, likewise; NULL: the text has changed or is gone
+    sent_at_ms INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX message_keys_by_sender ON message_keys (sender_id, key_hash);
+CREATE TRIGGER message_keys_after_change AFTER UPDATE OF text ON messages BEGIN
+    UPDATE message_keys SET content_hash = NULL WHERE seq = OLD.seq;
+END;
+CREATE TRIGGER message_keys_after_deletion AFTER DELETE ON messages BEGIN
+    UPDATE message_keys SET content_hash = NULL WHERE seq = OLD.seq;
+END;
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    _FOUNDATION,
+    _PEOPLE,
+    _CONVERSATION,
+    _CHECKSUMS,
+    _REMOVED_SENDERS,
+    _MESSAGE_KEYS,
+)
 """Migration n brings the schema from version n to n + 1."""
 
 

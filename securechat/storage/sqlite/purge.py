@@ -17,7 +17,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from securechat.records.accounts import KEPT_REMOVALS, Committed, EraseSender, PurgeGuests
+from securechat.records.accounts import KEPT_REMOVALS, Committed, EraseSender, PurgeGuests, PurgeMessageKeys
 from securechat.records.rooms import PurgeExpired
 from securechat.storage.sqlite.checksums import SET_CHECKSUMS, decode_rows, names_part
 from securechat.storage.store import EXPIRE_CHANGES, FORGET_LOOKS, SCRUB_ROWS
@@ -120,6 +120,10 @@ SELECT json_group_array(sender_id) FROM (
       AND NOT EXISTS (SELECT 1 FROM conversations WHERE low = s.sender_id)
       AND NOT EXISTS (SELECT 1 FROM conversations WHERE high = s.sender_id)
     ORDER BY sender_id LIMIT :most)
+"""
+_FORGET_KEYS = """
+DELETE FROM message_keys WHERE seq IN (
+    SELECT seq FROM (SELECT seq, sent_at_ms FROM message_keys ORDER BY seq LIMIT :most) WHERE sent_at_ms < :before_ms)
 """
 _FORGET = "DELETE FROM senders WHERE sender_id IN (SELECT value FROM json_each(?))"
 
@@ -232,3 +236,9 @@ def forget(connection: apsw.Connection, asked: PurgeGuests) -> Committed:
     if found and len(found) == asked.most:
         return Committed(len(found), found[-1])
     return Committed(len(found), below if looks == FORGET_LOOKS else None)
+
+
+def forget_keys(connection: apsw.Connection, asked: PurgeMessageKeys) -> Committed:
+    """Do one step of forgetting keys; see `PurgeMessageKeys`."""
+    connection.execute(_FORGET_KEYS, {"most": asked.most, "before_ms": asked.before_ms})
+    return Committed(connection.changes())

@@ -377,6 +377,7 @@
  * @property {string} room
  * @property {string} text
  * @property {number | null} [reply] default null
+ * @property {string | null} [key] default null
  *
  * @typedef {object} Direct
  * @property {"direct"} t
@@ -384,6 +385,7 @@
  * @property {number} to
  * @property {string} text
  * @property {number | null} [reply] default null
+ * @property {string | null} [key] default null
  *
  * @typedef {object} History
  * @property {"history"} t
@@ -560,7 +562,7 @@
  *
  * @typedef {Edited | Deleted | Reacted} MessageChange
  * @typedef {Message | MessageChange} LogEntry
- * @typedef {"frame_too_large" | "bad_frame" | "hello_expected" | "unsupported_version" | "hello_timeout" | "ping_timeout" | "slow_reader" | "replaced" | "shutting_down" | "too_many_connections" | "log_failed" | "banned" | "kicked" | "logged_out" | "bye" | "internal" | "unknown_type" | "invalid" | "name_invalid" | "name_reserved" | "name_in_use" | "password_invalid" | "room_invalid" | "not_a_member" | "too_many_rooms" | "no_such_person" | "person_absent" | "text_empty" | "text_too_long" | "out_of_order" | "busy" | "overloaded" | "disk_full" | "quota" | "login_required" | "login_failed" | "login_expired" | "login_slowed" | "certificate_unknown" | "password_needed" | "password_temporary" | "invite_unknown" | "invite_used" | "invite_expired" | "invite_revoked" | "account_needed" | "already_registered" | "muted" | "not_found" | "too_many" | "no_right" | "no_such_room" | "read_only" | "slow_mode" | "archived" | "room_banned" | "last_member" | "query_invalid" | "unknown"} ErrorCode
+ * @typedef {"frame_too_large" | "bad_frame" | "hello_expected" | "unsupported_version" | "hello_timeout" | "ping_timeout" | "slow_reader" | "replaced" | "shutting_down" | "too_many_connections" | "log_failed" | "banned" | "kicked" | "logged_out" | "bye" | "internal" | "unknown_type" | "invalid" | "name_invalid" | "name_reserved" | "name_in_use" | "password_invalid" | "room_invalid" | "not_a_member" | "too_many_rooms" | "no_such_person" | "person_absent" | "text_empty" | "text_too_long" | "out_of_order" | "busy" | "overloaded" | "disk_full" | "quota" | "login_required" | "login_failed" | "login_expired" | "login_slowed" | "certificate_unknown" | "password_needed" | "password_temporary" | "invite_unknown" | "invite_used" | "invite_expired" | "invite_revoked" | "account_needed" | "already_registered" | "muted" | "not_found" | "too_many" | "no_right" | "no_such_room" | "read_only" | "slow_mode" | "archived" | "room_banned" | "last_member" | "query_invalid" | "key_used" | "unknown"} ErrorCode
  * @typedef {Welcome | Joined | Left | Named | Registered | Done | LoginList | CertificateList | ReadElsewhere | Notice | Message | Edited | Deleted | Reacted | Purged | SearchPage | RoomRules | Invited | RoleChanged | TypingNow | UnreadList | ConversationList | Acked | Refused | Throttled | HistoryPage | Roster | RoomsPage | Found | PeopleList | Presence | Closing | Ping | Pong} Event
  * @typedef {Hello | Join | Leave | Say | Direct | History | Who | Whois | AskPeople | Rooms | Nick | Edit | Delete | React | Search | Register | ChangePassword | Logins | Logout | Certificates | AddCertificate | RemoveCertificate | SetRoom | AskRoom | InviteTo | Moderate | Grant | Typing | AskUnread | AskConversations | Read | Ping | Pong | Quit} Command
  */

@@ -13,6 +13,7 @@ import msgspec
 from securechat.model import Deleted, Edited, Message, MessageChange, Person, Reacted, Reaction
 from securechat.storage.sqlite.checksums import checksum_of
 from securechat.storage.sqlite.store import SqliteStore
+from securechat.storage.store import key_hash
 from securechat.testing.memory_store import MemoryStore
 
 _MESSAGES = """
@@ -29,6 +30,7 @@ SELECT seq, kind, target, sender_id, name, sent_at_ms, sign, room, low, high
 FROM changes JOIN conversations USING (conversation) ORDER BY seq
 """
 _DRAFTS = "SELECT stream, client_id, seq FROM drafts"
+_KEYS = "SELECT sender_id, key_hash, seq, sent_at_ms FROM message_keys"
 _READS = "SELECT sender_id, room, low, high, seq FROM reads JOIN conversations USING (conversation)"
 
 
@@ -39,12 +41,14 @@ class Stored(NamedTuple):
         messages: in their final state, by seq.
         changes: what changed them, by seq; the text of an edit is in its message alone.
         drafts: the seq of each (stream, client_id) ever stored.
+        keys: the seq and the time of each key that is known, by its sender and hash.
         reads: how far each account has read, by its sender_id and the room or dialogue.
     """
 
     messages: list[Message]
     changes: list[MessageChange]
     drafts: dict[tuple[int, int], int]
+    keys: dict[tuple[int, bytes], tuple[int, int]]
     reads: dict[tuple[int, str | tuple[int, int]], int]
 
 
@@ -55,7 +59,8 @@ def stored(store: MemoryStore | SqliteStore) -> Stored:
         changes = [_without_text(change) for change in talk.changes]
         places = {number: place for place, number in talk.numbers.items()}
         reads = {(who, places[number]): seq for (who, number), seq in talk._reads.items()}
-        return Stored(list(talk.messages.values()), changes, dict(talk.seqs), reads)
+        keys = {(who, key_hash(key)): (kept.seq, at_ms) for (who, key), (kept, at_ms) in talk.keys.items()}
+        return Stored(list(talk.messages.values()), changes, dict(talk.seqs), keys, reads)
     return read_database(store._db)
 
 
@@ -70,10 +75,11 @@ def read_database(connection: apsw.Connection) -> Stored:
     by = {change.seq: Person(change.sender_id, change.name) for change in changes}
     messages = [_message(row, signs.get(row[0], {}), by) for row in _rows(connection, _MESSAGES)]
     drafts = {(stream, client_id): seq for stream, client_id, seq in _rows(connection, _DRAFTS)}
+    keys = {(who, key): (seq, at_ms) for who, key, seq, at_ms in _rows(connection, _KEYS)}
     reads = {
         (who, room if room is not None else (low, high)): seq for who, room, low, high, seq in _rows(connection, _READS)
     }
-    return Stored(messages, changes, drafts, reads)
+    return Stored(messages, changes, drafts, keys, reads)
 
 
 def _checksum(row: list[Any]) -> int:

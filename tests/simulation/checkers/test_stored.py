@@ -21,7 +21,7 @@ from securechat.model import (
 )
 from securechat.records.rooms import PutReadMarker, PutRoom, RoomRecord
 from securechat.storage.sqlite.store import DATABASE, SqliteStore
-from securechat.storage.store import ApplyChanges, DiskFull, StoreWrite
+from securechat.storage.store import ApplyChanges, DiskFull, StoreWrite, key_hash
 from securechat.testing.memory_store import MemoryStore
 from tests.simulation.checkers.stored import Stored, read_database, stored
 from tests.simulation.checkers.transcript import Transcript
@@ -30,7 +30,7 @@ from tests.simulation.checkers.watched_store import WatchedStore
 NOW_MS = 1_700_000_000_000
 EDIT, DELETE, REACT, UNREACT = RevisionKind
 WRITES: list[StoreWrite] = [
-    Draft(1, "ann", 1, "one", "lobby"),
+    Draft(1, "ann", 1, "one", "lobby", key="k"),
     Draft(1, "ann", 2, "to bob", to=2, to_name="bob"),
     Draft(2, "bob", 1, "to ann", to=1, to_name="ann", reply=2, stream=7),
     Revision(EDIT, 1, "ann", 3, 1, "lobby", text="mended", mentions=(2,)),
@@ -67,6 +67,7 @@ EXPECTED = Stored(
         (1, 1): 1, (1, 2): 2, (1, 3): 4, (1, 4): 6, (1, 5): 7, (1, 6): 10, (1, 7): 11,
         (7, 1): 3, (7, 2): 5, (7, 3): 8, (7, 4): 9,
     },
+    keys={(1, key_hash("k")): (1, NOW_MS)},
     reads={(1, "lobby"): 3, (2, (1, 2)): 2},
 )  # fmt: skip
 

@@ -33,10 +33,10 @@ from securechat.model import (
     Revision,
     RevisionKind,
 )
-from securechat.records.accounts import Account, Change, Committed, Drop, EraseSender
+from securechat.records.accounts import Account, Change, Committed, Drop, EraseSender, PurgeMessageKeys
 from securechat.records.log import Appended, NotAppended
 from securechat.records.rooms import DropRoom, PurgeExpired, PutReadMarker, PutRoom, RoomRecord
-from securechat.storage.store import ApplyChanges, CommitResult, StoreWrite, WriteOutcome
+from securechat.storage.store import ApplyChanges, CommitResult, StoreWrite, WriteOutcome, key_hash
 from securechat.testing.log_checks import HistoryBroken
 from tests.simulation.checkers.stored import Stored
 
@@ -81,6 +81,8 @@ class Transcript:
         self.deleted: set[int] = set()
         self._last_sent_at_ms = 0
         self._seqs: dict[tuple[int, int], int] = {}
+        self._keys: dict[tuple[int, bytes], tuple[int, int]] = {}  # seq and time, by sender and hash
+        self._keys_before_ms = 0  # older ones may be gone
         self._room_records: dict[str | tuple[int, int], int] = {}
         self._names: list[set[str]] = []  # that a conversation ever had
         self._last_in: dict[int, int] = {}
@@ -136,6 +138,8 @@ class Transcript:
                 self._has_place(row)
             case PutReadMarker():
                 self._has_read(change)
+            case PurgeMessageKeys(before_ms):
+                self._keys_before_ms = max(self._keys_before_ms, before_ms)
             case DropRoom(room_id):
                 self._dropping[room_id] = change
             case _:
@@ -199,6 +203,8 @@ class Transcript:
     def _answered(self, write: Draft | Revision, outcome: WriteOutcome, fresh: Iterator[LogEntry]) -> None:
         key = (write.stream or write.sender_id, write.client_id)
         known = self._seqs.get(key)
+        if known is None and isinstance(write, Draft) and write.key is not None:
+            known = self._known_by_key(write, write.key, outcome)
         if not isinstance(outcome, Appended):
             self._check_refusal(write, outcome)
         elif outcome.retry or known is not None:
@@ -209,7 +215,15 @@ class Transcript:
             if entry is None or entry.seq != outcome.seq:
                 self._broken(f"draft {key} was answered with {outcome.seq}, and {entry} was committed")
             self._seqs[key] = entry.seq
+            if isinstance(write, Draft) and write.key is not None:
+                self._keys[write.sender_id, key_hash(write.key)] = entry.seq, entry.sent_at_ms
             self._take(write, entry)
+
+    def _known_by_key(self, draft: Draft, key: str, outcome: WriteOutcome) -> int | None:
+        """The message that has the draft's key; None where it may have been forgotten, and was."""
+        seq, at_ms = self._keys.get((draft.sender_id, key_hash(key)), (None, 0))
+        is_new = isinstance(outcome, Appended) and not outcome.retry
+        return None if at_ms < self._keys_before_ms and is_new else seq
 
     def _check_refusal(self, write: Draft | Revision, outcome: WriteOutcome) -> None:
         """A change is refused for what is so, and not for what it might be."""
@@ -309,8 +323,11 @@ class Transcript:
         for key, seq in self._seqs.items():
             if found.drafts.get(key) != seq:
                 self._broken(f"draft {key} is message {seq}, and the log knows it as {found.drafts.get(key)}")
+        for name, (seq, at_ms) in self._keys.items():
+            if found.keys.get(name, (0, 0))[0] != seq and at_ms >= self._keys_before_ms:
+                self._broken(f"a key of sender {name[0]} is message {seq}, and the log knows {found.keys.get(name)}")
         self._check_reads(found)
-        self._seqs = dict(found.drafts)
+        self._seqs, self._keys = dict(found.drafts), dict(found.keys)
         self.last_seq = max([self.last_seq, *found.drafts.values()])
         stamps = [entry.sent_at_ms for entry in (*found.messages, *found.changes)]
         self._last_sent_at_ms = max(stamps, default=0)

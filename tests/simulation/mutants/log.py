@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from securechat.errors import LogError
 from securechat.hub.messages import history
 from securechat.hub.messages.history import HistoryQueries
-from securechat.model import Edited
+from securechat.model import Draft, Edited
 from securechat.records.log import Appended
 from securechat.storage.search.index import SearchIndex
 from securechat.storage.sqlite.store import SqliteStore
@@ -177,3 +177,26 @@ def locked_database_stops_the_server(original: Any) -> Any:
             raise LogError(str(busy)) from busy
 
     return apply
+
+
+@planted(MemoryStore, "open")
+def keys_outside_the_transaction(original: Any) -> Any:
+    def open_(self: Any) -> Any:
+        self._talk.keys.clear()
+        return original(self)
+
+    return open_
+
+
+def _without_key(write: Any) -> Any:
+    return replace(write, key=None) if isinstance(write, Draft) else write
+
+
+@planted(MemoryMessages, "judge")
+def a_key_is_known_to_one_device(original: Any) -> Any:
+    def judge(self: Any, write: Any) -> Any:
+        stream = write.stream or write.sender_id
+        known = self.seqs.get((stream, write.client_id))
+        return original(self, write) if known is not None else original(self, _without_key(write))
+
+    return judge

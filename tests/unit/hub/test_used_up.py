@@ -675,6 +675,17 @@ def test_the_audit_of_an_account_that_renames_itself_pushes_out_no_act_of_an_adm
     assert [entry.act for entry in rig.store.audit(99)] == ["late"]
 
 
+def test_the_keys_of_messages_are_forgotten_after_thirty_days(rig: HubRig) -> None:
+    ann = person(rig, "ann")
+    for days, seqs in ((0, [1, 1]), (29, [1, 1, 1]), (2, [1, 1, 1, 2])):
+        rig.now += days * _DAY_S
+        rig.hub.tidy()
+        rig.settle()
+        for number in range(len(seqs) - len(ann.of(Acked))):
+            rig.do(ann, Say(client_id=10 * days + number + 1, room="lobby", text="alert", key="k"))
+        assert [acked.seq for acked in ann.of(Acked)] == seqs
+
+
 def test_a_device_that_never_wrote_is_forgotten_and_one_that_is_here_is_not(rig: HubRig) -> None:
     ann = person(rig, "ann")
     here = hello(rig, "ann", secret="1" * 32, password=PASSWORD)

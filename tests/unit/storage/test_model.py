@@ -3,10 +3,11 @@
 import random
 
 import pytest
+from msgspec.structs import replace
 
 from securechat.limits import Limits, PageLimits
 from securechat.model import Draft, Revision, RevisionKind
-from securechat.records.accounts import Account, Drop, EraseSender, Put
+from securechat.records.accounts import Account, Drop, EraseSender, PurgeMessageKeys, Put
 from securechat.records.log import Appended
 from securechat.records.queries import ConversationQuery, HistoryQuery, UnreadQuery
 from securechat.records.rooms import (
@@ -25,7 +26,7 @@ from securechat.records.rooms import (
 )
 from securechat.storage.sqlite import message_changes, message_writer
 from securechat.storage.sqlite.store import DATABASE, SqliteStore
-from securechat.storage.store import ApplyChanges, IdentifySender
+from securechat.storage.store import KEY_OF_ANOTHER, ApplyChanges, IdentifySender
 from securechat.storage.tools.backup import Snapshot
 from securechat.storage.tools.integrity import damage
 from securechat.testing import memory_messages
@@ -43,6 +44,7 @@ class Chance:
         self.now_ms = NOW_MS
         self.client_ids = {}
         self.last_seq = 0
+        self.keyed = []
 
     def client_id(self, stream):
         if self.rng.random() < 0.1:  # a retry, or a number that was never used
@@ -63,15 +65,22 @@ class Chance:
         return tuple(self.rng.randint(1, 5) for _ in range(self.rng.choice((0, 0, 0, 1, 2, 3))))
 
     def draft(self):
+        if self.keyed and self.rng.random() < 0.1:  # the same again, as another draft
+            again = self.rng.choice(self.keyed)
+            return replace(again, client_id=self.client_id(again.stream or again.sender_id))
         who = self.rng.randint(1, 5)
         stream = self.rng.choice((0, 0, who + 10))
         where = self.where(who)
         reply = self.seq() if self.rng.random() < 0.3 else None
         text = self.rng.choice(("hi", "a\0b", "\U0001f600" * 9, "x" * 9000))
-        return Draft(
+        draft = Draft(
             who, f"p{who}", self.client_id(stream or who), text, stream=stream, reply=reply, mentions=self.people(),
-            to_name=f"p{where['to']}" if "to" in where else None, known_only=self.rng.random() < 0.05, **where,
+            to_name=f"p{where['to']}" if "to" in where else None, known_only=self.rng.random() < 0.05,
+            key=self.rng.choice((None, None, None, "k1", "k2", "k3")), **where,
         )  # fmt: skip
+        if draft.key is not None:
+            self.keyed.append(draft)
+        return draft
 
     def revision(self, places):
         who, kind = self.rng.randint(1, 5), self.rng.choice(list(RevisionKind))
@@ -90,7 +99,7 @@ class Chance:
 
     def change(self):
         who, room_id = self.rng.randint(1, 5), self.rng.randint(20, 23)
-        match self.rng.randint(0, 11):
+        match self.rng.randint(0, 12):
             case 0:
                 return EraseSender(who, self.rng.random() < 0.3, above=self.seq(), seqs=self.rng.randint(1, 30))
             case 1:
@@ -108,6 +117,8 @@ class Chance:
                 return PutRoomBan(RoomBan(room_id, who, "n", "r\0", "b", self.rng.choice((None, 7))))
             case 7:
                 return DropRoomBan(room_id, who)
+            case 12:
+                return PurgeMessageKeys(self.now_ms - self.rng.randint(0, 30_000), most=self.rng.randint(1, 6))
             case 8:
                 return Drop(Account, who) if self.rng.random() < 0.2 else Put(Account(who, "a", "a"))
             case _:
@@ -167,7 +178,7 @@ def test_they_agree_about_conversations(tmp_path, seed, monkeypatch):
     assert ours == theirs
     for each in both:
         each.apply([IdentifySender(bytes([who]) * 32, "x", "x") for who in range(1, 20)])
-    appended = 0
+    appended = keys_used = keys_repeated = 0
     for _ in range(120):
         chance.now_ms += chance.rng.choice((0, 1, 4000, -3000))
         batch = [chance.write(places) for _ in range(chance.rng.choice((1, 2, 8, 20)))]
@@ -176,6 +187,14 @@ def test_they_agree_about_conversations(tmp_path, seed, monkeypatch):
         assert ours.outcomes == theirs.outcomes
         assert ours.fresh == theirs.fresh
         appended += sum(isinstance(outcome, Appended) for outcome in ours.outcomes)
+        keys_used += sum(outcome == KEY_OF_ANOTHER for outcome in ours.outcomes)
+        fresh_ids = {(d.stream or d.sender_id, d.client_id) for d in batch if isinstance(d, Draft)} - both[
+            1
+        ]._talk.seqs.keys()
+        keys_repeated += sum(
+            isinstance(outcome, Appended) and (d.stream or d.sender_id, d.client_id) in fresh_ids
+            for d, outcome in zip(batch, ours.outcomes, strict=True) if isinstance(d, Draft)
+        )  # fmt: skip
         note_places(places, ours.fresh)
         chance.last_seq = max([chance.last_seq, *(entry.seq for entry in ours.fresh)])
         if chance.rng.random() < 0.1:
@@ -202,7 +221,7 @@ def test_they_agree_about_conversations(tmp_path, seed, monkeypatch):
         )  # fmt: skip
         ours, theirs = (each.conversations(listed) for each in both)
         assert ours == theirs, listed
-    assert appended > 200, "the dice said no too often to prove anything"
+    assert min(appended - 200, keys_used, keys_repeated) > 0, "the dice said no too often to prove anything"
     with Snapshot(tmp_path / DATABASE) as snapshot:
         findings = damage(snapshot, lambda _: None)
     assert [one for one in findings if not one.startswith("account")] == []  # accounts come and go here as they like

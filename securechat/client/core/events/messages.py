@@ -30,6 +30,7 @@ class PendingMessage(Struct, frozen=True):
         to: the person it was addressed to, by name, where it was.
         reply: the seq of the message it answers.
         change: the change of an earlier message that it asks for; None for a message.
+        key: what a program calls it.
     """
 
     number: int
@@ -38,6 +39,7 @@ class PendingMessage(Struct, frozen=True):
     to: str = ""
     reply: int | None = None
     change: MessageChangeRequest | None = None
+    key: str | None = None
 
 
 class MessageShown(Struct, frozen=True):

@@ -69,6 +69,45 @@ def test_a_retry_on_a_new_connection_is_acked_only_after_its_seq_was_fanned_out(
     assert rig.hub.fed_seq >= 1
 
 
+def test_a_key_is_one_message_on_each_device_and_with_each_number(rig: HubRig) -> None:
+    first = rig.member("alice", "a" * 32)
+    bob = rig.member("bob")
+    rig.do(first, Say(1, "lobby", "alert", key="k"))
+    rig.do(first, Say(2, "lobby", "alert", key="k"))
+    rig.do(first, Quit())
+    again = rig.member("alice", "a" * 32)
+    rig.do(again, Say(7, "lobby", "alert", key="k"))
+    assert [acked.seq for acked in (*first.of(Acked), *again.of(Acked))] == [1, 1, 1]
+    assert [message.text for message in bob.messages] == ["alert"]
+    rig.do(again, Say(8, "lobby", "another", key="k"))
+    assert again.last(Refused).code is ErrorCode.KEY_USED
+    rig.do(bob, Say(1, "lobby", "another", key="k"))
+    assert bob.last(Acked).seq == 2, "a key belongs to its sender"
+
+
+def test_a_direct_message_has_its_key_too(rig: HubRig) -> None:
+    alice, bob = rig.member("alice"), rig.member("bob")
+    to = bob.last(Welcome).sender_id
+    rig.do(alice, Direct(1, to, "psst", key="k"))
+    rig.do(alice, Direct(2, to, "psst", key="k"))
+    assert [acked.seq for acked in alice.of(Acked)] == [1, 1]
+    rig.do(alice, Say(3, "lobby", "psst", key="k"))
+    assert alice.last(Refused).code is ErrorCode.KEY_USED, "it was said elsewhere"
+
+
+def test_a_known_key_is_answered_whatever_the_rules_say_now(rig: HubRig) -> None:
+    alice, _ = rig.member("alice"), rig.member("bob")
+    rig.do(alice, Join(1, ["ops"]))
+    rig.do(alice, Say(1, "ops", "alert", key="k"))
+    rig.do(alice, Leave(2, "ops"))
+    rig.do(alice, Say(2, "ops", "alert", key="k"))
+    assert [acked.seq for acked in alice.of(Acked)] == [1, 1]
+    rig.do(alice, Say(3, "ops", "more", key="k"))
+    assert alice.last(Refused).code is ErrorCode.NOT_A_MEMBER
+    rig.do(alice, Say(4, "ops", "alert", key="other"))
+    assert alice.last(Refused).code is ErrorCode.NOT_A_MEMBER
+
+
 @pytest.mark.parametrize(
     ("command", "code"),
     [

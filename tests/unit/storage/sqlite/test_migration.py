@@ -186,7 +186,24 @@ def test_a_database_without_removed_senders_loses_nothing_and_tells_what_is_gone
     store.close()
 
 
-@pytest.mark.parametrize("fixture", ["foundation.sql", "people.sql", "conversation.sql", "checksums.sql"])
+def test_a_database_without_keys_loses_nothing_and_learns_keys(tmp_path):
+    version, messages, drafts = write_database(tmp_path / "data", "removed_senders.sql")
+    assert (version, len(messages), len(drafts)) == (5, 4, 15)
+    store = SqliteStore(tmp_path / "data", Limits(), wall_ms=lambda: 1_700_000_080_000)
+    state = store.open()
+    assert (state.last_seq, state.people.removed) == (15, ((3, 13),))
+    read = store.read(HistoryQuery(up_to=99, limit=99, rooms=("lobby", "ops", "quiet"), dialogues_of=1)).messages
+    assert [m.seq for m in read] == [6, 9, 14, 15]
+    keyed = [Draft(1, "ann", client_id, "alert", "ops", key="k") for client_id in (10, 11)]
+    assert store.apply(keyed).outcomes == [Appended(16), Appended(16, retry=True)]
+    assert store.apply([Draft(1, "ann", 9, "after the upgrade", "ops")]).outcomes == [Appended(14, retry=True)]
+    store.close()
+
+
+OLD = ["foundation.sql", "people.sql", "conversation.sql", "checksums.sql", "removed_senders.sql"]
+
+
+@pytest.mark.parametrize("fixture", OLD)
 def test_an_old_database_ends_up_with_the_tables_of_a_new_one(fixture, tmp_path):
     write_database(tmp_path / "data", fixture)
     schemas = []
