@@ -15,7 +15,7 @@ Id: TypeAlias = Annotated[int, Meta(ge=0, lt=2**53)]
 """A seq, sender_id or ref; in events a client_id."""
 DraftId: TypeAlias = Annotated[int, Meta(ge=1, lt=2**53)]
 """A client_id in a command: `Welcome.last_client_id` is 0 before the first draft, so drafts begin at 1."""
-MessageKey: TypeAlias = Annotated[str, Meta(pattern="^[!-~]+$", max_length=128)]
+MessageKey: TypeAlias = Annotated[str, Meta(pattern=r"^[!-~]+\Z", max_length=128)]
 """What a program calls a message that it may send again: visible ASCII, such as an event's number or a UUID."""
 Raw: TypeAlias = Annotated[str, Meta(max_length=256)]
 """A name or room as typed; names.py validates it."""

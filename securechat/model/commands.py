@@ -60,7 +60,7 @@ class Say(Record, frozen=True, tag="say", rename={"client_id": "cid"}):
     """A draft for a room; answered by Acked or Refused with the same client_id.
 
     With a ``key`` that this sender has used in the last 30 days, on any device, nothing is stored: the answer is the
-    message of then, or a refusal if its text, reply or conversation was another one.
+    message of then, or a refusal if it said something else or was changed since.
     """
 
     client_id: DraftId

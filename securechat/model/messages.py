@@ -66,10 +66,10 @@ class Draft(Struct, frozen=True, gc=False):
 
     ``stream`` is the device that sent it: (stream, client_id) identifies a retry. 0 means the sender's only device,
     ``sender_id``. With ``known_only`` the draft is not stored, because a rule forbids it by now: the log answers it
-    only as the retry of an earlier copy, if there is one; by its key, whatever the conversation.
+    only as the retry of an earlier copy, if there is one.
 
     A draft with a ``key`` that its sender has used in the last `KEY_DAYS` days is a retry too, on any device. With
-    another text, reply or conversation than then it is refused.
+    another text, reply or conversation than then, or when that text was changed since, it is refused.
     """
 
     sender_id: int

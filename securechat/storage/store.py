@@ -17,6 +17,7 @@ from msgspec import Struct
 from securechat.errors import SecurechatError
 from securechat.model import Draft, LogEntry, Revision, RevisionKind
 from securechat.records.accounts import (
+    KEY_DAYS,
     AuditEntry,
     Change,
     Committed,
@@ -103,11 +104,13 @@ class StoredKey(NamedTuple):
         seq: of the message that has it.
         conversation: the number of the message's conversation.
         content: see `content_hash`; None when the text has changed or is gone.
+        sent_at_ms: when the message was stored, UTC.
     """
 
     seq: int
     conversation: int
     content: bytes | None
+    sent_at_ms: int
 
 
 class MessageState(Struct, gc=False):
@@ -166,6 +169,8 @@ NOT_BELOW = NotAppended.of(refusal_for("author_not_below"))
 NAME_TAKEN = NotAppended.of(refusal_for("room_name_in_log"))
 
 KEY_OF_ANOTHER = NotAppended.of(refusal_for("key_of_another_message"))
+KEY_OF_CHANGED = NotAppended.of(refusal_for("key_of_changed_message"))
+_DAY_MS = 86_400_000
 
 ERASE_WITHIN_S = 60.0
 """Time limit for removing edited or deleted text from every file, unless a reader outside the server (a backup) holds
@@ -197,19 +202,23 @@ def judge(client_id: int, last_client_id: int, stored_seq: int | None) -> Append
     return OUT_OF_ORDER if stored_seq is None else Appended(stored_seq, retry=True)
 
 
-def judge_key(stored: StoredKey | None, draft: Draft, conversation: int | None) -> AppendOutcome | None:
-    """The rule of keys: the answer to a draft with a key, or None when its sender has not used the key.
+def judge_key(stored: StoredKey | None, draft: Draft, conversation: int | None, now_ms: int) -> AppendOutcome | None:
+    """The rule of keys: the answer to a draft with a key, or None when its sender has not used it for KEY_DAYS.
+
+    Acknowledged is only what the log has: once a message's text was changed or is gone, nothing tells whether another
+    one with its key says the same, and so it is refused.
 
     Args:
         stored: the message with this key.
         draft: has the key.
-        conversation: the number of the draft's conversation; None where there is none yet. Not looked at for a
-            ``known_only`` one.
+        conversation: the number of the draft's conversation; None where there is none yet.
+        now_ms: UTC.
     """
-    if stored is None:
+    if stored is None or stored.sent_at_ms < now_ms - KEY_DAYS * _DAY_MS:
         return None
-    is_same = stored.content is None or stored.content == content_hash(draft)
-    if not is_same or not (draft.known_only or stored.conversation == conversation):
+    if stored.content is None and stored.conversation == conversation:
+        return KEY_OF_CHANGED
+    if stored.content != content_hash(draft) or stored.conversation != conversation:
         return KEY_OF_ANOTHER
     return Appended(stored.seq, retry=True)
 

@@ -24,7 +24,7 @@ from securechat.errors import ErrorCode, Overloaded
 from securechat.hub.interfaces import MessageLog
 from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Message, Revision, RevisionKind
-from securechat.records.accounts import Change, Committed, PurgeMessageKeys
+from securechat.records.accounts import KEY_DAYS, Change, Committed, PurgeMessageKeys
 from securechat.records.log import Appended, AppendOutcome, Identity, LogState, NotAppended
 from securechat.records.queries import (
     ConversationQuery,
@@ -35,6 +35,7 @@ from securechat.records.queries import (
     UnreadQuery,
     UnreadRows,
 )
+from securechat.records.rooms import PurgeExpired
 from securechat.testing.acks import Ack, HistoryBroken, check_history
 
 __all__ = [
@@ -330,36 +331,65 @@ def check_what_is_known_only_is_never_stored(implementation: Implementation) -> 
 
 
 def check_a_key_is_one_message(implementation: Implementation) -> None:
-    """A sender's key stands for the message that had it first: on each device, and whatever became of the message."""
+    """A sender's key stands for the message that had it first, on each device and with each number."""
     rig = Rig(implementation)
-
-    def keyed(number: int, text: str = "alert", **fields: Any) -> Draft:
-        return replace(rig.draft(number, text), key="k", **fields)
-
-    first, twin = rig.append(keyed(1), keyed(2, stream=7))
+    first, twin = rig.append(_keyed(rig, 2), _keyed(rig, 3, stream=7))
     assert isinstance(first, Appended)
     assert twin == Appended(first.seq, retry=True), f"a twin in the same batch got {twin}"
     for kill in (None, False, True):
         if kill is not None:
             rig.restart(kill=kill)
-        same = rig.append(keyed(3), keyed(1, stream=9), keyed(4, room="nowhere", known_only=True))
-        assert same == [Appended(first.seq, retry=True)] * 3, f"the same key got {same}"
-        others = keyed(5, "another"), keyed(6, room="den"), keyed(7, reply=1), keyed(8, "another", known_only=True)
-        codes = [outcome.code for outcome in rig.append(*others) if isinstance(outcome, NotAppended)]
-        assert codes == [ErrorCode.KEY_USED] * 4, f"the key of another message got {codes}"
+        low, known = _keyed(rig, 1), _keyed(rig, 4, known_only=True)
+        same = rig.append(_keyed(rig, 3), _keyed(rig, 1, stream=9), known, low)
+        assert same == [Appended(first.seq, retry=True)] * 4, f"the same key got {same}"
+        others = _keyed(rig, 5, "another"), _keyed(rig, 6, room="den"), _keyed(rig, 7, reply=1)
+        hidden = _keyed(rig, 8, "another", known_only=True), _keyed(rig, 9, room="den", known_only=True)
+        codes = [outcome.code for outcome in rig.append(*others, *hidden) if isinstance(outcome, NotAppended)]
+        assert codes == [ErrorCode.KEY_USED] * 5, f"the key of another message got {codes}"
     assert len(rig.everything()) == 1, "a message with a known key was stored"
-    rig.seqs(replace(rig.draft(1, "alert", sender_id=2), key="k"), rig.draft(9, "alert"))
+    rig.seqs(replace(rig.draft(1, "alert", sender_id=2), key="k"), rig.draft(10, "alert"))
     assert len(rig.everything()) == 3, "the key of another sender, and no key"
-    edit = Revision(RevisionKind.EDIT, 1, "p1", 10, first.seq, room="lobby", text="over")
-    changed = rig.append(edit, keyed(11), keyed(12, "over"), keyed(13, room="den"))
-    assert changed[1:3] == [Appended(first.seq, retry=True)] * 2, f"the key of a changed message got {changed[1:3]}"
-    assert isinstance(changed[3], NotAppended)
-    assert rig.record(PurgeMessageKeys(MORNING_MS, most=9)) == Committed(0)
-    assert rig.record(PurgeMessageKeys(rig.now_ms + 1, most=1)) == Committed(1)
-    again = rig.append(keyed(14, "another"))
-    assert isinstance(again[0], Appended)
-    assert not again[0].retry, "a key that is over is not forgotten"
     rig.close()
+
+
+def check_only_what_is_stored_is_acknowledged_by_its_key(implementation: Implementation) -> None:
+    """Once a message was changed, or is gone, nothing tells whether another one with its key says the same."""
+    rig = Rig(implementation)
+    edit = Revision(RevisionKind.EDIT, 1, "p1", 2, 1, room="lobby", text="over")
+    rig.seqs(_keyed(rig, 1))
+    for again in (False, True):
+        if again:
+            rig.restart()
+        outcomes = rig.append(
+            *([] if again else [edit]), _keyed(rig, 3), _keyed(rig, 4, "over"), _keyed(rig, 5, room="x")
+        )
+        codes = [outcome.code for outcome in outcomes if isinstance(outcome, NotAppended)]
+        assert codes == [ErrorCode.KEY_USED] * 3, f"the key of a changed message got {outcomes}"
+    (gone,) = rig.seqs(replace(_keyed(rig, 6), key="gone"))
+    rig.record(PurgeExpired("lobby", rig.now_ms + 1))
+    (outcome,) = rig.append(replace(_keyed(rig, 7), key="gone"))
+    assert isinstance(outcome, NotAppended), f"message {gone} is gone, and was acknowledged"
+    rig.close()
+
+
+def check_a_key_ends_after_thirty_days(implementation: Implementation) -> None:
+    """By its age alone, whether it was purged or not; sending it again does not prolong its time."""
+    rig = Rig(implementation)
+    first, other = rig.seqs(_keyed(rig, 1), replace(_keyed(rig, 2), key="other"))
+    rig.now_ms += KEY_DAYS * 86_400_000
+    assert rig.append(_keyed(rig, 3)) == [Appended(first, retry=True)]
+    rig.now_ms += 1
+    fresh, twin = rig.append(_keyed(rig, 4, "another"), _keyed(rig, 5, "another"))
+    assert fresh == Appended(other + 1), f"a key that is over got {fresh}"
+    assert twin == Appended(other + 1, retry=True)
+    assert rig.record(PurgeMessageKeys(MORNING_MS, most=9)) == Committed(0)
+    assert rig.record(PurgeMessageKeys(rig.now_ms, most=9)) == Committed(1), "the other one: the first gave way"
+    assert rig.record(PurgeMessageKeys(rig.now_ms + 1, most=9)) == Committed(1)
+    rig.close()
+
+
+def _keyed(rig: Rig, number: int, text: str = "alert", **fields: Any) -> Draft:
+    return replace(rig.draft(number, text), key="k", **fields)
 
 
 def check_old_numbers_are_out_of_order(implementation: Implementation) -> None:
@@ -499,6 +529,8 @@ LOG_CHECKS: tuple[Callable[[Implementation], None], ...] = (
     check_retries_get_the_first_seq,
     check_what_is_known_only_is_never_stored,
     check_a_key_is_one_message,
+    check_only_what_is_stored_is_acknowledged_by_its_key,
+    check_a_key_ends_after_thirty_days,
     check_old_numbers_are_out_of_order,
     check_same_secret_is_same_sender,
     check_names_stay_reserved,

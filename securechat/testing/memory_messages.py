@@ -44,6 +44,7 @@ from securechat.storage.store import (
     DISK_FULL,
     EXPIRE_CHANGES,
     NOT_KNOWN,
+    OUT_OF_ORDER,
     ROOM_MESSAGES_MOST,
     SCRUB_ROWS,
     ConversationKey,
@@ -70,8 +71,7 @@ class MemoryMessages:
         numbers: of every conversation there is; a room's stays when its name changes.
         seqs: of every draft and revision ever stored, by stream and client_id.
         last_client_ids: of every stream.
-        keys: of messages, by sender and key: the seq, the number of the conversation, and the draft, None when the text
-            has changed since; with the time.
+        keys: of messages, by sender and key.
         removed: senders whose messages were removed, and up to which seq.
     """
 
@@ -83,7 +83,7 @@ class MemoryMessages:
         self.numbers: dict[ConversationKey, int] = {}
         self.seqs: dict[tuple[int, int], int] = {}
         self.last_client_ids: dict[int, int] = {}
-        self.keys: dict[tuple[int, str], tuple[StoredKey, int]] = {}
+        self.keys: dict[tuple[int, str], StoredKey] = {}
         self.removed: dict[int, int] = {}
         self._last_in: dict[int, int] = {}
         self._former: set[tuple[ConversationKey, int]] = set()
@@ -102,7 +102,7 @@ class MemoryMessages:
     ) -> tuple[AppendOutcome, LogEntry | None]:
         """Keep a draft or revision; return the outcome, and what is new."""
         stream = write.stream or write.sender_id
-        judged = self.judge(write)
+        judged = self.judge(write, now_ms)
         if judged is None and isinstance(write, Draft) and write.known_only:
             judged = NOT_KNOWN
         if judged is not None or refuse_fresh:
@@ -116,14 +116,18 @@ class MemoryMessages:
         entry = self._append(write) if isinstance(write, Draft) else self._revise(write)
         return Appended(self.last_seq), entry
 
-    def judge(self, write: Draft | Revision) -> AppendOutcome | None:
+    def judge(self, write: Draft | Revision, now_ms: int) -> AppendOutcome | None:
         """Return the answer to a retry; None for a fresh write."""
         stream = write.stream or write.sender_id
         stored_seq = self.seqs.get((stream, write.client_id))
         judged = judge(write.client_id, self.last_client_ids.get(stream, 0), stored_seq)
-        if judged is None and isinstance(write, Draft) and write.key is not None:
-            stored, _ = self.keys.get((write.sender_id, write.key), (None, 0))
-            judged = judge_key(stored, write, self.numbers.get(place_of(write.room, write.sender_id, write.to)))
+        if judged in (None, OUT_OF_ORDER) and isinstance(write, Draft) and write.key is not None:
+            number = self.numbers.get(place_of(write.room, write.sender_id, write.to))
+            known = judge_key(
+                self.keys.get((write.sender_id, write.key)), write, number, max(now_ms, self.last_sent_at_ms)
+            )
+            if judged is None or isinstance(known, Appended):
+                return known
         return judged
 
     def _judge_revision(self, revision: Revision) -> NotAppended | None:
@@ -146,20 +150,21 @@ class MemoryMessages:
         self.messages[message.seq] = message
         self._last_in[number] = message.seq
         if draft.key is not None:
-            stored = StoredKey(message.seq, number, content_hash(draft))
-            self.keys[draft.sender_id, draft.key] = stored, self.last_sent_at_ms
+            self.keys[draft.sender_id, draft.key] = StoredKey(
+                message.seq, number, content_hash(draft), self.last_sent_at_ms
+            )
         return message
 
     def _content_changed(self, seq: int) -> None:
         """The key of a message tells nothing about its text any more."""
-        for key, (stored, at_ms) in self.keys.items():
+        for key, stored in self.keys.items():
             if stored.seq == seq:
-                self.keys[key] = stored._replace(content=None), at_ms
+                self.keys[key] = stored._replace(content=None)
 
     def forget_keys(self, asked: PurgeMessageKeys) -> Committed:
         """Forget old keys; see `PurgeMessageKeys`."""
-        oldest = sorted(self.keys.items(), key=lambda item: item[1][0].seq)[: asked.most]
-        old = [key for key, (_, at_ms) in oldest if at_ms < asked.before_ms]
+        oldest = sorted(self.keys.items(), key=lambda item: item[1].seq)[: asked.most]
+        old = [key for key, stored in oldest if stored.sent_at_ms < asked.before_ms]
         for key in old:
             del self.keys[key]
         return Committed(len(old))

@@ -395,7 +395,9 @@ class MemoryStore:
             match write:
                 case Draft() | Revision():
                     known_only = isinstance(write, Draft) and write.known_only
-                    outcomes.append(self._talk.judge(write) or (NOT_KNOWN if known_only else DISK_FULL))
+                    outcomes.append(
+                        self._talk.judge(write, self._wall_ms()) or (NOT_KNOWN if known_only else DISK_FULL)
+                    )
                 case IdentifySender():
                     outcomes.append(self._find(write))
                 case ApplyChanges():

@@ -184,6 +184,12 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.KEY_USED,
         N_("This key belongs to another message that you have sent. Use a new key for each message"),
     ),
+    "key_of_changed_message": (
+        ErrorCode.KEY_USED,
+        N_(
+            "The message that you have sent with this key was changed or deleted since. Use a new key for a new message"
+        ),
+    ),
     "room_name_in_log": (
         ErrorCode.ROOM_INVALID,
         N_("Another room has this name or had it before, and their messages would mix. Choose another name"),

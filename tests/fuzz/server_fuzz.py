@@ -64,7 +64,7 @@ MOST_P99_S = 0.050
 """What honest members may wait at p99: half of what people notice as a delay (Nielsen 1993: 0.1 s)."""
 MOST_GROWTH_BYTES = 192 << 20
 """Of the server's memory over a run: a full append queue is 64 MiB of text, 13 outboxes of 1 MiB, caches the rest."""
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 """For an answer without rates; with the default ones a peer's own excess may take longer."""
 _FREE_LIMITS = ("request_burst=1000000", "request_rate=1000000", "login_delay_max_s=0.2")
 _MOST_OWED = {True: 8, False: 120}

@@ -1,7 +1,8 @@
 """A program that posts alerts, and knows each by a key: what it has no answer to, it posts again, as another draft.
 
 It keeps no number of its drafts, as a script does not that runs once an alert: the key alone tells the server that it
-has the message. So no alert may be stored twice, and every answer to one names the same message.
+has the message. So no alert may be stored twice, and every answer to one names the same message. Now and then it errs:
+it says the alert in another room, or says something else with its key. What it is told then must be true as well.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from securechat.errors import ErrorCode
-from securechat.model import Acked, Event, Hello, Refused, Say, Welcome
+from securechat.model import Acked, Event, Hello, Join, Refused, Say, Welcome
 from securechat.testing.log_checks import HistoryBroken
 from securechat.text.names import LOBBY
 from tests.simulation.crowd import Guest
@@ -28,7 +29,7 @@ class Program(Guest):
         self._secret = f"{self.rng.getrandbits(128):032x}"
         self._count = self._alerts = 0
         self._unanswered: set[int] = set()
-        self._sent: dict[int, int] = {}  # alerts, by the number of the draft
+        self._sent: dict[int, tuple[int, str, str]] = {}  # alert, room and text, by the number of the draft
         self._seqs: dict[int, int] = {}  # of the alerts that were answered
 
     def act(self, dice: random.Random) -> None:
@@ -47,6 +48,9 @@ class Program(Guest):
                 self._post(dice.choice(sorted(self._unanswered) or [dice.randint(1, self._alerts)]))
                 if dice.random() < 0.3:
                     self._post(dice.randint(1, self._alerts))
+            if self.is_inside and self._alerts and dice.random() < 0.2:
+                alert, erring = dice.randint(1, self._alerts), dice.choice((LOBBY, "ops"))
+                self._post(alert, erring, dice.choice(("", " and more")))
 
     def begin(self) -> None:
         """A connection is there."""
@@ -63,13 +67,23 @@ class Program(Guest):
         match event:
             case Welcome():
                 self._count = event.last_client_id
+                if self.line is not None and self.rng.random() < 0.5:  # else it is refused in the other room
+                    self.line.send(Join(1, ["ops"]))
             case Acked(client_id, seq):
-                alert = self._sent[client_id]
+                alert, room, text = self._sent[client_id]
                 if self._seqs.setdefault(alert, seq) != seq:
                     raise HistoryBroken(f"alert {alert} is message {self._seqs[alert]}, and {seq}")
+                said = self.world.storage.transcript.said[seq].states[0][1]
+                if said.text != text or (said.room == LOBBY) != (room == LOBBY):
+                    raise HistoryBroken(f"{text!r} in #{room} was acknowledged as {said.text!r} in #{said.room}")
                 self._unanswered.discard(alert)
-            case Refused(code=ErrorCode.KEY_USED):
-                raise HistoryBroken("the key of an alert is said to be another message's")
+            case Refused(code=ErrorCode.KEY_USED, client_id=client_id) if client_id is not None:
+                alert, room, text = self._sent[client_id]
+                for said in self.world.storage.transcript.said.values():
+                    first = said.states[0][1]
+                    if (first.text, first.room, room) == (text, LOBBY, LOBBY) and len(said.states) == 1:
+                        raise HistoryBroken(f"the key of alert {alert} is said to be another message's")
+                self._unanswered.discard(alert)
             case _:
                 pass
 
@@ -83,16 +97,17 @@ class Program(Guest):
         for seq, said in self.world.storage.transcript.said.items():
             first = said.states[0][1]
             if first.text.startswith("alert "):
-                stored.setdefault(first.text, []).append(seq)
-        for text, seqs in stored.items():
+                stored.setdefault(" ".join(first.text.split()[:2]), []).append(seq)
+        for alert, seqs in stored.items():
             if len(seqs) > 1:
-                raise HistoryBroken(f"{text!r} was stored as {seqs}")
-        for alert, seq in self._seqs.items():
-            if stored.get(f"alert {alert}", [seq]) != [seq]:
-                raise HistoryBroken(f"alert {alert} was answered with {seq}, and is {stored[f'alert {alert}']}")
+                raise HistoryBroken(f"{alert} was stored as {seqs}")
+        for number, seq in self._seqs.items():
+            if stored.get(f"alert {number}", [seq]) != [seq]:
+                raise HistoryBroken(f"alert {number} was answered with {seq}, and is {stored[f'alert {number}']}")
 
-    def _post(self, alert: int) -> None:
+    def _post(self, alert: int, room: str = LOBBY, more: str = "") -> None:
         assert self.line is not None
         self._count += 1
-        self._sent[self._count] = alert
-        self.line.send(Say(self._count, LOBBY, f"alert {alert}", key=f"alert-{alert}"))
+        text = f"alert {alert}{more}"
+        self._sent[self._count] = alert, room, text
+        self.line.send(Say(self._count, room, text, key=f"alert-{alert}"))

@@ -13,7 +13,7 @@ from tests.support.server import ServerProcess
 
 CLIENT = [sys.executable, "-m", "securechat.cli.chat"]
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 # What the user of this machine has remembered is no business of the tests: their clients remember nothing by default.
 os.environ["SECURECHAT_STATE"] = ""

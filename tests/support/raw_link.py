@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.support.secure_socket import secure_socket
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class RawLink:

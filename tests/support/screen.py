@@ -24,7 +24,7 @@ from pyte.screens import Char
 from tests.support import pseudo, warm
 from tests.support.secrecy import expect_clean_command
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 CTRL_C, CTRL_D, ENTER = "\x03", "\x04", "\r"
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 AT_ONCE = 4
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 _PROGRAMS = ("securechat.cli.serve", "securechat.cli.admin", "securechat.cli.chat")
 _IMPORTED = (
     *_PROGRAMS, "securechat.admin.file_commands", "securechat.admin.exporting", "securechat.server.config.toml",

@@ -25,7 +25,7 @@ from securechat.tls.pem_bundle import read_bundle
 from securechat.tls.trust import load_ca_file
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes, devices and links as POSIX has them")
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def pipe(path: Path) -> None:

@@ -38,6 +38,9 @@ INPUT_NOT_UTF8 = LazyText(
     "The input is UTF-16 or UTF-32, not UTF-8, and nothing was sent. Convert it first: iconv -f UTF-16 -t UTF-8"
 )
 COMMANDS_NOT_HERE = LazyText("--commands excludes --send and --tail. --send sends every line as it stands")
+KEYS_UNKNOWN = LazyText(
+    "This server is too old for --key: it would store the lines again. Nothing was sent; leave --key out to send them"
+)
 KEY_OF_GUEST = LazyText(
     "--key needs an account: a guest is a new sender at each start, and the server knows a key by its sender. Nothing "
     "was sent"

@@ -176,6 +176,11 @@ class ClientCore:
         return self._context.credentials.account
 
     @property
+    def features(self) -> tuple[str, ...]:
+        """The additions to the protocol that the server has; see `model.FEATURES`."""
+        return self._context.features
+
+    @property
     def expects_password(self) -> bool:
         """Whether a person will be asked for a password before the login."""
         return self._context.credentials.expects_password

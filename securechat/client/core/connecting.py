@@ -265,6 +265,7 @@ class Connecting:
         """Take over name and log position from a welcome, and join the rooms."""
         context = self._context
         first, sender_before = self._welcomed_at is None, context.me.id
+        context.features = event.features
         self._account.welcomed(event)
         exchanged = context.credentials.take_identity_change() and not first
         another = exchanged and event.sender_id != sender_before

@@ -26,6 +26,7 @@ class CoreContext:
         now: monotonic seconds of the current input.
         phase: state of the connection.
         must_change: whether the server takes nothing but another password: the user's is temporary.
+        features: the words of the last welcome; see `model.FEATURES`.
         me: id and name of the user.
         current: the conversation that the user looks at.
         ignored: sender_ids whose messages are hidden.
@@ -43,6 +44,7 @@ class CoreContext:
         self.now = 0.0
         self.phase = ConnectionPhase.OFFLINE
         self.must_change = False
+        self.features: tuple[str, ...] = ()
         self.me = me
         self.rooms = KnownRooms()
         self.current: ConversationId = self.rooms.named(room)

@@ -428,6 +428,9 @@ class PipeSend(PipeClient):
     def on_ui_event(self, ui_event: UiEvent) -> None:
         """Count stored lines; a refused line or room is a failure."""
         match ui_event:
+            case events.LoggedIn() if self._message_key is not None and "keys" not in self.core.features:
+                self.notice(catalogue.connection.KEYS_UNKNOWN())
+                self.finish(ClientExit.MESSAGE_REFUSED, 0.0)
             case events.LoggedIn(account=False) if self._message_key is not None:
                 self.notice(catalogue.connection.KEY_OF_GUEST())
                 self.finish(ClientExit.LOGIN_REFUSED, 0.0)

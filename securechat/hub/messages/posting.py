@@ -14,7 +14,7 @@ from securechat.hub.context import HubContext
 from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
 from securechat.hub.messages.mentions import mentioned
-from securechat.hub.messages.slow_mode import SlowMode
+from securechat.hub.messages.slow_mode import SlowMode, SlowModeChange
 from securechat.hub.mutes import expect_unmuted, expect_unmuted_in
 from securechat.hub.rate_limits import DailyQuota
 from securechat.hub.rooms.permissions import Permission, Rank, has_permission
@@ -33,12 +33,13 @@ from securechat.model import (
     Say,
 )
 from securechat.records.log import Appended, AppendOutcome, NotAppended
-from securechat.text.names import LOBBY
+from securechat.text.names import LOBBY, check_room
 from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import is_blank, is_hostile
 
 DraftCommand: TypeAlias = Say | Direct | Edit | Delete | React
 _NO_EARLIER_COPY = frozenset({ErrorCode.NOT_FOUND, ErrorCode.OUT_OF_ORDER, ErrorCode.KEY_USED})
+_NEVER_SAID = frozenset({ErrorCode.TEXT_EMPTY, ErrorCode.TEXT_TOO_LONG, ErrorCode.ROOM_INVALID})
 _CHANGE_BYTES = 100
 """Bytes that a change takes up besides its text, in tables and indexes: a reaction has no text at all."""
 
@@ -81,9 +82,10 @@ class Posting:
         try:
             self._append(peer, connection, command)
         except Refusal as refusal:
-            if command.client_id > connection.known_client_id and _key_of(command) is None:
+            probe = self._probe(connection, command, refusal)
+            if probe is None:
                 raise
-            self._recall(peer, connection, command, refusal)
+            self._recall(peer, connection, command, refusal, probe)
 
     def _append(self, peer: Peer, connection: MemberConnection, command: DraftCommand) -> None:  # noqa: C901
         # In one piece, and nothing is looked up twice: each message comes through here, and a call more costs time.
@@ -102,12 +104,15 @@ class Posting:
         if isinstance(made, Revision):
             size_bytes += _CHANGE_BYTES
         address, context = peer.address, self._context
+        noted: SlowModeChange | None = None
         if not self._quota.take_if_room(address, size_bytes, context.now):
             raise refusal_for("daily_storage_used_up")
 
         def done(outcome: AppendOutcome) -> None:
             if isinstance(outcome, NotAppended) or outcome.retry:
                 self._quota.give_back(address, size_bytes)
+                if noted is not None:
+                    self._slow_mode.not_stored(noted)
             self._settle(peer, member, client_id, outcome)
 
         member.unsettled += 1
@@ -126,28 +131,50 @@ class Posting:
             connection.last_client_id = client_id
         if isinstance(made, Draft):
             if room is not None and room.record is not None and room.record.slow_s:
-                self._slow_mode.note_sent(room, made)
+                noted = self._slow_mode.note_sent(room, made)
             if self._hears_messages:
                 self._operator_log.happened(
                     OperatorEvent.SAID, peer, member.name, made.room or made.to_name or "", made.text
                 )
 
-    def _recall(self, peer: Peer, connection: MemberConnection, command: DraftCommand, refusal: Refusal) -> None:
-        """Ask the log for an earlier copy of a refused draft; without one the refusal stands."""
-        member = connection.member
-        key = _key_of(command)
-        text, reply = (command.text, command.reply) if isinstance(command, Say | Direct) else ("", None)
-        probe = Draft(
+    def _probe(self, connection: MemberConnection, command: DraftCommand, refusal: Refusal) -> Draft | None:
+        """Return what asks the log for an earlier copy of a refused draft; None where there can be none.
+
+        By its number there may be one from before the connection was lost; by its key, if it could be said at all.
+        """
+        member, by_number = connection.member, command.client_id <= connection.known_client_id
+        text, reply, key, room, to = "", None, None, LOBBY, None
+        if isinstance(command, Say | Direct) and command.key is not None and refusal.code not in _NEVER_SAID:
+            text, reply, key = command.text, command.reply, command.key
+            if isinstance(command, Say):
+                room = self._name_of_room(member, command.room)
+            else:
+                to = command.to
+        if key is None and not by_number:
+            return None
+        return Draft(
             member.sender_id,
             member.name,
             command.client_id,
             text,
-            room=LOBBY,
+            room=room if to is None else None,
+            to=to,
             stream=connection.stream,
             reply=reply,
             known_only=True,
             key=key,
         )
+
+    def _name_of_room(self, member: Member, raw: str) -> str:
+        """The present name of a room that a member may have been in."""
+        room = member.room_called(raw)
+        return room.name if room is not None else check_room(raw)
+
+    def _recall(
+        self, peer: Peer, connection: MemberConnection, command: DraftCommand, refusal: Refusal, probe: Draft
+    ) -> None:
+        """Ask the log for an earlier copy of a refused draft; without one the refusal stands."""
+        member = connection.member
 
         def done(outcome: AppendOutcome) -> None:
             if isinstance(outcome, NotAppended) and outcome.code in _NO_EARLIER_COPY:
@@ -341,10 +368,6 @@ class Posting:
             self._containment.contain(peer, error)
         finally:
             self._containment.current = before  # the rest of the batch is not this peer's
-
-
-def _key_of(command: DraftCommand) -> str | None:
-    return command.key if isinstance(command, Say | Direct) else None
 
 
 def _check_text(text: str, most_chars: int) -> None:

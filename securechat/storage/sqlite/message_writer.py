@@ -29,6 +29,7 @@ from securechat.storage.store import (
     DISK_FULL,
     NO_MESSAGE,
     NOT_KNOWN,
+    OUT_OF_ORDER,
     ApplyChanges,
     ConversationKey,
     StoredKey,
@@ -65,7 +66,7 @@ FROM conversations AS c WHERE conversation = ifnull(
 """
 _LAST_CLIENT_ID = "SELECT ifnull(max(client_id), 0) FROM drafts WHERE stream = ?"
 _STORED_KEY = """
-SELECT seq, conversation, content_hash FROM message_keys WHERE sender_id = ? AND key_hash = ?
+SELECT seq, conversation, content_hash, sent_at_ms FROM message_keys WHERE sender_id = ? AND key_hash = ?
 """
 _STORED_SEQ = "SELECT seq FROM drafts WHERE stream = ? AND client_id = ?"
 _TABLES = {
@@ -174,13 +175,13 @@ class MessageWriter:
         """Clear the cache of conversations, because one of them may have a new name."""
         self._conversations.clear()
 
-    def answer(self, write: Draft | Revision) -> AppendOutcome:
+    def answer(self, write: Draft | Revision, now_ms: int) -> AppendOutcome:
         """Answer without storing: a retry gets its seq, everything else DISK_FULL."""
         stream = write.stream or write.sender_id
         known_only = type(write) is Draft and write.known_only
         judged = self._judge(stream, write.client_id, self._last_stored(stream))
-        if judged is None and type(write) is Draft and write.key is not None:
-            judged = self._judge_key(write, write.key)
+        if type(write) is Draft and write.key is not None:
+            judged = self._judge_with_key(write, write.key, judged, max(now_ms, self.last_sent_at_ms))
         return judged or (NOT_KNOWN if known_only else DISK_FULL)
 
     # --- One write ------------------------------------------------------------------------------------------------
@@ -192,12 +193,12 @@ class MessageWriter:
         last = self._last_client_ids.get(stream)
         if last is None:
             last = self._last_client_ids[stream] = self._last_stored(stream)
+        key, known = draft.key, None
         if client_id <= last:
-            outcome = self._judge(stream, client_id, last)
-            assert outcome is not None
-            return outcome
-        key = draft.key
-        if key is not None and (known := self._judge_key(draft, key)) is not None:
+            known = self._judge(stream, client_id, last)
+        if key is not None:
+            known = self._judge_with_key(draft, key, known, self._at_ms)
+        if known is not None:
             return known
         if draft.known_only:
             return NOT_KNOWN
@@ -229,7 +230,16 @@ class MessageWriter:
         self.fresh.append(message)
         return Appended(seq)
 
-    def _judge_key(self, draft: Draft, key: str) -> AppendOutcome | None:
+    def _judge_with_key(
+        self, draft: Draft, key: str, judged: AppendOutcome | None, now_ms: int
+    ) -> AppendOutcome | None:
+        """Return the answer by the client_id or, where that knows no copy, by the key; None for a fresh draft."""
+        if judged is not None and judged != OUT_OF_ORDER:
+            return judged
+        known = self._judge_key(draft, key, now_ms)
+        return known if judged is None or type(known) is Appended else judged
+
+    def _judge_key(self, draft: Draft, key: str, now_ms: int) -> AppendOutcome | None:
         """Return the answer to a draft whose key its sender has used; None for a fresh key."""
         hashed = key_hash(key)
         stored = self._keys.get((draft.sender_id, hashed))
@@ -243,11 +253,13 @@ class MessageWriter:
             stored = stored._replace(content=None)
         place = place_of(draft.room, draft.sender_id, draft.to)
         conversation = self._conversations.get(place) or self._find(place)
-        return judge_key(stored, draft, conversation[0] if conversation else None)
+        return judge_key(stored, draft, conversation[0] if conversation else None, now_ms)
 
     def _note_key(self, draft: Draft, key: str, seq: int, conversation: int) -> None:
         """Have the message's key written with it."""
-        stored = self._keys[draft.sender_id, key_hash(key)] = StoredKey(seq, conversation, content_hash(draft))
+        stored = self._keys[draft.sender_id, key_hash(key)] = StoredKey(
+            seq, conversation, content_hash(draft), self._at_ms
+        )
         self._rows["message_keys"].append(
             (seq, draft.sender_id, key_hash(key), conversation, stored.content, self._at_ms)
         )
@@ -366,4 +378,5 @@ def _columns(place: ConversationKey) -> tuple[str | None, int | None, int | None
 def _insert_sql(table: str, columns: int, rows: int) -> str:
     row = "(" + ",".join("?" * columns) + ")"
     names = ", ".join(_TABLES[table][:columns])
-    return f"INSERT INTO {table} ({names}) VALUES {','.join([row] * rows)}"  # noqa: S608  # constants only
+    verb = "INSERT OR REPLACE" if table == "message_keys" else "INSERT"  # a key that is over gives way
+    return f"{verb} INTO {table} ({names}) VALUES {','.join([row] * rows)}"  # constants only

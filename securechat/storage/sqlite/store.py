@@ -280,7 +280,7 @@ class SqliteStore:
             for write in writes:
                 match write:
                     case Draft() | Revision():
-                        outcomes.append(self._log.answer(write))
+                        outcomes.append(self._log.answer(write, self._wall_ms()))
                     case IdentifySender():
                         outcomes.append(senders.find(self._db, write))
                     case ApplyChanges():

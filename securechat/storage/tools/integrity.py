@@ -107,6 +107,17 @@ _OF_TALK = (
 )
 """The same; from schema 3 on."""
 
+_KEY_OF_OTHERS = """
+SELECT k.seq, k.sender_id FROM message_keys AS k JOIN messages AS m USING (seq)
+WHERE m.sender_id <> k.sender_id OR m.conversation <> k.conversation LIMIT ?
+"""
+_KEY_OF_NOTHING = "SELECT seq, sender_id FROM message_keys WHERE seq > (SELECT ifnull(max(seq), 0) FROM drafts) LIMIT ?"
+_OF_KEYS = (
+    (LazyText("a key of sender {second} leads to message {first}, which is not its own"), _KEY_OF_OTHERS),
+    (LazyText("a key of sender {second} leads to message {first}, which was never stored"), _KEY_OF_NOTHING),
+)
+"""The same; from schema 6 on."""
+
 
 _any: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
@@ -175,6 +186,9 @@ def _broken_rules(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.schema >= 3:
         for sentence, question in _OF_TALK:
             snapshot.renew()
+            yield from [_finding(sentence, row) for row in connection.execute(question, (_MOST,))]
+    if snapshot.schema >= 6:
+        for sentence, question in _OF_KEYS:
             yield from [_finding(sentence, row) for row in connection.execute(question, (_MOST,))]
     last_seq = _last_seq(connection)
     for first in range(1, last_seq + 1, _MESSAGES_AT_ONCE):

@@ -59,7 +59,7 @@ def stored(store: MemoryStore | SqliteStore) -> Stored:
         changes = [_without_text(change) for change in talk.changes]
         places = {number: place for place, number in talk.numbers.items()}
         reads = {(who, places[number]): seq for (who, number), seq in talk._reads.items()}
-        keys = {(who, key_hash(key)): (kept.seq, at_ms) for (who, key), (kept, at_ms) in talk.keys.items()}
+        keys = {(who, key_hash(key)): (kept.seq, kept.sent_at_ms) for (who, key), kept in talk.keys.items()}
         return Stored(list(talk.messages.values()), changes, dict(talk.seqs), keys, reads)
     return read_database(store._db)
 

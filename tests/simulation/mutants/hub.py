@@ -24,6 +24,7 @@ from securechat.server import session
 from securechat.storage.store import NO_ENTRY
 from securechat.testing.memory_store import MemoryStore
 from securechat.text.confusables import skeleton
+from securechat.text.names import LOBBY
 from tests.simulation.mutants.planting import MUTANTS, nothing, planted
 
 
@@ -203,3 +204,8 @@ def name_kept_from_its_own_device(original: Any) -> Any:
         original(self, name, b"" if is_kept else owner, now, **more)
 
     return claim
+
+
+@planted(Posting, "_name_of_room")
+def a_key_is_looked_up_in_the_lobby(original: Any) -> Any:
+    return lambda _self, _member, _raw: LOBBY

@@ -194,9 +194,9 @@ def _without_key(write: Any) -> Any:
 
 @planted(MemoryMessages, "judge")
 def a_key_is_known_to_one_device(original: Any) -> Any:
-    def judge(self: Any, write: Any) -> Any:
+    def judge(self: Any, write: Any, now_ms: int) -> Any:
         stream = write.stream or write.sender_id
         known = self.seqs.get((stream, write.client_id))
-        return original(self, write) if known is not None else original(self, _without_key(write))
+        return original(self, write if known is not None else _without_key(write), now_ms)
 
     return judge

@@ -21,7 +21,7 @@ from securechat.limits import Limits
 from securechat.net.loop import Loop
 from securechat.net.transport import CloseReason, Transport
 
-PATIENCE_S = 10.0  # real seconds before a condition counts as never true
+PATIENCE_S = 30.0  # real seconds before a condition counts as never true
 
 
 class Clock:

@@ -16,7 +16,7 @@ if sys.platform == "win32":
 from securechat.net import systemd as service
 from securechat.net.systemd import ServiceManager
 
-_PATIENCE_S = 5.0
+_PATIENCE_S = 30.0
 
 
 @pytest.fixture(params=["path", "abstract"])

@@ -17,7 +17,7 @@ from securechat.limits import Limits
 from securechat.server import password_hashing
 from securechat.server.password_hashing import Argon2Hasher, HashingFailed, MalformedHash, parameters_of
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 SALT, HASH = "c29tZXNhbHRzb21lc2FsdA", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFE"
 GOOD = f"$argon2id$v=19$m=64,t=1,p=1${SALT}${HASH}"
 

@@ -99,6 +99,8 @@ def test_a_newer_log_is_refused(store: SqliteStore, tmp_path: Path) -> None:
         ("UPDATE messages SET text = 'x' WHERE seq = 2", "message 2 was deleted and is not empty"),
         ("UPDATE reactions SET target = 2", "message 2 has a reaction of sender 1, and is not there"),
         ("UPDATE mentions SET seq = 5", "message 5 is said to name sender 2, and does not"),
+        ("UPDATE message_keys SET sender_id = 2", "a key of sender 2 leads to message 34, which is not its own"),
+        ("UPDATE message_keys SET seq = 99", "a key of sender 1 leads to message 99, which was never stored"),
         ("DELETE FROM conversations WHERE room = 'ops'", "room 5 (#ops) has rules but no conversation"),
     ],
 )
@@ -109,6 +111,7 @@ def test_rules_between_tables(store: SqliteStore, tmp_path: Path, sql: str, sent
             Revision(RevisionKind.DELETE, 1, "ann", 32, 2, "room2"),
             Revision(RevisionKind.REACT, 1, "ann", 33, 3, "room0", sign="+"),
             ApplyChanges((PutRoom(RoomRecord(5, "ops")),)),
+            Draft(1, "ann", 34, "alert", "room0", key="k"),
         ]
     )
     store.close()

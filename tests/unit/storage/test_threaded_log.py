@@ -13,7 +13,7 @@ from securechat.storage.threaded_log import ThreadedLog
 from securechat.testing.inline_log import InlineLog
 from securechat.testing.memory_store import MemoryStore
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 class Gate(MemoryStore):

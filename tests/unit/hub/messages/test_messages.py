@@ -18,9 +18,11 @@ from securechat.model import (
     Quit,
     Refused,
     Say,
+    SetRoom,
     Welcome,
 )
 from tests.support.hub_rig import HubRig
+from tests.unit.hub.rooms.test_rooms import person
 
 
 @pytest.fixture
@@ -106,6 +108,23 @@ def test_a_known_key_is_answered_whatever_the_rules_say_now(rig: HubRig) -> None
     assert alice.last(Refused).code is ErrorCode.NOT_A_MEMBER
     rig.do(alice, Say(4, "ops", "alert", key="other"))
     assert alice.last(Refused).code is ErrorCode.NOT_A_MEMBER
+    rig.do(alice, Say(5, "elsewhere", "alert", key="k"))
+    assert alice.last(Refused).code is ErrorCode.NOT_A_MEMBER, "it was never said there"
+    rig.do(alice, Say(6, "a b", "alert", key="k"))
+    assert alice.last(Refused).code is ErrorCode.ROOM_INVALID
+    rig.do(alice, Say(7, "ops", "x" * (MAX_TEXT_CHARS + 1), key="k"))
+    assert alice.last(Refused).code is ErrorCode.TEXT_TOO_LONG
+    assert len(alice.of(Acked)) == 2
+
+
+def test_a_known_key_is_found_by_any_name_that_the_member_may_use_for_the_room(rig: HubRig) -> None:
+    ann = person(rig, "ann", "ops")
+    rig.do(ann, Say(1, "ops", "alert", key="k"))
+    rig.do(ann, SetRoom(ref=1, room="ops", name="crew", read_only=True))
+    rig.do(ann, SetRoom(ref=2, room="crew", archived=True))
+    for number, name in ((2, "ops"), (3, "crew")):
+        rig.do(ann, Say(number, name, "alert", key="k"))
+    assert [acked.seq for acked in ann.of(Acked)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(

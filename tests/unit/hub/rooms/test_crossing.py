@@ -129,6 +129,30 @@ def test_a_retry_in_slow_mode_is_acknowledged(rig: HubRig, slow: tuple[FakePeer,
     assert len(bob.of(Acked)) == 2
 
 
+def test_a_draft_with_a_key_opens_no_way_around_slow_mode(rig: HubRig, slow: tuple[FakePeer, FakePeer]) -> None:
+    _, bob = slow
+    rig.do(bob, Say(client_id=1, room="lobby", text="alert", key="k"))
+    rig.do(bob, Say(client_id=2**53 - 2, room="ops", text="alert", key="k"))
+    assert bob.last(Refused).code is ErrorCode.KEY_USED
+    for number in range(2, 6):
+        rig.do(bob, Say(client_id=number, room="ops", text=f"flood {number}"))
+    assert [message.text for message in bob.messages] == ["alert", "flood 2"], (
+        "what is refused begins no pause, and ends none"
+    )
+    assert bob.last(Refused).code is ErrorCode.SLOW_MODE
+
+
+def test_a_retry_by_its_key_begins_no_pause(rig: HubRig, slow: tuple[FakePeer, FakePeer]) -> None:
+    _, bob = slow
+    rig.do(bob, Say(client_id=1, room="ops", text="alert", key="k"))
+    rig.now += 61
+    rig.do(bob, Say(client_id=2, room="ops", text="alert", key="k"))
+    rig.do(bob, Say(client_id=3, room="ops", text="the next"))
+    assert not bob.of(Refused)
+    rig.do(bob, Say(client_id=4, room="ops", text="too soon", key="l"))
+    assert bob.last(Refused).code is ErrorCode.SLOW_MODE
+
+
 # --- Reading ----------------------------------------------------------------------------------------------------------
 
 
