@@ -135,8 +135,9 @@ class Authenticator:
         login = entry.login
         if entry.changes or login is None or not self._directory.has_login(login.login_id):
             return entry.changes
-        end_ms = self._directory.end_of_login(login)
-        return (Put(replace(login, used_at_ms=self._directory.wall_ms(), address=host, expires_at_ms=end_ms)),)
+        now_ms = self._directory.wall_ms()
+        end_ms = self._directory.end_of_login(now_ms, login)
+        return (Put(replace(login, used_at_ms=now_ms, address=host, expires_at_ms=end_ms)),)
 
     def release(self, entry: Authenticated) -> None:
         """End an entry, with or without success: its use of an invite is no longer pending. May be called twice."""
@@ -294,7 +295,7 @@ class Authenticator:
             address=host,
             made_at_ms=now_ms,
             used_at_ms=now_ms,
-            expires_at_ms=self._directory.end_of_login(),
+            expires_at_ms=self._directory.end_of_login(now_ms),
         )
         mine = self._directory.logins_of(sender_id)
         surplus = mine[: max(0, len(mine) + 1 - self._limits.sessions_per_account)]

@@ -232,9 +232,9 @@ class AccountDirectory:
             return self.invites
         raise LocalProtocolError(f"{kind.__name__} is never amended")
 
-    def end_of_login(self, login: Login | None = None) -> int:
+    def end_of_login(self, now_ms: int, login: Login | None = None) -> int:
         """Return when a login that is used now expires; one that is there never earlier than it would have."""
-        end_ms = self.wall_ms() + self._session_ms
+        end_ms = now_ms + self._session_ms
         return end_ms if login is None else max(end_ms, login.expires_at_ms)
 
     def apply(self, changes: Sequence[Change], dropped: Iterable[int]) -> None:

@@ -247,8 +247,8 @@ class AdminCommands(AdminReports):
         hosts = self._hosts_of(sender_id)
         if address and not hosts:
             raise refusal_for("no_address_known")
-        until_ms = self._until(duration_s)
         now_ms = self._directory.wall_ms()
+        until_ms = _until(duration_s, now_ms)
         targets = [(kind, what)]
         if kind is BanKind.NAME and sender_id is not None:
             targets.append((BanKind.GUEST, str(sender_id)))
@@ -308,7 +308,8 @@ class AdminCommands(AdminReports):
         """
         sender_id = self._find(name)
         shown = self._name_of(sender_id)
-        mute = Mute(sender_id, shown, reason, actor, self._directory.wall_ms(), self._until(duration_s))
+        now_ms = self._directory.wall_ms()
+        mute = Mute(sender_id, shown, reason, actor, now_ms, _until(duration_s, now_ms))
         note = self._directory.note(actor, "mute", shown, _audited(duration_s, reason))
 
         def act() -> Workflow[Mute]:
@@ -478,13 +479,6 @@ class AdminCommands(AdminReports):
             raise refusal_for("unknown_account")
         return account
 
-    def _until(self, duration_s: float | None) -> int | None:
-        if duration_s is None:
-            return None
-        if not 0 < duration_s <= MOST_DAYS * _DAY_MS / 1000:
-            raise refusal_for("duration_out_of_range", most=MOST_DAYS)
-        return self._directory.wall_ms() + int(duration_s * 1000)
-
     def _ban_target(self, target: str) -> tuple[BanKind, str]:
         try:
             network = ip_network(target.strip("[]"), strict=False)
@@ -558,3 +552,12 @@ def _muted(duration_s: float | None, reason: str) -> Refusal:
     if reason:
         return refusal_for("muted_by_administrator_for_because", left=left, why=reason)
     return refusal_for("muted_by_administrator_for", left=left)
+
+
+def _until(duration_s: float | None, now_ms: int) -> int | None:
+    """The end of what begins at ``now_ms``; None for no end."""
+    if duration_s is None:
+        return None
+    if not 0 < duration_s <= MOST_DAYS * _DAY_MS / 1000:
+        raise refusal_for("duration_out_of_range", most=MOST_DAYS)
+    return now_ms + int(duration_s * 1000)

@@ -108,7 +108,7 @@ class Housekeeping:
             return Drop(Login, number) if row.expires_at_ms <= now_ms else None
         if directory.living(row.sender_id) is None:
             return None
-        return Put(replace(row, used_at_ms=now_ms, expires_at_ms=directory.end_of_login(row)))
+        return Put(replace(row, used_at_ms=now_ms, expires_at_ms=directory.end_of_login(now_ms, row)))
 
     def _end_mute(self, sender_id: int) -> Workflow[None]:
         """Forget a mute that is over, unless another one has taken its place."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -469,3 +470,18 @@ def test_a_mistyped_address_is_no_name(rig: HubRig) -> None:
         with pytest.raises(Refusal) as refused:
             act(rig, "ban", target, reason="", duration_s=None)
         assert refused.value.code is ErrorCode.INVALID
+
+
+def test_what_lasts_for_a_time_lasts_exactly_so_long_whenever_the_clock_ticks(
+    rig: HubRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(rig, rig.member("ann"))
+    ticks = itertools.count(rig.wall_ms())
+    monkeypatch.setattr(rig.hub._directory, "wall_ms", lambda: next(ticks))  # between any two looks
+    mute = act(rig, "mute", "ann", reason="", duration_s=600.0)
+    assert mute.until_ms - mute.made_at_ms == 600_000
+    ban = act(rig, "ban", "192.0.2.7", reason="", duration_s=600.0).ban
+    assert ban.until_ms - ban.made_at_ms == 600_000
+    hello(rig, "ann", password=PASSWORD)
+    login = max(rig.hub._directory.logins.values(), key=lambda login: login.login_id)
+    assert (login.expires_at_ms - login.used_at_ms) % 86_400_000 == 0
