@@ -26,6 +26,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from securechat.containment import Containment, Failure, Owner, Step
+from securechat.histogram import Histogram
 from securechat.net.input_pacing import InputPacing
 from securechat.net.slow_passes import SLOW_PASS_S, Mark, SlowPasses
 from securechat.net.slow_readers import SendBacklogs
@@ -75,6 +76,7 @@ class Loop:
         on_pass: receives the time at the start of each pass, before its completions.
         now: monotonic seconds at the start of this pass.
         passes: passes so far; with ``reads``, ``writes``, ``bytes_in`` and ``bytes_out`` (plaintext) for the metrics.
+        pass_times: the seconds of work of each pass, without the wait for it.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Loop:
         self.on_pass: Callable[[float], None] | None = None
         self.passes = self.reads = self.writes = self.bytes_in = self.bytes_out = 0
         self._clock = clock
+        self.pass_times = Histogram()
         self.containment = Containment(on_error)
         self._mark: Mark = self.containment  # notes the work under way; while passes are slow, measures it
         self._slow_passes = SlowPasses(self, clock, on_slow_pass)
@@ -110,6 +113,11 @@ class Loop:
         self.accepting: list[Acceptor] = []
         self.closing: list[LoopConnection] = []
         self.backlogs = SendBacklogs(limits.outboxes_total_bytes)
+
+    @property
+    def slow_passes(self) -> int:
+        """Passes so far that took over SLOW_PASS_S, where slow ones are reported."""
+        return self._slow_passes.slow
 
     # --- for all code on the loop's thread
 
@@ -183,6 +191,7 @@ class Loop:
         if self.closing:
             self._finish_closing()
         ended = self._clock()
+        self.pass_times.add(ended - self.now)
         if ended - self.now > SLOW_PASS_S or self._mark is not self.containment:
             self._mark = self._slow_passes.judge(ended, len(events or ()), self._mark)
 

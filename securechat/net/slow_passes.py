@@ -21,8 +21,8 @@ SLOW_PASS_S = 0.1
 Usability Engineering, 1993). The most expensive single request is limited to 5 ms, so twenty of those fit."""
 WATCH_S = 600.0
 """Seconds for which passes are measured after a slow one; measuring costs some 2 % of a busy pass."""
-REPORT_EVERY_S = 10.0
-"""Seconds between two lines of a kind: a loop that is slow for an hour writes 360."""
+REPORT_EVERY_S = 60.0
+"""Seconds between two lines of a kind: a loop that is slow for an hour writes 60."""
 
 
 class Mark(Protocol):

@@ -27,6 +27,10 @@ class DiskCondition(Enum):
         ),
         "the database is free again; messages are stored",
     )
+    LOW = (
+        ("the disk is running low: {detail}. Free some space on the disk of the data directory"),
+        "the disk has enough space again",
+    )
     FULL = (
         (
             "the disk is full ({detail}): new messages are refused until there is space. Free some on the disk of the "
@@ -67,6 +71,10 @@ class DiskConditions:
         self._report = report
         self._clock = clock
         self._seen_s: dict[DiskCondition, float] = {}
+
+    def holds(self, condition: DiskCondition) -> bool:
+        """Whether a condition was met and its end was not reported yet; may be asked from any thread."""
+        return condition in self._seen_s
 
     def met(self, condition: DiskCondition, detail: object) -> None:
         """Note a condition that is true now."""

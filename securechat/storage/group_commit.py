@@ -54,6 +54,11 @@ PendingWrite: TypeAlias = tuple[StoreWrite, Callable[[Any], None] | None]
 LOOK_EVERY_S = 1.0
 """Longest interval between two checks of free space and of times; also checked when drafts may have used a quarter of
 low_disk_bytes."""
+IDLE_LOOK_EVERY_S = 10.0
+"""The same while nothing is written: other programs fill disks too, and a server that is asked for nothing because its
+disk is full must notice that there is space again. A look takes 2 us."""
+LOW_FACTOR = 4
+"""Space is low under so many times low_disk_bytes: 256 MiB, some hours before the end on a busy server."""
 FUTURE_MS = 300_000
 """A message from up to five minutes ahead is a clock that was set right since: Kerberos allows as much (RFC 4120)."""
 _ERASE_TRIES = 30
@@ -108,7 +113,7 @@ class GroupCommitter:
         self._limits = limits
         self._free_bytes = free_bytes
         self._clock = clock
-        self._look_at_s = clock()
+        self._looked_at_s = float("-inf")
         self._is_low = False
         self._written_bytes = 0  # since the last check, at most
         self._owed: dict[tuple[type[StoreWrite], int], StoreWrite] = {}
@@ -159,6 +164,20 @@ class GroupCommitter:
         """Seconds until `tidy` must be called even if nothing is written; None when it need not be."""
         return None if self._erase_at_s is None else max(0.0, self._erase_at_s - self._clock())
 
+    def look_in_s(self) -> float:
+        """Seconds until `look_at_disk` must be called even if nothing is written."""
+        every_s = LOOK_EVERY_S if self.conditions.holds(DiskCondition.FULL) else IDLE_LOOK_EVERY_S
+        return max(0.0, self._looked_at_s + every_s - self._clock())
+
+    def look_at_disk(self) -> None:
+        """Look at the free space without a write.
+
+        A disk that took no write, although it has space (a quota), counts as full until a write succeeds, or for as
+        long as `DiskConditions` waits after the last that failed: nothing else tells that the space is back.
+        """
+        if not self._look():
+            self.conditions.passed(DiskCondition.FULL)
+
     def _erase(self) -> None:
         """Erase at half of the time limit, so that an hour of edits costs few checkpoints; retry until it succeeds."""
         if self._erase_at_s is None:
@@ -192,8 +211,8 @@ class GroupCommitter:
     def _look(self) -> bool:
         """Whether space was low at the last check; times are checked along with it."""
         now_s = self._clock()
-        if now_s >= self._look_at_s or self._written_bytes >= self._limits.low_disk_bytes // 4:
-            self._look_at_s = now_s + LOOK_EVERY_S
+        if now_s >= self._looked_at_s + LOOK_EVERY_S or self._written_bytes >= self._limits.low_disk_bytes // 4:
+            self._looked_at_s = now_s
             self._written_bytes = 0
             self.look_at_times()
             free_bytes = self._free_bytes()
@@ -205,7 +224,17 @@ class GroupCommitter:
                 )
             elif was_low:
                 self.conditions.passed(DiskCondition.FULL, for_certain=True)
+            self._look_whether_low(free_bytes)
         return self._is_low
+
+    def _look_whether_low(self, free_bytes: int) -> None:
+        """Warn before the disk is full; a full one is told already."""
+        reserve_bytes = self._limits.low_disk_bytes
+        if reserve_bytes <= free_bytes < LOW_FACTOR * reserve_bytes:
+            detail = f"{free_bytes >> 20} MiB are free, and under {reserve_bytes >> 20} MiB new messages are refused"
+            self.conditions.met(DiskCondition.LOW, detail)
+        elif free_bytes >= reserve_bytes:
+            self.conditions.passed(DiskCondition.LOW)
 
     def _owe(self, writes: Sequence[StoreWrite], outcomes: Sequence[WriteOutcome]) -> None:
         """Remember the last login, rename and release of each sender, the latest last: few per member online."""

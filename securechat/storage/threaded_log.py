@@ -26,11 +26,13 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import astuple
 
 from securechat.errors import LocalProtocolError, LogError
+from securechat.histogram import Histogram, HistogramCopy
 from securechat.limits import Limits
-from securechat.model import Draft, LogEntry, Revision
+from securechat.model import Draft, LogEntry, Message, Revision
 from securechat.programs import Program, on_data
 from securechat.records.accounts import Change, Committed, Put, WriteAudit
 from securechat.records.log import AppendOutcome, Identity, LogState, NotAppended
@@ -73,6 +75,32 @@ FILL_EVERY_S = 0.1
 2,500 messages a second, and a twentieth of a core."""
 MOST_WARNINGS = 20
 """Damaged messages reported one by one; beyond that, further ones add no information."""
+
+
+class LogFigures(Struct, frozen=True, gc=False):
+    """The work of a log since its start, and what waits for it now.
+
+    Attributes:
+        commit_times: seconds from taking a batch to its commit.
+        messages: messages stored.
+        changes: edits, deletions and reactions stored.
+        waiting_drafts: drafts taken and not yet answered.
+        waiting_reads: pages of history and the like that wait for the reading thread.
+        waiting_searches: searches taken and not yet answered.
+        indexed_to: the seq up to which the search index has the log; None before the index is open.
+        disk_full: whether new messages are refused for want of space.
+        disk_low: whether space is running out.
+    """
+
+    commit_times: HistogramCopy
+    messages: int
+    changes: int
+    waiting_drafts: int
+    waiting_reads: int
+    waiting_searches: int
+    indexed_to: int | None
+    disk_full: bool
+    disk_low: bool
 
 
 def _free_bytes(directory: Path) -> int:
@@ -193,6 +221,8 @@ class ThreadedLog:
         )  # taken from the queue, not yet committed; used by the writing thread only
         self._queries: SimpleQueue[tuple[Callable[[], Any], Callable[[Any], None]] | None] = SimpleQueue()
         self._waiting = 0  # drafts taken and not yet answered; used by the loop's thread only
+        self._messages = self._changes = 0  # stored; used by the loop's thread only
+        self._commit_times = Histogram()  # written by the writing thread only
         self._ending = False
         self._failing = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -296,6 +326,26 @@ class ThreadedLog:
         """Count the messages of rooms; see `MessageLog.room_figures`. May answer BUSY or LOG_FAILED."""
         self._queries.put((lambda: self._store.room_figures(rooms), done))
 
+    def figures(self) -> LogFigures:
+        """Return what the log has done and what waits for it."""
+        searching = self._searching
+        return LogFigures(
+            commit_times=self._commit_times.copy(),
+            messages=self._messages,
+            changes=self._changes,
+            waiting_drafts=self._waiting,
+            waiting_reads=self._queries.qsize(),
+            waiting_searches=0 if searching is None else searching.waiting,
+            indexed_to=None if searching is None else searching.indexed_to,
+            disk_full=self.disk_full,
+            disk_low=self._committer.conditions.holds(DiskCondition.LOW),
+        )
+
+    @property
+    def disk_full(self) -> bool:
+        """Whether new messages are refused for want of space."""
+        return self._committer.conditions.holds(DiskCondition.FULL)
+
     def close(self) -> None:
         """Commit what is queued, checkpoint, and close. A failure on the way is stored in ``failure``."""
         if not self._threads:
@@ -342,6 +392,9 @@ class ThreadedLog:
     def _deliver(self, batch: CommittedBatch, drafts: int) -> None:
         """Deliver a batch to the hub."""
         self._waiting -= drafts
+        messages = sum([type(entry) is Message for entry in batch.fresh])
+        self._messages += messages
+        self._changes += len(batch.fresh) - messages
         batch.deliver(self._on_commit)
 
     def _report(self, sentence: str, began: bool) -> None:
@@ -367,12 +420,10 @@ class ThreadedLog:
                 self._fail(error)
 
     def _gather(self) -> tuple[list[PendingWrite], bool]:
-        """Wait for a write, or until an erasure is due; then take all queued writes; false: they were the last."""
+        """Wait for a write, or until an erasure or a look at the disk is due; then take all queued writes; false: they were the last."""
         backlog = self._backlog
         try:
-            timeout_s = self._committer.erase_in_s() if self.failure is None else None
-            if self._store.fills_checksums and self.failure is None:
-                timeout_s = FILL_EVERY_S if timeout_s is None else min(timeout_s, FILL_EVERY_S)
+            timeout_s = self._idle_s() if self.failure is None else None
             passed = self._writes.get(block=not backlog, timeout=timeout_s)
             while passed is not None:
                 backlog.extend(passed)
@@ -386,12 +437,23 @@ class ThreadedLog:
         entries = [backlog.popleft() for _ in range(min(len(backlog), self._limits.commit_messages))]
         return entries, bool(backlog) or not self._ending
 
+    def _idle_s(self) -> float:
+        """Seconds for which nothing is due while nothing is written."""
+        due_s = [self._committer.look_in_s(), self._committer.erase_in_s()]
+        if self._store.fills_checksums:
+            due_s.append(FILL_EVERY_S)
+        return min(each for each in due_s if each is not None)
+
     def _commit(self, entries: list[PendingWrite]) -> None:
         if not entries:
+            if self._committer.look_in_s() == 0:
+                self._committer.look_at_disk()
             return
+        began_s = time.monotonic()
         batch = self._commit_when_free(entries)
         if batch is None:
             return
+        self._commit_times.add(time.monotonic() - began_s)
         if self._searching is not None:
             self._searching.committed(vanished=any(removes(write) for write, _ in entries))
         drafts = sum([isinstance(write, MESSAGE_WRITES) for write, _ in entries])

@@ -119,6 +119,11 @@ class IndexMaintainer:
             self._sweep_at_s = max(follow_at_s, self._swept_at_s + self._sweep_every_s)
 
     @property
+    def indexed_to(self) -> int | None:
+        """The seq up to which the index has the log; None while there is no usable index."""
+        return self._index.indexed_to if self._is_usable else None
+
+    @property
     def is_behind(self) -> bool:
         """Whether it will read the log by itself: until then, `committed` may wait."""
         return self._step_at_s is not None

@@ -51,6 +51,9 @@ class SearchThread:
         on_trouble: called on the loop's thread, as for `IndexMaintainer`.
         erase_within_s: the time limit for removing erased text from the index and its journal.
         clock: monotonic seconds.
+
+    Attributes:
+        indexed_to: the seq up to which the index has the log; None before the index is open.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class SearchThread:
         self._clock = clock
         self._jobs: SimpleQueue[_Job | bool] = SimpleQueue()  # True: a batch was committed; False: the end
         self._waiting = 0  # used by the loop's thread only
+        self.indexed_to: int | None = None
         self._has_news = self._has_vanished = False
         self._is_resting = False
         self._thread: threading.Thread | None = None
@@ -85,6 +89,11 @@ class SearchThread:
         """Start the thread; the log must be open. The thread opens or creates the index."""
         self._thread = threading.Thread(target=self._run, name="log-search", daemon=True)
         self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Searches taken and not yet answered."""
+        return self._waiting
 
     def search(self, query: SearchQuery, done: _Done) -> None:
         """Find messages; call it on the loop's thread, where ``done`` is called too."""
@@ -165,6 +174,7 @@ class SearchThread:
 
     def _next(self, keeper: IndexMaintainer) -> _Job | bool:
         """Wait for a search, or until index work is due."""
+        self.indexed_to = keeper.indexed_to
         self._is_resting = True
         self._tell(keeper)
         if keeper.is_behind:  # it will read the log by itself: a busy log need not wake this thread

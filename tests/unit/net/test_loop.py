@@ -307,11 +307,22 @@ def test_slow_passes_are_told_first_at_once_then_in_full_and_not_too_often() -> 
     loop.post(sleep(0.2))
     loop.run_pass(0)
     assert told[2].endswith("; 3 more since the last such line")
-    assert loop._slow_passes.slow == 6
+    assert loop.slow_passes == 6
     clock.now += WATCH_S
     loop.run_pass(0)
     assert loop._mark is loop.containment, "nothing is measured when all has been well for long enough"
     loop.close()
+
+
+def test_the_duration_of_every_pass_is_counted() -> None:
+    times = iter([1.0, 5.0, 5.02, 5.02])
+    loop = Loop(Limits(), clock=lambda: next(times, 9.0))
+    loop.run_pass(0)
+    counted = loop.pass_times.copy()
+    loop.close()
+    assert sum(counted.counts) == 1
+    assert counted.counts[counted.bounds.index(0.025)] == 1
+    assert counted.total == pytest.approx(0.02)
 
 
 def test_a_pass_begins_before_its_completions() -> None:

@@ -5,7 +5,14 @@ from securechat.limits import Limits
 from securechat.model import Draft
 from securechat.records.accounts import AuditEntry, Committed, WriteAudit
 from securechat.records.log import Appended, Identity
-from securechat.storage.group_commit import FUTURE_MS, LOOK_EVERY_S, GroupCommitter
+from securechat.storage.conditions import SILENT_S, DiskCondition
+from securechat.storage.group_commit import (
+    FUTURE_MS,
+    IDLE_LOOK_EVERY_S,
+    LOOK_EVERY_S,
+    LOW_FACTOR,
+    GroupCommitter,
+)
 from securechat.storage.store import (
     DISK_FULL,
     NO_ENTRY,
@@ -31,7 +38,10 @@ class Bench:
         self.full = 0  # how many applies find no space
         self.store = MemoryStore(LIMITS, wall_ms=lambda: 7)
         self.store.fault = self.fault
-        self.committer = GroupCommitter(self.store, LIMITS, self.look, lambda: self.now_s)
+        self.told = []
+        self.committer = GroupCommitter(
+            self.store, LIMITS, self.look, lambda: self.now_s, report=lambda *said: self.told.append(said)
+        )
 
     def look(self):
         self.looks += 1
@@ -187,3 +197,48 @@ def test_a_commit_tells_of_messages_from_the_future_once_a_second():
     now_ms, now_s = now_ms + 2 * FUTURE_MS, now_s + LOOK_EVERY_S
     committer.commit([(say(5), None)])
     assert [began for _, began in told] == [True, False]
+
+
+def test_a_disk_that_runs_low_is_told_before_it_is_full_and_when_it_has_space_again():
+    bench = Bench()
+    bench.free_bytes = LOW_FACTOR * LIMITS.low_disk_bytes - 1
+    assert bench.commit(say(1)) == [Appended(1)]
+    assert [began for _, began in bench.told] == [True]
+    assert "running low" in bench.told[0][0]
+    bench.free_bytes, bench.now_s = LIMITS.low_disk_bytes - 1, LOOK_EVERY_S
+    bench.commit(say(2))
+    assert [began for _, began in bench.told] == [True, True]
+    assert "is full" in bench.told[1][0]
+    bench.free_bytes, bench.now_s = 10_000_000, 2 * LOOK_EVERY_S
+    bench.commit(say(3))
+    assert bench.told[2:] == [("the disk has space again; messages are stored", False)]
+    bench.now_s += SILENT_S
+    bench.commit(say(4))
+    assert bench.told[3:] == [("the disk has enough space again", False)]
+
+
+def test_the_disk_is_looked_at_while_nothing_is_written():
+    bench = Bench()
+    committer = bench.committer
+    committer.look_at_disk()
+    assert committer.look_in_s() == IDLE_LOOK_EVERY_S
+    bench.free_bytes, bench.now_s = 0, IDLE_LOOK_EVERY_S
+    assert committer.look_in_s() == 0
+    committer.look_at_disk()
+    assert committer.conditions.holds(DiskCondition.FULL)
+    assert committer.look_in_s() == LOOK_EVERY_S, "a full disk is looked at more often, as its end is waited for"
+    bench.free_bytes, bench.now_s = 10_000_000, bench.now_s + LOOK_EVERY_S
+    committer.look_at_disk()
+    assert not committer.conditions.holds(DiskCondition.FULL)
+
+
+def test_a_disk_with_space_that_took_no_write_counts_as_full_until_long_after():
+    bench = Bench()
+    bench.full = 1
+    assert bench.commit(say(1)) == [DISK_FULL]
+    bench.now_s = SILENT_S - 1
+    bench.committer.look_at_disk()
+    assert bench.committer.conditions.holds(DiskCondition.FULL)
+    bench.now_s = SILENT_S
+    bench.committer.look_at_disk()
+    assert not bench.committer.conditions.holds(DiskCondition.FULL)

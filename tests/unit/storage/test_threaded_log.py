@@ -7,7 +7,7 @@ import pytest
 
 from securechat.errors import LocalProtocolError, LogError
 from securechat.limits import Limits
-from securechat.model import Draft
+from securechat.model import Draft, Revision, RevisionKind
 from securechat.records.queries import HistoryQuery
 from securechat.storage.threaded_log import ThreadedLog
 from securechat.testing.inline_log import InlineLog
@@ -116,3 +116,45 @@ def test_an_abandoned_log_forgets_what_was_queued_and_its_store_does_not():
         posted.pop()()
         assert done == []
         assert state.last_seq == number - 1
+
+
+def test_the_figures_tell_what_was_stored_and_what_waits(gated):
+    log, store, posted = gated
+    for n in (1, 2):
+        log.append(say(n), lambda _: None)
+    assert log.figures().waiting_drafts == 2
+    while log.figures().waiting_drafts:
+        store.leave.put(None)
+        posted.get(timeout=PATIENCE_S)()
+    log.revise(Revision(RevisionKind.EDIT, 1, "ann", 3, 1, "lobby", text="y"), lambda _: None)
+    store.leave.put(None)
+    posted.get(timeout=PATIENCE_S)()
+    figures = log.figures()
+    assert (figures.messages, figures.changes, figures.waiting_drafts) == (2, 1, 0)
+    assert sum(figures.commit_times.counts) == len(store.sizes)
+    assert figures.commit_times.total > 0
+
+
+def test_a_full_disk_is_noticed_and_its_end_too_while_nothing_is_written(tmp_path):
+    free_bytes = 0
+    told, posted = [], queue.SimpleQueue()
+    log = ThreadedLog(
+        tmp_path,
+        Limits(),
+        posted.put,
+        store=MemoryStore(),
+        free_bytes=lambda: free_bytes,
+        on_warning=told.append,
+        on_notice=told.append,
+    )
+    log.start(lambda _: None, lambda _: None)
+    try:
+        posted.get(timeout=PATIENCE_S)()
+        assert "the disk is full" in told[0]
+        assert log.disk_full
+        free_bytes = 1 << 40
+        posted.get(timeout=PATIENCE_S)()
+        assert told[1:] == ["the disk has space again; messages are stored"]
+        assert not log.disk_full
+    finally:
+        log.close()

@@ -21,6 +21,7 @@ class Keeper:
     def __init__(self, *_, **__):
         self.heard, self.ended, self.error = [], None, None
         self.is_behind, self.deadline_s = False, None
+        self.indexed_to = None
         self.asked_when = self.while_working = lambda: None
         self.works = SimpleQueue()
 
