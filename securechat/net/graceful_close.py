@@ -14,7 +14,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from securechat.net.outbox import TLS_RECORD_BYTES
 
@@ -34,7 +34,7 @@ class GracefulClose:
 
     __slots__ = ("_close_by", "_deadline", "_discard_left_bytes", "_loop", "_peer_closed", "_sock")
 
-    def __init__(self, loop: Loop, sock: ssl.SSLSocket, late: Callable[[], None], *, peer_closed: bool = False) -> None:
+    def __init__(self, loop: Loop, sock: socket.socket, late: Callable[[], None], *, peer_closed: bool = False) -> None:
         limits = loop.limits
         self._loop = loop
         self._sock = sock
@@ -48,13 +48,13 @@ class GracefulClose:
         self._deadline.postpone(min(self._loop.now + self._loop.limits.lingering_close_s, self._close_by))
 
     def close_notify(self) -> bool:
-        """Send close_notify.
+        """Send close_notify, where the connection has TLS; others go on with `fin`.
 
         Returns:
             False when the socket is full: call again when it is writable.
         """
         try:
-            self._sock.unwrap()
+            cast(ssl.SSLSocket, self._sock).unwrap()
         except ssl.SSLWantWriteError:
             return False
         except (OSError, ValueError):

@@ -17,7 +17,7 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from securechat.net.connection_limits import Denial
 from securechat.net.loop import EVENT_READ, Loop
@@ -25,10 +25,26 @@ from securechat.net.pending_connections import HALF_OPEN_RETRY_S
 from securechat.translation import Sentence
 
 if TYPE_CHECKING:
-    from securechat.net.pending_connections import PendingConnections
     from securechat.net.timers import Timer
 
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class AcceptedSockets(Protocol):
+    """Where accepted sockets go."""
+
+    @property
+    def full(self) -> bool:
+        """Whether clients must wait in the kernel for now."""
+
+    def take(self, sock: socket.socket, peer: tuple[Any, ...]) -> None:
+        """Take over a client that was just accepted, or turn it away."""
+
+    def make_room(self) -> bool:
+        """Close a connection at once, so that its descriptor is free; returns whether there was one to close."""
+
+    def deny(self, address: str, denial: Denial) -> None:
+        """Tell that a client was turned away."""
 
 
 class Listener:
@@ -53,7 +69,7 @@ class Listener:
         loop: Loop,
         host: str,
         port: int,
-        pending: PendingConnections,
+        pending: AcceptedSockets,
     ) -> None:
         self._loop = loop
         self._pending = pending

@@ -262,6 +262,15 @@ class PendingConnections:
         """Connections that have not begun their handshake."""
         return len(self._silent) + self._waiting
 
+    def counts(self) -> dict[str, int]:
+        """Return how many connections there are, by what they are; "pending": their handshake is not over."""
+        kinds = list(self._kinds.values())
+        begun_web = sum(self._kind_of(transport) is ConnectionKind.WEB for transport in self._begun)
+        web, websockets = kinds.count(ConnectionKind.WEB) - begun_web, kinds.count(ConnectionKind.WEBSOCKET)
+        pending = len(self) + len(self.plain_answers) + len(self._begun)
+        native = self._connection_limits.connections - pending - web - websockets
+        return {"native": native, "web": web, "websocket": websockets, "pending": pending}
+
     @property
     def _waiting(self) -> int:
         """How many have sent a ClientHello and wait for a place."""

@@ -8,13 +8,10 @@ A log that fails ends the process with its own exit code and no further acknowle
 from __future__ import annotations
 
 import datetime as dt
-import errno
 import gc
-import ipaddress
 import os
 import secrets
 import signal
-import socket
 import ssl
 import sys
 import threading
@@ -22,11 +19,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING
 
 from securechat import __version__
 from securechat.containment import Failure, Vital, vital
-from securechat.errors import LocalProtocolError, LogError, Refusal, TlsFailure
+from securechat.errors import ErrorCode, LocalProtocolError, LogError, Refusal, TlsFailure
+from securechat.hub.accounts.authentication import LoginKind
 from securechat.hub.context import HubContext
 from securechat.hub.hub import Hub
 from securechat.hub.interfaces import AuthenticationSettings
@@ -43,6 +41,7 @@ from securechat.net.timers import Timer
 from securechat.net.transport import Transport
 from securechat.net.unix_socket import UnixSocketUnavailable
 from securechat.programs import certifying
+from securechat.server.addresses import advertised, cannot_listen, host_of, publicity
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.admin_socket import AdminServer, ProcessInfo, facts_of
 from securechat.server.banner import banner, endpoint, unnamed, web_host
@@ -51,9 +50,11 @@ from securechat.server.clock_file import doubt_sentence, read_time, since_boot_s
 from securechat.server.config.loading import ServerConfig
 from securechat.server.console import Console
 from securechat.server.hangup import LOOK_S, TerminalWatcher, controlling_terminal, was_hung_up
+from securechat.server.metrics.counters import EventCounters
 from securechat.server.operator_log import OperatorLog
 from securechat.server.password_hashing import Argon2Hasher
 from securechat.server.qr_code import SIGNS as QR_SIGNS
+from securechat.server.readiness import Readiness, ServerPhase
 from securechat.server.session import Session
 from securechat.server.web.server import WEB_CODECS, WebServer, redirect
 from securechat.storage.sqlite.store import utc_ms
@@ -63,9 +64,12 @@ from securechat.text.counts import counted
 from securechat.text.refusals import refusal_for
 from securechat.tls.client_certificates import proven_fingerprint
 from securechat.tls.contexts import WEB_ALPN, ServerCertificate
-from securechat.tls.local_addresses import is_public, local_names, private_addresses
-from securechat.translation import Sentence, sentence_of, system_error
+from securechat.tls.local_addresses import private_addresses
+from securechat.translation import Sentence, sentence_of
 from securechat.wire.negotiation import CODECS, CodecTable
+
+if TYPE_CHECKING:
+    from securechat.server.metrics.server import MetricsServer
 
 _SWITCH_INTERVAL_S = 0.0005
 """GIL switch interval: a busy loop costs a commit 1.3 ms with it, 5.8 ms with Python's 5 ms (measured)."""
@@ -123,6 +127,7 @@ class Server:
         self._certificate = _load_certificate(config)
         self._loop = Loop(config.limits, on_error=self._failed, on_slow_pass=self._warn)
         self._operator_log = OperatorLog(console, show_messages=config.show_messages)
+        self._counters = EventCounters()
         self._sessions: dict[Session, Transport] = {}
         self._listeners: list[Listener] = []
         self._exit_code = ExitCode.OK
@@ -144,6 +149,8 @@ class Server:
             on_warning=self._warn,
             on_notice=lambda sentence: console.event("notice", sentence),
         )
+        self._readiness = Readiness(self._log)
+        self._metrics: MetricsServer | None = None
         self._hasher = Argon2Hasher(config.limits, self._loop.post, self._hashing_failed)
         context = HubContext(
             self._log,
@@ -184,6 +191,7 @@ class Server:
             access=self._config.access.value,
             on_visit=self._visited,
             upgrade=self._upgraded,
+            readiness=self._readiness,
         )
 
     # --- Running ----------------------------------------------------------------------------------------------------
@@ -205,6 +213,7 @@ class Server:
             self._install_signals()
             self._open_admin_socket()
             self._listen()
+            self._serve_metrics()
             self._announce()
             self._answer_without_tls()
             self._look_at_certificate()
@@ -215,11 +224,13 @@ class Server:
             gc.freeze()
             self._console.at_pass_end = self._loop.call_before_flush
             threading.Thread(target=self._prepare, name="prepares", daemon=True).start()
+            self._readiness.phase = ServerPhase.SERVING
             self._service.ready(f"{counted(len(self._listeners), 'address')}, access {self._config.access}")
             self._serve()
         finally:
             self._console.at_pass_end = None
             self._accept_no_more()
+            self._close_metrics()
             self._hasher.close()
             if self._exit_code is not ExitCode.LOG:
                 self._close_log()
@@ -281,6 +292,7 @@ class Server:
         self._loop.call_before_flush(vital(Vital.LOG, callback))
 
     def _accept_no_more(self) -> None:
+        self._readiness.phase = ServerPhase.STOPPING
         for listener in self._listeners:
             listener.close()
         self._pending.close()
@@ -296,14 +308,44 @@ class Server:
             try:
                 listener = Listener(self._loop, host, port, self._pending)
             except OSError as error:
-                raise StartFailure(ExitCode.ADDRESS, _cannot_listen(host, port, error)) from error
+                raise StartFailure(ExitCode.ADDRESS, cannot_listen(host, port, error)) from error
             self._listeners.append(listener)
             port = listener.port  # with port 0 the first one chooses for all
             self._console.event(
                 "listening", f"on {endpoint(host, listener.port)}", address=endpoint(host, listener.port)
             )
-            if (warning := _publicity(host)) is not None:
+            if (warning := publicity(host)) is not None:
                 self._warn(warning)
+
+    def _serve_metrics(self) -> None:
+        """Listen for scrapers, where the operator wants that; else nothing of it is imported."""
+        if not self._config.metrics:
+            return
+        from securechat.server.metrics.server import MetricsUnavailable, serve_metrics  # noqa: PLC0415 - most have none
+        from securechat.server.metrics.snapshot import SnapshotSource  # noqa: PLC0415
+
+        source = SnapshotSource(
+            self._loop,
+            self._pending,
+            self._hub.context,
+            self._log,
+            self._hasher,
+            self._certificate,
+            self._counters,
+            self._readiness,
+        )
+        try:
+            self._metrics = serve_metrics(self._config, self._loop, source, self._readiness, self._not_made)
+        except MetricsUnavailable as error:
+            raise StartFailure(ExitCode.ADDRESS, sentence_of(error)) from error
+        self._console.event("metrics", f"on http://{self._metrics.address}/metrics", address=self._metrics.address)
+
+    def _not_made(self, error: Exception) -> None:
+        self._failed(Failure("metrics", "the metrics", error))
+
+    def _close_metrics(self) -> None:
+        if self._metrics is not None:
+            self._metrics.close()
 
     def _open_admin_socket(self) -> None:
         """Open the operator's socket; a server without one serves all the same."""
@@ -327,7 +369,7 @@ class Server:
 
     def _announce(self) -> None:
         addresses = [
-            (host, listener.port) for listener in self._listeners for host in _advertised(_host_of(listener.address))
+            (host, listener.port) for listener in self._listeners for host in advertised(host_of(listener.address))
         ]
         certificate = self._certificate
         self._console.block(
@@ -353,7 +395,7 @@ class Server:
         if self._web is None:
             return
         port = self._listeners[0].port
-        addresses = [(host, port) for listener in self._listeners for host in _advertised(_host_of(listener.address))]
+        addresses = [(host, port) for listener in self._listeners for host in advertised(host_of(listener.address))]
         self._pending.plain_answers.text = redirect(web_host(addresses, self._certificate.names), port)
 
     def _proven(self, key: str, proof: str, sender_id: int) -> str | None:
@@ -398,6 +440,7 @@ class Server:
         return session
 
     def _denied(self, address: str, denial: Denial) -> None:
+        self._counters.denied_connection(denial)
         self._operator_log.denied(address, denial, self._loop.now)
 
     def _visited(self, origin: str, label: str) -> None:
@@ -410,7 +453,16 @@ class Server:
     def disconnected(self, session: Session, name: str, reason: str, detail: str) -> None:
         """A session is over."""
         del self._sessions[session]
+        self._counters.disconnected(reason)
         self._operator_log.disconnected(session, name, reason, detail)
+
+    def logged_in(self, kind: LoginKind) -> None:
+        """A hello was accepted."""
+        self._counters.logged_in(kind)
+
+    def refused(self, code: ErrorCode, login: LoginKind | None) -> None:
+        """A request was refused."""
+        self._counters.refused(code, login)
 
     def _alarm(self, when: float) -> None:
         """The hub wants to be called at ``when``."""
@@ -552,6 +604,7 @@ class Server:
         if not self._sessions or self._loop.now >= deadline:
             for transport in list(self._sessions.values()):
                 transport.abort()
+            self._close_metrics()  # last: until here a probe is told that the server stops
             self._loop.stop()
             return
         self._loop.call_later(_DRAIN_LOOK_S, vital(Vital.STOPPING, lambda: self._wait_for_clients(deadline)))
@@ -603,59 +656,3 @@ def _other_ca(before: str | None, now: str | None) -> str:
         f"the CA is another one than before: it is {shown}; it was {before or 'not in the file'}. Clients that trust"
         " the earlier one refuse this server until they have the new CA or pin"
     )
-
-
-def _publicity(host: str) -> str | None:
-    """Return the warning about listening on a public address; None for a private one."""
-    try:
-        ip = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return None  # a name: the hosts file or DNS decides about its address
-    if ip.is_unspecified:
-        return (
-            f"{host} means all addresses of this machine, public ones too: if it has one, the whole internet can reach "
-            "this server and join it. Without --host the server listens on loopback and private addresses only"
-        )
-    if is_public(ip):
-        return (
-            f"{host} is a public address: the whole internet can reach this server and join it, without an account "
-            "too. Use --host with a private address if you do not want that"
-        )
-    return None
-
-
-def _host_of(address: tuple[Any, ...]) -> str:
-    """The address of a socket as text; a link-local one with its zone, without which it leads nowhere (RFC 4007)."""
-    host = str(address[0])
-    if len(address) < 4 or not address[3] or "%" in host:
-        return host
-    try:
-        return f"{host}%{socket.if_indextoname(address[3])}"
-    except OSError:  # the interface is gone
-        return host
-
-
-def _advertised(host: str) -> list[str]:
-    """The addresses behind one that was bound: all of this machine's for an unspecified one (RFC 4291, 2.5.2)."""
-    try:
-        ip = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return [host]
-    if not ip.is_unspecified:
-        return [host]
-    return [str(address) for address in local_names().ips if address.version == ip.version]
-
-
-_CANNOT_LISTEN = {
-    errno.EADDRINUSE: Sentence("another program uses it (a server already running?); stop it or use --port"),
-    errno.EADDRNOTAVAIL: Sentence("this machine does not have that address; use --host with one it has"),
-    errno.EACCES: Sentence("ports below 1024 need privileges; use --port with a higher one"),
-}
-
-
-def _cannot_listen(host: str, port: int, error: OSError) -> Sentence:
-    if isinstance(error, socket.gaierror):  # first, because its numbers are not errno's
-        why: str = Sentence("this name means no address here; use --host with an address")
-    else:
-        why = _CANNOT_LISTEN.get(error.errno or 0) or system_error(error)
-    return Sentence("cannot listen on {where}: {why}", where=endpoint(host, port), why=why)

@@ -181,6 +181,11 @@ class Argon2Hasher:
         secret = _bytes(password)
         self._ask(lambda: self._judged(phc, secret, done), done)
 
+    @property
+    def waiting(self) -> int:
+        """Passwords taken and not yet answered."""
+        return self._waiting
+
     def close(self) -> None:
         """End the thread; from now on nothing is answered. Waits for the one hash under way, not for those queued."""
         with self._closing:

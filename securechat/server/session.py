@@ -25,6 +25,7 @@ from msgspec.structs import replace
 
 from securechat.client_address import origin_of
 from securechat.errors import ErrorCode, LocalProtocolError, Overloaded, RemoteProtocolError
+from securechat.hub.accounts.authentication import LoginKind, login_kind
 from securechat.model import (
     Acked,
     Closing,
@@ -121,7 +122,7 @@ class Link(Protocol):
 
 
 class SessionObserver(Protocol):
-    """Notified of connections, for the operator log."""
+    """Notified of connections and of what they are refused, for the operator log and the metrics."""
 
     def connected(self, session: Session) -> None:
         """The TLS handshake is done."""
@@ -136,6 +137,12 @@ class SessionObserver(Protocol):
             detail: the technical reason, where there is one.
         """
 
+    def logged_in(self, kind: LoginKind) -> None:
+        """A hello was accepted."""
+
+    def refused(self, code: ErrorCode, login: LoginKind | None) -> None:
+        """A request was refused; ``login``: it was a hello of this kind."""
+
 
 class Session:
     """One connection to the hub.
@@ -145,7 +152,7 @@ class Session:
         link: the transport.
         scheduler: timers and the time of this pass.
         limits: pacing and deadlines.
-        operator_log: notified of the connection.
+        observer: notified of the connection.
         label: ``address:port``, for the operator's log.
         codecs: the protocols of this port.
 
@@ -157,8 +164,8 @@ class Session:
 
     __slots__ = (
         "_acts", "_certificate", "_closing_code", "_codec", "_codecs", "_drafts", "_ended", "_first_bytes", "_greeting",
-        "_heard_at", "_held", "_hello_timer", "_hub", "_idle_timer", "_limits", "_name", "_operator_log", "_origin",
-        "_over_rate", "_paused", "_pinged", "_pumping", "_resume_after", "_resume_timer", "_scheduler",
+        "_heard_at", "_held", "_hello_timer", "_hub", "_idle_timer", "_limits", "_login", "_name", "_observer",
+        "_origin", "_over_rate", "_paused", "_pinged", "_pumping", "_resume_after", "_resume_timer", "_scheduler",
         "_stretch_until", "_told_s", "_yielded", "format", "label", "link", "number", "write",
     )  # fmt: skip
 
@@ -168,7 +175,7 @@ class Session:
         link: Link,
         scheduler: Scheduler,
         limits: Limits,
-        operator_log: SessionObserver,
+        observer: SessionObserver,
         label: str,
         codecs: CodecTable = CODECS,
     ) -> None:
@@ -180,7 +187,8 @@ class Session:
         self._hub = hub
         self._scheduler = scheduler
         self._limits = limits
-        self._operator_log = operator_log
+        self._observer = observer
+        self._login: LoginKind | None = None  # of the hello that is being answered
         self._certificate: str | None = None
         self._codec: ServerCodec | None = None  # while no protocol is known
         self._first_bytes = b""  # until then
@@ -210,7 +218,7 @@ class Session:
 
     def handshake_done(self) -> None:
         """The TLS handshake is done: choose the codec."""
-        self._operator_log.connected(self)
+        self._observer.connected(self)
         self._heard_at = self._scheduler.now
         if self.link.peer_certificate is not None:
             self._certificate = public_key_fingerprint(self.link.peer_certificate)
@@ -280,9 +288,9 @@ class Session:
             self._hub.lost(self)
         finally:  # also when the hub raises: the connection is gone
             if self._closing_code is not None:
-                self._operator_log.disconnected(self, self._name, self._closing_code.value, "")
+                self._observer.disconnected(self, self._name, self._closing_code.value, "")
             else:
-                self._operator_log.disconnected(self, self._name, reason.value, detail)
+                self._observer.disconnected(self, self._name, reason.value, detail)
 
     def fail(self) -> None:
         """Close after work for this peer raised; see `securechat.containment.Owner`."""
@@ -326,6 +334,8 @@ class Session:
         except LocalProtocolError as error:  # a bug, which costs this one answer
             event = self._instead_of(event, error)
             self.tell(event)
+        if type(event) is Refused:
+            self._observer.refused(event.code, self._login if self._greeting else None)
         if type(event) is Acked or (type(event) is Refused and event.client_id is not None):
             self._drafts -= 1
             if self._held is not None:
@@ -464,6 +474,7 @@ class Session:
         self._held = None
         if self._hello_timer is not None and isinstance(command, Hello):
             self._greeting = True
+            self._login = login_kind(command, self._certificate)
         if isinstance(command, Join) and len(command.rooms) > _ROOMS_PER_PASS:
             rooms = list(dict.fromkeys(command.rooms))  # a room that is named twice gets one answer
             self._held = replace(command, rooms=rooms[_ROOMS_PER_PASS:]) if rooms[_ROOMS_PER_PASS:] else None
@@ -497,6 +508,7 @@ class Session:
         if own := codec.data_to_send():
             self.write(own)
         self.tell(Refused.of(refusal, ref=refusal.ref, client_id=refusal.client_id))
+        self._observer.refused(refusal.code, None)
         self._charge_request()
 
     def _charge_request(self) -> None:
@@ -507,6 +519,8 @@ class Session:
         self._greeting = False
         assert self._codec is not None
         if isinstance(event, Welcome):
+            if self._login is not None:
+                self._observer.logged_in(self._login)
             self._codec.hello_accepted()
             self.link.owes_hello = False
             if self._hello_timer is not None:

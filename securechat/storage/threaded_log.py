@@ -420,7 +420,7 @@ class ThreadedLog:
                 self._fail(error)
 
     def _gather(self) -> tuple[list[PendingWrite], bool]:
-        """Wait for a write, or until an erasure or a look at the disk is due; then take all queued writes; false: they were the last."""
+        """Wait for a write, or until something else is due; then take all queued writes; false: they were the last."""
         backlog = self._backlog
         try:
             timeout_s = self._idle_s() if self.failure is None else None

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from securechat.errors import ErrorCode
+from securechat.hub.accounts.authentication import LoginKind
 from securechat.hub.context import HubContext
 from securechat.hub.hub import Hub
 from securechat.hub.interfaces import OperatorEvent, Peer
@@ -190,6 +191,12 @@ class SimulatedServer:
         if name and all(self.hub.name_of(other) != name for other in self.sessions):
             self.world.law.lost(name)
         self.clock.note("server", f"{session.label} {name!r} is gone: {reason} {detail}")
+
+    def logged_in(self, kind: LoginKind) -> None:
+        """A hello was accepted."""
+
+    def refused(self, code: ErrorCode, login: LoginKind | None) -> None:
+        """A request was refused."""
 
     def happened(self, what: OperatorEvent, peer: Peer | None, name: str, detail: str, text: str = "") -> None:
         """The hub tells."""

@@ -9,9 +9,11 @@ import h11
 from securechat.limits import Limits
 from securechat.net.interfaces import NULL_HANDLER, TransportHandler
 from securechat.net.socket_options import CloseReason
-from securechat.server.web.connection import HttpConnection
+from securechat.server.readiness import Readiness, ServerPhase
+from securechat.server.web.connection import SOCKET_PATH, AnsweringSite, HttpConnection
 from securechat.server.web.facts import ServerFacts
 from securechat.server.web.policy import Hosts
+from securechat.server.web.probes import Probes
 from securechat.server.web.rates import RequestRates
 from securechat.server.web.site import Site
 from securechat.server.web.turns import RequestTurns
@@ -72,6 +74,13 @@ class FakeLink:
         self.handler.failed()
 
 
+class HealthyLog:
+    """A log that works, until a test says otherwise."""
+
+    failure: Exception | None = None
+    disk_full = False
+
+
 class Web:
     """What connections share, and the loop."""
 
@@ -83,7 +92,12 @@ class Web:
         self.turns = RequestTurns(self, lambda _work, error: self.contained.append(error))
         self.rates = RequestRates(self.limits)
         self.hosts = Hosts(parse_names(["chat.example", "192.0.2.9"]))
-        self.site = Site(FACTS, tree=TREE)
+        self.site: AnsweringSite = Site(FACTS, tree=TREE)
+        self.log = HealthyLog()
+        self.readiness = Readiness(self.log)
+        self.readiness.phase = ServerPhase.SERVING
+        self.probes = Probes(self.readiness)
+        self.socket_path: str | None = SOCKET_PATH
         self.visits: list[str] = []
         self.upgrades: list[bytes] = []
         self.session: TransportHandler = NULL_HANDLER

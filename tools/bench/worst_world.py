@@ -141,6 +141,12 @@ class _Silent:
     def disconnected(self, *_: Any) -> None:
         pass
 
+    def logged_in(self, *_: Any) -> None:
+        pass
+
+    def refused(self, *_: Any) -> None:
+        pass
+
 
 class _NoListener:
     def close(self) -> None:

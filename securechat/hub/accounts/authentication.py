@@ -11,6 +11,7 @@ cost), and are slowed down in the same way (`login_throttle`).
 
 from __future__ import annotations
 
+from enum import StrEnum
 from math import ceil
 
 from msgspec import Struct
@@ -30,6 +31,32 @@ from securechat.text.confusables import is_like_reserved
 from securechat.text.names import name_key
 from securechat.text.passwords import check_password, normal_password
 from securechat.text.refusals import refusal_for
+
+
+class LoginKind(StrEnum):
+    """What a hello claims to prove it by. Values are stable words for metrics."""
+
+    GUEST = "guest"
+    TOKEN = "token"  # noqa: S105 - a kind, not a token
+    CERTIFICATE = "certificate"
+    PASSWORD = "password"  # noqa: S105 - a kind, not a password
+    INVITE = "invite"
+
+
+def login_kind(hello: Hello, certificate: str | None) -> LoginKind:
+    """Return what a hello is judged by.
+
+    Args:
+        hello: the hello.
+        certificate: that its connection presented; see `Peer.certificate`.
+    """
+    if hello.invite is not None:
+        return LoginKind.INVITE
+    if hello.token is not None:
+        return LoginKind.TOKEN
+    if hello.password is not None:
+        return LoginKind.PASSWORD
+    return LoginKind.CERTIFICATE if certificate is not None else LoginKind.GUEST
 
 
 class Authenticated(Struct):

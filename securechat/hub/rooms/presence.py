@@ -131,6 +131,11 @@ class PresenceTracker:
         for room in member.rooms:
             room.audience_changed()
 
+    @property
+    def absences(self) -> int:
+        """How many members are absent."""
+        return len(self._absent)
+
     def absent(self, member: Member) -> None:
         """The member's last connection was lost; it leaves when it does not come back."""
         until = self._environment.now + self._limits.quiet_return_s

@@ -64,6 +64,7 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
         access: who may log in, as `Access`.
         web: whether browsers are served.
         web_hosts: names and addresses for them, beside those of the certificate.
+        metrics: HOST:PORT where metrics are served; empty for nowhere.
         tls12: also accept TLS 1.2.
         show_messages: whether message texts go to the console.
         log_format: ``text`` or ``json``.
@@ -80,6 +81,7 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
     access: Access = Access.OPEN
     web: bool = True
     web_hosts: tuple[str, ...] = ()
+    metrics: str = ""
     tls12: bool = False
     show_messages: bool = False
     log_format: str = "text"
@@ -180,6 +182,7 @@ class ParsedSettings(Struct, frozen=True, kw_only=True):
             access=Access(value["access"]),
             web=value["web"],
             web_hosts=value["web_hosts"],
+            metrics=value["metrics"],
             tls12=value["tls12"],
             show_messages=value["show_messages"],
             log_format=value["log_format"],

@@ -24,6 +24,7 @@ from securechat.net.unix_socket import why_unusable
 from securechat.programs import Program, certifying, command, on_data
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.config.loading import ParsedSettings, SettingError, SettingValue
+from securechat.server.config.settings import endpoint_of
 from securechat.storage.directory import LOCK, READ_ONLY, SQLITE_SUFFIXES, is_served, too_long, why_denied
 from securechat.storage.search.index import SEARCH_INDEX
 from securechat.storage.sqlite.loss import missing_database
@@ -75,6 +76,8 @@ def machine_problems(reading: ParsedSettings) -> Iterator[SettingError]:
         yield from _data_problems(reading.given["data"], reading.given["low_disk_bytes"])
     if not wrong & {"host", "port"}:
         yield from _address_problems(reading.given["host"], reading.given["port"])
+    if "metrics" not in wrong:
+        yield from _metrics_problems(reading.given["metrics"])
     if "reserved_descriptors" not in wrong:
         yield from _descriptor_problems(reading.given["reserved_descriptors"])
 
@@ -274,6 +277,20 @@ def _address_problems(hosts: SettingValue, port: SettingValue) -> Iterator[Setti
             yield SettingError(hosts.origin, "host", reason)
     if (twice := named_twice(hosts.value)) is not None:
         yield SettingError(hosts.origin, "host", twice)
+
+
+def _metrics_problems(metrics: SettingValue) -> Iterator[SettingError]:
+    host, port = endpoint_of(metrics.value)
+    if host is None or port is None:  # metrics are not wanted
+        return
+    error = _bind_error(host, port)
+    if error is not None and error.errno != errno.EADDRINUSE:
+        reason = Sentence(
+            "metrics cannot be served on {where}: {why}; choose another address or port",
+            where=metrics.value,
+            why=system_error(error),
+        )
+        yield SettingError(metrics.origin, "metrics", reason)
 
 
 def _bind_error(host: str, port: int) -> OSError | None:

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from dataclasses import fields
 from enum import Enum, auto
 from functools import reduce
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeAlias, assert_never
 
 from msgspec import Struct
 
+from securechat.client_address import is_loopback
 from securechat.hub.interfaces import Access
 from securechat.limits import Limits
 from securechat.programs import DEFAULT_DATA
@@ -31,6 +33,8 @@ LIMITS_TABLE = "limits"
 LARGEST_NUMBER = 2**53
 """Above it a float cannot represent every whole number (IEEE 754 binary64); no setting comes near."""
 
+LOCALHOST = "localhost"
+_MOST_PORT = 65_535
 _SHOWN_CHARS = 60
 """Characters of an invalid value shown in its error message."""
 _SHOWN_CHARS_OF_TEXT = _SHOWN_CHARS - len("the text ")
@@ -52,6 +56,8 @@ class SettingKind(Enum):
     SWITCH = auto()
     WORD = auto()
     LANGUAGE = auto()
+    LOOPBACK = auto()
+    """HOST:PORT of this machine alone, in one spelling; empty for none."""
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -164,6 +170,18 @@ SETTINGS: tuple[Setting, ...] = (
         ),
         unset=Sentence("those in the certificate alone"),
     ),
+    Setting(
+        name="metrics",
+        kind=SettingKind.LOOPBACK,
+        default="",
+        metavar="HOST:PORT",
+        what=Sentence(
+            "where Prometheus finds /metrics, without TLS and so on this machine alone, such as 127.0.0.1:9464; port 0 "
+            "takes a free one"
+        ),
+        # Translators: metrics are not served
+        unset=Sentence("nowhere"),
+    ),
     Setting(name="tls12", kind=SettingKind.SWITCH, default=False, what=Sentence("accept TLS 1.2 as well as 1.3")),
     Setting(
         name="show_messages",
@@ -213,7 +231,7 @@ def _limit_settings() -> tuple[Setting, ...]:
 LIMITS: tuple[Setting, ...] = _limit_settings()
 
 
-def from_text(setting: Setting, text: str) -> SettingType:
+def from_text(setting: Setting, text: str) -> SettingType:  # noqa: PLR0911 - one per kind
     """Parse a value from a flag or an environment variable.
 
     Raises:
@@ -234,6 +252,8 @@ def from_text(setting: Setting, text: str) -> SettingType:
             return _word(setting, text)
         case SettingKind.LANGUAGE:
             return given(text)
+        case SettingKind.LOOPBACK:
+            return _loopback(text)
         case _:
             assert_never(setting.kind)
 
@@ -272,6 +292,12 @@ def from_toml(setting: Setting, value: object) -> SettingType:
             return value
         case SettingKind.WORD | SettingKind.LANGUAGE:
             return _word_of_toml(setting, value)
+        case SettingKind.LOOPBACK:
+            if not isinstance(value, str):
+                raise ValueError(
+                    Sentence('must be an address in quotes, such as "127.0.0.1:9464", not {value}', value=_shown(value))
+                )
+            return _loopback(value) if value else setting.default
         case _:
             assert_never(setting.kind)
 
@@ -342,6 +368,40 @@ def _addresses(setting: Setting, texts: Sequence[str]) -> tuple[str, ...]:
             )
         )
     return tuple(map(_name, addresses)) if setting.kind is SettingKind.NAMES else addresses
+
+
+def _loopback(text: str) -> str:
+    """Parse HOST:PORT; the host must be this machine's own, because what is served there has no TLS."""
+    host, port = endpoint_of(text)
+    if host is None or port is None:
+        raise ValueError(Sentence("must be HOST:PORT, such as 127.0.0.1:9464, not {value}", value=_short(repr(text))))
+    if host != LOCALHOST and not is_loopback(host):
+        raise ValueError(
+            Sentence(
+                "must be a loopback address (127.0.0.1, [::1] or localhost), because metrics are served without TLS, "
+                "and {host} is none; for a Prometheus on another machine, let a proxy with TLS on this one lead to it",
+                host=_short(host),
+            )
+        )
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def endpoint_of(text: str) -> tuple[str | None, int | None]:
+    """Take HOST:PORT apart; an IPv6 address has brackets. None for what is no address or name, or no port."""
+    host, _colon, digits = text.strip().rpartition(":")
+    port = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 5 else None
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        return None, port
+    try:
+        host = str(ip_address(host))
+    except ValueError:
+        try:
+            host = str(parse_name(host))
+        except ValueError:
+            return None, port
+    return host, port if port is not None and port <= _MOST_PORT else None
 
 
 def _name(text: str) -> str:

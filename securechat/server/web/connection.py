@@ -24,9 +24,8 @@ from securechat.wire.websocket import answer_upgrade
 if TYPE_CHECKING:
     from securechat.limits import Limits
     from securechat.server.session import Cancellable, Scheduler
-    from securechat.server.web.policy import Hosts
-    from securechat.server.web.rates import RequestRates
-    from securechat.server.web.site import Site
+    from securechat.server.web.probes import Probes
+    from securechat.server.web.site import Answering
     from securechat.server.web.turns import RequestTurns
 
 SOCKET_PATH = "/ws"
@@ -46,6 +45,41 @@ class WebLink(Link, Protocol):
         """Close at once."""
 
 
+class DeferredAnswer(Protocol):
+    """An answer that another thread makes."""
+
+    def await_made(self, done: Callable[[Answering], None]) -> None:
+        """Have ``done`` called once with the answer, on the loop's thread, now or later."""
+
+
+class AnsweringSite(Protocol):
+    """What is served."""
+
+    def answer(self, request: Request, *, date: str, closes: bool) -> bytes | DeferredAnswer:
+        """Return the answer to a request; see `securechat.wire.http.response`."""
+
+    def is_file(self, path: str) -> bool:
+        """Whether a request for this path costs FILE_COST only."""
+
+
+class ServedHosts(Protocol):
+    """The hosts that are answered."""
+
+    def expect_ours(self, request: Request) -> None:
+        """Check a request's Host and Origin.
+
+        Raises:
+            HttpError: 421 or 403.
+        """
+
+
+class Rates(Protocol):
+    """The rate of requests."""
+
+    def take(self, origin: str, cost: float, now: float) -> float:
+        """Count a request; see `RequestRates.take`."""
+
+
 class WebContext(Protocol):
     """What all connections share; see `securechat.server.web.server`."""
 
@@ -58,19 +92,27 @@ class WebContext(Protocol):
         """Timers and the time of this pass."""
 
     @property
-    def hosts(self) -> Hosts:
+    def hosts(self) -> ServedHosts:
         """The hosts that are answered for now."""
 
     @property
-    def site(self) -> Site:
+    def site(self) -> AnsweringSite:
         """What is served."""
+
+    @property
+    def probes(self) -> Probes:
+        """The paths that are answered under any host."""
+
+    @property
+    def socket_path(self) -> str | None:
+        """Where a WebSocket is opened; None: nowhere."""
 
     @property
     def turns(self) -> RequestTurns:
         """The turns of a pass."""
 
     @property
-    def rates(self) -> RequestRates:
+    def rates(self) -> Rates:
         """The rates of addresses."""
 
     def visited(self, connection: HttpConnection) -> None:
@@ -113,7 +155,7 @@ class HttpConnection:
         self._began = False  # a part of a request has come
         self._queued = False  # for a turn
         self._busy = False  # a request is being answered, or waits
-        self._request: Request | None = None  # waits for the rate
+        self._request: Request | None = None  # waits for the rate, or for its answer
         self._behind = False  # the client has not read what it was sent
         self._left_bytes = 0  # queued when the deadline was last due
         self._paused = False
@@ -240,19 +282,43 @@ class HttpConnection:
 
     def _answer(self, request: Request) -> None:
         web = self._web
+        if (probe := web.probes.find(request.path)) is not None:
+            self._answer_with(probe, request)
+            return
         try:
             web.hosts.expect_ours(request)
-            if request.path == SOCKET_PATH:
+            if request.path == web.socket_path:
                 self._upgrade(request)
                 return
         except HttpError as error:
             self._refuse(error, request)
             return
-        closes = request.wants_close or self._requests >= web.limits.web_requests_per_connection
-        self._link.write(web.site.answer(request, date=date(), closes=closes))
+        answer = web.site.answer(request, date=date(), closes=self._closes_behind(request))
+        if isinstance(answer, bytes):
+            self._send(answer, request)
+        else:
+            self._request = request
+            self._pause()
+            self._set_timer(web.limits.web_headers_s, self._answer_late)
+            answer.await_made(lambda made: self._answer_made(made, request))
+
+    def _closes_behind(self, request: Request) -> bool:
+        return request.wants_close or self._requests >= self._web.limits.web_requests_per_connection
+
+    def _answer_made(self, made: Answering, request: Request) -> None:
+        if self._request is request and not self._over:
+            self._request = None
+            self._answer_with(made, request)
+
+    def _answer_with(self, answering: Answering, request: Request) -> None:
+        self._send(answering.answer(request, date=date(), closes=self._closes_behind(request)), request)
+
+    def _send(self, answer: bytes, request: Request) -> None:
+        web = self._web
+        self._link.write(answer)
         if request.path == "/" and request.method == "GET":
             web.visited(self)
-        if closes:
+        if self._closes_behind(request):
             self._end()
             self._link.close_with()
         else:
@@ -328,6 +394,9 @@ class HttpConnection:
             self._link.abort()
         else:
             self.close()
+
+    def _answer_late(self) -> None:
+        self._refuse(HttpError(503, "The answer took too long."), self._request)
 
     def _head_late(self) -> None:
         self._refuse(HttpError(408, "The request took too long."))

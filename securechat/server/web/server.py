@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from securechat.server.web.connection import HttpConnection
+from securechat.server.web.connection import SOCKET_PATH, HttpConnection
 from securechat.server.web.facts import ServerFacts
 from securechat.server.web.first_bytes import FirstBytes
 from securechat.server.web.policy import Hosts
+from securechat.server.web.probes import Probes
 from securechat.server.web.rates import RequestRates
 from securechat.server.web.site import Answering, InLanguages, Site, resource
 from securechat.server.web.trust import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from securechat.net.loop import Loop
     from securechat.net.pending_connections import PendingConnections
     from securechat.net.transport import Transport
+    from securechat.server.readiness import Readiness
     from securechat.tls.contexts import ServerCertificate
 
 WEB_CODECS = CodecTable([SpokenProtocol(HTTP_ALPN, WebSocketServerCodec, lambda _first: True)])
@@ -52,6 +54,7 @@ class WebServer:
         access: "open" or "members".
         on_visit: told of each page that is loaded: what counts as the address, and address and port.
         upgrade: makes an upgraded connection a session's, which gets the bytes that came behind the request.
+        readiness: what `/readyz` tells.
 
     Raises:
         ValueError: one of the hosts is no name and no address.
@@ -68,6 +71,7 @@ class WebServer:
         access: str,
         on_visit: Callable[[str, str], None],
         upgrade: Callable[[Transport, bytes], TransportHandler],
+        readiness: Readiness,
     ) -> None:
         self.scheduler = self._loop = loop
         self.limits = loop.limits
@@ -82,6 +86,8 @@ class WebServer:
         self._connections: dict[HttpConnection, Transport] = {}
         self._undecided: dict[FirstBytes, None] = {}
         self.hosts = Hosts(certificate.names, self._more_hosts)
+        self.probes = Probes(readiness)
+        self.socket_path = SOCKET_PATH
         self.site = Site(self._facts(), packed=False)
         self.site.tell(self._facts(), self._trust())
 

@@ -74,6 +74,7 @@ from securechat.storage.store import (
 )
 from securechat.translation import Sentence
 
+SQLITE_VERSION = apsw.sqlite_lib_version()
 DATABASE = "securechat.db"
 
 _OPENING_BUSY_MS = 3_000

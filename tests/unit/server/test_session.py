@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from securechat.errors import ErrorCode, LocalProtocolError
+from securechat.hub.accounts.authentication import LoginKind
 from securechat.limits import Limits
 from securechat.model import (
     Acked,
@@ -111,6 +112,8 @@ class Bench:
         self.rig = HubRig(limits or Limits(), rates=rates)
         self.timers: list[FakeTimer] = []
         self.over: list[tuple[str, str]] = []
+        self.logins: list[LoginKind] = []
+        self.refusals: list[tuple[ErrorCode, LoginKind | None]] = []
 
     @property
     def now(self) -> float:
@@ -126,6 +129,12 @@ class Bench:
 
     def disconnected(self, session: Session, name: str, reason: str, detail: str) -> None:
         self.over.append((name, reason))
+
+    def logged_in(self, kind: LoginKind) -> None:
+        self.logins.append(kind)
+
+    def refused(self, code: ErrorCode, login: LoginKind | None) -> None:
+        self.refusals.append((code, login))
 
     def session(self, alpn: str | None = "securechat/1") -> FakeLink:
         link = FakeLink()

@@ -1,0 +1,5 @@
+"""What a server shows of itself to Prometheus.
+
+The loop counts in plain numbers; a thread of its own makes text of a copy. Nothing here knows a name of a room, a
+person or an address, so none can reach a label.
+"""
