@@ -1,4 +1,4 @@
-"""Whether this server serves people now, for a load balancer or a supervisor that asks.
+"""Readiness: tells a load balancer or a supervisor whether this server serves people now, and why not.
 
 `securechat.server.web.probes` answers with it. A server that is not ready says why in a few words, which name nothing
 of its rooms, people and files.

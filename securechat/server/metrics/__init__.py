@@ -1,4 +1,4 @@
-"""What a server shows of itself to Prometheus.
+"""Metrics of a running server, for Prometheus.
 
 The loop counts in plain numbers; a thread of its own makes text of a copy. Nothing here knows a name of a room, a
 person or an address, so none can reach a label.

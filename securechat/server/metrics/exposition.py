@@ -17,14 +17,14 @@ from prometheus_client.registry import Collector
 
 from securechat.histogram import HistogramCopy
 from securechat.server.metrics.catalogue import METRICS, Metric, MetricKind
-from securechat.server.metrics.snapshot import Labels, Snapshot
+from securechat.server.metrics.snapshot import Labels, MetricsSnapshot
 
 
 class _SnapshotCollector(Collector):
     """The families of the snapshot that is set."""
 
     def __init__(self) -> None:
-        self.snapshot: Snapshot = {}
+        self.snapshot: MetricsSnapshot = {}
 
     def collect(self) -> Iterable[Family]:
         """Return every family of which the snapshot has a value."""
@@ -40,7 +40,7 @@ class Exposition:
         self._registry.register(self._snapshots)
         ProcessCollector(registry=self._registry)
 
-    def text(self, snapshot: Snapshot) -> bytes:
+    def text(self, snapshot: MetricsSnapshot) -> bytes:
         """Return the text, in version 0.0.4 of the format, which every scraper reads."""
         self._snapshots.snapshot = snapshot
         return generate_latest(self._registry)

@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from securechat.server.metrics.snapshot import Snapshot
+from securechat.server.metrics.snapshot import MetricsSnapshot
 
 if TYPE_CHECKING:
     from securechat.server.metrics.exposition import Exposition
@@ -39,7 +39,7 @@ class Scraper:
         self,
         scheduler: Scheduler,
         post: Callable[[Callable[[], None]], None],
-        take: Callable[[], Snapshot],
+        take: Callable[[], MetricsSnapshot],
         data: Path,
         on_error: Callable[[Exception], None],
     ) -> None:
@@ -48,7 +48,7 @@ class Scraper:
         self._take = take
         self._data = data
         self._on_error = on_error
-        self._jobs: SimpleQueue[Snapshot | None] = SimpleQueue()  # None: the end
+        self._jobs: SimpleQueue[MetricsSnapshot | None] = SimpleQueue()  # None: the end
         self._thread: threading.Thread | None = None
         self._waiting: list[Callable[[bytes | None], None]] = []
         self._text: bytes | None = None
@@ -99,7 +99,7 @@ class Scraper:
     def _tell(self, text: bytes | None, problem: Exception | None) -> None:
         self._post(lambda: self._made(text, problem))
 
-    def _format(self, snapshot: Snapshot) -> bytes:
+    def _format(self, snapshot: MetricsSnapshot) -> bytes:
         from securechat.server.metrics.exposition import Exposition  # noqa: PLC0415 - see there
 
         if self._exposition is None:

@@ -105,7 +105,7 @@ class MetricsServer:
         self.limits = loop.limits
         self.turns = RequestTurns(loop, loop.containment.contain)
         self.hosts = LocalHosts()
-        self.rates = OverallRate(_REQUEST_BURST, _REQUEST_RATE)
+        self.rates = RequestRate(_REQUEST_BURST, _REQUEST_RATE)
         self.probes = Probes(readiness)
         self.site = MetricsSite(scraper)
         self.socket_path = None
@@ -158,7 +158,7 @@ class LocalHosts:
             raise HttpError(403, "A page may not ask for metrics.")
 
 
-class OverallRate:
+class RequestRate:
     """One rate for all requests.
 
     Args:

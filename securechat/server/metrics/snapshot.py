@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Labels: TypeAlias = tuple[str, ...]
 """The values of a metric's labels, in the order of their names."""
-Snapshot: TypeAlias = dict[str, float | HistogramCopy | dict[Labels, float]]
+MetricsSnapshot: TypeAlias = dict[str, float | HistogramCopy | dict[Labels, float]]
 """Values by the names of metrics; one that cannot be told now is left out."""
 
 
@@ -64,14 +64,14 @@ class SnapshotSource:
         self._started_at_s = time.time()
         self._build = (__version__, platform.python_version(), ssl.OPENSSL_VERSION, SQLITE_VERSION)
 
-    def take(self, metrics_connections: int) -> Snapshot:
+    def take(self, metrics_connections: int) -> MetricsSnapshot:
         """Return the present numbers.
 
         Args:
             metrics_connections: open on the listener for metrics.
         """
         loop, hub, counters, log = self._loop, self._hub, self._counters, self._log.figures()
-        snapshot: Snapshot = {
+        snapshot: MetricsSnapshot = {
             "securechat_build_info": {self._build: 1},
             "securechat_ready": self._readiness.obstacle is None,
             "securechat_connections": _by_label({**self._pending.counts(), "metrics": metrics_connections}),

@@ -1,4 +1,4 @@
-"""``/healthz`` and ``/readyz``: whether the process is alive, and whether it serves people.
+"""Answers ``/healthz`` and ``/readyz``: the process is alive, and it serves people.
 
 They answer under any host, because a load balancer asks by address; there is nothing in them that a page of another
 host must not read. Answers are made on the loop's thread, so one that comes proves that the loop turns.

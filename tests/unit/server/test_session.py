@@ -186,6 +186,31 @@ def test_the_frame_limit_for_strangers_is_lifted_with_the_welcome(bench: Bench) 
     assert len(link.of(Message)) == 2
 
 
+def test_logins_and_refusals_are_told_with_their_kind(bench: Bench) -> None:
+    link = bench.member("alice")
+    assert bench.logins == [LoginKind.GUEST]
+    link.receive(Say(1, "lobby", ""))
+    bench.settle()
+    assert bench.refusals == [(ErrorCode.TEXT_EMPTY, None)]
+    other = bench.session()
+    other.receive(Hello(version=1, name="alice", secret="c" * 32))
+    bench.settle()
+    assert bench.refusals[1:] == [(ErrorCode.NAME_IN_USE, LoginKind.GUEST)]
+    other.receive(Hello(version=1, name="bob", secret="c" * 32, token="f" * 32))
+    bench.settle()
+    assert bench.refusals[2:] == [(ErrorCode.LOGIN_EXPIRED, LoginKind.TOKEN)]
+    other.receive(Hello(version=1, name="bob", secret="c" * 32))
+    bench.settle()
+    assert bench.logins == [LoginKind.GUEST] * 2
+
+
+def test_a_refused_frame_is_told_too(bench: Bench) -> None:
+    link = bench.member()
+    body = b'{"t":"nonsense","ref":1}'
+    link.receive_raw(len(body).to_bytes(4, "big") + body)
+    assert bench.refusals == [(ErrorCode.UNKNOWN_TYPE, None)]
+
+
 def test_a_refused_hello_lets_the_next_one_follow(bench: Bench) -> None:
     bench.member("alice")
     link = bench.session()

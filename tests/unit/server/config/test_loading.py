@@ -89,6 +89,53 @@ def test_the_web_can_be_switched_off_and_has_hosts_of_its_own(tmp_path: Path) ->
     assert with_file(tmp_path, "web_hosts = []").config().web_hosts == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("127.0.0.1:9464", "127.0.0.1:9464"),
+        ("[::1]:9464", "[::1]:9464"),
+        ("LocalHost:0", "localhost:0"),
+        (" 127.9.9.9:1 ", "127.9.9.9:1"),
+    ],
+)
+def test_metrics_are_served_on_loopback_where_asked_for(tmp_path: Path, text: str, value: str) -> None:
+    assert load([], {}).metrics == ""
+    assert load(["--metrics", text], {}).metrics == value
+    assert load([], {"SECURECHAT_METRICS": text}).metrics == value
+    assert with_file(tmp_path, f'metrics = "{text}"').config().metrics == value
+    assert with_file(tmp_path, 'metrics = ""').config().metrics == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9464",
+        "127.0.0.1",
+        "127.0.0.1:",
+        ":9464",
+        "127.0.0.1:70000",
+        "::1:9464",
+        "a b:1",
+        "127.0.0.1:-1",
+        "127.0.0.1:1e3",
+        "127.0.0.1:٣",
+        "on",
+        "",
+    ],
+)
+def test_what_is_no_address_with_a_port_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"--metrics: metrics: must be HOST:PORT, such as 127\.0\.0\.1:9464"):
+        load(["--metrics", text], {})
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "[::]", "[fd00::1]", "chat.example", "localhost.example"])
+def test_metrics_leave_this_machine_under_no_address(host: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"--metrics: metrics: must be a loopback address .* without TLS, and .* is none"
+    ):
+        load(["--metrics", f"{host}:9464"], {})
+
+
 def test_every_limit_can_be_changed() -> None:
     config = load(["--limit", "message_rate=9.5", "--limit", "append-queue=7"], {"SECURECHAT_LIMIT_MESSAGE_BURST": "3"})
     assert (config.limits.message_rate, config.limits.append_queue, config.limits.message_burst) == (9.5, 7, 3)
