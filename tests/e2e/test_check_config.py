@@ -120,6 +120,12 @@ def _port_in_use(_certs: Path, _data: Path) -> Iterator[Flags]:
         yield ["--port", str(other.getsockname()[1])]
 
 
+@contextmanager
+def _metrics_in_use(_certs: Path, _data: Path) -> Iterator[Flags]:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield ["--metrics", f"127.0.0.1:{other.getsockname()[1]}"]
+
+
 def _flags(*flags: str) -> Fault:
     return lambda _certs, _data: nullcontext(list(flags))
 
@@ -152,6 +158,8 @@ FAULTS: dict[str, tuple[Fault, ExitCode, str, str, str]] = {
                                       ERROR, "does not have the address"),
     "a name of no machine": (_flags("--host", "no such host"), ExitCode.ADDRESS, "means no address here",
                              ERROR, "means no address here"),
+    "metrics where another program listens": (_metrics_in_use, ExitCode.ADDRESS, "another program uses it",
+                                              NOTE, "for metrics is in use now"),
     "an address twice": (_flags("--host", "127.0.0.1"), ExitCode.ADDRESS, "name only one", ERROR, "name only one"),
     "an address that is covered": (_flags("--host", "0.0.0.0"), ExitCode.ADDRESS, "covers the other",
                                    ERROR, "covers the other"),

@@ -111,6 +111,13 @@ def untried(reading: ParsedSettings) -> Iterator[Sentence]:
                 port=port,
                 host=host,
             )
+    metrics: str = reading.given["metrics"].value
+    if (error := _metrics_error(metrics)) is not None and error.errno == errno.EADDRINUSE:
+        yield Sentence(
+            "the address {address} for metrics is in use now. The server cannot start before that program has ended; "
+            "else choose another --metrics",
+            address=metrics,
+        )
 
 
 def _certificate_problems(given: Mapping[str, SettingValue]) -> Iterator[SettingError]:
@@ -280,10 +287,7 @@ def _address_problems(hosts: SettingValue, port: SettingValue) -> Iterator[Setti
 
 
 def _metrics_problems(metrics: SettingValue) -> Iterator[SettingError]:
-    host, port = endpoint_of(metrics.value)
-    if host is None or port is None:  # metrics are not wanted
-        return
-    error = _bind_error(host, port)
+    error = _metrics_error(metrics.value)
     if error is not None and error.errno != errno.EADDRINUSE:
         reason = Sentence(
             "metrics cannot be served on {where}: {why}; choose another address or port",
@@ -291,6 +295,11 @@ def _metrics_problems(metrics: SettingValue) -> Iterator[SettingError]:
             why=system_error(error),
         )
         yield SettingError(metrics.origin, "metrics", reason)
+
+
+def _metrics_error(address: str) -> OSError | None:
+    host, port = endpoint_of(address)
+    return None if host is None or port is None else _bind_error(host, port)
 
 
 def _bind_error(host: str, port: int) -> OSError | None:
