@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING, assert_never
 
 from securechat.client_address import origin_of
@@ -60,10 +62,15 @@ class OperatorLog:
     Args:
         console: receives the lines.
         show_messages: whether message texts may be shown.
+        clock: monotonic seconds.
     """
 
-    def __init__(self, console: Console, *, show_messages: bool = False) -> None:
+    def __init__(
+        self, console: Console, *, show_messages: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._console = console
+        self._clock = clock
+        self._refusals = _Repeats()
         self.hears_messages = show_messages
         self._failures, self._visits, self._denials = _Repeats(), _Repeats(), _Repeats()
 
@@ -151,8 +158,7 @@ class OperatorLog:
             case OperatorEvent.RENAMED:
                 self._console.event("renamed", f'"{detail}" is now "{name}"', name=name, old=detail)
             case OperatorEvent.REFUSED:
-                who = f'{where}"{name}"' if name else where.strip()
-                self._console.event("refused", f"{who}: {detail}", address=address, name=name or None, reason=detail)
+                self._refused(peer, name, detail)
             case OperatorEvent.SAID:
                 if self.hears_messages:
                     self._console.event(
@@ -160,6 +166,23 @@ class OperatorLog:
                     )
             case _:
                 assert_never(what)
+
+    def _refused(self, peer: Peer | None, name: str, detail: str) -> None:
+        """One line an address, code and minute: a member may be refused five times a second, for hours."""
+        code = detail.partition(":")[0]
+        more = self._refusals.left_out((getattr(peer, "address", ""), code), self._clock())
+        if more is None:
+            return
+        address: str | None = getattr(peer, "label", None)
+        who = " ".join([each for each in (address, f'"{name}"' if name else "") if each])
+        self._console.event(
+            "refused",
+            f"{who}: {detail}{_and(more)}",
+            address=address,
+            name=name or None,
+            reason=detail,
+            more=more or None,
+        )
 
 
 def _and(more: int) -> str:

@@ -118,6 +118,25 @@ def test_what_it_offers_decides_the_context(door: WebDoor) -> None:
     assert (record.web, record.opened, record.unknown) == (1, 1, 0)
 
 
+def test_connections_are_counted_by_what_they_are(door: WebDoor) -> None:
+    assert door.pending.counts() == {"native": 0, "web": 0, "websocket": 0, "pending": 0}
+    ahead = door.connect()
+    door.bench.passes_until(lambda: len(door.pending) == 1)
+    door.native()
+    door.browser()
+    _, upgraded = door.browser()
+    assert door.pending.web_upgraded(upgraded.transport) is None
+    assert door.pending.counts() == {"native": 1, "web": 1, "websocket": 1, "pending": 1}
+    half_open = door.peer("http/1.1")
+    door.bench.until(lambda: bool(door.pending._begun) or half_open.shaken)
+    counts = door.pending.counts()
+    assert counts["web"] + counts["pending"] == 3, "a handshake under way is pending, whatever it becomes"
+    assert counts["native"] == counts["websocket"] == 1
+    upgraded.transport.abort()
+    ahead.close()
+    door.bench.passes_until(lambda: door.pending.counts()["websocket"] == 0 and len(door.pending) == 0)
+
+
 @pytest.mark.parametrize("end", ["fin", "reset", "server"])
 def test_connections_opened_ahead_are_no_failures_and_make_no_line(door: WebDoor, end: str) -> None:
     socks = [door.connect() for _ in range(40)]

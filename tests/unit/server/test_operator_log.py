@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 from securechat.containment import Failure, Vital, VitalFailure
+from securechat.hub.interfaces import OperatorEvent
 from securechat.net.connection_limits import Denial
 from securechat.server.console import Console
 from securechat.server.operator_log import MOST_TOLD, REPEAT_EVERY_S, OperatorLog
@@ -111,3 +112,34 @@ def test_a_flood_from_ever_new_addresses_is_bounded_and_counted() -> None:
     lines = _lines(tell)
     assert len(lines) == MOST_TOLD + 1
     assert lines[-1].endswith(f"visited       b:1 (and {10_000 - MOST_TOLD} more)")
+
+
+class FakePeer:
+    def __init__(self, address: str) -> None:
+        self.address, self.label = address, f"{address}:5000"
+
+
+def test_a_refusal_is_one_line_an_address_code_and_minute() -> None:
+    now = 0.0
+    stream = io.StringIO()
+    console = Console(stream)
+    log = OperatorLog(console, clock=lambda: now)
+    ann, bob = FakePeer("192.0.2.1"), FakePeer("192.0.2.2")
+
+    def refuse(peer: FakePeer, name: str, detail: str) -> None:
+        log.happened(OperatorEvent.REFUSED, peer, name, detail)  # type: ignore[arg-type]
+
+    for number in range(100):
+        refuse(ann, f"ann{number}", "name_in_use: the name is taken")
+    refuse(ann, "ann", "text_empty: a message needs a text")
+    refuse(bob, "", "name_in_use: the name is taken")
+    now = REPEAT_EVERY_S
+    refuse(ann, "ann", "name_in_use: the name is taken")
+    console.close()
+    lines = [line[21:] for line in stream.getvalue().splitlines()]
+    assert lines == [
+        'refused       192.0.2.1:5000 "ann0": name_in_use: the name is taken',
+        'refused       192.0.2.1:5000 "ann": text_empty: a message needs a text',
+        "refused       192.0.2.2:5000: name_in_use: the name is taken",
+        'refused       192.0.2.1:5000 "ann": name_in_use: the name is taken (and 99 more)',
+    ]
