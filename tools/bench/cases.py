@@ -23,6 +23,7 @@ from tools.bench.drive import Pace, closed_loop, open_loop
 from tools.bench.engine import Engine, Member
 from tools.bench.figures import latency_ms
 from tools.bench.process import Meter, Server
+from tools.bench.scrapes import Scraping
 from tools.bench.visits import paths_of_page, visitors
 
 Result = dict[str, Any]
@@ -161,6 +162,51 @@ def rate(scene: Scene, *, shape: Shape, per_s: float) -> Result:
         result[share] = sum(part[share] for part in by_part) / parts
     disk = latency_ms(probe.times_ns)
     return result | {f"disk_{name}": value for name, value in disk.items()}
+
+
+def scraped(scene: Scene, *, shape: Shape, per_s: float, every_s: float) -> Result:
+    """An open loop, by turns alone and beside a scraper: what a scrape adds to the latency of members.
+
+    The first scrape, for which the server imports its library, is measured apart.
+    """
+    crowd = scene.crowd(shape)
+    latencies: list[list[int]] = [[], []]
+    cpu_s = [0.0, 0.0]
+    scraping = Scraping(scene.server.metrics_port, every_s)
+    parts = max(2, round(scene.seconds))
+    try:
+        crowd.enter()
+        open_loop(crowd, per_s, WARM_S)
+        before_kib = scene.server.rss_kib()
+        crowd.latencies_ns.clear()
+        open_loop(crowd, per_s, max(1.0, every_s), scraping.tick)
+        first = latency_ms(crowd.latencies_ns)
+        first_kib = scene.server.rss_kib() - before_kib
+
+        def by_turns() -> None:
+            for number in range(2 * (parts // 2)):
+                crowd.latencies_ns.clear()
+                meter = Meter(scene.server)
+                open_loop(crowd, per_s, 1.0, scraping.tick if number % 2 else None)
+                cpu_s[number % 2] += meter.read()["server_cpu_s"]
+                latencies[number % 2].extend(crowd.latencies_ns)
+
+        result = _measured(scene, crowd, by_turns)
+        alone, beside = latency_ms(latencies[0]), latency_ms(latencies[1])
+        return result | {
+            **beside,
+            **{f"alone_{name}": value for name, value in alone.items()},
+            "p99_added_ms": beside["p99_ms"] - alone["p99_ms"],
+            "cpu_ms_per_scrape": (cpu_s[1] - cpu_s[0]) * 1e3 / max(1, scraping.done),
+            "scrape_ms": median(scraping.took_s) * 1e3,
+            "text_bytes": scraping.size_bytes,
+            "first_max_ms": first["max_ms"],
+            "first_scrape_ms": scraping.took_s[0] * 1e3,
+            "first_scrape_kib": first_kib,
+        }
+    finally:
+        scraping.close()
+        crowd.close()
 
 
 def idle(scene: Scene, *, clients: int, web: bool = False) -> Result:

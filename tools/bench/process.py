@@ -41,12 +41,14 @@ class Server:
         port: on 127.0.0.1.
         listening_s: from the spawn to the line that says so.
         core_ms: how long the server's core took for a fixed piece of Python directly before.
+        metrics_port: where it is scraped, on 127.0.0.1; 0: nowhere.
     """
 
     pid: int
     port: int
     listening_s: float = 0.0
     core_ms: float = 0.0
+    metrics_port: int = 0
 
     @property
     def address(self) -> tuple[str, int]:
@@ -75,16 +77,18 @@ def command_of(kind: str, certs: Path, port: int, data: Path, checkout: Path) ->
 
 
 @contextlib.contextmanager
-def running(kind: str, certs: Path, data: Path, checkout: Path = ROOT) -> Iterator[Server]:
+def running(kind: str, certs: Path, data: Path, checkout: Path = ROOT, *, metrics: bool = False) -> Iterator[Server]:
     """A server of this kind (``securechat``, ``before`` or ``baseline``) on the server's core, while the block lasts.
 
-    ``before`` is the server of ``checkout``. Its output goes to a file, because a pipe that is not read would stop it.
+    ``before`` is the server of ``checkout``; with ``metrics`` it can be scraped. Its output goes to a file, because a
+    pipe that is not read would stop it.
 
     Raises:
         RuntimeError: it did not begin to listen.
     """
     data.mkdir(parents=True, exist_ok=True)
-    port = _free_port()
+    port, metrics_port = _free_port(), _free_port() if metrics else 0
+    flags = ["--metrics", f"127.0.0.1:{metrics_port}"] if metrics else []
     output = data / "output.txt"
     pin(SERVER_CORE)
     core_ms = _core_speed_ms()
@@ -92,7 +96,7 @@ def running(kind: str, certs: Path, data: Path, checkout: Path = ROOT) -> Iterat
         began = time.monotonic()
         with output.open("wb") as sink:
             process = subprocess.Popen(
-                command_of(kind, certs, port, data / "log", checkout),
+                [*command_of(kind, certs, port, data / "log", checkout), *flags],
                 cwd=checkout if kind == "before" else ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
@@ -103,7 +107,7 @@ def running(kind: str, certs: Path, data: Path, checkout: Path = ROOT) -> Iterat
         pin(GENERATOR_CORE)
     try:
         _await_listening(process, output, began + START_TIMEOUT_S)
-        yield Server(process.pid, port, time.monotonic() - began, core_ms)
+        yield Server(process.pid, port, time.monotonic() - began, core_ms, metrics_port)
     finally:
         _stop(process)
 

@@ -6,7 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from tools.bench.cases import Result, Scene, beside_native, closed, idle, opened, page_loads, rate, start, storm
+from tools.bench.cases import (
+    Result,
+    Scene,
+    beside_native,
+    closed,
+    idle,
+    opened,
+    page_loads,
+    rate,
+    scraped,
+    start,
+    storm,
+)
 from tools.bench.crowd import Shape
 
 
@@ -44,6 +56,7 @@ class Case:
         reference_us: server CPU per delivery of an asyncio server on the machine where the bars were set; 0: unknown.
         by_request: left out unless it is named.
         web: has members that come by WebSocket; the baseline speaks no such thing, and takes no part.
+        metrics: the server is scraped; the same holds for the baseline.
     """
 
     name: str
@@ -55,6 +68,7 @@ class Case:
     reference_us: float = 0.0
     by_request: bool = False
     web: bool = False
+    metrics: bool = False
 
 
 _CPU = partial(Bar, "cpu_us", unit="µs/delivery")
@@ -201,6 +215,14 @@ CASES = (
         (Bar("p99_ms", 50, "ms"), Bar("lost", 0, "lost")),
         web=True,
     ),
+    Case(
+        "scrapes",
+        "100 members, 10 senders, 100 messages/s; by turns alone, and scraped once a second",
+        partial(scraped, shape=Shape(members=100, senders=10, decoders=10), per_s=100, every_s=1.0),
+        20.0,
+        (Bar("p99_added_ms", 2.0, "ms"),),
+        metrics=True,
+    ),
     Case("start", "spawn to listening", start, 0.0, (Bar("listening_ms", 250, "ms"),), rounds=10),
     Case(
         "smoke",
@@ -210,6 +232,16 @@ CASES = (
         (),
         rounds=1,
         by_request=True,
+    ),
+    Case(
+        "scrape-smoke",
+        "5 members, 2 senders, 20 messages/s; by turns alone, and scraped ten times a second",
+        partial(scraped, shape=Shape(members=5, senders=2, decoders=2), per_s=20, every_s=0.1),
+        2.0,
+        (),
+        rounds=1,
+        by_request=True,
+        metrics=True,
     ),
     Case(
         "web-smoke",

@@ -1,7 +1,7 @@
 """Counts what happens to connections and requests, in plain numbers on the loop's thread.
 
-Every label that there can be is there from the start, with zero: Prometheus' ``rate`` does not see the first event of
-a series that begins with it.
+Labels that are to be expected are there from the start, with zero: Prometheus' ``rate`` does not see the first event of
+a series that begins with it. The others of the same closed sets come with their first event, so that a text is short.
 """
 
 from __future__ import annotations
@@ -12,6 +12,18 @@ from securechat.net.connection_limits import Denial
 from securechat.net.socket_options import CloseReason
 
 _OTHER = "other"
+_CLOSINGS = (
+    ErrorCode.FRAME_TOO_LARGE, ErrorCode.BAD_FRAME, ErrorCode.HELLO_EXPECTED, ErrorCode.UNSUPPORTED_VERSION,
+    ErrorCode.HELLO_TIMEOUT, ErrorCode.PING_TIMEOUT, ErrorCode.SLOW_READER, ErrorCode.REPLACED,
+    ErrorCode.SHUTTING_DOWN, ErrorCode.TOO_MANY_CONNECTIONS, ErrorCode.LOG_FAILED, ErrorCode.BANNED, ErrorCode.KICKED,
+    ErrorCode.LOGGED_OUT, ErrorCode.BYE, ErrorCode.INTERNAL,
+)  # fmt: skip
+_LOGIN_FAILURES = (
+    ErrorCode.NAME_INVALID, ErrorCode.NAME_RESERVED, ErrorCode.NAME_IN_USE, ErrorCode.BUSY, ErrorCode.DISK_FULL,
+    ErrorCode.LOGIN_REQUIRED, ErrorCode.LOGIN_FAILED, ErrorCode.LOGIN_EXPIRED, ErrorCode.LOGIN_SLOWED,
+    ErrorCode.CERTIFICATE_UNKNOWN, ErrorCode.INVITE_UNKNOWN, ErrorCode.INVITE_USED, ErrorCode.INVITE_EXPIRED,
+)  # fmt: skip
+_WORDS = frozenset([*[code.value for code in ErrorCode], *[reason.value for reason in CloseReason]])
 
 
 class EventCounters:
@@ -26,11 +38,11 @@ class EventCounters:
     """
 
     def __init__(self) -> None:
-        codes = [code.value for code in ErrorCode]
-        self.refusals = dict.fromkeys(codes, 0)
-        self.login_failures = dict.fromkeys(codes, 0)
+        self.refusals = dict.fromkeys([code.value for code in ErrorCode if code not in _CLOSINGS], 0)
+        self.login_failures = dict.fromkeys([code.value for code in _LOGIN_FAILURES], 0)
         self.logins = dict.fromkeys([kind.value for kind in LoginKind], 0)
-        self.closed = dict.fromkeys([*[reason.value for reason in CloseReason], *codes, _OTHER], 0)
+        self.closed = dict.fromkeys([code.value for code in _CLOSINGS], 0)
+        self.closed.update(dict.fromkeys([reason.value for reason in CloseReason], 0))
         self.denied = dict.fromkeys([denial.value for denial in Denial], 0)
 
     @property
@@ -44,14 +56,18 @@ class EventCounters:
 
     def refused(self, code: ErrorCode, login: LoginKind | None) -> None:
         """Count a refusal; see `SessionObserver.refused`."""
-        self.refusals[code.value] += 1
+        _count(self.refusals, code.value)
         if login is not None:
-            self.login_failures[code.value] += 1
+            _count(self.login_failures, code.value)
 
     def disconnected(self, reason: str) -> None:
         """Count the end of a connection; see `SessionObserver.disconnected`."""
-        self.closed[reason if reason in self.closed else _OTHER] += 1
+        _count(self.closed, reason if reason in _WORDS else _OTHER)
 
     def denied_connection(self, denial: Denial) -> None:
         """Count a connection that was turned away."""
         self.denied[denial.value] += 1
+
+
+def _count(numbers: dict[str, int], label: str) -> None:
+    numbers[label] = numbers.get(label, 0) + 1
