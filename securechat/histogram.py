@@ -34,20 +34,23 @@ class Histogram:
 
     Args:
         bounds: upper bounds, included, in ascending order.
+
+    Attributes:
+        counts: values per bucket; with ``total``, their sum, for the loop, which adds to both without a call a pass.
     """
 
-    __slots__ = ("_bounds", "_counts", "_total")
+    __slots__ = ("_bounds", "counts", "total")
 
     def __init__(self, bounds: tuple[float, ...] = DURATIONS_S) -> None:
         self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self._total = 0.0
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
 
     def add(self, value: float) -> None:
         """Count one value."""
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self._total += value
+        self.counts[bisect_left(self._bounds, value)] += 1
+        self.total += value
 
     def copy(self) -> HistogramCopy:
         """Return the present state."""
-        return HistogramCopy(self._bounds, tuple(self._counts), self._total)
+        return HistogramCopy(self._bounds, tuple(self.counts), self.total)

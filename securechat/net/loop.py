@@ -21,12 +21,13 @@ from __future__ import annotations
 import selectors
 import socket
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from securechat.containment import Containment, Failure, Owner, Step
-from securechat.histogram import Histogram
+from securechat.histogram import DURATIONS_S, Histogram
 from securechat.net.input_pacing import InputPacing
 from securechat.net.slow_passes import SLOW_PASS_S, Mark, SlowPasses
 from securechat.net.slow_readers import SendBacklogs
@@ -95,6 +96,7 @@ class Loop:
         self.passes = self.reads = self.writes = self.bytes_in = self.bytes_out = 0
         self._clock = clock
         self.pass_times = Histogram()
+        self._pass_counts = self.pass_times.counts
         self.containment = Containment(on_error)
         self._mark: Mark = self.containment  # notes the work under way; while passes are slow, measures it
         self._slow_passes = SlowPasses(self, clock, on_slow_pass)
@@ -191,8 +193,10 @@ class Loop:
         if self.closing:
             self._finish_closing()
         ended = self._clock()
-        self.pass_times.add(ended - self.now)
-        if ended - self.now > SLOW_PASS_S or self._mark is not self.containment:
+        took_s = ended - self.now
+        self._pass_counts[bisect_left(DURATIONS_S, took_s)] += 1  # as `Histogram.add`, at half the price
+        self.pass_times.total += took_s
+        if took_s > SLOW_PASS_S or self._mark is not self.containment:
             self._mark = self._slow_passes.judge(ended, len(events or ()), self._mark)
 
     def ready(self, events: int) -> None:  # noqa: ARG002  (the Watcher's signature; here it is the wake-up pair)

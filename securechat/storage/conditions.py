@@ -74,7 +74,7 @@ class DiskConditions:
 
     def holds(self, condition: DiskCondition) -> bool:
         """Whether a condition was met and its end was not reported yet; may be asked from any thread."""
-        return condition in self._seen_s
+        return bool(self._seen_s) and condition in self._seen_s  # see `passed`
 
     def met(self, condition: DiskCondition, detail: object) -> None:
         """Note a condition that is true now."""
