@@ -247,6 +247,8 @@ class Server:
         """Do, in a thread, what a start need not wait for."""
         if self._web is not None:
             self._web.prepare()
+        if self._metrics is not None:
+            self._metrics.prepare()
         preload()
 
     @property

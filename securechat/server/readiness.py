@@ -47,10 +47,10 @@ class Readiness:
     @property
     def obstacle(self) -> str | None:
         """Return why the server is not ready, in a few words; None when it is."""
+        if self._log.failure is not None:  # first, as the server stops because of it
+            return "the message log has stopped"
         if self.phase is not ServerPhase.SERVING:
             return str(self.phase.value)
-        if self._log.failure is not None:
-            return "the message log has stopped"
         if self._log.disk_full:
             return "the disk is full, and new messages are refused"
         return None

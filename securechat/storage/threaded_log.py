@@ -89,7 +89,7 @@ class LogFigures(Struct, frozen=True, gc=False):
         waiting_searches: searches taken and not yet answered.
         indexed_to: the seq up to which the search index has the log; None before the index is open.
         disk_full: whether new messages are refused for want of space.
-        disk_low: whether space is running out.
+        disk_low: whether space is running out, or has.
     """
 
     commit_times: HistogramCopy
@@ -338,7 +338,7 @@ class ThreadedLog:
             waiting_searches=0 if searching is None else searching.waiting,
             indexed_to=None if searching is None else searching.indexed_to,
             disk_full=self.disk_full,
-            disk_low=self._committer.conditions.holds(DiskCondition.LOW),
+            disk_low=self.disk_full or self._committer.conditions.holds(DiskCondition.LOW),
         )
 
     @property

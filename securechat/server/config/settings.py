@@ -18,7 +18,6 @@ from typing import Any, TypeAlias, assert_never
 
 from msgspec import Struct
 
-from securechat.client_address import is_loopback
 from securechat.hub.interfaces import Access
 from securechat.limits import Limits
 from securechat.programs import DEFAULT_DATA
@@ -33,7 +32,6 @@ LIMITS_TABLE = "limits"
 LARGEST_NUMBER = 2**53
 """Above it a float cannot represent every whole number (IEEE 754 binary64); no setting comes near."""
 
-LOCALHOST = "localhost"
 _MOST_PORT = 65_535
 _SHOWN_CHARS = 60
 """Characters of an invalid value shown in its error message."""
@@ -375,7 +373,9 @@ def _loopback(text: str) -> str:
     host, port = endpoint_of(text)
     if host is None or port is None:
         raise ValueError(Sentence("must be HOST:PORT, such as 127.0.0.1:9464, not {value}", value=_short(repr(text))))
-    if host != LOCALHOST and not is_loopback(host):
+    if host == "localhost":  # made an address, because a hosts file can lead the name elsewhere
+        host = "127.0.0.1"
+    if not _is_loopback(host):
         raise ValueError(
             Sentence(
                 "must be a loopback address (127.0.0.1, [::1] or localhost), because metrics are served without TLS, "
@@ -384,6 +384,13 @@ def _loopback(text: str) -> str:
             )
         )
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name, even one that begins with 127
+        return False
 
 
 def endpoint_of(text: str) -> tuple[str | None, int | None]:

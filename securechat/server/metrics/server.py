@@ -26,6 +26,7 @@ from securechat.server.web.rates import MOST_WAIT_S
 from securechat.server.web.site import Answering, Resource, sentence
 from securechat.server.web.turns import RequestTurns
 from securechat.translation import Sentence, system_error
+from securechat.wire import http
 from securechat.wire.http import HttpError, Request, response_head
 
 if TYPE_CHECKING:
@@ -113,6 +114,10 @@ class MetricsServer:
         self.connections = PlainConnections(loop, self._accepted)
         self._listener = Listener(loop, host, port, self.connections)
         self.address = endpoint(host, self._listener.port)
+
+    def prepare(self) -> None:
+        """Do what a start need not wait for, in a thread."""
+        http.load_library()
 
     def close(self) -> None:
         """Accept nothing more, and close every connection. Idempotent."""

@@ -25,3 +25,5 @@ def test_a_full_disk_and_a_failed_log_keep_it_from_serving() -> None:
     assert "disk is full" in readiness.obstacle
     log.failure = LogError("/home/ann/secret/securechat.db is broken")
     assert readiness.obstacle == "the message log has stopped", "a path is nothing for strangers"
+    readiness.phase = ServerPhase.STOPPING
+    assert readiness.obstacle == "the message log has stopped", "the reason of the end, not the end"

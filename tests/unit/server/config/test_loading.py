@@ -94,7 +94,7 @@ def test_the_web_can_be_switched_off_and_has_hosts_of_its_own(tmp_path: Path) ->
     [
         ("127.0.0.1:9464", "127.0.0.1:9464"),
         ("[::1]:9464", "[::1]:9464"),
-        ("LocalHost:0", "localhost:0"),
+        ("LocalHost:0", "127.0.0.1:0"),
         (" 127.9.9.9:1 ", "127.9.9.9:1"),
     ],
 )
@@ -128,7 +128,7 @@ def test_what_is_no_address_with_a_port_is_refused(text: str) -> None:
         load(["--metrics", text], {})
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "[::]", "[fd00::1]", "chat.example", "localhost.example"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "[::]", "[fd00::1]", "chat.example", "127.0.0.1.example"])
 def test_metrics_leave_this_machine_under_no_address(host: str) -> None:
     with pytest.raises(
         ConfigError, match=r"--metrics: metrics: must be a loopback address .* without TLS, and .* is none"
