@@ -106,14 +106,14 @@ def running(kind: str, certs: Path, data: Path, checkout: Path = ROOT, *, metric
     finally:
         pin(GENERATOR_CORE)
     try:
-        _await_listening(process, output, began + START_TIMEOUT_S)
+        _await_listening(process, output, began + START_TIMEOUT_S, b"metrics " if metrics else b"listening")
         yield Server(process.pid, port, time.monotonic() - began, core_ms, metrics_port)
     finally:
         _stop(process)
 
 
-def _await_listening(process: subprocess.Popen[bytes], output: Path, deadline: float) -> None:
-    while b"listening" not in output.read_bytes():
+def _await_listening(process: subprocess.Popen[bytes], output: Path, deadline: float, word: bytes) -> None:
+    while word not in output.read_bytes():
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the server did not start: {output.read_text(errors='replace')[-2000:]}")
         time.sleep(0.001)
