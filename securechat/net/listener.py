@@ -55,6 +55,7 @@ class Listener:
         host: an address literal or a name; the first address it resolves to is bound.
         port: 0 for a free one.
         pending: receives accepted sockets; shared by all listeners of a server.
+        backlog: connections that wait in the kernel; None for listen_backlog.
 
     Attributes:
         address: the bound address tuple.
@@ -70,6 +71,8 @@ class Listener:
         host: str,
         port: int,
         pending: AcceptedSockets,
+        *,
+        backlog: int | None = None,
     ) -> None:
         self._loop = loop
         self._pending = pending
@@ -79,7 +82,7 @@ class Listener:
         self._closed = False
         self._sock = bind(host, port)
         try:
-            self._sock.listen(loop.limits.listen_backlog)
+            self._sock.listen(loop.limits.listen_backlog if backlog is None else backlog)
         except BaseException:
             self._sock.close()
             raise

@@ -29,6 +29,14 @@ class StoredLog(Protocol):
     def disk_full(self) -> bool:
         """Whether new messages are refused for want of space."""
 
+    @property
+    def commit_age_s(self) -> float:
+        """Seconds for which the present commit is under way."""
+
+
+STALLED_S = 3.0
+"""Seconds of one commit after which nothing counts as being stored: a backup holds the database for less."""
+
 
 class Readiness:
     """The readiness of one server.
@@ -53,4 +61,6 @@ class Readiness:
             return str(self.phase.value)
         if self._log.disk_full:
             return "the disk is full, and new messages are refused"
+        if self._log.commit_age_s > STALLED_S:
+            return "nothing is being stored: another program holds the database, or its disk does not answer"
         return None

@@ -90,6 +90,7 @@ class LogFigures(Struct, frozen=True, gc=False):
         indexed_to: the seq up to which the search index has the log; None before the index is open.
         disk_full: whether new messages are refused for want of space.
         disk_low: whether space is running out, or has.
+        commit_age_s: seconds for which the present commit is under way; 0 for none.
     """
 
     commit_times: HistogramCopy
@@ -101,6 +102,7 @@ class LogFigures(Struct, frozen=True, gc=False):
     indexed_to: int | None
     disk_full: bool
     disk_low: bool
+    commit_age_s: float
 
 
 def _free_bytes(directory: Path) -> int:
@@ -223,6 +225,7 @@ class ThreadedLog:
         self._waiting = 0  # drafts taken and not yet answered; used by the loop's thread only
         self._messages = self._changes = 0  # stored; used by the loop's thread only
         self._commit_times = Histogram()  # written by the writing thread only
+        self._commit_began_s: float | None = None  # of the present one; likewise
         self._ending = False
         self._failing = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -339,7 +342,14 @@ class ThreadedLog:
             indexed_to=None if searching is None else searching.indexed_to,
             disk_full=self.disk_full,
             disk_low=self.disk_full or self._committer.conditions.holds(DiskCondition.LOW),
+            commit_age_s=self.commit_age_s,
         )
+
+    @property
+    def commit_age_s(self) -> float:
+        """Seconds for which the present commit is under way: it waits for a lock, or for the disk; 0 for none."""
+        began_s = self._commit_began_s
+        return 0.0 if began_s is None else max(0.0, time.monotonic() - began_s)
 
     @property
     def disk_full(self) -> bool:
@@ -449,8 +459,11 @@ class ThreadedLog:
             if self._committer.look_in_s() == 0:
                 self._committer.look_at_disk()
             return
-        began_s = time.monotonic()
-        batch = self._commit_when_free(entries)
+        began_s = self._commit_began_s = time.monotonic()
+        try:
+            batch = self._commit_when_free(entries)
+        finally:
+            self._commit_began_s = None
         if batch is None:
             return
         self._commit_times.add(time.monotonic() - began_s)

@@ -79,6 +79,7 @@ class HealthyLog:
 
     failure: Exception | None = None
     disk_full = False
+    commit_age_s = 0.0
 
 
 class Web:

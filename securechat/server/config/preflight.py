@@ -78,6 +78,8 @@ def machine_problems(reading: ParsedSettings) -> Iterator[SettingError]:
         yield from _address_problems(reading.given["host"], reading.given["port"])
     if "metrics" not in wrong:
         yield from _metrics_problems(reading.given["metrics"])
+    if not wrong & {"metrics", "host", "port"}:
+        yield from _same_endpoint(reading.given["metrics"], reading.given["host"], reading.given["port"])
     if "reserved_descriptors" not in wrong:
         yield from _descriptor_problems(reading.given["reserved_descriptors"])
 
@@ -294,6 +296,16 @@ def _metrics_problems(metrics: SettingValue) -> Iterator[SettingError]:
             where=metrics.value,
             why=system_error(error),
         )
+        yield SettingError(metrics.origin, "metrics", reason)
+
+
+def _same_endpoint(metrics: SettingValue, hosts: SettingValue, port: SettingValue) -> Iterator[SettingError]:
+    """Find that metrics and chat want the same address and port: each could listen there, but not both."""
+    host, metrics_port = endpoint_of(metrics.value)
+    if host is None or not metrics_port or metrics_port != port.value:
+        return
+    if named_twice((*_hosts(hosts), host)) is not None:
+        reason = Sentence("the chat listens on {where} too; choose another port for metrics", where=metrics.value)
         yield SettingError(metrics.origin, "metrics", reason)
 
 

@@ -32,6 +32,8 @@ LIMITS_TABLE = "limits"
 LARGEST_NUMBER = 2**53
 """Above it a float cannot represent every whole number (IEEE 754 binary64); no setting comes near."""
 
+OFF = "off"
+"""Turns a setting off that has an address as its value."""
 _MOST_PORT = 65_535
 _SHOWN_CHARS = 60
 """Characters of an invalid value shown in its error message."""
@@ -295,7 +297,7 @@ def from_toml(setting: Setting, value: object) -> SettingType:
                 raise ValueError(
                     Sentence('must be an address in quotes, such as "127.0.0.1:9464", not {value}', value=_shown(value))
                 )
-            return _loopback(value) if value else setting.default
+            return _loopback(value)
         case _:
             assert_never(setting.kind)
 
@@ -370,6 +372,8 @@ def _addresses(setting: Setting, texts: Sequence[str]) -> tuple[str, ...]:
 
 def _loopback(text: str) -> str:
     """Parse HOST:PORT; the host must be this machine's own, because what is served there has no TLS."""
+    if text.strip() in ("", OFF):
+        return ""
     host, port = endpoint_of(text)
     if host is None or port is None:
         raise ValueError(Sentence("must be HOST:PORT, such as 127.0.0.1:9464, not {value}", value=_short(repr(text))))

@@ -110,6 +110,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("securechat_disk_reserve_bytes", _GAUGE, "Free space under which new messages are refused."),
     Metric("securechat_disk_low", _GAUGE, "Whether that space is running out, under four times the reserve: 1 or 0."),
     Metric("securechat_disk_full", _GAUGE, "Whether new messages are refused for want of space: 1 or 0."),
+    Metric(
+        "securechat_commit_age_seconds",
+        _GAUGE,
+        "Seconds for which the present commit is under way: more than one where the database is locked, or its disk "
+        "does not answer.",
+    ),
+    Metric("securechat_search_index_usable", _GAUGE, "Whether there is a search index that can be used: 1 or 0."),
     Metric("securechat_search_index_lag", _GAUGE, "Entries of the log that the search index does not have yet."),
     Metric("securechat_certificate_expiry_timestamp_seconds", _GAUGE, "When the server's certificate expires."),
     Metric("securechat_start_timestamp_seconds", _GAUGE, "When the server started."),

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 FRESH_S = 0.5
 """Seconds for which a text is given again: scrapers ask every 5 to 60 s."""
+LATE_S = 5.0
+"""Seconds after which a text is late: 1 ms is usual, and 0.2 s for the first one."""
+
+
+class ScrapeFailure(Exception):
+    """A text is not made in LATE_S: the thread waits for something, such as a file system that does not answer."""
 
 
 class Scraper:
@@ -51,19 +57,26 @@ class Scraper:
         self._jobs: SimpleQueue[MetricsSnapshot | None] = SimpleQueue()  # None: the end
         self._thread: threading.Thread | None = None
         self._waiting: list[Callable[[bytes | None], None]] = []
+        self._asked_at: float | None = None  # for the text that is being made
+        self._told_late = False
         self._text: bytes | None = None
         self._made_at = float("-inf")
         self._exposition: Exposition | None = None  # the thread's own
 
     def scrape(self, done: Callable[[bytes | None], None]) -> None:
         """Have ``done`` called on the loop's thread, now or later, with the text; None: it could not be made."""
-        if self._scheduler.now - self._made_at < FRESH_S:
+        now = self._scheduler.now
+        if now - self._made_at < FRESH_S:
             done(self._text)
             return
-        self._waiting.append(done)
-        if len(self._waiting) == 1:
+        if self._asked_at is None:
             self._expect_thread()
             self._jobs.put(self._take())
+            self._asked_at, self._told_late = now, False  # when both have worked, or no other scrape would ask
+        elif now - self._asked_at > LATE_S:
+            self._give_up(done)
+            return
+        self._waiting.append(done)
 
     def close(self) -> None:
         """End the thread, without waiting for it."""
@@ -75,8 +88,19 @@ class Scraper:
             thread.start()
             self._thread = thread
 
+    def _give_up(self, done: Callable[[bytes | None], None]) -> None:
+        """Answer all who wait for a text that is late, and keep none of them; report it once."""
+        waiting, self._waiting = [*self._waiting, done], []
+        try:
+            if not self._told_late:
+                self._told_late = True
+                self._on_error(ScrapeFailure(f"the metrics were not made in {LATE_S:.0f} s"))
+        finally:
+            for each in waiting:
+                each(None)
+
     def _made(self, text: bytes | None, error: Exception | None) -> None:
-        self._text, self._made_at = text, self._scheduler.now
+        self._text, self._made_at, self._asked_at = text, self._scheduler.now, None
         waiting, self._waiting = self._waiting, []
         try:
             if error is not None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import errno
 import ipaddress
 from collections.abc import Callable
+from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from securechat.errors import LocalProtocolError
@@ -39,6 +41,10 @@ if TYPE_CHECKING:
 METRICS_PATH = "/metrics"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Of the text format (prometheus.io, Exposition formats)."""
+_KEEP_ALIVE_S = 75.0
+"""Longer than the minute between two scrapes at most: a connection that ends just then costs a scrape."""
+_BACKLOG = 16
+"""Connections that wait in the kernel: more would only keep a probe waiting behind a program that connects for ever."""
 _REQUEST_BURST = 40.0
 _REQUEST_RATE = 10.0
 """Requests and requests per second, all together: two scrapers and two probes ask some two a second."""
@@ -67,6 +73,10 @@ def serve_metrics(
     Raises:
         MetricsUnavailable: see the class.
     """
+    if find_spec("prometheus_client") is None:
+        raise MetricsUnavailable(
+            Sentence("metrics need the Python package prometheus-client, which is not installed: pip install it")
+        )
     host, port = endpoint_of(config.metrics)
     assert host is not None and port is not None, "checked with the settings"
     scraper = Scraper(loop, loop.post, lambda: source.take(len(served.connections)), config.data, on_error)
@@ -103,7 +113,7 @@ class MetricsServer:
 
     def __init__(self, loop: Loop, host: str, port: int, readiness: Readiness, scraper: Scraper) -> None:
         self.scheduler = loop
-        self.limits = loop.limits
+        self.limits = replace(loop.limits, web_keep_alive_s=_KEEP_ALIVE_S)
         self.turns = RequestTurns(loop, loop.containment.contain)
         self.hosts = LocalHosts()
         self.rates = RequestRate(_REQUEST_BURST, _REQUEST_RATE)
@@ -112,7 +122,7 @@ class MetricsServer:
         self.socket_path = None
         self._scraper = scraper
         self.connections = PlainConnections(loop, self._accepted)
-        self._listener = Listener(loop, host, port, self.connections)
+        self._listener = Listener(loop, host, port, self.connections, backlog=_BACKLOG)
         self.address = endpoint(host, self._listener.port)
 
     def prepare(self) -> None:

@@ -102,6 +102,8 @@ class SnapshotSource:
             "securechat_disk_reserve_bytes": loop.limits.low_disk_bytes,
             "securechat_disk_low": log.disk_low,
             "securechat_disk_full": log.disk_full,
+            "securechat_commit_age_seconds": log.commit_age_s,
+            "securechat_search_index_usable": log.indexed_to is not None,
             "securechat_certificate_expiry_timestamp_seconds": self._certificate.not_after.timestamp(),
             "securechat_start_timestamp_seconds": self._started_at_s,
         }

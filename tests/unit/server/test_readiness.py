@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from securechat.errors import LogError
-from securechat.server.readiness import Readiness, ServerPhase
+from securechat.server.readiness import STALLED_S, Readiness, ServerPhase
 from tests.support.web_connections import HealthyLog
 
 
@@ -23,6 +23,11 @@ def test_a_full_disk_and_a_failed_log_keep_it_from_serving() -> None:
     log.disk_full = True
     assert readiness.obstacle is not None
     assert "disk is full" in readiness.obstacle
+    log.disk_full, log.commit_age_s = False, STALLED_S + 0.1
+    assert readiness.obstacle is not None
+    assert "nothing is being stored" in readiness.obstacle
+    log.commit_age_s = STALLED_S
+    assert readiness.obstacle is None
     log.failure = LogError("/home/ann/secret/securechat.db is broken")
     assert readiness.obstacle == "the message log has stopped", "a path is nothing for strangers"
     readiness.phase = ServerPhase.STOPPING

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 
 import pytest
 
@@ -60,6 +61,20 @@ def test_what_gathers_during_a_commit_is_the_next_batch(gated):
     assert store.sizes == [1, 8, 3]
     assert [len(batch) for batch in log.commits] == [1, 8, 3]
     assert posted.empty(), "one post a batch"
+
+
+def test_a_commit_that_takes_long_shows_its_age(gated):
+    log, store, posted = gated
+    assert log.commit_age_s == 0
+    log.append(say(1), lambda _: None)
+    store.entered.get(timeout=PATIENCE_S)
+    first = log.figures().commit_age_s
+    deadline = time.monotonic() + PATIENCE_S
+    while log.commit_age_s <= first:
+        assert time.monotonic() < deadline
+    store.leave.put(None)
+    posted.get(timeout=PATIENCE_S)()
+    assert log.commit_age_s == 0
 
 
 def test_callbacks_run_where_posts_run(gated):

@@ -144,3 +144,11 @@ def test_what_is_wrong_already_is_not_tried(tmp_path: Path) -> None:
     file = tmp_path / "x.toml"
     file.write_text("cert = 1\ndata = 2\nport = 3.5\n", encoding="utf-8")
     assert found("--config", str(file)) == []
+
+
+@pytest.mark.parametrize(("host", "metrics"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "[::1]")])
+def test_metrics_where_the_chat_listens_are_told(usable: list[str], host: str, metrics: str) -> None:
+    [problem] = found(*usable[:-2], "--host", host, "--port", "28443", "--metrics", f"{metrics}:28443")
+    assert (problem.key, problem.is_warning) == ("metrics", False)
+    assert "the chat listens on" in problem.reason
+    assert found(*usable[:-2], "--host", host, "--port", "28443", "--metrics", f"{metrics}:28444") == []

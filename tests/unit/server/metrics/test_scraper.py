@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from securechat.server.metrics.scraper import FRESH_S, Scraper
+from securechat.server.metrics.scraper import FRESH_S, LATE_S, ScrapeFailure, Scraper
 from securechat.server.metrics.snapshot import MetricsSnapshot
 from tests.support.web_connections import Web
 
@@ -105,3 +105,47 @@ def test_a_disk_that_cannot_be_asked_is_left_out(bench: Bench, tmp_path: Path) -
     bench.run_posted()
     assert texts[0] is not None
     assert b"securechat_disk_free_bytes" not in texts[0]
+
+
+@pytest.mark.parametrize("part", ["_take", "_expect_thread"])
+def test_a_scrape_that_could_not_begin_does_not_keep_others_from_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    texts: list[bytes | None] = []
+    with monkeypatch.context() as patch:
+
+        def fail() -> None:
+            raise RuntimeError("can't start new thread")
+
+        patch.setattr(bench.scraper, part, fail)
+        with pytest.raises(RuntimeError):
+            bench.scraper.scrape(texts.append)
+    bench.scraper.scrape(texts.append)
+    bench.run_posted()
+    assert len(texts) == 1
+    assert texts[0] is not None
+
+
+def test_a_thread_that_hangs_is_told_once_and_keeps_nothing_that_waits(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+
+    def format_(_snapshot: MetricsSnapshot) -> bytes:
+        assert answers.wait(PATIENCE_S)
+        return b"text"
+
+    monkeypatch.setattr(bench.scraper, "_format", format_)
+    texts: list[bytes | None] = []
+    bench.scraper.scrape(texts.append)
+    bench.web.now += LATE_S + 1
+    for _ in range(3):
+        bench.scraper.scrape(texts.append)
+    assert texts == [None] * 4
+    assert [type(error) for error in bench.errors] == [ScrapeFailure]
+    assert bench.taken == 1, "no further work is queued behind it"
+    answers.set()
+    bench.run_posted()
+    assert len(texts) == 4
+    bench.scraper.scrape(texts.append)
+    assert texts[4] == b"text"

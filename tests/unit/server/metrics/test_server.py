@@ -196,3 +196,9 @@ def test_an_address_in_use_is_told_with_a_remedy() -> None:
         with pytest.raises(MetricsUnavailable, match=r"another program uses it; choose another port with --metrics"):
             serve_metrics(config, loop, None, Readiness(HealthyLog()), lambda _error: None)  # type: ignore[arg-type]
     loop.close()
+
+
+def test_a_missing_library_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("securechat.server.metrics.server.find_spec", lambda _name: None)
+    with pytest.raises(MetricsUnavailable, match="prometheus-client, which is not installed"):
+        serve_metrics(ServerConfig(metrics="127.0.0.1:0"), None, None, None, lambda _error: None)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from tests.support.web_connections import HealthyLog
 
 
 def _source(counters: EventCounters, *, indexed_to: int | None = 0, loop: Loop | None = None) -> SnapshotSource:
-    figures = LogFigures(Histogram().copy(), 4, 2, 1, 3, 5, indexed_to, False, True)
+    figures = LogFigures(Histogram().copy(), 4, 2, 1, 3, 5, indexed_to, False, True, 1.5)
     pending: Any = SimpleNamespace(counts=lambda: {"native": 7, "web": 1, "websocket": 0, "pending": 2})
     log: Any = SimpleNamespace(figures=lambda: figures)
     hasher: Any = SimpleNamespace(waiting=9)
@@ -59,6 +59,7 @@ def test_the_numbers_are_where_they_belong() -> None:
     assert snapshot["securechat_queue_length"] == {("append",): 1, ("hashing",): 9, ("reads",): 3, ("search",): 5}
     assert snapshot["securechat_search_index_lag"] == 3
     assert (snapshot["securechat_disk_low"], snapshot["securechat_disk_full"]) == (True, False)
+    assert snapshot["securechat_commit_age_seconds"] == 1.5
     assert snapshot["securechat_certificate_expiry_timestamp_seconds"] == 1893456000
 
 
