@@ -297,7 +297,7 @@ def from_toml(setting: Setting, value: object) -> SettingType:
                 raise ValueError(
                     Sentence('must be an address in quotes, such as "127.0.0.1:9464", not {value}', value=_shown(value))
                 )
-            return _loopback(value)
+            return _loopback(value) if value else setting.default
         case _:
             assert_never(setting.kind)
 
@@ -372,7 +372,7 @@ def _addresses(setting: Setting, texts: Sequence[str]) -> tuple[str, ...]:
 
 def _loopback(text: str) -> str:
     """Parse HOST:PORT; the host must be this machine's own, because what is served there has no TLS."""
-    if text.strip() in ("", OFF):
+    if text.strip() == OFF:
         return ""
     host, port = endpoint_of(text)
     if host is None or port is None:
