@@ -39,7 +39,7 @@ class PlainTransport:
     """One connection without TLS.
 
     Args:
-        loop: the loop whose thread runs it.
+        loop: runs it, on its thread.
         sock: a connected TCP socket; taken over, also when this raises.
         peer: its address tuple.
         on_closed: told when the descriptor is free.

@@ -9,7 +9,7 @@ import pytest
 
 from securechat.client.exit_codes import ClientExit
 from tests.support.admin import row
-from tests.support.client import at, run_client
+from tests.support.client import ROOT, at, run_client
 from tests.support.server import ServerProcess
 
 PASSWORD = "a password for scripts"
@@ -64,3 +64,22 @@ def test_a_key_that_cannot_be_one_is_told(flags: list[str], sentence: str) -> No
     done = run_client("localhost:1", "--name", "ci", *flags, stdin="x\n")
     assert done.returncode == ClientExit.USAGE
     assert sentence in done.stderr
+
+
+WITHOUT_KEYS = """
+import securechat.hub.accounts.login_completion as login_completion
+login_completion.FEATURES = tuple(word for word in login_completion.FEATURES if word != "keys")
+"""
+
+
+@pytest.mark.cold
+def test_a_server_without_keys_is_sent_nothing_that_it_would_store_twice(certs: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_KEYS)
+    older = ServerProcess(certs, tmp_path / "data", env={"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"})
+    with older.start():
+        done = run_client(*at(older, "--name", "ci", "--send", "--key", "k"), stdin="one\n")
+        assert done.returncode == ClientExit.MESSAGE_REFUSED
+        assert "too old for --key" in done.stderr
+        assert run_client(*at(older, "--name", "ana", "--send"), stdin="hello\n").returncode == ClientExit.OK
+        tail = run_client(*at(older, "--tail", "--history", "3"), stop_after=1)
+        assert tail.stdout == "ana: hello\n", "nothing was sent before"

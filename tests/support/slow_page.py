@@ -1,4 +1,4 @@
-"""A page whose everything is late, under ``--slow-page``: finds tests that look once where they should wait.
+"""A page on which everything is late, under ``--slow-page``: finds tests that look once where they should wait.
 
 On a busy machine what the page does later (an event of the server, a part of the program that is loaded, a frame, a
 timer) comes later than a test on a quiet one ever sees it. Here each of these is late every time.
@@ -54,5 +54,6 @@ def slow_down(context: BrowserContext) -> None:
 
 
 def _late(route: Route) -> None:
+    """Deliver a part of the program late: the delay is what is wanted here, not a wait for a condition."""
     time.sleep(LATE_MS / 2000)
     route.continue_()

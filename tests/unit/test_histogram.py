@@ -1,4 +1,4 @@
-"""Values land in the bucket whose bound is the first that is not smaller, as Prometheus' ``le`` has it."""
+"""A value lands in the first bucket with a bound that is not smaller, as Prometheus' ``le`` has it."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Scraper:
         scheduler: the time of this pass.
         post: runs a callable on the loop's thread; callable from any thread.
         take: copies the numbers; called on the loop's thread.
-        data: the directory whose disk is looked at.
+        data: the data directory; the free space of its disk is a metric.
         on_error: told on the loop's thread of a text that could not be made.
     """
 

@@ -154,7 +154,7 @@ class MetricsServer:
 class LocalHosts:
     """Answers for addresses and for ``localhost``.
 
-    A page in a browser on this machine, whose host name was made to lead here (DNS rebinding), asks by that name.
+    A page in a browser on this machine asks by its own name, which its owner can make lead here (DNS rebinding).
     """
 
     def expect_ours(self, request: Request) -> None:

@@ -240,7 +240,7 @@ class MessageWriter:
         return known if judged is None or type(known) is Appended else judged
 
     def _judge_key(self, draft: Draft, key: str, now_ms: int) -> AppendOutcome | None:
-        """Return the answer to a draft whose key its sender has used; None for a fresh key."""
+        """Return the answer to a draft with a key that its sender has used; None for a fresh key."""
         hashed = key_hash(key)
         stored = self._keys.get((draft.sender_id, hashed))
         if stored is None:

@@ -21,7 +21,7 @@ LIMITS = Limits(send_buffer_bytes=8192, lingering_close_s=0.2, drain_s=0.4, ling
 
 
 class PlainBench:
-    """A listener without TLS, whose connections are recorded."""
+    """A listener without TLS that records its connections."""
 
     def __init__(self, limits: Limits = LIMITS) -> None:
         self.failures: list[Failure] = []
