@@ -82,6 +82,7 @@ class ErrorCode(StrEnum):
     LAST_MEMBER = "last_member"
     QUERY_INVALID = "query_invalid"
     KEY_USED = "key_used"
+    TOKEN_INVALID = "token_invalid"  # noqa: S105  # a code, not a token
 
     # Never sent: stands for an unknown code from a newer server.
     UNKNOWN = "unknown"

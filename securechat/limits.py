@@ -61,6 +61,8 @@ REACTION_FIELDS_BYTES = 24
 _REACTION_BYTES = REACTION_FIELDS_BYTES + 4 * MAX_SIGN_CHARS + LISTED_ID_BYTES
 SECRET_BYTES = 16
 """A resume secret: 128 random bits, beyond guessing at any rate this server would answer."""
+API_TOKEN_BYTES = 32
+"""An API token: 256 random bits, because it may live for years."""
 
 
 def _limit(default: float, unit: str, why: str) -> Any:
@@ -209,6 +211,15 @@ class Limits:
         30.0, "days", "a guest unseen for so long, who wrote nothing, is forgotten; so is an account's unused device"
     )
     open_invites: int = _limit(1_000, "invites", "that still let somebody in; one more is refused")
+    bots_per_account: int = _limit(
+        20, "bots", "bots and webhooks that one account has made; Slack: 10 apps a free team"
+    )
+    bots_total: int = _limit(1_000, "bots", "bots and webhooks of the server, about 1 KiB of memory each")
+    hooks_per_room: int = _limit(20, "webhooks", "incoming, of one room")
+    tokens_per_account: int = _limit(20, "tokens", "API tokens of one person, or of one bot while they are rotated")
+    token_overlap_s: float = _limit(86_400.0, "s", "a token that was rotated is good for so long beside the new one")
+    bot_message_burst: float = _limit(40.0, "messages", "by an API token, instead of a member's message_burst")
+    bot_message_rate: float = _limit(20.0, "messages/s", "by an API token after the burst; Slack and Discord 1 to 5/s")
     audit_days: float = _limit(730.0, "days", "entries of the audit are kept for so long")
     audit_own_entries: int = _limit(
         20_000, "entries", "of the audit that accounts wrote about themselves (new names, passwords): the latest"

@@ -27,6 +27,8 @@ Password: TypeAlias = Annotated[str, Meta(max_length=512)]
 """A password as typed; passwords.py validates it."""
 Token: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{32}$", max_length=32)]
 """A login or invite token: 128 random bits as lower-case hex digits."""
+LoginToken: TypeAlias = Annotated[str, Meta(pattern=r"^([0-9a-f]{32}|scb_[0-9A-Za-z]{1,60})\Z", max_length=64)]
+"""The token of a login, or an API token as typed; `securechat.text.api_tokens` tells whether it can be one."""
 Fingerprint: TypeAlias = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$", max_length=71)]
 """SHA-256 of a certificate's SubjectPublicKeyInfo."""
 Encoded: TypeAlias = Annotated[str, Meta(pattern="^[A-Za-z0-9+/]*=*$", max_length=1024)]
@@ -44,11 +46,12 @@ class Secretive(Record, frozen=True):
         return f"{type(self).__name__}(...)"
 
 
-class Person(Struct, frozen=True, gc=False):
-    """A sender's id and name, as others see them."""
+class Person(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A sender's id and name, as others see them, and whether it is a bot or an incoming webhook."""
 
     id: Id
     name: str
+    bot: bool = False
 
 
 class Renaming(Struct, frozen=True, gc=False):

@@ -8,7 +8,8 @@ from msgspec import Meta
 
 from securechat.limits import MAX_SIGN_CHARS, PAGE_ROWS
 from securechat.model.accounts import AccountCommand
-from securechat.model.base import DraftId, Id, MessageKey, Password, Raw, Record, Secretive, Text, Token
+from securechat.model.base import DraftId, Id, LoginToken, MessageKey, Password, Raw, Record, Secretive, Text, Token
+from securechat.model.programs import ProgramCommand
 from securechat.model.rooms import AskConversations, AskUnread, RoomCommand, Typing
 
 
@@ -24,7 +25,8 @@ class Hello(Secretive, frozen=True, tag="hello"):
         secret: the resume secret, 32 lower-case hex digits; the same secret always means the same sender.
         client: the program and its version, for the server's log.
         password: of the account, or chosen for the new one.
-        token: a login token, which Welcome or Registered gave to an earlier connection.
+        token: a login token, which Welcome or Registered gave to an earlier connection; or an API token, whose account
+            has the name that counts.
         invite: the token of an invite link.
     """
 
@@ -33,7 +35,7 @@ class Hello(Secretive, frozen=True, tag="hello"):
     secret: Annotated[str, Meta(pattern="^[0-9a-f]{32}$", max_length=32)]
     client: Annotated[str, Meta(max_length=64)] = ""
     password: Password | None = None
-    token: Token | None = None
+    token: LoginToken | None = None
     invite: Token | None = None
 
 
@@ -222,6 +224,7 @@ Command: TypeAlias = (
     | Search
     | AccountCommand
     | RoomCommand
+    | ProgramCommand
     | Typing
     | AskUnread
     | AskConversations

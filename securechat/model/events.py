@@ -11,13 +11,25 @@ from securechat.model.accounts import CertificateList, Done, LoginList, Register
 from securechat.model.base import Id, Person, Record, Renaming, Seconds, Secretive
 from securechat.model.commands import Ping, Pong
 from securechat.model.messages import Hit, Message, MessageChange
+from securechat.model.programs import BotList, TokenList, TokenMade
 from securechat.model.rooms import ConversationList, Invited, RoleChanged, RoomRules, TypingNow, UnreadList
 
 Arguments: TypeAlias = Annotated[dict[str, str | int], Meta(max_length=16)]
 """The arguments of a sentence of the server, by name."""
 
 
-FEATURES = ("around_more", "conversations", "editors", "keys", "order", "people", "purged", "retry_times", "room_ids")
+FEATURES = (
+    "around_more",
+    "bots",
+    "conversations",
+    "editors",
+    "keys",
+    "order",
+    "people",
+    "purged",
+    "retry_times",
+    "room_ids",
+)
 """The words of `Welcome.features`: additions that a client cannot notice by trying, or not without a request."""
 WELCOME_LIMITS = {
     "message_burst": "messages at once",
@@ -377,6 +389,9 @@ Event: TypeAlias = (
     | Done
     | LoginList
     | CertificateList
+    | BotList
+    | TokenList
+    | TokenMade
     | ReadElsewhere
     | Notice
     | Message

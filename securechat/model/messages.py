@@ -40,6 +40,7 @@ class Message(Record, frozen=True, tag="msg", rename={"sender_id": "by", "sent_a
         changed: the seq of the last change, of any kind; this copy includes all changes up to it.
         edited_by: who made the last edit, with the name at that time, unless it was the sender.
         deleted_by: likewise, who deleted it.
+        bot: whether a program sent it, a bot or an incoming webhook.
     """
 
     seq: Id
@@ -59,6 +60,7 @@ class Message(Record, frozen=True, tag="msg", rename={"sender_id": "by", "sent_a
     changed: Id | None = None
     edited_by: Person | None = None
     deleted_by: Person | None = None
+    bot: bool = False
 
 
 class Draft(Struct, frozen=True, gc=False):
@@ -84,6 +86,7 @@ class Draft(Struct, frozen=True, gc=False):
     mentions: tuple[int, ...] = ()
     known_only: bool = False
     key: str | None = None
+    bot: bool = False
 
 
 class RevisionKind(StrEnum):

@@ -1,4 +1,4 @@
-"""The durable records of accounts: accounts, logins, certificates, invites, bans, mutes; and the changes to them.
+"""The durable records of accounts: accounts, logins, tokens, certificates, invites, bans, mutes; and their changes.
 
 The hub keeps all of them in memory (`AccountDirectory`) and decides from memory alone; the log stores them durably. A
 change is neither shown nor applied before the log reports it as durable. A `Put` carries the whole record as it shall
@@ -24,6 +24,14 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class AccountKind(StrEnum):
+    """The kinds of account: a person's has a password or certificates; a bot and an incoming webhook have tokens."""
+
+    PERSON = "person"
+    BOT = "bot"
+    HOOK = "hook"
+
+
 class Account(Struct, frozen=True, gc=False):
     """A registered account, whose name needs proof.
 
@@ -36,6 +44,8 @@ class Account(Struct, frozen=True, gc=False):
         made_at_ms: when it was registered, milliseconds since the epoch, UTC.
         seen_at_ms: when its last connection ended, or began.
         seen_seq: everything up to this seq has been sent to one of its devices.
+        kind: a person, a bot or an incoming webhook; it never changes.
+        made_by: of a bot or webhook: the sender_id of the account that made it; 0 for an administrator at the socket.
     """
 
     sender_id: int
@@ -47,6 +57,8 @@ class Account(Struct, frozen=True, gc=False):
     made_at_ms: int = 0
     seen_at_ms: int = 0
     seen_seq: int = 0
+    kind: AccountKind = AccountKind.PERSON
+    made_by: int = 0
 
     def __repr__(self) -> str:  # a PHC string is not for logs
         return f"Account({self.sender_id}, {self.name!r})"
@@ -66,6 +78,47 @@ class Login(Struct, frozen=True, gc=False):
 
     def __repr__(self) -> str:
         return f"Login({self.login_id}, {self.sender_id})"
+
+
+class Scope(StrEnum):
+    """What an API token is good for."""
+
+    POST = "post"
+    READ = "read"
+    METRICS = "metrics"
+    HOOK = "hook"
+    """To post into its one room by the address of an incoming webhook, and for nothing else."""
+
+
+class ApiToken(Struct, frozen=True, gc=False):
+    """A token with which a program acts for an account.
+
+    Attributes:
+        token_id: its number.
+        sender_id: the account: a bot's, a webhook's, or the person's who made the token.
+        name: what its owner recognises it by.
+        token_hash: SHA-256 of the token.
+        scopes: what it is good for.
+        rooms: the room_ids of the only rooms it is good for; empty for all that the account may enter.
+        made_at_ms: when it was made, milliseconds since the epoch, UTC.
+        expires_at_ms: when it stops; None for never.
+        used_at_ms: when it was used last, to the minute; 0 for never.
+        address: the network address that used it last.
+    """
+
+    token_id: int
+    sender_id: int
+    name: str
+    token_hash: bytes
+    scopes: tuple[Scope, ...]
+    rooms: tuple[int, ...] = ()
+    made_at_ms: int = 0
+    expires_at_ms: int | None = None
+    used_at_ms: int = 0
+    address: str = ""
+
+    def __repr__(self) -> str:
+        return f"ApiToken({self.token_id}, {self.sender_id})"
 
 
 class Certificate(Struct, frozen=True, gc=False):
@@ -150,7 +203,7 @@ class AuditEntry(Struct, frozen=True, gc=False):
     detail: str = ""
 
 
-AccountRow: TypeAlias = Account | Login | Certificate | Invite | Ban | Mute
+AccountRow: TypeAlias = Account | Login | ApiToken | Certificate | Invite | Ban | Mute
 
 
 class Put(Struct, frozen=True, gc=False):
@@ -165,8 +218,8 @@ class Put(Struct, frozen=True, gc=False):
 class Drop(Struct, frozen=True, gc=False):
     """Delete the record of this kind and number (sender_id for Account and Mute).
 
-    With an Account go its logins, certificates, mute and account bans, and the senders that were its devices or itself:
-    their secrets are no longer valid. Its messages stay; see `EraseSender`.
+    With an Account go its logins, tokens, certificates, mute and account bans, and the senders that were its devices or
+    itself: their secrets are no longer valid. Its messages stay; see `EraseSender`.
     """
 
     kind: type[AccountRow]
@@ -248,11 +301,14 @@ NEW_SENDER = 0
 """Stands for the sender that a log identifies, in changes that are made along with that; see `with_sender`."""
 
 
+_OF_SENDER = (Account, Login, ApiToken)
+
+
 def with_sender(changes: Sequence[Change], sender_id: int) -> tuple[Change, ...]:
     """Return changes in which this sender stands for `NEW_SENDER`."""
     return tuple(
         Put(replace(change.row, sender_id=sender_id))
-        if isinstance(change, Put) and isinstance(change.row, Account | Login) and change.row.sender_id == NEW_SENDER
+        if isinstance(change, Put) and isinstance(change.row, _OF_SENDER) and change.row.sender_id == NEW_SENDER
         else change
         for change in changes
     )
@@ -280,8 +336,8 @@ class StoredAccounts(Struct, frozen=True, gc=False):
     """All records when the log opens.
 
     Attributes:
-        serial: the highest number ever given to a login, certificate, invite or ban; they share one count, and none
-            is given twice.
+        serial: the highest number ever given to a login, token, certificate, invite or ban; they share one count, and
+            none is given twice.
         removed: senders whose messages were removed, and the seq up to which; the latest KEPT_REMOVALS, oldest first.
     """
 
@@ -291,6 +347,7 @@ class StoredAccounts(Struct, frozen=True, gc=False):
     invites: Sequence[Invite] = ()
     bans: Sequence[Ban] = ()
     mutes: Sequence[Mute] = ()
+    tokens: Sequence[ApiToken] = ()
     serial: int = 0
     removed: Sequence[tuple[int, int]] = ()
 
@@ -298,6 +355,7 @@ class StoredAccounts(Struct, frozen=True, gc=False):
         """Return the latest time of any recorded act; 0 for none."""
         times = [max(row.made_at_ms, row.seen_at_ms) for row in self.accounts]
         times += [max(row.made_at_ms, row.used_at_ms) for row in self.logins]
+        times += [max(row.made_at_ms, row.used_at_ms) for row in self.tokens]
         times += [row.added_at_ms for row in self.certificates]
         times += [row.made_at_ms for rows in (self.invites, self.bans, self.mutes) for row in rows]
         return max(times, default=0)

@@ -18,6 +18,7 @@ from securechat.errors import SecurechatError
 from securechat.model import Draft, LogEntry, Revision, RevisionKind
 from securechat.records.accounts import (
     KEY_DAYS,
+    ApiToken,
     AuditEntry,
     Change,
     Committed,
@@ -293,11 +294,15 @@ def judge_secret(
 
 
 def logins_used(changes: Sequence[Change]) -> list[int] | None:
-    """The logins that these changes put, if they do nothing else; None if they do.
+    """The numbers of the logins and tokens that these changes put, if they do nothing else; None if they do.
 
     Where such a login is stored already, the change notes only its use, which may be lost.
     """
-    used = [change.row.login_id for change in changes if isinstance(change, Put) and isinstance(change.row, Login)]
+    used = [
+        change.row.login_id if isinstance(change.row, Login) else change.row.token_id
+        for change in changes
+        if isinstance(change, Put) and isinstance(change.row, Login | ApiToken)
+    ]
     return used if len(used) == len(changes) else None
 
 

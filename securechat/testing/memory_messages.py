@@ -145,7 +145,7 @@ class MemoryMessages:
             self.last_seq, self._last_in.get(number, 0), draft.sender_id, draft.name, self.last_sent_at_ms, draft.text,
             draft.room, draft.to, draft.to_name,
             reply=draft.reply if answered is not None and _place(answered) == place else None,
-            mentions=list(draft.mentions),
+            mentions=list(draft.mentions), bot=draft.bot,
         )  # fmt: skip
         self.messages[message.seq] = message
         self._last_in[number] = message.seq

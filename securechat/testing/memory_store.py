@@ -20,6 +20,7 @@ from securechat.records.accounts import (
     OWN_ACTS,
     Account,
     AccountRow,
+    ApiToken,
     AuditEntry,
     Ban,
     BanKind,
@@ -187,8 +188,8 @@ class MemoryStore:
             return tuple(row for row in every if isinstance(row, kind))
 
         return StoredAccounts(
-            rows(Account), rows(Login), rows(Certificate), rows(Invite), rows(Ban), rows(Mute), self._serial,
-            tuple(self._talk.removed.items()),
+            rows(Account), rows(Login), rows(Certificate), rows(Invite), rows(Ban), rows(Mute), rows(ApiToken),
+            self._serial, tuple(self._talk.removed.items()),
         )  # fmt: skip
 
     def apply(self, writes: Sequence[StoreWrite], *, refuse_fresh: bool = False) -> CommitResult:
@@ -265,7 +266,7 @@ class MemoryStore:
             case Put(row):
                 number = _number(row)
                 self._rows[type(row)][number] = row
-                if isinstance(row, Login | Certificate | Invite | Ban):
+                if isinstance(row, Login | ApiToken | Certificate | Invite | Ban):
                     self._serial = max(self._serial, number)
                 if isinstance(row, Account) and number in self._senders:
                     self._senders[number] = replace(self._senders[number], holds_name=False)
@@ -351,7 +352,7 @@ class MemoryStore:
         for rows in self._rows.values():
             for number, row in list(rows.items()):
                 is_ban = isinstance(row, Ban) and (row.kind, row.target) == (BanKind.ACCOUNT, str(account))
-                if is_ban or (isinstance(row, Login | Certificate | Mute) and row.sender_id == account):
+                if is_ban or (isinstance(row, Login | ApiToken | Certificate | Mute) and row.sender_id == account):
                     del rows[number]
         for sender_id, sender in list(self._senders.items()):
             if account in (sender_id, sender.account):
@@ -408,7 +409,11 @@ class MemoryStore:
 
     def _find(self, who: IdentifySender) -> Identity | NotAppended:
         stream, used, accounts = self._ids.get(who.secret_hash), logins_used(who.changes), self._rows[Account]
-        if stream is None or used is None or any(number not in self._rows[Login] for number in used):
+        if (
+            stream is None
+            or used is None
+            or any(number not in self._rows[Login] | self._rows[ApiToken] for number in used)
+        ):
             return NO_ENTRY
         speaks_for, exists = self._senders[stream].account, who.account in accounts
         verdict = judge_secret(who.account, stream, speaks_for, is_account=stream in accounts, exists=exists)

@@ -15,7 +15,9 @@ from securechat.limits import Limits
 from securechat.records.accounts import (
     NEW_SENDER,
     Account,
+    AccountKind,
     AccountRow,
+    ApiToken,
     AuditEntry,
     Ban,
     BanKind,
@@ -29,6 +31,7 @@ from securechat.records.accounts import (
     PurgeGuests,
     Put,
     Role,
+    Scope,
     StoredAccounts,
     TrimAudit,
     WriteAudit,
@@ -55,7 +58,7 @@ def _of_every_kind(one: int, two: int) -> StoredAccounts:
             Account(
                 one, "Ann\u0301", "ánn", Role.ADMIN, _PHC, must_change=True, made_at_ms=5, seen_at_ms=6, seen_seq=7
             ),
-            Account(two, "bob", "bob"),
+            Account(two, "bob", "bob", kind=AccountKind.HOOK, made_by=one),
         ),
         logins=(
             Login(3, one, b"\0" * 32, "client\0\n'--", "2001:db8::1", 1, 2, 3),
@@ -72,13 +75,18 @@ def _of_every_kind(one: int, two: int) -> StoredAccounts:
             Ban(11, BanKind.NAME, str(one), "1", "", "bob", 1),
         ),
         mutes=(Mute(one, "Ann", "why", "bob", 1, 2), Mute(two, "bob", "", "Ann", 1)),
-        serial=11,
+        tokens=(
+            ApiToken(12, one, "cron 'job'", b"\x01" * 32, (Scope.POST, Scope.READ), (4, 2**40), 1, 2, 3, "2001:db8::1"),
+            ApiToken(13, two, "", b"", (Scope.HOOK,)),
+        ),
+        serial=13,
     )
 
 
 def _rows(people: StoredAccounts) -> list[Any]:
     return [
         *people.accounts, *people.logins, *people.certificates, *people.invites, *people.bans, *people.mutes,
+        *people.tokens,
     ]  # fmt: skip
 
 
@@ -138,13 +146,13 @@ def check_numbers_are_given_once(implementation: Implementation) -> None:
     """The highest number ever given survives its record, over restarts; so does the number of a sender."""
     rig = Rig(implementation)
     rows = _rows(_of_every_kind(1, 2))
-    for kind in (Login, Certificate, Invite, Ban):
+    for kind in (Login, ApiToken, Certificate, Invite, Ban):
         row = [row for row in rows if type(row) is kind][-1]
         rig.record(Put(row), Drop(kind, _number(row)))
         rig.record(Drop(kind, 1000))  # there is none
     for kill in (False, True):
         people = rig.restart(kill=kill).people
-        assert people.serial == 11, f"serial is {people.serial}"
+        assert people.serial == 13, f"serial is {people.serial}"
         assert _rows(people) == []
     account = _register(rig, 1)
     rig.record(Drop(Account, account.sender_id))

@@ -370,6 +370,56 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.UNSUPPORTED_VERSION,
         N_("This server speaks version {version} of the protocol. Install a matching client"),
     ),
+    # --- Bots, webhooks and API tokens (hub/programs) ---------------------------------------------------------------
+    "bot_is_no_person": (
+        ErrorCode.NO_RIGHT,
+        N_("A bot cannot make bots, webhooks or tokens. Ask the member that made it"),
+    ),
+    "bot_removed": (ErrorCode.LOGGED_OUT, N_("This bot was removed")),
+    "bot_stopped": (
+        ErrorCode.TOKEN_INVALID,
+        N_("This bot is stopped, because the account that made it is banned or gone. Ask an administrator"),
+    ),
+    "bots_used_up": (
+        ErrorCode.TOO_MANY,
+        N_("You have made {count} bots and webhooks, as many as allowed. Remove one first"),
+    ),
+    "bots_of_server_used_up": (
+        ErrorCode.TOO_MANY,
+        N_("The server has as many bots and webhooks as it may. Ask an administrator to remove some"),
+    ),
+    "hook_needs_moderator": (
+        ErrorCode.NO_RIGHT,
+        N_("Only moderators of #{room} add and see its webhooks. Ask one of them"),
+    ),
+    "hook_needs_room": (ErrorCode.INVALID, N_("A webhook posts into one room. Give exactly one")),
+    "hooks_of_room_used_up": (
+        ErrorCode.TOO_MANY,
+        N_("#{room} has {count} webhooks, as many as allowed. Remove one first"),
+    ),
+    "maker_has_no_right": (
+        ErrorCode.NO_RIGHT,
+        N_("The member that made this bot may not do this here, so the bot may not either"),
+    ),
+    "no_such_bot": (ErrorCode.NOT_FOUND, N_("There is no such bot or webhook of yours. /bot and /hook list them")),
+    "no_such_token": (ErrorCode.NOT_FOUND, N_("There is no token {token} of yours. /token and /bot list them")),
+    "token_cannot": (ErrorCode.NO_RIGHT, N_("A token cannot do this. Log in with a password or a certificate")),
+    "token_ended": (ErrorCode.LOGGED_OUT, N_("The token of this connection was removed or has expired")),
+    "token_expired": (ErrorCode.TOKEN_INVALID, N_("This token has expired. Make a new one")),
+    "token_mistyped": (
+        ErrorCode.TOKEN_INVALID,
+        N_("This token has a wrong or missing character. Copy it again, from scb_ to its end"),
+    ),
+    "token_name_invalid": (
+        ErrorCode.INVALID,
+        N_("The name of a token has 1 to {most} visible characters. Choose another one"),
+    ),
+    "token_needs_scope": (ErrorCode.NO_RIGHT, N_("This token may not do this. Make one with the scope {scope}")),
+    "token_unknown": (
+        ErrorCode.TOKEN_INVALID,
+        N_("This server does not know this token. It was removed, or belongs to another server. Make a new one"),
+    ),
+    "tokens_used_up": (ErrorCode.TOO_MANY, N_("There are {count} tokens, as many as allowed. Remove one first")),
     # --- Rooms, roles and moderation (hub/rooms) --------------------------------------------------------------------
     "no_such_room": (ErrorCode.NO_SUCH_ROOM, N_("There is no such room that you can join. /rooms lists the rooms")),
     "rooms_of_member_used_up": (ErrorCode.TOO_MANY_ROOMS, N_("You are in {count} rooms, the maximum. Leave one first")),

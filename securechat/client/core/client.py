@@ -77,6 +77,9 @@ _AnswerOrRoomEvent: TypeAlias = (
     | model.Done
     | model.LoginList
     | model.CertificateList
+    | model.BotList
+    | model.TokenList
+    | model.TokenMade
 )
 
 
@@ -439,7 +442,7 @@ class ClientCore:
                 self._account.renamed(event)
             case model.Registered() | model.Done() | model.LoginList() | model.CertificateList():
                 self._account_answered(event)
-            case model.PeopleList():
+            case model.PeopleList() | model.BotList() | model.TokenList() | model.TokenMade():
                 pass  # this client never asks
             case _:
                 assert_never(event)

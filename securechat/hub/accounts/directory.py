@@ -1,4 +1,4 @@
-"""The tables of accounts, logins, certificates, invites, bans and mutes, in memory: the hub decides from them alone.
+"""The tables of accounts and all that hangs on them, of bans and of mutes, in memory: the hub decides from them alone.
 
 A change is applied here when it is durable, and not before; `RecordChanges` sees to that.
 """
@@ -17,7 +17,9 @@ from securechat.hub.environment import HubEnvironment
 from securechat.hub.rooms.directory import RoomDirectory
 from securechat.records.accounts import (
     Account,
+    AccountKind,
     AccountRow,
+    ApiToken,
     AuditEntry,
     Ban,
     BanKind,
@@ -40,7 +42,7 @@ from securechat.records.rooms import StoredRooms
 from securechat.text.confusables import skeleton
 from securechat.text.names import name_key
 
-RowT = TypeVar("RowT", Account, Login, Invite)
+RowT = TypeVar("RowT", Account, Login, ApiToken, Invite)
 _DAY_MS = 86_400_000
 
 
@@ -56,12 +58,14 @@ class AccountDirectory:
         environment: the clock and the limits.
 
     Attributes:
-        accounts, logins, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
+        accounts, logins, tokens, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
         banned: finds bans by what they keep out.
         leaving: records, by kind and number, that a change on its way drops: they prove nothing any more.
         arriving: accounts that a change on its way makes, by what their names look like: these names are not free.
         being_deleted: accounts that are being deleted: no new message may name them.
         ended_logins: logins that have ended and whose connections are still here; `Hub.on_commit` ends those.
+        ended_tokens: API tokens likewise.
+        bots_of: the bots and webhooks that an account has made.
         room_directory: rooms and their memberships.
         removed: senders whose messages were removed, and the seq up to which, the latest last; kept by `PurgeDelivery`.
     """
@@ -72,6 +76,7 @@ class AccountDirectory:
         self._session_ms = int(environment.limits.session_days * _DAY_MS)
         self.accounts: dict[int, Account] = {}
         self.logins: dict[int, Login] = {}
+        self.tokens: dict[int, ApiToken] = {}
         self.certificates: dict[int, Certificate] = {}
         self.invites: dict[int, Invite] = {}
         self.banned = BanIndex(self.lasts)
@@ -88,17 +93,24 @@ class AccountDirectory:
         self._by_skeleton: dict[str, int] = {}
         self._same_skeleton: dict[str, list[int]] = {}  # further accounts of a skeleton, from an older database alone
         self._by_token: dict[bytes, int] = {}
+        self._by_api_token: dict[bytes, int] = {}
+        self._tokens_of: dict[int, dict[int, ApiToken]] = {}
+        self.bots_of: dict[int, set[int]] = {}
         self._by_fingerprint: dict[str, int] = {}
         self._by_invite: dict[bytes, int] = {}
         self.room_directory = RoomDirectory(self.accounts, self.clock)
         self._logins_of: dict[int, dict[int, Login]] = {}
         self.ended_logins: set[int] = set()
+        self.ended_tokens: set[int] = set()
 
     def restore(self, people: StoredAccounts, room_records: StoredRooms) -> None:
         """Take over what the log remembers."""
         self._serial = people.serial
         self.removed.update(people.removed)
-        for rows in (people.accounts, people.logins, people.certificates, people.invites, people.bans, people.mutes):
+        for rows in (
+            people.accounts, people.logins, people.tokens, people.certificates, people.invites, people.bans,
+            people.mutes,
+        ):  # fmt: skip
             for row in rows:
                 self._put(row)
         self.room_directory.restore(room_records)
@@ -155,6 +167,15 @@ class AccountDirectory:
             and login.expires_at_ms > self.clock.earliest_ms()
             and not self.leaving & {(Login, number), (Account, login.sender_id)}
         )
+
+    def token_with(self, token_hash: bytes) -> ApiToken | None:
+        """Return the API token with this hash, also an expired one."""
+        return self.present(ApiToken, self._by_api_token.get(token_hash, 0))
+
+    def tokens_of(self, sender_id: int) -> list[ApiToken]:
+        """The API tokens of an account that have not expired, by number."""
+        mine = self._tokens_of.get(sender_id, {}).values()
+        return sorted((row for row in mine if self.lasts(row.expires_at_ms)), key=lambda row: row.token_id)
 
     def certificate_with(self, fingerprint: str) -> Certificate | None:
         """Return the certificate with this public key."""
@@ -228,6 +249,8 @@ class AccountDirectory:
             return self.accounts
         if kind is Login:
             return self.logins
+        if kind is ApiToken:
+            return self.tokens
         if kind is Invite:
             return self.invites
         raise LocalProtocolError(f"{kind.__name__} is never amended")
@@ -268,6 +291,8 @@ class AccountDirectory:
                 administrators = self.room_directory.administrators
                 (administrators.add if row.role is Role.ADMIN else administrators.discard)(row.sender_id)
                 self._by_key[row.key] = row.sender_id
+                if row.kind is not AccountKind.PERSON:
+                    self.bots_of.setdefault(row.made_by, set()).add(row.sender_id)
                 looks = skeleton(row.name)
                 if self._by_skeleton.setdefault(looks, row.sender_id) != row.sender_id:
                     self._same_skeleton.setdefault(looks, []).append(row.sender_id)
@@ -275,6 +300,10 @@ class AccountDirectory:
                 self.logins[row.login_id] = row
                 self._by_token[row.token_hash] = row.login_id
                 self._logins_of.setdefault(row.sender_id, {})[row.login_id] = row
+            case ApiToken():
+                self.tokens[row.token_id] = row
+                self._by_api_token[row.token_hash] = row.token_id
+                self._tokens_of.setdefault(row.sender_id, {})[row.token_id] = row
             case Certificate():
                 self.certificates[row.certificate_id] = row
                 self._by_fingerprint[row.fingerprint] = row.certificate_id
@@ -296,6 +325,10 @@ class AccountDirectory:
         elif kind is Login and (login := self.logins.pop(number, None)) is not None:
             self._by_token.pop(login.token_hash, None)
             self._logins_of[login.sender_id].pop(number, None)
+        elif kind is ApiToken and (token := self.tokens.pop(number, None)) is not None:
+            self._by_api_token.pop(token.token_hash, None)
+            self._tokens_of[token.sender_id].pop(number, None)
+            self.ended_tokens.add(number)
         elif kind is Certificate and (certificate := self.certificates.pop(number, None)) is not None:
             self._by_fingerprint.pop(certificate.fingerprint, None)
         elif kind is Invite and (invite := self.invites.pop(number, None)) is not None:
@@ -318,12 +351,17 @@ class AccountDirectory:
 
     def _drop_account(self, sender_id: int) -> None:
         self._unname(sender_id)
-        self.accounts.pop(sender_id, None)
+        account = self.accounts.pop(sender_id, None)
+        if account is not None and account.kind is not AccountKind.PERSON:
+            self.bots_of[account.made_by].discard(sender_id)
         self.room_directory.administrators.discard(sender_id)
         self.room_directory.forget_account(sender_id)
         for login_id in list(self._logins_of.get(sender_id, ())):
             self._drop(Login, login_id)
         self._logins_of.pop(sender_id, None)
+        for token_id in list(self._tokens_of.get(sender_id, ())):
+            self._drop(ApiToken, token_id)
+        self._tokens_of.pop(sender_id, None)
         self._epochs.pop(sender_id, None)
         for certificate in self.certificates_of(sender_id):
             self._drop(Certificate, certificate.certificate_id)

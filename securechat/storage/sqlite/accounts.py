@@ -17,7 +17,9 @@ from msgspec.structs import astuple, replace
 
 from securechat.records.accounts import (
     Account,
+    AccountKind,
     AccountRow,
+    ApiToken,
     AuditEntry,
     Ban,
     BanKind,
@@ -26,6 +28,7 @@ from securechat.records.accounts import (
     Login,
     Mute,
     Role,
+    Scope,
     StoredAccounts,
 )
 from securechat.storage.sqlite.purge import removed_senders
@@ -38,12 +41,20 @@ _TABLES: dict[type[AccountRow], tuple[str, tuple[str, ...]]] = {
         "accounts",
         (
             "sender_id", "name", "name_key", "role", "password", "must_change", "made_at_ms", "seen_at_ms", "seen_seq",
+            "kind", "made_by",
         ),
     ),
     Login: (
         "logins",
         (
             "login_id", "sender_id", "token_hash", "client", "address", "made_at_ms", "used_at_ms", "expires_at_ms",
+        ),
+    ),
+    ApiToken: (
+        "api_tokens",
+        (
+            "token_id", "sender_id", "name", "token_hash", "scopes", "rooms", "made_at_ms", "expires_at_ms",
+            "used_at_ms", "address",
         ),
     ),
     Certificate: ("certificates", ("certificate_id", "sender_id", "fingerprint", "label", "added_at_ms")),
@@ -61,7 +72,7 @@ _TABLES: dict[type[AccountRow], tuple[str, tuple[str, ...]]] = {
 _SERIAL = """
 SELECT max(deleted, ifnull((SELECT max(login_id) FROM logins), 0), ifnull((SELECT max(ban_id) FROM bans), 0),
            ifnull((SELECT max(certificate_id) FROM certificates), 0), ifnull((SELECT max(invite_id) FROM invites), 0),
-           ifnull((SELECT max(room_id) FROM places), 0))
+           ifnull((SELECT max(token_id) FROM api_tokens), 0), ifnull((SELECT max(room_id) FROM places), 0))
 FROM serials
 """
 _NUMBERS = "(SELECT value FROM json_each(?1))"
@@ -70,6 +81,7 @@ _WITH_ACCOUNT = tuple(
     f"DELETE FROM {what} IN {_NUMBERS}"  # noqa: S608  # our own words
     for what in (
         "logins WHERE sender_id",
+        "api_tokens WHERE sender_id",
         "certificates WHERE sender_id",
         "mutes WHERE sender_id",
         "bans WHERE kind = 'account' AND CAST(target AS INTEGER)",
@@ -114,11 +126,9 @@ def load(connection: apsw.Connection) -> StoredAccounts:
     ((serial,),) = connection.execute(_SERIAL).fetchall()
     assert isinstance(serial, int)
     return StoredAccounts(
-        accounts=tuple(
-            Account(sender_id, name, key, Role(role), password, bool(must_change), *times)
-            for sender_id, name, key, role, password, must_change, *times in _rows(connection, Account)
-        ),
+        accounts=tuple(_account(*row) for row in _rows(connection, Account)),
         logins=tuple(Login(*row) for row in _rows(connection, Login)),
+        tokens=tuple(_token(*row) for row in _rows(connection, ApiToken)),
         certificates=tuple(Certificate(*row) for row in _rows(connection, Certificate)),
         invites=tuple(_invite(*row) for row in _rows(connection, Invite)),
         bans=tuple(Ban(ban_id, BanKind(kind), *row) for ban_id, kind, *row in _rows(connection, Ban)),
@@ -139,10 +149,24 @@ def _invite(*columns: Any) -> Invite:
     return replace(made, used_by=msgspec.json.decode(used_by, type=tuple[str, ...]), revoked=bool(revoked))
 
 
+def _account(*columns: Any) -> Account:
+    made = Account(*columns)
+    return replace(made, role=Role(made.role), must_change=bool(made.must_change), kind=AccountKind(made.kind))
+
+
+def _token(*columns: Any) -> ApiToken:
+    made = ApiToken(*columns)
+    scopes = msgspec.json.decode(columns[4], type=tuple[Scope, ...])
+    return replace(made, scopes=scopes, rooms=msgspec.json.decode(columns[5], type=tuple[int, ...]))
+
+
 def _columns(row: AccountRow) -> tuple[Any, ...]:
     """Convert a record to column values."""
     if isinstance(row, Invite):
         return (*astuple(row)[:-2], msgspec.json.encode(row.used_by).decode(), row.revoked)
+    if isinstance(row, ApiToken):
+        scopes, rooms = msgspec.json.encode(row.scopes).decode(), msgspec.json.encode(row.rooms).decode()
+        return astuple(replace(row, scopes=scopes, rooms=rooms))
     return astuple(row)
 
 

@@ -45,14 +45,15 @@ MESSAGE_ARRAY = f"""json_array(seq, prev, sender_id, name, to_name, sent_at_ms, 
           FROM reactions AS r WHERE r.target = messages.seq)),
     (SELECT max(n.seq) FROM changes AS n WHERE n.target = messages.seq), conversation, checksum,
     iif(edited IS NULL, NULL, json({_CHANGED_BY.format(which="edited")})),
-    iif(deleted IS NULL, NULL, json({_CHANGED_BY.format(which="deleted")})))"""  # noqa: S608  # our own words
+    iif(deleted IS NULL, NULL, json({_CHANGED_BY.format(which="deleted")})),
+    (SELECT 1 FROM bot_senders AS b WHERE b.sender_id = messages.sender_id))"""  # noqa: S608  # our own words
 """A message in its final state, from ``messages`` joined with ``conversations``, in the form that `message_of` reads.
 The JSON must be read as a BLOB, because a damaged one may contain invalid Unicode."""
 
 MessageRow = tuple[
     int, int, int, str, str | None, int, str, str | None, int | None, int | None, int | None, int | None, int | None,
     list[int] | None, list[tuple[str, int]], int | None, int,
-    int | None, tuple[int, str] | None, tuple[int, str] | None,
+    int | None, tuple[int, str] | None, tuple[int, str] | None, int | None,
 ]  # fmt: skip
 _ChangeRow = tuple[
     int, str, int, int, str, int, str, str | None, int | None, int | None, str | None, list[int] | None,
@@ -210,14 +211,14 @@ def chosen_by(query: Any) -> dict[str, Any]:
 def message_of(row: MessageRow) -> Message:
     """Build a message from a `MESSAGE_ARRAY` row."""
     (seq, prev, sender_id, name, to_name, sent_at_ms, text, room, low, high,
-     reply, edited, deleted, mentions, signs, changed, conversation, checksum, editor, deleter) = row  # fmt: skip
+     reply, edited, deleted, mentions, signs, changed, conversation, checksum, editor, deleter, bot) = row  # fmt: skip
     if checksum is not None and checksum != checksum_of(
         seq, conversation, prev, sender_id, name, to_name, sent_at_ms, text, reply, mentions, edited, deleted
     ):
         text, mentions, reply = DAMAGED_TEXT, None, None
     to = None if room is not None else high if sender_id == low else low
     is_plain = not signs and mentions is None and reply is None and edited is None and deleted is None
-    if is_plain and changed is None:
+    if is_plain and changed is None and bot is None:
         return Message(seq, prev, sender_id, name, sent_at_ms, text, room, to, to_name)
     reactions: dict[str, list[int]] = {}
     for sign, who in signs:
@@ -225,7 +226,7 @@ def message_of(row: MessageRow) -> Message:
     return Message(
         seq, prev, sender_id, name, sent_at_ms, text, room, to, to_name, reply, mentions or [], edited, deleted,
         [Reaction(sign, by) for sign, by in reactions.items()], changed,
-        None if editor is None else Person(*editor), None if deleter is None else Person(*deleter),
+        None if editor is None else Person(*editor), None if deleter is None else Person(*deleter), bot is not None,
     )  # fmt: skip
 
 

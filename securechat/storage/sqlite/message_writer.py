@@ -221,7 +221,7 @@ class MessageWriter:
         row: tuple[Any, ...] = (seq, number, prev, sender_id, name, at_ms, text, checksum)
         if to is not None:
             row = (*row[:-1], checksum ^ names_part("", draft.to_name), draft.to_name)
-        message = Message(seq, prev, sender_id, name, at_ms, text, draft.room, to, draft.to_name)
+        message = Message(seq, prev, sender_id, name, at_ms, text, draft.room, to, draft.to_name, bot=draft.bot)
         if key is not None:
             self._note_key(draft, key, seq, number)
         if draft.reply is not None or draft.mentions:

@@ -298,6 +298,34 @@ CREATE TRIGGER message_keys_after_deletion AFTER DELETE ON messages BEGIN
 END;
 """
 
+# A bot stays one in its messages after its account is gone, so its number stays too. In a table of its own, because a
+# column of `messages` would be one more part of every checksum.
+_PROGRAMS = """
+ALTER TABLE accounts ADD COLUMN kind TEXT NOT NULL DEFAULT 'person';
+ALTER TABLE accounts ADD COLUMN made_by INTEGER NOT NULL DEFAULT 0;  -- the maker's sender_id; 0: none
+CREATE TABLE bot_senders (sender_id INTEGER PRIMARY KEY) STRICT;
+CREATE TRIGGER bot_senders_stay AFTER INSERT ON accounts WHEN NEW.kind <> 'person' BEGIN
+    INSERT OR IGNORE INTO bot_senders VALUES (NEW.sender_id);
+END;
+
+CREATE TABLE api_tokens (
+    token_id INTEGER PRIMARY KEY,
+    sender_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    token_hash BLOB NOT NULL,      -- SHA-256
+    scopes TEXT NOT NULL,          -- a JSON array
+    rooms TEXT NOT NULL,           -- room_ids, a JSON array; empty: every room
+    made_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER,         -- NULL: never
+    used_at_ms INTEGER NOT NULL,   -- 0: never
+    address TEXT NOT NULL
+) STRICT;
+CREATE INDEX api_tokens_by_sender ON api_tokens (sender_id);
+CREATE TRIGGER api_tokens_never_reuse AFTER DELETE ON api_tokens BEGIN
+    UPDATE serials SET deleted = max(deleted, OLD.token_id);
+END;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FOUNDATION,
     _PEOPLE,
@@ -305,6 +333,7 @@ MIGRATIONS: tuple[str, ...] = (
     _CHECKSUMS,
     _REMOVED_SENDERS,
     _MESSAGE_KEYS,
+    _PROGRAMS,
 )
 """Migration n brings the schema from version n to n + 1."""
 

@@ -54,7 +54,9 @@ _EXISTING = """
 SELECT json_group_array(sender_id) FROM accounts WHERE sender_id IN (SELECT value FROM json_each(?1))
 """
 _KNOWN_LOGINS = """
-SELECT json_group_array(login_id) FROM logins WHERE login_id IN (SELECT value FROM json_each(?1))
+SELECT json_group_array(number) FROM
+    (SELECT login_id AS number FROM logins UNION ALL SELECT token_id FROM api_tokens)
+WHERE number IN (SELECT value FROM json_each(?1))
 """
 _LAST_CLIENT_IDS = """
 SELECT json_group_array(json_array(value, ifnull((SELECT max(client_id) FROM drafts WHERE stream = value), 0)))

@@ -19,7 +19,7 @@ from securechat.storage.sqlite.history import MESSAGE_ARRAY, MessageRow, message
 from securechat.text.names import LOBBY
 from securechat.translation import Sentence
 
-SCHEMA = 4
+SCHEMA = 7
 """The oldest schema version that can be exported: the server migrates older ones when it starts."""
 _ROOMS = """
 SELECT room, (SELECT count(*) FROM messages AS m WHERE m.conversation = c.conversation)

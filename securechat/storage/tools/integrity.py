@@ -119,6 +119,19 @@ _OF_KEYS = (
 """The same; from schema 6 on."""
 
 
+_OF_PROGRAMS = (
+    (
+        LazyText("API token {first} belongs to account {second}, which does not exist"),
+        "SELECT token_id, sender_id FROM api_tokens WHERE sender_id NOT IN (SELECT sender_id FROM accounts) LIMIT ?",
+    ),
+    (
+        LazyText("account {first} is a bot's or a webhook's, and its messages are shown as a person's"),
+        "SELECT sender_id FROM accounts WHERE kind <> 'person' AND sender_id NOT IN bot_senders LIMIT ?",
+    ),
+)
+"""The same; from schema 7 on."""
+
+
 _any: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
@@ -189,6 +202,9 @@ def _broken_rules(snapshot: Snapshot) -> Iterator[str]:
             yield from [_finding(sentence, row) for row in connection.execute(question, (_MOST,))]
     if snapshot.schema >= 6:
         for sentence, question in _OF_KEYS:
+            yield from [_finding(sentence, row) for row in connection.execute(question, (_MOST,))]
+    if snapshot.schema >= 7:
+        for sentence, question in _OF_PROGRAMS:
             yield from [_finding(sentence, row) for row in connection.execute(question, (_MOST,))]
     last_seq = _last_seq(connection)
     for first in range(1, last_seq + 1, _MESSAGES_AT_ONCE):
