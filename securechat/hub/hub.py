@@ -17,14 +17,14 @@ from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.accounts.login_completion import LoginCompletion
 from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.accounts.nick import NickChange
-from securechat.hub.accounts.self_service import AccountService
+from securechat.hub.accounts.self_service import TOKEN_ENDED, AccountService
 from securechat.hub.accounts.temporary_password import is_heard
 from securechat.hub.admin.commands import AdminCommands
 from securechat.hub.admin.housekeeping import Housekeeping
 from securechat.hub.context import HubContext
 from securechat.hub.disconnection import Disconnection
 from securechat.hub.interfaces import OperatorEvent, Peer
-from securechat.hub.members import Member
+from securechat.hub.members import Member, MemberConnection
 from securechat.hub.messages.conversations import ConversationQueries
 from securechat.hub.messages.delivery import Delivery
 from securechat.hub.messages.history import HistoryQueries
@@ -36,6 +36,12 @@ from securechat.hub.messages.typing import TypingNotices
 from securechat.hub.messages.unread import UnreadQueries
 from securechat.hub.messages.visibility import MessageVisibility
 from securechat.hub.mutes import EFFECTS, WhileMuted, expect_unmuted
+from securechat.hub.programs.admin import ProgramCommands
+from securechat.hub.programs.bots import Bots
+from securechat.hub.programs.makers import MakersRights
+from securechat.hub.programs.scopes import expect_allowed
+from securechat.hub.programs.service import ProgramService
+from securechat.hub.programs.tokens import ApiTokens
 from securechat.hub.rate_limits import AddressBuckets
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.hub.rooms.moderation import Moderation
@@ -44,10 +50,14 @@ from securechat.hub.rooms.settings import RoomSettings
 from securechat.hub.slices import Slices
 from securechat.hub.wall_clock import WallClock
 from securechat.model import (
+    AddBot,
     AddCertificate,
+    AddToken,
+    AskBots,
     AskConversations,
     AskPeople,
     AskRoom,
+    AskTokens,
     AskUnread,
     Certificates,
     ChangePassword,
@@ -74,8 +84,11 @@ from securechat.model import (
     Read,
     Refused,
     Register,
+    RemoveBot,
     RemoveCertificate,
+    RemoveToken,
     Rooms,
+    RotateToken,
     Say,
     Search,
     SetRoom,
@@ -150,8 +163,10 @@ class Hub:
         self._room_settings = RoomSettings(context, self._room_membership, self._delivery)
         self._typing_notices = TypingNotices(context)
         self._read_markers = AccountReadMarkers(context)
-        self._authenticator = Authenticator(context, self._login_throttle)
-        self._login_completion = LoginCompletion(context, self._log_reads, self._room_membership)
+        self._api_tokens = ApiTokens(context)
+        self._makers_rights = MakersRights(context, self._room_membership)
+        self._authenticator = Authenticator(context, self._login_throttle, self._api_tokens)
+        self._login_completion = LoginCompletion(context, self._log_reads, self._room_membership, self._api_tokens)
         self._login_flow = LoginFlow(context, self._authenticator, self._login_completion)
         self._disconnection = Disconnection(
             context, self._login_flow, self._login_throttle, self._authenticator, self._log_reads
@@ -164,6 +179,8 @@ class Hub:
             self._room_membership,
             self._disconnection,
         )
+        bots = Bots(context, self._authenticator, self._api_tokens, self._room_membership, self._disconnection)
+        self._program_service = ProgramService(context, bots)
         self._nick_change = NickChange(context, self._login_flow, self._account_service)
         self.admin_commands = AdminCommands(
             context,
@@ -172,6 +189,9 @@ class Hub:
             self._room_membership,
             self._disconnection,
             self._slices,
+            self._api_tokens,
+            self._makers_rights,
+            ProgramCommands(context, bots),
         )
         limits, factor = context.limits, context.limits.address_factor
         self._address_messages = AddressBuckets(limits.message_burst, limits.message_rate, factor)
@@ -186,6 +206,7 @@ class Hub:
         account = Handling(self._account_service.answer, Cost.REQUEST)
         moderation = Handling(self._moderation.answer, Cost.REQUEST)
         settings = Handling(self._room_settings.answer, Cost.REQUEST)
+        programs = Handling(self._program_service.answer, Cost.REQUEST)
         return {
             Say: posting,
             Direct: posting,
@@ -217,6 +238,13 @@ class Hub:
             Certificates: account,
             AddCertificate: account,
             RemoveCertificate: account,
+            AddBot: programs,
+            AskBots: programs,
+            RemoveBot: programs,
+            AddToken: programs,
+            AskTokens: programs,
+            RotateToken: programs,
+            RemoveToken: programs,
             Hello: Handling(_refuse_hello, Cost.REQUEST),
             Ping: Handling(_answer_ping, Cost.REQUEST),
             Pong: Handling(_ignore_pong, Cost.FREE),
@@ -267,6 +295,12 @@ class Hub:
         if self._directory.ended_logins:
             ended, self._directory.ended_logins = self._directory.ended_logins, set()
             self._account_service.end_logins(ended)
+        if self._directory.ended_tokens:
+            numbers, self._directory.ended_tokens = self._directory.ended_tokens, set()
+            self._account_service.end_tokens(numbers)
+            self._api_tokens.ended(numbers)
+        if self.context.rooms.narrowed:
+            self._makers_rights.look_again()
         self._delivery.fan_out(batch)
         if batch:
             self.context.fed_seq = batch[-1].seq
@@ -308,11 +342,11 @@ class Hub:
         wait_s = connection.member.request_bucket.take(cost, now)
         return max(wait_s, self._address_requests.take(peer.address, cost, now))
 
-    def _charge_message(self, peer: Peer, member: Member) -> float:
+    def _charge_message(self, peer: Peer, connection: MemberConnection) -> float:
         if not self.context.rates:
             return 0.0
         now = self.context.now
-        wait_s = member.message_bucket.take(1.0, now)
+        wait_s = connection.message_bucket.take(1.0, now)
         return max(wait_s, self._address_messages.take(peer.address, 1.0, now))
 
     def handle(self, peer: Peer, command: Command) -> float:
@@ -337,9 +371,11 @@ class Hub:
             handler, cost = self.handlers[type(command)]
             if connection.must_change and not is_heard(command):
                 handler, cost = _drop, Cost.REQUEST
+            if connection.token is not None:
+                expect_allowed(connection, connection.token, command)
             if cost is _MESSAGE:
                 handler(peer, connection.member, command)
-                return self._charge_message(peer, connection.member)
+                return self._charge_message(peer, connection)
             if self._directory.mutes and EFFECTS[type(command)].on_server is WhileMuted.REFUSED:
                 expect_unmuted(self._directory, connection.member.sender_id)
             handler(peer, connection.member, command)
@@ -384,6 +420,7 @@ class Hub:
         try:
             self._disconnection.end_overdue()
             self._presence.tell()
+            self._account_service.end_peers(self._api_tokens.overdue(), TOKEN_ENDED)
         except Exception:
             # for the members not reached yet; not at once, because it may raise again
             context.alarm(context.now + _RETRY_S)

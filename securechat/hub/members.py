@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from securechat.hub.interfaces import Peer
+from securechat.hub.programs.hearing import hears
 from securechat.hub.rate_limits import TokenBucket
 from securechat.hub.rooms.room import HubRoom
 from securechat.limits import Limits
 from securechat.model import Person
+from securechat.records.accounts import ApiToken
 from securechat.text.names import check_room
 
 _FORMER_NAMES = 100
@@ -22,6 +24,8 @@ class MemberConnection:
         client: the program, as it calls itself.
         login_id: the login it used; 0 for a guest, or for a certificate.
         certificate: the fingerprint of the certificate it used.
+        token: the API token that it came by: it may do and hears what that one is good for. None for a person's.
+        message_bucket: the rate of its messages: that of its member, or of its token.
         must_change: whether it came in by a temporary password that has not been changed on it: it may do nothing else.
         since_ms: the time of its login, UTC milliseconds.
         heard_seq: the last seq fanned out when its last bytes came: up to here it very likely has everything.
@@ -30,8 +34,8 @@ class MemberConnection:
     """
 
     __slots__ = (
-        "certificate", "client", "heard_seq", "known_client_id", "last_client_id", "login_id", "member", "must_change",
-        "since_ms", "stream",
+        "certificate", "client", "heard_seq", "known_client_id", "last_client_id", "login_id", "member",
+        "message_bucket", "must_change", "since_ms", "stream", "token",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +50,8 @@ class MemberConnection:
         self.login_id = 0
         self.certificate: str | None = None
         self.must_change = False
+        self.token: ApiToken | None = None
+        self.message_bucket = member.message_bucket
 
 
 class Member:
@@ -57,6 +63,8 @@ class Member:
         name: as others see it.
         key: decides whether two names are the same.
         account: whether it is logged in to an account.
+        bot: whether that is a bot's or an incoming webhook's.
+        deaf: those of its connections that do not hear everything, because they came by an API token.
         peers: its connections; none during a short absence, several only of an account.
         rooms: the rooms it is in, with the last seq fanned out when it entered: with ``history_from_join``, a guest
             reads only above.
@@ -65,18 +73,20 @@ class Member:
     """
 
     __slots__ = (
-        "_has_former_names", "_person", "_room_names", "account", "byte_bucket", "departures", "key", "message_bucket",
-        "name", "owner", "peers", "request_bucket", "rooms", "sender_id", "unsettled",
+        "_has_former_names", "_person", "_room_names", "account", "bot", "byte_bucket", "deaf", "departures", "key",
+        "message_bucket", "name", "owner", "peers", "request_bucket", "rooms", "sender_id", "unsettled",
     )  # fmt: skip
 
-    def __init__(self, sender_id: int, owner: bytes, name: str, key: str, limits: Limits) -> None:
+    def __init__(self, sender_id: int, owner: bytes, name: str, key: str, limits: Limits, *, bot: bool = False) -> None:
         self.sender_id = sender_id
         self.owner = owner
         self.name = name
-        self._person = Person(sender_id, name)
+        self.bot = bot
+        self._person = Person(sender_id, name, bot)
         self.key = key
         self.account = False
         self.peers: list[Peer] = []
+        self.deaf: dict[Peer, ApiToken] = {}
         self.rooms: dict[HubRoom, int] = {}
         self._room_names: dict[str, HubRoom] = {}
         self._has_former_names = False
@@ -129,5 +139,11 @@ class Member:
     def person(self) -> Person:
         """This member as others see it; made once for each name, because a Joined shows up to 200 people."""
         if self._person.name is not self.name:
-            self._person = Person(self.sender_id, self.name)
+            self._person = Person(self.sender_id, self.name, self.bot)
         return self._person
+
+    def hearers(self, room: HubRoom | None) -> list[Peer]:
+        """Return the connections that get what is said in a room, or (None) in the member's dialogues."""
+        if not self.deaf:
+            return self.peers
+        return [peer for peer in self.peers if (token := self.deaf.get(peer)) is None or hears(token, room)]

@@ -24,7 +24,7 @@ from securechat.hub.interfaces import Peer
 from securechat.hub.members import MemberConnection
 from securechat.hub.turns import HeldTurn, Turns
 from securechat.model import Refused
-from securechat.records.accounts import Account, Change, Committed, Invite, Put
+from securechat.records.accounts import Account, ApiToken, Change, Committed, Invite, Put
 from securechat.records.log import NotAppended
 from securechat.text.refusals import refusal_for
 
@@ -82,7 +82,7 @@ class ReadRoomFigures(NamedTuple):
 WorkflowStep: TypeAlias = Commit | Turn | Identify | HashPassword | VerifyPassword | ReadRoomFigures
 _T = TypeVar("_T")
 Workflow: TypeAlias = Generator[WorkflowStep, Any, _T]
-_RowT = TypeVar("_RowT", Account, Invite)
+_RowT = TypeVar("_RowT", Account, ApiToken, Invite)
 _WAITS = object()
 
 

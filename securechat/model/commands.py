@@ -58,11 +58,13 @@ class Leave(Record, frozen=True, tag="leave"):
     sure: bool = False
 
 
-class Say(Record, frozen=True, tag="say", rename={"client_id": "cid"}):
+class Say(Record, frozen=True, tag="say", rename={"client_id": "cid", "shown_as": "as"}):
     """A draft for a room; answered by Acked or Refused with the same client_id.
 
     With a ``key`` that this sender has used in the last 30 days, on any device, nothing is stored: the answer is the
     message of then, or a refusal if it said something else or was changed since.
+
+    ``shown_as`` is for incoming webhooks: the name that is shown, which ends in `` via `` and that of the webhook.
     """
 
     client_id: DraftId
@@ -70,6 +72,7 @@ class Say(Record, frozen=True, tag="say", rename={"client_id": "cid"}):
     text: Text
     reply: Id | None = None
     key: MessageKey | None = None
+    shown_as: Raw | None = None
 
 
 class Direct(Record, frozen=True, tag="direct", rename={"client_id": "cid"}):

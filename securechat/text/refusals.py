@@ -371,6 +371,10 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         N_("This server speaks version {version} of the protocol. Install a matching client"),
     ),
     # --- Bots, webhooks and API tokens (hub/programs) ---------------------------------------------------------------
+    "account_is_bot": (
+        ErrorCode.INVALID,
+        N_("This is a bot or a webhook, not a person. securechat-admin bot and hook manage those"),
+    ),
     "bot_is_no_person": (
         ErrorCode.NO_RIGHT,
         N_("A bot cannot make bots, webhooks or tokens. Ask the member that made it"),
@@ -380,6 +384,8 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.TOKEN_INVALID,
         N_("This bot is stopped, because the account that made it is banned or gone. Ask an administrator"),
     ),
+    "bot_without_token": (ErrorCode.NOT_FOUND, N_("This bot has no token any more. Remove it, and add it again")),
+    "bots_made_today": (ErrorCode.QUOTA, N_("You have made as many bots and webhooks today as you may. Try tomorrow")),
     "bots_used_up": (
         ErrorCode.TOO_MANY,
         N_("You have made {count} bots and webhooks, as many as allowed. Remove one first"),
@@ -401,11 +407,19 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.NO_RIGHT,
         N_("The member that made this bot may not do this here, so the bot may not either"),
     ),
+    "name_of_webhook_only": (
+        ErrorCode.NO_RIGHT,
+        N_("Only a webhook posts under another name, and that name ends in 'via' and its own"),
+    ),
     "no_such_bot": (ErrorCode.NOT_FOUND, N_("There is no such bot or webhook of yours. /bot and /hook list them")),
     "no_such_token": (ErrorCode.NOT_FOUND, N_("There is no token {token} of yours. /token and /bot list them")),
     "token_cannot": (ErrorCode.NO_RIGHT, N_("A token cannot do this. Log in with a password or a certificate")),
     "token_ended": (ErrorCode.LOGGED_OUT, N_("The token of this connection was removed or has expired")),
     "token_expired": (ErrorCode.TOKEN_INVALID, N_("This token has expired. Make a new one")),
+    "token_for_rooms_only": (
+        ErrorCode.NO_RIGHT,
+        N_("This token is good for some rooms only. Name one of them, or make a token without rooms"),
+    ),
     "token_mistyped": (
         ErrorCode.TOKEN_INVALID,
         N_("This token has a wrong or missing character. Copy it again, from scb_ to its end"),
@@ -419,6 +433,7 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.TOKEN_INVALID,
         N_("This server does not know this token. It was removed, or belongs to another server. Make a new one"),
     ),
+    "unknown_bot": (ErrorCode.NOT_FOUND, N_("There is no bot or webhook of this name")),
     "tokens_used_up": (ErrorCode.TOO_MANY, N_("There are {count} tokens, as many as allowed. Remove one first")),
     # --- Rooms, roles and moderation (hub/rooms) --------------------------------------------------------------------
     "no_such_room": (ErrorCode.NO_SUCH_ROOM, N_("There is no such room that you can join. /rooms lists the rooms")),

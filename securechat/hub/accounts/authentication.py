@@ -1,8 +1,8 @@
 """Authenticates hellos: decides which account a hello proves, or that it is a guest's.
 
-There are four proofs: a login's token, a client certificate, a password, and an invite with a password for a new
-account. A hello without one is a guest's: allowed under ``--access open``, with a name that is no account's and looks
-like none. Whether a name is free otherwise is decided by `NameReservations`.
+There are five proofs: a login's token, an API token, a client certificate, a password, and an invite with a password
+for a new account. A hello without one is a guest's: allowed under ``--access open``, with a name that is no account's
+and looks like none. Whether a name is free otherwise is decided by `NameReservations`.
 
 A stranger must not learn which names exist. Under ``--access members`` every hello without a valid proof gets the same
 answer, for any name. A wrong password and an unknown name get the same answer after the same work (a hash of the same
@@ -23,10 +23,12 @@ from securechat.hub.accounts.directory import hash_of
 from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Access, PasswordCheck, Peer
+from securechat.hub.programs.tokens import ApiTokens
 from securechat.hub.workflow import HashPassword, VerifyPassword, Workflow, amend
 from securechat.limits import SECRET_BYTES
 from securechat.model import Hello
-from securechat.records.accounts import Account, Ban, BanKind, Change, Drop, Invite, Login, Put
+from securechat.records.accounts import Account, ApiToken, Ban, BanKind, Change, Drop, Invite, Login, Put
+from securechat.text.api_tokens import is_api_token
 from securechat.text.confusables import is_like_reserved
 from securechat.text.names import name_key
 from securechat.text.passwords import check_password, normal_password
@@ -38,6 +40,7 @@ class LoginKind(StrEnum):
 
     GUEST = "guest"
     TOKEN = "token"  # noqa: S105 - a kind, not a token
+    API_TOKEN = "api_token"  # noqa: S105 - a kind, not a token
     CERTIFICATE = "certificate"
     PASSWORD = "password"  # noqa: S105 - a kind, not a password
     INVITE = "invite"
@@ -53,7 +56,7 @@ def login_kind(hello: Hello, certificate: str | None) -> LoginKind:
     if hello.invite is not None:
         return LoginKind.INVITE
     if hello.token is not None:
-        return LoginKind.TOKEN
+        return LoginKind.API_TOKEN if is_api_token(hello.token) else LoginKind.TOKEN
     if hello.password is not None:
         return LoginKind.PASSWORD
     return LoginKind.CERTIFICATE if certificate is not None else LoginKind.GUEST
@@ -67,6 +70,7 @@ class Authenticated(Struct):
         account: the account that was proved; None for a guest, and with an invite until the account is made.
         login: the login, by token or by password.
         token: the token of a new login.
+        api_token: the API token that was the proof.
         certificate: the fingerprint that was the proof.
         invite: the invite that was the proof; ``password`` is the PHC string of the account to be made.
         changes: the changes to be made along with the identity.
@@ -78,6 +82,7 @@ class Authenticated(Struct):
     account: Account | None = None
     login: Login | None = None
     token: str = ""
+    api_token: ApiToken | None = None
     certificate: str | None = None
     invite: Invite | None = None
     password: str | None = None
@@ -95,14 +100,16 @@ class Authenticator:
     Args:
         context: accounts and what hangs on them, access, hashing, randomness and limits.
         login_throttle: judges when a password may be tried.
+        api_tokens: judges API tokens.
 
     Attributes:
         hashing: hashes the passwords of peers.
         proven: see `AuthenticationSettings`.
     """
 
-    def __init__(self, context: HubContext, login_throttle: LoginThrottle) -> None:
+    def __init__(self, context: HubContext, login_throttle: LoginThrottle, api_tokens: ApiTokens) -> None:
         self._context = context
+        self._api_tokens = api_tokens
         self._directory = context.accounts
         self._keys = context.authentication
         self._login_throttle = login_throttle
@@ -152,6 +159,8 @@ class Authenticator:
         entry.account = account
         entry.name = account.name
         self._check_sender_ban(account.sender_id)
+        if entry.api_token is not None:
+            self._api_tokens.expect_good(entry.api_token)
         if entry.login is not None and not self._directory.has_login(entry.login.login_id):
             raise refusal_for("login_expired")
         if entry.certificate is not None and self._directory.certificate_with(entry.certificate) is None:
@@ -159,6 +168,9 @@ class Authenticator:
 
     def changes(self, entry: Authenticated, host: str) -> tuple[Change, ...]:
         """Return the changes to be made along with the identity: a new login, or that an old one was used."""
+        if entry.api_token is not None:
+            present = self._directory.present(ApiToken, entry.api_token.token_id)
+            return () if present is None else self._api_tokens.note_use(present, host)
         login = entry.login
         if entry.changes or login is None or not self._directory.has_login(login.login_id):
             return entry.changes
@@ -207,7 +219,15 @@ class Authenticator:
         self.check_free(name)
         return Authenticated(name)
 
+    def _by_api_token(self, secret: str) -> Authenticated:
+        row = self._api_tokens.judge(secret)
+        account = self._directory.accounts[row.sender_id]
+        self._check_sender_ban(account.sender_id)
+        return Authenticated(account.name, account=account, api_token=row)
+
     def _by_token(self, token: str) -> Authenticated:
+        if is_api_token(token):
+            return self._by_api_token(token)
         login = self._directory.login_with(token)
         if login is None:
             raise refusal_for("login_expired")

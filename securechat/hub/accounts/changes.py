@@ -15,6 +15,7 @@ from securechat.hub.interfaces import MessageLog
 from securechat.records.accounts import (
     Account,
     AccountRow,
+    ApiToken,
     Certificate,
     Change,
     Committed,
@@ -46,7 +47,8 @@ class RecordChanges:
     def commit(self, changes: Sequence[Change], then: Callable[[Committed | NotAppended], None] | None = None) -> None:
         """Make changes, all or none; ``then`` is told.
 
-        A login, certificate or membership of an account that is gone, or going, is refused: ``then`` hears NOT_FOUND.
+        A login, token, certificate or membership of an account that is gone, or going, is refused: ``then`` hears
+        NOT_FOUND.
         """
         self._make(changes, then, lambda done: self._log.record(changes, done))
 
@@ -109,7 +111,7 @@ class RecordChanges:
             self._directory.apply(changes, answer.dropped)
 
     def _has_owner(self, row: AccountRow | Membership, fresh: Mapping[int, Account]) -> bool:
-        if not isinstance(row, Login | Certificate | Membership):
+        if not isinstance(row, Login | ApiToken | Certificate | Membership):
             return True
         return row.sender_id in fresh or self._directory.living(row.sender_id) is not None
 

@@ -20,6 +20,7 @@ from securechat.hub.workflow import Commit, Workflow, amend
 from securechat.model import Closing
 from securechat.records.accounts import (
     Account,
+    ApiToken,
     Certificate,
     Change,
     Committed,
@@ -89,7 +90,10 @@ class AccountDeletion:
             directory.being_deleted.discard(sender_id)
 
     def _credentials(self, sender_id: int) -> list[Change]:
+        """Return what ends every way in: its own, and that of the bots it has made."""
         drops: list[Change] = [Drop(Login, row.login_id) for row in self._directory.logins_of(sender_id)]
+        for each in (sender_id, *self._directory.bots_of.get(sender_id, ())):
+            drops += [Drop(ApiToken, row.token_id) for row in self._directory.all_tokens_of(each)]
         return drops + [Drop(Certificate, row.certificate_id) for row in self._directory.certificates_of(sender_id)]
 
     def _erase(self, sender_id: int, *, remove: bool, progress: Callable[[float], None]) -> Workflow[int]:

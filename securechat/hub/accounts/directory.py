@@ -15,6 +15,7 @@ from securechat.errors import LocalProtocolError
 from securechat.hub.accounts.bans import BanIndex
 from securechat.hub.environment import HubEnvironment
 from securechat.hub.rooms.directory import RoomDirectory
+from securechat.model import Person
 from securechat.records.accounts import (
     Account,
     AccountKind,
@@ -98,7 +99,7 @@ class AccountDirectory:
         self.bots_of: dict[int, set[int]] = {}
         self._by_fingerprint: dict[str, int] = {}
         self._by_invite: dict[bytes, int] = {}
-        self.room_directory = RoomDirectory(self.accounts, self.clock)
+        self.room_directory = RoomDirectory(self.accounts, self.bots_of, self.clock)
         self._logins_of: dict[int, dict[int, Login]] = {}
         self.ended_logins: set[int] = set()
         self.ended_tokens: set[int] = set()
@@ -137,6 +138,15 @@ class AccountDirectory:
     def living(self, sender_id: int) -> Account | None:
         """Return an account that is there and is not being deleted."""
         return None if (Account, sender_id) in self.leaving else self.accounts.get(sender_id)
+
+    def is_bot(self, sender_id: int) -> bool:
+        """Tell whether a sender is a bot or an incoming webhook."""
+        account = self.accounts.get(sender_id)
+        return account is not None and account.kind is not AccountKind.PERSON
+
+    def person(self, sender_id: int, name: str) -> Person:
+        """Return a sender as others see it."""
+        return Person(sender_id, name, self.is_bot(sender_id))
 
     def present(self, kind: type[RowT], number: int) -> RowT | None:
         """Return a record that is there and not on its way out."""
@@ -177,6 +187,10 @@ class AccountDirectory:
         mine = self._tokens_of.get(sender_id, {}).values()
         return sorted((row for row in mine if self.lasts(row.expires_at_ms)), key=lambda row: row.token_id)
 
+    def all_tokens_of(self, sender_id: int) -> list[ApiToken]:
+        """The API tokens of an account, also those that have expired."""
+        return list(self._tokens_of.get(sender_id, {}).values())
+
     def certificate_with(self, fingerprint: str) -> Certificate | None:
         """Return the certificate with this public key."""
         row = self.certificates.get(self._by_fingerprint.get(fingerprint, 0))
@@ -204,10 +218,15 @@ class AccountDirectory:
         return self.banned.rows
 
     def mute_on(self, sender_id: int) -> Mute | None:
-        """Return the mute of a sender, if it lasts; a guest with a muted guest's name shares that one."""
+        """Return the mute of a sender, if it lasts.
+
+        A guest with a muted guest's name shares that one, and a bot that of the account that made it.
+        """
         mute = self.mutes.get(sender_id)
-        if mute is None and sender_id not in self.accounts:
-            mute = self.mutes.get(self._muted_along.get(sender_id, 0))
+        if mute is None or not self.lasts(mute.until_ms):
+            account = self.accounts.get(sender_id)
+            shared = self._muted_along.get(sender_id, 0) if account is None else account.made_by
+            mute = self.mutes.get(shared)
         return mute if mute is not None and self.lasts(mute.until_ms) else None
 
     def mute_along(self, sender_id: int, name: str) -> None:

@@ -21,7 +21,7 @@ from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
 from securechat.hub.workflow import Identify, Turn, Workflow
 from securechat.model import PROTOCOL_VERSION, Closing, Hello, Notice, Refused
-from securechat.records.accounts import NEW_SENDER, Account, Change, Drop, Invite, Login, Put
+from securechat.records.accounts import NEW_SENDER, Account, AccountKind, Change, Drop, Invite, Login, Put
 from securechat.records.log import Identity
 from securechat.text.names import check_name, name_key
 from securechat.text.refusals import refusal_for
@@ -236,7 +236,9 @@ class LoginFlow:
         name, key = pending.entry.name, pending.key
         old_name = None if member is None else member.name
         if member is None:
-            member = Member(identity.sender_id, pending.owner, name, key, self._limits)
+            account = pending.entry.account
+            bot = account is not None and account.kind is not AccountKind.PERSON
+            member = Member(identity.sender_id, pending.owner, name, key, self._limits, bot=bot)
             self._members[identity.sender_id] = member
         elif member.owner != pending.owner:  # a guest who is here has become an account by an invite
             self.name_reservations.hand_over(member.name, member.owner, pending.owner)

@@ -13,9 +13,11 @@ from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
 from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.messages.purges import PurgeDelivery
+from securechat.hub.programs.hearing import covers
+from securechat.hub.programs.tokens import ApiTokens
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.model import FEATURES, PROTOCOL_VERSION, WELCOME_LIMITS, Closing, Welcome
-from securechat.records.accounts import Role
+from securechat.records.accounts import Account, Role
 from securechat.records.log import Identity
 from securechat.text.refusals import refusal_for
 
@@ -29,10 +31,14 @@ class LoginCompletion:
         context: members and connections.
         log_reads: forgets the questions of a connection that is replaced.
         room_membership: lets members into their rooms.
+        api_tokens: has the rates of tokens.
     """
 
-    def __init__(self, context: HubContext, log_reads: LogReads, room_membership: RoomMembership) -> None:
+    def __init__(
+        self, context: HubContext, log_reads: LogReads, room_membership: RoomMembership, api_tokens: ApiTokens
+    ) -> None:
         self._context = context
+        self._api_tokens = api_tokens
         self._log_reads = log_reads
         self._room_membership = room_membership
         self._purges = PurgeDelivery(context)
@@ -58,11 +64,15 @@ class LoginCompletion:
             last_client_id = max(identity.last_client_id, context.connections[old].last_client_id)
             identity = replace(identity, last_client_id=last_client_id)
             del context.connections[old]
+            member.deaf.pop(old, None)
             self._log_reads.forget(old)
             old.close(_REPLACED)
         connection = MemberConnection(
             member, identity.stream, client, context.accounts.wall_ms(), context.fed_seq, identity.last_client_id
         )
+        if entry.api_token is not None:
+            connection.token = member.deaf[peer] = entry.api_token
+            connection.message_bucket = self._api_tokens.bucket(entry.api_token.token_id)
         member.peers = [old for old in member.peers if old not in replaced] + [peer]
         context.connections[peer] = connection
         context.presence.returned(member)
@@ -99,16 +109,25 @@ class LoginCompletion:
             last_client_id=identity.last_client_id,
             resumed=resumed,
             account=account is not None,
-            admin=account is not None and account.role is Role.ADMIN,
+            admin=account is not None and account.role is Role.ADMIN and entry.api_token is None,
             token=entry.token,
-            seen_seq=None if account is None else context.fed_seq if len(member.peers) > 1 else account.seen_seq,
+            seen_seq=self._seen_seq(member, account, entry),
             must_change=connection.must_change,
             rooms=self._count_rooms(member, entry),
             limits=self._limits,
             features=FEATURES,
         )
 
+    def _seen_seq(self, member: Member, account: Account | None, entry: Authenticated) -> int | None:
+        """Return up to where some person's device has everything; a program keeps its own cursor."""
+        if account is None:
+            return None
+        persons = len(member.peers) - len(member.deaf)
+        return self._context.fed_seq if entry.api_token is not None or persons > 1 else account.seen_seq
+
     def _count_rooms(self, member: Member, entry: Authenticated) -> int:
         """Return how many rooms the connection is told of behind its welcome: the lobby, its own, and its invite's."""
         invited = entry.invite is not None and entry.invite.room is not None
-        return 1 + len(self._room_membership.rooms_of(member)) + invited
+        token = entry.api_token
+        rooms = [room for room in self._room_membership.rooms_of(member) if token is None or covers(token, room)]
+        return 1 + len(rooms) + invited

@@ -5,7 +5,7 @@ Each change is durable before it is answered. A login or certificate that ends t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import assert_never
 
@@ -43,6 +43,7 @@ from securechat.text.passwords import check_password, normal_password
 from securechat.text.refusals import refusal_for
 
 LOGGED_OUT = Closing.of(refusal_for("logged_out"))
+TOKEN_ENDED = Closing.of(refusal_for("token_ended"))
 _LABEL_CHARS = 64
 
 
@@ -221,7 +222,16 @@ class AccountService:
 
     def end_logins(self, numbers: set[int], closing: Closing = LOGGED_OUT) -> None:
         """End every connection that came in by one of these logins, with these last words."""
-        for peer in [peer for peer, connection in self._connections.items() if connection.login_id in numbers]:
+        self.end_peers([peer for peer, each in self._connections.items() if each.login_id in numbers], closing)
+
+    def end_tokens(self, numbers: set[int]) -> None:
+        """End every connection that came in by one of these API tokens."""
+        came = [(peer, each.token) for peer, each in self._connections.items() if each.token is not None]
+        self.end_peers([peer for peer, token in came if token.token_id in numbers], TOKEN_ENDED)
+
+    def end_peers(self, peers: Sequence[Peer], closing: Closing) -> None:
+        """End connections with these last words."""
+        for peer in peers:
             with self._context.containment.work_for(peer):  # what it raises costs that connection alone
                 self._disconnection.end(peer, closing)
 
@@ -229,7 +239,7 @@ class AccountService:
         """End all sessions of an account after a change of its password, except that of ``keep``.
 
         Among them are logins that were made while the new password became durable, and connections whose login has gone
-        already. Sessions by certificate stay.
+        already. Sessions by certificate and by API token stay.
         """
         self._directory.begin_epoch(sender_id)
         kept = keep.login_id if keep is not None else 0
@@ -238,7 +248,8 @@ class AccountService:
             self._context.changes.commit([Drop(Login, row.login_id) for row in late])
         for peer, connection in list(self._connections.items()):
             others = connection is not keep and (not kept or connection.login_id != kept)
-            if connection.member.sender_id == sender_id and connection.certificate is None and others:
+            by_login = connection.certificate is None and connection.token is None
+            if connection.member.sender_id == sender_id and by_login and others:
                 self._disconnection.end(peer, closing)
 
     def _logins(self, connection: MemberConnection) -> list[LoginInfo]:

@@ -28,6 +28,9 @@ from securechat.hub.context import HubContext
 from securechat.hub.disconnection import Disconnection
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import MemberConnection
+from securechat.hub.programs.admin import ProgramCommands
+from securechat.hub.programs.makers import MakersRights
+from securechat.hub.programs.tokens import ApiTokens
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.hub.slices import Slices
 from securechat.hub.workflow import Commit, HashPassword, Turn, Workflow, amend
@@ -35,6 +38,7 @@ from securechat.limits import SECRET_BYTES
 from securechat.model import Closing, Notice
 from securechat.records.accounts import (
     Account,
+    AccountKind,
     Ban,
     BanKind,
     Change,
@@ -68,6 +72,7 @@ MOST_DAYS = 3650
 MOST_USES = 10_000
 """Of an invite."""
 _ANNOUNCEMENT_CHARS = 1000
+_STOPPED = Closing.of(refusal_for("bot_stopped"))
 _LOGGED_OUT = Closing.of(refusal_for("logged_out_by_administrator"))
 _PASSWORD_RESET = Closing.of(refusal_for("password_reset_by_administrator"))
 
@@ -106,9 +111,13 @@ class AdminCommands(AdminReports):
         room_membership: ends the memberships of deleted accounts.
         disconnection: ends connections.
         slices: does long jobs between other work.
+        api_tokens: knows which bots stop with a ban.
+        makers_rights: takes bots out of rooms that their maker may not see any more.
+        programs: the commands for bots, webhooks and tokens.
 
     Attributes:
         room_admin: lists and removes rooms.
+        programs: as given.
     """
 
     def __init__(
@@ -119,8 +128,14 @@ class AdminCommands(AdminReports):
         room_membership: RoomMembership,
         disconnection: Disconnection,
         slices: Slices,
+        api_tokens: ApiTokens,
+        makers_rights: MakersRights,
+        programs: ProgramCommands,
     ) -> None:
         super().__init__(context)
+        self.programs = programs
+        self._api_tokens = api_tokens
+        self._makers_rights = makers_rights
         self.room_admin = RoomReports(context)
         self._broadcaster = context.broadcaster
         self._workflows = context.workflows
@@ -379,7 +394,7 @@ class AdminCommands(AdminReports):
         Raises:
             Refusal: NOT_FOUND, or BUSY when too many passwords are being hashed.
         """
-        account = self._account(name)
+        account = self._person(name)
         password = self._temporary_password()
 
         def act() -> Workflow[str]:
@@ -405,7 +420,7 @@ class AdminCommands(AdminReports):
         Raises:
             Refusal: NOT_FOUND.
         """
-        account = self._account(name)
+        account = self._person(name)
 
         def act() -> Workflow[Account]:
             note = self._directory.note(actor, "role", account.name, role.value)
@@ -413,6 +428,7 @@ class AdminCommands(AdminReports):
             yield from amend(self._directory, Account, account.sender_id, lambda row: replace(row, role=role), (note,))
             if role is not before:
                 is_admin = role is Role.ADMIN
+                self._makers_rights.look_at(account.sender_id)
                 notice = refusal_for("made_administrator" if is_admin else "no_longer_administrator")
                 self._tell_member(account.sender_id, notice)
             return self._directory.accounts[account.sender_id]
@@ -435,7 +451,7 @@ class AdminCommands(AdminReports):
         Raises:
             Refusal: NOT_FOUND.
         """
-        account = self._account(name)
+        account = self._person(name)
         note = self._directory.note(actor, "delete-user", account.name, "messages " + ("removed" if remove else "kept"))
         self._workflows.report(self._deletion.delete(account, remove=remove, note=note, progress=progress), done)
 
@@ -477,6 +493,12 @@ class AdminCommands(AdminReports):
         account = self._directory.account_named(name)
         if account is None:
             raise refusal_for("unknown_account")
+        return account
+
+    def _person(self, name: str) -> Account:
+        account = self._account(name)
+        if account.kind is not AccountKind.PERSON:
+            raise refusal_for("account_is_bot")
         return account
 
     def _ban_target(self, target: str) -> tuple[BanKind, str]:
@@ -523,6 +545,8 @@ class AdminCommands(AdminReports):
             connection = self._connections.get(peer)
             if connection is not None and (ban := self._ban_on(peer, connection)) is not None:
                 self._disconnection.end(peer, Closing.of(banned(ban, self._directory.wall_ms())))
+            elif connection is not None and self._api_tokens.ban_on_maker(connection.member.sender_id) is not None:
+                self._disconnection.end(peer, _STOPPED)
             yield
 
     def _temporary_password(self) -> str:

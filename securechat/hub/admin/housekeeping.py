@@ -18,6 +18,7 @@ from securechat.hub.rooms.room import HubRoom
 from securechat.hub.workflow import Commit, Turn, Workflow
 from securechat.records.accounts import (
     KEY_DAYS,
+    ApiToken,
     Ban,
     Change,
     Committed,
@@ -34,7 +35,7 @@ from securechat.records.rooms import DropRoom, PurgeExpired
 
 _DAY_MS = 86_400_000
 _INVITE_KEPT_DAYS = 30
-"""Days for which an invite that is over can still be listed, and still says why it is over."""
+"""Days for which an invite or an API token that is over still says why it is over."""
 _SLICE = 500
 """Rows looked at, and perhaps changed, between two passes of the loop: each takes up to 4 us."""
 _ROOMS_AT_ONCE = 100
@@ -76,7 +77,7 @@ class Housekeeping:
         run(self._forget_rows(now_ms, logins, streams))
 
     def _forget_rows(self, now_ms: int, logins: Set[int], streams: Set[int]) -> Workflow[None]:
-        """Forget logins, bans and invites that are over, then guests."""
+        """Forget logins, tokens, bans and invites that are over, then guests."""
         for changes in self._over(now_ms, logins):
             yield from _try(changes)
         before_ms = now_ms - int(self._limits.guest_days * _DAY_MS)
@@ -86,11 +87,18 @@ class Housekeeping:
             above = (yield from _try((guests,))).through
 
     def _over(self, now_ms: int, online: Set[int]) -> Iterator[Sequence[Change]]:
-        """Return the changes that forget logins, bans and invites that are over, for a slice of the rows at a time."""
+        """Return the changes that forget logins, tokens, bans and invites that are over, a slice of rows at a time."""
         directory = self._directory
         old_ms = now_ms - _INVITE_KEPT_DAYS * _DAY_MS
         for numbers in _sliced(directory.logins):
             yield [change for n in numbers if (change := self._renewed(n, now_ms, online)) is not None]
+        for numbers in _sliced(directory.tokens):
+            tokens = ((n, directory.tokens.get(n)) for n in numbers)
+            yield [
+                Drop(ApiToken, n)
+                for n, token in tokens
+                if token is not None and token.expires_at_ms is not None and token.expires_at_ms <= old_ms
+            ]
         for numbers in _sliced(directory.bans):
             bans = ((n, directory.bans.get(n)) for n in numbers)
             yield [Drop(Ban, n) for n, ban in bans if ban is not None and not directory.lasts(ban.until_ms)]

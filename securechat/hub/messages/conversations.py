@@ -96,7 +96,7 @@ class ConversationQueries:
             peer=self._person(counts.peer, last) if counts.peer is not None else None,
             room_id=record.room_id if record is not None else 0,
             last_seq=last.seq if last is not None else 0,
-            by=Person(last.sender_id, last.name) if last is not None else None,
+            by=Person(last.sender_id, last.name, last.bot) if last is not None else None,
             sent_at_ms=last.sent_at_ms if last is not None else 0,
             text=text[:EXCERPT_CHARS],
             cut=len(text) > EXCERPT_CHARS,
@@ -115,7 +115,9 @@ class ConversationQueries:
         """The other side of a dialogue, with its present name, or else the one in the last message."""
         held = self._context.accounts.accounts.get(sender_id) or self._context.members.get(sender_id)
         if held is not None:
-            return Person(sender_id, held.name)
+            return self._context.accounts.person(sender_id, held.name)
         if last is None:
             return Person(sender_id, "")
-        return Person(sender_id, last.name if last.sender_id == sender_id else last.to_name or "")
+        if last.sender_id == sender_id:
+            return Person(sender_id, last.name, last.bot)
+        return Person(sender_id, last.to_name or "")

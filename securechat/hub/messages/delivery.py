@@ -63,7 +63,7 @@ class Delivery:
 
     def _dialogue_audience(self, entry: LogEntry) -> list[Peer]:
         sides = (self._members.get(entry.sender_id), self._members.get(entry.to or 0))
-        return [peer for member in sides if member is not None for peer in member.peers]
+        return [peer for member in sides if member is not None for peer in member.hearers(None)]
 
 
 def _room_of(entry: LogEntry) -> str | None:

@@ -31,6 +31,8 @@ from securechat.limits import (
     PageLimits,
 )
 from securechat.model import (
+    BotInfo,
+    BotList,
     CertificateInfo,
     CertificateList,
     ConversationItem,
@@ -52,6 +54,9 @@ from securechat.model import (
     RoomsPage,
     Roster,
     SearchPage,
+    TokenInfo,
+    TokenList,
+    TokenMade,
     UnreadItem,
     UnreadList,
 )
@@ -61,17 +66,20 @@ _Row = TypeVar("_Row")
 _ESCAPED = re.compile(r'[\x00-\x1f"\\\x7f]')
 _MARK_BYTES = 14
 """``[1234,1234],`` and two to spare."""
-_PERSON_BYTES = 36 + MAX_NAME_BYTES
+_PERSON_BYTES = 48 + MAX_NAME_BYTES
 """A person in a list. A name has at most 32 characters of four bytes, and none that JSON escapes takes more."""
 _RENAMING_BYTES = 48 + 2 * MAX_NAME_BYTES
 _ROOM_FIELDS_BYTES = 44
 """A room in a list, without its name."""
-_UNREAD_FIELDS_BYTES = 140
+_UNREAD_FIELDS_BYTES = 152
 """An item of what was not read, without the name in it."""
-_CONVERSATION_FIELDS_BYTES = 320
-"""An item of the list of conversations, without names and text: 315 bytes with every number as long as can be."""
+_CONVERSATION_FIELDS_BYTES = 344
+"""An item of the list of conversations, without names and text: 337 bytes with every number as long as can be."""
 _LOGIN_FIELDS_BYTES = 140
 _CERTIFICATE_FIELDS_BYTES = 120
+_TOKEN_FIELDS_BYTES = 260
+"""A token in a list, without names, scopes and address: 236 bytes with every number as long as can be."""
+_BOT_FIELDS_BYTES = 140
 _TOPIC_BYTES = 6 * MAX_TOPIC_CHARS
 
 
@@ -126,6 +134,23 @@ def _login_bound(login: LoginInfo) -> int:
 
 def _certificate_bound(row: CertificateInfo) -> int:
     return _CERTIFICATE_FIELDS_BYTES + _text_bytes(row.fingerprint) + _text_bytes(row.label)
+
+
+def _token_bound(row: TokenInfo) -> int:
+    texts = (row.name, row.address, *row.scopes, *row.rooms)
+    return _TOKEN_FIELDS_BYTES + sum(_text_bytes(text) + 3 for text in texts)
+
+
+def _bot_bound(row: BotInfo) -> int:
+    maker = row.made_by.name if row.made_by is not None else ""
+    return _BOT_FIELDS_BYTES + _text_bytes(row.name) + _text_bytes(maker) + sum(map(_token_bound, row.tokens))
+
+
+def _with_fewer_rooms(row: TokenInfo, room_bytes: int) -> TokenInfo:
+    """Leave out rooms of a token from the end, until it fits."""
+    while row.rooms and _token_bound(row) > room_bytes:
+        row = replace(row, rooms=row.rooms[:-1])
+    return row
 
 
 def _fitting(
@@ -342,3 +367,26 @@ def certificate_list(
     kept = {row.certificate for row in _fitting(by_age, _certificate_bound, pages.page_bytes)}
     listed = [row for row in rows if row.certificate in kept]
     return CertificateList(ref, listed, presented, more=len(kept) < len(rows))
+
+
+def bot_list(ref: int, bots: Sequence[BotInfo], pages: PageLimits) -> BotList:
+    """Cut bots to a page; where one alone does not fit, its tokens name fewer rooms."""
+    cut = []
+    for bot in bots[: pages.page_rows]:
+        share = (pages.page_bytes - _bot_bound(replace(bot, tokens=[]))) // max(1, len(bot.tokens))
+        cut.append(replace(bot, tokens=[_with_fewer_rooms(token, share) for token in bot.tokens]))
+    kept = _fitting(cut, _bot_bound, pages.page_bytes)
+    return BotList(ref, kept, more=len(kept) < len(bots))
+
+
+def token_list(ref: int, tokens: Sequence[TokenInfo], pages: PageLimits) -> TokenList:
+    """Cut tokens to a page; where one alone does not fit, it names fewer rooms."""
+    cut = [_with_fewer_rooms(token, pages.page_bytes) for token in tokens[: pages.page_rows]]
+    kept = _fitting(cut, _token_bound, pages.page_bytes)
+    return TokenList(ref, kept, more=len(kept) < len(tokens))
+
+
+def token_made(made: TokenMade, ref: int, pages: PageLimits) -> TokenMade:
+    """Return the answer to a request; its token names fewer rooms where it does not fit."""
+    spare = pages.page_bytes - 2 * _BOT_FIELDS_BYTES - MAX_NAME_BYTES
+    return replace(made, ref=ref, info=_with_fewer_rooms(made.info, spare))

@@ -32,8 +32,9 @@ from securechat.model import (
     RevisionKind,
     Say,
 )
+from securechat.records.accounts import AccountKind
 from securechat.records.log import Appended, AppendOutcome, NotAppended
-from securechat.text.names import LOBBY, check_room
+from securechat.text.names import LOBBY, check_name, check_room, name_key
 from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import is_blank, is_hostile
 
@@ -213,7 +214,7 @@ class Posting:
         self._require_may_say(connection, command, room)
         return Draft(
             member.sender_id,
-            member.name,
+            member.name if command.shown_as is None else self._shown_as(member, command.shown_as),
             command.client_id,
             text,
             room=room.name,
@@ -221,7 +222,22 @@ class Posting:
             reply=command.reply,
             key=command.key,
             mentions=mentioned(text, partial(self._sender_named, room)) if "@" in text else (),
+            bot=member.bot,
         )
+
+    def _shown_as(self, member: Member, raw: str) -> str:
+        """Return the name under which an incoming webhook posts: one of its sender's, ``via`` its own.
+
+        Raises:
+            Refusal: NAME_INVALID; NAME_IN_USE, a member's name looks like it; NO_RIGHT for all but webhooks.
+        """
+        account = self._directory.accounts.get(member.sender_id)
+        if account is None or account.kind is not AccountKind.HOOK or not raw.endswith(f" via {member.name}"):
+            raise refusal_for("name_of_webhook_only")
+        name = check_name(raw)
+        if self._directory.look_alike(name) is not None or name_key(name) in self._by_key:
+            raise refusal_for("name_taken")
+        return name
 
     def _direct_draft(self, connection: MemberConnection, command: Direct) -> Draft:
         member = connection.member
@@ -241,6 +257,7 @@ class Posting:
             stream=connection.stream,
             reply=command.reply,
             key=command.key,
+            bot=member.bot,
         )
 
     def _revision(self, connection: MemberConnection, command: Edit | Delete | React) -> Revision:

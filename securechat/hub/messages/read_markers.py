@@ -5,7 +5,6 @@ from __future__ import annotations
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
-from securechat.hub.rooms.membership import others
 from securechat.hub.workflow import Commit, Turn, Workflow
 from securechat.model import Read, ReadElsewhere
 from securechat.records.rooms import PutReadMarker
@@ -34,7 +33,7 @@ class AccountReadMarkers:
         if command.room is not None and room is None:
             return
         name = None if room is None else room.name
-        if rest := others(member, peer):
+        if rest := [each for each in member.hearers(room) if each is not peer]:
             self._context.broadcaster.broadcast(rest, [ReadElsewhere(seq, name, command.peer)])
         if member.account:
             change = PutReadMarker(member.sender_id, seq, name, command.peer)

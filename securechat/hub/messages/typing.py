@@ -45,7 +45,7 @@ class TypingNotices:
                 self._context.broadcaster.broadcast(audience, [TypingNow(member.person, room.name)])
         elif command.peer is not None:
             other = self._context.members.get(command.peer)
-            audience = list(other.peers) if other is not None and other is not member else []
+            audience = list(other.hearers(None)) if other is not None and other is not member else []
             if audience and self._is_due(member.sender_id, command.peer):
                 self._context.broadcaster.broadcast(audience, [TypingNow(member.person, None)])
 

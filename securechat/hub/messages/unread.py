@@ -12,7 +12,7 @@ from securechat.hub.messages.paging import unread_page
 from securechat.hub.messages.visibility import MessageVisibility
 from securechat.hub.rooms.room import HubRoom
 from securechat.hub.workflow import Turn, Workflow
-from securechat.model import AskUnread, Person, UnreadItem, UnreadList
+from securechat.model import AskUnread, UnreadItem, UnreadList
 from securechat.records.log import NotAppended
 from securechat.records.queries import Unread, UnreadQuery, UnreadRows
 from securechat.text.refusals import refusal_for
@@ -74,7 +74,7 @@ class UnreadQueries:
         person = None
         if row.peer is not None:
             held = self._directory.accounts.get(row.peer) or self._context.members.get(row.peer)
-            person = Person(row.peer, held.name if held is not None else "")
+            person = self._directory.person(row.peer, held.name if held is not None else "")
         return UnreadItem(row.read_seq, row.unread, row.mentions, row.first_seq, row.room, person)
 
 

@@ -90,4 +90,4 @@ class MessageVisibility:
             for member in room.members.values()
             if all(floor_seq < entry.target for _, floor_seq in self.floors(member, (room,)))
         ]
-        return [peer for member in readers for peer in member.peers]
+        return [peer for member in readers for peer in member.hearers(room)]

@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from securechat.hub.members import Member
 from securechat.hub.rooms.listing import RoomListing
-from securechat.hub.rooms.permissions import RANK_OF_ROLE, Rank
+from securechat.hub.rooms.permissions import RANK_OF_ROLE, Permission, Rank, has_permission
 from securechat.hub.rooms.room import HubRoom
 from securechat.hub.wall_clock import WallClock
 from securechat.records.accounts import Account, Role
@@ -51,6 +51,7 @@ class RoomDirectory:
 
     Args:
         accounts: every account, by sender_id.
+        bots_of: the bots of each account that has made some.
         clock: what expiry is judged by.
 
     Attributes:
@@ -60,10 +61,13 @@ class RoomDirectory:
         listing: the rooms that every member may be told of.
         being_made: rooms whose first record is on its way to the log.
         administrators: the accounts that stand above every role; kept by `AccountDirectory`.
+        narrowed: rooms that an account may have lost, or (None) all outside it; `MakersRights` takes their bots out.
         mute_reasons: the reasons of mutes in rooms since the start, by room_id and sender_id; they are not stored.
     """
 
-    def __init__(self, accounts: dict[int, Account], clock: WallClock) -> None:
+    def __init__(self, accounts: dict[int, Account], bots_of: dict[int, set[int]], clock: WallClock) -> None:
+        self._bots_of = bots_of
+        self.narrowed: list[tuple[HubRoom, int | None]] = []
         self._by_name: WeakValueDictionary[str, HubRoom] = WeakValueDictionary()
         self._by_look: WeakValueDictionary[str, HubRoom] = WeakValueDictionary()  # names beyond ASCII, by skeleton
         self._purged: dict[str, int] = {}  # of rooms without a record, by name: see `StoredRooms`
@@ -214,14 +218,28 @@ class RoomDirectory:
     # --- Judging --------------------------------------------------------------------------------------------------
 
     def rank(self, room: HubRoom, sender_id: int, *, present: bool = True) -> Rank:
-        """Return the rank of a sender in a room; ``present`` tells whether the sender is in it."""
+        """Return the rank of a sender in a room; ``present`` tells whether the sender is in it.
+
+        That of a bot is never above that of the account that made it.
+        """
         account = self._accounts.get(sender_id)
         if account is not None and account.role is Role.ADMIN:
             return Rank.ADMIN
+        if account is not None and account.made_by:
+            own, makers = (self._own_rank(room, each, present) for each in (sender_id, account.made_by))
+            administers = self._is_admin(account.made_by)
+            return own if administers or own.value <= makers.value else makers
+        return self._own_rank(room, sender_id, present)
+
+    def _own_rank(self, room: HubRoom, sender_id: int, present: bool) -> Rank:
         membership = room.memberships.get(sender_id)
         if membership is not None and membership.role is not RoomRole.FORMER:
             return RANK_OF_ROLE[membership.role]
         return Rank.MEMBER if present else Rank.NONE
+
+    def may(self, room: HubRoom, sender_id: int, permission: Permission) -> bool:
+        """Tell whether a sender who is in a room has a permission there."""
+        return has_permission(self.rank(room, sender_id), permission)
 
     def as_high(self, room: HubRoom, rank: Rank) -> frozenset[int]:
         """Return the accounts that stand as high in a room as this rank, or higher."""
@@ -229,18 +247,28 @@ class RoomDirectory:
         return frozenset(self.administrators).union(here)
 
     def is_visible(self, room: HubRoom, sender_id: int) -> bool:
-        """Tell whether a sender may know that a room exists."""
+        """Tell whether a sender may know that a room exists; a bot, whether its maker may too."""
         membership = room.memberships.get(sender_id)
         known = membership is not None and membership.role is not RoomRole.FORMER
-        return room.record is None or not room.record.private or known or self._is_admin(sender_id)
+        if room.record is None or not room.record.private:
+            return True
+        maker = self._maker_of(sender_id)
+        return (known or self._is_admin(sender_id)) and (not maker or self.is_visible(room, maker))
+
+    def _maker_of(self, sender_id: int) -> int:
+        """Return the account that made a bot; 0 for none."""
+        account = self._accounts.get(sender_id)
+        return 0 if account is None else account.made_by
 
     def _is_admin(self, sender_id: int) -> bool:
         account = self._accounts.get(sender_id)
         return account is not None and account.role is Role.ADMIN
 
     def ban(self, room: HubRoom, sender_id: int) -> RoomBan | None:
-        """Return the ban that keeps a sender out of a room."""
+        """Return the ban that keeps a sender out of a room; a bot's maker's keeps out the bot, too."""
         ban = room.bans.get(sender_id)
+        if (ban is None or not self.lasts(ban.until_ms)) and room.bans:
+            ban = room.bans.get(self._maker_of(sender_id))
         return ban if ban is not None and self.lasts(ban.until_ms) else None
 
     def bans_over(self, room: HubRoom) -> list[int]:
@@ -248,7 +276,17 @@ class RoomDirectory:
         return [ban.sender_id for ban in room.bans.values() if not self.lasts(ban.until_ms)]
 
     def muted_s(self, room: HubRoom, sender_id: int) -> float | None:
-        """Return the seconds for which a sender may not write in a room: 0.0 for not muted, None for good."""
+        """Return the seconds for which a sender may not write in a room: 0.0 for not muted, None for good.
+
+        A mute of a bot's maker counts for the bot.
+        """
+        own_s = self._own_mute_s(room, sender_id)
+        if own_s is None or not (maker := self._maker_of(sender_id)):
+            return own_s
+        makers_s = self._own_mute_s(room, maker)
+        return None if makers_s is None else max(own_s, makers_s)
+
+    def _own_mute_s(self, room: HubRoom, sender_id: int) -> float | None:
         membership = room.memberships.get(sender_id)
         if membership is None or membership.muted_until_ms == 0:
             return 0.0
@@ -360,22 +398,29 @@ class RoomDirectory:
             case PutMembership(row):
                 room = self.recorded[row.room_id]
                 room.memberships[row.sender_id] = row
+                self._narrows(room, row.sender_id)
                 self._rooms_of.setdefault(row.sender_id, {})[room] = None
                 self._count_members(room, row.room_id)
             case DropMembership(room_id, sender_id):
                 room = self.recorded[room_id]
                 room.memberships.pop(sender_id, None)
+                self._narrows(room, sender_id)
                 self.mute_reasons.pop((room_id, sender_id), None)
                 self._rooms_of.get(sender_id, {}).pop(room, None)
                 self._count_members(room, room_id)
             case PutRoomBan(row):
                 self.recorded[row.room_id].bans[row.sender_id] = row
+                self._narrows(self.recorded[row.room_id], row.sender_id)
             case DropRoomBan(room_id, sender_id):
                 self.recorded[room_id].bans.pop(sender_id, None)
             case PutReadMarker() | PurgeExpired() | DropRoom():  # whether a room went is in the log's answer
                 pass
             case _:
                 assert_never(change)
+
+    def _narrows(self, room: HubRoom, sender_id: int) -> None:
+        if sender_id in self._bots_of:
+            self.narrowed.append((room, sender_id))
 
     def _put(self, row: RoomRecord) -> None:
         room = self.recorded.get(row.room_id)
@@ -387,6 +432,8 @@ class RoomDirectory:
             room.renamed(row.name)
             self.listing.update(old)
         room.record = row
+        if row.private and self._bots_of:
+            self.narrowed.append((room, None))
         self._purged.pop(row.name, None)
         self._index_look(room, row.name)
         self.listing.update(row.name)

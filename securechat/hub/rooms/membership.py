@@ -17,6 +17,7 @@ from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.paging import with_people
 from securechat.hub.mutes import expect_unmuted, expect_unmuted_in
+from securechat.hub.programs.hearing import covers, hears
 from securechat.hub.rooms.quota import RoomQuota
 from securechat.hub.rooms.room import HubRoom
 from securechat.hub.turns import HeldTurn
@@ -103,15 +104,23 @@ class RoomMembership:
         is_new = room not in member.rooms
         self._presence.enter(member, room, self._context.fed_seq)
         joined = self._joined(member, room, ref)
-        peer.deliver(replace(joined, made=True) if made else joined)
-        if is_new and len(member.peers) > 1:
-            self._broadcaster.broadcast(others(member, peer), [replace(joined, ref=0)])
+        token = member.deaf.get(peer)
+        if token is None or hears(token, room):
+            peer.deliver(replace(joined, made=True) if made else joined)
+        else:  # it has to know that it is in, and no more
+            peer.deliver(Joined(room=room.name, live_from=joined.live_from, total=0, ref=ref))
+        if is_new and len(member.peers) > 1 and (rest := [each for each in member.hearers(room) if each is not peer]):
+            self._broadcaster.broadcast(rest, [replace(joined, ref=0)])
 
     def enter_all(self, peer: Peer, member: Member) -> None:
         """Greet a connection of an account in every room it belongs to, or another of its devices has entered."""
+        token = member.deaf.get(peer)
         for room in self.rooms_of(member):
             try:
-                self.enter(peer, member, room, ref=0)
+                if token is None or covers(token, room):
+                    self.enter(peer, member, room, ref=0)
+                else:
+                    self._presence.enter(member, room, self._context.fed_seq)
             except Refusal as refusal:  # more rooms than the limit allows since it was lowered
                 peer.deliver(Refused.of(refusal, ref=0, room=room.name))
 
@@ -148,6 +157,8 @@ class RoomMembership:
         """
         sender_id = member.sender_id
         if room.record is None and not room.members:
+            if member.deaf and all(peer in member.deaf for peer in member.peers):
+                raise refusal_for("no_such_room")  # a program opens no room
             expect_unmuted(self._directory, sender_id)
             self._rooms.expect_distinct(room, room.name, sender_id)
         if room.record is None or room in member.rooms:
@@ -259,7 +270,8 @@ class RoomMembership:
         now_ms = self._directory.wall_ms()
         record = room.record or self.new_record(room)
         made = () if room.record is not None else (PutRoom(record),)
-        role = RoomRole.MEMBER if room.count_owners() else RoomRole.OWNER
+        is_bot = self._directory.is_bot(sender_id)
+        role = RoomRole.MEMBER if room.count_owners() or is_bot else RoomRole.OWNER
         before = room.memberships.get(sender_id)
         muted_until_ms = before.muted_until_ms if before is not None else 0
         row = Membership(record.room_id, sender_id, role, now_ms, self._context.fed_seq, muted_until_ms)
@@ -365,7 +377,7 @@ class RoomMembership:
 
     def _owner(self, successor: Membership | None) -> Person | None:
         account = self._directory.accounts.get(successor.sender_id) if successor is not None else None
-        return Person(account.sender_id, account.name) if account is not None else None
+        return self._directory.person(account.sender_id, account.name) if account is not None else None
 
     def _leave_behind_a_join(self, peer: Peer, member: Member, name: str, command: Leave) -> Workflow[None]:
         def asked() -> HubRoom:
@@ -422,7 +434,13 @@ class RoomMembership:
         own = room.memberships.get(leaving)
         if own is None or own.role is not RoomRole.OWNER:
             return None
-        rest = [row for row in room.seniority() if row.sender_id != leaving and self._directory.living(row.sender_id)]
+        rest = [
+            row
+            for row in room.seniority()
+            if row.sender_id != leaving
+            and self._directory.living(row.sender_id)
+            and not self._directory.is_bot(row.sender_id)
+        ]
         if not rest or any(row.role is RoomRole.OWNER for row in rest):
             return None
         moderators = [row for row in rest if row.role is RoomRole.MODERATOR]
@@ -490,11 +508,11 @@ class RoomMembership:
         role = room.role_word(sender_id)
         if account is not None and role is not None:
             muted_s = self._rooms.muted_s(room, sender_id)
-            event = RoleChanged(room.name, Person(sender_id, account.name), role, by)
+            event = RoleChanged(room.name, self._directory.person(sender_id, account.name), role, by)
             if muted_s != 0:
                 event = replace(event, muted_s=muted_s)
             why = self._rooms.mute_reason(room, sender_id) if muted_s != 0 else ""
-            own = room.members[sender_id].peers if why and sender_id in room.members else []
+            own = room.members[sender_id].hearers(room) if why and sender_id in room.members else []
             if own:
                 self._broadcaster.broadcast(own, [replace(event, reason=why)])
                 self._broadcaster.broadcast([peer for peer in room.audience() if peer not in own], [event])
@@ -509,7 +527,11 @@ class RoomMembership:
         """
         if command.sure or room.record is None or not room.record.private or not room.belongs(sender_id):
             return
-        others = (row for row in room.memberships.values() if row.sender_id != sender_id)
+        others = (
+            row
+            for row in room.memberships.values()
+            if row.sender_id != sender_id and not self._directory.is_bot(row.sender_id)
+        )
         if not any(row.role is not RoomRole.FORMER and self._rooms.ban(room, row.sender_id) is None for row in others):
             raise refusal_for("last_member_leaving", room=room.name)
 

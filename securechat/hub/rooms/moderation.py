@@ -91,7 +91,7 @@ class Moderation:
 
     def _tell_invited(self, sender_id: int, room: HubRoom, by: Member) -> None:
         invited = self._members.get(sender_id)
-        for each in invited.peers if invited is not None else ():
+        for each in invited.hearers(None) if invited is not None else ():
             each.deliver(Invited(room.name, Person(by.sender_id, by.name)))
 
     def _grant(self, peer: Peer, member: Member, room: HubRoom, command: Grant) -> Workflow[None]:

@@ -34,6 +34,7 @@ class Permission(Enum):
     MODERATE = "kick, ban or mute"
     SET = "change the settings"
     GRANT = "give roles"
+    HOOKS = "add and see webhooks"
 
 
 _NEEDED = {
@@ -45,6 +46,7 @@ _NEEDED = {
     Permission.MODERATE: Rank.MODERATOR,
     Permission.SET: Rank.OWNER,
     Permission.GRANT: Rank.OWNER,
+    Permission.HOOKS: Rank.MODERATOR,
 }
 RANK_OF_ROLE = {
     RoomRole.OWNER: Rank.OWNER,
@@ -77,6 +79,8 @@ def require(rank: Rank, permission: Permission, room: str) -> None:
             raise refusal_for("moderation_needs_moderator", room=room)
         case Permission.SET:
             raise refusal_for("settings_need_owner", room=room)
+        case Permission.HOOKS:
+            raise refusal_for("hook_needs_moderator", room=room)
         case Permission.GRANT:
             raise refusal_for("roles_need_owner", room=room)
         case Permission.WRITE_READ_ONLY | Permission.SKIP_SLOW_MODE | Permission.REVISE_OTHERS:

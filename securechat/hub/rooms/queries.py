@@ -9,7 +9,7 @@ from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.paging import people_list, rooms_page, roster_page
-from securechat.model import AskPeople, Found, Person, RoomCount, Rooms, Who, Whois
+from securechat.model import AskPeople, Found, RoomCount, Rooms, Who, Whois
 from securechat.text.names import check_name, check_room, name_key
 from securechat.text.refusals import refusal_for
 
@@ -57,18 +57,20 @@ class RoomQueries:
         name = check_name(command.name)
         member = self._by_key.get(name_key(name))
         if member is None and (account := self._directory.account_named(name)) is not None:
-            peer.deliver(Found(ref=command.ref, person=Person(account.sender_id, account.name), absent=True))
+            peer.deliver(
+                Found(ref=command.ref, person=self._directory.person(account.sender_id, account.name), absent=True)
+            )
             return
         if member is None:
             raise refusal_for("no_such_person")
-        peer.deliver(Found(ref=command.ref, person=Person(member.sender_id, member.name)))
+        peer.deliver(Found(ref=command.ref, person=member.person))
 
     def _name_people(self, peer: Peer, command: AskPeople) -> None:
         people = []
         for sender_id in dict.fromkeys(command.ids):
             held = self._members.get(sender_id) or self._directory.living(sender_id)
             if held is not None:
-                people.append(Person(sender_id, held.name))
+                people.append(self._directory.person(sender_id, held.name))
         peer.deliver(people_list(command.ref, people, peer.page_limits))
 
     def _list_rooms(self, peer: Peer, member: Member, command: Rooms) -> None:

@@ -31,6 +31,9 @@ class RoomMember(Protocol):
     def person(self) -> Person:
         """This member as others see it."""
 
+    def hearers(self, room: HubRoom | None) -> list[Peer]:
+        """Its connections that get what is said in a room."""
+
     def note_room_renamed(self, room: HubRoom, old: str) -> None:
         """A room of the member has another name than ``old``."""
 
@@ -131,9 +134,9 @@ class HubRoom:
     # --- Presence -------------------------------------------------------------------------------------------------
 
     def audience(self) -> tuple[Peer, ...]:
-        """Return every connection of every member; made once between changes, because every message needs it."""
+        """Return the connections that hear this room; made once between changes, because every message needs it."""
         if self._audience is None:
-            self._audience = tuple(peer for member in self.members.values() for peer in member.peers)
+            self._audience = tuple(peer for member in self.members.values() for peer in member.hearers(self))
         return self._audience
 
     def people(self) -> list[Person]:

@@ -1,0 +1,113 @@
+"""The administrator's commands for bots, webhooks and tokens; see `securechat.hub.admin.commands`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from securechat.hub.context import HubContext
+from securechat.hub.programs.bots import Bots, NewBot
+from securechat.hub.rooms.room import HubRoom
+from securechat.model import BotInfo, TokenInfo, TokenMade
+from securechat.records.accounts import Account, AccountKind, ApiToken, Scope
+from securechat.records.log import NotAppended
+from securechat.text.names import check_room
+from securechat.text.refusals import refusal_for
+
+_MOST_DAYS = 3650
+
+
+class ProgramCommands:
+    """Administers bots, webhooks and tokens; what an administrator makes has no maker whose rights would bound it.
+
+    Args:
+        context: accounts and rooms.
+        bots: makes and removes them.
+    """
+
+    def __init__(self, context: HubContext, bots: Bots) -> None:
+        self._directory = context.accounts
+        self._rooms = context.rooms
+        self._workflows = context.workflows
+        self._bots = bots
+
+    def add_bot(
+        self,
+        actor: str,
+        name: str,
+        *,
+        kind: AccountKind,
+        rooms: Sequence[str],
+        scopes: Sequence[Scope],
+        days: int | None,
+        done: Callable[[TokenMade | NotAppended], None],
+    ) -> None:
+        """Make a bot, or a webhook of exactly one room.
+
+        Raises:
+            Refusal: NO_SUCH_ROOM; INVALID for days that make no sense, or a webhook of no room or several.
+        """
+        if days is not None and not 1 <= days <= _MOST_DAYS:
+            raise refusal_for("invite_days_out_of_range", most=_MOST_DAYS)
+        if kind is AccountKind.HOOK and len(rooms) != 1:
+            raise refusal_for("hook_needs_room")
+        new = NewBot(
+            kind=kind,
+            name=name,
+            rooms=tuple(self._room(raw) for raw in dict.fromkeys(rooms)),
+            scopes=(Scope.HOOK,) if kind is AccountKind.HOOK else tuple(dict.fromkeys(scopes)),
+            days=days,
+            made_by=0,
+            actor=actor,
+            act=f"add-{kind.value}",
+        )
+        self._workflows.report(self._bots.make(new), done)
+
+    def bots(self, room: str | None = None) -> list[BotInfo]:
+        """Return all bots and webhooks, or those of a room.
+
+        Raises:
+            Refusal: NO_SUCH_ROOM.
+        """
+        if room is not None:
+            numbers = self._bots.bots_in(self._room(room))
+        else:
+            numbers = sorted(each for bots in self._directory.bots_of.values() for each in bots)
+        return [self._bots.bot_info(self._directory.accounts[each]) for each in numbers]
+
+    def remove_bot(self, actor: str, name: str, done: Callable[[Account | NotAppended], None]) -> None:
+        """Remove a bot or webhook. Raises: Refusal, NOT_FOUND."""
+        account = self._bot(name)
+        self._workflows.report(self._bots.remove(account, actor, f"remove-{account.kind.value}"), done)
+
+    def rotate_bot(self, actor: str, name: str, done: Callable[[TokenMade | NotAppended], None]) -> None:
+        """Make another token like the latest of a bot or webhook. Raises: Refusal, NOT_FOUND."""
+        account = self._bot(name)
+        tokens = self._directory.tokens_of(account.sender_id)
+        if not tokens:
+            raise refusal_for("bot_without_token")
+        self._workflows.report(self._bots.rotate(tokens[-1].token_id, actor, f"rotate-{account.kind.value}"), done)
+
+    def tokens_of(self, name: str) -> list[TokenInfo]:
+        """Return the tokens of an account. Raises: Refusal, NOT_FOUND."""
+        account = self._directory.account_named(name)
+        if account is None:
+            raise refusal_for("unknown_account")
+        return [self._bots.token_info(row) for row in self._directory.tokens_of(account.sender_id)]
+
+    def remove_token(self, actor: str, token_id: int, done: Callable[[ApiToken | NotAppended], None]) -> None:
+        """End a token and its connections. Raises: Refusal, NOT_FOUND."""
+        if self._directory.present(ApiToken, token_id) is None:
+            raise refusal_for("no_such_token", token=token_id)
+        self._workflows.report(self._bots.remove_token(token_id, actor, "remove-token"), done)
+
+    def _bot(self, name: str) -> Account:
+        account = self._directory.account_named(name)
+        if account is None or account.kind is AccountKind.PERSON:
+            raise refusal_for("unknown_bot")
+        return account
+
+    def _room(self, raw: str) -> HubRoom:
+        room = self._rooms.named(check_room(raw))
+        if room is None or (room.record is None and not room.is_lobby):
+            raise refusal_for("no_such_room")
+        return room

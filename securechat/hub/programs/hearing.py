@@ -1,0 +1,29 @@
+"""What a connection that came by an API token hears: what the token may read, and nothing else.
+
+One without the scope ``read`` hears no room and no dialogue, one for some rooms hears those. So a token that only posts
+is worth nothing to a reader.
+"""
+
+from __future__ import annotations
+
+from securechat.hub.rooms.room import HubRoom
+from securechat.records.accounts import ApiToken, Scope
+
+
+def room_number(room: HubRoom) -> int | None:
+    """Return what a token knows a room by: the number of its record, and 0 for the lobby; None for a room without."""
+    if room.is_lobby:
+        return 0
+    return room.record.room_id if room.record is not None else None
+
+
+def covers(token: ApiToken, room: HubRoom) -> bool:
+    """Tell whether a token is good for a room."""
+    return not token.rooms or room_number(room) in token.rooms
+
+
+def hears(token: ApiToken, room: HubRoom | None) -> bool:
+    """Tell whether a connection by this token gets what is said in a room, or (None) in dialogues."""
+    if Scope.READ not in token.scopes:
+        return False
+    return not token.rooms if room is None else covers(token, room)

@@ -1,0 +1,96 @@
+"""The scopes of API tokens: one table of the scope that each command needs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from securechat.hub.members import Member, MemberConnection
+from securechat.hub.programs.hearing import covers
+from securechat.model import (
+    AskConversations,
+    AskPeople,
+    AskRoom,
+    AskUnread,
+    Command,
+    Delete,
+    Direct,
+    Edit,
+    History,
+    Join,
+    Leave,
+    Ping,
+    Pong,
+    Quit,
+    React,
+    Read,
+    Rooms,
+    Say,
+    Search,
+    Typing,
+    Who,
+    Whois,
+)
+from securechat.records.accounts import ApiToken, Scope
+from securechat.text.names import check_room
+from securechat.text.refusals import refusal_for
+
+_POST: Final = frozenset({Scope.POST})
+_READ: Final = frozenset({Scope.READ})
+_EITHER: Final = frozenset({Scope.POST, Scope.READ})
+
+NEEDED: Final[dict[type[Command], frozenset[Scope]]] = {
+    Say: frozenset({Scope.POST, Scope.HOOK}),
+    Direct: _POST,
+    Edit: _POST,
+    Delete: _POST,
+    React: _POST,
+    Typing: _POST,
+    Join: frozenset({Scope.POST, Scope.READ, Scope.HOOK}),
+    Leave: _EITHER,
+    Whois: _EITHER,
+    AskPeople: _EITHER,
+    Rooms: _EITHER,
+    Who: _READ,
+    History: _READ,
+    Search: _READ,
+    AskRoom: _READ,
+    AskUnread: _READ,
+    AskConversations: _READ,
+    Read: _READ,
+}
+"""The scopes of which a command needs one. A command that is not here needs a password or a certificate, but for those
+that only keep a connection."""
+_ALWAYS: Final = frozenset({Ping, Pong, Quit})
+_WITHOUT_ROOM: Final = (Whois, AskPeople, Rooms)
+"""Commands about no room, which a token for some rooms may use."""
+
+
+def expect_allowed(connection: MemberConnection, token: ApiToken, command: Command) -> None:
+    """Require that a token is good for a command.
+
+    Raises:
+        Refusal: NO_RIGHT, which names the scope that is missing; NO_SUCH_ROOM for a room that it is not good for, as
+            for one that is not there.
+    """
+    kind = type(command)
+    if kind in _ALWAYS:
+        return
+    needed = NEEDED.get(kind)
+    if needed is None:
+        raise refusal_for("token_cannot")
+    if not needed.intersection(token.scopes):
+        raise refusal_for("token_needs_scope", scope="read" if needed is _READ else "post")
+    if token.rooms and kind not in _WITHOUT_ROOM:
+        _expect_room(connection.member, token, command)
+
+
+def _expect_room(member: Member, token: ApiToken, command: Command) -> None:
+    names = command.rooms if isinstance(command, Join) else [getattr(command, "room", None)]
+    for raw in names:
+        if raw is None:  # a dialogue, or everything that the account may read
+            raise refusal_for("token_for_rooms_only")
+        room = member.room_called(raw)
+        if room is None and isinstance(command, Join):
+            continue  # judged when it is known which room has the name
+        if room is None or not covers(token, room):
+            raise refusal_for("not_in_room", room=check_room(raw))
