@@ -73,6 +73,7 @@ class LoginCompletion:
         if entry.api_token is not None:
             connection.token = member.deaf[peer] = entry.api_token
             connection.message_bucket = self._api_tokens.bucket(entry.api_token.token_id)
+            self._api_tokens.watch(entry.api_token)
         member.peers = [old for old in member.peers if old not in replaced] + [peer]
         context.connections[peer] = connection
         context.presence.returned(member)

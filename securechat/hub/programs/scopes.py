@@ -61,8 +61,9 @@ NEEDED: Final[dict[type[Command], frozenset[Scope]]] = {
 """The scopes of which a command needs one. A command that is not here needs a password or a certificate, but for those
 that only keep a connection."""
 _ALWAYS: Final = frozenset({Ping, Pong, Quit})
-_WITHOUT_ROOM: Final = (Whois, AskPeople, Rooms)
-"""Commands about no room, which a token for some rooms may use."""
+_WITHOUT_ROOM: Final = (Whois, AskPeople, Rooms, Join)
+"""Commands about no room, which a token for some rooms may use; and Join, judged by `RoomMembership` when it is known
+which room has the name."""
 
 
 def expect_allowed(connection: MemberConnection, token: ApiToken, command: Command) -> None:
@@ -85,12 +86,9 @@ def expect_allowed(connection: MemberConnection, token: ApiToken, command: Comma
 
 
 def _expect_room(member: Member, token: ApiToken, command: Command) -> None:
-    names = command.rooms if isinstance(command, Join) else [getattr(command, "room", None)]
-    for raw in names:
-        if raw is None:  # a dialogue, or everything that the account may read
-            raise refusal_for("token_for_rooms_only")
-        room = member.room_called(raw)
-        if room is None and isinstance(command, Join):
-            continue  # judged when it is known which room has the name
-        if room is None or not covers(token, room):
-            raise refusal_for("not_in_room", room=check_room(raw))
+    raw = getattr(command, "room", None)
+    if raw is None:  # a dialogue, or everything that the account may read
+        raise refusal_for("token_for_rooms_only")
+    room = member.room_called(raw)
+    if room is None or not covers(token, room):
+        raise refusal_for("not_in_room", room=check_room(raw))

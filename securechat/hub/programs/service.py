@@ -13,7 +13,6 @@ from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.paging import bot_list, token_list, token_made
-from securechat.hub.mutes import expect_unmuted
 from securechat.hub.programs.bots import Bots, NewBot
 from securechat.hub.rate_limits import DailyQuota
 from securechat.hub.rooms.permissions import Permission, require
@@ -107,7 +106,6 @@ class ProgramService:
     # --- Making ---------------------------------------------------------------------------------------------------
 
     def _add(self, member: Member, account: Account, command: AddBot) -> Workflow[TokenMade]:
-        expect_unmuted(self._directory, account.sender_id)
         is_hook = command.kind == "hook"
         if is_hook and len(command.rooms) != 1:
             raise refusal_for("hook_needs_room")

@@ -78,7 +78,7 @@ class RoomMembership:
                 workflow = self._become_member(peer, member, room.name, ref, invite)
                 self._workflows.answer(peer, ref, workflow, room=raw)
             else:
-                self._require_entry(member, room)
+                self._require_entry(peer, member, room)
                 self.enter(peer, member, room, ref, made=_is_new(room))
         except Refusal as refusal:
             peer.deliver(Refused.of(refusal, ref=ref, room=raw))
@@ -148,7 +148,7 @@ class RoomMembership:
     def _needs_membership(self, member: Member, room: HubRoom) -> bool:
         return member.account and not room.is_lobby and not room.belongs(member.sender_id)
 
-    def _require_entry(self, member: Member, room: HubRoom, invite: Invite | None = None) -> None:
+    def _require_entry(self, peer: Peer, member: Member, room: HubRoom, invite: Invite | None = None) -> None:
         """Let a member into a room as things are, with an administrator's invite into it or without one.
 
         Raises:
@@ -156,9 +156,11 @@ class RoomMembership:
                 that would be a new one, MUTED on the server, or ROOM_INVALID where it looks like another one.
         """
         sender_id = member.sender_id
-        if room.record is None and not room.members:
-            if member.deaf and all(peer in member.deaf for peer in member.peers):
-                raise refusal_for("no_such_room")  # a program opens no room
+        token = member.deaf.get(peer)
+        is_new = room.record is None and not room.members
+        if token is not None and (is_new or not covers(token, room)):  # a program opens no room
+            raise refusal_for("no_such_room")
+        if is_new:
             expect_unmuted(self._directory, sender_id)
             self._rooms.expect_distinct(room, room.name, sender_id)
         if room.record is None or room in member.rooms:
@@ -187,14 +189,14 @@ class RoomMembership:
         sender_id = member.sender_id
         room, turn = yield from self._turn_of_name(lambda: self._rooms.named_or_new(name))
         tries = 0
-        self._require_entry(member, room, invite)
+        self._require_entry(peer, member, room, invite)
         while self._needs_space(sender_id, room, peer.address):
             yield from self._make_space(tries)
             tries += 1
             if self._rooms.named(name) is not room:
                 turn.release()
                 room, turn = yield from self._turn_of_name(lambda: self._rooms.named_or_new(name))
-            self._require_entry(member, room, invite)
+            self._require_entry(peer, member, room, invite)
         made = _is_new(room)
         try:
             yield from self._add_membership(sender_id, room, peer.address)
