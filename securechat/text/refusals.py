@@ -373,7 +373,7 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     # --- Bots, webhooks and API tokens (hub/programs) ---------------------------------------------------------------
     "account_is_bot": (
         ErrorCode.INVALID,
-        N_("This is a bot or a webhook, not a person. securechat-admin bot and hook manage those"),
+        N_("This is a bot or a webhook, not a person. Use securechat-admin bot or hook"),
     ),
     "bot_is_no_person": (
         ErrorCode.NO_RIGHT,

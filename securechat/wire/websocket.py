@@ -65,7 +65,7 @@ CLOSE_CODES: Mapping[ErrorCode, int] = {
             ErrorCode.INVITE_REVOKED, ErrorCode.ACCOUNT_NEEDED, ErrorCode.ALREADY_REGISTERED, ErrorCode.MUTED,
             ErrorCode.NOT_FOUND, ErrorCode.TOO_MANY, ErrorCode.NO_RIGHT, ErrorCode.NO_SUCH_ROOM, ErrorCode.READ_ONLY,
             ErrorCode.SLOW_MODE, ErrorCode.ARCHIVED, ErrorCode.ROOM_BANNED, ErrorCode.LAST_MEMBER,
-            ErrorCode.QUERY_INVALID, ErrorCode.KEY_USED, ErrorCode.UNKNOWN,
+            ErrorCode.QUERY_INVALID, ErrorCode.KEY_USED, ErrorCode.TOKEN_INVALID, ErrorCode.UNKNOWN,
         ),
         1008,
     ),

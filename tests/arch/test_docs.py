@@ -73,7 +73,16 @@ def test_every_table_has_a_bound_and_an_end() -> None:
     assert all(len(row) == 4 for row in rows), "a cell is missing"
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row[0])}
     assert {name for script in MIGRATIONS for name in re.findall(r"CREATE TABLE (\w+)", script)} <= named
-    others = {"checksum_progress", "former_names", "message_keys", "removed_senders", "room_bans", "room_quota"}
+    others = {
+        "api_tokens",
+        "bot_senders",
+        "checksum_progress",
+        "former_names",
+        "message_keys",
+        "removed_senders",
+        "room_bans",
+        "room_quota",
+    }
     limits = {name for name in re.findall(r"`(\w+)`", part) if "_" in name} - others
     assert limits <= {setting.name for setting in LIMITS}, "a limit that does not exist"
 

@@ -1,4 +1,4 @@
-"""What a connection that came by an API token hears: what the token may read, and nothing else.
+"""Limits what a connection that came by an API token hears to what the token may read.
 
 One without the scope ``read`` hears no room and no dialogue, one for some rooms hears those. So a token that only posts
 is worth nothing to a reader.

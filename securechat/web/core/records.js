@@ -38,6 +38,7 @@
  * @typedef {object} Person
  * @property {number} id
  * @property {string} name
+ * @property {boolean} bot
  *
  * @typedef {object} Left
  * @property {"left"} t
@@ -94,6 +95,44 @@
  * @property {number} added
  * @property {boolean} current
  *
+ * @typedef {object} BotList
+ * @property {"botlist"} t
+ * @property {number} ref
+ * @property {BotInfo[]} bots
+ * @property {boolean} more
+ *
+ * @typedef {object} BotInfo
+ * @property {number} id
+ * @property {string} name
+ * @property {string} kind
+ * @property {TokenInfo[]} tokens
+ * @property {Person | null} by
+ * @property {boolean} stopped
+ *
+ * @typedef {object} TokenInfo
+ * @property {number} token
+ * @property {string} name
+ * @property {string[]} scopes
+ * @property {number} since
+ * @property {string[]} rooms
+ * @property {number | null} expires
+ * @property {number | null} used
+ * @property {string} address
+ * @property {boolean} online
+ *
+ * @typedef {object} TokenList
+ * @property {"tokenlist"} t
+ * @property {number} ref
+ * @property {TokenInfo[]} tokens
+ * @property {boolean} more
+ *
+ * @typedef {object} TokenMade
+ * @property {"tokenmade"} t
+ * @property {number} ref
+ * @property {string} token
+ * @property {TokenInfo} info
+ * @property {Person | null} bot
+ *
  * @typedef {object} ReadElsewhere
  * @property {"read"} t
  * @property {number} seq
@@ -126,6 +165,7 @@
  * @property {number | null} changed
  * @property {Person | null} edited_by
  * @property {Person | null} deleted_by
+ * @property {boolean} bot
  *
  * @typedef {object} Reaction
  * @property {string} sign
@@ -378,6 +418,7 @@
  * @property {string} text
  * @property {number | null} [reply] default null
  * @property {string | null} [key] default null
+ * @property {string | null} [as] default null
  *
  * @typedef {object} Direct
  * @property {"direct"} t
@@ -534,6 +575,49 @@
  * @property {number} person
  * @property {"member" | "moderator" | "owner"} role
  *
+ * @typedef {object} AddBot
+ * @property {"botadd"} t
+ * @property {number} ref
+ * @property {string} name
+ * @property {"bot" | "hook"} [kind] default "bot"
+ * @property {string[]} [rooms] default []
+ * @property {("metrics" | "post" | "read")[]} [scopes] default ["post", "read"]
+ * @property {number | null} [days] default null
+ *
+ * @typedef {object} AskBots
+ * @property {"bots"} t
+ * @property {number} ref
+ * @property {string | null} [room] default null
+ * @property {number | null} [after] default null
+ *
+ * @typedef {object} RemoveBot
+ * @property {"botremove"} t
+ * @property {number} ref
+ * @property {number} bot
+ *
+ * @typedef {object} AddToken
+ * @property {"tokenadd"} t
+ * @property {number} ref
+ * @property {string} name
+ * @property {("metrics" | "post" | "read")[]} [scopes] default ["post"]
+ * @property {string[]} [rooms] default []
+ * @property {number | null} [days] default null
+ *
+ * @typedef {object} AskTokens
+ * @property {"tokens"} t
+ * @property {number} ref
+ * @property {number | null} [after] default null
+ *
+ * @typedef {object} RotateToken
+ * @property {"tokenrotate"} t
+ * @property {number} ref
+ * @property {number} token
+ *
+ * @typedef {object} RemoveToken
+ * @property {"tokenremove"} t
+ * @property {number} ref
+ * @property {number} token
+ *
  * @typedef {object} Typing
  * @property {"typing"} t
  * @property {string | null} [room] default null
@@ -562,45 +646,52 @@
  *
  * @typedef {Edited | Deleted | Reacted} MessageChange
  * @typedef {Message | MessageChange} LogEntry
- * @typedef {"frame_too_large" | "bad_frame" | "hello_expected" | "unsupported_version" | "hello_timeout" | "ping_timeout" | "slow_reader" | "replaced" | "shutting_down" | "too_many_connections" | "log_failed" | "banned" | "kicked" | "logged_out" | "bye" | "internal" | "unknown_type" | "invalid" | "name_invalid" | "name_reserved" | "name_in_use" | "password_invalid" | "room_invalid" | "not_a_member" | "too_many_rooms" | "no_such_person" | "person_absent" | "text_empty" | "text_too_long" | "out_of_order" | "busy" | "overloaded" | "disk_full" | "quota" | "login_required" | "login_failed" | "login_expired" | "login_slowed" | "certificate_unknown" | "password_needed" | "password_temporary" | "invite_unknown" | "invite_used" | "invite_expired" | "invite_revoked" | "account_needed" | "already_registered" | "muted" | "not_found" | "too_many" | "no_right" | "no_such_room" | "read_only" | "slow_mode" | "archived" | "room_banned" | "last_member" | "query_invalid" | "key_used" | "unknown"} ErrorCode
- * @typedef {Welcome | Joined | Left | Named | Registered | Done | LoginList | CertificateList | ReadElsewhere | Notice | Message | Edited | Deleted | Reacted | Purged | SearchPage | RoomRules | Invited | RoleChanged | TypingNow | UnreadList | ConversationList | Acked | Refused | Throttled | HistoryPage | Roster | RoomsPage | Found | PeopleList | Presence | Closing | Ping | Pong} Event
- * @typedef {Hello | Join | Leave | Say | Direct | History | Who | Whois | AskPeople | Rooms | Nick | Edit | Delete | React | Search | Register | ChangePassword | Logins | Logout | Certificates | AddCertificate | RemoveCertificate | SetRoom | AskRoom | InviteTo | Moderate | Grant | Typing | AskUnread | AskConversations | Read | Ping | Pong | Quit} Command
+ * @typedef {"frame_too_large" | "bad_frame" | "hello_expected" | "unsupported_version" | "hello_timeout" | "ping_timeout" | "slow_reader" | "replaced" | "shutting_down" | "too_many_connections" | "log_failed" | "banned" | "kicked" | "logged_out" | "bye" | "internal" | "unknown_type" | "invalid" | "name_invalid" | "name_reserved" | "name_in_use" | "password_invalid" | "room_invalid" | "not_a_member" | "too_many_rooms" | "no_such_person" | "person_absent" | "text_empty" | "text_too_long" | "out_of_order" | "busy" | "overloaded" | "disk_full" | "quota" | "login_required" | "login_failed" | "login_expired" | "login_slowed" | "certificate_unknown" | "password_needed" | "password_temporary" | "invite_unknown" | "invite_used" | "invite_expired" | "invite_revoked" | "account_needed" | "already_registered" | "muted" | "not_found" | "too_many" | "no_right" | "no_such_room" | "read_only" | "slow_mode" | "archived" | "room_banned" | "last_member" | "query_invalid" | "key_used" | "token_invalid" | "unknown"} ErrorCode
+ * @typedef {Welcome | Joined | Left | Named | Registered | Done | LoginList | CertificateList | BotList | TokenList | TokenMade | ReadElsewhere | Notice | Message | Edited | Deleted | Reacted | Purged | SearchPage | RoomRules | Invited | RoleChanged | TypingNow | UnreadList | ConversationList | Acked | Refused | Throttled | HistoryPage | Roster | RoomsPage | Found | PeopleList | Presence | Closing | Ping | Pong} Event
+ * @typedef {Hello | Join | Leave | Say | Direct | History | Who | Whois | AskPeople | Rooms | Nick | Edit | Delete | React | Search | Register | ChangePassword | Logins | Logout | Certificates | AddCertificate | RemoveCertificate | SetRoom | AskRoom | InviteTo | Moderate | Grant | AddBot | AskBots | RemoveBot | AddToken | AskTokens | RotateToken | RemoveToken | Typing | AskUnread | AskConversations | Read | Ping | Pong | Quit} Command
  */
 
 // deno-fmt-ignore
 /** @type {Record<string, {defaults?: Record<string, unknown>, inside?: Record<string, string>}>} */
 const RECORDS = {
   "welcome": {"defaults": {"lastcid": 0, "resumed": false, "account": false, "admin": false, "token": "", "seen": null, "must_change": false, "rooms": 0, "limits": {}, "features": []}},
-  "joined": {"defaults": {"members": [], "ref": 0, "topic": "", "role": null, "private": false, "read_only": false, "archived": false, "id": 0, "made": false, "purged": 0}},
-  "left": {"defaults": {"code": null, "text": "", "reason": "", "args": {}, "owner": null}},
+  "Person": {"defaults": {"bot": false}},
+  "joined": {"defaults": {"members": [], "ref": 0, "topic": "", "role": null, "private": false, "read_only": false, "archived": false, "id": 0, "made": false, "purged": 0}, "inside": {"members": "Person"}},
+  "left": {"defaults": {"code": null, "text": "", "reason": "", "args": {}, "owner": null}, "inside": {"owner": "Person"}},
   "done": {"defaults": {"guest": false}},
   "LoginInfo": {"defaults": {"online": false, "current": false}},
   "loginlist": {"defaults": {"more": false}, "inside": {"logins": "LoginInfo"}},
   "CertificateInfo": {"defaults": {"current": false}},
   "certlist": {"defaults": {"presented": null, "more": false}, "inside": {"certificates": "CertificateInfo"}},
+  "TokenInfo": {"defaults": {"rooms": [], "expires": null, "used": null, "address": "", "online": false}},
+  "BotInfo": {"defaults": {"by": null, "stopped": false}, "inside": {"tokens": "TokenInfo", "by": "Person"}},
+  "botlist": {"defaults": {"more": false}, "inside": {"bots": "BotInfo"}},
+  "tokenlist": {"defaults": {"more": false}, "inside": {"tokens": "TokenInfo"}},
+  "tokenmade": {"defaults": {"bot": null}, "inside": {"info": "TokenInfo", "bot": "Person"}},
   "read": {"defaults": {"room": null, "peer": null}},
   "notice": {"defaults": {"reason": "", "args": {}}},
-  "msg": {"defaults": {"room": null, "to": null, "toname": null, "reply": null, "mentions": [], "edited": null, "deleted": null, "reactions": [], "changed": null, "edited_by": null, "deleted_by": null}},
+  "msg": {"defaults": {"room": null, "to": null, "toname": null, "reply": null, "mentions": [], "edited": null, "deleted": null, "reactions": [], "changed": null, "edited_by": null, "deleted_by": null, "bot": false}, "inside": {"edited_by": "Person", "deleted_by": "Person"}},
   "edited": {"defaults": {"room": null, "to": null, "text": null, "mentions": []}},
   "deleted": {"defaults": {"room": null, "to": null}},
   "reacted": {"defaults": {"room": null, "to": null, "sign": "", "on": true}},
   "purged": {"defaults": {"room": null, "by": null}},
   "Hit": {"defaults": {"marks": []}, "inside": {"message": "Message"}},
   "hits": {"defaults": {"more": false, "indexed": null}, "inside": {"hits": "Hit"}},
-  "roomrules": {"defaults": {"ref": 0, "topic": "", "private": false, "read_only": false, "slow_s": 0, "retention_days": 0, "history": "all", "archived": false, "was": null, "by": null, "role": null, "id": 0}},
-  "role": {"defaults": {"by": null, "muted_s": 0, "reason": ""}},
-  "typing": {"defaults": {"room": null}},
-  "UnreadItem": {"defaults": {"room": null, "peer": null}},
+  "roomrules": {"defaults": {"ref": 0, "topic": "", "private": false, "read_only": false, "slow_s": 0, "retention_days": 0, "history": "all", "archived": false, "was": null, "by": null, "role": null, "id": 0}, "inside": {"by": "Person"}},
+  "invited": {"inside": {"by": "Person"}},
+  "role": {"defaults": {"by": null, "muted_s": 0, "reason": ""}, "inside": {"person": "Person", "by": "Person"}},
+  "typing": {"defaults": {"room": null}, "inside": {"by": "Person"}},
+  "UnreadItem": {"defaults": {"room": null, "peer": null}, "inside": {"peer": "Person"}},
   "unreadlist": {"defaults": {"items": [], "more": false, "through": null, "throughroom": null}, "inside": {"items": "UnreadItem"}},
-  "ConversationItem": {"defaults": {"room": null, "peer": null, "id": 0, "last": 0, "by": null, "at": 0, "text": "", "cut": false, "deleted": false, "read": 0, "unread": 0, "mentions": 0, "first": 0, "muted_s": 0, "slow_s": 0, "edited_by": null, "deleted_by": null}},
+  "ConversationItem": {"defaults": {"room": null, "peer": null, "id": 0, "last": 0, "by": null, "at": 0, "text": "", "cut": false, "deleted": false, "read": 0, "unread": 0, "mentions": 0, "first": 0, "muted_s": 0, "slow_s": 0, "edited_by": null, "deleted_by": null}, "inside": {"peer": "Person", "by": "Person", "edited_by": "Person", "deleted_by": "Person"}},
   "conversations": {"defaults": {"items": [], "more": false, "through": null, "throughroom": null}, "inside": {"items": "ConversationItem"}},
   "refused": {"defaults": {"ref": null, "cid": null, "room": null, "retry": null, "reason": "", "args": {}}},
   "page": {"defaults": {"more": false, "changes": [], "more_before": false, "more_after": false}, "inside": {"messages": "Message", "changes": "Edited"}},
-  "roster": {"defaults": {"more": false}},
+  "roster": {"defaults": {"more": false}, "inside": {"members": "Person"}},
   "roomlist": {"defaults": {"more": false}},
-  "found": {"defaults": {"absent": false}},
-  "peoplelist": {"defaults": {"more": false}},
-  "presence": {"defaults": {"joined": [], "left": [], "renamed": []}},
+  "found": {"defaults": {"absent": false}, "inside": {"person": "Person"}},
+  "peoplelist": {"defaults": {"more": false}, "inside": {"people": "Person"}},
+  "presence": {"defaults": {"joined": [], "left": [], "renamed": []}, "inside": {"joined": "Person", "left": "Person"}},
   "closing": {"defaults": {"resume": null, "retry": null, "reason": "", "args": {}}},
   "ping": {"defaults": {"n": 0}},
   "pong": {"defaults": {"n": 0}},

@@ -89,7 +89,10 @@ def test_a_newer_log_is_refused(store: SqliteStore, tmp_path: Path) -> None:
         ("UPDATE messages SET conversation = 99 WHERE seq = 7", "message 7 belongs to a room or dialogue"),
         ("UPDATE messages SET prev = 0 WHERE seq = 7", "message 7 points back to 0, but 4 stands between them"),
         ("UPDATE messages SET sent_at_ms = 1 WHERE seq = 7", "message 7 is older than message 6"),
-        ("INSERT INTO accounts VALUES (99, 'x', 'x', 'member', NULL, 0, 0, 0, 0)", "account 99 is not among"),
+        (
+            "INSERT INTO accounts VALUES (99, 'x', 'x', 'member', NULL, 0, 0, 0, 0, 'person', 0)",
+            "account 99 is not among",
+        ),
         ("INSERT INTO logins VALUES (1, 99, x'00', '', '', 0, 0, 0)", "login 1 belongs to account 99"),
         ("INSERT INTO certificates VALUES (1, 99, '', '', 0)", "client certificate 1 belongs to account 99"),
         ("UPDATE changes SET conversation = 9 WHERE seq = 31", "change 31 is about message 1, which is not there"),

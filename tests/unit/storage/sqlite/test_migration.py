@@ -8,18 +8,23 @@ import pytest
 from securechat.limits import Limits
 from securechat.model import Draft, Edited, Person, Revision, RevisionKind
 from securechat.records.accounts import (
+    NEW_SENDER,
     Account,
+    AccountKind,
+    ApiToken,
     AuditEntry,
     Ban,
     BanKind,
     Certificate,
     Committed,
+    Drop,
     EraseSender,
     Invite,
     Login,
     Mute,
     Put,
     Role,
+    Scope,
     StoredAccounts,
 )
 from securechat.records.log import Appended, Identity
@@ -200,7 +205,35 @@ def test_a_database_without_keys_loses_nothing_and_learns_keys(tmp_path):
     store.close()
 
 
-OLD = ["foundation.sql", "people.sql", "conversation.sql", "checksums.sql", "removed_senders.sql"]
+def test_a_database_without_bots_loses_nothing_and_learns_them(tmp_path):
+    version, messages, drafts = write_database(tmp_path / "data", "message_keys.sql")
+    assert (version, len(messages), len(drafts)) == (6, 6, 17)
+    store = SqliteStore(tmp_path / "data", Limits(), wall_ms=lambda: 1_700_000_090_000)
+    state = store.open()
+    assert (state.last_seq, state.people.tokens) == (17, ())
+    assert {account.kind for account in state.people.accounts} == {AccountKind.PERSON}
+    everything = HistoryQuery(up_to=99, limit=99, rooms=("lobby", "ops", "quiet"), dialogues_of=1)
+    assert {m.bot for m in store.read(everything).messages} == {False}
+    bot = Account(NEW_SENDER, "deploy", "deploy", kind=AccountKind.BOT, made_by=1)
+    token = ApiToken(90, NEW_SENDER, "deploy", b"1" * 32, (Scope.POST,))
+    came = IdentifySender(b"2" * 32, "deploy", "deploy", None, (Put(bot), Put(token)))
+    (identity,) = store.apply([came]).outcomes
+    assert isinstance(identity, Identity)
+    number = identity.sender_id
+    drafts = [
+        Draft(1, "ann", 30, "alert", "ops", key="backup-1"),
+        Draft(number, "deploy", 1, "green", "ops", stream=identity.stream, bot=True),
+    ]
+    assert store.apply(drafts).outcomes == [Appended(16, retry=True), Appended(18)]
+    store.apply([ApplyChanges((Drop(Account, number),))])
+    store.close()
+    state = store.open()
+    assert (state.people.tokens, state.people.serial) == ((), 90)
+    assert [m.text for m in store.read(everything).messages if m.bot] == ["green"], "it stays a bot's"
+    store.close()
+
+
+OLD = ["foundation.sql", "people.sql", "conversation.sql", "checksums.sql", "removed_senders.sql", "message_keys.sql"]
 
 
 @pytest.mark.parametrize("fixture", OLD)
