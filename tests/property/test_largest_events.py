@@ -47,7 +47,8 @@ SIGN = "\U0001f600" * MAX_SIGN_CHARS
 TOPIC = CONTROL * MAX_TOPIC_CHARS
 REASON = CONTROL * 500
 TOKEN = "f" * 32
-PERSON = m.Person(ID, NAME)
+PERSON = m.Person(ID, NAME, bot=True)
+EDITOR = m.Person(ID, NAME)
 LIMITS = Limits()
 
 
@@ -68,7 +69,7 @@ def message(pages, seq=ID, marks=0, text=None):
 def room_of(count, limits=LIMITS):
     room = HubRoom(ROOM)
     for number in range(count):
-        room.add(Member(ID - number, b"", NAME, NAME, limits))
+        room.add(Member(ID - number, b"", NAME, NAME, limits, bot=True))
     return room
 
 
@@ -155,6 +156,8 @@ def sentences(kind, **fields):
 CODE = max(ErrorCode, key=len)
 BASE = {"seq": ID, "target": ID, "sender_id": ID, "name": NAME, "sent_at_ms": BIG, "room": ROOM, "to": ID}
 LOGIN = m.LoginInfo(ID, CONTROL * 64, "f" * 45, BIG, BIG, online=True, current=True)
+API_TOKEN = m.TokenInfo(ID, NAME, ["metrics", "post", "read"], BIG, [ROOM] * 10, BIG, BIG, "f" * 45, online=True)
+BOT = m.BotInfo(ID, NAME, "hook", [API_TOKEN] * 4, PERSON, stopped=True)
 CERTIFICATE = m.CertificateInfo(ID, "f" * 71, CONTROL * 64, BIG, current=True)
 
 LARGEST = {
@@ -190,6 +193,12 @@ LARGEST = {
             ID, [msgspec.structs.replace(CERTIFICATE, certificate=n) for n in range(1_000)], "f" * 71, pages
         )
     ],
+    m.BotList: lambda pages: [paging.bot_list(ID, [BOT] * 1_000, pages), paging.bot_list(ID, [BOT], pages)],
+    m.TokenList: lambda pages: [
+        paging.token_list(ID, [API_TOKEN] * 1_000, pages),
+        paging.token_list(ID, [API_TOKEN], pages),
+    ],
+    m.TokenMade: lambda pages: [paging.token_made(m.TokenMade(0, "f" * 53, API_TOKEN, PERSON), ID, pages)],
     m.ReadElsewhere: lambda _: [m.ReadElsewhere(ID, ROOM, ID)],
     m.Notice: sentences(m.Notice, sent_at_ms=BIG),
     m.Message: lambda pages: [message(pages)],
@@ -311,8 +320,8 @@ def made_with_a_list(path):
 
 
 def test_lists_are_made_in_one_place():
-    assert sum(map(bool, LISTS.values())) == 11
+    assert sum(map(bool, LISTS.values())) == 13
     others = [path for path in HUB.parent.rglob("*.py") if path.name != "paging.py" and "client" not in path.parts]
     others = [path for path in others if "testing" not in path.parts]
     assert list(itertools.chain.from_iterable(map(made_with_a_list, others))) == []
-    assert len(set(made_with_a_list(HUB / "paging.py"))) >= 11
+    assert len(set(made_with_a_list(HUB / "paging.py"))) >= 13
