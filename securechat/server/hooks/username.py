@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable
 
 from securechat.errors import Refusal
-from securechat.limits import MAX_NAME_BYTES, MAX_NAME_CHARS
+from securechat.limits import MAX_NAME_CHARS
 from securechat.server.hooks.mrkdwn import unescaped
 from securechat.text.confusables import is_like_reserved, skeleton
 from securechat.text.names import FORBIDDEN_IN_NAMES, check_name
@@ -45,12 +45,11 @@ def shown_name(username: object, hook: str, is_taken: Callable[[str], bool]) -> 
 
 def _fitting(username: str, hook: str) -> str | None:
     """Return the name as it stands before ``via``; None when nothing is left of it."""
-    most_chars = MAX_NAME_CHARS - len(_VIA) - len(hook)
-    most_bytes = MAX_NAME_BYTES - len(_VIA) - len(hook.encode())
+    most_chars = max(MAX_NAME_CHARS - len(_VIA) - len(hook), 0)  # so many have no more than MAX_NAME_BYTES either
     # As the profile of names does it (RFC 8266), but before the cut: NFKC makes up to 18 code points of one.
     raw = unicodedata.normalize("NFKC", unescaped(username[:_MAX_RAW_CHARS]))
     for left in (raw, "".join(char if char.isalnum() else " " for char in raw)):
-        name = _begun(_cut(_visible(left), most_chars, most_bytes))
+        name = _begun(_visible(left))[:most_chars].rstrip()
         whole = f"{name}{_VIA}{hook}"
         try:
             if check_name(name) == name and check_name(whole) == whole:
@@ -64,10 +63,6 @@ def _visible(raw: str) -> str:
     """Replace what no name has, and what does not show, by spaces; of several in a row one is left."""
     chars = (" " if unicodedata.category(char)[0] in "CZ" else char for char in raw.translate(_NOT_IN_NAMES))
     return " ".join("".join(chars).split())
-
-
-def _cut(name: str, most_chars: int, most_bytes: int) -> str:
-    return name[: max(most_chars, 0)].encode()[: max(most_bytes, 0)].decode(errors="ignore").rstrip()
 
 
 def _begun(name: str) -> str:

@@ -56,7 +56,10 @@ def test_what_mentions_in_slack_is_a_word(written: str, shown: str) -> None:
     assert mentioned(shown, lambda _key: 1) == ()
 
 
-@pytest.mark.parametrize("written", ["@<@U1|ana>", "@<!here>", "<@U1>@<@U2|ana>", "<@U1|x @ana>", "<@@ana>", "<!@ana>"])
+@pytest.mark.parametrize(
+    "written",
+    ["@<@U1|ana>", "@<!here>", "<https://a.lan/@><@U1|ana>", "<@U1>@<@U2|ana>", "<@U1|x @ana>", "<@@ana>", "<!@ana>"],
+)
 def test_no_word_is_made_a_mention_by_what_stands_before_it(written: str) -> None:
     assert mentioned(undone(written), lambda _key: 1) == ()
 
@@ -101,6 +104,7 @@ def test_entities(written: str, shown: str) -> None:
         ("snake_case_name __init__", "snake_case_name __init__"),
         ("~/bin and ~/lib", "~/bin and ~/lib"),
         ("`*a*` ```_b_\n*c*``` *d*", "`*a*` ```_b_\n*c*``` d"),
+        ("`a *b* c` ```d _e_\n *f* g``` *h*", "`a *b* c` ```d _e_\n *f* g``` h"),
         ("**", "**"),
         ("***", "***"),
         ("*/5 \u034f* \u034f* \u034f*", "*/5 * * *"),

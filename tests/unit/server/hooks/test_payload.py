@@ -96,6 +96,10 @@ def test_the_field_payload_of_a_form(quoted: object) -> None:
     assert parse(body.encode(), FORM).fields == {"text": "a & b + c = 100 % é\n\\"}
 
 
+def test_a_form_whose_backslashes_are_not_escaped() -> None:
+    assert parse(b'payload={"text":"a\\nb \\u0041 \\\\x41"}', FORM).fields == {"text": "a\nb A \\x41"}
+
+
 def test_a_form_whose_percent_signs_are_not_escaped() -> None:
     assert parse(b'payload={"text":"100% full%2c 5%"}', FORM).fields == {"text": "100% full, 5%"}
 
