@@ -9,13 +9,20 @@ import re
 from collections.abc import Callable
 
 import h11
+import msgspec
 from websockets.protocol import Protocol, Side, State
 
 from securechat.errors import ErrorCode, Refusal, RemoteProtocolError
-from securechat.limits import MAX_FRAME_BYTES, Limits
+from securechat.limits import MAX_FRAME_BYTES, MAX_TEXT_BYTES, MAX_TEXT_CHARS, Limits
 from securechat.model import Closing, Command, Event
+from securechat.model.base import MessageKey
 from securechat.net.client_hello import MOST_PROTOCOLS, MOST_RECORD_BYTES, ClientHelloProgress, offered_protocols
 from securechat.net.interfaces import NullHandler
+from securechat.server.hooks.answers import HookError
+from securechat.server.hooks.delivery_key import KEY_HEADERS, delivery_key
+from securechat.server.hooks.payload import FORM, parse
+from securechat.server.hooks.rendering import render
+from securechat.server.hooks.username import shown_name
 from securechat.text.names import check_name, check_room, longest_known_name, name_key
 from securechat.text.sanitize import is_hostile, one_line, visible
 from securechat.wire.codec import HANDLED, FrameRefused
@@ -267,6 +274,37 @@ def leading_name(data: bytes) -> None:
     assert (found is None) == (not text.strip())
 
 
+HOOK_TYPES = ("application/json", FORM, "text/plain", "")
+
+
+def hook_body(data: bytes) -> None:
+    """The body of a webhook; the first byte chooses its type."""
+    try:
+        payload = parse(data[1:], HOOK_TYPES[(data[0] if data else 0) % len(HOOK_TYPES)])
+        found = render(payload)
+    except HookError as error:
+        assert error.answer.status == 400
+        return
+    assert found.text.strip(), "a message says nothing"
+    assert len(found.text) <= MAX_TEXT_CHARS
+    assert len(found.text.encode()) <= MAX_TEXT_BYTES
+    assert found.ignored >= 0
+    shown = shown_name(payload.username, "alerts", lambda _name: False)
+    assert check_name(shown) == shown
+
+
+def hook_key(data: bytes) -> None:
+    """Headers of a delivery: of each its kind, the length of its value, and that."""
+    headers, rest = [], data
+    while len(rest) >= 2:
+        headers.append((KEY_HEADERS[rest[0] % len(KEY_HEADERS)], rest[2 : 2 + rest[1]]))
+        rest = rest[2 + rest[1] :]
+    key = delivery_key(headers)
+    assert (key is None) == (not any(value.strip() for _, value in headers))
+    if key is not None:
+        assert msgspec.convert(key, MessageKey) == key, "the hub refuses the key"
+
+
 def _pieces(data: bytes, cut: int) -> list[bytes]:
     size = cut or len(data) or 1
     return [data[start : start + size] for start in range(0, len(data), size)]
@@ -289,4 +327,6 @@ HARNESSES: dict[str, Callable[[bytes], None]] = {
     "room": room,
     "shown_text": shown_text,
     "leading_name": leading_name,
+    "hook_body": hook_body,
+    "hook_key": hook_key,
 }

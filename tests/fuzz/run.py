@@ -28,6 +28,8 @@ WORDS = [
     "\u202e".encode(), "\u0301".encode(), "ﬁ".encode(), "＿".encode(), "İ".encode(), b'"', b"_", b" ", b"\n",
     b"\r\n", b"\r\n\r\n", b"\r", b"\t", b":", b"GET / HTTP/1.1\r\nHost: chat.example\r\n\r\n", b"Content-Length: 0\r\n",
     b"Content-Length: 4\r\n", b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b"0\r\n\r\n", b"HTTP/1.0",
+    b'"attachments":[', b'"blocks":[{"type":', b'"fields":[', b'"elements":[', b"<!channel|@", b"<@U1|", b"<https://a|",
+    b"*", b"_", b"```", b"&amp;", b"%7B", b"payload=",
 ]  # fmt: skip
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.fuzz.harnesses import HARNESSES
+from tests.fuzz.harnesses import HARNESSES, HOOK_TYPES
 from tests.fuzz.run import CORPUS, mutate, seeds
-from tests.support.golden import all_vectors, web_vectors
+from tests.support.golden import GOLDEN, all_vectors, web_vectors
 
 FILES = sorted(path for path in CORPUS.glob("*/*") if path.is_file())
 
@@ -41,6 +41,18 @@ def test_the_golden_frames_of_websocket_are_a_corpus_too() -> None:
     for row in web_vectors("client"):
         for how in (b"\x00", b"\x01", b"\x03", b"\x0e"):
             HARNESSES["web_server"](how + row["bytes"])
+
+
+@pytest.mark.parametrize("path", sorted((GOLDEN / "hooks").glob("*.body")), ids=lambda path: path.stem)
+def test_the_golden_bodies_of_webhooks_are_a_corpus_too(path: Path) -> None:
+    for how in range(len(HOOK_TYPES)):
+        HARNESSES["hook_body"](bytes([how]) + path.read_bytes())
+
+
+def test_the_harness_of_webhooks_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("securechat.server.hooks.payload._NONSENSE", ())
+    with pytest.raises(msgspec.DecodeError):
+        HARNESSES["hook_body"]((CORPUS / "hook_body" / "half_character").read_bytes())
 
 
 def test_the_harness_of_http_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
