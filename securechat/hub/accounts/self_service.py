@@ -5,7 +5,7 @@ Each change is durable before it is answered. A login or certificate that ends t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import assert_never
 
@@ -221,9 +221,7 @@ class AccountService:
 
     def end_logins(self, numbers: set[int], closing: Closing = LOGGED_OUT) -> None:
         """End every connection that came in by one of these logins, with these last words."""
-        for peer in [peer for peer, connection in self._connections.items() if connection.login_id in numbers]:
-            with self._context.containment.work_for(peer):  # what it raises costs that connection alone
-                self._disconnection.end(peer, closing)
+        self._end_where(lambda connection: connection.login_id in numbers, closing)
 
     def end_sessions(self, sender_id: int, keep: MemberConnection | None, closing: Closing = LOGGED_OUT) -> None:
         """End all sessions of an account after a change of its password, except that of ``keep``.
@@ -236,10 +234,16 @@ class AccountService:
         late = [row for row in self._directory.logins_of(sender_id) if row.login_id != kept]
         if late:
             self._context.changes.commit([Drop(Login, row.login_id) for row in late])
-        for peer, connection in list(self._connections.items()):
-            others = connection is not keep and (not kept or connection.login_id != kept)
-            if connection.member.sender_id == sender_id and connection.certificate is None and others:
-                self._disconnection.end(peer, closing)
+
+        def is_other(connection: MemberConnection) -> bool:
+            is_kept = connection is keep or (bool(kept) and connection.login_id == kept)
+            return connection.member.sender_id == sender_id and connection.certificate is None and not is_kept
+
+        self._end_where(is_other, closing)
+
+    def _end_where(self, test: Callable[[MemberConnection], bool], closing: Closing = LOGGED_OUT) -> None:
+        ended = [peer for peer, connection in self._connections.items() if test(connection)]
+        self._disconnection.end_each(ended, closing)
 
     def _logins(self, connection: MemberConnection) -> list[LoginInfo]:
         online = {self._connections[peer].login_id for peer in connection.member.peers}
@@ -340,9 +344,7 @@ class AccountService:
 
     def _end_certificate(self, fingerprint: str, sender_id: int) -> None:
         """End what came in to this account by this certificate."""
-        for peer, connection in list(self._connections.items()):
-            if connection.certificate == fingerprint and connection.member.sender_id == sender_id:
-                self._disconnection.end(peer, LOGGED_OUT)
+        self._end_where(lambda each: each.certificate == fingerprint and each.member.sender_id == sender_id)
 
     def _remove_certificate(
         self, peer: Peer, connection: MemberConnection, account: Account, command: RemoveCertificate

@@ -136,6 +136,34 @@ def test_a_connection_that_cannot_be_ended_with_its_login_costs_itself_alone(rig
     assert bob.closed is not None and bob.closed.code is ErrorCode.LOGGED_OUT
 
 
+@pytest.mark.parametrize("act", ["ban", "kick", "password", "certificate"])
+def test_a_connection_that_cannot_be_ended_with_others_costs_itself_alone(rig: Contained, act: str) -> None:
+    """A ban or a lost password must reach the connections behind the one that raises."""
+    first, second = rig.member("ann", address="192.0.2.7"), rig.member("bob", address="192.0.2.7")
+    sender_id = rig.hub._connections[first].member.sender_id
+    if act != "ban":
+        rig.do(first, m.Register(ref=1, password="correct horse"))
+        second = rig.peer()
+        rig.do(second, m.Hello(1, "ann", "b" * 32, token=first.last(m.Registered).token))
+        assert second.of(m.Welcome)
+    service, commands = rig.hub._account_service, rig.hub.admin_commands
+    first.close = _raise  # type: ignore[method-assign]
+    match act:
+        case "ban":
+            commands.ban("x", "192.0.2.7", reason="", duration_s=None, done=lambda _: None)
+        case "kick":
+            commands.kick("x", "ann", "", lambda _: None)
+        case "password":
+            service.end_sessions(sender_id, None)
+        case _:
+            for connection in rig.hub._connections.values():
+                connection.certificate = "sha256:" + "0" * 64
+            service._end_certificate("sha256:" + "0" * 64, sender_id)
+    rig.settle()
+    assert {failure.owner for failure in rig.failures} == {first.label}
+    assert second.closed is not None
+
+
 def test_recorded_changes_that_cannot_be_applied_are_vital(rig: Contained, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(AccountDirectory, "_apply", _raise)
     rig.hub.context.changes.commit((rig.hub._directory.note("ann", "act"),))
