@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from securechat.containment import Containment
     from securechat.server.session import Scheduler
 
 REQUESTS_PER_PASS = 16
@@ -25,12 +25,12 @@ class RequestTurns:
 
     Args:
         scheduler: of the loop.
-        contain: takes what a connection's turn has raised.
+        containment: takes what a connection's turn has raised: it must not cost the others their turn.
     """
 
-    def __init__(self, scheduler: Scheduler, contain: Callable[[object, Exception], None]) -> None:
+    def __init__(self, scheduler: Scheduler, containment: Containment) -> None:
         self._scheduler = scheduler
-        self._contain = contain
+        self._containment = containment
         self._pass_at = -1.0
         self._left = 0
         self._waiting: deque[WaitingRequest] = deque()
@@ -54,7 +54,4 @@ class RequestTurns:
         if self._waiting:
             self._scheduler.call_later(0.0, self._next)
         for connection in due:
-            try:
-                connection.go_on()
-            except Exception as error:  # noqa: BLE001  (one connection's error must not cost the others their turn)
-                self._contain(connection, error)
+            self._containment.run(connection, connection.go_on)

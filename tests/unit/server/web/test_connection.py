@@ -233,9 +233,11 @@ def test_a_turn_that_raises_costs_nobody_elses(web: Any, monkeypatch: pytest.Mon
     monkeypatch.setattr(web.site, "answer", lambda *args, **more: b"%d" % (1 // next(answers)))
     web.turns._waiting.rotate()
     web.run()
-    assert [type(error) for error in web.contained] == [ZeroDivisionError]
-    web.contained.clear()
+    (failure,) = web.failures
+    assert (type(failure.error), failure.owner) == (ZeroDivisionError, browsers[-2].link.label)
     assert browsers[-1].link.sent == b"1"
+    assert browsers[-2].answer().status == 500
+    web.failures.clear()
 
 
 def test_a_bug_costs_the_connection(web: Any) -> None:
