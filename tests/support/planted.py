@@ -17,7 +17,9 @@ from securechat.model import Acked, Event, Named
 from securechat.records.accounts import Put
 from securechat.server.app import Server
 from securechat.server.session import Session
+from securechat.server.web.connection import HttpConnection
 from securechat.storage.threaded_log import ThreadedLog
+from securechat.wire.http import Request
 
 
 class Planted(RuntimeError):
@@ -51,11 +53,11 @@ def _delivered(session: Session, event: Event) -> None:
     match event:
         case Acked() if session._name == "acked":
             raise MemoryError
-        case Named(name="posted"):
+        case Named(name=name) if name.startswith("posted"):
             loop.post(_Work(session).raise_it)
-        case Named(name="timed"):
+        case Named(name=name) if name.startswith("timed"):
             loop.call_later(0.0, _Work(session).raise_it)
-        case Named(name="flushed"):
+        case Named(name=name) if name.startswith("flushed"):
             loop.call_before_flush(_Work(session).raise_it)
 
 
@@ -79,6 +81,23 @@ def _applied(registry: AccountDirectory, changes: Any, _: object) -> None:
         raise Planted
 
 
+def _asked(connection: HttpConnection, request: Request) -> None:
+    match request.path:
+        case "/read":
+            raise Planted
+        case "/timed":
+            connection._web.scheduler.call_later(0.0, connection.raise_it)  # type: ignore[attr-defined]
+
+
+def _explode(_: HttpConnection) -> None:
+    raise Planted
+
+
+def _made(connection: HttpConnection, _: object, request: Request) -> None:
+    if request.target.endswith("?made"):
+        raise Planted
+
+
 def _drained(server: Server, deadline: float) -> None:
     if any(session._name == "drain" for session in server._sessions):
         raise Planted
@@ -92,6 +111,9 @@ def main() -> None:
     _before(ThreadedLog, "_hand_over", _handed_over)
     _before(AccountDirectory, "apply", _applied)
     _before(Server, "_wait_for_log", _drained)
+    HttpConnection.raise_it = _explode  # type: ignore[attr-defined]
+    _before(HttpConnection, "_answer", _asked)
+    _before(HttpConnection, "_answer_made", _made)
     sys.exit(serve.main(sys.argv[4:]))
 
 
