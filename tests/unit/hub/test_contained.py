@@ -86,6 +86,18 @@ def test_an_acknowledgement_that_raises_spares_those_behind_it(rig: Contained) -
     assert rig.failures[0].owner == ann.label
 
 
+def test_an_acknowledgement_that_waited_and_raises_spares_those_behind_it(rig: Contained) -> None:
+    """It is told behind the batch, where what raises would stop the server."""
+    ann, bob = rig.member("ann"), rig.member("bob")
+    late = rig.hub._posting._late_acks
+    late += [(1, ann, m.Acked(8, 1)), (1, bob, m.Acked(9, 1))]
+    deliver = ann.deliver
+    ann.deliver = lambda event: _raise() if isinstance(event, m.Acked) else deliver(event)  # type: ignore[method-assign]
+    rig.do(bob, m.Say(1, "lobby", "one"))
+    assert m.Acked(9, 1) in bob.of(m.Acked)
+    assert {failure.owner for failure in rig.failures} == {ann.label}
+
+
 def test_what_follows_an_answer_in_a_batch_is_not_its_senders_work(rig: Contained) -> None:
     ann = rig.member("ann")
     rig.do(ann, m.Say(1, "lobby", "one"), settle=False)
