@@ -82,6 +82,7 @@ def test_the_server_stands_what_peers_send(certs: Path, tmp_path: Path, *, rates
         names = {kind.__name__ for kind in Command.__args__}
         assert {name for name in names if not figures[f"command: {name}"]} == set(), "commands that were never sent"
         assert figures["closed: bad_frame"], "no connection was ended for what it sent"
+        assert figures["known by key"], "nothing was said again under its key"
         assert figures["stalls"], "no peer stopped reading"
         assert figures["WebSockets"] > 5, "hardly anybody came by WebSocket"
         assert figures["close frame: 1002"] + figures["close frame: 1007"], "no WebSocket was ended for what it sent"
