@@ -257,9 +257,8 @@ def small_talk(grammar: Grammar, me: Speaker) -> list[Command]:
 
 
 CONVERSATIONS: tuple[tuple[Conversation, float], ...] = (
-    (talk, 10), (dialogue, 4), (say_again, 3), (revise, 6), (pile, 0.7), (read_back, 5), (look, 5), (search, 4), (come_and_go,
-    3), (keep_order, 5),
-    (own_account, 2), (small_talk, 4),
+    (talk, 10), (dialogue, 4), (say_again, 3), (revise, 6), (pile, 0.7), (read_back, 5), (look, 5), (search, 4),
+    (come_and_go, 3), (keep_order, 5), (own_account, 2), (small_talk, 4),
 )  # fmt: skip
 """What there is to do, and how often."""
 

@@ -46,7 +46,7 @@ from securechat.wire.http import HTTP_ALPN
 from tests.fuzz.admin_peer import Operator
 from tests.fuzz.expectation import DraftCommand, Expectation
 from tests.fuzz.grammar import Known
-from tests.fuzz.http_peer import HttpPeer
+from tests.fuzz.http_peer import HttpPeer, MetricsPeer
 from tests.fuzz.peers import Part, Peer
 from tests.fuzz.probe import Sample
 from tests.fuzz.web_peer import WebPeer
@@ -58,6 +58,7 @@ from tests.support.server import ServerProcess
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (Part.STRANGER,) * 3 + (Part.GUEST,) * 5 + (Part.ACCOUNT,) * 4 + (Part.ADMINISTRATOR,)
 _BROWSERS = 4
+_SCRAPERS = 2
 WAITING = "honest members wait"
 """How the finding begins that members waited too long; the only one that other programs on the machine can cause."""
 MOST_P99_S = 0.050
@@ -103,7 +104,8 @@ class Result(Struct):
             f"seed {self.seed}: {sent} ({figures['frames'] / seconds:.0f}/s), {figures['connections']} connections",
             f"{figures['welcomes']} welcomes, {figures['acked']} acknowledged, {figures['events']} events heard",
             f"{figures['WebSockets']} WebSockets, {closes} of them closed by the server",
-            f"{figures['requests of browsers']} requests by {figures['connections of browsers']} browsers",
+            f"{figures['requests of browsers']} requests by {figures['connections of browsers']} browsers, "
+            f"{figures['requests of scrapers']} by {figures['connections of scrapers']} scrapers",
         ]
         for kind in ("pong", "acked"):
             own_ms = sorted(each.own_s * 1000 for each in self.samples if each.kind == kind) or [0.0]
@@ -134,7 +136,7 @@ class Run:
         flags = (
             [] if rates else ["--rate-limit", "off", *(word for limit in _FREE_LIMITS for word in ("--limit", limit))]
         )
-        self.server = ServerProcess(certs, data, *flags)
+        self.server = ServerProcess(certs, data, "--metrics", "127.0.0.1:0", *flags)
         self.found: list[str] = []
         self.rings: dict[str, list[str]] = {}
         self.dice = random.Random(f"{seed}/turns")
@@ -156,7 +158,10 @@ class Run:
             for number, part in enumerate(PARTS)
         ]
         self.operator = Operator(data / SOCKET, seed, known, expanding=expanding)
-        self.browsers = [HttpPeer(f"browser {number}", seed, _address(number)) for number in range(_BROWSERS)]
+        self.browsers = [
+            *(HttpPeer(f"browser {number}", seed, _address(number)) for number in range(_BROWSERS)),
+            *(MetricsPeer(f"scraper {number}", seed, self.server) for number in range(_SCRAPERS)),
+        ]
         self._lines_seen = 0
         self._patience_s = PATIENCE_S * (4 if rates else 1)
 

@@ -84,6 +84,8 @@ def test_the_server_stands_what_peers_send(certs: Path, tmp_path: Path, *, rates
         assert figures["closed: bad_frame"], "no connection was ended for what it sent"
         assert figures["known by key"], "nothing was said again under its key"
         assert figures["stalls"], "no peer stopped reading"
+        assert figures["answers 200 to browsers"], "no browser was answered"
+        assert figures["answers 200 to scrapers"], "no scraper was answered"
         assert figures["WebSockets"] > 5, "hardly anybody came by WebSocket"
         assert figures["close frame: 1002"] + figures["close frame: 1007"], "no WebSocket was ended for what it sent"
 
