@@ -173,6 +173,6 @@ class MetricsPeer(HttpPeer):
         asked = [b"GET /%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path for path in (b"metrics", b"healthz", b"readyz")]
         self._corpus += asked * (1 + len(self._corpus) // len(asked))
 
-    def _open(self, port: int, context: ssl.SSLContext) -> socket.socket:  # noqa: ARG002  (another port, without TLS)
+    def _open(self, port: int, context: ssl.SSLContext) -> socket.socket:
         host, _, metrics_port = self._server.wait_for_event("metrics")["address"].rpartition(":")
         return socket.create_connection((host, int(metrics_port)), PATIENCE_S)

@@ -260,6 +260,17 @@ def test_what_was_acknowledged_is_looked_for(
     assert bool(found) == (problem is not None)
 
 
+def test_a_number_that_is_used_again_for_another_key_may_name_another_message() -> None:
+    """The key tells which message it is, and stands above the number."""
+    for key, problems in ((None, 1), ("alert1", 0)):
+        twice = member()
+        twice.sent(NativeClientCodec.encode(Say(1, "lobby", "x")))
+        twice.sent(NativeClientCodec.encode(Say(1, "lobby", "x", key=key)))
+        hear(twice, Acked(1, 7), Acked(1, 8))
+        stored = Stored([MESSAGE, msgspec.structs.replace(MESSAGE, seq=8)], [], {}, {}, {})
+        assert len(check_acknowledged([twice], stored, set())) == problems
+
+
 def test_a_change_goes_with_the_message_of_somebody_who_was_removed() -> None:
     """A change and a message under one client id: the change may have been stored, and go with its target."""
     reacted, both = member(), member()
