@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from securechat.errors import RemoteProtocolError
 from securechat.limits import MAX_NAME_CHARS, MAX_ROOM_CHARS
 from securechat.model import (
+    AskConversations,
     Command,
     Direct,
     Event,
@@ -52,6 +53,8 @@ PONG_S = 0.5
 """Virtual time for an answer to a ping on a good line: two passes at their longest (`work.LONGEST_PASS_MS`), and the
 way."""
 _ROOMS = tuple(long_name(f"room{number}", MAX_ROOM_CHARS) for number in range(4))
+_LISTS = 0.2
+"""How often a visitor looks at all its conversations instead."""
 _GROWING = "\ufdfa"
 """Folded, it is 18 code points."""
 _SIGNS = ("👍", "🎉", "👨‍👩‍👧‍👦", "+1", "\U00020000" * 16)
@@ -217,7 +220,8 @@ class Visitor(Guest):
             Who(ref, LOBBY),
             Rooms(ref),
         )
-        return [self.rng.choice(commands)]
+        chosen = self.rng.choice(commands)
+        return [AskConversations(ref) if self.rng.random() < _LISTS else chosen]
 
     def _enter(self) -> Sequence[Command]:
         rooms = self.rng.sample(_ROOMS, 3)
