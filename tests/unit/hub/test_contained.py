@@ -11,7 +11,8 @@ from securechat.containment import Failure, Vital, VitalFailure
 from securechat.errors import ErrorCode
 from securechat.hub.accounts.directory import AccountDirectory
 from securechat.hub.accounts.login import LoginFlow
-from securechat.hub.messages import history
+from securechat.hub.contained_question import Question
+from securechat.hub.messages import conversations, history, search, unread
 from securechat.hub.rooms import queries as room_queries
 from securechat.hub.rooms.presence import PresenceTracker
 from securechat.hub.workflow import Commit, Turn, Workflow
@@ -51,14 +52,31 @@ def test_a_hello_whose_completion_raises_costs_that_connection(rig: Contained, m
     assert again.of(m.Welcome)
 
 
-@pytest.mark.parametrize("question", [m.History(ref=5, room="lobby", after=0), m.Who(ref=5, room="lobby")])
+QUESTIONS: dict[Any, tuple[Any, str]] = {
+    m.History(ref=5, room="lobby", after=0): (history, "history_page"),
+    m.Search(ref=5, query="tea"): (search, "search_page"),
+    m.AskUnread(ref=5): (unread, "unread_page"),
+    m.AskConversations(ref=5): (conversations, "conversations_page"),
+    m.Who(ref=5, room="lobby"): (room_queries, "roster_page"),
+    m.Whois(ref=5, name="ann"): (room_queries, "Found"),
+    m.AskPeople(ref=5, ids=(1,)): (room_queries, "people_list"),
+    m.Rooms(ref=5): (room_queries, "rooms_page"),
+}
+"""And what makes the answer of each."""
+
+
+def test_every_question_is_asked() -> None:
+    assert {type(question) for question in QUESTIONS} == set(Question.__args__)
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: type(question).__name__)
 def test_a_question_that_raises_is_refused_and_the_next_one_answered(
     rig: Contained, monkeypatch: pytest.MonkeyPatch, question: Any
 ) -> None:
     ann = rig.member("ann")
+    rig.do(ann, m.Register(ref=4, password="correct horse"))
     with monkeypatch.context() as patch:
-        patch.setattr(history, "history_page", _raise)
-        patch.setattr(room_queries, "roster_page", _raise)
+        patch.setattr(*QUESTIONS[question], _raise)
         rig.do(ann, question)
     refused = ann.last(m.Refused)
     assert (refused.code, refused.ref) == (ErrorCode.INTERNAL, 5)
