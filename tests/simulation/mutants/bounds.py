@@ -13,7 +13,8 @@ from securechat.hub.messages import conversations, history, posting, unread
 from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.rooms.directory import RoomDirectory
 from securechat.hub.rooms.presence import PresenceTracker
-from securechat.model import ConversationList, UnreadList
+from securechat.hub.rooms.queries import RoomQueries
+from securechat.model import ConversationList, RoomCount, RoomsPage, UnreadList
 from tests.simulation.mutants.planting import MUTANTS, nothing, planted
 
 _ALL = 10_000
@@ -64,6 +65,17 @@ def conversations_without_a_page() -> Iterator[None]:
 
 
 MUTANTS["conversations_without_a_page"] = conversations_without_a_page
+
+
+@planted(RoomQueries, "_list_rooms")
+def rooms_without_a_page(original: Any) -> Any:
+    """All rooms are listed at once."""
+
+    def list_rooms(self: Any, peer: Any, member: Any, command: Any) -> None:
+        names = self._listing.page("", {room.name for room in member.rooms}, _ALL)
+        peer.deliver(RoomsPage(command.ref, [RoomCount(name, 1) for name in names]))
+
+    return list_rooms
 
 
 @planted(history, "history_page")
