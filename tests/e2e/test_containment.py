@@ -195,6 +195,10 @@ def _registers(_: ServerProcess, client: NativeClient) -> None:
     client.send(Register(ref=8, password="correct horse battery"))
 
 
+def _renames(_: ServerProcess, client: NativeClient) -> None:
+    client.send(Nick(ref=7, name="loop"))
+
+
 def _is_told_to_stop(server: ServerProcess, client: NativeClient) -> None:
     client.send(Nick(ref=7, name="drain"))
     server.wait_for_event("renamed", name="drain")
@@ -208,8 +212,9 @@ def _is_told_to_stop(server: ServerProcess, client: NativeClient) -> None:
         (_says("hand over"), "the log's work on the loop's thread"),
         (_registers, "applying recorded changes"),
         (_is_told_to_stop, "stopping"),
+        (_renames, "the loop itself"),
     ],
-    ids=["fan out", "hand over", "apply", "drain"],
+    ids=["fan out", "hand over", "apply", "drain", "loop"],
 )
 def test_vital_work_that_raises_stops_the_server_which_says_so(
     certs: Path,

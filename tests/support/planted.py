@@ -11,6 +11,7 @@ from typing import Any
 
 from securechat.cli import serve
 from securechat.hub.accounts.directory import AccountDirectory
+from securechat.hub.hub import Hub
 from securechat.hub.messages import history
 from securechat.hub.messages.delivery import Delivery
 from securechat.model import Acked, Event, Named
@@ -35,6 +36,10 @@ def _before(owner: Any, name: str, look: Callable[..., None]) -> None:
         return real(*args, **kwargs)
 
     setattr(owner, name, planted)
+
+
+_raised: list[str] = []
+"""Bugs that are there once."""
 
 
 class _Work:
@@ -98,6 +103,13 @@ def _made(connection: HttpConnection, _: object, request: Request) -> None:
         raise Planted
 
 
+def _begun(hub: Hub, _: float) -> None:
+    members = hub.context.members.values()
+    if any(member.name == "loop" for member in members) and not _raised:
+        _raised.append("loop")
+        raise Planted
+
+
 def _drained(server: Server, deadline: float) -> None:
     if any(session._name == "drain" for session in server._sessions):
         raise Planted
@@ -111,6 +123,7 @@ def main() -> None:
     _before(ThreadedLog, "_hand_over", _handed_over)
     _before(AccountDirectory, "apply", _applied)
     _before(Server, "_wait_for_log", _drained)
+    _before(Hub, "begin_pass", _begun)
     HttpConnection.raise_it = _explode  # type: ignore[attr-defined]
     _before(HttpConnection, "_answer", _asked)
     _before(HttpConnection, "_answer_made", _made)
