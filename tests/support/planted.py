@@ -1,11 +1,15 @@
 """A server with planted bugs: ``python -m tests.support.planted python -m securechat.cli.serve ...``.
 
-What people do sets them off: a name, a room or a text that is called after the bug.
+What people do sets them off: a name, a room, a text or a password that is called after the bug. Two environment
+variables plant what no client can ask for.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,11 +20,17 @@ from securechat.hub.messages import history
 from securechat.hub.messages.delivery import Delivery
 from securechat.model import Acked, Event, Named
 from securechat.records.accounts import Put
+from securechat.server import password_hashing
 from securechat.server.app import Server
 from securechat.server.session import Session
 from securechat.server.web.connection import HttpConnection
 from securechat.storage.threaded_log import ThreadedLog
 from securechat.wire.http import Request
+
+CLOCK_AHEAD_DAYS = "PLANTED_CLOCK_AHEAD_DAYS"
+"""Environment variable: the machine's clock is ahead by so many days; behind by negative ones."""
+UNSTARTED_THREAD = "PLANTED_UNSTARTED_THREAD"
+"""Environment variable: the name of a thread that cannot be started the first time."""
 
 
 class Planted(RuntimeError):
@@ -115,8 +125,31 @@ def _drained(server: Server, deadline: float) -> None:
         raise Planted
 
 
+_UNLUCKY = b"no memory for this one"
+
+
+def _hashed(password: bytes) -> None:
+    if password == _UNLUCKY:
+        raise MemoryError
+
+
+def _started(thread: threading.Thread) -> None:
+    if os.environ.get(UNSTARTED_THREAD) == thread.name:
+        del os.environ[UNSTARTED_THREAD]
+        raise RuntimeError("can't start new thread")
+
+
+def _move_clock() -> None:
+    ahead_ns = int(os.environ.get(CLOCK_AHEAD_DAYS, "0")) * 86_400 * 1_000_000_000
+    real = time.time_ns
+    time.time_ns = lambda: real() + ahead_ns  # type: ignore[assignment]
+
+
 def main() -> None:
     """Plant and serve."""
+    _move_clock()
+    _before(password_hashing, "new_phc", _hashed)
+    _before(threading.Thread, "start", _started)
     _before(Session, "deliver", _delivered)
     _before(history, "history_page", _paged)
     _before(Delivery, "fan_out", _told)
