@@ -207,6 +207,21 @@ def test_a_pass_has_only_so_many_answers(web: Any) -> None:
     assert not any(browser.link.paused for browser in browsers)
 
 
+def test_a_long_request_takes_the_turns_of_several(web: Any) -> None:
+    """One of 8 KiB takes five times as long as most: sixteen of them held the loop for 30 ms."""
+    browsers = [web.connect() for _ in range(REQUESTS_PER_PASS)]
+    now = web.now
+    for browser in browsers:
+        web.now = now
+        browser.connection.data_received(
+            b"GET / HTTP/1.1\r\nHost: chat.example\r\nConnection: a%b\r\n\r\n" % (b"," * 8_000)
+        )
+    for answered in (4, 8, 12, 16):
+        assert sum(not browser.link.paused for browser in browsers) == answered
+        web.run()
+    assert all(browser.answer().status == 200 for browser in browsers)
+
+
 def test_who_has_waited_goes_before_who_comes(web: Any) -> None:
     browsers = [web.connect() for _ in range(2 * REQUESTS_PER_PASS)]
     newcomer = web.connect()
