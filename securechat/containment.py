@@ -85,6 +85,18 @@ class Step(StrEnum):
     CLOSE = "close"
 
 
+HASHING = "hashing"
+"""Of the thread that hashes passwords."""
+FAN_OUT = "fan_out"
+"""Of an event that fits into no frame."""
+METRICS = "metrics"
+"""Of the thread that makes the metrics."""
+UNREPORTED = "unreported"
+"""Of those above that could not be written to the log, counted beside their own kind."""
+FAILURE_KINDS = (*(step.value for step in Step), HASHING, FAN_OUT, METRICS, UNREPORTED)
+"""Every kind that is counted."""
+
+
 @runtime_checkable
 class Owner(Protocol):
     """An object that a piece of work can belong to."""
@@ -142,7 +154,7 @@ class Containment:
         """
         if self._on_failure is None or isinstance(error, VitalFailure):
             raise error
-        self._report(work, error)
+        self._report(self.step.value, label_of(work), error)
         owner = owner_of(work)
         if owner is not None:
             try:
@@ -150,24 +162,37 @@ class Containment:
             except VitalFailure:
                 raise
             except Exception as second:  # noqa: BLE001  (as the first)
-                self._report(work, second)
+                self._report(self.step.value, label_of(work), second)
+
+    def report(self, kind: str, owner: str, error: Exception) -> None:
+        """Count and report an exception that another part has confined already, such as a thread.
+
+        Args:
+            kind: a stable word of `FAILURE_KINDS`.
+            owner: as in `Failure`.
+            error: the exception.
+        """
+        self._report(kind, owner, error)
 
     def bind(self, callback: Callable[_P, _T]) -> Callable[_P, _T | None]:
         """Wrap ``callback`` as work of the current owner. The wrapper returns None when it fails."""
         return _Bound(self, self.current, callback)
 
+    def run(self, owner: object, callback: Callable[[], object]) -> None:
+        """Call ``callback`` as work of ``owner``: it is current meanwhile, and what is raised is its failure."""
+        _Bound(self, owner, callback)()
+
     def work_for(self, owner: object) -> _WorkFor:
         """A context in which ``owner`` is current and exceptions are its failures. A Refusal passes through."""
         return _WorkFor(self, owner)
 
-    def _report(self, work: object, error: Exception) -> None:
-        kind = self.step.value
+    def _report(self, kind: str, owner: str, error: Exception) -> None:
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if self._on_failure is not None:
             try:
-                self._on_failure(Failure(kind, label_of(work), error))
+                self._on_failure(Failure(kind, owner, error))
             except Exception:  # noqa: BLE001  (an unwritable log must not make the failure worse)
-                self.counts["unreported"] = self.counts.get("unreported", 0) + 1
+                self.counts[UNREPORTED] = self.counts.get(UNREPORTED, 0) + 1
 
 
 class _Bound(Generic[_P, _T]):

@@ -83,13 +83,13 @@ def users(context: CommandContext) -> AdminExit:
 
 def rooms(context: CommandContext) -> AdminExit:
     """List every room with a record, and every occupied one."""
-    return _table(context, ListRooms(), show.ROOMS, show.room, _("There are no rooms"))
+    return _table(context, ListRooms(), show.ROOMS, show.room, _("There are no rooms"), _room_name)
 
 
 def prune_rooms(context: CommandContext) -> AdminExit:
     """Remove unused rooms, after a question."""
     days, none = context.options.unused_days, _("There are no unused rooms to remove")
-    found = context.ask(PruneRooms(days, dry_run=True)).rows
+    found = sorted(context.ask(PruneRooms(days, dry_run=True)).rows, key=_room_name)
     if context.options.dry_run or not found:
         context.output.table(found, show.ROOMS, [show.room(row) for row in found], none)
         return AdminExit.OK
@@ -101,9 +101,13 @@ def prune_rooms(context: CommandContext) -> AdminExit:
             names=_named([f"#{row['room']}" for row in found]),
         )
     )
-    removed = context.ask(PruneRooms(days), _("removing rooms")).rows
+    removed = sorted(context.ask(PruneRooms(days), _("removing rooms")).rows, key=_room_name)
     context.output.table(removed, show.PRUNED, [show.pruned(row) for row in removed], none)
     return AdminExit.OK
+
+
+def _room_name(row: ReplyRow) -> str:
+    return str(row["room"])
 
 
 def _named(names: Sequence[str]) -> str:

@@ -6,6 +6,8 @@ whose connection was ended, is gone at once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from securechat.hub.accounts.authentication import Authenticator
@@ -72,14 +74,19 @@ class Disconnection:
         self.lost(peer, quit_=True)
         peer.close(closing)
 
+    def end_each(self, peers: Iterable[Peer], closing: Closing) -> None:
+        """End several connections for good; an exception while one is ended costs that one, and the rest are ended."""
+        for peer in peers:
+            with self._context.containment.work_for(peer):
+                self.end(peer, closing)
+
     def end_member(self, sender_id: int, closing: Closing) -> int:
         """End all connections of a member for good; returns how many there were."""
         member = self._context.members.get(sender_id)
         if member is None:
             return 0
         peers = list(member.peers)
-        for peer in peers:
-            self.end(peer, closing)
+        self.end_each(peers, closing)
         if not peers:
             self._login_flow.free(member)  # absent for a moment: it is gone now
             self._context.presence.gone(member)

@@ -428,7 +428,7 @@ class Hub:
         try:
             self._disconnection.end_overdue()
             self._presence.tell()
-            self._account_service.end_peers(self._api_tokens.overdue(), TOKEN_ENDED)
+            self._disconnection.end_each(self._api_tokens.overdue(), TOKEN_ENDED)
         except Exception:
             # for the members not reached yet; not at once, because it may raise again
             context.alarm(context.now + _RETRY_S)

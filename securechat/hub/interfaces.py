@@ -193,6 +193,10 @@ class Peer(Protocol):
     def held_back(self) -> bool:
         """Whether its outbox is over the soft limit, so that pages must wait."""
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that it has not taken yet."""
+
     def deliver(self, event: Event) -> None:
         """Encode an event for this peer alone and queue it."""
 

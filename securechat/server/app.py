@@ -22,7 +22,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from securechat import __version__
-from securechat.containment import Failure, Vital, vital
+from securechat.containment import FAN_OUT, HASHING, METRICS, Failure, Vital, vital
 from securechat.errors import ErrorCode, LocalProtocolError, LogError, Refusal, TlsFailure
 from securechat.hub.accounts.authentication import LoginKind
 from securechat.hub.context import HubContext
@@ -353,7 +353,7 @@ class Server:
         self._console.event("metrics", f"on http://{self._metrics.address}/metrics", address=self._metrics.address)
 
     def _not_made(self, error: Exception) -> None:
-        self._failed(Failure("metrics", "the metrics", error))
+        self._loop.containment.report(METRICS, "the metrics", error)
 
     def _close_metrics(self) -> None:
         if self._metrics is not None:
@@ -640,10 +640,10 @@ class Server:
         self._operator_log.failed(failure, self._loop.now)
 
     def _hashing_failed(self, error: Exception) -> None:
-        self._failed(Failure("hashing", "the password hasher", error))
+        self._loop.containment.report(HASHING, "the password hasher", error)
 
     def _left_out(self, error: LocalProtocolError) -> None:
-        self._failed(Failure("fan_out", "an event that fits into no frame", error))
+        self._loop.containment.report(FAN_OUT, "an event that fits into no frame", error)
 
     def _warn(self, sentence: str) -> None:
         self._console.event("warning", sentence)

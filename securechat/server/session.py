@@ -328,6 +328,11 @@ class Session:
         """Whether pages must wait until the peer has read more."""
         return self.link.queued_bytes > self._limits.outbox_soft_bytes // 2
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that the peer has not taken yet."""
+        return self.link.queued_bytes
+
     def deliver(self, event: Event) -> None:
         """Encode an event for this peer alone and queue it; answers to its requests let it go on.
 

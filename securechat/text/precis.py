@@ -29,6 +29,8 @@ OPAQUE_STRING: Final = get_profile("OpaqueString")
 _ALLOWED: set[str] = set()
 _MOST_REMEMBERED = 8_192
 """Code points; some 0.8 MiB. When full, the cache is cleared: refilling 8,192 takes 15 ms, spread over many texts."""
+_LETTERS = re.compile("[\u3400-\u4db5\u4e00-\u9fef\uac00-\ud7a3\U00017000-\U000187ec\U00020000-\U0002a6d6]+")
+"""Ideographs and Hangul syllables, 80,000 code points that the class allows everywhere: too many to remember."""
 _STRETCH = 8
 """Code points normalised before the growth is judged: 8 of the worst take 25 us."""
 _MERGED = 8
@@ -86,7 +88,7 @@ def _is_allowed(value: str) -> bool:
     if len(_ALLOWED) > _MOST_REMEMBERED:
         _ALLOWED.clear()
     ucd = NICKNAME_PRESERVED.base.ucd
-    fresh = set(value) - _ALLOWED
+    fresh = set(_LETTERS.sub("", value)) - _ALLOWED
     allowed = {char for char in fresh if derived_property(ord(char), ucd)[0] in (PVALID, FREE_PVAL)}
     _ALLOWED.update(allowed)
     return len(allowed) == len(fresh)

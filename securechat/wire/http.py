@@ -32,6 +32,8 @@ HEAD_BYTES = 8 * KIB
 """Of the request line and all headers (Apache and nginx: 8 KiB)."""
 MOST_HEADERS = 50
 """Browsers send 15 to 20 (Apache: 100)."""
+MOST_ELEMENTS = 100
+"""Of a list header that are looked at; browsers send up to ten."""
 METHODS = ("GET", "HEAD")
 """Of a path without a body."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -129,8 +131,9 @@ class Request(Struct, frozen=True):
         return [value for each, value in self.headers if each == name]
 
     def words(self, name: bytes) -> list[str]:
-        """Return the elements of a list header (RFC 9110, section 5.6.1), in lower case."""
-        parts = b",".join(value for each, value in self.headers if each == name).lower().split(b",")
+        """Return the first MOST_ELEMENTS elements of a list header (RFC 9110, section 5.6.1), in lower case."""
+        joined = b",".join(value for each, value in self.headers if each == name).lower()
+        parts = joined.split(b",", MOST_ELEMENTS)[:MOST_ELEMENTS]
         return [part.strip().decode("iso-8859-1") for part in parts if part.strip()]
 
 
@@ -168,6 +171,11 @@ class HttpServerCodec:
             except HttpError as error:
                 self._give_up(error)
         return self._head is not None or self._error is not None
+
+    @property
+    def head_bytes(self) -> int:
+        """The length of the request that `ready` has found; 0 for none."""
+        return len(self._head) if self._head is not None else 0
 
     def receive_data(self, data: bytes) -> None:
         """Take decrypted bytes. The caller reads no more while it has requests left to answer."""

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import http.client
 import signal
+import ssl
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from securechat.containment import FAILURE_KINDS
 from securechat.errors import ErrorCode
 from securechat.model import History, Message, Nick, Quit, Refused, Register
+from securechat.wire.websocket import CLOSE_CODES
 from tests.e2e.conftest import Connect
+from tests.e2e.test_metrics import METRICS_ON, address_of, scrape
+from tests.e2e.test_websocket import Client
 from tests.support.native import NativeClient
-from tests.support.server import ServerProcess, wait_until
+from tests.support.server import PATIENCE_S, ServerProcess, wait_until
 
 PLANTED = (sys.executable, "-m", "tests.support.planted")
 
@@ -23,7 +30,7 @@ PLANTED = (sys.executable, "-m", "tests.support.planted")
 def buggy(certs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server with planted bugs for all that it must survive."""
     data = tmp_path_factory.mktemp("buggy") / "data"
-    with ServerProcess(certs, data, prefix=PLANTED).start() as process:
+    with ServerProcess(certs, data, *METRICS_ON, prefix=PLANTED).start() as process:
         yield process
 
 
@@ -53,9 +60,9 @@ def _failure(server: ServerProcess, kind: str, owner: str) -> str:
 
 
 def _closed_by(client: NativeClient) -> None:
-    closing = client.last_words()
-    assert closing.code is ErrorCode.INTERNAL
-    assert closing.text.endswith("Connect again")
+    words = client.last_words()
+    assert words.code is ErrorCode.INTERNAL
+    assert words.text.endswith("Connect again")
 
 
 def _where(client: NativeClient) -> str:
@@ -76,6 +83,79 @@ def test_a_callback_that_raises_costs_the_connection_it_belongs_to(
     assert "planted.py" in text
     assert "Planted" in text
     buggy.wait_for_event("disconnected", reason="internal", address=where)
+
+
+@pytest.mark.parametrize("name", ["posted", "timed", "flushed"])
+def test_a_callback_that_raises_costs_the_websocket_it_belongs_to(
+    buggy: ServerProcess, witness: NativeClient, name: str
+) -> None:
+    client = Client(buggy)
+    try:
+        client.enter(f"web-{name}")
+        host, port = client.socket.local_address[:2]
+        client.send(t="nick", ref=7, name=f"{name} page")
+        assert client.wait("closing")["code"] == "internal"
+        assert client.end() == (CLOSE_CODES[ErrorCode.INTERNAL], "internal")
+    finally:
+        client.close()
+    buggy.wait_for_event("disconnected", reason="internal", address=f"{host}:{port}")
+
+
+def test_what_was_contained_is_counted(certs: Path, tmp_path: Path, connect: Connect) -> None:
+    with ServerProcess(certs, tmp_path / "data", *METRICS_ON, prefix=PLANTED).start() as server:
+        for name in ("posted", "timed", "flushed", "posted again"):
+            client = connect(server, f"before {name}")
+            client.send(Nick(ref=7, name=name))
+            _closed_by(client)
+        with closing(_browser(server)) as browser:
+            browser.request("GET", "/read")
+            assert browser.getresponse().status == 500
+        metric = "securechat_internal_errors_total"
+        counted = wait_until(
+            lambda: (found := scrape(server)).sum(metric) == 5 and found, "all five in a text of the metrics"
+        )
+        wanted = {"completion": 2, "timer": 1, "before_flush": 1, "read": 1}
+        assert {kind: counted(metric, kind=kind) for kind in FAILURE_KINDS} == dict.fromkeys(FAILURE_KINDS, 0) | wanted
+
+
+def _browser(server: ServerProcess) -> http.client.HTTPConnection:
+    context = ssl.create_default_context(cafile=str(server.ca))
+    context.set_alpn_protocols(["http/1.1"])
+    return http.client.HTTPSConnection(server.host, server.port, timeout=PATIENCE_S, context=context)
+
+
+def _scraper(server: ServerProcess) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(*address_of(server), timeout=PATIENCE_S)
+
+
+@pytest.mark.parametrize(
+    ("come", "path"),
+    [
+        (_browser, "/read"),
+        (_browser, "/timed"),
+        (_scraper, "/read"),
+        (_scraper, "/timed"),
+        (_scraper, "/metrics?made"),
+    ],
+    ids=["page", "deadline of a page", "scrape", "deadline of a scrape", "text of a scrape"],
+)
+def test_a_request_that_raises_costs_its_connection_and_no_other(
+    buggy: ServerProcess,
+    witness: NativeClient,
+    come: Callable[[ServerProcess], http.client.HTTPConnection],
+    path: str,
+) -> None:
+    with closing(come(buggy)) as other, closing(come(buggy)) as unlucky:
+        other.request("GET", "/healthz")
+        assert other.getresponse().read() == b"ok\n"
+        unlucky.request("GET", path)
+        answer = unlucky.getresponse()
+        assert (answer.status, answer.getheader("Connection")) in [(500, "close"), (404, None)]
+        answer.read()
+        while unlucky.sock is not None and unlucky.sock.recv(65_536):  # a deadline comes behind the answer
+            pass
+        other.request("GET", "/healthz")
+        assert other.getresponse().read() == b"ok\n"
 
 
 def test_a_completion_of_the_log_that_raises_spares_the_rest_of_its_batch(
@@ -115,6 +195,10 @@ def _registers(_: ServerProcess, client: NativeClient) -> None:
     client.send(Register(ref=8, password="correct horse battery"))
 
 
+def _renames(_: ServerProcess, client: NativeClient) -> None:
+    client.send(Nick(ref=7, name="loop"))
+
+
 def _is_told_to_stop(server: ServerProcess, client: NativeClient) -> None:
     client.send(Nick(ref=7, name="drain"))
     server.wait_for_event("renamed", name="drain")
@@ -128,8 +212,9 @@ def _is_told_to_stop(server: ServerProcess, client: NativeClient) -> None:
         (_says("hand over"), "the log's work on the loop's thread"),
         (_registers, "applying recorded changes"),
         (_is_told_to_stop, "stopping"),
+        (_renames, "the loop itself"),
     ],
-    ids=["fan out", "hand over", "apply", "drain"],
+    ids=["fan out", "hand over", "apply", "drain", "loop"],
 )
 def test_vital_work_that_raises_stops_the_server_which_says_so(
     certs: Path,
@@ -138,14 +223,19 @@ def test_vital_work_that_raises_stops_the_server_which_says_so(
     act: Callable[[ServerProcess, NativeClient], None],
     task: str,
 ) -> None:
-    with ServerProcess(certs, tmp_path / "data", prefix=PLANTED).start() as server:
+    with ServerProcess(certs, tmp_path / "data", prefix=PLANTED).start() as server, ExitStack() as stack:
         ann, bob = connect(server, "ann"), connect(server, "bob")
+        browser = stack.enter_context(closing(Client(server)))
+        browser.enter("browser")
         before = bob.say_acked("before")
         act(server, ann)
+        told = browser.wait("closing")
+        assert (told["code"], told["retry"] > 0) == ("internal", True)
+        assert browser.end() == (CLOSE_CODES[ErrorCode.INTERNAL], "internal")
         for client in (ann, bob):
-            closing = client.last_words()
-            assert closing.code is ErrorCode.INTERNAL
-            assert closing.retry_after_s is not None
+            words = client.last_words()
+            assert words.code is ErrorCode.INTERNAL
+            assert words.retry_after_s is not None
         assert server.wait() == 1
         (line,) = [event for event in server.events() if event["event"] == "error" and event["kind"] == "vital"]
         assert line["owner"] == task

@@ -38,7 +38,7 @@ from securechat.model import (
     Who,
     Whois,
 )
-from tests.fuzz.grammar import SIGNS, Grammar, Speaker
+from tests.fuzz.grammar import KEYS, SIGNS, Grammar, Speaker
 from tests.support.secrecy import OTHER_PASSWORD, PASSWORD
 
 Conversation = Callable[[Grammar, Speaker], list[Command]]
@@ -60,6 +60,19 @@ def dialogue(grammar: Grammar, me: Speaker) -> list[Command]:
         Direct(me.next_client_id(), dice.choice(people), grammar.text()[:4000] or "x")
         for _ in range(dice.randint(1, 4))
     ]
+
+
+def say_again(grammar: Grammar, me: Speaker) -> list[Command]:
+    """Say what a program says that does not know whether it has been said: the same under the same key."""
+    dice = grammar.dice
+    key, whom = dice.choice(KEYS), dice.choice(grammar.known.people)
+    commands: list[Command] = [
+        Say(me.next_client_id(), dice.choice(["lobby", "lobby", _own_room(grammar, me)]), f"alert {key}", key=key)
+        for _ in range(dice.randint(1, 3))
+    ]
+    if dice.random() < 0.3:
+        commands.append(Direct(me.next_client_id(), whom, f"alert {key}", key=key))
+    return commands
 
 
 def revise(grammar: Grammar, me: Speaker) -> list[Command]:
@@ -244,9 +257,8 @@ def small_talk(grammar: Grammar, me: Speaker) -> list[Command]:
 
 
 CONVERSATIONS: tuple[tuple[Conversation, float], ...] = (
-    (talk, 10), (dialogue, 4), (revise, 6), (pile, 0.7), (read_back, 5), (look, 5), (search, 4), (come_and_go,
-    3), (keep_order, 5),
-    (own_account, 2), (small_talk, 4),
+    (talk, 10), (dialogue, 4), (say_again, 3), (revise, 6), (pile, 0.7), (read_back, 5), (look, 5), (search, 4),
+    (come_and_go, 3), (keep_order, 5), (own_account, 2), (small_talk, 4),
 )  # fmt: skip
 """What there is to do, and how often."""
 

@@ -50,6 +50,8 @@ QUERIES = (
     "after:2026-13-45", "before:0000", "NEAR(a b)", "a AND b OR c NOT d", "東京", " ".join(WORDS), "x " * 30,
     "from:a " * 30, "-", "^a",
 )  # fmt: skip
+KEYS = ("alert1", "alert2", "build42", "K" * 128)
+"""Of messages: few, so that the same one comes again; in letters and digits, which are legal base64 too."""
 TARGETS = (
     "127.0.0.10",
     "127.0.0.11/32",
@@ -239,6 +241,7 @@ class Grammar:
             "client": lambda: self.text()[:64],
             "query": self.query,
             "sign": lambda: dice.choice(SIGNS),
+            "key": lambda: dice.choice([*KEYS, self.hex()]),
             "password": self._password,
             "old": self._password,
             "new": self._password,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+import socket
 import ssl
 import time
 from collections import Counter
@@ -16,6 +17,7 @@ from contextlib import suppress
 from tests.fuzz.ring import Ring
 from tests.fuzz.run import mutate, seeds
 from tests.support.secure_socket import secure_socket
+from tests.support.server import PATIENCE_S, ServerProcess
 
 _STATUS = re.compile(rb"HTTP/1\.1 ([1-5]\d\d) [A-Z][A-Za-z -]*\r\n")
 _LENGTH = re.compile(rb"\r\nContent-Length: (\d+)(?=\r\n)")
@@ -29,7 +31,12 @@ class HttpPeer:
         who: its name in reports.
         seed: of the run.
         address: that it connects from.
+
+    Attributes:
+        kind: what its figures are called.
     """
+
+    kind = "browsers"
 
     def __init__(self, who: str, seed: int, address: str) -> None:
         self.who = who
@@ -37,7 +44,7 @@ class HttpPeer:
         self.figures: Counter[str] = Counter()
         self.broken: list[str] = []
         self.ring = Ring()
-        self.sock: ssl.SSLSocket | None = None
+        self.sock: socket.socket | None = None
         self.stalled_until = 0.0
         self._address = address
         self._corpus = [each[1:].replace(b"chat.example", b"localhost") for each in seeds("http_connection")]
@@ -49,9 +56,7 @@ class HttpPeer:
 
     def connect(self, port: int, context: ssl.SSLContext) -> None:
         """Come as a browser does."""
-        self.sock = secure_socket(
-            context, ("127.0.0.1", port), source_address=(self._address, 0), suppress_ragged_eofs=False
-        )
+        self.sock = self._open(port, context)
         self.sock.setblocking(False)
         self.ring = Ring()
         self._outbox.clear()
@@ -59,7 +64,12 @@ class HttpPeer:
         self._since = time.monotonic()
         self._acts_left = self.dice.randint(1, _MOST_REQUESTS)
         self._upgraded = False
-        self.figures["connections of browsers"] += 1
+        self.figures[f"connections of {self.kind}"] += 1
+
+    def _open(self, port: int, context: ssl.SSLContext) -> socket.socket:
+        return secure_socket(
+            context, ("127.0.0.1", port), source_address=(self._address, 0), suppress_ragged_eofs=False
+        )
 
     def leave(self) -> None:
         """Close the connection, if there is one."""
@@ -83,7 +93,7 @@ class HttpPeer:
             request = mutate(request, self._corpus, self.dice)[:30_000]
         self._outbox += request
         self.ring.add(">", request)
-        self.figures["requests of browsers"] += 1
+        self.figures[f"requests of {self.kind}"] += 1
         self.stalled_until = now + self.dice.choice([0.0, 0.0, 0.02, 0.3])
 
     def flush(self) -> None:
@@ -99,7 +109,7 @@ class HttpPeer:
         while self.sock is not None:
             try:
                 data = self.sock.recv(65_536)
-            except ssl.SSLWantReadError:
+            except (ssl.SSLWantReadError, BlockingIOError):
                 return
             except OSError:
                 data = b""
@@ -131,7 +141,7 @@ class HttpPeer:
                 self._complain(f"an answer that is none: {head[:300]!r}")
                 self.leave()
                 return
-            self.figures[f"answers {status[1].decode()}"] += 1
+            self.figures[f"answers {status[1].decode()} to {self.kind}"] += 1
             if b"\r\nContent-Security-Policy: default-src 'none';" not in head:
                 self._complain(f"an answer without its rules: {head[:300]!r}")
             body = end + 4
@@ -144,3 +154,25 @@ class HttpPeer:
 
     def _complain(self, what: str) -> None:
         self.broken.append(f"{self.who}: {what}")
+
+
+class MetricsPeer(HttpPeer):
+    """The same on the listener for metrics, without TLS.
+
+    Args:
+        who: its name in reports.
+        seed: of the run.
+        server: whose metrics are asked for.
+    """
+
+    kind = "scrapers"
+
+    def __init__(self, who: str, seed: int, server: ServerProcess) -> None:
+        super().__init__(who, seed, "127.0.0.1")
+        self._server = server
+        asked = [b"GET /%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path for path in (b"metrics", b"healthz", b"readyz")]
+        self._corpus += asked * (1 + len(self._corpus) // len(asked))
+
+    def _open(self, port: int, context: ssl.SSLContext) -> socket.socket:
+        host, _, metrics_port = self._server.wait_for_event("metrics")["address"].rpartition(":")
+        return socket.create_connection((host, int(metrics_port)), PATIENCE_S)

@@ -404,6 +404,9 @@ class Peer:
                 self.known.logins.extend(each.login for each in logins[:2])
             case Acked(client_id, seq):
                 self.figures["acked"] += 1
+                keyed = any(getattr(draft, "key", None) for draft in self.expectation.said[client_id])
+                if keyed and client_id in self._drafts and any(entry[0] == seq for entry in self.mine):
+                    self.figures["known by key"] += 1
                 if client_id in self._drafts:
                     self.mine.append((seq, *self._drafts.pop(client_id)))
             case Message(seq=seq, room=room):

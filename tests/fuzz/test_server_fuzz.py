@@ -82,7 +82,10 @@ def test_the_server_stands_what_peers_send(certs: Path, tmp_path: Path, *, rates
         names = {kind.__name__ for kind in Command.__args__}
         assert {name for name in names if not figures[f"command: {name}"]} == set(), "commands that were never sent"
         assert figures["closed: bad_frame"], "no connection was ended for what it sent"
+        assert figures["known by key"], "nothing was said again under its key"
         assert figures["stalls"], "no peer stopped reading"
+        assert figures["answers 200 to browsers"], "no browser was answered"
+        assert figures["answers 200 to scrapers"], "no scraper was answered"
         assert figures["WebSockets"] > 5, "hardly anybody came by WebSocket"
         assert figures["close frame: 1002"] + figures["close frame: 1007"], "no WebSocket was ended for what it sent"
 
@@ -255,6 +258,17 @@ def test_what_was_acknowledged_is_looked_for(
     found = check_acknowledged(connections, Stored(rows, [], {}, {}, {}), set())
     assert [each for each in found if problem is None or problem not in each] == []
     assert bool(found) == (problem is not None)
+
+
+def test_a_number_that_is_used_again_for_another_key_may_name_another_message() -> None:
+    """The key tells which message it is, and stands above the number."""
+    for key, problems in ((None, 1), ("alert1", 0)):
+        twice = member()
+        twice.sent(NativeClientCodec.encode(Say(1, "lobby", "x")))
+        twice.sent(NativeClientCodec.encode(Say(1, "lobby", "x", key=key)))
+        hear(twice, Acked(1, 7), Acked(1, 8))
+        stored = Stored([MESSAGE, msgspec.structs.replace(MESSAGE, seq=8)], [], {}, {}, {})
+        assert len(check_acknowledged([twice], stored, set())) == problems
 
 
 def test_a_change_goes_with_the_message_of_somebody_who_was_removed() -> None:

@@ -5,7 +5,6 @@ text as long as the rules let it be. A new event needs a builder here, and a lis
 paging.py."""
 
 import ast
-import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +12,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.protocol import Protocol, Side, State
 
 from securechat import model as m
 from securechat.errors import ErrorCode, LocalProtocolError
@@ -21,6 +21,7 @@ from securechat.hub.messages import paging
 from securechat.hub.rooms.room import HubRoom
 from securechat.limits import (
     EXCERPT_CHARS,
+    FRAME_SPARE_BYTES,
     KIB,
     MAX_FRAME_BYTES,
     MAX_MENTIONS,
@@ -32,13 +33,17 @@ from securechat.limits import (
     Limits,
     PageLimits,
 )
+from securechat.model.rooms import Reason
 from securechat.records.queries import HistoryQuery, HistoryRows, SearchQuery, SearchRows
 from securechat.text.names import check_name, check_room
+from securechat.text.refusals import REASONS
 from securechat.text.sanitize import is_hostile
 from securechat.wire.native import NativeClientCodec, NativeFormat
+from securechat.wire.websocket import WebFormat
 
 SIZES = [PAGE_LIMITS, PageLimits.of_frames(4 * KIB), PageLimits.of_frames(8 * KIB, page_rows=5)]
 ID = 2**53 - 1
+MAX_REASON_CHARS = Reason.__metadata__[0].max_length
 BIG = 2**63 - 1
 CONTROL = "\x01"  # six bytes in JSON
 NAME = "\U00010331" * MAX_NAME_CHARS  # four bytes each, and a letter
@@ -66,6 +71,10 @@ def message(pages, seq=ID, marks=0, text=None):
     )  # fmt: skip
 
 
+def deleted(seq=ID):
+    return m.Message(seq, ID, ID, NAME, BIG, "", ROOM, ID, NAME, ID, deleted=ID, changed=ID, deleted_by=PERSON)
+
+
 def room_of(count, limits=LIMITS):
     room = HubRoom(ROOM)
     for number in range(count):
@@ -76,7 +85,7 @@ def room_of(count, limits=LIMITS):
 def history_pages(pages):
     """Every way to cut: forward, back, around, from a time on."""
     base = (ID, ID, ID, NAME, BIG, ROOM, ID)
-    changes = [m.Edited(*base, CONTROL * pages.text_chars, [ID] * MAX_MENTIONS), m.Reacted(*base, SIGN)] * 50
+    changes = [m.Edited(*base, CONTROL * pages.text_chars, [ID] * MAX_MENTIONS), m.Reacted(*base, SIGN, on=False)] * 50
     messages = [message(pages, seq) for seq in range(ID - 4, ID + 1)]
     for query in (
         HistoryQuery(ID, 200, after=0),
@@ -85,6 +94,12 @@ def history_pages(pages):
         HistoryQuery(ID, 200, since_ms=0),
     ):
         yield paging.history_page(ID, query, HistoryRows(messages, True, changes if query.after == 0 else []), pages)
+    forward = HistoryQuery(ID, 200, after=0)
+    yield paging.history_page(ID, forward, HistoryRows([], True, changes * 2), pages)
+    yield paging.history_page(
+        ID, forward, HistoryRows([], True, [m.Deleted(*base), m.Reacted(*base, SIGN)] * 100), pages
+    )
+    yield paging.history_page(ID, HistoryQuery(ID, 200), HistoryRows([deleted()] * 200, True), pages)
     # what precedes a message may be anything that leaves too little for the message itself
     for size in (1, pages.page_bytes // 12 - 400, pages.text_chars):
         before = m.Message(ID - 2, 0, ID, NAME, BIG, CONTROL * max(1, min(size, pages.text_chars)), ROOM)
@@ -96,7 +111,7 @@ def search_pages(pages):
     marks = [(number, number + 1) for number in range(0, pages.text_chars, 2)]
     hits = [m.Hit(message(pages), marks), m.Hit(message(pages), marks)]
     short = [m.Hit(message(pages, text="x"), [(0, 1)])] * 200
-    for rows in (hits, short, short[:1] + hits):
+    for rows in (hits, short, short[:1] + hits, [m.Hit(deleted(), [(0, 1)])] * 200):
         yield paging.search_page(ID, SearchQuery(ID + 1, 200), SearchRows(rows, True, ID), pages)
 
 
@@ -143,16 +158,20 @@ def presences(pages):
 
 def greetings(pages):
     joined = m.Joined(ROOM, ID, ID, [], ID, TOPIC, "moderator", private=True, read_only=True, archived=True, room_id=ID,
-                      purged=ID)  # fmt: skip
+                      made=True, purged=ID)  # fmt: skip
     for count in (1, 4, 8, 100, 200, 201):
         yield paging.with_people(joined, room_of(count), LIMITS.presence_names, [reader(pages)])
 
 
 def sentences(kind, **fields):
-    """What people are told is cut by the format, however long it is."""
-    return lambda _: (kind(text=text, **fields) for text in (REASON, CONTROL * 100_000, "x" * 100_000, SIGN * 10_000))
+    """What people are told is cut by the format, however long it and its arguments are."""
+    texts = (REASON, CONTROL * 100_000, "x" * 100_000, SIGN * 10_000)
+    arguments = ({}, {"name": NAME, "at": BIG}, {f"argument{n}": CONTROL * 500 for n in range(16)})
+    reason = max(REASONS, key=len)
+    return lambda _: (kind(text=text, reason=reason, arguments=each, **fields) for text in texts for each in arguments)
 
 
+SENTENCES = (m.Refused, m.Closing, m.Left, m.Notice)
 CODE = max(ErrorCode, key=len)
 BASE = {"seq": ID, "target": ID, "sender_id": ID, "name": NAME, "sent_at_ms": BIG, "room": ROOM, "to": ID}
 LOGIN = m.LoginInfo(ID, CONTROL * 64, "f" * 45, BIG, BIG, online=True, current=True)
@@ -181,10 +200,10 @@ LARGEST = {
         )
     ],
     m.Joined: greetings,
-    m.Left: sentences(m.Left, room=ROOM, ref=ID, code=CODE),
+    m.Left: sentences(m.Left, room=ROOM, ref=ID, code=CODE, owner=PERSON),
     m.Named: lambda _: [m.Named(NAME, ID)],
     m.Registered: lambda _: [m.Registered(ID, NAME, TOKEN)],
-    m.Done: lambda _: [m.Done(ID)],
+    m.Done: lambda _: [m.Done(ID, guest=True)],
     m.LoginList: lambda pages: [
         paging.login_list(ID, [msgspec.structs.replace(LOGIN, login=n) for n in range(1_000)], pages)
     ],
@@ -201,7 +220,7 @@ LARGEST = {
     m.TokenMade: lambda pages: [paging.token_made(m.TokenMade(0, "f" * 53, API_TOKEN, PERSON), ID, pages)],
     m.ReadElsewhere: lambda _: [m.ReadElsewhere(ID, ROOM, ID)],
     m.Notice: sentences(m.Notice, sent_at_ms=BIG),
-    m.Message: lambda pages: [message(pages)],
+    m.Message: lambda pages: [message(pages), deleted()],
     m.Edited: lambda pages: [m.Edited(**BASE, text=CONTROL * pages.text_chars, mentions=[ID] * MAX_MENTIONS)],
     m.Deleted: lambda _: [m.Deleted(**BASE)],
     m.Reacted: lambda _: [m.Reacted(**BASE, sign=SIGN, on=False)],
@@ -210,7 +229,7 @@ LARGEST = {
         m.RoomRules(ROOM, ID, TOPIC, True, True, 86_400, 36_500, "joined", True, ROOM, PERSON, "moderator", ID)
     ],
     m.Invited: lambda _: [m.Invited(ROOM, PERSON)],
-    m.RoleChanged: lambda _: [m.RoleChanged(ROOM, PERSON, "moderator", PERSON, 1e300 / 3)],
+    m.RoleChanged: lambda _: [m.RoleChanged(ROOM, PERSON, "moderator", PERSON, 1e300 / 3, CONTROL * MAX_REASON_CHARS)],
     m.TypingNow: lambda _: [m.TypingNow(PERSON, ROOM)],
     m.UnreadList: unread_pages,
     m.ConversationList: conversation_pages,
@@ -221,7 +240,7 @@ LARGEST = {
     m.HistoryPage: history_pages,
     m.Roster: lambda pages: [paging.roster_page(ID, room_of(1_000), -1, pages)],
     m.RoomsPage: lambda pages: [paging.rooms_page(ID, [m.RoomCount(ROOM, ID)] * 1_000, pages, more=True)],
-    m.PeopleList: lambda pages: [paging.people_list(ID, [PERSON] * 200, pages)],
+    m.PeopleList: lambda pages: [paging.people_list(ID, [PERSON] * count, pages) for count in (1, 200, 1_000)],
     m.Found: lambda _: [m.Found(ID, PERSON, absent=True)],
     m.Presence: presences,
     m.Closing: sentences(m.Closing, code=CODE, resume_after=ID, retry_after_s=1e300 / 3),
@@ -234,6 +253,40 @@ def test_every_event_has_a_builder():
     assert set(LARGEST) == set(m.Event.__args__)
 
 
+def filled(value, path):
+    """The paths of all fields with another value than their default, in records within records too."""
+    if isinstance(value, list | tuple):
+        return set().union(*(filled(each, path) for each in value))
+    if not isinstance(value, msgspec.Struct):
+        return set()
+    found = set()
+    for field in msgspec.structs.fields(value):
+        inner = getattr(value, field.name)
+        default = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
+        if default is msgspec.NODEFAULT or inner != default:
+            found |= {f"{path}.{field.name}"} | filled(inner, f"{path}.{field.name}")
+    return found
+
+
+def fields_of(info, path):
+    """The paths of all fields that a type has."""
+    if isinstance(info, msgspec.inspect.UnionType):
+        return set().union(*(fields_of(each, path) for each in info.types))
+    if isinstance(info, msgspec.inspect.ListType | msgspec.inspect.VarTupleType):
+        return fields_of(info.item_type, path)
+    if not isinstance(info, msgspec.inspect.StructType):
+        return set()
+    inner = (fields_of(field.type, f"{path}.{field.name}") for field in info.fields)
+    return {f"{path}.{field.name}" for field in info.fields}.union(*inner)
+
+
+@pytest.mark.parametrize("kind", m.Event.__args__, ids=lambda kind: kind.__name__)
+def test_every_field_is_filled_in_the_largest(kind):
+    """A new field of an old event takes bytes too: its builder must have it."""
+    wanted = fields_of(msgspec.inspect.type_info(kind), kind.__name__)
+    assert wanted - set().union(*(filled(event, kind.__name__) for event in LARGEST[kind](PAGE_LIMITS))) == set()
+
+
 @pytest.mark.parametrize("pages", SIZES, ids=lambda pages: f"{pages.frame_bytes} bytes")
 @pytest.mark.parametrize("kind", m.Event.__args__, ids=lambda kind: kind.__name__)
 def test_the_largest_fits_into_a_frame(kind, pages):
@@ -244,7 +297,19 @@ def test_the_largest_fits_into_a_frame(kind, pages):
         codec.receive_data(encoded)
         assert type(codec.next_event()) is kind
         largest = max(largest, len(encoded))
+    if LISTS.get(kind.__name__):
+        assert largest <= pages.page_bytes + FRAME_SPARE_BYTES, "the rows of a page take more than they may"
     print(f"{kind.__name__}: {largest}")  # shown with -s: what is left of a frame
+
+
+@pytest.mark.parametrize("kind", m.Event.__args__, ids=lambda kind: kind.__name__)
+def test_the_largest_is_one_message_of_a_websocket(kind):
+    web = WebFormat(PageLimits.of_frames(4 * KIB))
+    for event in LARGEST[kind](web.page_limits):
+        reader = Protocol(Side.CLIENT, state=State.OPEN, max_size=4 * KIB)
+        reader.receive_data(web.encode(event))
+        (frame,) = reader.events_received()
+        assert type(msgspec.json.decode(frame.data, type=m.Event)) is kind
 
 
 def test_a_page_is_not_smaller_than_it_must_be():
@@ -299,29 +364,61 @@ def test_a_long_sentence_keeps_as_much_as_fits(text):
 HUB = Path(paging.__file__).parent
 OF_THE_LOG = {m.Message, m.Edited}
 """Their lists have limits of their own: MAX_MENTIONS and MAX_REACTIONS."""
+BOUNDED = {"Welcome.limits", "Welcome.features", *(f"{kind.__name__}.arguments" for kind in SENTENCES)}
+"""The same for every server; or left out by the format where they are too long."""
+_MANY = (
+    msgspec.inspect.ListType, msgspec.inspect.VarTupleType, msgspec.inspect.SetType, msgspec.inspect.FrozenSetType,
+    msgspec.inspect.DictType,
+)  # fmt: skip
+
+
+def holds_many(info):
+    if isinstance(info, msgspec.inspect.UnionType):
+        return any(map(holds_many, info.types))
+    return holds_many(info.type) if isinstance(info, msgspec.inspect.Metadata) else isinstance(info, _MANY)
+
+
 LISTS = {
     kind.__name__: [
         (at, field.name)
         for at, field in enumerate(msgspec.structs.fields(kind))
-        if msgspec.inspect.type_info(field.type).__class__.__name__ == "ListType"
+        if holds_many(msgspec.inspect.type_info(field.type)) and f"{kind.__name__}.{field.name}" not in BOUNDED
     ]
     for kind in m.Event.__args__
     if kind not in OF_THE_LOG
 }
+LIST_NAMES = {name for lists in LISTS.values() for _, name in lists}
 
 
-def made_with_a_list(path):
-    """Where a file makes an event and gives it a list."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            for at, name in LISTS.get(node.func.id, ()):
-                if len(node.args) > at or any(word.arg in (name, None) for word in node.keywords):
-                    yield f"{path.name}:{node.lineno} {node.func.id}.{name}"
+def made_with_a_list(source, name):
+    """Where a file makes an event and gives it a list, or replaces a field that is one in some event."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        for at, field in LISTS.get(called, ()):
+            if len(node.args) > at or any(word.arg in (field, None) for word in node.keywords):
+                yield f"{name}:{node.lineno} {called}.{field}"
+        if called == "replace":
+            yield from (f"{name}:{node.lineno} replace {word.arg}" for word in node.keywords if word.arg in LIST_NAMES)
+
+
+def in_file(path):
+    return made_with_a_list(path.read_text(encoding="utf-8"), path.name)
+
+
+@pytest.mark.parametrize(
+    "source", ["UnreadList(1, rows)", "model.UnreadList(1, items=rows)", "replace(page, items=rows)", "Roster(**all)"]
+)
+def test_a_list_that_is_made_elsewhere_is_found(source):
+    assert list(made_with_a_list(source, "x.py"))
 
 
 def test_lists_are_made_in_one_place():
     assert sum(map(bool, LISTS.values())) == 13
     others = [path for path in HUB.parent.rglob("*.py") if path.name != "paging.py" and "client" not in path.parts]
     others = [path for path in others if "testing" not in path.parts]
-    assert list(itertools.chain.from_iterable(map(made_with_a_list, others))) == []
-    assert len(set(made_with_a_list(HUB / "paging.py"))) >= 13
+    of_the_operator = HUB.parent / "admin" / "rooms.py"  # rows of its tool, where these names are numbers
+    assert [each for path in others if path != of_the_operator for each in in_file(path)] == []
+    assert all(" replace " in each for each in in_file(of_the_operator))
+    assert len(set(in_file(HUB / "paging.py"))) >= 13

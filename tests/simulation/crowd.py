@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from securechat.errors import RemoteProtocolError
 from securechat.limits import MAX_NAME_CHARS, MAX_ROOM_CHARS
 from securechat.model import (
+    AskConversations,
     Command,
     Direct,
     Event,
@@ -52,6 +53,11 @@ PONG_S = 0.5
 """Virtual time for an answer to a ping on a good line: two passes at their longest (`work.LONGEST_PASS_MS`), and the
 way."""
 _ROOMS = tuple(long_name(f"room{number}", MAX_ROOM_CHARS) for number in range(4))
+_MORE_ROOMS = tuple(long_name(f"room{number}", MAX_ROOM_CHARS) for number in range(4, 7))
+_LISTS = 0.2
+"""How often a visitor looks at all its conversations instead."""
+_TOURS = 0.15
+"""And how often at the list of rooms, after it has entered as many as it may: more than a page has."""
 _GROWING = "\ufdfa"
 """Folded, it is 18 code points."""
 _SIGNS = ("👍", "🎉", "👨‍👩‍👧‍👦", "+1", "\U00020000" * 16)
@@ -217,7 +223,10 @@ class Visitor(Guest):
             Who(ref, LOBBY),
             Rooms(ref),
         )
-        return [self.rng.choice(commands)]
+        chosen, instead = self.rng.choice(commands), self.rng.random()
+        if instead < _TOURS:
+            return [Join(ref, [*_ROOMS, *_MORE_ROOMS]), Rooms(self._next())]
+        return [AskConversations(ref) if instead < _TOURS + _LISTS else chosen]
 
     def _enter(self) -> Sequence[Command]:
         rooms = self.rng.sample(_ROOMS, 3)

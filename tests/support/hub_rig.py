@@ -40,6 +40,7 @@ class FakePeer:
         self.certificate: str | None = None
         self.page_limits = rig.format.page_limits
         self.held_back = False
+        self.queued_bytes = 0
         self.acts = 0
         self.events: list[Event] = []
         self.closed: Closing | None = None

@@ -27,6 +27,10 @@ class OwnTime:
         computed_s, *queued_s = (now - then for now, then in zip(self._counted_s(), self._before, strict=True))
         return max(computed_s, time.monotonic() - self._began - sum(queued_s))
 
+    def computed_s(self) -> float:
+        """Return the seconds that the loop has computed; 0.0 where the kernel does not count them."""
+        return self._counted_s()[0] - self._before[0]
+
     def _counted_s(self) -> tuple[float, float, float]:
         """How long the loop has run, and how long it and this thread have stood in the queue."""
         ran_s, loop_queued_s = _read(self._loop)

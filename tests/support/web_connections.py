@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import h11
 
+from securechat.containment import Containment, Failure
 from securechat.limits import Limits
 from securechat.net.interfaces import NULL_HANDLER, TransportHandler
 from securechat.net.socket_options import CloseReason
@@ -90,8 +91,9 @@ class Web:
         self.limits = limits or Limits()
         self.now = 1000.0
         self.timers: list[FakeTimer] = []
-        self.contained: list[Exception] = []
-        self.turns = RequestTurns(self, lambda _work, error: self.contained.append(error))
+        self.failures: list[Failure] = []
+        self.containment = Containment(self.failures.append)
+        self.turns = RequestTurns(self, self.containment)
         self.rates = RequestRates(self.limits)
         self.hosts = Hosts(parse_names(["chat.example", "192.0.2.9"]))
         self.site: AnsweringSite = Site(FACTS, tree=TREE)

@@ -30,6 +30,31 @@ Deno.test("attempts to connect grow apart, never less than the server asks for",
   equal([page.core.phase, page.core.waitsUntilS], ["offline", page.now]);
 });
 
+for (const code of [null, "internal", "shutting_down"]) {
+  Deno.test(`a server that dies after each welcome is left alone for longer: ${code}`, () => {
+    const page = new Page();
+    /** @type {number[]} */
+    const waits = [];
+    for (let each = 0; each < 14; each++) {
+      page.online();
+      if (code) close(page, code);
+      else page.lose();
+      waits.push((page.core.waitsUntilS ?? 0) - page.now);
+      page.wake();
+    }
+    waits.forEach((wait, at) => {
+      if (wait + 1e-6 < (waits[at - 1] ?? 0)) throw new Error(`${waits}: a welcome alone starts nothing over`);
+    });
+    equal(waits.filter((wait) => wait < 1).length <= 3, true);
+    const longest = code === "shutting_down" ? 10 : 60; // one that says why is not taken for a dying one
+    equal(Math.round(100 * (waits.at(-1) ?? 0)) / 100, 0.75 * longest);
+    page.online();
+    page.now += 10;
+    page.lose();
+    equal((page.core.waitsUntilS ?? 0) - page.now <= 0.2, true);
+  });
+}
+
 Deno.test("a silent connection is asked after a minute and given up half a minute later", () => {
   const page = new Page();
   page.online();

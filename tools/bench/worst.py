@@ -2,10 +2,11 @@
 
     python -m tools.bench.worst [--only WORD] [--rounds 7] [--check] [--json FILE]
 
-Every command runs with its most expensive legal content (`worst_cases`, `worst_server`) on a server in this process
-that is full of people (`worst_world`). For each the table shows the longest pass of the loop that it caused, in
-milliseconds of CPU: the median of the rounds and the worst of them. The bar is 5 ms, and a delivery's price for each
-connection that is told; what needs longer must go in slices.
+Every command runs with its most expensive legal content (`worst_cases`, `worst_server`, `worst_web`) on a server in
+this process that is full of people (`worst_world`). For each the table shows the longest pass of the loop that it
+caused, in milliseconds of CPU: the median of the rounds and the worst of them. The bar is 5 ms, or 10 ms for the work
+of many requests in one pass, and a delivery's price for each connection that is told; what needs longer must go in
+slices.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from securechat.errors import LocalProtocolError
-from tools.bench import worst_server
+from tools.bench import worst_web
 from tools.bench.worst_cases import Case
 from tools.bench.worst_world import Size, World
 
 BAR_MS = 5.0
 """A pass of the loop: what one command may take of it (`docs/design/0002-speed.md`)."""
+SHARED_BAR_MS = 10.0
+"""The same, of many connections' work in one pass; see `accepts_per_pass` and `commit_messages` in the limits."""
 DELIVERY_MS = 0.0008
 """On top for each connection that is told: a broadcast is fan-out, whose own bars stand beside this one."""
 
@@ -46,7 +49,8 @@ class Figure:
 
     @property
     def is_over(self) -> bool:
-        return bool(self.failure) or self.median_ms > BAR_MS + DELIVERY_MS * self.case.heard_by
+        bar_ms = BAR_MS if self.case.at_once == 1 else SHARED_BAR_MS
+        return bool(self.failure) or self.median_ms > bar_ms + DELIVERY_MS * self.case.heard_by
 
     @property
     def worst_ms(self) -> float:
@@ -101,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
     world = World(Size())
     chosen = [
         case
-        for case in worst_server.CASES
+        for case in worst_web.CASES
         if options.only.lower() in f"{name_of(case.kind)}, {case.who}: {case.what}".lower()
     ]
     print(f"{'loop milliseconds of the longest pass':76}  {'median':>8} {'worst':>8} {'in all':>9} {'passes':>6}")
@@ -110,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
         figures.append(measure(world, case, options.rounds))
         print(row(figures[-1]), flush=True)
     over = [figure for figure in figures if figure.is_over]
-    print(f"{len(figures)} cases, {len(over)} over {BAR_MS:g} ms")
+    print(f"{len(figures)} cases, {len(over)} over their bar")
     if options.json is not None:
         options.json.write_text(
             json.dumps(

@@ -85,6 +85,8 @@ class Case:
     run: Callable[[World], Timed]
     heard_by: int = 0
     """Connections that are told of it: each costs what a delivery costs, whatever is told."""
+    at_once: int = 1
+    """Requests or connections whose work this is; more than one share a longer bar."""
 
 
 EVERYBODY = 10_000
@@ -92,11 +94,11 @@ CASES: list[Case] = []
 _Made: TypeAlias = Callable[[Callable[[World], Timed]], Callable[[World], Timed]]
 
 
-def case(kind: Any, who: str, what: str, heard_by: int = 0) -> _Made:
+def case(kind: Any, who: str, what: str, heard_by: int = 0, at_once: int = 1) -> _Made:
     """Add a case to the list."""
 
     def made(run: Callable[[World], Timed]) -> Callable[[World], Timed]:
-        CASES.append(Case(kind, who, what, run, heard_by))
+        CASES.append(Case(kind, who, what, run, heard_by, at_once))
         return run
 
     return made
@@ -240,6 +242,20 @@ def make_private(world: World) -> Timed:
     world.drop(session)
 
 
+simple(
+    SetRoom,
+    "admin",
+    "every rule of a crowded room",
+    lambda w: SetRoom(
+        1, w.crowded[6], topic=varied(0, 300), read_only=True, slow_s=86_400, retention_days=36_500, history="joined",
+        archived=True,
+    ),
+    150,
+)  # fmt: skip
+simple(
+    Moderate, "admin", "a mute for a time", lambda w: Moderate(1, w.crowded[7], 2, "mute", 31_536_000, varied(0, 300))
+)
+simple(Leave, "admin", "for good", lambda w: Leave(1, w.crowded[8], sure=True))
 simple(InviteTo, "admin", "the longest name of a room", lambda w: InviteTo(1, w.crowded[3], 5))
 simple(Moderate, "admin", "kick nobody", lambda w: Moderate(1, w.crowded[3], 12, "kick", reason=varied(0, 300)))
 
@@ -303,7 +319,17 @@ for _what, _text in (
 simple(Say, "guest", "one word, to 10,000", lambda _: Say(1, LOBBY, "x"), EVERYBODY)
 simple(Say, "guest", "a room that grows 18-fold", lambda _: Say(1, GROWS * 128, "x"))
 simple(Say, "guest", "four times the longest text", lambda _: Say(1, LOBBY, "x" * 16_000))
+simple(Say, "guest", "16 KiB and the longest key", lambda _: Say(1, "small", "\U0001f600" * 4_000, key="k" * 128))
 simple(Direct, "account", "16 KiB", lambda _: Direct(1, 100, "\U0001f600" * 4_000))
+simple(Direct, "account", "16 KiB and the longest key", lambda _: Direct(1, 100, "\U0001f600" * 4_000, key="k" * 128))
+
+
+@case(Say, "account", "a key that is used, again and again", at_once=64)
+def same_key(world: World) -> Timed:
+    session = world.enter(1)
+    world.send(session, Say(1, LOBBY, "hello", key="used"))
+    yield sent(world, session, *(Say(2 + number, LOBBY, "hello", key="used") for number in range(64)))
+    world.drop(session)
 
 
 @case(Edit, "guest", "`@` before 8 candidates, all unlike")
@@ -323,6 +349,34 @@ simple(Typing, "guest", "in the lobby of 10,000", lambda _: Typing(LOBBY))
 simple(Typing, "guest", "a room that grows 18-fold", lambda _: Typing(GROWS * 128))
 simple(Read, "account", "the longest name of a room", lambda w: Read(1, w.crowded[0]))
 simple(Read, "guest", "a room that grows 18-fold", lambda _: Read(1, GROWS * 128))
+
+
+@case(Say, "guest", "an answer to the longest message, 16 KiB")
+def reply(world: World) -> Timed:
+    session = world.guest()
+    world.send(session, Join(1, ["small"]), Say(1, "small", LONGEST_ESCAPE * 4_000))
+    yield sent(world, session, Say(2, "small", "\U0001f600" * 4_000, reply=world.hub.fed_seq))
+    world.drop(session)
+
+
+@case(Direct, "account", "an answer, and all that changes it", at_once=5)
+def in_a_dialogue(world: World) -> Timed:
+    session, to = world.enter(1), 100 % len(world.names) + 1
+    world.send(session, Direct(1, to, "hello"))
+    seq, text = world.hub.fed_seq, "\U0001f600" * 4_000
+    yield sent(
+        world,
+        session,
+        Direct(2, to, text, reply=seq),
+        Edit(3, seq, _mention_many(), to=to),
+        React(4, seq, "\U0001f3ff" * 16, to=to),
+        React(5, seq, "\U0001f3ff" * 16, to=to, on=False),
+        Delete(6, seq, to=to),
+        Typing(peer=to),
+        Read(seq, peer=to),
+    )
+    world.drop(session)
+
 
 # --- Asking ------------------------------------------------------------------------------------------------------
 
@@ -348,6 +402,8 @@ simple(
 )
 simple(History, "account", "around 200 reactions", lambda w: History(1, w.crowded[0], around=w.long_seq))
 simple(History, "account", "of 100 rooms", lambda _: History(1, after=0))
+simple(History, "account", "at a time, one message", lambda w: History(1, w.crowded[0], at=1, limit=1))
+simple(History, "correspondent", "of a dialogue", lambda _: History(1, peer=5))
 simple(History, "account", "of 100 rooms, after as many removed accounts as are remembered", _after_removals)
 simple(History, "guest", "a room that grows 18-fold", lambda _: History(1, GROWS * 128))
 simple(Search, "account", "20 words that grow, in 500 characters", lambda _: Search(1, " ".join([GROWS * 24] * 19)))
@@ -366,11 +422,15 @@ simple(
 )
 simple(Search, "account", "colons and quotation marks", lambda _: Search(1, '":' * 250))
 simple(Search, "account", "500 characters that are no words", lambda _: Search(1, "from:" * 100))
+simple(Search, "account", "between two times", lambda _: Search(1, "word", before=10**9, since=0, until=2**53 - 1))
 simple(Search, "account", "200 hits with 800 marks each", lambda _: Search(1, "word", limit=200))
 simple(AskUnread, "correspondent", "1,000 dialogues", lambda _: AskUnread(1))
 simple(AskUnread, "account", "100 rooms", lambda _: AskUnread(1))
+simple(AskUnread, "account", "100 rooms, from the middle", lambda w: AskUnread(1, after_room=w.rooms[50]))
+simple(AskUnread, "correspondent", "1,000 dialogues, from the middle", lambda _: AskUnread(1, after=500))
 simple(AskConversations, "correspondent", "1,000 dialogues", lambda _: AskConversations(1, after=0))
 simple(AskConversations, "account", "100 rooms", lambda _: AskConversations(1))
+simple(AskConversations, "account", "from the middle", lambda w: AskConversations(1, after_room=w.rooms[50]))
 
 # --- The own account ---------------------------------------------------------------------------------------------
 

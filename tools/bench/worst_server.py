@@ -48,7 +48,7 @@ def departures(world: World) -> Timed:
     world.present[-len(lost) :] = [world.enter(number) for number in numbers]
 
 
-@case("network drop", "server", "100 connections lost in one pass")
+@case("network drop", "server", "100 connections lost in one pass", at_once=100)
 def network_drop(world: World) -> Timed:
     count = min(100, len(world.present) // 2)
     lost = world.present[:count]
@@ -56,7 +56,7 @@ def network_drop(world: World) -> Timed:
     world.present[:count] = [world.enter(SPARE + number) for number in range(count)]
 
 
-@case("commit", "server", "1,024 messages for a crowded room", 1_024)
+@case("commit", "server", "1,024 messages for a crowded room", 1_024, at_once=1_024)
 def commit(world: World) -> Timed:
     room = world.crowded[5]
     drafts = []

@@ -122,6 +122,10 @@ class _UncountedStore(MemoryStore):
         with self.watch.paused():
             return super().conversations(query)
 
+    def room_figures(self, query: Any) -> Any:
+        with self.watch.paused():
+            return super().room_figures(query)
+
     def search(self, query: Any) -> Any:
         with self.watch.paused():
             return super().search(query)

@@ -5,7 +5,7 @@ Each change is durable before it is answered. A login or certificate that ends t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import assert_never
 
@@ -177,9 +177,8 @@ class AccountService:
             ended = [Drop(Login, row.login_id) for row in self._directory.logins_of(sender_id) if row.login_id != kept]
             note = self._directory.note(connection.member.name, "password", connection.member.name)
             yield from amend(self._directory, Account, sender_id, edit, (*ended, note))
-        for each in self._connections.values():
-            if each.member.sender_id == sender_id:
-                each.must_change = False  # of those that stay
+        for _, each in self._connections_of(sender_id):
+            each.must_change = False  # of those that stay
         try:
             self._tell(peer, connection, Done(command.ref))
         finally:
@@ -222,18 +221,15 @@ class AccountService:
 
     def end_logins(self, numbers: set[int], closing: Closing = LOGGED_OUT) -> None:
         """End every connection that came in by one of these logins, with these last words."""
-        self.end_peers([peer for peer, each in self._connections.items() if each.login_id in numbers], closing)
+        self._end_where(lambda each: each.login_id in numbers, self._connections.items(), closing)
 
     def end_tokens(self, numbers: set[int]) -> None:
         """End every connection that came in by one of these API tokens."""
-        came = [(peer, each.token) for peer, each in self._connections.items() if each.token is not None]
-        self.end_peers([peer for peer, token in came if token.token_id in numbers], TOKEN_ENDED)
 
-    def end_peers(self, peers: Sequence[Peer], closing: Closing) -> None:
-        """End connections with these last words."""
-        for peer in peers:
-            with self._context.containment.work_for(peer):  # what it raises costs that connection alone
-                self._disconnection.end(peer, closing)
+        def is_one(connection: MemberConnection) -> bool:
+            return connection.token is not None and connection.token.token_id in numbers
+
+        self._end_where(is_one, self._connections.items(), TOKEN_ENDED)
 
     def end_sessions(self, sender_id: int, keep: MemberConnection | None, closing: Closing = LOGGED_OUT) -> None:
         """End all sessions of an account after a change of its password, except that of ``keep``.
@@ -246,11 +242,25 @@ class AccountService:
         late = [row for row in self._directory.logins_of(sender_id) if row.login_id != kept]
         if late:
             self._context.changes.commit([Drop(Login, row.login_id) for row in late])
-        for peer, connection in list(self._connections.items()):
-            others = connection is not keep and (not kept or connection.login_id != kept)
-            by_login = connection.certificate is None and connection.token is None
-            if connection.member.sender_id == sender_id and by_login and others:
-                self._disconnection.end(peer, closing)
+
+        def is_other(connection: MemberConnection) -> bool:
+            is_kept = connection is keep or (bool(kept) and connection.login_id == kept)
+            return connection.certificate is None and connection.token is None and not is_kept
+
+        self._end_where(is_other, self._connections_of(sender_id), closing)
+
+    def _end_where(
+        self,
+        test: Callable[[MemberConnection], bool],
+        connections: Iterable[tuple[Peer, MemberConnection]],
+        closing: Closing = LOGGED_OUT,
+    ) -> None:
+        self._disconnection.end_each([peer for peer, connection in connections if test(connection)], closing)
+
+    def _connections_of(self, sender_id: int) -> list[tuple[Peer, MemberConnection]]:
+        """Return the connections of an account that are here now."""
+        member = self._context.members.get(sender_id)
+        return [(peer, self._connections[peer]) for peer in member.peers] if member is not None else []
 
     def _logins(self, connection: MemberConnection) -> list[LoginInfo]:
         online = {self._connections[peer].login_id for peer in connection.member.peers}
@@ -351,9 +361,7 @@ class AccountService:
 
     def _end_certificate(self, fingerprint: str, sender_id: int) -> None:
         """End what came in to this account by this certificate."""
-        for peer, connection in list(self._connections.items()):
-            if connection.certificate == fingerprint and connection.member.sender_id == sender_id:
-                self._disconnection.end(peer, LOGGED_OUT)
+        self._end_where(lambda each: each.certificate == fingerprint, self._connections_of(sender_id))
 
     def _remove_certificate(
         self, peer: Peer, connection: MemberConnection, account: Account, command: RemoveCertificate

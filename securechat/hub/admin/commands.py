@@ -544,9 +544,9 @@ class AdminCommands(AdminReports):
         for peer in list(self._connections):
             connection = self._connections.get(peer)
             if connection is not None and (ban := self._ban_on(peer, connection)) is not None:
-                self._disconnection.end(peer, Closing.of(banned(ban, self._directory.wall_ms())))
+                self._disconnection.end_each((peer,), Closing.of(banned(ban, self._directory.wall_ms())))
             elif connection is not None and self._api_tokens.ban_on_maker(connection.member.sender_id) is not None:
-                self._disconnection.end(peer, _STOPPED)
+                self._disconnection.end_each((peer,), _STOPPED)
             yield
 
     def _temporary_password(self) -> str:

@@ -77,7 +77,8 @@ class Housekeeping:
         run(self._forget_rows(now_ms, logins, streams))
 
     def _forget_rows(self, now_ms: int, logins: Set[int], streams: Set[int]) -> Workflow[None]:
-        """Forget logins, tokens, bans and invites that are over, then guests."""
+        """Forget logins, tokens, bans and invites that are over, then guests; later than the rooms begin."""
+        yield from _try(())
         for changes in self._over(now_ms, logins):
             yield from _try(changes)
         before_ms = now_ms - int(self._limits.guest_days * _DAY_MS)

@@ -100,8 +100,8 @@ class AdminReports:
             last_seq=context.fed_seq,
             unsettled=context.unsettled,
             open_invites=sum(is_open(invite, now_ms) for invite in directory.invites.values()),
-            bans=sum(1 for _ in self.bans()),
-            mutes=sum(1 for _ in self.mutes()),
+            bans=sum(_lasts(ban.until_ms, now_ms) for ban in directory.bans.values()),
+            mutes=sum(_lasts(mute.until_ms, now_ms) for mute in directory.mutes.values()),
             kept_rooms=len(directory.room_directory.recorded),
             rooms_without_members=directory.room_directory.count_without_members(),
         )
@@ -213,6 +213,11 @@ class AdminReports:
             if not connection.login_id
         ]
         return rows
+
+
+def _lasts(until_ms: int | None, now_ms: int) -> bool:
+    """Tell whether something with this end is still in force; as `lasts`, which asks the clock each time."""
+    return until_ms is None or until_ms > now_ms
 
 
 def is_open(invite: Invite, now_ms: int) -> bool:

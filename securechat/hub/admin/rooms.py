@@ -73,7 +73,7 @@ class RoomReports:
         self._workflows = context.workflows
 
     def rooms(self, done: Rows) -> None:
-        """Tell the lobby, every room with a record and every occupied one, by name."""
+        """Tell the lobby, every room with a record and every occupied one."""
         rooms = {self._room_directory.lobby, *self._room_directory.recorded.values(), *self._room_directory.occupied}
 
         def act() -> Workflow[list[RoomRow]]:
@@ -82,7 +82,7 @@ class RoomReports:
         self._workflows.report(act(), done)
 
     def prunable(self, unused_days: float | None, done: Rows) -> None:
-        """Tell which rooms `prune` would remove, by name. Raises as `prune`."""
+        """Tell which rooms `prune` would remove. Raises as `prune`."""
         before_ms = self._before_ms(unused_days)
 
         def act() -> Workflow[list[RoomRow]]:
@@ -157,8 +157,8 @@ class RoomReports:
         return not room.members and room.is_left()
 
     def _look_at(self, rooms: Iterable[HubRoom]) -> Workflow[list[tuple[HubRoom, RoomRow]]]:
-        """Ask the log about rooms, some at a time; return a row for each, by name."""
-        rooms = sorted(rooms, key=lambda room: room.name)
+        """Ask the log about rooms, some at a time; return a row for each. They are not sorted: see `reports`."""
+        rooms = list(rooms)
         rows: list[tuple[HubRoom, RoomRow]] = []
         for at in range(0, len(rooms), _AT_ONCE):
             named = {room.name: room for room in rooms[at : at + _AT_ONCE]}

@@ -201,7 +201,8 @@ class Posting:
                 if late_seq > seq:
                     self._late_acks.append((late_seq, peer, acked))
                 elif peer in self._connections:
-                    peer.deliver(acked)
+                    with self._containment.work_for(peer):  # telling the rest is vital
+                        peer.deliver(acked)
 
     def _require_may_write(self, member: Member, text: str) -> None:
         """Require that a text is none of the forbidden ones, and its author not muted."""

@@ -215,6 +215,10 @@ class RoomDirectory:
         found = [(room, room.memberships[sender_id]) for room in self._rooms_of.get(sender_id, ())]
         return sorted((each for each in found if each[1].role.belongs), key=lambda each: each[0].name)
 
+    def count_memberships(self, sender_id: int) -> int:
+        """Return how many rooms an account belongs to; invitations do not count."""
+        return sum(room.memberships[sender_id].role.belongs for room in self._rooms_of.get(sender_id, ()))
+
     # --- Judging --------------------------------------------------------------------------------------------------
 
     def rank(self, room: HubRoom, sender_id: int, *, present: bool = True) -> Rank:

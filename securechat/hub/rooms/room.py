@@ -18,6 +18,9 @@ from securechat.model import Person, Renaming
 from securechat.records.rooms import Membership, RoomBan, RoomRecord, RoomRole
 from securechat.text.names import LOBBY
 
+_MOST_PEOPLE = 256
+"""People listed from one change to the next: greetings show 200, and a list of thousands costs each newcomer a copy."""
+
 
 class RoomMember(Protocol):
     """A member as its rooms know it; see `Member`."""
@@ -155,7 +158,9 @@ class HubRoom:
     def add(self, member: RoomMember) -> None:
         """Let a member in and note it for the next presence."""
         self.members[member.sender_id] = member
-        self._audience = self._people = None
+        self._audience = None
+        people = self._people  # greetings hold this list, so the next one is another
+        self._people = [*people, member.person] if people is not None and len(people) < _MOST_PEOPLE else None
         self._left.pop(member.sender_id, None)
         self._joined[member.sender_id] = member.person
 

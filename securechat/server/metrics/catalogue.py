@@ -71,6 +71,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("securechat_commit_duration_seconds", _HISTOGRAM, "From taking a batch of writes to its durable commit."),
     Metric("securechat_loop_pass_duration_seconds", _HISTOGRAM, "The work of one pass of the event loop."),
     Metric("securechat_loop_slow_passes_total", _COUNTER, "Passes of the event loop that took over 100 ms."),
+    Metric(
+        "securechat_internal_errors_total",
+        _COUNTER,
+        "Internal errors, each of which cost one connection or request.",
+        ("kind",),
+        "the kind of work, as in the log's `error`; unreported (the log could not be written)",
+    ),
     Metric("securechat_received_bytes_total", _COUNTER, "Bytes received from clients, decrypted."),
     Metric("securechat_sent_bytes_total", _COUNTER, "Bytes sent to clients, before encryption."),
     Metric("securechat_outbox_bytes", _GAUGE, "Bytes that wait for clients that do not read as fast as they are sent."),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from securechat.server.metrics.snapshot import MetricsSnapshot
 
 if TYPE_CHECKING:
+    from securechat.containment import Containment
     from securechat.server.metrics.exposition import Exposition
     from securechat.server.session import Scheduler
 
@@ -36,6 +37,7 @@ class Scraper:
     Args:
         scheduler: the time of this pass.
         post: runs a callable on the loop's thread; callable from any thread.
+        containment: knows the connection that asks, to which its answer belongs: one that raises costs no other.
         take: copies the numbers; called on the loop's thread.
         data: the data directory; the free space of its disk is a metric.
         on_error: told on the loop's thread of a text that could not be made.
@@ -45,12 +47,14 @@ class Scraper:
         self,
         scheduler: Scheduler,
         post: Callable[[Callable[[], None]], None],
+        containment: Containment,
         take: Callable[[], MetricsSnapshot],
         data: Path,
         on_error: Callable[[Exception], None],
     ) -> None:
         self._scheduler = scheduler
         self._post = post
+        self._containment = containment
         self._take = take
         self._data = data
         self._on_error = on_error
@@ -76,7 +80,7 @@ class Scraper:
         elif now - self._asked_at > LATE_S:
             self._give_up(done)
             return
-        self._waiting.append(done)
+        self._waiting.append(self._containment.bind(done))
 
     def close(self) -> None:
         """End the thread, without waiting for it."""
@@ -90,7 +94,7 @@ class Scraper:
 
     def _give_up(self, done: Callable[[bytes | None], None]) -> None:
         """Answer all who wait for a text that is late, and keep none of them; report it once."""
-        waiting, self._waiting = [*self._waiting, done], []
+        waiting, self._waiting = [*self._waiting, self._containment.bind(done)], []
         try:
             if not self._told_late:
                 self._told_late = True

@@ -79,7 +79,9 @@ def serve_metrics(
         )
     host, port = endpoint_of(config.metrics)
     assert host is not None and port is not None, "checked with the settings"
-    scraper = Scraper(loop, loop.post, lambda: source.take(len(served.connections)), config.data, on_error)
+    scraper = Scraper(
+        loop, loop.post, loop.containment, lambda: source.take(len(served.connections)), config.data, on_error
+    )
     try:
         served = MetricsServer(loop, host, port, readiness, scraper)
     except OSError as error:
@@ -114,7 +116,7 @@ class MetricsServer:
     def __init__(self, loop: Loop, host: str, port: int, readiness: Readiness, scraper: Scraper) -> None:
         self.scheduler = loop
         self.limits = replace(loop.limits, web_keep_alive_s=_KEEP_ALIVE_S)
-        self.turns = RequestTurns(loop, loop.containment.contain)
+        self.turns = RequestTurns(loop, loop.containment)
         self.hosts = LocalHosts()
         self.rates = RequestRate(_REQUEST_BURST, _REQUEST_RATE)
         self.probes = Probes(readiness)

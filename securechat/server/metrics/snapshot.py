@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from securechat import __version__
+from securechat.containment import FAILURE_KINDS
 from securechat.histogram import HistogramCopy
 from securechat.storage.sqlite.store import SQLITE_VERSION
 
@@ -81,6 +82,7 @@ class SnapshotSource:
             "securechat_commit_duration_seconds": log.commit_times,
             "securechat_loop_pass_duration_seconds": loop.pass_times.copy(),
             "securechat_loop_slow_passes_total": loop.slow_passes,
+            "securechat_internal_errors_total": _by_label(dict.fromkeys(FAILURE_KINDS, 0) | loop.containment.counts),
             "securechat_received_bytes_total": loop.bytes_in,
             "securechat_sent_bytes_total": loop.bytes_out,
             "securechat_outbox_bytes": loop.backlogs.total_bytes,

@@ -23,6 +23,7 @@ from securechat.server.session import Link
 from securechat.server.web.policy import SECURITY_HEADERS, error_answer
 from securechat.server.web.programs import Exchange, ProgramAnswer, ProgramPaths, StreamAnswer
 from securechat.server.web.rates import FILE_COST, MOST_WAIT_S
+from securechat.server.web.turns import turns_of
 from securechat.wire.http import (
     CONTINUE,
     Authority,
@@ -274,6 +275,11 @@ class HttpConnection:
         self._end()
         self._link.close_with()
 
+    @property
+    def turns(self) -> int:
+        """How many turns of a pass its next request takes."""
+        return turns_of(self._codec.head_bytes)
+
     def go_on(self) -> None:
         """The turn of the next request has come."""
         self._queued = False
@@ -289,7 +295,7 @@ class HttpConnection:
             if self._behind:
                 self._pause()
                 self._set_timer(self._web.limits.web_keep_alive_s, self._idle_late)
-            elif self._web.turns.take():
+            elif self._web.turns.take(self.turns):
                 self._answer_next()
             else:
                 self._wait_for_turn()

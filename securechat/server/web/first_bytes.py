@@ -56,7 +56,7 @@ class FirstBytes:
         """Wait for the first bytes. Who closes without any owes no hello: see `Session`."""
         self._handshaking = False
         self._transport.owes_hello = False
-        self._timer = self._scheduler.call_later(self._wait_s, lambda: self._choose(self._other))
+        self._timer = self._scheduler.call_later(self._wait_s, self._late)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes until they tell the protocol."""
@@ -77,6 +77,9 @@ class FirstBytes:
         handler.handshake_done()
         if self._data:
             handler.data_received(self._data)
+
+    def _late(self) -> None:
+        self._choose(self._other)
 
     def _over(self) -> None:
         self._on_over(self)

@@ -78,7 +78,7 @@ class WebServer:
     ) -> None:
         self.scheduler = self._loop = loop
         self.limits = loop.limits
-        self.turns = RequestTurns(loop, loop.containment.contain)
+        self.turns = RequestTurns(loop, loop.containment)
         self._counts = counts
         self._certificate = certificate
         self._more_hosts = tuple(hosts)

@@ -9,11 +9,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from securechat.hub.accounts.authentication import Authenticator
-from securechat.hub.messages import history, posting, unread
+from securechat.hub.messages import conversations, history, posting, unread
 from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.rooms.directory import RoomDirectory
 from securechat.hub.rooms.presence import PresenceTracker
-from securechat.model import UnreadList
+from securechat.hub.rooms.queries import RoomQueries
+from securechat.model import ConversationList, RoomCount, RoomsPage, UnreadList
 from tests.simulation.mutants.planting import MUTANTS, nothing, planted
 
 _ALL = 10_000
@@ -43,6 +44,38 @@ def unread_places_without_a_page() -> Iterator[None]:
 
 
 MUTANTS["unread_places_without_a_page"] = unread_places_without_a_page
+
+
+@contextmanager
+def conversations_without_a_page() -> Iterator[None]:
+    """As above, of the list of all conversations."""
+
+    def query_for_all(*args: Any, **more: Any) -> Any:
+        return query(*args, **more | {"limit": _ALL})
+
+    def whole(ref: int, items: Any, pages: Any, *, through: Any, through_room: Any) -> ConversationList:
+        return ConversationList(ref, list(items))
+
+    query, page = conversations.ConversationQuery, conversations.conversations_page
+    conversations.ConversationQuery, conversations.conversations_page = query_for_all, whole  # type: ignore[misc,assignment]
+    try:
+        yield
+    finally:
+        conversations.ConversationQuery, conversations.conversations_page = query, page  # type: ignore[misc]
+
+
+MUTANTS["conversations_without_a_page"] = conversations_without_a_page
+
+
+@planted(RoomQueries, "_list_rooms")
+def rooms_without_a_page(original: Any) -> Any:
+    """All rooms are listed at once."""
+
+    def list_rooms(self: Any, peer: Any, member: Any, command: Any) -> None:
+        names = self._listing.page("", {room.name for room in member.rooms}, _ALL)
+        peer.deliver(RoomsPage(command.ref, [RoomCount(name, 1) for name in names]))
+
+    return list_rooms
 
 
 @planted(history, "history_page")

@@ -22,7 +22,8 @@ class Bench:
         self.posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.taken = 0
         self.errors: list[Exception] = []
-        self.scraper = Scraper(self.web, self.posted.put, self.take, data, self.errors.append)
+        self.containment = self.web.containment
+        self.scraper = Scraper(self.web, self.posted.put, self.containment, self.take, data, self.errors.append)
 
     def take(self) -> MetricsSnapshot:
         self.taken += 1
@@ -96,6 +97,57 @@ def test_a_text_that_cannot_be_made_costs_this_scrape_alone(bench: Bench, monkey
     bench.scraper.scrape(texts.append)
     bench.run_posted()
     assert texts[1] is not None
+
+
+class Asker:
+    """A connection whose answer cannot be written, or can."""
+
+    def __init__(self, scraper: Scraper, *, explodes: bool) -> None:
+        self.label = "127.0.0.1:5"
+        self.texts: list[bytes | None] = []
+        self.failed = 0
+        self._explodes = explodes
+        self._scraper = scraper
+
+    def fail(self) -> None:
+        self.failed += 1
+
+    def ask(self) -> None:
+        self._scraper.scrape(self.take)
+
+    def take(self, text: bytes | None) -> None:
+        if self._explodes:
+            raise ZeroDivisionError
+        self.texts.append(text)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["made", "late"])
+def test_an_answer_that_raises_costs_the_connection_that_asked_and_no_other(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    answers = threading.Event()
+    real = bench.scraper._format
+
+    def format_(snapshot: MetricsSnapshot) -> bytes:
+        assert answers.wait(PATIENCE_S)
+        return real(snapshot)
+
+    monkeypatch.setattr(bench.scraper, "_format", format_)
+    askers = [Asker(bench.scraper, explodes=number == 0) for number in range(3)]
+    for asker in askers:
+        bench.containment.run(asker, asker.ask)
+    if late:
+        bench.web.now += LATE_S + 1
+        bench.scraper.scrape(lambda _text: None)
+        answers.set()
+    else:
+        answers.set()
+        bench.run_posted()
+    assert [len(asker.texts) for asker in askers] == [0, 1, 1]
+    assert [asker.failed for asker in askers] == [1, 0, 0]
+    assert [(failure.owner, type(failure.error)) for failure in bench.web.failures] == [
+        ("127.0.0.1:5", ZeroDivisionError)
+    ]
 
 
 def test_a_disk_that_cannot_be_asked_is_left_out(bench: Bench, tmp_path: Path) -> None:

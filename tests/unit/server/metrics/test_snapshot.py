@@ -6,6 +6,7 @@ import datetime as dt
 from types import SimpleNamespace
 from typing import Any
 
+from securechat.containment import FAILURE_KINDS
 from securechat.histogram import Histogram, HistogramCopy
 from securechat.limits import Limits
 from securechat.net.loop import Loop
@@ -47,11 +48,19 @@ def test_every_metric_has_its_value_and_its_labels() -> None:
             assert not isinstance(value, dict)
 
 
+def _unwritable(_: object) -> None:
+    raise OSError
+
+
 def test_the_numbers_are_where_they_belong() -> None:
-    loop = Loop(Limits())
+    loop = Loop(Limits(), on_error=_unwritable)
+    loop.containment.report("hashing", "the password hasher", MemoryError())
     snapshot = _source(EventCounters(), indexed_to=9, loop=loop).take(1)
     loop.close()
     assert snapshot["securechat_ready"] is True
+    errors = snapshot["securechat_internal_errors_total"]
+    assert isinstance(errors, dict)
+    assert errors == {(kind,): int(kind in {"hashing", "unreported"}) for kind in FAILURE_KINDS}
     assert snapshot["securechat_connections"] == {
         ("native",): 7, ("web",): 1, ("websocket",): 0, ("pending",): 2, ("metrics",): 1,
     }  # fmt: skip

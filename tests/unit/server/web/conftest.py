@@ -13,4 +13,4 @@ from tests.support.web_connections import Web
 def web() -> Iterator[Web]:
     web = Web()
     yield web
-    assert web.contained == []
+    assert web.failures == []

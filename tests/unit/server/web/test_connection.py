@@ -207,6 +207,21 @@ def test_a_pass_has_only_so_many_answers(web: Any) -> None:
     assert not any(browser.link.paused for browser in browsers)
 
 
+def test_a_long_request_takes_the_turns_of_several(web: Any) -> None:
+    """One of 8 KiB takes five times as long as most: sixteen of them held the loop for 30 ms."""
+    browsers = [web.connect() for _ in range(REQUESTS_PER_PASS)]
+    now = web.now
+    for browser in browsers:
+        web.now = now
+        browser.connection.data_received(
+            b"GET / HTTP/1.1\r\nHost: chat.example\r\nConnection: a%b\r\n\r\n" % (b"," * 8_000)
+        )
+    for answered in (4, 8, 12, 16):
+        assert sum(not browser.link.paused for browser in browsers) == answered
+        web.run()
+    assert all(browser.answer().status == 200 for browser in browsers)
+
+
 def test_who_has_waited_goes_before_who_comes(web: Any) -> None:
     browsers = [web.connect() for _ in range(2 * REQUESTS_PER_PASS)]
     newcomer = web.connect()
@@ -233,9 +248,11 @@ def test_a_turn_that_raises_costs_nobody_elses(web: Any, monkeypatch: pytest.Mon
     monkeypatch.setattr(web.site, "answer", lambda *args, **more: b"%d" % (1 // next(answers)))
     web.turns._waiting.rotate()
     web.run()
-    assert [type(error) for error in web.contained] == [ZeroDivisionError]
-    web.contained.clear()
+    (failure,) = web.failures
+    assert (type(failure.error), failure.owner) == (ZeroDivisionError, browsers[-2].link.label)
     assert browsers[-1].link.sent == b"1"
+    assert browsers[-2].answer().status == 500
+    web.failures.clear()
 
 
 def test_a_bug_costs_the_connection(web: Any) -> None:

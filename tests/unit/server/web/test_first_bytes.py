@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from securechat.containment import owner_of
 from securechat.net.interfaces import NullHandler
 from securechat.net.socket_options import CloseReason
 from securechat.server.web.first_bytes import FirstBytes
@@ -73,6 +74,11 @@ def test_silence_is_not_http(case: Case) -> None:
     case.first.data_received(b"GE")
     case.web.run(10)
     assert case.other.calls == ["handshake", b"GE"]
+
+
+def test_what_its_deadline_raises_costs_that_connection(case: Case) -> None:
+    case.first.handshake_done()
+    assert owner_of(case.web.timers[-1].callback) is case.first
 
 
 def test_a_handshake_that_fails_is_told_as_any_others(case: Case) -> None:
