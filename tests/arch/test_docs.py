@@ -92,7 +92,9 @@ _PASSING = {
     "hub/messages/mentions.py": "one text at a time",
     "net/connector.py": "the client's",
     "net/slow_passes.py": "kinds of work",
+    "server/api/routes.py": "the paths that there are",
     "server/config/loading.py": "the start's",
+    "server/hooks/rendering.py": "one payload at a time",
     "storage/search/index.py": "one stretch of the sweep",
 }
 """Files whose containers need no line: what they hold ends with the call, or is counted by the program itself."""

@@ -67,12 +67,12 @@ def test_the_parts_are_legal_and_as_long_as_can_be():
 def message(pages, seq=ID, marks=0, text=None):
     return m.Message(
         seq, ID, ID, NAME, BIG, text or CONTROL * pages.text_chars, ROOM, ID, NAME, ID, [ID] * MAX_MENTIONS, ID, ID,
-        [m.Reaction(SIGN, [ID]) for _ in range(pages.reactions)], ID, PERSON,
+        [m.Reaction(SIGN, [ID]) for _ in range(pages.reactions)], ID, PERSON, bot=True,
     )  # fmt: skip
 
 
 def deleted(seq=ID):
-    return m.Message(seq, ID, ID, NAME, BIG, "", ROOM, ID, NAME, ID, deleted=ID, changed=ID, deleted_by=PERSON)
+    return m.Message(seq, ID, ID, NAME, BIG, "", ROOM, ID, NAME, ID, deleted=ID, changed=ID, deleted_by=PERSON, bot=True)
 
 
 def room_of(count, limits=LIMITS):

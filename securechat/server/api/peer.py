@@ -162,6 +162,7 @@ class ProgramPeer:
     link = None
     certificate: str | None = None
     held_back = False
+    queued_bytes = 0
 
     def __init__(
         self,
