@@ -32,8 +32,10 @@ LONGEST: Mapping[str, str | int] = {
     "person": _NAME,
     "room": _WIDEST * MAX_ROOM_CHARS,
     "other": _WIDEST * MAX_ROOM_CHARS,
+    "scope": "metrics",
     "session": _NUMBER,
     "size": 2**32 - 1,
+    "token": _NUMBER,
     "version": _NUMBER,
     "why": "\x01" * FREE_TEXT_CHARS,
 }

@@ -91,6 +91,7 @@ HELLO_OUTCOMES: Mapping[ErrorCode, HelloOutcome] = {
     ErrorCode.ROOM_BANNED: _OVER,
     ErrorCode.QUERY_INVALID: _OVER,
     ErrorCode.KEY_USED: _OVER,
+    ErrorCode.TOKEN_INVALID: _OVER,
     ErrorCode.LAST_MEMBER: _OVER,
     ErrorCode.PASSWORD_TEMPORARY: _OVER,
     # A newer server: its sentence is shown.
