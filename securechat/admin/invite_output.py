@@ -10,9 +10,10 @@ from typing import Any
 
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.invite_link import InviteLink, format_link, format_web_link
-from securechat.programs import certifying
+from securechat.programs import DEFAULT_CERTS, certifying, shown_path
 from securechat.server.banner import endpoint
 from securechat.server.qr_code import qr_size
+from securechat.text.api_examples import UNKNOWN_CA
 from securechat.tls.hostnames import IPAddress, Names
 from securechat.tls.local_addresses import is_public
 from securechat.translation import _
@@ -38,17 +39,9 @@ def link_address(status: dict[str, Any], asked: str | None) -> tuple[str, int]:
         )
     listening = [_split(text) for text in status["listening"]]
     if asked is not None:
-        host, port = _split(asked)
-        return host, port if port is not None else next((port for _host, port in listening if port is not None), 8443)
-    for host, port in listening:
-        if (address := _ip(host)) is None:
-            continue
-        if address.is_unspecified:
-            found = _first_private(status["certificate_names"], address.version)
-        else:
-            found = host if _is_inviting(address) and host in status["certificate_names"] else None
-        if found is not None and port is not None:
-            return found, port
+        return _asked(asked, listening)
+    if (found := _reached_at(status, listening)) is not None:
+        return found
     if all(_is_loopback(host) for host, _port in listening):
         example = "localhost" if "localhost" in status["certificate_names"] else listening[0][0]
         raise AdminFailure(
@@ -67,6 +60,36 @@ def link_address(status: dict[str, Any], asked: str | None) -> tuple[str, int]:
             "reach this server: --host HOST[:PORT]"
         ),
     )
+
+
+def program_address(status: dict[str, Any], asked: str | None) -> tuple[str, int]:
+    """Return the host and port for a line that a program uses: that of an invite, or else one of this machine.
+
+    Args:
+        status: the server's answer to GetStatus.
+        asked: ``--host``, if it was given.
+
+    Raises:
+        Failure: USAGE, ``asked`` is no address.
+    """
+    listening = [_split(text) for text in status["listening"]]
+    if asked is not None:
+        return _asked(asked, listening)
+    if (found := _reached_at(status, listening)) is not None:
+        return found
+    names = status["certificate_names"]
+    host, port = listening[0] if listening else ("localhost", None)
+    if host not in names:
+        host = "localhost" if "localhost" in names or not names else names[0]
+    return host, 8443 if port is None else port
+
+
+def program_ca(status: dict[str, Any]) -> str:
+    """Return the path of a file with the server's CA, quoted for a shell; empty where machines trust it anyway."""
+    if status.get("public_certificate"):
+        return ""
+    path = Path(status["certificate"]).with_name(UNKNOWN_CA)
+    return shown_path(path, DEFAULT_CERTS / UNKNOWN_CA) if path.exists() else UNKNOWN_CA
 
 
 def unnamed(host: str, status: dict[str, Any]) -> str | None:
@@ -124,6 +147,26 @@ def cut_off(link: str, window: os.terminal_size) -> str | None:
         columns=columns,
         rows=rows + 1,
     )
+
+
+def _asked(asked: str, listening: Sequence[tuple[str, int | None]]) -> tuple[str, int]:
+    """Return the address of ``--host``; without a port that of the first listener."""
+    host, port = _split(asked)
+    return host, port if port is not None else next((port for _host, port in listening if port is not None), 8443)
+
+
+def _reached_at(status: dict[str, Any], listening: Sequence[tuple[str, int | None]]) -> tuple[str, int] | None:
+    """Return a private address that the server listens on and its certificate names; None for none."""
+    for host, port in listening:
+        if (address := _ip(host)) is None:
+            continue
+        if address.is_unspecified:
+            found = _first_private(status["certificate_names"], address.version)
+        else:
+            found = host if _is_inviting(address) and host in status["certificate_names"] else None
+        if found is not None and port is not None:
+            return found, port
+    return None
 
 
 def _split(text: str) -> tuple[str, int | None]:

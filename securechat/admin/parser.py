@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from securechat import programs
-from securechat.admin import certificate_options, server_commands
+from securechat.admin import certificate_options, program_commands, server_commands
 from securechat.admin.argument_types import filled
 from securechat.admin.context import CommandContext, CommandFunction
 from securechat.admin.exit_codes import MEANINGS, AdminExit
@@ -47,6 +47,31 @@ class _Commands:
         )
         command.set_defaults(run=run)
         return command
+
+
+class _Group:
+    """Adds the actions of a command, which does without one what it is made for.
+
+    Args:
+        commands: have the options that every action takes too.
+        of: the command.
+        shown: the actions, for the usage line.
+    """
+
+    def __init__(self, commands: _Commands, of: argparse.ArgumentParser, shown: str) -> None:
+        self._commands = commands
+        self._actions = of.add_subparsers(metavar=shown, required=False)
+
+    def __call__(self, name: str, run: CommandFunction, about: str) -> argparse.ArgumentParser:
+        action: argparse.ArgumentParser = self._actions.add_parser(
+            name,
+            help=about,
+            description=f"{about[0].upper()}{about[1:]}.",
+            parents=[self._commands.common],
+            allow_abbrev=False,
+        )
+        action.set_defaults(run=run)
+        return action
 
 
 def _later(module: str, name: str) -> CommandFunction:
@@ -146,6 +171,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_invites(command)
     _add_moderation(command)
     _add_accounts(command)
+    _add_programs(command)
     text = command(
         "announce", server_commands.announce, _("send an announcement to all who are online; it is not stored")
     )
@@ -247,6 +273,58 @@ def _add_accounts(command: _Commands) -> None:
         help=_("keep its messages without its name, or remove them"),
     )
     delete.add_argument("--yes", action="store_true", help=_("do not ask"))
+
+
+def _add_programs(command: _Commands) -> None:
+    bots = command("bot", program_commands.bots, _("list the bots and webhooks; `bot add` makes a bot"))
+    bots.set_defaults(room=None)
+    group = _Group(command, bots, "add|list|rotate|remove")
+    group("list", program_commands.bots, _("list the bots and webhooks")).set_defaults(room=None)
+    add = group("add", program_commands.add_bot, _("make a bot, and show its token once"))
+    add.add_argument("name", metavar=_("NAME"), type=filled)
+    add.add_argument(
+        "--room", metavar=_("ROOM"), type=_room, action="append", default=[],
+        help=_("a room it belongs to; its token is good for these alone (default: all)"),
+    )  # fmt: skip
+    add.add_argument(
+        "--scope", choices=("post", "read", "metrics"), action="append", default=[],
+        help=_("what its token is good for; may be repeated (default: post and read)"),
+    )  # fmt: skip
+    hooks = command("hook", program_commands.hooks, _("list the incoming webhooks; `hook add` makes one"))
+    hooks.set_defaults(room=None)
+    hook = _Group(command, hooks, "add|list|rotate|remove")
+    listed = hook("list", program_commands.hooks, _("list the incoming webhooks, of a room or all"))
+    listed.add_argument("room", metavar=_("ROOM"), type=_room, nargs="?")
+    made = hook("add", program_commands.add_hook, _("make an incoming webhook of a room, and show its address once"))
+    made.add_argument("room", metavar=_("ROOM"), type=_room)
+    made.add_argument("name", metavar=_("NAME"), type=filled)
+    for one in (add, made):
+        one.add_argument("--days", metavar="N", type=_whole, help=_("days until its token expires (default: never)"))
+    rotates = [each("rotate", program_commands.rotate, _("make another token, and show it once; the old one works for "
+                                                         "one more day")) for each in (group, hook)]  # fmt: skip
+    removes = [each("remove", program_commands.remove, _("remove it; its messages stay")) for each in (group, hook)]
+    for one in (*rotates, *removes):
+        one.add_argument("name", metavar=_("NAME"), type=filled)
+    for one in (add, made, *rotates):
+        one.add_argument(
+            "--host",
+            metavar="HOST[:PORT]",
+            type=filled,
+            help=_("the server's address in what is shown (default: one of its certificate)"),
+        )
+    for one in removes:
+        one.add_argument("--yes", action="store_true", help=_("do not ask"))
+    _add_tokens(command)
+
+
+def _add_tokens(command: _Commands) -> None:
+    tokens = command("token", program_commands.tokens, _("list API tokens; `token remove` ends one"))
+    tokens.set_defaults(name=None)
+    group = _Group(command, tokens, "list|remove")
+    listed = group("list", program_commands.tokens, _("list the tokens of an account, or of all bots and webhooks"))
+    listed.add_argument("name", metavar=_("NAME"), type=filled, nargs="?")
+    ended = group("remove", program_commands.remove_token, _("end a token and its connections"))
+    ended.add_argument("number", metavar="N", type=_whole, help=_("its number, as `token list` shows it"))
 
 
 def _add_files(command: _Commands) -> None:

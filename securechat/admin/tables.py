@@ -207,6 +207,40 @@ def session(row: TableRow) -> Sequence[str]:
     return number, row["name"], _yes_or_no(row), row["client"], row["address"], since, used
 
 
+BOTS = (
+    LazyText("NAME"), LazyText("KIND"), LazyText("BY"), LazyText("ROOMS"), LazyText("TOKENS"), LazyText("ONLINE"),
+    LazyText("LAST USED"), LazyText("FROM"), LazyText("NOTES"),
+)  # fmt: skip
+_KINDS_OF_BOT = {"bot": LazyText("bot"), "hook": LazyText("webhook")}
+
+
+def bot(row: TableRow) -> Sequence[str]:
+    """Return the cells of a bot or webhook, with the last use of any of its tokens."""
+    held = row["tokens"]
+    last: TableRow = max(held, key=lambda token: token["used_at_ms"] or 0, default={})
+    kind, maker = _word(_KINDS_OF_BOT, row["kind"]), row["made_by"] or _("administrator")
+    rooms = " ".join(f"#{room}" for room in dict.fromkeys(room for token in held for room in token["rooms"]))
+    here = _("yes") if any(token["online"] for token in held) else _("no")
+    used, notes = shown_time(last.get("used_at_ms") or 0), _("stopped") if row["stopped"] else ""
+    return row["name"], kind, maker, rooms or _("all"), str(len(held)), here, used, last.get("address", ""), notes
+
+
+TOKENS = (
+    LazyText("TOKEN"), LazyText("OF"), LazyText("LABEL"), LazyText("SCOPES"), LazyText("ROOMS"), LazyText("SINCE"),
+    LazyText("EXPIRES"), LazyText("ONLINE"), LazyText("LAST USED"), LazyText("FROM"),
+)  # fmt: skip
+
+
+def token(row: TableRow) -> Sequence[str]:
+    """Return the cells of an API token."""
+    rooms = " ".join(f"#{room}" for room in row["rooms"]) or _("all")
+    ends = shown_time(row["expires_at_ms"]) if row["expires_at_ms"] is not None else "-"
+    since, used = shown_time(row["made_at_ms"]), shown_time(row["used_at_ms"] or 0)
+    scopes = " ".join(row["scopes"])
+    number = str(row["token"])
+    return number, row["account"], row["name"], scopes, rooms, since, ends, _yes_or_no(row), used, row["address"]
+
+
 INVITES = (
     LazyText("INVITE"), LazyText("STATE"), LazyText("USED"), LazyText("ROOM"), LazyText("BY"), LazyText("MADE"),
     LazyText("EXPIRES"), LazyText("USED BY"),

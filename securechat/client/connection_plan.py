@@ -28,6 +28,7 @@ from securechat.client.ui.rendering import excerpt
 from securechat.errors import ConfigError, Refusal, TlsFailure
 from securechat.invite_link import InviteLink
 from securechat.limits import SECRET_BYTES
+from securechat.programs import shown_path
 from securechat.text.names import check_name
 from securechat.tls.contexts import SYSTEM_CAS, ClientContext, client_context
 from securechat.tls.trust import learn_ca, load_ca_file, parse_pin
@@ -144,7 +145,8 @@ def decide(
     state_recorder = (
         StateRecorder(local_store, host, port, ca_pem, as_last=as_last) if local_store is not None else None
     )
-    return ConnectionPlan(ServerTarget(host, port, context, state_recorder), name, credentials, secret, notes)
+    target = ServerTarget(host, port, context, state_recorder, _ca_path(given, remembered, ca_pem))
+    return ConnectionPlan(target, name, credentials, secret, notes)
 
 
 def forget(given: ConnectionOptions, local_store: LocalStore | None) -> str:
@@ -231,6 +233,16 @@ def _authority(
         return load_ca_file(path)
     except TlsFailure as failure:
         raise _stop(failure, host, port) from None
+
+
+def _ca_path(given: ConnectionOptions, remembered: KnownServer | None, ca_pem: str) -> str | None:
+    """Return the file that `_authority` has read, as a shell takes it; see `ServerTarget`."""
+    if ca_pem == SYSTEM_CAS:
+        return ""
+    learned = given.invite is not None or (given.pin and not given.ca)
+    if learned or (not given.ca and remembered is not None):
+        return None
+    return shown_path(Path(given.ca) if given.ca else DEFAULT_CA, DEFAULT_CA)
 
 
 def _expect_same_authority(link: InviteLink, remembered: KnownServer | None, confirm: Callable[[str], bool]) -> None:

@@ -50,12 +50,17 @@ FAREWELL_S = 2.0
 
 
 class ServerTarget(Struct, frozen=True):
-    """The server to connect to, how to verify it, and the recorder of successful logins (None for none)."""
+    """The server to connect to, how to verify it, and the recorder of successful logins (None for none).
+
+    ``ca`` is the path of a file with its CA, quoted for a shell; None where that came from no file, and empty where
+    this machine trusts it anyway.
+    """
 
     host: str
     port: int
     context: ClientContext
     state_recorder: StateRecorder | None = None
+    ca: str | None = None
 
 
 class NetworkThread:

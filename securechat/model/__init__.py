@@ -106,6 +106,7 @@ from securechat.model.programs import (
     AskBots,
     AskTokens,
     BotInfo,
+    BotKind,
     BotList,
     ProgramCommand,
     RemoveBot,
@@ -114,6 +115,7 @@ from securechat.model.programs import (
     TokenInfo,
     TokenList,
     TokenMade,
+    TokenScope,
 )
 from securechat.model.rooms import (
     Act,
@@ -156,6 +158,7 @@ __all__ = [
     "AskTokens",
     "AskUnread",
     "BotInfo",
+    "BotKind",
     "BotList",
     "CertificateInfo",
     "CertificateList",
@@ -245,6 +248,7 @@ __all__ = [
     "TokenInfo",
     "TokenList",
     "TokenMade",
+    "TokenScope",
     "Typing",
     "TypingNow",
     "UnreadItem",

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from securechat.model import BotKind, TokenScope
 from securechat.records.accounts import Role
 
 SOCKET = "admin.sock"
@@ -159,12 +160,63 @@ class ShutDown(AdminRequest, frozen=True, tag="shutdown"):
     """Stop the server, as SIGTERM does."""
 
 
+class CreateBot(AdminRequest, frozen=True, tag="bot-add"):
+    """Make a bot, or an incoming webhook of one room, with its first token, which is in the answer and nowhere else.
+
+    Attributes:
+        name: of the bot.
+        kind: ``hook`` for a webhook.
+        rooms: it belongs to these, and its token is good for them alone.
+        scopes: of the token of a bot; a webhook has its own.
+        days: until the token expires; None for never.
+    """
+
+    name: str
+    kind: BotKind = "bot"
+    rooms: list[str] = []
+    scopes: list[TokenScope] = []
+    days: int | None = None
+
+
+class ListBots(AdminRequest, frozen=True, tag="bots"):
+    """List the bots and webhooks of the server, or those of a room."""
+
+    room: str | None = None
+
+
+class RotateBot(AdminRequest, frozen=True, tag="bot-rotate"):
+    """Make another token like the latest of a bot or webhook; the old one ends a day later."""
+
+    name: str
+
+
+class DeleteBot(AdminRequest, frozen=True, tag="bot-remove"):
+    """Remove a bot or webhook: its tokens and connections end, its messages stay."""
+
+    name: str
+
+
+class ListTokens(AdminRequest, frozen=True, tag="tokens"):
+    """List the API tokens of an account, or those of all bots and webhooks."""
+
+    name: str | None = None
+
+
+class RevokeToken(AdminRequest, frozen=True, tag="token-remove"):
+    """End an API token and its connections."""
+
+    token: int
+
+
 AdminQuestion: TypeAlias = (
     GetStatus | ListUsers | ListRooms | PruneRooms | ListSessions | ListInvites | ListBans | ListMutes
 )
 PersonRequest: TypeAlias = KickMember | AddBan | RemoveBan | AddMute | RemoveMute
 AccountRequest: TypeAlias = CreateInvite | RevokeInvite | EndSession | ResetPassword | SetAccountRole | DeleteUser
-AdminCommand: TypeAlias = AdminQuestion | PersonRequest | AccountRequest | SendAnnouncement | AddAuditNote | ShutDown
+ProgramRequest: TypeAlias = CreateBot | ListBots | RotateBot | DeleteBot | ListTokens | RevokeToken
+AdminCommand: TypeAlias = (
+    AdminQuestion | PersonRequest | AccountRequest | ProgramRequest | SendAnnouncement | AddAuditNote | ShutDown
+)
 
 _decoder = msgspec.json.Decoder(AdminCommand)
 

@@ -6,8 +6,8 @@ One JSON object per line comes in (``{"command": "kick", "name": "ann"}``); line
 only ever added. A user who can open the socket is trusted, and stands in the audit under the name that the kernel
 reports.
 
-The module only translates: `securechat.hub.admin.commands` carries the commands out. It never sends a hash. An invite's
-token and a temporary password leave through this socket once and go nowhere else.
+The module only translates: `securechat.hub.admin.commands` carries the commands out. It never sends a hash. The token
+of an invite, of a bot and a temporary password leave through this socket once and go nowhere else.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never, cast
 
 import msgspec
 from msgspec import Struct
@@ -31,6 +31,7 @@ from securechat.hub.wall_clock import Doubt
 from securechat.net.unix_socket import OUTBOX_BYTES, UnixLineConnection, UnixLineListener
 from securechat.records.accounts import Account, Ban, BanKind, Committed, Invite, Login, Mute
 from securechat.records.log import NotAppended
+from securechat.server.admin_programs import AdminAnswers, AdminPrograms, carry_out
 from securechat.server.admin_protocol import (
     AccountRequest,
     AddAuditNote,
@@ -38,16 +39,20 @@ from securechat.server.admin_protocol import (
     AddMute,
     AdminCommand,
     AdminQuestion,
+    CreateBot,
     CreateInvite,
+    DeleteBot,
     DeleteUser,
     EndSession,
     GetStatus,
     KickMember,
     ListBans,
+    ListBots,
     ListInvites,
     ListMutes,
     ListRooms,
     ListSessions,
+    ListTokens,
     ListUsers,
     PersonRequest,
     PruneRooms,
@@ -55,6 +60,8 @@ from securechat.server.admin_protocol import (
     RemoveMute,
     ResetPassword,
     RevokeInvite,
+    RevokeToken,
+    RotateBot,
     SendAnnouncement,
     SetAccountRole,
     ShutDown,
@@ -306,6 +313,9 @@ class _AdminSession:
                 self._act_on_person(command)
             case CreateInvite() | RevokeInvite() | EndSession() | ResetPassword() | SetAccountRole() | DeleteUser():
                 self._act_on_account(command)
+            case CreateBot() | ListBots() | RotateBot() | DeleteBot() | ListTokens() | RevokeToken():
+                programs = cast("AdminPrograms", self._admin_commands).programs
+                carry_out(command, programs, self._actor, AdminAnswers(self._rows, self._then))
             case SendAnnouncement(text=text):
                 self._admin_commands.announce(self._actor, text, self._then(lambda people: {"people": people}))
             case AddAuditNote(act=act, target=target, detail=detail):

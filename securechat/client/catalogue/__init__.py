@@ -1,5 +1,15 @@
 """Every sentence a user of the client reads: translations replace this package and nothing else."""
 
-from securechat.client.catalogue import accounts, connection, days, help_pages, language, names, rooms, translation
+from securechat.client.catalogue import (
+    accounts,
+    connection,
+    days,
+    help_pages,
+    language,
+    names,
+    programs,
+    rooms,
+    translation,
+)
 
-__all__ = ["accounts", "connection", "days", "help_pages", "language", "names", "rooms", "translation"]
+__all__ = ["accounts", "connection", "days", "help_pages", "language", "names", "programs", "rooms", "translation"]

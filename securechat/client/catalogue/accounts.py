@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from securechat.client.catalogue.names import capital, in_turn, quoted
+from securechat.client.catalogue.names import capital, in_turn, marked, quoted
 from securechat.client.catalogue.rooms import span
 from securechat.client.core.events.account import AccountAction
 from securechat.errors import ErrorCode
@@ -163,7 +163,7 @@ def entered_elsewhere(room: str, others: Sequence[str], total: int) -> str:
     """Tell that the user is in a room without having asked: by another device, an invite, or from before."""
     where = _("You are also in #{room}", room=room)
     if others:
-        return in_turn(where, _("Also there: {names}", names=", ".join(others)))
+        return in_turn(where, _("Also there: {names}", names=", ".join(map(marked, others))))
     if total > 1:
         return in_turn(where, ngettext("{count} person is there", "{count} people are there", total))
     return where

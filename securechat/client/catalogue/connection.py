@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from securechat.client.catalogue import programs as program_sentences
 from securechat.client.catalogue import rooms as room_sentences
-from securechat.client.catalogue.names import capital, in_turn, quoted
+from securechat.client.catalogue.names import capital, in_turn, marked, quoted
 from securechat.client.catalogue.rooms import span
 from securechat.client.core.events.connection import Disconnect, DisconnectReason, EndReason
 from securechat.client.core.events.requests import DeferredKind, RejectReason
@@ -80,7 +81,7 @@ def entered(room: str, others: Sequence[str], total: int, *, made: bool = False,
     if made:
         return in_turn(_("Joined #{room}, a room that no member owns", room=room), ALONE())
     if others:
-        people = _("Also here: {names}", names=", ".join(others))
+        people = _("Also here: {names}", names=", ".join(map(marked, others)))
     elif total <= 1:
         people = ALONE()
     else:
@@ -131,7 +132,7 @@ def renamed_self(new: str) -> str:
 
 def roster(room: str, names: Sequence[str], total: int) -> str:
     """Show the members in a room."""
-    return _("In #{room} ({total}): {names}", room=room, total=total, names=", ".join(names))
+    return _("In #{room} ({total}): {names}", room=room, total=total, names=", ".join(map(marked, names)))
 
 
 def rooms(counts: Sequence[tuple[str, int]]) -> str:
@@ -283,7 +284,7 @@ _DECLINED: Mapping[RejectReason, LazyText] = {
 }
 
 
-def declined(reason: RejectReason, subject: str, detail: str) -> str:
+def declined(reason: RejectReason, subject: str, detail: str) -> str:  # noqa: PLR0911 - one row a reason
     """Tell that the client refuses an action; a rule about names has its own sentence."""
     match reason:
         case RejectReason.NOTHING_MORE:
@@ -294,6 +295,12 @@ def declined(reason: RejectReason, subject: str, detail: str) -> str:
             return str(room_sentences.NOT_THERE)
         case RejectReason.NAME_INVALID | RejectReason.ROOM_INVALID:
             return wrong_name(subject, detail)
+        case RejectReason.NO_PROGRAMS:
+            return program_sentences.NO_PROGRAMS()
+        case RejectReason.NO_SUCH_BOT:
+            return program_sentences.no_such_bot(subject)
+        case RejectReason.BOT_WITHOUT_TOKEN:
+            return program_sentences.bot_without_token(subject)
     return _DECLINED[reason](room=subject, name=subject, length=subject, most=MAX_TEXT_CHARS)
 
 

@@ -94,6 +94,35 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
         HelpRow("/cert add FILE", LazyText("allow the certificate in a PEM file with its key")),
         HelpRow("/cert remove N", LazyText("remove one from the list")),
     ),
+    "/bot": (
+        HelpRow("/bot", LazyText("list the bots and webhooks that you have made, with their tokens")),
+        HelpRow(
+            LazyText("/bot add NAME [#ROOM ...] [DAYS]"),
+            LazyText("make a bot, and show its token once: /bot add deploy #ops 90. Without rooms it is good for all"),
+        ),
+        HelpRow(LazyText("/bot rotate NAME"), LazyText("give it another token; the old one works for one more day")),
+        HelpRow(LazyText("/bot remove NAME"), LazyText("remove it at once; its messages stay")),
+        HelpRow("", LazyText("A bot can do what you can do, and nothing more. [bot] stands behind its name.")),
+    ),
+    "/hook": (
+        HelpRow("/hook", LazyText("list the webhooks of the current room; also /hook #ops")),
+        HelpRow(
+            LazyText("/hook add NAME [#ROOM]"),
+            LazyText("make an address at which other programs post into the room, and show it once: /hook add grafana"),
+        ),
+        HelpRow(LazyText("/hook rotate NAME"), LazyText("give it another address; the old one works for one more day")),
+        HelpRow(LazyText("/hook remove NAME"), LazyText("remove it at once; its messages stay")),
+        HelpRow("", LazyText("For moderators and owners of the room.")),
+    ),
+    "/token": (
+        HelpRow("/token", LazyText("list the tokens with which programs act as you")),
+        HelpRow(
+            LazyText("/token add NAME"),
+            LazyText("make one that can post, and show it once. Behind NAME: post, read, metrics, #ROOM, DAYS"),
+        ),
+        HelpRow("/token rotate N", LazyText("make another one like it; the old one works for one more day")),
+        HelpRow("/token remove N", LazyText("remove it at once")),
+    ),
     "/reply": (
         HelpRow(LazyText("/reply 12 text"), LazyText("reply to message [12]; it is quoted above your reply")),
         HelpRow("", LazyText("The numbers stand beside the messages.")),

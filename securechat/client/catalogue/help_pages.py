@@ -91,6 +91,9 @@ ACCOUNT = (
     HelpRow("/sessions [end N]", LazyText("list your sessions; log one of them out")),
     HelpRow("/cert [add [FILE]|remove N]", LazyText("client certificates that log you in")),
     HelpRow("/logout", LazyText("quit, and log in with the password next time")),
+    HelpRow(LazyText("/bot [add NAME [#ROOM] [DAYS]]"), LazyText("list your bots; make one; /help bot")),
+    HelpRow(LazyText("/hook [add NAME]"), LazyText("list the webhooks of the room; add one; /help hook")),
+    HelpRow(LazyText("/token [add NAME]"), LazyText("list your tokens for programs; make one; /help token")),
 )
 
 PAGES: Mapping[str, Sequence[HelpRow]] = {
@@ -126,6 +129,9 @@ def _in_english(usage: str | LazyText) -> str:
 _MORE_FORMS: Mapping[str, Sequence[str | LazyText]] = {
     "/sessions": ("/sessions end N",),
     "/cert": ("/cert add [FILE]", "/cert remove N"),
+    "/bot": (LazyText("/bot rotate NAME"), LazyText("/bot remove NAME")),
+    "/hook": (LazyText("/hook rotate NAME"), LazyText("/hook remove NAME")),
+    "/token": ("/token rotate N", "/token remove N"),
     "/history": (LazyText("/history DAY [ROOM or NAME]"),),
     "/room": (LazyText("/help rooms lists the settings"),),
 }

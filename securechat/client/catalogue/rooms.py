@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from securechat.client.catalogue.names import in_turn, quoted
+from securechat.client.catalogue.names import in_turn, marked, quoted
 from securechat.client.core.actions import ModerationVerb
 from securechat.text.search_query import FILTERS
 from securechat.translation import LazyText, _, ngettext, pgettext
@@ -139,7 +139,7 @@ def reactions(count: int, emojis: Sequence[tuple[str, Sequence[str]]]) -> str:
     """Show the reactions to a message; no name contains a colon or slash, and no emoji these or a space."""
     if not emojis:
         return _("{number} has no reactions any more", number=number(count))
-    shown = " / ".join(f"{emoji}: {', '.join(names)}" for emoji, names in emojis)
+    shown = " / ".join(f"{emoji}: {', '.join(map(marked, names))}" for emoji, names in emojis)
     return _("Reactions to {number}: {reactions}", number=number(count), reactions=shown)
 
 
@@ -485,9 +485,9 @@ def _counted(unread: int, mentions: int) -> str:
 def typing(names: Sequence[str]) -> str:
     """Tell who is typing, in the corner of the input line."""
     if len(names) == 1:
-        return _("{name} is typing…", name=names[0])
+        return _("{name} is typing…", name=marked(names[0]))
     if len(names) == 2:
-        return _("{names:list} are typing…", names=names)
+        return _("{names:list} are typing…", names=[marked(name) for name in names])
     return ngettext("{count} person is typing…", "{count} people are typing…", len(names))
 
 

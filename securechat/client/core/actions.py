@@ -8,7 +8,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from securechat.client.core.state import ConversationId
-from securechat.model import RevisionKind, RoleName, Secretive, SetRoom
+from securechat.model import RevisionKind, RoleName, Secretive, SetRoom, TokenScope
 
 
 class ChooseName(Struct, frozen=True):
@@ -147,6 +147,69 @@ class RemoveLoginCertificate(Struct, frozen=True):
     number: int
 
 
+class MakeBot(Struct, frozen=True):
+    """Make a bot, or with ``hook`` an incoming webhook, which posts into its one room.
+
+    Attributes:
+        name: of the bot.
+        hook: whether it is a webhook.
+        rooms: it belongs to these alone.
+        scopes: of its first token; empty for the server's choice.
+        days: until that token expires; None for never.
+    """
+
+    name: str
+    hook: bool = False
+    rooms: tuple[str, ...] = ()
+    scopes: tuple[TokenScope, ...] = ()
+    days: int | None = None
+
+
+class ShowBots(Struct, frozen=True):
+    """Ask for the bots and webhooks that the user has made, or for those of a room."""
+
+    room: str | None = None
+
+
+class ReplaceBotToken(Struct, frozen=True):
+    """Make another token for a bot that the user has made, or for a webhook of a room, by name."""
+
+    name: str
+    room: str | None = None
+
+
+class EndBot(Struct, frozen=True):
+    """Remove a bot that the user has made, or a webhook of a room, by name."""
+
+    name: str
+    room: str | None = None
+
+
+class MakeToken(Struct, frozen=True):
+    """Make a token that acts for the user; as in `MakeBot`, and ``name`` is what the user recognises it by."""
+
+    name: str
+    scopes: tuple[TokenScope, ...] = ()
+    rooms: tuple[str, ...] = ()
+    days: int | None = None
+
+
+class ShowTokens(Struct, frozen=True):
+    """Ask for the user's own tokens."""
+
+
+class ReplaceToken(Struct, frozen=True):
+    """Make another token like the one with this number, which ends a day later."""
+
+    number: int
+
+
+class EndToken(Struct, frozen=True):
+    """End a token, by number."""
+
+    number: int
+
+
 class FindMessages(Struct, frozen=True):
     """Search messages; ``before`` a seq for the next page.
 
@@ -264,6 +327,9 @@ AccountRequestAction: TypeAlias = (
     | AddLoginCertificate
     | RemoveLoginCertificate
 )
+ProgramAction: TypeAlias = (
+    MakeBot | ShowBots | ReplaceBotToken | EndBot | MakeToken | ShowTokens | ReplaceToken | EndToken
+)
 Action: TypeAlias = (
     ChooseName
     | GivePassword
@@ -278,5 +344,6 @@ Action: TypeAlias = (
     | IgnorePerson
     | ConversationAction
     | AccountRequestAction
+    | ProgramAction
     | LeaveChat
 )

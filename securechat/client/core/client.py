@@ -39,8 +39,10 @@ from securechat.client.core.pending import (
     PendingLeave,
     PendingModeration,
     PendingNameLookup,
+    PendingProgramAction,
     PendingRename,
 )
+from securechat.client.core.programs import ProgramActions
 from securechat.client.core.queries import Queries
 from securechat.client.core.room_admin import RoomAdmin
 from securechat.client.core.rooms import FENCE, RoomActions
@@ -132,10 +134,12 @@ class ClientCore:
         self._rooms = RoomActions(context, self._membership, self._conversations, backfill_count)
         self._room_admin = RoomAdmin(context, self._membership)
         self._account = AccountActions(context)
+        self._programs = ProgramActions(context)
         self._queries = Queries(context, self._membership, self._conversations)
         self._connecting = Connecting(
             context,
             self._account,
+            self._programs,
             self._conversations,
             self._sending,
             self._rooms,
@@ -249,6 +253,10 @@ class ClientCore:
     def name_of(self, person_id: int) -> str | None:
         """Return the latest name of a person, if ever seen."""
         return self._context.people.name(person_id)
+
+    def is_bot(self, person_id: int) -> bool:
+        """Whether a person is known to be a bot or an incoming webhook."""
+        return self._context.people.is_bot(person_id)
 
     def known_names(self) -> tuple[str, ...]:
         """Return every name that a command may mean."""
@@ -372,6 +380,17 @@ class ClientCore:
                 | actions.ShowDirectHistory()
             ):
                 self._queries.request(action)
+            case (
+                actions.MakeBot()
+                | actions.ShowBots()
+                | actions.ReplaceBotToken()
+                | actions.EndBot()
+                | actions.MakeToken()
+                | actions.ShowTokens()
+                | actions.ReplaceToken()
+                | actions.EndToken()
+            ):
+                self._programs.request(action)
             case _:
                 self._account.request(action)
 
@@ -381,7 +400,8 @@ class ClientCore:
         context = self._context
         match event:
             case model.Message() | model.Edited() | model.Deleted() | model.Reacted():
-                context.people.see(event.sender_id, event.name)
+                is_bot = isinstance(event, model.Message) and event.bot
+                context.people.see(event.sender_id, event.name, bot=is_bot)
                 self._conversations.timeline.live(event)
             case model.Acked(client_id, seq):
                 self._sending.acked(client_id, seq)
@@ -442,7 +462,9 @@ class ClientCore:
                 self._account.renamed(event)
             case model.Registered() | model.Done() | model.LoginList() | model.CertificateList():
                 self._account_answered(event)
-            case model.PeopleList() | model.BotList() | model.TokenList() | model.TokenMade():
+            case model.BotList() | model.TokenList() | model.TokenMade():
+                self._programs.answered(event)
+            case model.PeopleList():
                 pass  # this client never asks
             case _:
                 assert_never(event)
@@ -452,6 +474,9 @@ class ClientCore:
         if isinstance(request, PendingModeration) and isinstance(event, model.Done):
             self._context.requests.take(event.ref)
             self._room_admin.done(request, guest=event.guest)
+            return
+        if isinstance(request, PendingProgramAction) and isinstance(event, model.Done):
+            self._programs.answered(event)
             return
         self._account.answered(event)
         if isinstance(request, PendingAccountAction) and request.account_action is AccountAction.CHANGE_PASSWORD:

@@ -22,8 +22,10 @@ from securechat.client.core.pending import (
     PendingLeave,
     PendingModeration,
     PendingNameLookup,
+    PendingProgramAction,
     PendingRename,
 )
+from securechat.client.core.programs import ProgramActions
 from securechat.client.core.queries import Queries
 from securechat.client.core.refused_hello import FINAL_CLOSINGS, HelloOutcome
 from securechat.client.core.room_admin import RoomAdmin
@@ -51,6 +53,7 @@ class Connecting:
     Args:
         context: shared state.
         account: has the name and the login of a welcome.
+        programs: shows requests without an answer.
         conversations: begin or go on with a welcome.
         sending: its messages must be acknowledged before leaving.
         rooms: joined again after a welcome.
@@ -68,6 +71,7 @@ class Connecting:
         self,
         context: CoreContext,
         account: AccountActions,
+        programs: ProgramActions,
         conversations: Conversations,
         sending: Sending,
         rooms: RoomActions,
@@ -81,6 +85,7 @@ class Connecting:
         self.hurried = False
         self._context = context
         self._account = account
+        self._programs = programs
         self._conversations = conversations
         self._sending = sending
         self._rooms = rooms
@@ -404,6 +409,8 @@ class Connecting:
                     self._rooms.leave_unanswered(request)
                 case PendingAccountAction():
                     self._account.unanswered(request)
+                case PendingProgramAction():
+                    self._programs.unanswered(request)
                 case PendingModeration() | PendingNameLookup():
                     self._room_admin.unanswered()
                 case PendingHistory():

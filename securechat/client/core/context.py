@@ -81,4 +81,4 @@ class CoreContext:
 
     def see(self, person: Person) -> None:
         """Remember a name."""
-        self.people.see(person.id, person.name)
+        self.people.see(person.id, person.name, bot=person.bot)

@@ -84,7 +84,8 @@ class Conversations:
         context = self._context
         person_id = context.people.find(name)
         if person_id is not None:
-            self.toggle_ignored(Person(person_id, context.people.name(person_id) or name))
+            known = context.people.name(person_id) or name
+            self.toggle_ignored(Person(person_id, known, context.people.is_bot(person_id)))
         elif context.require_online():
             context.send(Whois(context.requests.ask(PendingIgnore(name)), name))
 

@@ -78,7 +78,7 @@ class JoinedRooms:
         )
         self.want(key)
         for person in event.members:
-            self._people.see(person.id, person.name)
+            self._context.see(person)
         rules = (event.topic, event.read_only, event.archived, event.made, event.role == "owner")
         return RoomJoined(event.room, tuple(event.members), event.total, again, elsewhere, *rules)
 
@@ -101,7 +101,7 @@ class JoinedRooms:
 
     def role(self, event: RoleChanged, me: int) -> RoleShown | None:
         """Take a member's role and mute; return what to show, if the user is in the room."""
-        self._people.see(event.person.id, event.person.name)
+        self._context.see(event.person)
         room = self.rooms.get(self._names.meant(event.room))
         if room is None:
             return None
@@ -119,7 +119,7 @@ class JoinedRooms:
     def roster(self, page: Roster) -> None:
         """Remember the people of a roster page."""
         for person in page.members:
-            self._people.see(person.id, person.name)
+            self._context.see(person)
 
     def presence(self, event: Presence, me: int) -> list[UiEvent]:
         """Take joins, leaves and new names of others; return what to show."""
@@ -139,13 +139,13 @@ class JoinedRooms:
         renamed += event.renamed
         was_counted = room.counted
         for person in came:
-            self._people.see(person.id, person.name)
+            self._context.see(person)
             if not was_counted:
                 room.people[person.id] = person
         for person in went:
             room.people.pop(person.id, None)
         told.extend(
-            MemberRenamed(renaming.id, renaming.old, renaming.new)
+            MemberRenamed(renaming.id, renaming.old, renaming.new, bot=self._people.is_bot(renaming.id))
             for renaming in renamed
             if self._renamed(renaming) and renaming.id != me
         )
@@ -165,7 +165,7 @@ class JoinedRooms:
         shared = [room for room in self.rooms.values() if renaming.id in room.people]
         news = any(room.people[renaming.id].name != renaming.new for room in shared)
         for room in shared:
-            room.people[renaming.id] = Person(renaming.id, renaming.new)
+            room.people[renaming.id] = replace(room.people[renaming.id], name=renaming.new)
         return self._people.see(renaming.id, renaming.new) or news
 
     def find(self, name: str) -> Person | None:

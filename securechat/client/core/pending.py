@@ -9,10 +9,10 @@ from typing import TypeAlias
 
 from msgspec import Struct, field
 
-from securechat.client.core.actions import ModerateMember, ShowDirectHistory
+from securechat.client.core.actions import ModerateMember, ProgramAction, ShowDirectHistory
 from securechat.client.core.events.account import AccountAction
 from securechat.client.core.state import RoomKey
-from securechat.model import Person, RoomCount
+from securechat.model import BotInfo, Person, RoomCount, TokenInfo
 
 
 class PendingJoin(Struct):
@@ -75,6 +75,22 @@ class PendingAccountAction(Struct):
     number: int | None = None
 
 
+class PendingProgramAction(Struct):
+    """An action on bots or tokens; pages of a list are collected.
+
+    Attributes:
+        action: what the user wants.
+        doing: whether the bot that it names is found, and the server was asked to do it.
+        bots: of the pages so far.
+        tokens: likewise.
+    """
+
+    action: ProgramAction
+    doing: bool = False
+    bots: list[BotInfo] = field(default_factory=list)
+    tokens: list[TokenInfo] = field(default_factory=list)
+
+
 class PendingRoomInfo(Struct):
     """The settings of a room, to be shown."""
 
@@ -109,6 +125,7 @@ PendingRequest: TypeAlias = (
     | PendingIgnore
     | PendingHistory
     | PendingAccountAction
+    | PendingProgramAction
     | PendingRoomInfo
     | PendingNameLookup
     | PendingModeration

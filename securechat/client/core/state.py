@@ -183,18 +183,33 @@ class Conversation(Struct):
 
 
 class KnownPeople:
-    """The people seen so far: sender_id to the latest name."""
+    """The people seen so far: sender_id to the latest name, and which of them are bots."""
 
     def __init__(self) -> None:
         self._names: dict[int, str] = {}
+        self._bots: set[int] = set()
 
-    def see(self, person_id: int, name: str) -> bool:
-        """Remember a name; tell whether it is new for this person."""
+    def see(self, person_id: int, name: str, *, bot: bool = False) -> bool:
+        """Remember a name; tell whether it is new for this person.
+
+        Args:
+            person_id: the sender_id.
+            name: the present one.
+            bot: whether it is told that this is a bot; that stays true, because no account changes its kind.
+        """
         known = self._names.pop(person_id, None)
         self._names[person_id] = name
+        if bot:
+            self._bots.add(person_id)
         if len(self._names) > KEPT_PEOPLE:
-            del self._names[next(iter(self._names))]
+            oldest = next(iter(self._names))
+            del self._names[oldest]
+            self._bots.discard(oldest)
         return known != name
+
+    def is_bot(self, person_id: int) -> bool:
+        """Whether a person is known to be a bot."""
+        return person_id in self._bots
 
     def name(self, person_id: int) -> str | None:
         """Return the latest name of a person, if ever seen."""
@@ -212,3 +227,4 @@ class KnownPeople:
     def forget(self) -> None:
         """Forget all names: the log is another one, and its sender_ids too."""
         self._names.clear()
+        self._bots.clear()

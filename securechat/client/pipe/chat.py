@@ -249,12 +249,13 @@ class PipeChat(PipeSend):
             return
         change, key = ui_event.change, ui_event.key
         room = None if key == self.core.current else change.room
-        if (line := change_line(change, room=room, number=self._number_of(key, change.target))) is not None:
+        number = self._number_of(key, change.target)
+        if (line := change_line(change, room=room, number=number, is_bot=self.core.is_bot)) is not None:
             self.put(line)
 
     def _print(self, key: ConversationId, message: Message, room: str | None) -> None:
         number = self._number_of(key, message.seq, message)
-        self.put(tail_line(message, room=room, number=number))
+        self.put(tail_line(message, room=room, number=number, is_bot=self.core.is_bot))
 
     def _number_of(self, key: ConversationId, seq: int, message: Message | None = None) -> int | None:
         """Return the number of a message at a terminal, where the user sees it; none for scripts."""

@@ -28,10 +28,11 @@ from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.pipe.input_lines import LONGEST_LINE_BYTES, InputLine, decode_line
 from securechat.client.pipe.stdout import Stdout
 from securechat.client.ui.describe import EventText
+from securechat.client.ui.describe_programs import token_lines
 from securechat.client.ui.rendering import NOTICE_MARK, change_json, change_line, json_line, purged_json, tail_line
 from securechat.errors import ErrorCode
 from securechat.limits import KIB
-from securechat.model import Message
+from securechat.model import Message, MessageChange
 from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line
 from securechat.translation import system_error
@@ -177,8 +178,18 @@ class PipeClient:
 
     def tell(self, ui_event: UiEvent) -> None:
         """Write the sentence for an event, if it has one."""
-        if said := self._event_text.of(ui_event):
+        if isinstance(ui_event, events.ApiTokenMade):
+            self._tell_token(ui_event)
+        elif said := self._event_text.of(ui_event):
             self.notice(said)
+
+    def _tell_token(self, event: events.ApiTokenMade) -> None:
+        """Write a new token on stderr, as it is: it is shown this once."""
+        where = self._server_target
+        with contextlib.suppress(OSError):  # stderr is closed
+            for line in token_lines(event, where.host, where.port, where.ca):
+                sys.stderr.write(f"{line.text}\n" if line.copied else f"{NOTICE_MARK}{line.text}\n")
+            sys.stderr.flush()
 
     def put(self, line: str) -> None:
         """Write a line to stdout."""
@@ -256,7 +267,7 @@ class PipeTail(PipeClient):
                 for message in messages:
                     self._print(message)
             case events.MessageChanged(change, key) if key == self._key:
-                line = change_json(change) if self._json else change_line(change)
+                line = self._change_line(change)
                 if line is not None:
                     self.put(line)
             case events.MessagesPurged(purged, key) if self._json and key in {None, self._key}:
@@ -270,8 +281,13 @@ class PipeTail(PipeClient):
             case events.ConnectionLost() | events.BackOnline() | events.HistoryReset():
                 self.tell(ui_event)
 
+    def _change_line(self, change: MessageChange) -> str | None:
+        is_bot = self.core.is_bot
+        return change_json(change, is_bot) if self._json else change_line(change, is_bot=is_bot)
+
     def _print(self, message: Message) -> None:
-        self.put(json_line(message) if self._json else tail_line(message))
+        is_bot = self.core.is_bot
+        self.put(json_line(message, is_bot) if self._json else tail_line(message, is_bot=is_bot))
 
 
 class PipeSend(PipeClient):

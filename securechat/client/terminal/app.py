@@ -46,9 +46,10 @@ from securechat.client.terminal.editor import (
 from securechat.client.terminal.output import PromptOutput
 from securechat.client.ui.commands.parser import may_be_command
 from securechat.client.ui.describe import EventText
+from securechat.client.ui.describe_programs import token_lines
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
-from securechat.client.ui.rendering import TextRow, announcement_rows, local_time_of, notice_rows
+from securechat.client.ui.rendering import TextRow, announcement_rows, local_time_of, notice_rows, shown_name
 from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line, visible
 from securechat.translation import translated
@@ -305,7 +306,7 @@ class Terminal:
         self._gathering = False
         self._write(self._lines.gathered(self._columns()), bell=False)
 
-    def _rows(self, ui_event: UiEvent) -> list[TextRow]:
+    def _rows(self, ui_event: UiEvent) -> list[TextRow]:  # noqa: PLR0911 - one row an event
         columns = self._columns()
         self._interaction.note(ui_event)
         match ui_event:
@@ -317,6 +318,8 @@ class Terminal:
             case events.AnnouncementShown(text, sent_at_ms):
                 clock = catalogue.days.clock(local_time_of(sent_at_ms))
                 return announcement_rows(catalogue.accounts.announcement(clock, visible(text)), columns)
+            case events.ApiTokenMade():
+                return self._token_rows(ui_event, columns)
             case events.LoggedIn():
                 return notice_rows(self._greeting(ui_event), columns)
             case events.Reconnecting(_, attempt, loss) if attempt > 1 and (loss.kind, loss.detail) != self._trouble:
@@ -330,6 +333,12 @@ class Terminal:
                 self._ended(ui_event)
         said = self._event_text.of(ui_event)
         return notice_rows(said, columns) if said else []
+
+    def _token_rows(self, event: events.ApiTokenMade, columns: int) -> list[TextRow]:
+        where, rows = self._server_target, list[TextRow]()
+        for line in token_lines(event, where.host, where.port, where.ca):
+            rows += [TextRow.of(line.text)] if line.copied else notice_rows(line.text, columns)
+        return rows
 
     def _greeting(self, event: events.LoggedIn) -> str:
         where = self._server_target
@@ -370,7 +379,7 @@ class Terminal:
             asked = catalogue.connection.name_prompt(self._login)
         else:
             asked = catalogue.connection.prompt(room=room, waiting=waiting)
-        writers = [one_line(person.name) for person in self._core.typists] if interaction.prompt is None else []
+        writers = [shown_name(person) for person in self._core.typists] if interaction.prompt is None else []
         corner = catalogue.rooms.typing(writers) if writers else ""
         here = self._core.rooms.get(current.room) if isinstance(current, RoomKey) else None
         self._names = tuple(person.name for person in here.people.values()) if here is not None else ()

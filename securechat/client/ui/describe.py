@@ -7,14 +7,16 @@ that repeat what the user has just done.
 from __future__ import annotations
 
 from securechat.client import catalogue
+from securechat.client.catalogue.names import named
 from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core import events
 from securechat.client.core.actions import ModerationVerb
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConversationId, RoomKey
+from securechat.client.ui.describe_programs import of_programs
 from securechat.client.ui.describe_rooms import line_text, of_entering, of_room
-from securechat.client.ui.rendering import excerpt, local_date, local_time_of
+from securechat.client.ui.rendering import excerpt, local_date, local_time_of, shown_name
 from securechat.model import CertificateInfo, LoginInfo, Person
 from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line
@@ -83,6 +85,7 @@ def sentence(ui_event: UiEvent, current: ConversationId, me: int) -> str | None:
         or _of_connection(ui_event)
         or _of_account(ui_event)
         or of_room(ui_event, me)
+        or of_programs(ui_event)
     )
 
 
@@ -111,7 +114,7 @@ def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | Non
         case events.RoomLeft(_, text=text) if text:
             return refusal_sentence(ui_event)
         case events.RoomLeft(room, owner=owner):
-            heir = one_line(owner.name) if owner is not None else ""
+            heir = shown_name(owner) if owner is not None else ""
             return catalogue.connection.left_room(one_line(room), heir)
         case events.MembersJoined(room, people):
             return catalogue.connection.came(_shown_room(room, current), _names(people))
@@ -119,14 +122,14 @@ def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | Non
             return catalogue.connection.went(_shown_room(room, current), _names(people))
         case events.MemberRenamed(_, _, new, me=True):
             return catalogue.connection.renamed_self(one_line(new))
-        case events.MemberRenamed(_, old, new):
-            return catalogue.connection.renamed(one_line(old), one_line(new))
+        case events.MemberRenamed(_, old, new, bot=bot):
+            return catalogue.connection.renamed(named(one_line(old), bot=bot), named(one_line(new), bot=bot))
         case events.RosterShown(room, people, total):
             return catalogue.connection.roster(one_line(room), _names(people), total)
         case events.RoomsShown(rooms):
             return catalogue.connection.rooms([(one_line(count.room), count.total) for count in rooms])
         case events.IgnoreChanged(person, hidden):
-            return catalogue.connection.ignoring(one_line(person.name), hidden=hidden)
+            return catalogue.connection.ignoring(shown_name(person), hidden=hidden)
         case _:
             return None
 
@@ -138,7 +141,7 @@ def _of_lines(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an ev
         case events.MessageRefused(line):
             return catalogue.connection.line_refused(line_text(line), refusal_sentence(ui_event), to=excerpt(line.to))
         case events.WillBeDeliveredLater(person):
-            return catalogue.accounts.kept_for(one_line(person.name))
+            return catalogue.accounts.kept_for(shown_name(person))
         case events.ActionDeferred(kind, subject, text):
             return catalogue.connection.postponed(kind, excerpt(subject), excerpt(text))
         case events.LeavingChat():
@@ -183,7 +186,7 @@ def _of_account(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an 
         case events.MessagesPurged(_, None, count, name) if count:
             return catalogue.rooms.removed(one_line(name))
         case events.IdentityChanged(me):
-            return catalogue.accounts.became_another(one_line(me.name))
+            return catalogue.accounts.became_another(shown_name(me))
         case events.AccountActionDone(account_action, number, name):
             return catalogue.accounts.done(account_action, number, one_line(name))
         case events.AccountActionUnconfirmed(account_action):
@@ -238,7 +241,7 @@ def _certificates(certificates: tuple[CertificateInfo, ...], presented: str | No
 
 
 def _names(people: tuple[Person, ...] | list[Person]) -> list[str]:
-    return [one_line(person.name) for person in people]
+    return [shown_name(person) for person in people]
 
 
 def _shown_room(room: str, current: ConversationId) -> str | None:

@@ -6,7 +6,7 @@ from securechat.client import catalogue
 from securechat.client.core import events
 from securechat.client.core.events import UiEvent
 from securechat.client.core.events.messages import PendingMessage
-from securechat.client.ui.rendering import excerpt, safe_sign
+from securechat.client.ui.rendering import excerpt, safe_sign, shown_name
 from securechat.model import Person, RevisionKind, RoomRules, UnreadItem
 from securechat.text.sanitize import one_line
 
@@ -19,14 +19,14 @@ def of_room(ui_event: UiEvent, me: int) -> str | None:  # noqa: PLR0911 - one ro
         case events.RoomSettingsChanged(rules, before):
             return _changed(rules, before, me)
         case events.InvitedToRoom(room, by):
-            return catalogue.rooms.invited(one_line(room), one_line(by.name))
+            return catalogue.rooms.invited(one_line(room), shown_name(by))
         case events.RoleShown():
             return _role(ui_event, me)
         case events.ModerationDone(order, person, guest):
             return catalogue.rooms.done(
                 order.verb,
                 one_line(order.room),
-                one_line(person.name),
+                shown_name(person),
                 seconds=order.seconds,
                 reason=excerpt(order.reason),
                 role_word=order.role,
@@ -98,13 +98,13 @@ def _parts(rules: RoomRules) -> list[str]:
 def _subject(by: Person | None, me: int) -> str:
     if by is None:
         return ""
-    return catalogue.rooms.YOU if by.id == me else catalogue.names.quoted(one_line(by.name))
+    return catalogue.rooms.YOU if by.id == me else catalogue.names.quoted(shown_name(by))
 
 
 def _role(event: events.RoleShown, me: int) -> str:
     return catalogue.rooms.role(
         one_line(event.room),
-        one_line(event.person.name),
+        shown_name(event.person),
         one_line(event.role),
         by=_subject(event.by, me),
         muted_s=event.muted_s,
@@ -124,4 +124,4 @@ def _unread(items: tuple[UnreadItem, ...], *, asked: bool) -> str:
 def _place(item: UnreadItem) -> str:
     if item.room is not None:
         return f"#{one_line(item.room)}"
-    return catalogue.names.quoted(one_line(item.peer.name) if item.peer is not None else "")
+    return catalogue.names.quoted(shown_name(item.peer) if item.peer is not None else "")

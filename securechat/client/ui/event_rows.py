@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from securechat.client import catalogue
+from securechat.client.catalogue.names import named
 from securechat.client.core import events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
@@ -107,7 +108,7 @@ class MessageRows:
         if message.reply is not None and message.deleted is None:
             rows.append(self._quote(key, message.reply, columns))
         number = self.numbers.give(key, message.seq, message)
-        return rows + message_rows(message, columns, room=room, number=number)
+        return rows + message_rows(message, columns, room=room, number=number, is_bot=self._core.is_bot)
 
     def _messages(
         self, key: ConversationId, messages: Sequence[Message], columns: int, room: str | None
@@ -119,7 +120,7 @@ class MessageRows:
     def _quote(self, key: ConversationId, seq: int, columns: int) -> TextRow:
         message = self._core.find_message(key, seq) or self.numbers.message(seq)
         hidden = message is not None and message.sender_id in self._core.ignored
-        return quote_row(message, self.numbers.give(key, seq), columns, hidden=hidden)
+        return quote_row(message, self.numbers.give(key, seq), columns, hidden=hidden, is_bot=self._core.is_bot)
 
     def _excerpt(self, event: events.HistoryShown, columns: int) -> list[TextRow]:
         said = before_history(event)
@@ -134,13 +135,14 @@ class MessageRows:
         rows: list[TextRow] = []
         for hit in event.hits:
             key = self._core.conversation_of(hit.message)
-            rows += hit_rows(hit, columns, self.numbers.give(key, hit.message.seq, hit.message))
+            number = self.numbers.give(key, hit.message.seq, hit.message)
+            rows += hit_rows(hit, columns, number, self._core.is_bot)
         said = catalogue.rooms.after_hits(len(event.hits), more=event.more, building=event.building)
         return rows + [row for sentence in said for row in notice_rows(sentence, columns)]
 
     def _change(self, change: MessageChange, key: ConversationId, columns: int) -> list[TextRow]:
         number = self.numbers.give(key, change.target)
-        name = one_line(change.name)
+        name = self._shown(change.sender_id, change.name)
         match change:
             case Edited(text=str(text)):
                 return announcement_rows(catalogue.rooms.edited(number, name, visible(text)), columns)
@@ -155,7 +157,7 @@ class MessageRows:
         number = self.numbers.number(change.target)
         if entry is None:
             sign = safe_sign(change.sign)
-            said = catalogue.rooms.reacted(number, sign, one_line(change.name), on=change.on)
+            said = catalogue.rooms.reacted(number, sign, self._shown(change.sender_id, change.name), on=change.on)
         else:
             signs = [(safe_sign(each.sign), [self._name(who, change) for who in each.by]) for each in entry.reactions]
             said = catalogue.rooms.reactions(number, signs)
@@ -163,4 +165,7 @@ class MessageRows:
 
     def _name(self, person_id: int, change: Reacted) -> str:
         unseen = change.name if person_id == change.sender_id else catalogue.rooms.UNKNOWN_MEMBER()
-        return one_line(self._core.name_of(person_id) or unseen)
+        return self._shown(person_id, self._core.name_of(person_id) or unseen)
+
+    def _shown(self, person_id: int, name: str) -> str:
+        return named(one_line(name), bot=self._core.is_bot(person_id))

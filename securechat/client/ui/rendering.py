@@ -6,6 +6,8 @@
 - A name contains none of ``: # @ , ! /``. Hence ``#ops bob:`` and ``bob @ann:`` (to ann alone) cannot be names, and the
   first colon after the time ends the sender.
 - Rows are wrapped here, because the terminal's own wrap would put text of the sender's choice into the first column.
+- ``[bot]`` behind a name is the mark of a bot. A person's name that looks like that stands in quotes
+  (``catalogue/names.py``), so a sender that ends in a bracket outside of quotes is a bot.
 - The number of a message, in brackets, always stands before the name; a quote of the answered message has its own row
   above, under a mark that begins no other row.
 - Lines of code between two rows of three backquotes are cut at the edge of the screen only.
@@ -16,15 +18,16 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 
 from securechat.client import catalogue
+from securechat.client.catalogue.names import marked, named
 from securechat.client.core.state import ConversationId, PersonKey
-from securechat.model import Deleted, Edited, Hit, Message, MessageChange, Purged, Reacted
+from securechat.model import Deleted, Edited, Hit, Message, MessageChange, Person, Purged, Reacted
 from securechat.text.local_time import begin_of_day_ms, local
 from securechat.text.sanitize import CONTINUATION_MARK, one_line, visible, width
 from securechat.text.search_query import Calendar
@@ -39,6 +42,8 @@ _BEFORE_HIT = 40
 """Characters of them before the first match."""
 _NARROWEST = 12
 """The fewest cells for text: a narrower terminal is unusable, and a row per character would not help."""
+BotLookup: TypeAlias = Callable[[int], bool]
+"""Tells of a sender_id whether it is known to be a bot's; only some records of the server say it themselves."""
 _LIKE_A_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
 
 
@@ -71,60 +76,78 @@ class TextRow(str):
         return row
 
 
+def no_bots(_: int) -> bool:
+    """Know no bots but those that a record names as such."""
+    return False
+
+
+def shown_name(person: Person, is_bot: BotLookup = no_bots) -> str:
+    """Return the name of a person, safe to show, for a sentence of the catalogue."""
+    return named(one_line(person.name), bot=person.bot or is_bot(person.id))
+
+
 def message_rows(
-    message: Message, columns: int, *, room: str | None = None, number: int | None = None
+    message: Message,
+    columns: int,
+    *,
+    room: str | None = None,
+    number: int | None = None,
+    is_bot: BotLookup = no_bots,
 ) -> list[TextRow]:
     """Return the rows of a message; ``room`` is named when it is not the active one."""
     clock = f"{catalogue.days.clock(local_time(message))} "
-    mark = _numbered(message, number)
+    mark = _numbered(message, number, is_bot)
+    who = sender(message, room, is_bot)
     if message.deleted is not None:
-        return _rows(clock, f"{mark}{sender(message, room)}", columns, _dim(mark))
-    return _rows(clock, f"{mark}{sender(message, room)}: {visible(message.text)}", columns, _dim(mark))
+        return _rows(clock, f"{mark}{who}", columns, _dim(mark))
+    return _rows(clock, f"{mark}{who}: {visible(message.text)}", columns, _dim(mark))
 
 
-def quote_row(message: Message | None, number: int, columns: int, *, hidden: bool = False) -> TextRow:
+def quote_row(
+    message: Message | None, number: int, columns: int, *, hidden: bool = False, is_bot: BotLookup = no_bots
+) -> TextRow:
     """Return the row above an answer: the quoted message, as far as it is known, on one line."""
     mark = catalogue.rooms.number(number)
     if hidden or message is None:
         said = f"{mark} {catalogue.rooms.HIDDEN() if hidden else catalogue.rooms.EARLIER()}"
     elif message.deleted is not None:
-        said = f"{catalogue.rooms.number(number, _change_mark(message))} {one_line(message.name)}"
+        said = f"{catalogue.rooms.number(number, _change_mark(message, is_bot))} {_author(message, is_bot)}"
     else:
         if message.edited_by is not None:
-            mark = catalogue.rooms.number(number, _change_mark(message))
-        said = f"{mark} {one_line(message.name)}: {one_line(message.text[:columns])}"
+            mark = catalogue.rooms.number(number, _change_mark(message, is_bot))
+        said = f"{mark} {_author(message, is_bot)}: {one_line(message.text[:columns])}"
     room = max(_NARROWEST, columns - 2 - width(_QUOTE_MARK))
     cut = _fitting(said, room)
     whole = _QUOTE_MARK + (said if cut >= len(said) else f"{said[:cut]}…")
     return TextRow.of(whole, [TextSpan(0, len(whole), TextStyle.DIM)])
 
 
-def hit_rows(hit: Hit, columns: int, number: int) -> list[TextRow]:
+def hit_rows(hit: Hit, columns: int, number: int, is_bot: BotLookup = no_bots) -> list[TextRow]:
     """Return the rows of a search result: time, room, sender, and the text around the match, on one line."""
     message = hit.message
-    mark = _numbered(message, number)
-    head = f"{mark}{sender(message, message.room)}: "
+    mark = _numbered(message, number, is_bot)
+    head = f"{mark}{sender(message, message.room, is_bot)}: "
     text, marks = _snippet(message.text, hit.marks)
     spans = [TextSpan(len(head) + start, len(head) + end, TextStyle.FOUND) for start, end in marks]
     return _rows(f"{local_date(message.sent_at_ms)} ", head + text, columns, [*_dim(mark), *spans])
 
 
-def _numbered(message: Message, number: int | None) -> str:
+def _numbered(message: Message, number: int | None, is_bot: BotLookup) -> str:
     """Return the number of a message and its edited mark, to stand before the name, where no name or text can."""
-    mark = _change_mark(message)
+    mark = _change_mark(message, is_bot)
     if number is None:
         return f"[{mark}] " if mark else ""
     return f"{catalogue.rooms.number(number, mark)} "
 
 
-def _change_mark(message: Message) -> str:
+def _change_mark(message: Message, is_bot: BotLookup) -> str:
     """Return whether a message is edited or deleted, and who did it where it was not its author."""
     if message.deleted is not None:
         by = message.deleted_by
-        return catalogue.rooms.deleted_mark(None if by is None else one_line(by.name))
+        return catalogue.rooms.deleted_mark(None if by is None else shown_name(by, is_bot))
     if message.edited is not None:
         by = message.edited_by
-        return catalogue.rooms.edited_mark(None if by is None else one_line(by.name))
+        return catalogue.rooms.edited_mark(None if by is None else shown_name(by, is_bot))
     return ""
 
 
@@ -155,11 +178,16 @@ def notice_rows(sentence: str, columns: int) -> list[TextRow]:
     return [row for line in sentence.split("\n") for row in _rows(NOTICE_MARK, line, columns)]
 
 
-def sender(message: Message, room: str | None = None) -> str:
+def _author(message: Message, is_bot: BotLookup) -> str:
+    return marked(named(one_line(message.name), bot=message.bot or is_bot(message.sender_id)))
+
+
+def sender(message: Message, room: str | None = None, is_bot: BotLookup = no_bots) -> str:
     """Return the sender of a message, with its room or recipient."""
-    name = one_line(message.name) or catalogue.names.DELETED()
+    name = _author(message, is_bot) or catalogue.names.DELETED()
     if message.to is not None:
-        return f"{name} @{one_line(message.to_name or '') or catalogue.names.DELETED()}"
+        to = marked(named(one_line(message.to_name or ""), bot=is_bot(message.to)))
+        return f"{name} @{to or catalogue.names.DELETED()}"
     return f"#{one_line(room)} {name}" if room else name
 
 
@@ -168,7 +196,9 @@ def announcement_rows(sentence: str, columns: int) -> list[TextRow]:
     return _rows(NOTICE_MARK, sentence, columns)
 
 
-def tail_line(message: Message, *, room: str | None = None, number: int | None = None) -> str:
+def tail_line(
+    message: Message, *, room: str | None = None, number: int | None = None, is_bot: BotLookup = no_bots
+) -> str:
     """Return a message as one line. No name contains a slash or comma, so none can imitate the mark of a change.
 
     An edit by its author has no mark; one by another member has, because the text is not the author's.
@@ -176,16 +206,20 @@ def tail_line(message: Message, *, room: str | None = None, number: int | None =
     mark = "" if number is None else f"{catalogue.rooms.number(number)} "
     by = message.edited_by if message.deleted is None else message.deleted_by
     if message.deleted is not None or by is not None:
-        mark += f"/{_change_mark(message)}{' ' if by is None else ', '}"
+        mark += f"/{_change_mark(message, is_bot)}{' ' if by is None else ', '}"
+    who = sender(message, room, is_bot)
     if message.deleted is not None:
-        return f"{mark}{sender(message, room)}"
-    return f"{mark}{sender(message, room)}: {one_line(message.text)}"
+        return f"{mark}{who}"
+    return f"{mark}{who}: {one_line(message.text)}"
 
 
-def change_line(change: MessageChange, *, room: str | None = None, number: int | None = None) -> str | None:
+def change_line(
+    change: MessageChange, *, room: str | None = None, number: int | None = None, is_bot: BotLookup = no_bots
+) -> str | None:
     """Return a change of a message as one line; None for reactions, which are too many for a line each."""
     mark = "" if number is None else f"{catalogue.rooms.number(number)} "
-    who = f"#{one_line(room)} {one_line(change.name)}" if room else one_line(change.name)
+    who = marked(named(one_line(change.name), bot=is_bot(change.sender_id)))
+    who = f"#{one_line(room)} {who}" if room else who
     match change:
         case Edited(text=str(text)):
             return f"{mark}/{catalogue.rooms.edited_mark(None)} {who}: {one_line(text)}"
@@ -195,16 +229,16 @@ def change_line(change: MessageChange, *, room: str | None = None, number: int |
             return None
 
 
-def json_line(message: Message) -> str:
+def json_line(message: Message, is_bot: BotLookup = no_bots) -> str:
     """Return a message as one line of JSON, ASCII only, so that any terminal can show it safely."""
-    fields = _json_fields(message)
+    fields = _json_fields(message, bot=message.bot or is_bot(message.sender_id))
     fields["text"] = message.text
     for name in ("reply", "mentions", "edited", "deleted"):
         if value := getattr(message, name):
             fields[name] = value
     for name in ("edited_by", "deleted_by"):
         if (by := getattr(message, name)) is not None:
-            fields[name] = {"id": by.id, "name": by.name}
+            fields[name] = {"id": by.id, "name": by.name, **_bot_field(bot=by.bot or is_bot(by.id))}
     if message.reactions:
         fields["reactions"] = [{"sign": reaction.sign, "by": reaction.by} for reaction in message.reactions]
     return json.dumps(fields)
@@ -214,9 +248,9 @@ _CHANGE_WORDS: dict[type[MessageChange], str] = {Edited: "edited", Deleted: "del
 """The words of the JSON output, which stay when a class is renamed."""
 
 
-def change_json(change: MessageChange) -> str:
+def change_json(change: MessageChange, is_bot: BotLookup = no_bots) -> str:
     """Return a change of a message as one line of JSON: the kind of change, and the ``seq`` of the message."""
-    fields = _json_fields(change)
+    fields = _json_fields(change, bot=is_bot(change.sender_id))
     fields["change"] = _CHANGE_WORDS[type(change)]
     fields["target"] = change.target
     match change:
@@ -234,7 +268,7 @@ def purged_json(purged: Purged) -> str:
     return json.dumps({"change": "purged", "through": purged.through, "room": purged.room, "by": purged.sender_id})
 
 
-def _json_fields(entry: Message | MessageChange) -> dict[str, Any]:
+def _json_fields(entry: Message | MessageChange, *, bot: bool) -> dict[str, Any]:
     at = dt.datetime.fromtimestamp(entry.sent_at_ms / 1000, dt.UTC)
     return {
         "seq": entry.seq,
@@ -242,7 +276,13 @@ def _json_fields(entry: Message | MessageChange) -> dict[str, Any]:
         "room": entry.room,
         "by": entry.sender_id,
         "name": entry.name,
+        **_bot_field(bot=bot),
     }
+
+
+def _bot_field(*, bot: bool) -> dict[str, bool]:
+    """Return the field that a program's records have and a person's do not."""
+    return {"bot": True} if bot else {}
 
 
 def safe_sign(sign: str) -> str:

@@ -67,8 +67,8 @@ def export_room(connection: apsw.Connection, room: str) -> Iterator[dict[str, An
 
     Always present: ``seq``, ``sender_id``, ``name`` (at that time), ``sent_at_ms`` (UTC) and ``text``. Optional:
     ``reply`` (a seq), ``mentions`` (sender_ids), ``edited_at_ms``, ``deleted_at_ms`` (then the text is empty),
-    ``edited_by`` and ``deleted_by`` (``sender_id`` and ``name`` at that time) where it was not the sender, and
-    ``reactions``, a mapping of emoji to sender_ids.
+    ``edited_by`` and ``deleted_by`` (``sender_id`` and ``name`` at that time) where it was not the sender, ``bot``
+    (true) where it is a bot or webhook, and ``reactions``, a mapping of emoji to sender_ids.
 
     Args:
         connection: may be read-only. One read transaction around the iteration shows the room at one instant.
@@ -103,6 +103,7 @@ def _row(decoded: MessageRow, **times: Any) -> dict[str, Any]:
         **times,
         "edited_by": _person(message.edited_by),
         "deleted_by": _person(message.deleted_by),
+        "bot": message.bot or None,
         "reactions": {reaction.sign: reaction.by for reaction in message.reactions} or None,
     }
     return {

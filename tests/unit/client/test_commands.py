@@ -472,3 +472,83 @@ def test_a_wrong_argument_is_named_and_the_right_ones_too(line: str, part: str) 
     meaning = read(line, HERE, KNOWN, numbered(), ME)
     assert isinstance(meaning, InputError)
     assert part in meaning.sentence
+
+
+# --- programs ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "meaning"),
+    [
+        ("/bot", actions.ShowBots()),
+        ("/bot list", actions.ShowBots()),
+        ("/BOT Add deploy", actions.MakeBot("deploy")),
+        ("/bot add de ploy", actions.MakeBot("de ploy")),
+        ('/bot add "de ploy" #ops', actions.MakeBot("de ploy", rooms=("ops",))),
+        ("/bot add deploy #ops #dev 30", actions.MakeBot("deploy", rooms=("ops", "dev"), days=30)),
+        ("/bot add deploy 30d #ops", actions.MakeBot("deploy", rooms=("ops",), days=30)),
+        ("/bot add 30", actions.MakeBot("30")),
+        ("/bot add blog post", actions.MakeBot("blog post")),
+        ('/bot add "deploy 2"', actions.MakeBot("deploy 2")),
+        ('/bot add "deploy 2" 90', actions.MakeBot("deploy 2", days=90)),
+        ("/bot rotate deploy", actions.ReplaceBotToken("deploy")),
+        ('/bot rotate "deploy 2"', actions.ReplaceBotToken("deploy 2")),
+        ("/bot remove deploy 2", actions.EndBot("deploy 2")),
+        ("/hook", actions.ShowBots("ops")),
+        ("/hook list", actions.ShowBots("ops")),
+        ("/hook #dev", actions.ShowBots("dev")),
+        ("/hook list #dev", actions.ShowBots("dev")),
+        ("/webhook", actions.ShowBots("ops")),
+        ("/hook add grafana", actions.MakeBot("grafana", hook=True, rooms=("ops",))),
+        ("/hook add graf ana #dev 7", actions.MakeBot("graf ana", hook=True, rooms=("dev",), days=7)),
+        ("/hook rotate grafana", actions.ReplaceBotToken("grafana", "ops")),
+        ("/hook remove grafana #dev", actions.EndBot("grafana", "dev")),
+        ("/token", actions.ShowTokens()),
+        ("/token add cron", actions.MakeToken("cron")),
+        ("/token add my cron job", actions.MakeToken("my cron job")),
+        (
+            "/token add cron post READ #ops 30",
+            actions.MakeToken("cron", scopes=("post", "read"), rooms=("ops",), days=30),
+        ),
+        ('/token add "blog post" metrics', actions.MakeToken("blog post", scopes=("metrics",))),
+        ("/token add post", actions.MakeToken("post")),
+        ("/token rotate 4", actions.ReplaceToken(4)),
+        ("/token remove 4", actions.EndToken(4)),
+        ("/help hook", ShowHelp("/hook")),
+    ],
+)
+def test_commands_about_programs(line: str, meaning: ParsedInput) -> None:
+    assert read(line, HERE, KNOWN) == meaning
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("/bot add", "/bot add ", '/bot add ""', '/bot add "x', '/bot add "x" y', "/bot add x 3 4", "/bot remove"),
+        *("/bot list x", "/bot show", "/bot add " + "x" * 257, "/hook add", "/hook add x #a #b", "/hook list a b"),
+        *("/hook rotate", "/hook remove x 7", "/hook x", "/token add", "/token rotate", "/token rotate x"),
+        *("/token remove 4 5", "/token remove -1", "/token list x", "/token x"),
+    ],
+)
+def test_what_is_no_command_about_programs_says_how_it_is_typed(line: str) -> None:
+    meaning = read(line, HERE, KNOWN)
+    assert isinstance(meaning, InputError)
+    assert meaning.sentence.startswith(f"Usage: {line.split(maxsplit=1)[0]}")
+    assert not meaning.secret
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("/bot add x 0", catalogue.programs.DAYS_OUT(most=3650)),
+        ("/token add x 3651", catalogue.programs.DAYS_OUT(most=3650)),
+        ("/bot add x" + "".join(f" #r{number}" for number in range(11)), catalogue.programs.TOO_MANY_ROOMS(most=10)),
+        ("/token add " + "x" * 65, catalogue.programs.NAME_TOO_LONG(most=64)),
+    ],
+)
+def test_what_no_server_would_take_is_refused_with_the_number(line: str, why: str) -> None:
+    assert read(line, HERE, KNOWN) == InputError(why)
+
+
+def test_in_a_dialogue_a_webhook_is_one_of_the_lobby() -> None:
+    assert read("/hook", PersonKey(5), KNOWN) == actions.ShowBots("lobby")

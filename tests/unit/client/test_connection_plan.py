@@ -231,3 +231,28 @@ def test_forgetting_names_the_server_or_means_the_last(memory: LocalStore, ca: s
     assert forget(ConnectionOptions(), memory) == "Nothing is remembered about this server"
     with pytest.raises(StartupError):
         forget(ConnectionOptions(), None)
+
+
+def test_the_file_with_the_ca_is_known_where_it_came_from_one(
+    memory: LocalStore, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What a line for curl can name: a path for every folder, nothing for a remembered or learned CA."""
+    monkeypatch.setattr(connection_plan, "learn_ca", lambda *_: files[0].read_text())
+    fingerprint = f"sha256:{authority_of(files[0].read_text())}"
+
+    def path(given: ConnectionOptions) -> str | None:
+        return decide(given, memory, interactive=True).server_target.ca
+
+    assert path(ConnectionOptions("other.example", ca=str(files[0]))) == str(files[0])
+    spaced = tmp_path / "my ca.pem"
+    spaced.write_text(files[0].read_text())
+    assert path(ConnectionOptions("other.example", ca="my ca.pem")) == f"'{spaced}'"
+    assert path(ConnectionOptions(ca="system")) == ""
+    assert path(ConnectionOptions()) is None
+    assert path(ConnectionOptions("other.example", pin=fingerprint)) is None
+    link = InviteLink("other.example", 9000, "0" * 32, fingerprint, once=True)
+    assert path(ConnectionOptions(invite=link)) is None
+    default = tmp_path / "certs" / "ca.pem"
+    default.parent.mkdir()
+    default.write_text(files[0].read_text())
+    assert path(ConnectionOptions("other.example")) == "certs/ca.pem"

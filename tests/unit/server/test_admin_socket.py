@@ -18,9 +18,10 @@ if sys.platform == "win32":
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.admin.rooms import RoomRow
 from securechat.limits import Limits
+from securechat.model import BotInfo
 from securechat.net.loop import Loop
 from securechat.net.unix_socket import connect_unix
-from securechat.records.accounts import Committed
+from securechat.records.accounts import Account, AccountKind, Committed
 from securechat.records.log import NotAppended
 from securechat.server.admin_socket import AdminServer, ProcessInfo
 
@@ -38,6 +39,19 @@ class FakeSteward:
     @property
     def room_admin(self) -> FakeSteward:
         return self
+
+    @property
+    def programs(self) -> FakeSteward:
+        return self
+
+    def bots(self, room: str | None = None) -> list[BotInfo]:
+        if room == "nowhere":
+            raise Refusal(ErrorCode.NO_SUCH_ROOM, "there is no such room")
+        return [BotInfo(number, f"bot-{number}", "bot", []) for number in range(2_000)]
+
+    def remove_bot(self, actor: str, name: str, done: Callable[[Any], None]) -> None:
+        self.asked.append(("remove", name))
+        self.done = done
 
     def rooms(self, done: Callable[[list[RoomRow]], None]) -> None:
         done([RoomRow(f"room-{number}", number) for number in range(5_000)])
@@ -182,3 +196,19 @@ def test_how_the_audit_calls_them(bench: Bench) -> None:
     assert actor_of(None) == "shell"
     assert actor_of(0) == "shell:root"
     assert actor_of(4711) == "shell:uid 4711"
+
+
+def test_commands_about_programs_are_answered_like_all_others(bench: Bench) -> None:
+    bench.send(command="bots")
+    assert bench.answer()[-1] == {"done": {"rows": 2_000}}
+    bench.send(command="bots", room="nowhere")
+    assert bench.answer()[-1]["error"]["code"] == "no_such_room"
+    bench.send(command="bot-remove", name="deploy")
+    bench.until(lambda: bench.admin_commands.asked)
+    assert bench.received == b""
+    bench.admin_commands.done(Account(30, "deploy", "deploy", kind=AccountKind.BOT))
+    assert bench.answer() == [{"done": {"name": "deploy", "kind": "bot"}}]
+    bench.send(command="bot-remove", name="deploy")
+    bench.until(lambda: len(bench.admin_commands.asked) == 2)
+    bench.admin_commands.done(DISK_FULL)
+    assert bench.answer()[-1]["error"]["code"] == "disk_full"

@@ -8,6 +8,7 @@ import pytest
 from securechat.errors import LogError
 from securechat.limits import Limits
 from securechat.model import Draft, Revision, RevisionKind
+from securechat.records.accounts import Account, AccountKind, Put
 from securechat.records.rooms import PutRoom, RoomRecord
 from securechat.storage.sqlite.migrations import MIGRATIONS, migrate
 from securechat.storage.sqlite.store import DATABASE, SqliteStore
@@ -112,3 +113,13 @@ def test_what_cannot_be_exported_is_said(snapshot, tmp_path):
         has_room(other, "ops")
     old.close()
     other.close()
+
+
+def test_what_a_program_wrote_is_marked(tmp_path):
+    store = SqliteStore(tmp_path, Limits(), wall_ms=lambda: 1_000)
+    store.open()
+    store.apply([ApplyChanges((Put(Account(1, "deploy", "deploy", kind=AccountKind.BOT)),))])
+    store.apply([Draft(1, "deploy", 1, "built", "lobby"), Draft(2, "ann", 1, "thanks", "lobby")])
+    with Snapshot(tmp_path / DATABASE) as snapshot:
+        assert [row.get("bot") for row in export_room(snapshot.connection, "lobby")] == [True, None]
+    store.close()

@@ -63,6 +63,13 @@ from securechat.client.core.events.messages import (
     UnreadShown,
     WillBeDeliveredLater,
 )
+from securechat.client.core.events.programs import (
+    ApiTokenMade,
+    BotsShown,
+    ProgramActionDone,
+    ProgramActionUnconfirmed,
+    TokensShown,
+)
 from securechat.client.core.events.requests import (
     ActionDeferred,
     ActionRejected,
@@ -105,6 +112,11 @@ UiEvent: TypeAlias = (
     | AccountActionUnconfirmed
     | LoginsShown
     | CertificatesShown
+    | ApiTokenMade
+    | ProgramActionDone
+    | ProgramActionUnconfirmed
+    | BotsShown
+    | TokensShown
     | ConnectionLost
     | Reconnecting
     | BackOnline
@@ -159,7 +171,9 @@ __all__ = [
     "ActionDeferred",
     "ActionRejected",
     "AnnouncementShown",
+    "ApiTokenMade",
     "BackOnline",
+    "BotsShown",
     "CaughtUp",
     "CertificatesShown",
     "ClientEnded",
@@ -200,6 +214,8 @@ __all__ = [
     "PasswordNeeded",
     "PasswordTemporary",
     "PendingMessage",
+    "ProgramActionDone",
+    "ProgramActionUnconfirmed",
     "RateLimited",
     "ReadOnOtherDevice",
     "Reconnecting",
@@ -218,6 +234,7 @@ __all__ = [
     "StateNotSaved",
     "TokenLost",
     "TokenReceived",
+    "TokensShown",
     "TypingChanged",
     "TypingNoticesSet",
     "UiEvent",

@@ -28,6 +28,9 @@ class RejectReason(Enum):
     NOTHING_UNREAD = "nothing_unread"
     NOT_THERE = "not_there"
     NO_CONVERSATION = "no_conversation"
+    NO_PROGRAMS = "no_programs"
+    NO_SUCH_BOT = "no_such_bot"
+    BOT_WITHOUT_TOKEN = "bot_without_token"  # noqa: S105 - a word for it, no token
 
 
 class ActionRejected(Struct, frozen=True):

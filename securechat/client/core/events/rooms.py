@@ -94,12 +94,13 @@ class MembersLeft(Struct, frozen=True):
 
 
 class MemberRenamed(Struct, frozen=True):
-    """A member has another name; shown once, whatever the number of shared rooms."""
+    """A member has another name; shown once, whatever the number of shared rooms; ``bot`` where it is known as one."""
 
     person_id: int
     old: str
     new: str
     me: bool = False
+    bot: bool = False
 
 
 class RoomSettingsShown(Struct, frozen=True):

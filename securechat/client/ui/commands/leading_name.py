@@ -13,7 +13,7 @@ from securechat.client.ui.commands.results import InputError
 from securechat.text.names import longest_known_name, name_key
 from securechat.text.sanitize import one_line
 
-_QUOTES = {'"': '"', "\u201c": "\u201d", "\u201e": "\u201c", "\u00ab": "\u00bb"}
+QUOTES = {'"': '"', "\u201c": "\u201d", "\u201e": "\u201c", "\u00ab": "\u00bb"}
 """Opening and closing marks; word processors and telephones put the curved ones in place of the straight."""
 
 
@@ -29,8 +29,8 @@ def split_name(word: str, rest: str, known: Iterable[str]) -> tuple[str, str] | 
         The name as known (or as typed) and the rest; None without a name, or with a quote that does not end.
     """
     rest = rest.strip()
-    if rest[:1] in _QUOTES and rest:
-        name, closing, more = rest[1:].partition(_QUOTES[rest[0]])
+    if rest[:1] in QUOTES and rest:
+        name, closing, more = rest[1:].partition(QUOTES[rest[0]])
         ends = bool(closing) and bool(name.strip()) and (not more or more[0].isspace())
         return (name.strip(), more.strip()) if ends else None
     if not rest:

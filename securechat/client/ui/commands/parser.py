@@ -14,6 +14,8 @@ from securechat.client.core.state import ConversationId, RoomKey
 from securechat.client.ui.commands.leading_name import split_name
 from securechat.client.ui.commands.messages import WORDS as TALK_WORDS
 from securechat.client.ui.commands.messages import about_messages
+from securechat.client.ui.commands.programs import WORDS as PROGRAM_WORDS
+from securechat.client.ui.commands.programs import about_programs
 from securechat.client.ui.commands.results import (
     AddCertificateFile,
     AskPassword,
@@ -41,6 +43,7 @@ _ALIASES = {
     "/dm": "/msg",
     "/language": "/lang",
     "/bahasa": "/lang",
+    "/webhook": "/hook",
 }
 """Commands of IRC and Slack that mean the same as ours, and what a person types who looks for the own language."""
 _SUSPECTED, _SUGGESTED = 0.6, 0.78
@@ -50,7 +53,7 @@ _SECRET = {"/register": PasswordPurpose.REGISTER, "/password": PasswordPurpose.C
 COMMANDS = (
     *("/help", "/who", "/join", "/leave", "/rooms", "/msg", "/history", "/nick", "/ignore", "/lang", "/quit", "/exit"),
     *(*_SECRET, "/sessions", "/logout", "/cert"),
-    *(*TALK_WORDS, *ROOM_WORDS),
+    *(*TALK_WORDS, *ROOM_WORDS, *PROGRAM_WORDS),
 )
 
 
@@ -103,6 +106,7 @@ def read(
     return (
         about_messages(word.casefold(), rest, current, numbers or LineNumbers(), me)
         or about_rooms(word.casefold(), rest, here, known)
+        or about_programs(word.casefold(), rest, here)
         or _command(word, rest, here, known)
     )
 

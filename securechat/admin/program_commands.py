@@ -1,0 +1,108 @@
+"""The commands about bots, incoming webhooks and API tokens: each asks the server and prints the answer."""
+
+from __future__ import annotations
+
+from securechat.admin import tables as show
+from securechat.admin.connection import AdminConnection
+from securechat.admin.context import CommandContext
+from securechat.admin.exit_codes import AdminExit
+from securechat.admin.invite_output import program_address, program_ca, unnamed
+from securechat.server.admin_protocol import (
+    CreateBot,
+    DeleteBot,
+    GetStatus,
+    ListBots,
+    ListTokens,
+    RevokeToken,
+    RotateBot,
+)
+from securechat.text.api_examples import UNKNOWN_CA, api_example
+from securechat.text.names import name_key
+from securechat.translation import LazyText, _
+
+_OLD = LazyText("The old one works for one more day.")
+
+
+def add_bot(context: CommandContext) -> AdminExit:
+    """Make a bot, and show its token once."""
+    options = context.options
+    scopes = list(dict.fromkeys(options.scope)) or ["post", "read"]
+    return _show_token(context, CreateBot(options.name, "bot", options.room, scopes, options.days))
+
+
+def add_hook(context: CommandContext) -> AdminExit:
+    """Make an incoming webhook, and show its address once."""
+    options = context.options
+    return _show_token(context, CreateBot(options.name, "hook", [options.room], days=options.days))
+
+
+def rotate(context: CommandContext) -> AdminExit:
+    """Make another token for a bot or webhook, and show it once."""
+    return _show_token(context, RotateBot(context.options.name))
+
+
+def _show_token(context: CommandContext, command: CreateBot | RotateBot) -> AdminExit:
+    """Make a token and show it; the address is chosen first, so that none is made for nothing."""
+    output = context.output
+    with AdminConnection(context.data) as line:
+        facts = line.ask(GetStatus()).done
+        host, port = program_address(facts, context.options.host)
+        if (warning := unnamed(host, facts)) is not None:
+            output.notice(warning)
+        made = line.ask(command).done
+    ca = program_ca(facts)
+    example = api_example(host, port, made["secret"], scopes=made["scopes"], rooms=made["rooms"], ca=ca)
+    rotated = [_OLD()] if isinstance(command, RotateBot) else []
+    if "hook" in made["scopes"]:
+        once = _(
+            "All who have this address can post with it into #{room}, and it is shown only once.", room=made["rooms"][0]
+        )
+        output.record({**made, "example": example}, [example, once, *rotated])
+        return AdminExit.OK
+    once = _("All who have this token can act as {name}, and it is shown only once.", name=made["account"])
+    lines = [made["secret"], once, *rotated, _("This line works with it:"), example]
+    if ca == UNKNOWN_CA:
+        lines.append(_("In it, {file} stands for a file with the server's CA.", file=ca))
+    output.record({**made, "example": example}, lines)
+    return AdminExit.OK
+
+
+def bots(context: CommandContext) -> AdminExit:
+    """List the bots and webhooks."""
+    return _bots(context, _("There are no bots and no webhooks"), None)
+
+
+def hooks(context: CommandContext) -> AdminExit:
+    """List the webhooks, of the server or of a room."""
+    return _bots(context, _("There are no webhooks"), "hook")
+
+
+def _bots(context: CommandContext, none: str, kind: str | None) -> AdminExit:
+    rows = [row for row in context.ask(ListBots(context.options.room)).rows if kind in {None, row["kind"]}]
+    rows.sort(key=lambda row: name_key(row["name"]))
+    context.output.table(rows, show.BOTS, [show.bot(row) for row in rows], none)
+    return AdminExit.OK
+
+
+def remove(context: CommandContext) -> AdminExit:
+    """Remove a bot or webhook, after a question."""
+    name = context.options.name
+    context.confirm(_("This removes {name} and its tokens; its messages stay. It cannot be undone.", name=name))
+    done = context.ask(DeleteBot(name)).done
+    context.output.record(done, [_("Removed {name}", name=done["name"])])
+    return AdminExit.OK
+
+
+def tokens(context: CommandContext) -> AdminExit:
+    """List the API tokens of an account, or those of all bots and webhooks."""
+    rows = context.ask(ListTokens(context.options.name)).rows
+    context.output.table(rows, show.TOKENS, [show.token(row) for row in rows], _("There are no tokens"))
+    return AdminExit.OK
+
+
+def remove_token(context: CommandContext) -> AdminExit:
+    """End an API token."""
+    done = context.ask(RevokeToken(context.options.number)).done
+    sentence = _("Token {token} ({name}) is removed", token=done["token"], name=done["name"])
+    context.output.record(done, [sentence])
+    return AdminExit.OK

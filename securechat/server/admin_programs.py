@@ -1,0 +1,156 @@
+"""Carries out the commands of `securechat-admin` about bots, incoming webhooks and API tokens.
+
+It translates between the records of `admin_protocol` and the hub, as `admin_socket` does for all others. The secret of
+a token leaves in the answer to the command that made it, and goes nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, assert_never
+
+from msgspec import Struct
+
+from securechat.model import BotInfo, TokenInfo, TokenMade
+from securechat.records.accounts import Account, AccountKind, ApiToken, Scope
+from securechat.records.log import NotAppended
+from securechat.server.admin_protocol import (
+    CreateBot,
+    DeleteBot,
+    ListBots,
+    ListTokens,
+    ProgramRequest,
+    RevokeToken,
+    RotateBot,
+)
+
+AnswerRow = dict[str, Any]
+
+
+class ProgramAdmin(Protocol):
+    """What the hub does about programs for an administrator; each method raises Refusal."""
+
+    def add_bot(
+        self,
+        actor: str,
+        name: str,
+        *,
+        kind: AccountKind,
+        rooms: Sequence[str],
+        scopes: Sequence[Scope],
+        days: int | None,
+        done: Callable[[TokenMade | NotAppended], None],
+    ) -> None:
+        """Make a bot or webhook."""
+
+    def bots(self, room: str | None = None) -> list[BotInfo]:
+        """Return all bots and webhooks, or those of a room."""
+
+    def remove_bot(self, actor: str, name: str, done: Callable[[Account | NotAppended], None]) -> None:
+        """Remove a bot or webhook."""
+
+    def rotate_bot(self, actor: str, name: str, done: Callable[[TokenMade | NotAppended], None]) -> None:
+        """Make another token for a bot or webhook."""
+
+    def tokens_of(self, name: str) -> list[TokenInfo]:
+        """Return the tokens of an account."""
+
+    def remove_token(self, actor: str, token_id: int, done: Callable[[ApiToken | NotAppended], None]) -> None:
+        """End a token."""
+
+
+class AdminPrograms(Protocol):
+    """The administrator's commands, as far as they are about programs."""
+
+    @property
+    def programs(self) -> ProgramAdmin:
+        """Those about bots, webhooks and tokens."""
+
+
+class AdminAnswers(Struct, frozen=True):
+    """How the connection that waits is answered.
+
+    Attributes:
+        rows: answers with rows, a few in each pass of the loop.
+        then: returns the ``done`` of an act, which answers with its result as shown, or with its refusal.
+    """
+
+    rows: Callable[[Iterator[AnswerRow]], None]
+    then: Callable[[Callable[[Any], AnswerRow]], Callable[[Any], None]]
+
+
+def carry_out(request: ProgramRequest, programs: ProgramAdmin, actor: str, answers: AdminAnswers) -> None:
+    """Carry out a command.
+
+    Raises:
+        Refusal: as the hub raises it.
+    """
+    match request:
+        case CreateBot(name, kind, rooms, scopes, days):
+            programs.add_bot(
+                actor,
+                name,
+                kind=AccountKind(kind),
+                rooms=rooms,
+                scopes=[Scope(scope) for scope in scopes],
+                days=days,
+                done=answers.then(_made),
+            )
+        case ListBots(room):
+            answers.rows(map(_public_bot, programs.bots(room)))
+        case RotateBot(name):
+            programs.rotate_bot(actor, name, answers.then(_made))
+        case DeleteBot(name):
+            programs.remove_bot(actor, name, answers.then(_removed_bot))
+        case ListTokens(name):
+            answers.rows(_tokens(programs, name))
+        case RevokeToken(token):
+            programs.remove_token(actor, token, answers.then(_removed_token))
+        case _:
+            assert_never(request)
+
+
+def _tokens(programs: ProgramAdmin, name: str | None) -> Iterator[AnswerRow]:
+    """Return the tokens of an account, or of all bots and webhooks."""
+    if name is None:
+        return (_public_token(token, bot.name) for bot in programs.bots() for token in bot.tokens)
+    tokens = programs.tokens_of(name)
+    return (_public_token(token, name) for token in tokens)
+
+
+def _made(made: TokenMade) -> AnswerRow:
+    """Return a new token with its secret, which is told once."""
+    return {**_public_token(made.info, made.bot.name if made.bot is not None else ""), "secret": made.token}
+
+
+def _public_token(token: TokenInfo, account: str) -> AnswerRow:
+    return {
+        "token": token.token,
+        "account": account,
+        "name": token.name,
+        "scopes": token.scopes,
+        "rooms": token.rooms,
+        "made_at_ms": token.since_ms,
+        "expires_at_ms": token.expires_at_ms,
+        "used_at_ms": token.used_at_ms,
+        "address": token.address,
+        "online": token.online,
+    }
+
+
+def _public_bot(bot: BotInfo) -> AnswerRow:
+    return {
+        "name": bot.name,
+        "kind": bot.kind,
+        "made_by": None if bot.made_by is None else bot.made_by.name,
+        "stopped": bot.stopped,
+        "tokens": [_public_token(token, bot.name) for token in bot.tokens],
+    }
+
+
+def _removed_bot(account: Account) -> AnswerRow:
+    return {"name": account.name, "kind": account.kind.value}
+
+
+def _removed_token(token: ApiToken) -> AnswerRow:
+    return {"token": token.token_id, "name": token.name}
