@@ -115,6 +115,17 @@ class NetworkThread:
         recorder = self.server_target.state_recorder
         return recorder.keep_language(code) if recorder is not None else ""
 
+    def pause(self) -> bool:
+        """Read nothing more from the present connection; tell whether there is one."""
+        if self._connection is not None:
+            self._connection.transport.pause_reading()
+        return self._connection is not None
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._connection is not None:
+            self._connection.transport.resume_reading()
+
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         """Call back once on the network's thread."""
         return self._loop.call_later(delay_s, callback)

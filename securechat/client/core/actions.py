@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from securechat.client.core.state import ConversationId
-from securechat.model import RevisionKind, RoleName, Secretive, SetRoom
+from securechat.model import Command, History, RevisionKind, RoleName, Search, Secretive, SetRoom
 
 
 class ChooseName(Struct, frozen=True):
@@ -67,6 +68,23 @@ class SelectConversation(Struct, frozen=True):
     """Make a conversation the current one: its unread count falls to zero."""
 
     target: ConversationId
+
+
+class AskServer(Struct, frozen=True):
+    """Ask the server for a program, which takes the answer as it is: `events.QuestionAnswered` with this number.
+
+    ``make`` returns the command with the ref that it is given.
+    """
+
+    number: int
+    make: Callable[[int], Command]
+
+
+class AskLog(Struct, frozen=True):
+    """The same for a question to the log: it waits for its turn, and is asked again after a lost connection."""
+
+    number: int
+    make: Callable[[int], History | Search]
 
 
 class AskWho(Struct, frozen=True):
@@ -272,6 +290,8 @@ Action: TypeAlias = (
     | JoinRoom
     | LeaveRoom
     | SelectConversation
+    | AskServer
+    | AskLog
     | AskWho
     | AskRooms
     | AskHistory

@@ -22,6 +22,7 @@ from securechat.client.core.pending import (
     PendingLeave,
     PendingModeration,
     PendingNameLookup,
+    PendingQuestion,
     PendingRename,
 )
 from securechat.client.core.queries import Queries
@@ -408,6 +409,8 @@ class Connecting:
                     self._room_admin.unanswered()
                 case PendingHistory():
                     self._context.reject(RejectReason.AWAY)
+                case PendingQuestion(number):
+                    self._context.show(events.QuestionAnswered(number, None))
         requests.clear()
 
     # --- leaving ------------------------------------------------------------------------------------------------------

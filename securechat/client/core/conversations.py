@@ -15,7 +15,7 @@ from securechat.client.core.events.messages import MessageChanged
 from securechat.client.core.gap_fill import Backfill
 from securechat.client.core.pending import PendingIgnore
 from securechat.client.core.read_markers import ReadMarkers
-from securechat.client.core.state import Conversation, ConversationId, Visibility
+from securechat.client.core.state import Conversation, ConversationId, EarlierRun, Visibility
 from securechat.client.core.timeline import Timeline
 from securechat.client.core.typing import TypingState
 from securechat.model import Message, MessageChange, Person, Purged, ReadElsewhere, Welcome, Whois
@@ -31,15 +31,21 @@ class Conversations:
         context: shared state.
         typing: told when a message ends the typing of its sender.
         visibility: the shown messages that count as read.
+        known: where an earlier run ended; None to begin with what is said from now on.
 
     Attributes:
         timeline: the messages of each conversation, and the cursor.
         read_markers: how far each conversation was read.
         visibility: as given.
         next_page: what the next /more asks for; None where nothing more is known.
+        goes_on: whether the first welcome was of the log and the account of the earlier run.
     """
 
-    def __init__(self, context: CoreContext, typing: TypingState, visibility: Visibility) -> None:
+    def __init__(
+        self, context: CoreContext, typing: TypingState, visibility: Visibility, known: EarlierRun | None = None
+    ) -> None:
+        self._known = known
+        self.goes_on = False
         self.timeline = Timeline(self, context.rooms)
         self.read_markers = ReadMarkers()
         self.visibility = visibility
@@ -61,11 +67,16 @@ class Conversations:
         if resumes:
             self.timeline.resume(event.live_from)
         else:
-            if not first and not another:
+            known = self._known
+            self.goes_on = (
+                first and known is not None and event.sender_id == known.sender_id and event.live_from >= known.cursor
+            )
+            if not self.goes_on and not another and (not first or known is not None):
                 self._context.show(events.HistoryReset())
                 self._context.people.forget()
             self.read_markers.forget()
-            self.timeline.begin(event.live_from, event.seen_seq if event.account else None)
+            seen = event.seen_seq if event.account else None
+            self.timeline.begin(event.live_from, seen, known.cursor if known is not None and self.goes_on else None)
         self.timeline.me = event.sender_id
         return resumes
 

@@ -99,6 +99,12 @@ class PendingModeration(Struct):
     person: Person | None
 
 
+class PendingQuestion(Struct):
+    """A question of a program, by its number."""
+
+    number: int
+
+
 PendingRequest: TypeAlias = (
     PendingJoin
     | PendingLeave
@@ -112,6 +118,7 @@ PendingRequest: TypeAlias = (
     | PendingRoomInfo
     | PendingNameLookup
     | PendingModeration
+    | PendingQuestion
 )
 
 

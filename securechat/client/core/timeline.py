@@ -55,17 +55,20 @@ class Timeline:
     Attributes:
         me: the user's sender_id.
         cursor: every entry up to this seq was seen.
+        began_at: everything above was said since the first connection, or since the log is another one.
         conversations: by key.
     """
 
     def __init__(self, listener: TimelineListener, rooms: KnownRooms) -> None:
         self.me = 0
         self.cursor = 0
+        self.began_at = 0
         self.conversations: dict[ConversationId, Conversation] = {}
         self._listener = listener
         self._rooms = rooms
         self._floor = 0
         self._rooms_above = 0
+        self._known_from: int | None = None
         self._jobs: deque[ReadJob] = deque()
         self._in_flight: tuple[int, ReadJob] | None = None
         self._resume: GapFill | None = None
@@ -78,15 +81,20 @@ class Timeline:
 
     # --- the connection's life ------------------------------------------------------------------------------------
 
-    def begin(self, live_from: int, seen: int | None = None) -> None:
+    def begin(self, live_from: int, seen: int | None = None, known_to: int | None = None) -> None:
         """Begin on a first connection, or with another log: nothing in a room before now was missed.
 
         Args:
             live_from: everything above comes live.
             seen: of an account: direct messages above it were missed, because no device of it was connected.
+            known_to: an earlier run has seen everything up to here, so messages above it were missed in rooms too.
         """
+        self.began_at = live_from
+        self._known_from = known_to
+        if known_to is not None:
+            seen = known_to
         self.cursor = self._floor = live_from if seen is None else min(seen, live_from)
-        self._rooms_above = live_from
+        self._rooms_above = live_from if known_to is None else self.cursor
         self.conversations.clear()
         self._pending_changes.clear()
         self._removed.clear()
@@ -131,8 +139,15 @@ class Timeline:
 
     # --- rooms ----------------------------------------------------------------------------------------------------
 
-    def entered(self, key: RoomKey, live_from: int, backfill_count: int) -> None:
-        """Begin or go on with a room; the last ``backfill_count`` earlier messages come before anything live."""
+    def entered(self, key: RoomKey, live_from: int, backfill_count: int, *, was_in: bool = False) -> None:
+        """Begin or go on with a room; the last ``backfill_count`` earlier messages come before anything live.
+
+        Args:
+            key: the room.
+            live_from: everything above comes live.
+            backfill_count: how many earlier messages to read.
+            was_in: whether the account was in it before this run: then an earlier run may have seen a part of it.
+        """
         known = self.conversations.get(key)
         if known is not None and known.member:
             self._entered_again(known, live_from)
@@ -141,8 +156,9 @@ class Timeline:
         self.conversations[key] = conversation
         conversation.member = True
         conversation.messages.clear()  # their changes were not delivered meanwhile
-        conversation.last = max(conversation.last, live_from)
-        conversation.changed = live_from
+        seen = live_from if self._known_from is None or not was_in or known is not None else self._known_from
+        conversation.last = max(conversation.last, seen)
+        conversation.changed = seen
         if backfill_count > 0:
             self._jobs.append(Backfill(key, backfill_count, live_from + 1, asked=False))
             self._fill_gap(conversation, live_from)

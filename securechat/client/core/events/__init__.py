@@ -67,6 +67,7 @@ from securechat.client.core.events.requests import (
     ActionDeferred,
     ActionRejected,
     DeferredKind,
+    QuestionAnswered,
     RejectReason,
     RequestRefused,
 )
@@ -133,6 +134,7 @@ UiEvent: TypeAlias = (
     | WillBeDeliveredLater
     | ActionRejected
     | ActionDeferred
+    | QuestionAnswered
     | RequestRefused
     | RoomJoined
     | RoomLeft
@@ -200,6 +202,7 @@ __all__ = [
     "PasswordNeeded",
     "PasswordTemporary",
     "PendingMessage",
+    "QuestionAnswered",
     "RateLimited",
     "ReadOnOtherDevice",
     "Reconnecting",

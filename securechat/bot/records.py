@@ -1,0 +1,178 @@
+"""What a bot hears and is told: messages, their changes, what happens to it, and refusals."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from securechat.model import Person
+
+if TYPE_CHECKING:
+    from securechat.bot.async_client import AsyncClient
+    from securechat.bot.client import Client
+
+__all__ = [
+    "AsyncMessage", "BotError", "Deleted", "Disconnected", "Edited", "Gap", "HeardMessage", "LeftRoom", "Message",
+    "Person", "Reacted", "Reconnected", "Refused", "StartupFailed", "Stopped",
+]  # fmt: skip
+
+
+class BotError(Exception):
+    """Base of all errors of the library."""
+
+
+class StartupFailed(BotError):
+    """There is no connection, or no login: the sentence says what to do."""
+
+
+class Stopped(BotError):
+    """The session is over: it was closed, or the server ended it for good; the sentence says why."""
+
+
+class Refused(BotError):
+    """The server, or this library by the server's rules, refuses a request. Nothing was stored or changed.
+
+    Attributes:
+        code: a word of the table in docs/protocol.md, section 9; programs decide by it.
+        text: one sentence for a person, in English.
+        arguments: what the sentence was made from.
+        retry_after_s: seconds after which the same may succeed, where that is known.
+    """
+
+    def __init__(
+        self, code: str, text: str, arguments: Mapping[str, str | int] | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+        self.text = text
+        self.arguments = dict(arguments or {})
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeardMessage:
+    """A message, as it was when it was heard.
+
+    Attributes:
+        seq: its number in the server's log: rising, never used twice.
+        room: the room, without ``#``; None for a direct message.
+        sender: who sent it, with the name at that time.
+        to: the number of the other side of a direct message; None in a room.
+        text: what it says; may have any character that a person can type.
+        sent_at: when the server stored it, UTC.
+        reply_to: the seq of the message that it answers.
+        mentions: the numbers of the people that it mentions.
+        mentions_me: whether the bot is one of them.
+        own: whether the bot sent it.
+        again: whether it was handed out before, to a run that ended while it handled it.
+    """
+
+    seq: int
+    room: str | None
+    sender: Person
+    to: int | None
+    text: str
+    sent_at: dt.datetime
+    reply_to: int | None = None
+    mentions: tuple[int, ...] = ()
+    mentions_me: bool = False
+    own: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message(HeardMessage):
+    """A message that `Client` hands out."""
+
+    _chat: Client = field(repr=False, compare=False)
+
+    def reply(self, text: str) -> int | None:
+        """Answer the message, in its room or dialogue; see `Client.reply`."""
+        return self._chat.reply(self, text)
+
+    def react(self, emoji: str) -> int:
+        """React to the message; see `Client.react`."""
+        return self._chat.react(self, emoji)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsyncMessage(HeardMessage):
+    """A message that `AsyncClient` hands out."""
+
+    _chat: AsyncClient = field(repr=False, compare=False)
+
+    def reply(self, text: str) -> Awaitable[int | None]:
+        """Answer the message, in its room or dialogue; see `Client.reply`."""
+        return self._chat.reply(self, text)
+
+    def react(self, emoji: str) -> Awaitable[int]:
+        """React to the message; see `Client.react`."""
+        return self._chat.react(self, emoji)
+
+
+@dataclass(frozen=True)
+class Edited:
+    """The text of a message is another one. ``text`` is None where a later edit or a deletion has replaced it."""
+
+    seq: int
+    message: int
+    room: str | None
+    by: Person
+    text: str | None
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """A message was deleted."""
+
+    seq: int
+    message: int
+    room: str | None
+    by: Person
+
+
+@dataclass(frozen=True)
+class Reacted:
+    """A reaction was added to a message or, with ``on`` false, taken away."""
+
+    seq: int
+    message: int
+    room: str | None
+    by: Person
+    emoji: str
+    on: bool
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Messages that the bot will not hear: retention or an administrator has removed them, or the log is another one.
+
+    Attributes:
+        room: the room that they were in; None for all rooms.
+        through: none is left up to this seq; None for a log that begins anew.
+    """
+
+    room: str | None
+    through: int | None
+
+
+@dataclass(frozen=True)
+class LeftRoom:
+    """The bot is no longer in a room; ``text`` says why, where it did not leave by itself."""
+
+    room: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Disconnected:
+    """The connection is lost; the library connects again, and nothing is missed."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Reconnected:
+    """The connection is back, and what was said meanwhile follows."""
