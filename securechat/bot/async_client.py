@@ -61,20 +61,19 @@ class AsyncClient(Bot):
 
     async def events(self) -> AsyncIterator[AsyncEvent]:
         """Yield everything that the bot hears, its own messages too; see `Client.messages`."""
-        at = self._place.at if self._place is not None else 0
         while not self._is_closed:
             if not self._has_more:
                 await asyncio.to_thread(self._note, at=0)
             heard = await self._wait(self._next())
-            self._took(heard)
             event: AsyncEvent | None
             if isinstance(heard, events.MessageShown):
-                event = AsyncMessage(**self._fields(heard, at), _chat=self)
+                event = AsyncMessage(**self._fields(heard), _chat=self)
                 await asyncio.to_thread(self._note, at=event.seq)
             else:
                 event = self._other(heard)
             if event is not None:
                 yield event
+            self._took(heard)
 
     async def join(self, room: str) -> None:
         """Enter a room. Raises Refused."""

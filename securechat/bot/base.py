@@ -69,6 +69,7 @@ class Bot:
         self._me = model.Person(0, name or "")
         self._cursor: CursorFile | None = None
         self._done = 0
+        self._at = 0  # the message that an earlier run was handling
         self._reply_counts: dict[int, int] = {}
         self._taking: Future[Heard] | None = None
 
@@ -120,7 +121,7 @@ class Bot:
             self._cursor = CursorFile(self._place_of(plan, store))
         place = self._place
         known = EarlierRun(place.sender_id, place.done) if place is not None and place.sender_id else None
-        self._done = place.done if place is not None else 0
+        self._done, self._at = (place.done, place.at) if place is not None else (0, 0)
         return Session(plan, known)
 
     def _with_link(self) -> ConnectionOptions:
@@ -146,7 +147,7 @@ class Bot:
         """The bot is logged in."""
         self._me = me
         if not session.core.goes_on:
-            self._done = session.core.began_at
+            self._done, self._at = session.core.began_at, 0
         self._note(at=0)
 
     def _note(self, *, at: int) -> None:
@@ -158,7 +159,7 @@ class Bot:
         if self._cursor is None or session is None or not session.core.account:
             return
         try:
-            self._cursor.write(Place(self._me.id, self._done, at))
+            self._cursor.write(Place(self._me.id, self._done, at or (self._at if self._at > self._done else 0)))
         except OSError as error:
             raise StartupFailed(f"The bot's place cannot be kept: {error.strerror or error}") from None
 
@@ -171,14 +172,14 @@ class Bot:
         elif isinstance(heard, events.MessageChanged):
             self._done = max(self._done, heard.change.seq)
 
-    def _fields(self, shown: events.MessageShown, at: int) -> dict[str, Any]:
-        """The fields of a message; ``at`` is the one that an earlier run was handling."""
+    def _fields(self, shown: events.MessageShown) -> dict[str, Any]:
+        """The fields of a message."""
         message = shown.message
         return {
             **content_of(message),
             "mentions_me": shown.mentions_me,
             "own": message.sender_id == self._me.id,
-            "again": message.seq == at,
+            "again": message.seq == self._at,
         }
 
     def _other(self, heard: Heard) -> Edited | Deleted | Reacted | Gap | LeftRoom | Disconnected | Reconnected | None:  # noqa: PLR0911
@@ -296,6 +297,7 @@ class Bot:
 
 
 def content_of(message: model.Message) -> dict[str, Any]:
+    """Return the fields of a message that stand in the log."""
     return {
         "seq": message.seq,
         "room": message.room,

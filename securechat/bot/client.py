@@ -88,20 +88,19 @@ class Client(Bot):
 
     def events(self) -> Iterator[Event]:
         """Yield everything that the bot hears, its own messages too; see `messages`."""
-        at = self._place.at if self._place is not None else 0
         while not self._is_closed:
             if not self._has_more:
                 self._note(at=0)
             heard = self._wait(self._next())
-            self._took(heard)
             event: Event | None
             if isinstance(heard, events.MessageShown):
-                event = Message(**self._fields(heard, at), _chat=self)
+                event = Message(**self._fields(heard), _chat=self)
                 self._note(at=event.seq)
             else:
                 event = self._other(heard)
             if event is not None:
                 yield event
+            self._took(heard)
 
     # --- doing --------------------------------------------------------------------------------------------------------
 

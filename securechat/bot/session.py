@@ -24,6 +24,7 @@ from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConnectionPhase, ConversationId, EarlierRun, PersonKey, Visibility
 from securechat.client.network import NetworkThread
+from securechat.errors import Refusal
 from securechat.text.names import check_room
 
 MOST_WAITING = 1_000
@@ -149,6 +150,8 @@ class Session:
                 do(future)
             except BotError as error:
                 self._fail(future, error)
+            except Refusal as refusal:  # of a name, before the server was asked
+                self._fail(future, Refused(refusal.code.value, refusal.detail, refusal.arguments))
 
         self.network.post(on_network)
         return future
@@ -279,11 +282,11 @@ class Session:
                     if (future := self._sent.pop(message.number, None)) is not None:
                         self._fail(future, Stopped("The session ended before the server had stored the message."))
             case events.RoomJoined(room) | events.RoomSelected(room):
-                for future in self._joins.pop(room, []):
-                    self._settle(future, None)
+                for waiting in self._joins.pop(room, []):
+                    self._settle(waiting, None)
             case events.RequestRefused(code, text, room, _, arguments) if room in self._joins:
-                for future in self._joins.pop(room, []):
-                    self._fail(future, Refused(code.value, text, arguments))
+                for waiting in self._joins.pop(room, []):
+                    self._fail(waiting, Refused(code.value, text, arguments))
             case events.ActionRejected(reason, subject, detail):
                 self._rejection = Refused(reason.value, detail or f"{reason.value.replace('_', ' ')}: {subject}")
             case events.QuestionAnswered(number, answer):
