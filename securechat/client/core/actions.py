@@ -87,6 +87,15 @@ class AskLog(Struct, frozen=True):
     make: Callable[[int], History | Search]
 
 
+class HoldBack(Struct, frozen=True):
+    """Show no further messages for now, or go on: for a program that has enough of them waiting.
+
+    Acknowledgements and answers come all the same. What is held back is bounded: the log has the rest.
+    """
+
+    on: bool
+
+
 class AskWho(Struct, frozen=True):
     """Ask for the members of a room."""
 
@@ -292,6 +301,7 @@ Action: TypeAlias = (
     | SelectConversation
     | AskServer
     | AskLog
+    | HoldBack
     | AskWho
     | AskRooms
     | AskHistory

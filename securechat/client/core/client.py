@@ -50,7 +50,6 @@ from securechat.client.core.state import (
     ConnectionPhase,
     Conversation,
     ConversationId,
-    EarlierRun,
     RoomKey,
     RoomState,
     Visibility,
@@ -104,7 +103,8 @@ class ClientCore:
         credentials: prove who the user is; without them, only ``secret`` does.
         visibility: the shown messages that count as read.
         typing: whether typing notices are sent and shown.
-        known: where an earlier run of the program ended: what was said since is shown first.
+        known: where an earlier run of a program ended, by the number of its account: what was said since is shown
+            first.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class ClientCore:
         credentials: Credentials | None = None,
         visibility: Visibility = Visibility.NOBODY,
         typing: bool = False,
-        known: EarlierRun | None = None,
+        known: Mapping[int, int] | None = None,
     ) -> None:
         checked = tuple(check_room(room) for room in rooms)
         first_room = checked[-1] if checked else LOBBY
@@ -238,6 +238,11 @@ class ClientCore:
     def goes_on(self) -> bool:
         """Whether what was said since the earlier run is shown."""
         return self._conversations.goes_on
+
+    @property
+    def complete_through(self) -> int:
+        """Every entry of the user's conversations up to this seq was shown, or will never be."""
+        return self._conversations.timeline.complete_through
 
     @property
     def catching_up(self) -> bool:
@@ -364,6 +369,9 @@ class ClientCore:
                     context.send(make(context.requests.ask(PendingQuestion(number))))
             case actions.AskLog(number, ask):
                 self._queries.ask_log(number, ask)
+            case actions.HoldBack(on):
+                timeline = self._conversations.timeline
+                timeline.hold_back() if on else timeline.go_on()
             case actions.AskWho(room):
                 self._rooms.ask_roster(room)
             case actions.AskRooms():

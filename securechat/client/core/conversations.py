@@ -7,7 +7,7 @@ A message counts as read where the user interface shows it, which `Visibility` s
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from securechat.client.core import actions, events
 from securechat.client.core.context import CoreContext
@@ -15,7 +15,7 @@ from securechat.client.core.events.messages import MessageChanged
 from securechat.client.core.gap_fill import Backfill
 from securechat.client.core.pending import PendingIgnore
 from securechat.client.core.read_markers import ReadMarkers
-from securechat.client.core.state import Conversation, ConversationId, EarlierRun, Visibility
+from securechat.client.core.state import Conversation, ConversationId, Visibility
 from securechat.client.core.timeline import Timeline
 from securechat.client.core.typing import TypingState
 from securechat.model import Message, MessageChange, Person, Purged, ReadElsewhere, Welcome, Whois
@@ -31,7 +31,7 @@ class Conversations:
         context: shared state.
         typing: told when a message ends the typing of its sender.
         visibility: the shown messages that count as read.
-        known: where an earlier run ended; None to begin with what is said from now on.
+        known: up to which seq an earlier run of a program has seen everything, by the number of its account.
 
     Attributes:
         timeline: the messages of each conversation, and the cursor.
@@ -42,9 +42,13 @@ class Conversations:
     """
 
     def __init__(
-        self, context: CoreContext, typing: TypingState, visibility: Visibility, known: EarlierRun | None = None
+        self,
+        context: CoreContext,
+        typing: TypingState,
+        visibility: Visibility,
+        known: Mapping[int, int] | None = None,
     ) -> None:
-        self._known = known
+        self._known = known or {}
         self.goes_on = False
         self.timeline = Timeline(self, context.rooms)
         self.read_markers = ReadMarkers()
@@ -67,16 +71,14 @@ class Conversations:
         if resumes:
             self.timeline.resume(event.live_from)
         else:
-            known = self._known
-            self.goes_on = (
-                first and known is not None and event.sender_id == known.sender_id and event.live_from >= known.cursor
-            )
-            if not self.goes_on and not another and (not first or known is not None):
+            known_to = self._known.get(event.sender_id) if first else None
+            self.goes_on = known_to is not None and event.live_from >= known_to
+            if not self.goes_on and not another and (not first or known_to is not None):
                 self._context.show(events.HistoryReset())
                 self._context.people.forget()
             self.read_markers.forget()
             seen = event.seen_seq if event.account else None
-            self.timeline.begin(event.live_from, seen, known.cursor if known is not None and self.goes_on else None)
+            self.timeline.begin(event.live_from, seen, known_to if self.goes_on else None)
         self.timeline.me = event.sender_id
         return resumes
 
@@ -155,7 +157,9 @@ class Conversations:
         if not senders & self._context.ignored:
             self._context.show(MessageChanged(change, key, message, late))
 
-    def on_purged(self, purged: Purged, key: ConversationId | None, removed: Sequence[Message]) -> None:
+    def on_purged(
+        self, purged: Purged, key: ConversationId | None, removed: Sequence[Message], *, unseen: bool
+    ) -> None:
         """Show no longer what is gone for good."""
         name = None if purged.sender_id is None else self._context.people.name(purged.sender_id)
         gone: dict[ConversationId, list[Message]] = {}
@@ -164,7 +168,7 @@ class Conversations:
         for of, messages in gone.items():
             if (conversation := self.timeline.conversations.get(of)) is not None:
                 self._count_without(conversation, messages)
-        self._context.show(events.MessagesPurged(purged, key, len(removed), name or ""))
+        self._context.show(events.MessagesPurged(purged, key, len(removed), name or "", unseen))
 
     def _count_without(self, conversation: Conversation, gone: Sequence[Message]) -> None:
         """Take messages that are gone out of the unread count of a conversation: its last ones are unread."""

@@ -35,18 +35,6 @@ class ConnectionPhase(Enum):
     ENDED = "ended"
 
 
-class EarlierRun(Struct, frozen=True):
-    """Where an earlier run of a program ended.
-
-    Attributes:
-        sender_id: its account.
-        cursor: it had seen every entry of the log up to this seq.
-    """
-
-    sender_id: int
-    cursor: int
-
-
 class Visibility(Enum):
     """The shown messages that the user sees, and that therefore count as read on the account's other devices."""
 

@@ -35,8 +35,13 @@ class TimelineListener(Protocol):
     def on_change(self, key: ConversationId, change: MessageChange, message: Message | None, *, late: bool) -> None:
         """Show a change, once; ``message`` is the result, None where the message is not kept."""
 
-    def on_purged(self, purged: Purged, key: ConversationId | None, removed: Sequence[Message]) -> None:
-        """Show no longer what is gone for good: in the room ``key``, or of a sender; ``removed`` was kept until now."""
+    def on_purged(
+        self, purged: Purged, key: ConversationId | None, removed: Sequence[Message], *, unseen: bool
+    ) -> None:
+        """Show no longer what is gone for good: in the room ``key``, or of a sender; ``removed`` was kept until now.
+
+        ``unseen`` tells that some of it may never have been shown.
+        """
 
     def on_backfilled(self, backfill: Backfill) -> None:
         """Show earlier messages; all of them are there."""
@@ -69,6 +74,7 @@ class Timeline:
         self._floor = 0
         self._rooms_above = 0
         self._known_from: int | None = None
+        self._holds_back = False
         self._jobs: deque[ReadJob] = deque()
         self._in_flight: tuple[int, ReadJob] | None = None
         self._resume: GapFill | None = None
@@ -103,6 +109,8 @@ class Timeline:
         self._resume = None
         if self._floor < live_from:
             self.resume(live_from)
+        elif self._holds_back:
+            self.hold_back()
 
     def resume(self, live_from: int) -> None:
         """Read what was missed up to ``live_from``, once `start` tells that the rooms are joined again."""
@@ -127,10 +135,31 @@ class Timeline:
             if isinstance(job, Backfill):
                 job.begin_anew()
 
+    def hold_back(self) -> None:
+        """Read no more of what was missed, and hold back what comes live, until `go_on`.
+
+        What comes live is kept as during a resume: beyond HELD_MESSAGES it is read from the log later.
+        """
+        self._holds_back = True
+        if self._resume is None:
+            self._missed = 0
+            self._resume = GapFill(None, self.cursor, self.cursor)
+            self._jobs.appendleft(self._resume)
+
+    def go_on(self) -> None:
+        """Show what was held back, and read on."""
+        self._holds_back = False
+        self._settle()
+
     @property
     def catching_up(self) -> bool:
         """Whether what was missed is still being read."""
-        return self._resume is not None
+        return self._resume is not None and not self._holds_back
+
+    @property
+    def complete_through(self) -> int:
+        """Every entry up to this seq was shown, in all conversations; with gaps being filled it is below `cursor`."""
+        return min([self.cursor, *(gap_fill.after for gap_fill in self._gap_fills.values())])
 
     @property
     def reading(self) -> bool:
@@ -201,6 +230,7 @@ class Timeline:
     def purged(self, purged: Purged) -> None:
         """Drop messages that are gone for good, and any copy that is still on its way."""
         key: RoomKey | None = None
+        seen = self.cursor
         if purged.sender_id is not None:
             if purged.through <= self._removed.get(purged.sender_id, 0):
                 return
@@ -215,6 +245,7 @@ class Timeline:
             if conversation is None or purged.through <= conversation.purged:
                 return
             conversation.purged = purged.through
+            seen = max(seen, conversation.last)
             concerned = [conversation]
         else:
             return  # of a newer server, about something else
@@ -223,7 +254,7 @@ class Timeline:
                 job.purge(self.is_purged)
         self._pending_changes.purge(purged, key)
         removed = [message for conversation in concerned for message in self._drop_purged(conversation)]
-        self._listener.on_purged(purged, key, removed)
+        self._listener.on_purged(purged, key, removed, unseen=purged.through > seen)
 
     def is_purged(self, key: ConversationId, message: Message) -> bool:
         """Tell whether a message is known to be gone for good."""
@@ -262,9 +293,11 @@ class Timeline:
 
     def next_request(self, ref: int, now: float) -> ReadCommand | None:
         """Return the next question to send, if one is due; ``ref`` becomes its number."""
-        if not self._started or self._in_flight is not None or not self._jobs or now < self._not_before:
+        if not self._started or self._in_flight is not None or now < self._not_before:
             return None
-        job = self._jobs[0]
+        job = self._next_job
+        if job is None:
+            return None
         self._not_before = 0.0
         request = job.request(ref)
         if request is not None:
@@ -274,7 +307,7 @@ class Timeline:
     @property
     def deadline(self) -> float | None:
         """When a postponed request is due; None when nothing is postponed."""
-        return self._not_before if self._jobs and self._not_before and self._in_flight is None else None
+        return self._not_before if self._next_job and self._not_before and self._in_flight is None else None
 
     def answered(self, answer: ReadAnswer) -> None:
         """Take the answer to the question in flight."""
@@ -382,10 +415,17 @@ class Timeline:
         gap_fill = self._gap_fills[conversation.key] = GapFill(conversation.key, conversation.last, target)
         self._jobs.append(gap_fill)
 
+    @property
+    def _next_job(self) -> ReadJob | None:
+        """The job whose turn it is: while entries are held back, a question of the user."""
+        if not self._holds_back:
+            return self._jobs[0] if self._jobs else None
+        return next((job for job in self._jobs if not isinstance(job, GapFill)), None)
+
     def _settle(self) -> None:
-        """Finish every job at the head that has nothing left to ask for."""
-        while self._started and self._jobs and self._in_flight is None and self._jobs[0].finished:
-            job = self._jobs.popleft()
+        """Finish every job whose turn it is and that has nothing left to ask for."""
+        while self._started and self._in_flight is None and (job := self._next_job) is not None and job.finished:
+            self._jobs.remove(job)
             match job:
                 case Backfill():
                     self._finish_backfill(job)
@@ -410,6 +450,7 @@ class Timeline:
             self.cursor = max(self.cursor, entry.seq)
         self.cursor = max(self.cursor, job.target)
         self._resume = None
+        self._known_from = None  # a room that is told from now on was joined since
         self._listener.on_caught_up(self._missed)
 
     def _finish_gap_fill(self, job: GapFill) -> None:
