@@ -7,31 +7,34 @@
 ...         if message.text == "!ping":
 ...             message.reply("pong")
 
-docs/bots.md explains it. What stands in `__all__` is promised, with its signatures.
+docs/bots.md explains it. What stands in `__all__` is promised, with its signatures. The client core and the network are
+imported when a bot starts: a program that only names the library does not pay for them.
 """
 
 from __future__ import annotations
 
-from securechat.bot.async_client import AsyncClient, AsyncEvent
-from securechat.bot.client import Client, Event
+from securechat.bot.async_client import AsyncClient, AsyncEvent, AsyncMessage
+from securechat.bot.client import Client, Event, Message
 from securechat.bot.records import (
-    AsyncMessage,
     BotError,
+    CursorNotKept,
     Deleted,
     Disconnected,
     Edited,
     Gap,
+    HeardMessage,
     LeftRoom,
-    Message,
     Person,
     Reacted,
     Reconnected,
     Refused,
+    Sent,
     StartupFailed,
     Stopped,
 )
 
 __all__ = [
-    "AsyncClient", "AsyncEvent", "AsyncMessage", "BotError", "Client", "Deleted", "Disconnected", "Edited", "Event",
-    "Gap", "LeftRoom", "Message", "Person", "Reacted", "Reconnected", "Refused", "StartupFailed", "Stopped",
+    "AsyncClient", "AsyncEvent", "AsyncMessage", "BotError", "Client", "CursorNotKept", "Deleted", "Disconnected",
+    "Edited", "Event", "Gap", "HeardMessage", "LeftRoom", "Message", "Person", "Reacted", "Reconnected", "Refused",
+    "Sent", "StartupFailed", "Stopped",
 ]  # fmt: skip

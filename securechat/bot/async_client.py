@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar
 
-from securechat import model
-from securechat.bot.base import Bot, content_of
+from securechat.bot.base import Bot, Steps
 from securechat.bot.records import (
-    AsyncMessage,
     Deleted,
     Disconnected,
     Edited,
@@ -21,10 +20,28 @@ from securechat.bot.records import (
     Person,
     Reacted,
     Reconnected,
+    Sent,
+    Stopped,
 )
-from securechat.client.core import events
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsyncMessage(HeardMessage):
+    """A message that `AsyncClient` hands out."""
+
+    _chat: AsyncClient = field(repr=False, compare=False)
+
+    async def reply(self, text: str) -> Sent | None:
+        """Answer the message, in its room or dialogue; see `Client.reply`."""
+        return await self._chat.reply(self, text)
+
+    async def react(self, emoji: str) -> int:
+        """React to the message; see `Client.react`."""
+        return await self._chat.react(self, emoji)
+
+
 AsyncEvent: TypeAlias = AsyncMessage | Edited | Deleted | Reacted | Gap | LeftRoom | Disconnected | Reconnected
 
 
@@ -35,9 +52,11 @@ class AsyncClient(Bot):
     """
 
     async def __aenter__(self) -> Self:
-        self._session = await asyncio.to_thread(self._prepare)
+        session, folder = await self._aside(self._prepare)
+        self._session = session
         try:
-            self._began(self._session, await self._wait(self._session.start()))
+            me = await self._wait(session.start())
+            await self._aside(self._began, session, folder, me)
         except BaseException:
             await self.close()
             raise
@@ -49,60 +68,76 @@ class AsyncClient(Bot):
         await self.close()
 
     async def close(self) -> None:
-        """Say goodbye. What is under way gets three seconds."""
+        """Say goodbye; a loop over `messages` ends. What is under way gets three seconds."""
+        self._closed = True
         if self._session is not None:
-            await asyncio.to_thread(self._session.close)
+            await self._aside(self._session.close)
 
-    async def messages(self, *, own: bool = False) -> AsyncIterator[AsyncMessage]:
+    # --- hearing ------------------------------------------------------------------------------------------------------
+
+    async def messages(self, *, own: bool = False, bots: bool = False) -> AsyncIterator[AsyncMessage]:
         """Yield each message once, in order; see `Client.messages`."""
-        async for event in self.events():
-            if isinstance(event, AsyncMessage) and (own or not event.own):
+        async for event in self._hear(own=own, bots=bots):
+            if isinstance(event, AsyncMessage):
                 yield event
 
     async def events(self) -> AsyncIterator[AsyncEvent]:
-        """Yield everything that the bot hears, its own messages too; see `Client.messages`."""
-        while not self._is_closed:
-            if not self._has_more:
-                await asyncio.to_thread(self._note, at=0)
-            heard = await self._wait(self._next())
-            event: AsyncEvent | None
-            if isinstance(heard, events.MessageShown):
-                event = AsyncMessage(**self._fields(heard), _chat=self)
-                await asyncio.to_thread(self._note, at=event.seq)
-            else:
-                event = self._other(heard)
-            if event is not None:
-                yield event
-            self._took(heard)
+        """Yield everything that the bot hears, its own and other bots' messages too; see `Client.messages`."""
+        async for event in self._hear(own=True, bots=True):
+            yield event
+
+    async def _hear(self, *, own: bool, bots: bool) -> AsyncIterator[AsyncEvent]:
+        while True:
+            self._ended()
+            if not self._live.waiting:
+                await self._aside(self._keep)
+            try:
+                heard = await self._wait(self._next())
+            except Stopped:
+                await self._aside(self._keep)
+                if self._closed:
+                    return
+                raise
+            is_wanted = self._begins(heard, own=own, bots=bots)
+            if is_wanted and heard.fields is not None:
+                await self._aside(self._keep)
+            self._handed_out(heard)
+            if is_wanted and heard.fields is not None:
+                yield AsyncMessage(**heard.fields, _chat=self)
+            elif is_wanted and heard.event is not None:
+                yield heard.event
+
+    # --- doing --------------------------------------------------------------------------------------------------------
 
     async def join(self, room: str) -> None:
         """Enter a room. Raises Refused."""
         await self._wait(self._live.join(room))
 
-    async def send(self, room: str, text: str, *, reply_to: int | None = None, key: str | None = None) -> int:
+    async def send(self, room: str, text: str, *, reply_to: int | None = None, key: str | None = None) -> Sent:
         """Send a message to a room; see `Client.send`."""
         return await self._run(self._send_steps(room, text, reply_to, key))
 
-    async def direct(self, name: str, text: str, *, key: str | None = None) -> int:
+    async def direct(self, name: str, text: str, *, key: str | None = None) -> Sent:
         """Send a direct message to a person; see `Client.direct`."""
         return await self._run(self._direct_steps(name, text, key))
 
-    async def reply(self, message: HeardMessage, text: str) -> int | None:
+    async def reply(self, message: HeardMessage, text: str) -> Sent | None:
         """Answer a message; see `Client.reply`."""
         return await self._run(self._reply_steps(message, text))
 
-    async def edit(self, message: HeardMessage, text: str) -> int:
-        """Replace the text of one of the bot's messages. Raises Refused."""
-        return await self._run(self._change_steps(message, model.RevisionKind.EDIT, text))
+    async def edit(self, message: HeardMessage | Sent, text: str) -> int:
+        """Replace the text of one of the bot's messages; see `Client.edit`."""
+        return await self._run(self._edit_steps(message, text))
 
-    async def delete(self, message: HeardMessage) -> int:
-        """Delete a message. Raises Refused."""
-        return await self._run(self._change_steps(message, model.RevisionKind.DELETE))
+    async def delete(self, message: HeardMessage | Sent) -> int:
+        """Delete a message; see `Client.delete`."""
+        return await self._run(self._delete_steps(message))
 
-    async def react(self, message: HeardMessage, emoji: str, *, on: bool = True) -> int:
-        """Add a reaction to a message, or take it away. Raises Refused."""
-        kind = model.RevisionKind.REACT if on else model.RevisionKind.UNREACT
-        return await self._run(self._change_steps(message, kind, emoji=emoji))
+    async def react(self, message: HeardMessage | Sent, emoji: str, *, on: bool = True) -> int:
+        """Add a reaction to a message, or take it away; see `Client.react`."""
+        return await self._run(self._react_steps(message, emoji, on=on))
+
+    # --- asking -------------------------------------------------------------------------------------------------------
 
     async def history(self, target: str | int, limit: int = 50, *, before: int | None = None) -> list[AsyncMessage]:
         """Return the last messages of a conversation, oldest first; see `Client.history`."""
@@ -116,10 +151,10 @@ class AsyncClient(Bot):
         """Return the people who are in a room now. Raises Refused."""
         return await self._run(self._members_steps(room))
 
-    def _made(self, found: list[model.Message]) -> list[AsyncMessage]:
-        return [AsyncMessage(**content_of(each), own=each.sender_id == self.me.id, _chat=self) for each in found]
+    def _made(self, found: list[dict[str, Any]]) -> list[AsyncMessage]:
+        return [AsyncMessage(**fields, _chat=self) for fields in found]
 
-    async def _run(self, steps: Generator[Future[Any], Any, _T]) -> _T:
+    async def _run(self, steps: Steps[_T]) -> _T:
         try:
             future = next(steps)
             while True:
@@ -132,6 +167,10 @@ class AsyncClient(Bot):
         except StopIteration as done:
             value: _T = done.value
             return value
+
+    async def _aside(self, do: Callable[..., _T], *arguments: Any) -> _T:
+        """Wait for what would hold up the event loop, such as a disk."""
+        return await asyncio.to_thread(do, *arguments)
 
     async def _wait(self, future: Future[_T]) -> _T:
         return await asyncio.shield(asyncio.wrap_future(future))

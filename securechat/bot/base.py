@@ -1,45 +1,29 @@
-"""What the blocking and the asyncio client share: options, the bot's place in the log, and records from events."""
+"""The common part of the blocking and the asyncio client: options, the bot's progress, requests of several questions.
+
+Each request is a generator of the futures that it waits for: the clients differ only in how they wait.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
 import os
+import threading
 from collections.abc import Generator, Mapping
 from concurrent.futures import Future
-from functools import partial
-from hashlib import sha256
-from pathlib import Path
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
-from securechat import model
-from securechat.bot.cursor import CursorFile, Place
-from securechat.bot.records import (
-    Deleted,
-    Disconnected,
-    Edited,
-    Gap,
-    HeardMessage,
-    LeftRoom,
-    Reacted,
-    Reconnected,
-    Refused,
-    StartupFailed,
-    Stopped,
-)
-from securechat.bot.session import Heard, Session
-from securechat.client.connection_plan import ConnectionOptions, ConnectionPlan, StartupError, decide
-from securechat.client.core import events
-from securechat.client.core.state import EarlierRun
-from securechat.client.local_store import STATE_VARIABLE, LocalStore, open_local_store
-from securechat.errors import ErrorCode, SecurechatError
-from securechat.invite_link import BadLink, parse_link
-from securechat.limits import PAGE_ROWS
-from securechat.translation import translated
+from securechat.bot.records import Gap, HeardMessage, Person, Refused, Sent, Stopped
+
+if TYPE_CHECKING:
+    from securechat.bot.cursor import CursorFile, CursorFolder, Progress
+    from securechat.bot.hearing import HeardEntry
+    from securechat.bot.session import BotSession
 
 _T = TypeVar("_T")
 Steps: TypeAlias = Generator[Future[Any], Any, _T]
-_REPLIES_COUNTED = 1_000
-"""Messages whose replies are counted: those that a program may still be answering."""
+MOST_COUNTED = 1_000
+"""Messages with replies that are counted: those that a program may still be answering."""
+_KEY_USED = "key_used"
+_PREFIX = "SECURECHAT_"
 
 
 class Bot:
@@ -52,283 +36,218 @@ class Bot:
         *,
         ca: str | os.PathLike[str] | None = None,
         pin: str | None = None,
+        token_file: str | os.PathLike[str] | None = None,
         password_file: str | os.PathLike[str] | None = None,
         link: str | None = None,
         state: str | os.PathLike[str] | None = None,
     ) -> None:
-        self._options = ConnectionOptions(
-            server=None if link else server,
-            ca=None if ca is None else os.fspath(ca),
-            pin=pin,
-            name=name,
-            password_file=None if password_file is None else os.fspath(password_file),
-        )
-        self._link = link
-        self._state = state
-        self._session: Session | None = None
-        self._me = model.Person(0, name or "")
+        self._given: dict[str, str | None] = {
+            "server": server,
+            "name": name,
+            "ca": _path(ca),
+            "pin": pin,
+            "token_file": _path(token_file),
+            "password_file": _path(password_file),
+            "link": link,
+            "state": _path(state),
+        }
+        self._me = Person(0, name or "")
+        self._session: BotSession | None = None
         self._cursor: CursorFile | None = None
-        self._done = 0
-        self._at = 0  # the message that an earlier run was handling
+        self._progress: Progress | None = None
+        self._closed = False
+        self._keeping = threading.Lock()
+        self._counting = threading.Lock()
         self._reply_counts: dict[int, int] = {}
-        self._taking: Future[Heard] | None = None
+        self._taking: Future[HeardEntry] | None = None
+        self._handling: HeardEntry | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Take everything from variables.
 
-        SECURECHAT_SERVER (HOST[:PORT]), SECURECHAT_NAME, SECURECHAT_CA or SECURECHAT_PIN, SECURECHAT_PASSWORD_FILE;
-        for a bot that comes for the first time SECURECHAT_LINK, an invite link, in place of server and CA. What is
-        kept between runs is in SECURECHAT_STATE, or where `securechat-client` keeps it.
+        SECURECHAT_SERVER (HOST[:PORT]) and SECURECHAT_CA (a file, or ``system``) or SECURECHAT_PIN (a fingerprint), or
+        both in SECURECHAT_LINK, an invite link; SECURECHAT_TOKEN_FILE, or SECURECHAT_NAME and
+        SECURECHAT_PASSWORD_FILE; SECURECHAT_STATE, the directory of what is kept between runs.
+
+        Args:
+            environment: in place of the process's own.
         """
         given = os.environ if environment is None else environment
 
         def value(name: str) -> str | None:
-            return given.get(f"SECURECHAT_{name}") or None
+            return given.get(_PREFIX + name) or None
 
         return cls(
             value("SERVER"),
             value("NAME"),
             ca=value("CA"),
             pin=value("PIN"),
+            token_file=value("TOKEN_FILE"),
             password_file=value("PASSWORD_FILE"),
             link=value("LINK"),
-            state=given.get(STATE_VARIABLE),
+            state=given.get(f"{_PREFIX}STATE"),
         )
 
     @property
-    def me(self) -> model.Person:
+    def me(self) -> Person:
         """The bot: its number and its name."""
         return self._me
 
     # --- the connection -----------------------------------------------------------------------------------------------
 
-    def _prepare(self) -> Session:
+    def _prepare(self) -> tuple[BotSession, CursorFolder]:
         """Decide how to connect, which may learn a CA over the network.
 
         Raises:
             StartupFailed: it cannot be decided.
         """
-        environment = os.environ if self._state is None else {**os.environ, STATE_VARIABLE: os.fspath(self._state)}
-        store = open_local_store(environment)
-        try:
-            plan = decide(self._with_link(), store, interactive=False, needs_name=True)
-        except StartupError as error:
-            raise StartupFailed(str(translated(error.sentence))) from None
-        except SecurechatError as error:
-            raise StartupFailed(str(error)) from None
-        if store is not None:
-            self._cursor = CursorFile(self._place_of(plan, store))
-        place = self._place
-        known = EarlierRun(place.sender_id, place.done) if place is not None and place.sender_id else None
-        self._done, self._at = (place.done, place.at) if place is not None else (0, 0)
-        return Session(plan, known)
+        # The client core, the network and cryptography: most of the time of an import.
+        from securechat.bot.startup import BotOptions, prepare  # noqa: PLC0415
 
-    def _with_link(self) -> ConnectionOptions:
-        if self._link is None:
-            return self._options
-        try:
-            link = parse_link(self._link)
-        except BadLink as bad:
-            raise StartupFailed(str(translated(bad))) from None
-        given = self._options
-        return ConnectionOptions(name=given.name, password_file=given.password_file, invite=link)
+        return prepare(BotOptions(**self._given))
 
-    def _place_of(self, plan: ConnectionPlan, store: LocalStore) -> Path:
-        target = plan.server_target
-        words = f"{target.host.lower()}\n{target.port}\n{plan.name or ''}"
-        return store.folder / f"bot-{sha256(words.encode()).hexdigest()[:32]}.json"
+    def _began(self, session: BotSession, folder: CursorFolder, me: Person) -> None:
+        """The bot is logged in. A guest is another one at the next start, and has no place to come back to."""
+        from securechat.bot.cursor import Progress  # noqa: PLC0415 - see `_prepare`
 
-    @property
-    def _place(self) -> Place | None:
-        return None if self._cursor is None else self._cursor.place
-
-    def _began(self, session: Session, me: model.Person) -> None:
-        """The bot is logged in."""
         self._me = me
-        if not session.core.goes_on:
-            self._done, self._at = session.core.began_at, 0
-        self._note(at=0)
+        self._progress = Progress(session.begins_at())
+        self._cursor = folder.file(me.id) if session.core.account else None
+        self._keep()
 
-    def _note(self, *, at: int) -> None:
-        """Keep the place: everything up to the last entry that was taken is handled, and ``at`` is being handled.
+    def _keep(self) -> None:
+        """Keep on disk what is handled.
 
-        A guest is another sender at the next start, and has no place to come back to.
+        Raises:
+            CursorNotKept: it cannot be written.
         """
-        session = self._session
-        if self._cursor is None or session is None or not session.core.account:
-            return
-        try:
-            self._cursor.write(Place(self._me.id, self._done, at or (self._at if self._at > self._done else 0)))
-        except OSError as error:
-            raise StartupFailed(f"The bot's place cannot be kept: {error.strerror or error}") from None
-
-    # --- what is heard ------------------------------------------------------------------------------------------------
-
-    def _took(self, heard: Heard) -> None:
-        """An entry was taken out of the queue, and is handled when the next one is asked for."""
-        if isinstance(heard, events.MessageShown):
-            self._done = max(self._done, heard.message.seq)
-        elif isinstance(heard, events.MessageChanged):
-            self._done = max(self._done, heard.change.seq)
-
-    def _fields(self, shown: events.MessageShown) -> dict[str, Any]:
-        """The fields of a message."""
-        message = shown.message
-        return {
-            **content_of(message),
-            "mentions_me": shown.mentions_me,
-            "own": message.sender_id == self._me.id,
-            "again": message.seq == self._at,
-        }
-
-    def _other(self, heard: Heard) -> Edited | Deleted | Reacted | Gap | LeftRoom | Disconnected | Reconnected | None:  # noqa: PLR0911
-        """The record for anything but a message; None for what does not concern a program."""
-        match heard:
-            case events.MessageChanged(change):
-                return _change(change)
-            case events.MessagesPurged(purged, key):
-                return Gap(None if key is None else getattr(key, "room", None), purged.through)
-            case events.HistoryReset():
-                return Gap(None, None)
-            case events.RoomLeft(room, text=text):
-                return LeftRoom(room, text)
-            case events.ConnectionLost(text=text):
-                return Disconnected(text)
-            case events.BackOnline():
-                return Reconnected()
-            case _:
-                return None
-
-    def _next(self) -> Future[Heard]:
-        """The next entry; the same future again after an interrupted wait."""
-        if self._taking is None or self._taking.done():
-            self._taking = self._live.take()
-        return self._taking
+        with self._keeping:
+            if self._cursor is not None and self._progress is not None:
+                self._cursor.write(self._progress.cursor)
 
     @property
-    def _has_more(self) -> bool:
-        return self._live.waiting > 0
-
-    @property
-    def _is_closed(self) -> bool:
-        return self._live.closed
-
-    # --- requests -----------------------------------------------------------------------------------------------------
-
-    def _reply_key(self, message: HeardMessage) -> str:
-        """The key of the next answer to a message: the n-th answer has the same one in each run."""
-        count = self._reply_counts.pop(message.seq, 0) + 1
-        self._reply_counts[message.seq] = count
-        if len(self._reply_counts) > _REPLIES_COUNTED:
-            del self._reply_counts[next(iter(self._reply_counts))]
-        return f"reply:{message.seq}:{count}"
-
-    def _where(self, message: HeardMessage) -> str | int:
-        """The conversation of a message: its room, or the other person."""
-        if message.room is not None:
-            return message.room
-        return message.to if message.own and message.to is not None else message.sender.id
-
-    # Each request is a generator of the futures that it waits for: the clients differ only in how they wait.
-
-    def _send_steps(self, target: str | int, text: str, reply_to: int | None, key: str | None) -> Steps[int]:
-        seq: int = yield self._live.send(target, text, reply_to, key)
-        return seq
-
-    def _direct_steps(self, name: str, text: str, key: str | None) -> Steps[int]:
-        found = yield self._live.ask(lambda ref: model.Whois(ref, name))
-        return (yield from self._send_steps(found.person.id, text, None, key))
-
-    def _reply_steps(self, message: HeardMessage, text: str) -> Steps[int | None]:
-        key = self._reply_key(message)
-        try:
-            return (yield from self._send_steps(self._where(message), text, message.seq, key))
-        except Refused as refused:
-            if refused.code == ErrorCode.KEY_USED:
-                return None
-            raise
-
-    def _change_steps(
-        self, message: HeardMessage, kind: model.RevisionKind, text: str = "", emoji: str = ""
-    ) -> Steps[int]:
-        seq: int = yield self._live.change(self._where(message), message.seq, kind, text, emoji)
-        return seq
-
-    def _history_steps(self, target: str | int, limit: int, before: int | None) -> Steps[list[model.Message]]:
-        room, person = (target, None) if isinstance(target, str) else (None, target)
-        found: list[model.Message] = []
-        while len(found) < limit:
-            rows = min(limit - len(found), PAGE_ROWS)
-            page = yield self._live.ask_log(partial(_history, room, person, before, rows))
-            found[:0] = page.messages
-            if not page.messages or not page.more:
-                break
-            before = page.messages[0].seq
-        return found
-
-    def _search_steps(self, query: str, limit: int) -> Steps[list[model.Message]]:
-        found: list[model.Message] = []
-        before: int | None = None
-        while len(found) < limit:
-            rows = min(limit - len(found), PAGE_ROWS)
-            page = yield self._live.ask_log(partial(_search, query, before, rows))
-            found += [hit.message for hit in page.hits]
-            if not page.hits or not page.more:
-                break
-            before = page.hits[-1].message.seq
-        return found
-
-    def _members_steps(self, room: str) -> Steps[list[model.Person]]:
-        found: list[model.Person] = []
-        after: int | None = None
-        while True:
-            roster = yield self._live.ask(partial(_who, room, after))
-            found += roster.members
-            if not roster.members or not roster.more:
-                return found
-            after = roster.members[-1].id
-
-    @property
-    def _live(self) -> Session:
+    def _live(self) -> BotSession:
         if self._session is None:
             raise Stopped("The bot is not connected: use it in a with block.")
         return self._session
 
+    # --- what is heard ------------------------------------------------------------------------------------------------
 
-def content_of(message: model.Message) -> dict[str, Any]:
-    """Return the fields of a message that stand in the log."""
-    return {
-        "seq": message.seq,
-        "room": message.room,
-        "sender": model.Person(message.sender_id, message.name),
-        "to": message.to,
-        "text": message.text,
-        "sent_at": dt.datetime.fromtimestamp(message.sent_at_ms / 1000, dt.UTC),
-        "reply_to": message.reply,
-        "mentions": tuple(message.mentions),
-    }
+    def _next(self) -> Future[HeardEntry]:
+        """The next entry; the same one again until it is handed out, also where a wait was interrupted."""
+        taking = self._taking
+        if taking is None or taking.cancelled() or (taking.done() and taking.exception() is not None):
+            taking = self._taking = self._live.take()
+        return taking
+
+    def _begins(self, heard: HeardEntry, *, own: bool, bots: bool) -> bool:
+        """Tell whether an entry is for the program, and note that it is going to be handled."""
+        assert self._progress is not None
+        if isinstance(heard.event, Gap) and heard.event.through is None:
+            self._progress.restart(heard.through)  # another log has other numbers
+        if heard.fields is None:
+            return not (heard.seq and self._progress.is_done(heard.seq))
+        is_wanted = own if heard.fields["own"] else bots or not heard.fields.get("bot", False)
+        if not is_wanted or self._progress.is_done(heard.seq):
+            return False
+        heard.fields["again"] = self._progress.is_again(heard.seq)
+        self._progress.begins(heard.seq)
+        return True
+
+    def _handed_out(self, heard: HeardEntry) -> None:
+        self._taking = None
+        self._handling = heard
+
+    def _ended(self) -> None:
+        """The loop asks for the next entry: the one before is handled."""
+        heard, self._handling = self._handling, None
+        if heard is not None and heard.seq and self._progress is not None:
+            self._progress.ended(heard.seq, heard.through)
+
+    # --- requests -----------------------------------------------------------------------------------------------------
+
+    def _send_steps(self, target: str | int, text: str, reply_to: int | None, key: str | None) -> Steps[Sent]:
+        reply_to = None if reply_to is None else int(reply_to)  # it may be Sent
+        seq: int = yield self._live.send(target, text, reply_to, key)
+        return Sent(seq, target)
+
+    def _direct_steps(self, name: str, text: str, key: str | None) -> Steps[Sent]:
+        found = yield self._live.find_person(name)
+        return (yield from self._send_steps(found.person.id, text, None, key))
+
+    def _reply_steps(self, message: HeardMessage, text: str) -> Steps[Sent | None]:
+        number = self._count_reply(message.seq)
+        try:
+            return (yield from self._send_steps(message.target, text, message.seq, f"reply:{message.seq}:{number}"))
+        except Refused as refused:
+            if refused.code == _KEY_USED:
+                return None
+            self._uncount_reply(message.seq, number)
+            raise
+
+    def _count_reply(self, seq: int) -> int:
+        """Return the number of the next answer to a message; the n-th one has the same key in each run."""
+        with self._counting:
+            number = self._reply_counts.pop(seq, 0) + 1
+            self._reply_counts[seq] = number
+            if len(self._reply_counts) > MOST_COUNTED:
+                del self._reply_counts[next(iter(self._reply_counts))]
+            return number
+
+    def _uncount_reply(self, seq: int, number: int) -> None:
+        """Nothing was stored: the next answer takes the number, as it does in a run in which this one is not tried."""
+        with self._counting:
+            if self._reply_counts.get(seq) == number:
+                self._reply_counts[seq] = number - 1
+
+    def _edit_steps(self, message: HeardMessage | Sent, text: str) -> Steps[int]:
+        seq: int = yield self._live.edit(message.target, _seq(message), text)
+        return seq
+
+    def _delete_steps(self, message: HeardMessage | Sent) -> Steps[int]:
+        seq: int = yield self._live.delete(message.target, _seq(message))
+        return seq
+
+    def _react_steps(self, message: HeardMessage | Sent, emoji: str, *, on: bool) -> Steps[int]:
+        seq: int = yield self._live.react(message.target, _seq(message), emoji, on=on)
+        return seq
+
+    def _history_steps(self, target: str | int, limit: int, before: int | None) -> Steps[list[dict[str, Any]]]:
+        found: list[Any] = []
+        while len(found) < limit:
+            page = yield self._live.history_page(target, None if before is None else int(before), limit - len(found))
+            found[:0] = page.messages
+            if not page.messages or not page.more:
+                break
+            before = page.messages[0].seq
+        return [self._live.fields_of(message) for message in found]
+
+    def _search_steps(self, query: str, limit: int) -> Steps[list[dict[str, Any]]]:
+        found: list[Any] = []
+        before: int | None = None
+        while len(found) < limit:
+            page = yield self._live.search_page(query, before, limit - len(found))
+            found += [hit.message for hit in page.hits]
+            if not page.hits or not page.more:
+                break
+            before = page.hits[-1].message.seq
+        return [self._live.fields_of(message) for message in found]
+
+    def _members_steps(self, room: str) -> Steps[list[Person]]:
+        found: list[Person] = []
+        after: int | None = None
+        while True:
+            roster = yield self._live.members_page(room, after)
+            found += [Person(member.id, member.name) for member in roster.members]
+            if not roster.members or not roster.more:
+                return found
+            after = roster.members[-1].id
 
 
-def _change(change: model.MessageChange) -> Edited | Deleted | Reacted:
-    by = model.Person(change.sender_id, change.name)
-    base = (change.seq, change.target, change.room, by)
-    match change:
-        case model.Edited(text=text):
-            return Edited(*base, text)
-        case model.Deleted():
-            return Deleted(*base)
-        case model.Reacted(sign=sign, on=on):
-            return Reacted(*base, sign, on)
+def _path(given: str | os.PathLike[str] | None) -> str | None:
+    return None if given is None else os.fspath(given)
 
 
-def _history(room: str | None, person: int | None, before: int | None, limit: int, ref: int) -> model.History:
-    return model.History(ref, room, person, before=before, limit=limit)
-
-
-def _search(query: str, before: int | None, limit: int, ref: int) -> model.Search:
-    return model.Search(ref, query, before, limit)
-
-
-def _who(room: str, after: int | None, ref: int) -> model.Who:
-    return model.Who(ref, room, after)
+def _seq(message: HeardMessage | Sent) -> int:
+    return message.seq if isinstance(message, HeardMessage) else int(message)

@@ -1,22 +1,16 @@
-"""What a bot hears and is told: messages, their changes, what happens to it, and refusals."""
+"""Messages, their changes, other events and refusals, as a program sees them.
+
+They are the library's own and not the records of the wire, which may change with the protocol: fields are only added.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
-from securechat.model import Person
-
-if TYPE_CHECKING:
-    from securechat.bot.async_client import AsyncClient
-    from securechat.bot.client import Client
-
-__all__ = [
-    "AsyncMessage", "BotError", "Deleted", "Disconnected", "Edited", "Gap", "HeardMessage", "LeftRoom", "Message",
-    "Person", "Reacted", "Reconnected", "Refused", "StartupFailed", "Stopped",
-]  # fmt: skip
+# --- errors -----------------------------------------------------------------------------------------------------------
 
 
 class BotError(Exception):
@@ -31,11 +25,16 @@ class Stopped(BotError):
     """The session is over: it was closed, or the server ended it for good; the sentence says why."""
 
 
+class CursorNotKept(BotError):
+    """The bot's cursor cannot be written to disk; without it, a message could be handled twice."""
+
+
 class Refused(BotError):
     """The server, or this library by the server's rules, refuses a request. Nothing was stored or changed.
 
     Attributes:
-        code: a word of the table in docs/protocol.md, section 9; programs decide by it.
+        code: a word of the table in docs/protocol.md, section 9, by which a program decides; `queue_full` and
+            `leaving` are this library's own.
         text: one sentence for a person, in English.
         arguments: what the sentence was made from.
         retry_after_s: seconds after which the same may succeed, where that is known.
@@ -49,6 +48,38 @@ class Refused(BotError):
         self.text = text
         self.arguments = dict(arguments or {})
         self.retry_after_s = retry_after_s
+
+
+# --- people and messages ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Person:
+    """A member of the server.
+
+    Attributes:
+        id: the number, which stays when the name changes.
+        name: the name at that time.
+    """
+
+    id: int
+    name: str
+
+
+class Sent(int):
+    """The seq of a message that the bot has sent, which `edit`, `delete` and `react` take as well.
+
+    Attributes:
+        target: where it stands: the name of a room, or the number of a person.
+    """
+
+    target: str | int
+
+    def __new__(cls, seq: int, target: str | int) -> Self:
+        """Return the number, with where its message stands."""
+        made = super().__new__(cls, seq)
+        made.target = target
+        return made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +97,7 @@ class HeardMessage:
         mentions: the numbers of the people that it mentions.
         mentions_me: whether the bot is one of them.
         own: whether the bot sent it.
+        bot: whether a bot sent it.
         again: whether it was handed out before, to a run that ended while it handled it.
     """
 
@@ -79,37 +111,18 @@ class HeardMessage:
     mentions: tuple[int, ...] = ()
     mentions_me: bool = False
     own: bool = False
+    bot: bool = False
     again: bool = False
 
-
-@dataclass(frozen=True, kw_only=True)
-class Message(HeardMessage):
-    """A message that `Client` hands out."""
-
-    _chat: Client = field(repr=False, compare=False)
-
-    def reply(self, text: str) -> int | None:
-        """Answer the message, in its room or dialogue; see `Client.reply`."""
-        return self._chat.reply(self, text)
-
-    def react(self, emoji: str) -> int:
-        """React to the message; see `Client.react`."""
-        return self._chat.react(self, emoji)
+    @property
+    def target(self) -> str | int:
+        """Where the message stands: the name of a room, or the number of the other person."""
+        if self.room is not None:
+            return self.room
+        return self.to if self.own and self.to is not None else self.sender.id
 
 
-@dataclass(frozen=True, kw_only=True)
-class AsyncMessage(HeardMessage):
-    """A message that `AsyncClient` hands out."""
-
-    _chat: AsyncClient = field(repr=False, compare=False)
-
-    def reply(self, text: str) -> Awaitable[int | None]:
-        """Answer the message, in its room or dialogue; see `Client.reply`."""
-        return self._chat.reply(self, text)
-
-    def react(self, emoji: str) -> Awaitable[int]:
-        """React to the message; see `Client.react`."""
-        return self._chat.react(self, emoji)
+# --- what else happens ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -147,11 +160,11 @@ class Reacted:
 
 @dataclass(frozen=True)
 class Gap:
-    """Messages that the bot will not hear: retention or an administrator has removed them, or the log is another one.
+    """Messages that the bot will not hear: they were deleted for good while it was away, or the log is another one.
 
     Attributes:
-        room: the room that they were in; None for all rooms.
-        through: none is left up to this seq; None for a log that begins anew.
+        room: the room that they were in; None for any room.
+        through: those up to this seq are gone; None for a log that begins anew.
     """
 
     room: str | None

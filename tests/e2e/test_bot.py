@@ -12,7 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from securechat.bot import AsyncClient, Client, Deleted, Edited, Gap, Message, Reacted, Refused, StartupFailed, Stopped
+from securechat.bot import (
+    AsyncClient,
+    Client,
+    Deleted,
+    Edited,
+    Gap,
+    Message,
+    Reacted,
+    Refused,
+    Sent,
+    StartupFailed,
+    Stopped,
+)
 from tests.support.admin import row, told
 from tests.support.client import ROOT
 from tests.support.native import NativeClient
@@ -78,7 +90,7 @@ def test_refusals_have_their_code(server: ServerProcess, bot: dict[str, str], co
     in_ops(connect, server, "ana")
     with Client.from_environment(bot) as chat:
         for do, code in (
-            (lambda: chat.send("nowhere", "x"), "not_in_room"),
+            (lambda: chat.send("nowhere", "x"), "not_a_member"),
             (lambda: chat.send("ops", ""), "text_empty"),
             (lambda: chat.send("ops", "x" * 4001), "text_too_long"),
             (lambda: chat.join("no such room"), "room_invalid"),
@@ -86,6 +98,11 @@ def test_refusals_have_their_code(server: ServerProcess, bot: dict[str, str], co
             (lambda: chat.search("from:"), "query_invalid"),
             (lambda: chat.history("nowhere"), "not_a_member"),
             (lambda: chat.members("nowhere"), "not_a_member"),
+            (lambda: chat.edit(Sent(10_000, "ops"), "x"), "not_found"),
+            (lambda: chat.send("ops", "half a pair: \ud800"), "invalid"),
+            (lambda: chat.send("ops", "x", key="a key with spaces"), "invalid"),
+            (lambda: chat.history("ops", before=-1), "invalid"),
+            (lambda: chat.react(Sent(1, "ops"), ""), "invalid"),
         ):
             with pytest.raises(Refused) as caught:
                 do()
