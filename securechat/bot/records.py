@@ -40,6 +40,11 @@ class Refused(BotError):
         retry_after_s: seconds after which the same may succeed, where that is known.
     """
 
+    code: str
+    text: str
+    arguments: dict[str, str | int]
+    retry_after_s: float | None
+
     def __init__(
         self, code: str, text: str, arguments: Mapping[str, str | int] | None = None, retry_after_s: float | None = None
     ) -> None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import random
+import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from securechat import model as m
 from securechat.bot import (
     AsyncClient,
     Client,
     Deleted,
     Edited,
-    Gap,
     Message,
     Reacted,
     Refused,
@@ -25,10 +29,10 @@ from securechat.bot import (
     StartupFailed,
     Stopped,
 )
-from tests.support.admin import row, told
+from tests.support.admin import row
 from tests.support.client import ROOT
 from tests.support.native import NativeClient
-from tests.support.server import ServerProcess
+from tests.support.server import ServerProcess, wait_until
 
 PASSWORD = "a password for bots"
 Connect = Callable[..., NativeClient]
@@ -218,21 +222,13 @@ def test_a_guest_begins_anew(server: ServerProcess, connect: Connect, tmp_path: 
         ana.say_acked("nobody hears it")
 
 
-def test_a_gap_that_an_administrator_made_is_told(server: ServerProcess, bot: dict[str, str], connect: Connect) -> None:
-    in_ops(connect, server, "ana")
-    with Client.from_environment(bot) as chat:
-        events = chat.events()
-        chat.send("ops", "one")
-        assert isinstance(next(events), Message)
-        told(server, "announce", "nothing to do with it")
-        with pytest.raises(Refused):
-            chat.send("ops", "")
+def test_a_server_with_another_log_does_not_know_the_account(server: ServerProcess, bot: dict[str, str]) -> None:
     server.stop()
     for path in server.data.glob("*.db*"):
-        path.unlink()  # another log
+        path.unlink()
     server.start()
-    with pytest.raises(StartupFailed):
-        Client.from_environment(bot).__enter__()  # the account is not there any more
+    with pytest.raises(StartupFailed, match="The login was refused"):
+        Client.from_environment(bot).__enter__()
 
 
 @pytest.mark.parametrize(
@@ -279,7 +275,188 @@ def test_the_same_with_asyncio(server: ServerProcess, bot: dict[str, str], conne
     assert ana.wait_for_text("answer to two")
 
 
-@pytest.fixture(autouse=True)
-def _no_gap_is_ignored() -> Iterator[None]:
-    assert Gap(None, None) != Gap("ops", 1)
-    yield
+# --- who it is --------------------------------------------------------------------------------------------------------
+
+
+def token_of(bot: dict[str, str], path: Path) -> Path:
+    """A file with the login that the fixture's run has kept."""
+    (kept,) = Path(bot["SECURECHAT_STATE"]).glob("v1/login-*.json")
+    path.touch(0o600)
+    path.write_text(json.loads(kept.read_text())["token"] + "\n")
+    return path
+
+
+def test_a_token_says_who_the_bot_is_and_its_cursor_is_the_accounts(
+    server: ServerProcess, bot: dict[str, str], connect: Connect, tmp_path: Path
+) -> None:
+    with_token = {key: bot[key] for key in ("SECURECHAT_SERVER", "SECURECHAT_CA", "SECURECHAT_STATE")}
+    with_token["SECURECHAT_TOKEN_FILE"] = str(token_of(bot, tmp_path / "token"))
+    say_in_ops(in_ops(connect, server, "ana"), "said while it was away")
+    with Client.from_environment(with_token) as chat:
+        assert chat.me.name == "robi"
+        assert next(chat.messages()).text == "said while it was away"
+        server.kill()
+        server.start()
+        back = in_ops(connect, server, "ana2")
+        assert chat.send("ops", "with the token again") == back.wait_for_text("with the token again").seq
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "sentence"),
+    [
+        ("0" * 32, 0o600, "The login was refused"),
+        ("scb_" + "A" * 49, 0o600, "refused|not valid"),  # a server that knows no API tokens, too
+        ("a password", 0o600, "its first line is no token"),
+        ("", 0o600, "its first line is empty"),
+        ("0" * 32, 0o644, "other users can read it"),
+    ],
+)
+def test_a_token_that_is_none_stops_the_start_and_is_never_shown(
+    bot: dict[str, str], tmp_path: Path, content: str, mode: int, sentence: str
+) -> None:
+    path = tmp_path / "token"
+    path.touch()
+    path.write_text(content)
+    path.chmod(mode)
+    with pytest.raises(StartupFailed, match=sentence) as failed:
+        Client.from_environment({**bot, "SECURECHAT_TOKEN_FILE": str(path)}).__enter__()
+    assert not content or content not in str(failed.value)
+
+
+def test_the_link_of_the_first_start_may_stay_where_it_is(
+    server: ServerProcess, connect: Connect, tmp_path: Path
+) -> None:
+    password = tmp_path / "password"
+    password.touch(0o600)
+    password.write_text(PASSWORD)
+    variables = {
+        "SECURECHAT_LINK": row(server, "invite", "--host", f"127.0.0.1:{server.port}")["link"],
+        "SECURECHAT_NAME": "robi",
+        "SECURECHAT_PASSWORD_FILE": str(password),
+        "SECURECHAT_STATE": str(tmp_path / "state"),
+    }
+    with Client.from_environment(variables) as chat:
+        first = chat.me
+    password.unlink()  # the login is kept
+    del variables["SECURECHAT_PASSWORD_FILE"]
+    connect(server, "ana").say_acked("said while it was away")
+    with Client.from_environment(variables) as chat:
+        assert chat.me == first
+        assert next(chat.messages()).text == "said while it was away"
+
+
+# --- slow handlers and kills ------------------------------------------------------------------------------------------
+
+
+def test_a_handler_that_computes_loses_no_connection(certs: Path, tmp_path: Path, connect: Connect) -> None:
+    """For longer than the server waits for a pong; the real limits are 60 and 30 s."""
+    flags = ("--limit", "idle_ping_s=0.1", "--limit", "ping_timeout_s=1.5")
+    with ServerProcess(certs, tmp_path / "data", *flags) as server:
+        ana = connect(server, "ana")
+        variables = {
+            "SECURECHAT_SERVER": f"127.0.0.1:{server.port}",
+            "SECURECHAT_CA": str(server.ca),
+            "SECURECHAT_NAME": "robi",
+            "SECURECHAT_STATE": "",
+        }
+        with Client.from_environment(variables) as chat:
+            ana.say_acked("compute")
+            events = chat.events()
+            heard = next(events)
+            assert isinstance(heard, Message)
+            until = time.monotonic() + 3.0
+            while time.monotonic() < until:
+                sum(range(10_000))
+            chat.reply(heard, "computed")
+            reply = next(events)
+            assert isinstance(reply, Message), reply
+            assert reply.text == "computed"
+
+
+KILLED = """
+import os
+from securechat.bot import Client
+journal = os.open("journal", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+with Client.from_environment() as chat:
+    for message in chat.messages():
+        os.write(journal, f"{message.seq} {int(message.again)}\\n".encode())
+        for number in range(message.seq % 3):
+            message.reply(f"answer {number} to {message.seq}")
+        if message.text == "the last one":
+            break
+"""
+KILLS = 8
+
+
+def test_killed_anywhere_a_bot_handles_each_message_and_gives_each_answer_once(
+    server: ServerProcess, bot: dict[str, str], connect: Connect, tmp_path: Path
+) -> None:
+    script, journal = tmp_path / "bot.py", tmp_path / "journal"
+    script.write_text(KILLED)
+    journal.touch()
+    env = {**os.environ, **bot, "PYTHONPATH": str(ROOT)}
+    dice = random.Random(7)
+    ana = in_ops(connect, server, "ana")
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, str(script)], env=env, cwd=tmp_path)
+
+    said: list[int] = []
+    for kill in range(KILLS):
+        said += [ana.say_acked(f"message {kill}.{number}", "ops").seq for number in range(4)]
+        lines = len(journal.read_text().splitlines())
+        process = start()
+        wanted = lines + dice.randint(1, 3)
+        wait_until(lambda: len(journal.read_text().splitlines()) >= wanted, "the bot handles messages")  # noqa: B023
+        until = time.monotonic() + dice.uniform(0.0, 0.01)  # an answer takes a few milliseconds
+        while time.monotonic() < until:
+            pass
+        if kill == KILLS // 2:
+            server.kill()
+            server.start()
+            ana = in_ops(connect, server, "ana2")
+        process.kill()
+        process.wait(60)
+    said.append(ana.say_acked("the last one", "ops").seq)
+    assert start().wait(120) == 0
+    handled = [tuple(map(int, line.split())) for line in journal.read_text().splitlines()]
+    firsts = [seq for at, (seq, _) in enumerate(handled) if seq not in {each for each, _ in handled[:at]}]
+    assert firsts == said
+    for before, (seq, again) in zip([(0, 0), *handled], handled, strict=False):
+        assert again or seq > before[0], f"{seq} was handed out again without a word"
+        assert seq >= before[0]
+    answers = [message.text for message in ana.history("ops") if message.text.startswith("answer")]
+    expected = [f"answer {number} to {seq}" for seq in said for number in range(seq % 3)]
+    assert sorted(answers) == sorted(expected)
+
+
+# --- what the documents show ------------------------------------------------------------------------------------------
+
+SHOWN = [
+    (document, block)
+    for document in ("README.md", "docs/bots.md")
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+]
+
+
+@pytest.mark.parametrize(("document", "block"), SHOWN, ids=[f"{document}-{n}" for n, (document, _) in enumerate(SHOWN)])
+def test_each_bot_of_the_documents_works(
+    server: ServerProcess, bot: dict[str, str], connect: Connect, tmp_path: Path, document: str, block: str
+) -> None:
+    script = tmp_path / "shown.py"
+    script.write_text(block)
+    ana = in_ops(connect, server, "ana")
+    say_in_ops(ana, "!uptime" if "!uptime" in block else "!ping")
+    env = {**os.environ, **bot, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, str(script)], env=env, cwd=tmp_path)
+    try:
+        answer = ana.wait_for(m.Message, lambda message: message.reply is not None)
+        assert re.fullmatch(r"pong|up for \d+ s", answer.text)
+    finally:
+        process.kill()
+        process.wait(60)
+
+
+def test_the_bot_of_the_readme_has_at_most_fifteen_lines() -> None:
+    (block,) = [block for document, block in SHOWN if document == "README.md"]
+    assert len(block.strip().splitlines()) <= 15

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from securechat import model as m
 from securechat.bot import Deleted, Disconnected, Gap, LeftRoom, Reconnected, Refused, StartupFailed, Stopped
@@ -392,3 +393,24 @@ def test_a_room_that_another_device_joins_later_is_heard_from_then_on() -> None:
     run.hear(m.Joined("ops", server.fed, 1, [m.Person(7, "me")]))
     run.others_say("in ops, since", room="ops")
     assert run.texts() == ["missed", "in ops, since"]
+
+
+@pytest.mark.parametrize(("purged_at", "is_gap"), [(0, False), (2, True)])
+def test_after_a_restart_a_purge_above_the_cursor_is_a_gap_and_one_below_it_is_none(
+    purged_at: int, is_gap: bool
+) -> None:
+    server = ModelServer(identities={"0123456789abcdef" * 2: 7})
+    seqs = [server.store(99, f"message {number}", room="lobby").seq for number in range(5)]
+    del server.log[: purged_at + 1]
+    run = DrivenSession(server, cursors={7: Cursor(seqs[1])})
+    run.session.start()
+    run.to_server()
+    welcome, joined = server.out
+    assert isinstance(joined, m.Joined)
+    server.out[1] = structs.replace(joined, purged=seqs[purged_at])
+    run.settle()
+    assert isinstance(welcome, m.Welcome)
+    entries = run.taken()
+    assert [entry.event for entry in entries if entry.event] == ([Gap("lobby", seqs[purged_at])] if is_gap else [])
+    heard = [entry.seq for entry in entries if entry.fields]
+    assert heard == [seq for seq in seqs[2:] if seq > seqs[purged_at]]
