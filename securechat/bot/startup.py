@@ -6,7 +6,7 @@ import os
 import random
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -44,7 +44,7 @@ class BotOptions:
     pin: str | None = None
     token_file: str | None = None
     password_file: str | None = None
-    link: str | None = None
+    link: str | None = field(default=None, repr=False)
     state: str | None = None
 
 

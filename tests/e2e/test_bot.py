@@ -373,6 +373,26 @@ def test_a_handler_that_computes_loses_no_connection(certs: Path, tmp_path: Path
             assert reply.text == "computed"
 
 
+def test_rates_are_waited_for(certs: Path, tmp_path: Path, connect: Connect) -> None:
+    with ServerProcess(certs, tmp_path / "data", "--limit", "message_burst=2", "--limit", "message_rate=10") as server:
+        ana = connect(server, "ana")
+        variables = {
+            "SECURECHAT_SERVER": f"127.0.0.1:{server.port}",
+            "SECURECHAT_CA": str(server.ca),
+            "SECURECHAT_NAME": "robi",
+            "SECURECHAT_STATE": "",
+        }
+        with Client.from_environment(variables) as chat:
+            texts = [f"number {number}" for number in range(12)]
+            seqs = [chat.send("lobby", text) for text in texts]
+            assert seqs == sorted(set(seqs))
+            assert [message.text for message in chat.history("lobby", 12)] == texts
+            assert len(chat.members("lobby")) == 2
+            for _ in range(15):  # questions have a rate of their own
+                chat.search("number", 1)
+        assert ana.wait_for_text(texts[-1]).seq == seqs[-1]
+
+
 KILLED = """
 import os
 from securechat.bot import Client

@@ -55,7 +55,7 @@ class Options:
         active_s: for how long everybody acts, at most.
         only: the acts that happen, by name (`schedule`); None for all.
         web: whether some devices are browsers.
-        bot: whether a bot answers.
+        bot: whether a bot answers, but where a reader stops, whose lines would only get longer.
     """
 
     people: int | None = None

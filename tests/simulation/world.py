@@ -151,7 +151,7 @@ class World:
         self.crowd: list[Visitor] = []
         self.prober = Prober(self)
         self.programs = [Program(self)] if PROGRAM in self.flavour else []
-        self.robots = [Robot(self)] if options.bot else []
+        self.robots = [Robot(self)] if options.bot and "stuffed" not in self.flavour else []
         if "crowd" in self.flavour:
             self.crowd += [Visitor(self, number) for number in range(sizes.choice((2, 3)))]
         self.administrator = Administrator(self)
