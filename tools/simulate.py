@@ -67,9 +67,8 @@ def main(arguments: list[str] | None = None) -> int:
             return run_mutants(first, seeds, note=given.note)
         if given.seed is not None:
             return run_one(given.seed, options_of(given), trace=given.trace)
-        return run_many(
-            first, seeds, given.minutes, given.jobs or 1, shrinking=not given.no_shrink, web=bool(given.web)
-        )
+        world = Options(web=bool(given.web), bot=bool(given.bot))
+        return run_many(first, seeds, given.minutes, given.jobs or 1, shrinking=not given.no_shrink, options=world)
 
 
 # --- The command line -------------------------------------------------------------------------------------------------
@@ -90,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     many.add_argument("--jobs", type=whole(1), metavar="N", help="processes that share the work (default 1)")
     many.add_argument("--no-shrink", action="store_true", help="do not look for a smaller run that fails")
     made.add_argument("--web", action="store_true", help="some devices are browsers with the page's core (needs deno)")
+    made.add_argument("--bot", action="store_true", help="a bot answers, and is killed at any moment")
     one = made.add_argument_group("one run")
     one.add_argument("--seed", type=whole(0), metavar="N", help="run this one, and say what it is about")
     one.add_argument("--trace", action="store_true", help="print all that happens, with virtual seconds")
@@ -171,6 +171,7 @@ def options_of(given: argparse.Namespace) -> Options:
         active_s=given.active,
         only=given.only,
         web=bool(given.web),
+        bot=bool(given.bot),
     )
 
 
@@ -210,19 +211,24 @@ class Tally:
         return f"{self.done} seeds, {self.failed} failed, {mean:.0f} events a seed, {rate:.0f} events/s"
 
 
-def run_many(first: int, wanted: int, minutes: float | None, jobs: int, *, shrinking: bool, web: bool = False) -> int:
+_PLAIN = Options()
+
+
+def run_many(
+    first: int, wanted: int, minutes: float | None, jobs: int, *, shrinking: bool, options: Options = _PLAIN
+) -> int:
     """Run seeds in a row, with progress, and a line for each failure."""
     told = time.monotonic()
     tally = Tally(told)
     until = tally.began + 60 * minutes if minutes is not None else float("inf")
     try:
-        for seed, found, events in results(first, wanted if minutes is None else None, jobs, web=web):
+        for seed, found, events in results(first, wanted if minutes is None else None, jobs, options):
             tally.done += 1
             tally.events += events
             if found:
                 tally.failed += 1
                 print(f"seed {seed} at {commit()}: {found}", flush=True)
-                print(f"    {replay(seed, shrinking=shrinking, web=web)}", flush=True)
+                print(f"    {replay(seed, options, shrinking=shrinking)}", flush=True)
             now = time.monotonic()
             if now - told >= _PROGRESS_S:
                 told = now
@@ -236,10 +242,10 @@ def run_many(first: int, wanted: int, minutes: float | None, jobs: int, *, shrin
     return 1 if tally.failed else 0
 
 
-def results(first: int, wanted: int | None, jobs: int, *, web: bool = False) -> Iterator[tuple[int, str, int]]:
+def results(first: int, wanted: int | None, jobs: int, options: Options = _PLAIN) -> Iterator[tuple[int, str, int]]:
     """Each seed with what it found and how many events it took, in order; without end unless so many are wanted."""
     seeds = islice(count(first), wanted)
-    run = partial(result, web=True) if web else result
+    run = result if options == _PLAIN else partial(result, options=options)
     if jobs < 2:
         yield from map(run, seeds)
         return
@@ -251,9 +257,9 @@ def results(first: int, wanted: int | None, jobs: int, *, web: bool = False) -> 
         pool.shutdown(cancel_futures=True)
 
 
-def result(seed: int, *, web: bool = False) -> tuple[int, str, int]:
+def result(seed: int, *, options: Options = _PLAIN) -> tuple[int, str, int]:
     """Run one seed."""
-    world = World(seed, Options(web=web))
+    world = World(seed, options)
     return seed, outcome(world.run), world.clock.events
 
 
@@ -264,11 +270,10 @@ def commit() -> str:
     return asked.stdout.strip() or "no commit"
 
 
-def replay(seed: int, *, shrinking: bool, web: bool = False) -> str:
+def replay(seed: int, options: Options = _PLAIN, *, shrinking: bool) -> str:
     """Return the command that shows a failure, with as little of the world as it takes."""
-    options = Options(web=web)
     if shrinking:
-        options = (Shrinking(seed, options=options) if web else Shrinking(seed)).shrink()
+        options = (Shrinking(seed) if options == _PLAIN else Shrinking(seed, options=options)).shrink()
     return shlex.join(["python", "tools/simulate.py", "--seed", str(seed), "--trace", *options.flags().split()])
 
 

@@ -22,7 +22,7 @@ FOLDERS = (
     "storage", "storage/sqlite", "storage/search", "storage/tools", "net", "server", "server/config", "server/web",
     "server/api", "server/metrics", "server/hooks", "admin",
     "client", "client/core", "client/core/events", "client/catalogue", "client/ui", "client/ui/commands",
-    "client/terminal", "client/pipe", "cli", "testing",
+    "client/terminal", "client/pipe", "bot", "cli", "testing",
 )  # fmt: skip
 """In the order in which they explain each other: what stands below comes first."""
 

@@ -127,7 +127,7 @@ class LocalStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / FOLDER
+        self.folder = self._folder = folder / FOLDER
         self._troubles: list[tuple[Callable[[str, str], str], str, str]] = []
 
     @property

@@ -8,6 +8,7 @@ the network's thread; the main thread only posts. They share nothing, so they ne
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import errno
 import socket
@@ -120,6 +121,17 @@ class NetworkThread:
         recorder = self.server_target.state_recorder
         return recorder.keep_language(code) if recorder is not None else ""
 
+    def pause(self) -> bool:
+        """Read nothing more from the present connection; tell whether there is one."""
+        if self._connection is not None:
+            self._connection.transport.pause_reading()
+        return self._connection is not None
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._connection is not None:
+            self._connection.transport.resume_reading()
+
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         """Call back once on the network's thread."""
         return self._loop.call_later(delay_s, callback)
@@ -154,8 +166,20 @@ class NetworkThread:
         except BaseException as error:  # noqa: BLE001 - passed to the main thread, which ends the process with it
             self.failure = error
         finally:
+            self._release()
             self._done.set()
             self._listener(())
+
+    def _release(self) -> None:
+        """Close every descriptor: a program may go on without this session."""
+        if self._attempt is not None:
+            self._attempt.cancel()
+        for transport in (self._closing, self._connection.transport if self._connection is not None else None):
+            if transport is not None:
+                transport.abort()
+        with contextlib.suppress(Exception):  # the thread may have ended with a bug, which is told by `failure`
+            self._loop.run_pass(0.0)
+        self._loop.close()
 
     def _rearm(self) -> None:
         if self._timer is not None:

@@ -13,6 +13,7 @@ import ssl
 import stat
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from select import select
 
@@ -31,8 +32,12 @@ _LABEL_CHARS = 64
 """model.AddCertificate"""
 
 
-def read_password_file(path: Path) -> str:
+def read_password_file(path: Path, told: Callable[[str, str], str] = catalogue.accounts.password_file) -> str:
     """Return the password, the first line of a file.
+
+    Args:
+        path: the file.
+        told: makes the message from the path and what is wrong with the file.
 
     Raises:
         ConfigError: it cannot be read, is open to others, or is empty; ``reason`` is the message.
@@ -42,25 +47,25 @@ def read_password_file(path: Path) -> str:
             line = _from_pipe(path)
         else:
             with open_regular(path) as file:
-                _expect_private(path, os.fstat(file.fileno()))
+                if _is_open_to_others(os.fstat(file.fileno())):
+                    raise _unusable(path, told, catalogue.accounts.file_open_to_others(str(path)))
                 line = file.read(_MOST_BYTES)
         line = line.split(b"\n")[0].rstrip(b"\r")
         if len(line) >= _MOST_BYTES:
-            raise _unusable(path, catalogue.accounts.FILE_TOO_LONG())
+            raise _unusable(path, told, catalogue.accounts.FILE_TOO_LONG())
     except OSError as error:
-        raise _unusable(path, system_error(error)) from None
+        raise _unusable(path, told, system_error(error)) from None
     try:
         password = line.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _unusable(path, catalogue.accounts.FILE_NO_TEXT()) from None
+        raise _unusable(path, told, catalogue.accounts.FILE_NO_TEXT()) from None
     if not password:
-        raise _unusable(path, catalogue.accounts.FILE_EMPTY())
+        raise _unusable(path, told, catalogue.accounts.FILE_EMPTY())
     return password
 
 
-def _expect_private(path: Path, status: os.stat_result) -> None:
-    if sys.platform != "win32" and status.st_mode & 0o077:
-        raise _unusable(path, catalogue.accounts.file_open_to_others(str(path)))
+def _is_open_to_others(status: os.stat_result) -> bool:
+    return sys.platform != "win32" and bool(status.st_mode & 0o077)
 
 
 def _from_pipe(path: Path) -> bytes:
@@ -85,8 +90,8 @@ def _from_pipe(path: Path) -> bytes:
     return data
 
 
-def _unusable(path: Path, why: str) -> ConfigError:
-    return ConfigError(path, "--password-file", catalogue.accounts.password_file(str(path), why))
+def _unusable(path: Path, told: Callable[[str, str], str], why: str) -> ConfigError:
+    return ConfigError(path, "--password-file", told(str(path), why))
 
 
 def certificate_to_add(typed: str, context: ssl.SSLContext, sender_id: int) -> actions.AddLoginCertificate | str:

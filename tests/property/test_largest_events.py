@@ -72,7 +72,9 @@ def message(pages, seq=ID, marks=0, text=None):
 
 
 def deleted(seq=ID):
-    return m.Message(seq, ID, ID, NAME, BIG, "", ROOM, ID, NAME, ID, deleted=ID, changed=ID, deleted_by=PERSON, bot=True)
+    return m.Message(
+        seq, ID, ID, NAME, BIG, "", ROOM, ID, NAME, ID, deleted=ID, changed=ID, deleted_by=PERSON, bot=True
+    )
 
 
 def room_of(count, limits=LIMITS):

@@ -55,6 +55,7 @@ class Options:
         active_s: for how long everybody acts, at most.
         only: the acts that happen, by name (`schedule`); None for all.
         web: whether some devices are browsers.
+        bot: whether a bot answers, but where a reader stops, whose lines would only get longer.
     """
 
     people: int | None = None
@@ -63,6 +64,7 @@ class Options:
     active_s: float | None = None
     only: frozenset[str] | None = None
     web: bool = False
+    bot: bool = False
 
     def flags(self) -> str:
         """Return what makes the same run again, for `tools/simulate.py`."""
@@ -79,6 +81,8 @@ class Options:
             said.append(f"--only {written(self.only)}")
         if self.web:
             said.append("--web")
+        if self.bot:
+            said.append("--bot")
         return " ".join(said)
 
 

@@ -43,6 +43,7 @@ from tests.simulation.law import Law
 from tests.simulation.people import Person
 from tests.simulation.program import Program
 from tests.simulation.returning import Returning
+from tests.simulation.robot import Robot
 from tests.simulation.schedule import Schedule
 from tests.simulation.server import SimulatedServer
 from tests.simulation.stewards import Administrator
@@ -150,6 +151,7 @@ class World:
         self.crowd: list[Visitor] = []
         self.prober = Prober(self)
         self.programs = [Program(self)] if PROGRAM in self.flavour else []
+        self.robots = [Robot(self)] if options.bot and "stuffed" not in self.flavour else []
         if "crowd" in self.flavour:
             self.crowd += [Visitor(self, number) for number in range(sizes.choice((2, 3)))]
         self.administrator = Administrator(self)
@@ -267,7 +269,7 @@ class World:
                 self._act_while_things_break()
                 self._come_to_rest()
                 self._check_histories()
-                for program in self.programs:
+                for program in (*self.programs, *self.robots):
                     program.check()
                 if "small" in self.flavour:
                     self._check_rooms()
@@ -300,6 +302,8 @@ class World:
             keep_doing(visitor.base, visitor.act, 0.1, until)
         for program in self.programs:
             keep_doing(program.base, program.act, 0.2, until)
+        for robot in self.robots:
+            keep_doing(robot.base, robot.act, 0.05, until)
         if self.crowd:
             keep_doing(self.prober.base, self.prober.act, 0.2, until)
         if "admin" in self.flavour:
@@ -338,6 +342,8 @@ class World:
         self.faults.stop()
         for stranger in (*self.hostile, *self.crowd, *self.programs, self.prober):
             stranger.leave()
+        for robot in self.robots:
+            robot.begin_to_rest()
         self.restart()
         self.administrator.pardon_all()
         for person in self.people:
@@ -356,6 +362,8 @@ class World:
     def _is_quiet(self) -> bool:
         attendance = self.server.hub._presence
         if not self.server.alive or self.administrator.is_busy or attendance._absent or attendance._presence_due:
+            return False
+        if not all(robot.is_quiet for robot in self.robots):
             return False
         return all(device.is_quiet for person in self.people for device in person.devices)
 
@@ -408,6 +416,8 @@ class World:
 
     def _leave(self) -> None:
         self.leaving = True
+        for robot in self.robots:
+            robot.leave()
         for person in self.people:
             for device in (*person.devices, *person.replaced):
                 device.want(actions.LeaveChat(1.0))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from securechat.client.core.state import ConversationId
-from securechat.model import RevisionKind, RoleName, Secretive, SetRoom, TokenScope
+from securechat.model import Command, History, RevisionKind, RoleName, Search, Secretive, SetRoom, TokenScope
 
 
 class ChooseName(Struct, frozen=True):
@@ -67,6 +68,32 @@ class SelectConversation(Struct, frozen=True):
     """Make a conversation the current one: its unread count falls to zero."""
 
     target: ConversationId
+
+
+class AskServer(Struct, frozen=True):
+    """Ask the server for a program, which takes the answer as it is: `events.QuestionAnswered` with this number.
+
+    ``make`` returns the command with the ref that it is given.
+    """
+
+    number: int
+    make: Callable[[int], Command]
+
+
+class AskLog(Struct, frozen=True):
+    """The same for a question to the log: it waits for its turn, and is asked again after a lost connection."""
+
+    number: int
+    make: Callable[[int], History | Search]
+
+
+class HoldBack(Struct, frozen=True):
+    """Show no further messages for now, or go on: for a program that has enough of them waiting.
+
+    Acknowledgements and answers come all the same. What is held back is bounded: the log has the rest.
+    """
+
+    on: bool
 
 
 class AskWho(Struct, frozen=True):
@@ -338,6 +365,9 @@ Action: TypeAlias = (
     | JoinRoom
     | LeaveRoom
     | SelectConversation
+    | AskServer
+    | AskLog
+    | HoldBack
     | AskWho
     | AskRooms
     | AskHistory

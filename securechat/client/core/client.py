@@ -40,6 +40,7 @@ from securechat.client.core.pending import (
     PendingModeration,
     PendingNameLookup,
     PendingProgramAction,
+    PendingQuestion,
     PendingRename,
 )
 from securechat.client.core.programs import ProgramActions
@@ -107,6 +108,8 @@ class ClientCore:
         credentials: prove who the user is; without them, only ``secret`` does.
         visibility: the shown messages that count as read.
         typing: whether typing notices are sent and shown.
+        known: where an earlier run of a program ended, by the number of its account: what was said since is shown
+            first.
     """
 
     def __init__(
@@ -121,6 +124,7 @@ class ClientCore:
         credentials: Credentials | None = None,
         visibility: Visibility = Visibility.NOBODY,
         typing: bool = False,
+        known: Mapping[int, int] | None = None,
     ) -> None:
         checked = tuple(check_room(room) for room in rooms)
         first_room = checked[-1] if checked else LOBBY
@@ -129,7 +133,7 @@ class ClientCore:
         )
         self._membership = JoinedRooms(context, checked)
         self._typing = TypingState(context, on=typing)
-        self._conversations = Conversations(context, self._typing, visibility)
+        self._conversations = Conversations(context, self._typing, visibility, known)
         self._sending = Sending(context, self._membership, self._conversations)
         self._rooms = RoomActions(context, self._membership, self._conversations, backfill_count)
         self._room_admin = RoomAdmin(context, self._membership)
@@ -231,6 +235,21 @@ class ClientCore:
     def full(self) -> bool:
         """Whether no further message can be taken now."""
         return self._sending.full
+
+    @property
+    def began_at(self) -> int:
+        """Everything above this seq was said since the first welcome, or since the server has another log."""
+        return self._conversations.timeline.began_at
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether what was said since the earlier run is shown."""
+        return self._conversations.goes_on
+
+    @property
+    def complete_through(self) -> int:
+        """Every entry of the user's conversations up to this seq was shown, or will never be."""
+        return self._conversations.timeline.complete_through
 
     @property
     def catching_up(self) -> bool:
@@ -336,6 +355,7 @@ class ClientCore:
     # --- user actions -------------------------------------------------------------------------------------------------
 
     def _perform(self, action: actions.Action) -> None:  # noqa: C901, PLR0912 - one flat match
+        context = self._context
         match action:
             case actions.ChooseName(name):
                 self._connecting.choose_name(name)
@@ -355,6 +375,14 @@ class ClientCore:
                 self._rooms.join(room)
             case actions.LeaveRoom(room, sure):
                 self._rooms.leave(room, sure=sure)
+            case actions.AskServer(number, make):
+                if context.require_online():
+                    context.send(make(context.requests.ask(PendingQuestion(number))))
+            case actions.AskLog(number, ask):
+                self._queries.ask_log(number, ask)
+            case actions.HoldBack(on):
+                timeline = self._conversations.timeline
+                timeline.hold_back() if on else timeline.go_on()
             case actions.AskWho(room):
                 self._rooms.ask_roster(room)
             case actions.AskRooms():
@@ -436,6 +464,12 @@ class ClientCore:
 
     def _handle_answer(self, event: _AnswerOrRoomEvent) -> None:  # noqa: C901, PLR0912 - one flat match
         """Handle what answers a request, and what members do to rooms."""
+        ref = getattr(event, "ref", None)
+        request = self._context.requests.get(ref)
+        if isinstance(request, PendingQuestion):
+            self._context.requests.take(ref)
+            self._context.show(events.QuestionAnswered(request.number, event))
+            return
         match event:
             case model.Refused():
                 self._refused(event)

@@ -23,6 +23,7 @@ from securechat.client.core.pending import (
     PendingModeration,
     PendingNameLookup,
     PendingProgramAction,
+    PendingQuestion,
     PendingRename,
 )
 from securechat.client.core.programs import ProgramActions
@@ -415,6 +416,8 @@ class Connecting:
                     self._room_admin.unanswered()
                 case PendingHistory():
                     self._context.reject(RejectReason.AWAY)
+                case PendingQuestion(number):
+                    self._context.show(events.QuestionAnswered(number, None))
         requests.clear()
 
     # --- leaving ------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ A message counts as read where the user interface shows it, which `Visibility` s
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from securechat.client.core import actions, events
 from securechat.client.core.context import CoreContext
@@ -31,15 +31,25 @@ class Conversations:
         context: shared state.
         typing: told when a message ends the typing of its sender.
         visibility: the shown messages that count as read.
+        known: up to which seq an earlier run of a program has seen everything, by the number of its account.
 
     Attributes:
         timeline: the messages of each conversation, and the cursor.
         read_markers: how far each conversation was read.
         visibility: as given.
         next_page: what the next /more asks for; None where nothing more is known.
+        goes_on: whether the first welcome was of the log and the account of the earlier run.
     """
 
-    def __init__(self, context: CoreContext, typing: TypingState, visibility: Visibility) -> None:
+    def __init__(
+        self,
+        context: CoreContext,
+        typing: TypingState,
+        visibility: Visibility,
+        known: Mapping[int, int] | None = None,
+    ) -> None:
+        self._known = known or {}
+        self.goes_on = False
         self.timeline = Timeline(self, context.rooms)
         self.read_markers = ReadMarkers()
         self.visibility = visibility
@@ -61,11 +71,14 @@ class Conversations:
         if resumes:
             self.timeline.resume(event.live_from)
         else:
-            if not first and not another:
+            known_to = self._known.get(event.sender_id) if first else None
+            self.goes_on = known_to is not None and event.live_from >= known_to
+            if not self.goes_on and not another and (not first or known_to is not None):
                 self._context.show(events.HistoryReset())
                 self._context.people.forget()
             self.read_markers.forget()
-            self.timeline.begin(event.live_from, event.seen_seq if event.account else None)
+            seen = event.seen_seq if event.account else None
+            self.timeline.begin(event.live_from, seen, known_to if self.goes_on else None)
         self.timeline.me = event.sender_id
         return resumes
 
@@ -145,7 +158,9 @@ class Conversations:
         if not senders & self._context.ignored:
             self._context.show(MessageChanged(change, key, message, late))
 
-    def on_purged(self, purged: Purged, key: ConversationId | None, removed: Sequence[Message]) -> None:
+    def on_purged(
+        self, purged: Purged, key: ConversationId | None, removed: Sequence[Message], *, unseen: bool
+    ) -> None:
         """Show no longer what is gone for good."""
         name = None if purged.sender_id is None else self._context.people.name(purged.sender_id)
         gone: dict[ConversationId, list[Message]] = {}
@@ -154,7 +169,7 @@ class Conversations:
         for of, messages in gone.items():
             if (conversation := self.timeline.conversations.get(of)) is not None:
                 self._count_without(conversation, messages)
-        self._context.show(events.MessagesPurged(purged, key, len(removed), name or ""))
+        self._context.show(events.MessagesPurged(purged, key, len(removed), name or "", unseen))
 
     def _count_without(self, conversation: Conversation, gone: Sequence[Message]) -> None:
         """Take messages that are gone out of the unread count of a conversation: its last ones are unread."""

@@ -30,6 +30,7 @@ class Credentials:
         password: for the first time the server asks for one, from a file; empty for none.
         invite: the token of an invite link; empty for none.
         certificate: whether a client certificate is shown in the handshake.
+        token: of a program, which says it with every hello: whatever its name is, the server knows it by this.
 
     Attributes:
         account: whether the last welcome was an account's.
@@ -46,6 +47,7 @@ class Credentials:
         password: str = "",
         invite: str = "",
         certificate: bool = False,
+        token: str = "",
     ) -> None:
         self.account = False
         self.wanted: HelloOutcome | None = None
@@ -57,6 +59,7 @@ class Credentials:
         self._password = ""
         self._invite = invite
         self._certificate = certificate
+        self._token = token
         self._bound: tuple[bool, str] | None = None
         self._exchanged = False
         self._fresh = False  # whether the secret was made in this process, and belongs to no identity yet
@@ -71,7 +74,9 @@ class Credentials:
 
     def hello(self, name: str, client: str) -> Hello:
         """Return the hello to say now."""
-        token = "" if self._password or self._invite else self._tokens.get(name_key(name), "")
+        token = self._token
+        if not (token or self._password or self._invite):
+            token = self._tokens.get(name_key(name), "")
         if self._bound is not None and self._is_another_identity(name, proven=bool(token or self._password)):
             self._exchange()
         return Hello(

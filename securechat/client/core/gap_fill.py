@@ -26,6 +26,7 @@ from securechat.model import (
     LogEntry,
     Message,
     MessageChange,
+    Refused,
     Search,
     SearchPage,
     UnreadList,
@@ -201,7 +202,7 @@ class SingleQuery:
         key: ConversationId | None,
         ask: Callable[[int], ReadCommand],
         answered: Callable[[ReadAnswer], None],
-        refused: Callable[[], None] | None = None,
+        refused: Callable[[Refused], None] | None = None,
     ) -> None:
         self.key = key
         self.request = ask

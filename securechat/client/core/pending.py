@@ -115,6 +115,12 @@ class PendingModeration(Struct):
     person: Person | None
 
 
+class PendingQuestion(Struct):
+    """A question of a program, by its number."""
+
+    number: int
+
+
 PendingRequest: TypeAlias = (
     PendingJoin
     | PendingLeave
@@ -129,6 +135,7 @@ PendingRequest: TypeAlias = (
     | PendingRoomInfo
     | PendingNameLookup
     | PendingModeration
+    | PendingQuestion
 )
 
 

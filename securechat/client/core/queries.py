@@ -5,6 +5,7 @@ The questions go through the timeline's queue, because the server reads for a co
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import assert_never
 
@@ -116,6 +117,17 @@ class Queries:
         else:
             self.request(actions.ShowHistory(target, at_ms=action.at_ms))
 
+    def ask_log(self, number: int, ask: Callable[[int], History | Search]) -> None:
+        """Ask for a program."""
+
+        def answered(answer: ReadAnswer) -> None:
+            self._context.show(events.QuestionAnswered(number, answer))
+
+        def refused(event: Refused) -> None:
+            self._context.show(events.QuestionAnswered(number, event))
+
+        self._timeline.ask(SingleQuery(None, ask, answered, refused))
+
     def refused(self, event: Refused) -> bool:
         """Take the refusal of a question in the timeline's queue; tell whether it was one."""
         context = self._context
@@ -125,7 +137,7 @@ class Queries:
         is_told = not isinstance(job, GapFill) or job.failures in {0, TOLD_FAILURES}
         if job is not None and again_at is None and is_told:
             if isinstance(job, SingleQuery) and job.refused is not None:
-                job.refused()
+                job.refused(event)
             else:
                 context.show(events.RequestRefused.of(event))
         return job is not None
@@ -159,7 +171,7 @@ class Queries:
 
     def ask_unread(self, *, asked: bool = False) -> None:
         """Ask what is unread; ``asked`` when the user did, and is also told when nothing is."""
-        refused = None if asked else self._read_markers.no_gaps_known
+        refused = None if asked else lambda _: self._read_markers.no_gaps_known()
         self._timeline.ask(SingleQuery(None, AskUnread, partial(self._unread_page, [], 1, asked), refused))
 
     def _unread_page(self, found: list[UnreadItem], number: int, asked: bool, answer: ReadAnswer) -> None:
@@ -173,7 +185,9 @@ class Queries:
         def ask(ref: int) -> ReadCommand:
             return AskUnread(ref, answer.through, answer.through_room)
 
-        known = partial(self._unread_known, found, asked)
+        def known(_: Refused) -> None:
+            self._unread_known(found, asked)
+
         self._timeline.ask(SingleQuery(None, ask, partial(self._unread_page, found, number + 1, asked), known))
 
     def _unread_known(self, items: list[UnreadItem], asked: bool) -> None:
@@ -214,7 +228,9 @@ class Queries:
         def ask(ref: int) -> ReadCommand:
             return AskConversations(ref, answer.through, answer.through_room)
 
-        known = partial(self._show_conversations, found, complete=False)
+        def known(_: Refused) -> None:
+            self._show_conversations(found, complete=False)
+
         self._timeline.ask(SingleQuery(None, ask, partial(self._page_of_conversations, found, number + 1), known))
 
     def _show_conversations(self, items: list[ConversationItem], *, complete: bool) -> None:

@@ -127,7 +127,8 @@ class RoomActions:
         request = self._context.requests.get(event.ref)
         selects = isinstance(request, PendingJoin) and (not request.again or room is self._select_once_in)
         backfill_count = self._backfill_count if selects or room is self._context.current else 0
-        self._conversations.timeline.entered(room, event.live_from, backfill_count)
+        was_in = event.ref == 0
+        self._conversations.timeline.entered(room, event.live_from, backfill_count, was_in=was_in)
         if event.purged:
             self._conversations.timeline.purged(Purged(event.purged, room=event.room))
         self._context.show(shown)

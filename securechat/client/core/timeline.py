@@ -35,8 +35,13 @@ class TimelineListener(Protocol):
     def on_change(self, key: ConversationId, change: MessageChange, message: Message | None, *, late: bool) -> None:
         """Show a change, once; ``message`` is the result, None where the message is not kept."""
 
-    def on_purged(self, purged: Purged, key: ConversationId | None, removed: Sequence[Message]) -> None:
-        """Show no longer what is gone for good: in the room ``key``, or of a sender; ``removed`` was kept until now."""
+    def on_purged(
+        self, purged: Purged, key: ConversationId | None, removed: Sequence[Message], *, unseen: bool
+    ) -> None:
+        """Show no longer what is gone for good: in the room ``key``, or of a sender; ``removed`` was kept until now.
+
+        ``unseen`` tells that some of it may never have been shown.
+        """
 
     def on_backfilled(self, backfill: Backfill) -> None:
         """Show earlier messages; all of them are there."""
@@ -55,17 +60,21 @@ class Timeline:
     Attributes:
         me: the user's sender_id.
         cursor: every entry up to this seq was seen.
+        began_at: everything above was said since the first connection, or since the log is another one.
         conversations: by key.
     """
 
     def __init__(self, listener: TimelineListener, rooms: KnownRooms) -> None:
         self.me = 0
         self.cursor = 0
+        self.began_at = 0
         self.conversations: dict[ConversationId, Conversation] = {}
         self._listener = listener
         self._rooms = rooms
         self._floor = 0
         self._rooms_above = 0
+        self._known_from: int | None = None
+        self._holds_back = False
         self._jobs: deque[ReadJob] = deque()
         self._in_flight: tuple[int, ReadJob] | None = None
         self._resume: GapFill | None = None
@@ -78,15 +87,20 @@ class Timeline:
 
     # --- the connection's life ------------------------------------------------------------------------------------
 
-    def begin(self, live_from: int, seen: int | None = None) -> None:
+    def begin(self, live_from: int, seen: int | None = None, known_to: int | None = None) -> None:
         """Begin on a first connection, or with another log: nothing in a room before now was missed.
 
         Args:
             live_from: everything above comes live.
             seen: of an account: direct messages above it were missed, because no device of it was connected.
+            known_to: an earlier run has seen everything up to here, so messages above it were missed in rooms too.
         """
+        self.began_at = live_from
+        self._known_from = known_to
+        if known_to is not None:
+            seen = known_to
         self.cursor = self._floor = live_from if seen is None else min(seen, live_from)
-        self._rooms_above = live_from
+        self._rooms_above = live_from if known_to is None else self.cursor
         self.conversations.clear()
         self._pending_changes.clear()
         self._removed.clear()
@@ -95,6 +109,8 @@ class Timeline:
         self._resume = None
         if self._floor < live_from:
             self.resume(live_from)
+        elif self._holds_back:
+            self.hold_back()
 
     def resume(self, live_from: int) -> None:
         """Read what was missed up to ``live_from``, once `start` tells that the rooms are joined again."""
@@ -119,10 +135,31 @@ class Timeline:
             if isinstance(job, Backfill):
                 job.begin_anew()
 
+    def hold_back(self) -> None:
+        """Read no more of what was missed, and hold back what comes live, until `go_on`.
+
+        What comes live is kept as during a resume: beyond HELD_MESSAGES it is read from the log later.
+        """
+        self._holds_back = True
+        if self._resume is None:
+            self._missed = 0
+            self._resume = GapFill(None, self.cursor, self.cursor)
+            self._jobs.appendleft(self._resume)
+
+    def go_on(self) -> None:
+        """Show what was held back, and read on."""
+        self._holds_back = False
+        self._settle()
+
     @property
     def catching_up(self) -> bool:
         """Whether what was missed is still being read."""
-        return self._resume is not None
+        return self._resume is not None and not self._holds_back
+
+    @property
+    def complete_through(self) -> int:
+        """Every entry up to this seq was shown, in all conversations; with gaps being filled it is below `cursor`."""
+        return min([self.cursor, *(gap_fill.after for gap_fill in self._gap_fills.values())])
 
     @property
     def reading(self) -> bool:
@@ -131,8 +168,15 @@ class Timeline:
 
     # --- rooms ----------------------------------------------------------------------------------------------------
 
-    def entered(self, key: RoomKey, live_from: int, backfill_count: int) -> None:
-        """Begin or go on with a room; the last ``backfill_count`` earlier messages come before anything live."""
+    def entered(self, key: RoomKey, live_from: int, backfill_count: int, *, was_in: bool = False) -> None:
+        """Begin or go on with a room; the last ``backfill_count`` earlier messages come before anything live.
+
+        Args:
+            key: the room.
+            live_from: everything above comes live.
+            backfill_count: how many earlier messages to read.
+            was_in: whether the account was in it before this run: then an earlier run may have seen a part of it.
+        """
         known = self.conversations.get(key)
         if known is not None and known.member:
             self._entered_again(known, live_from)
@@ -141,8 +185,9 @@ class Timeline:
         self.conversations[key] = conversation
         conversation.member = True
         conversation.messages.clear()  # their changes were not delivered meanwhile
-        conversation.last = max(conversation.last, live_from)
-        conversation.changed = live_from
+        seen = live_from if self._known_from is None or not was_in or known is not None else self._known_from
+        conversation.last = max(conversation.last, seen)
+        conversation.changed = seen
         if backfill_count > 0:
             self._jobs.append(Backfill(key, backfill_count, live_from + 1, asked=False))
             self._fill_gap(conversation, live_from)
@@ -185,6 +230,7 @@ class Timeline:
     def purged(self, purged: Purged) -> None:
         """Drop messages that are gone for good, and any copy that is still on its way."""
         key: RoomKey | None = None
+        seen = self.cursor
         if purged.sender_id is not None:
             if purged.through <= self._removed.get(purged.sender_id, 0):
                 return
@@ -199,6 +245,7 @@ class Timeline:
             if conversation is None or purged.through <= conversation.purged:
                 return
             conversation.purged = purged.through
+            seen = max(seen, conversation.last)
             concerned = [conversation]
         else:
             return  # of a newer server, about something else
@@ -207,7 +254,7 @@ class Timeline:
                 job.purge(self.is_purged)
         self._pending_changes.purge(purged, key)
         removed = [message for conversation in concerned for message in self._drop_purged(conversation)]
-        self._listener.on_purged(purged, key, removed)
+        self._listener.on_purged(purged, key, removed, unseen=purged.through > seen)
 
     def is_purged(self, key: ConversationId, message: Message) -> bool:
         """Tell whether a message is known to be gone for good."""
@@ -246,9 +293,11 @@ class Timeline:
 
     def next_request(self, ref: int, now: float) -> ReadCommand | None:
         """Return the next question to send, if one is due; ``ref`` becomes its number."""
-        if not self._started or self._in_flight is not None or not self._jobs or now < self._not_before:
+        if not self._started or self._in_flight is not None or now < self._not_before:
             return None
-        job = self._jobs[0]
+        job = self._next_job
+        if job is None:
+            return None
         self._not_before = 0.0
         request = job.request(ref)
         if request is not None:
@@ -258,7 +307,7 @@ class Timeline:
     @property
     def deadline(self) -> float | None:
         """When a postponed request is due; None when nothing is postponed."""
-        return self._not_before if self._jobs and self._not_before and self._in_flight is None else None
+        return self._not_before if self._next_job and self._not_before and self._in_flight is None else None
 
     def answered(self, answer: ReadAnswer) -> None:
         """Take the answer to the question in flight."""
@@ -366,10 +415,17 @@ class Timeline:
         gap_fill = self._gap_fills[conversation.key] = GapFill(conversation.key, conversation.last, target)
         self._jobs.append(gap_fill)
 
+    @property
+    def _next_job(self) -> ReadJob | None:
+        """The job whose turn it is: while entries are held back, a question of the user."""
+        if not self._holds_back:
+            return self._jobs[0] if self._jobs else None
+        return next((job for job in self._jobs if not isinstance(job, GapFill)), None)
+
     def _settle(self) -> None:
-        """Finish every job at the head that has nothing left to ask for."""
-        while self._started and self._jobs and self._in_flight is None and self._jobs[0].finished:
-            job = self._jobs.popleft()
+        """Finish every job whose turn it is and that has nothing left to ask for."""
+        while self._started and self._in_flight is None and (job := self._next_job) is not None and job.finished:
+            self._jobs.remove(job)
             match job:
                 case Backfill():
                     self._finish_backfill(job)
@@ -394,6 +450,7 @@ class Timeline:
             self.cursor = max(self.cursor, entry.seq)
         self.cursor = max(self.cursor, job.target)
         self._resume = None
+        self._known_from = None  # a room that is told from now on was joined since
         self._listener.on_caught_up(self._missed)
 
     def _finish_gap_fill(self, job: GapFill) -> None:

@@ -11,12 +11,15 @@ MUTANTS: dict[str, Mutant] = {}
 """Every planted bug, by what it is: a context manager that plants it and takes it out again."""
 
 
-def planted(owner: Any, name: str) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+def planted(
+    owner: Any, name: str, among: dict[str, Mutant] = MUTANTS
+) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
     """Register a mutant: the decorated function gets the original and returns what stands in its place.
 
     Args:
         owner: the class, or the module, whose function is replaced.
         name: the function.
+        among: the mutants that it belongs to.
     """
 
     def plant(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -29,7 +32,7 @@ def planted(owner: Any, name: str) -> Callable[[Callable[[Any], Any]], Callable[
             finally:
                 setattr(owner, name, original)
 
-        MUTANTS[make.__name__] = mutant
+        among[make.__name__] = mutant
         return make
 
     return plant

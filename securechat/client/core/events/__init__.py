@@ -74,6 +74,7 @@ from securechat.client.core.events.requests import (
     ActionDeferred,
     ActionRejected,
     DeferredKind,
+    QuestionAnswered,
     RejectReason,
     RequestRefused,
 )
@@ -145,6 +146,7 @@ UiEvent: TypeAlias = (
     | WillBeDeliveredLater
     | ActionRejected
     | ActionDeferred
+    | QuestionAnswered
     | RequestRefused
     | RoomJoined
     | RoomLeft
@@ -216,6 +218,7 @@ __all__ = [
     "PendingMessage",
     "ProgramActionDone",
     "ProgramActionUnconfirmed",
+    "QuestionAnswered",
     "RateLimited",
     "ReadOnOtherDevice",
     "Reconnecting",

@@ -87,12 +87,14 @@ class MessagesPurged(Struct, frozen=True):
         key: the room; None where they are all messages of a sender.
         count: messages that the core kept of them.
         name: of the sender, where it is known.
+        unseen: whether messages among them may never have been shown: they were said while the client was away.
     """
 
     purged: Purged
     key: ConversationId | None
     count: int
     name: str = ""
+    unseen: bool = False
 
 
 class HistoryLoaded(Struct, frozen=True):

@@ -9,7 +9,7 @@ from typing import Self
 from msgspec import Struct
 
 from securechat.errors import ErrorCode
-from securechat.model import Refused
+from securechat.model import Event, Refused
 
 
 class RejectReason(Enum):
@@ -55,6 +55,13 @@ class ActionDeferred(Struct, frozen=True):
     kind: DeferredKind
     subject: str
     text: str = ""
+
+
+class QuestionAnswered(Struct, frozen=True):
+    """The answer to AskServer or AskLog; None when the connection was lost before it came."""
+
+    number: int
+    answer: Event | None
 
 
 class RequestRefused(Struct, frozen=True):
