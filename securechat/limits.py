@@ -130,6 +130,17 @@ class Limits:
     web_request_burst: float = _limit(60.0, "requests", "per address, a private one 16 times that; a file counts 1/20")
     web_request_rate: float = _limit(20.0, "requests/s", "after the burst; requests wait up to 5 s, then are refused")
 
+    # The API
+    api_body_bytes: int = _limit(64 * KIB, "B", "of a request under /api/; one message takes 16 KiB, ntfy 4 KiB")
+    api_body_s: float = _limit(10.0, "s", "from the head of a request to the end of its body; as web_headers_s")
+    api_answer_s: float = _limit(30.0, "s", "from the body to the answer; a lock on the database may last that long")
+    api_requests_in_flight: int = _limit(32, "requests", "of one token, not answered yet; then one more is refused")
+    api_connections: int = _limit(1_000, "connections", "of programs, beside those of browsers and members")
+    api_idle_s: float = _limit(60.0, "s", "without a request, until a token's place in the hub is given up")
+    api_failed_tokens: int = _limit(
+        10, "requests", "with a token that is none, from one address, before each one costs a wait of 2 s"
+    )
+
     # Bytes in and out
     read_bytes_per_pass: int = _limit(64 * KIB, "B", "per connection; Redis handles at most 64 KiB an event")
     write_bytes_per_pass: int = _limit(128 * KIB, "B", "per connection; so one fast reader cannot hold the loop")

@@ -519,6 +519,13 @@ class PendingConnections:
             self._count_as_web(transport)
         return denial
 
+    def web_stays(self, transport: Transport) -> None:
+        """A browser's connection does not give way to younger ones any more: it is a program's.
+
+        It is counted for its address as before.
+        """
+        self._web.pop(transport, None)
+
     def web_upgraded(self, transport: Transport) -> Denial | None:
         """A browser's connection is to become a member's: count it among those, or say why not.
 

@@ -1,4 +1,9 @@
-"""The server's side of HTTP/1.1 (RFC 9112) on one connection: bytes in, requests out. GET and HEAD alone, no body.
+"""The server's side of HTTP/1.1 (RFC 9112) on one connection: bytes in, requests and their bodies out.
+
+The head of a request alone decides whether a body may come and how long it may be, before a byte of it is looked at:
+under the paths that a `BodyRule` gives bytes to, and nowhere else. There only Content-Length tells the length, because
+no program that this server is made for needs another way, and each further way is one more in which two programs read
+one byte stream as different requests. Everywhere else a request is GET or HEAD and has no body.
 
 `h11` reads what this module lets through. It forgives some of what makes two programs read one byte stream as different
 requests (a bare LF, a folded line), so the head of a request is looked at before: it ends with the first CRLF CRLF, has
@@ -10,9 +15,9 @@ Knows no address, no file, no clock and no rule about hosts. An error never repe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
@@ -30,6 +35,9 @@ MOST_HEADERS = 50
 MOST_ELEMENTS = 100
 """Of a list header that are looked at; browsers send up to ten."""
 METHODS = ("GET", "HEAD")
+"""Of a path without a body."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+"""The answer to ``Expect: 100-continue`` (RFC 9110, section 10.1.1), once the head is judged."""
 
 _END = b"\r\n\r\n"
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n|\Z)|(?<!\r)\n")
@@ -39,10 +47,20 @@ _FOLDED = re.compile(rb"\r\n[ \t]")
 _LENGTH = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:[ \t]*([^\r]*)", re.IGNORECASE)
 _HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _KNOWN_METHODS = frozenset({b"CONNECT", b"DELETE", b"OPTIONS", b"PATCH", b"POST", b"PUT", b"TRACE"})
+_BODY_METHODS = frozenset({b"PATCH", b"POST", b"PUT"})
+_CODING = re.compile(rb"\r\ncontent-encoding[ \t]*:([^\r]*)", re.IGNORECASE)
+_DIGITS = re.compile(rb"[0-9]{1,15}")
 _AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::(?P<port>[0-9]{1,5}))?\Z")
 _HTTPS_PORT = 443
 
 Headers = Sequence[tuple[str, str] | tuple[bytes, bytes]]
+BodyRule: TypeAlias = Callable[[str], int]
+"""Returns how many bytes of body a request to this path may have; 0: none, and GET and HEAD alone."""
+
+
+def no_body(_path: str) -> int:
+    """The rule of a server without programs: no path takes a body."""
+    return 0
 
 
 class HttpError(Exception):
@@ -52,6 +70,9 @@ class HttpError(Exception):
         status: of RFC 9110, section 15, or RFC 6585.
         sentence: what is wrong, for a person; repeats nothing of the request.
         headers: that this status needs, such as Allow.
+
+    Attributes:
+        path: of the request, once it is known; None before. For the one who forms the answer, and never a part of it.
     """
 
     def __init__(self, status: int, sentence: str, headers: Headers = ()) -> None:
@@ -59,6 +80,7 @@ class HttpError(Exception):
         self.status = status
         self.sentence = sentence
         self.headers = tuple(headers)
+        self.path: str | None = None
 
 
 class Authority(Struct, frozen=True):
@@ -77,11 +99,13 @@ class Request(Struct, frozen=True):
     """One request.
 
     Attributes:
-        method: GET or HEAD.
+        method: GET or HEAD; any token where a body may come.
         target: in origin form (RFC 9112, section 3.2.1), as it came.
         host: of the Host header.
         origin: the Origin header; None where there is none.
         headers: all, names in lower case, as bytes.
+        body_bytes: the length of the body that follows.
+        expects_continue: whether the client waits for `CONTINUE` before it sends the body.
     """
 
     method: str
@@ -89,6 +113,8 @@ class Request(Struct, frozen=True):
     host: Authority
     origin: str | None
     headers: tuple[tuple[bytes, bytes], ...]
+    body_bytes: int = 0
+    expects_continue: bool = False
 
     @property
     def path(self) -> str:
@@ -100,6 +126,10 @@ class Request(Struct, frozen=True):
         """Whether the client asks for the end of the connection behind the answer."""
         return "close" in self.words(b"connection")
 
+    def values(self, name: bytes) -> list[bytes]:
+        """Return the values of a header, as they came; several lines of one name are several values."""
+        return [value for each, value in self.headers if each == name]
+
     def words(self, name: bytes) -> list[str]:
         """Return the first MOST_ELEMENTS elements of a list header (RFC 9110, section 5.6.1), in lower case."""
         joined = b",".join(value for each, value in self.headers if each == name).lower()
@@ -108,11 +138,20 @@ class Request(Struct, frozen=True):
 
 
 class HttpServerCodec:
-    """The requests of one connection."""
+    """The requests of one connection.
 
-    __slots__ = ("_buffer", "_error", "_head", "_seen_bytes")
+    Args:
+        most_body: how long a body may be, by path.
 
-    def __init__(self) -> None:
+    Attributes:
+        unread_bytes: of the body of the last request, not taken yet. Nothing behind it is read as a request until then.
+    """
+
+    __slots__ = ("_buffer", "_error", "_head", "_most_body", "_seen_bytes", "unread_bytes")
+
+    def __init__(self, most_body: BodyRule = no_body) -> None:
+        self._most_body = most_body
+        self.unread_bytes = 0
         self._buffer = bytearray()
         self._seen_bytes = 0  # of the buffer: nothing forbidden is there, nor more than a part of the end of a head
         self._head: bytes | None = None  # complete, and not parsed yet
@@ -126,7 +165,7 @@ class HttpServerCodec:
     @property
     def ready(self) -> bool:
         """Whether `next_request` has something to return or to raise; cheap, for callers that put it off."""
-        if self._head is None and self._error is None:
+        if self._head is None and self._error is None and not self.unread_bytes:
             try:
                 self._head = self._next_head()
             except HttpError as error:
@@ -154,11 +193,24 @@ class HttpServerCodec:
         head, self._head = self._head, None
         if head is not None:
             try:
-                return _request(head)
+                request = _request(head, self._most_body)
             except HttpError as error:
                 self._give_up(error)
+            else:
+                self.unread_bytes = request.body_bytes
+                return request
         assert self._error is not None
         raise self._error
+
+    def next_body(self) -> bytes | None:
+        """Return the body of the last request, once; None while a part of it is missing. Empty where it has none."""
+        size_bytes = self.unread_bytes
+        if len(self._buffer) < size_bytes:
+            return None
+        self.unread_bytes = 0
+        body = bytes(self._buffer[:size_bytes])
+        del self._buffer[:size_bytes]
+        return body
 
     def switch(self) -> bytes:
         """Return what came behind the last request; this protocol is over."""
@@ -261,7 +313,7 @@ def _too_long(head: bytes) -> HttpError:
     return HttpError(431, "The headers are too long.")
 
 
-def _request(head: bytes) -> Request:
+def _request(head: bytes, most_body: BodyRule) -> Request:
     """Parse a complete head.
 
     Raises:
@@ -270,22 +322,36 @@ def _request(head: bytes) -> Request:
     line = _REQUEST_LINE.match(head[: head.index(b"\r\n")])
     if line is None:
         raise HttpError(400, "This is not an HTTP request.")
-    if line[3] + line[4] != b"11":
-        raise HttpError(505, "This server speaks HTTP/1.1.")
+    path = line[2].partition(b"?")[0].decode()
+    try:
+        if line[3] + line[4] != b"11":
+            raise HttpError(505, "This server speaks HTTP/1.1.")
+        return _judged(head, line[1], line[2], most_body(path))
+    except HttpError as error:
+        error.path = path
+        raise
+
+
+def _judged(head: bytes, method: bytes, target: bytes, most_bytes: int) -> Request:
+    """Judge a head whose first line is one of HTTP/1.1: its headers, method, body and host.
+
+    Raises:
+        HttpError: it is no request that this server answers.
+    """
     if _FOLDED.search(head):
         raise HttpError(400, "A header continues on the next line.")
     if head.count(b"\r\n") - 2 > MOST_HEADERS:
         raise HttpError(431, "The request has too many headers.")
-    read = _read_by_h11(head)
-    headers = tuple(read.headers)
-    _expect_no_body(head)
-    if line[1] not in (b"GET", b"HEAD"):
-        if line[1] in _KNOWN_METHODS:
+    headers = tuple(_read_by_h11(head).headers)
+    body_bytes = _body_bytes(head, most_bytes, may_have=method in _BODY_METHODS)
+    if not most_bytes and method not in (b"GET", b"HEAD"):
+        if method in _KNOWN_METHODS:
             raise HttpError(405, "This server answers GET and HEAD.", [("Allow", ", ".join(METHODS))])
         raise HttpError(501, "This server answers GET and HEAD.")
-    if not line[2].startswith(b"/"):
+    if not target.startswith(b"/"):
         raise HttpError(400, "The address of a request begins with a slash.")
-    if any(name == b"expect" for name, _value in headers):
+    expected = [value.lower() for name, value in headers if name == b"expect"]
+    if expected and (not most_bytes or expected != [b"100-continue"]):
         raise HttpError(417, "This server expects nothing.")
     host = next(authority(value.decode("iso-8859-1")) for name, value in headers if name == b"host")
     if host is None:
@@ -293,7 +359,8 @@ def _request(head: bytes) -> Request:
     origins = [value.decode("iso-8859-1") for name, value in headers if name == b"origin"]
     if len(origins) > 1:
         raise HttpError(400, "The request has two origins.")
-    return Request(line[1].decode(), line[2].decode(), host, origins[0] if origins else None, headers)
+    origin = origins[0] if origins else None
+    return Request(method.decode(), target.decode(), host, origin, headers, body_bytes, bool(expected and body_bytes))
 
 
 def _read_by_h11(head: bytes) -> h11.Request:
@@ -314,13 +381,37 @@ def _read_by_h11(head: bytes) -> h11.Request:
     return request
 
 
-def _expect_no_body(head: bytes) -> None:
-    """Refuse a request with a body, and one that says in two ways how long it is (RFC 9112, section 6.3).
+def _body_bytes(head: bytes, most_bytes: int, *, may_have: bool) -> int:
+    """Return the length of the body that a request says it has.
 
     Judged from the bytes, because h11 makes one of two equal lengths.
+
+    Args:
+        head: of the request.
+        most_bytes: that its path lets come.
+        may_have: whether its method has a body.
+
+    Raises:
+        HttpError: it says in two ways how long it is (RFC 9112, section 6.3), or in another way than Content-Length; it
+            is too long, or coded.
     """
     lengths = _LENGTH.findall(head)
     if len(lengths) > 1:
         raise HttpError(400, "The request says twice how long it is.")
-    if lengths and (lengths[0][0].lower(), lengths[0][1].strip()) != (b"content-length", b"0"):
+    if not lengths:
+        return 0
+    name, length = lengths[0][0].lower(), lengths[0][1].strip()
+    if not most_bytes and (name, length) != (b"content-length", b"0"):
         raise HttpError(413, "A request to this server has no body.")
+    if name != b"content-length":
+        raise HttpError(411, "The length of a body stands in Content-Length; this server takes no chunks.")
+    if not _DIGITS.fullmatch(length):
+        raise HttpError(413 if length.isdigit() else 400, "The length of the body is not one that this server takes.")
+    size_bytes = int(length)
+    if size_bytes and not may_have:
+        raise HttpError(413, "This method has no body.")
+    if size_bytes > most_bytes:
+        raise HttpError(413, f"The body is too long: at most {most_bytes} bytes are taken here.")
+    if size_bytes and any(coding.strip().lower() not in (b"", b"identity") for coding in _CODING.findall(head)):
+        raise HttpError(415, "The body is coded; this server takes it as it is.", [("Accept-Encoding", "identity")])
+    return size_bytes

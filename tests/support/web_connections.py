@@ -15,6 +15,7 @@ from securechat.server.web.connection import SOCKET_PATH, AnsweringSite, HttpCon
 from securechat.server.web.facts import ServerFacts
 from securechat.server.web.policy import Hosts
 from securechat.server.web.probes import Probes
+from securechat.server.web.programs import ProgramPaths
 from securechat.server.web.rates import RequestRates
 from securechat.server.web.site import Site
 from securechat.server.web.turns import RequestTurns
@@ -101,6 +102,9 @@ class Web:
         self.readiness.phase = ServerPhase.SERVING
         self.probes = Probes(self.readiness)
         self.socket_path: str | None = SOCKET_PATH
+        self.programs: ProgramPaths | None = None
+        self.most_programs = 1_000
+        self.programs_counted = 0
         self.visits: list[str] = []
         self.upgrades: list[bytes] = []
         self.session: TransportHandler = NULL_HANDLER
@@ -131,6 +135,12 @@ class Web:
     def upgraded(self, connection: HttpConnection, left: bytes) -> TransportHandler:
         self.upgrades.append(left)
         return self.session
+
+    def is_program(self, connection: HttpConnection) -> bool:
+        if self.programs_counted >= self.most_programs:
+            return False
+        self.programs_counted += 1
+        return True
 
     def closed(self, connection: HttpConnection) -> None:
         pass

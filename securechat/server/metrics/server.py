@@ -122,6 +122,7 @@ class MetricsServer:
         self.probes = Probes(readiness)
         self.site = MetricsSite(scraper)
         self.socket_path = None
+        self.programs = None
         self._scraper = scraper
         self.connections = PlainConnections(loop, self._accepted)
         self._listener = Listener(loop, host, port, self.connections, backlog=_BACKLOG)
@@ -148,6 +149,10 @@ class MetricsServer:
     def upgraded(self, connection: HttpConnection, left: bytes) -> TransportHandler:  # noqa: ARG002  (as there)
         """Never called: there is no `socket_path`."""
         raise LocalProtocolError("nothing is upgraded here")
+
+    def is_program(self, connection: HttpConnection) -> bool:  # noqa: ARG002  (as there)
+        """Never called: there are no `programs`."""
+        raise LocalProtocolError("no program is served here")
 
     def closed(self, connection: HttpConnection) -> None:
         """The descriptor of a connection is free."""

@@ -3,6 +3,10 @@
 One request is answered at a time. The next one waits until the client has read the answer before, and all connections
 share the turns of a pass. Nothing here is told to the operator but a visit: browsers open connections ahead and never
 use them, and end them without a word.
+
+The body of a request is read for the paths of programs alone, after what stands behind them has judged the head
+(`securechat.server.web.programs`). A request of a member's program that is answered later does not pause the
+connection: nothing is read behind it, but its end is noticed.
 """
 
 from __future__ import annotations
@@ -17,9 +21,19 @@ from securechat.net.interfaces import TransportHandler
 from securechat.net.socket_options import CloseReason
 from securechat.server.session import Link
 from securechat.server.web.policy import SECURITY_HEADERS, error_answer
+from securechat.server.web.programs import Exchange, ProgramAnswer, ProgramPaths, StreamAnswer
 from securechat.server.web.rates import FILE_COST, MOST_WAIT_S
 from securechat.server.web.turns import turns_of
-from securechat.wire.http import HttpError, HttpServerCodec, Request, response, response_head
+from securechat.wire.http import (
+    CONTINUE,
+    Authority,
+    HttpError,
+    HttpServerCodec,
+    Request,
+    no_body,
+    response,
+    response_head,
+)
 from securechat.wire.websocket import answer_upgrade
 
 if TYPE_CHECKING:
@@ -31,6 +45,8 @@ if TYPE_CHECKING:
 
 SOCKET_PATH = "/ws"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_NO_REQUEST = Request("GET", "/", Authority("", 443), None, ())
+"""Stands for one whose head was refused: the answer has a body, whatever its method was."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 """In English, whatever the locale is: strftime asks it."""
 
@@ -109,6 +125,10 @@ class WebContext(Protocol):
         """Where a WebSocket is opened; None: nowhere."""
 
     @property
+    def programs(self) -> ProgramPaths | None:
+        """What programs ask; None: they are not served."""
+
+    @property
     def turns(self) -> RequestTurns:
         """The turns of a pass."""
 
@@ -127,6 +147,9 @@ class WebContext(Protocol):
             left: what has come behind the request.
         """
 
+    def is_program(self, connection: HttpConnection) -> bool:
+        """Count a connection as a program's from now on; False where there are as many as may be."""
+
     def closed(self, connection: HttpConnection) -> None:
         """The descriptor is free."""
 
@@ -143,25 +166,31 @@ class HttpConnection:
     """
 
     __slots__ = (
-        "_began", "_behind", "_busy", "_codec", "_left_bytes", "_link", "_over", "_paused", "_queued",
-        "_request", "_requests", "_session", "_timer", "_web", "origin",
+        "_began", "_behind", "_busy", "_codec", "_counted", "_exchange", "_left_bytes", "_link", "_over", "_paused",
+        "_queued", "_request", "_requests", "_session", "_stopping", "_stream", "_timer", "_waits_for_body", "_web",
+        "origin",
     )  # fmt: skip
 
     def __init__(self, link: WebLink, web: WebContext) -> None:
         self._link = link
         self._web = web
-        self._codec = HttpServerCodec()
+        self._codec = HttpServerCodec(no_body if web.programs is None else web.programs.most_body)
         self.origin = origin_of(link.address)
         self._requests = 0
         self._began = False  # a part of a request has come
         self._queued = False  # for a turn
         self._busy = False  # a request is being answered, or waits
-        self._request: Request | None = None  # waits for the rate, or for its answer
+        self._request: Request | None = None  # waits for the rate, for its body, or for its answer
+        self._exchange: Exchange | None = None  # of a program's request that has begun
+        self._waits_for_body = False
+        self._counted = False  # as a program's connection
+        self._stopping = False  # the answer that is awaited is the last one
         self._behind = False  # the client has not read what it was sent
         self._left_bytes = 0  # queued when the deadline was last due
         self._paused = False
         self._over = False
         self._session: TransportHandler | None = None  # after the upgrade
+        self._stream: TransportHandler | None = None  # behind the head of an answer without an end
         self._timer: Cancellable | None = None
 
     # --- the transport's side
@@ -181,29 +210,45 @@ class HttpConnection:
             self._codec.receive_data(data)
             if not self._busy:
                 self._look()
+            elif self._waits_for_body:
+                self._take_body()
+            elif self._exchange is not None:  # the client does not wait for the answer
+                self._pause()
 
     def backlog_started(self) -> None:
         """The client does not read as fast as it is answered."""
         self._behind = True
+        if self._stream is not None:
+            self._stream.backlog_started()
 
     def backlog_over(self) -> None:
         """The client has read everything."""
         self._behind = False
-        if self._busy and self._request is None and not self._over:
+        if self._stream is not None:
+            self._stream.backlog_over()
+        elif self._busy and self._request is None and not self._over:
             self._wait_for_turn()
 
     def outbox_overflow(self) -> None:
         """One answer at a time is queued, so that only limits smaller than a file come to this."""
+        if self._stream is not None:
+            self._stream.outbox_overflow()
+            return
         self._end()
         self._link.close_with(drop_backlog=True)
 
     def failed(self) -> None:
         """Work for this connection raised."""
-        self._refuse(HttpError(500, "This server has met an error of its own."))
+        if self._stream is not None:
+            self._stream.failed()
+            return
+        self._refuse(self._of_request(HttpError(500, "This server has met an error of its own.")))
 
-    def connection_lost(self, reason: CloseReason, detail: str) -> None:  # noqa: ARG002  (the operator is not told of the end)
-        """The transport is closed."""
+    def connection_lost(self, reason: CloseReason, detail: str) -> None:
+        """The transport is closed; the operator is not told of it."""
         self._end()
+        if self._stream is not None:
+            self._stream.connection_lost(reason, detail)
         self._web.closed(self)
 
     # --- for the owner
@@ -217,8 +262,16 @@ class HttpConnection:
         """Close after work for this client raised; see `securechat.containment.Owner`."""
         self._link.fail()
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether a program's request has come whole, and waits for its answer."""
+        return self._exchange is not None and not self._waits_for_body
+
     def close(self) -> None:
-        """Close: the server stops."""
+        """Close: the server stops. A program's request that has come whole is answered first: the log may have it."""
+        if self.is_answering:
+            self._stopping = True
+            return
         self._end()
         self._link.close_with()
 
@@ -263,11 +316,14 @@ class HttpConnection:
             self._refuse(error)
             return
         assert request is not None
-        self._requests += 1
+        if not self._is_of_programs(request):  # those may keep a connection for long: they are counted and paced
+            self._requests += 1
         wait_s = self._charge(request)
         if wait_s > MOST_WAIT_S:
             again = ("Retry-After", str(int(wait_s) + 1))
-            self._refuse(HttpError(429, "Too many requests come from this address; try again later.", [again]), request)
+            self._request = request
+            refusal = HttpError(429, "Too many requests come from this address; try again later.", [again])
+            self._refuse(self._of_request(refusal), request)
         elif wait_s:
             self._request = request
             self._pause()
@@ -278,7 +334,12 @@ class HttpConnection:
     def _charge(self, request: Request) -> float:
         """Count a request against the rate of its address; returns the seconds that it must wait."""
         web = self._web
-        cost = FILE_COST if web.site.is_file(request.path) else 1.0
+        cost = 1.0
+        if web.programs is not None and web.programs.most_body(request.path):
+            if web.programs.is_known(request):
+                return 0.0
+        elif web.site.is_file(request.path):
+            cost = FILE_COST
         return web.rates.take(self.origin, cost, web.scheduler.now)
 
     def _rate_over(self) -> None:
@@ -288,6 +349,9 @@ class HttpConnection:
 
     def _answer(self, request: Request) -> None:
         web = self._web
+        if web.programs is not None and web.programs.most_body(request.path):
+            self._begin(web.programs, request)
+            return
         if (probe := web.probes.find(request.path)) is not None:
             self._answer_with(probe, request)
             return
@@ -308,8 +372,70 @@ class HttpConnection:
             self._set_timer(web.limits.web_headers_s, self._answer_late)
             answer.await_made(lambda made: self._answer_made(made, request))
 
+    def _is_of_programs(self, request: Request) -> bool:
+        return self._web.programs is not None and bool(self._web.programs.most_body(request.path))
+
+    # --- programs
+
+    def _begin(self, programs: ProgramPaths, request: Request) -> None:
+        """Have a program's request judged by its head, and wait for its body."""
+        try:
+            programs.expect_no_secret(request)
+            self._web.hosts.expect_ours(request)
+            if not self._counted and programs.is_known(request):
+                self._counted = self._web.is_program(self)
+                if not self._counted:
+                    raise HttpError(503, "Too many programs are connected; try again later.", [("Retry-After", "10")])
+            self._exchange = programs.begin(request, self._link.address)
+        except HttpError as error:
+            error.path = request.path
+            self._refuse_by_head(programs, error, request)
+            return
+        self._request = request
+        self._waits_for_body = True
+        if request.expects_continue and not self._codec.began:
+            self._link.write(CONTINUE)
+        self._take_body()
+        if self._waits_for_body:
+            self._set_timer(self._web.limits.api_body_s, self._body_late)
+            self._resume()
+
+    def _refuse_by_head(self, programs: ProgramPaths, error: HttpError, request: Request) -> None:
+        """Answer with an error; the connection goes on if the body, which no one looks at, is here already."""
+        if request.expects_continue or self._codec.next_body() is None:
+            self._refuse(error, request)
+        else:
+            self._answer_with(programs.error_answer(error), request)
+
+    def _take_body(self) -> None:
+        """Carry a program's request out, if its body is whole."""
+        request, exchange = self._request, self._exchange
+        assert request is not None
+        assert exchange is not None
+        body = self._codec.next_body()
+        if body is None:
+            return
+        self._waits_for_body = False
+        self._set_timer(self._web.limits.api_answer_s, self._answer_late)
+        exchange.receive(body, lambda made: self._exchanged(made, exchange, request))
+
+    def _exchanged(self, made: ProgramAnswer, exchange: Exchange, request: Request) -> None:
+        """The answer to a program's request is made."""
+        if self._exchange is not exchange or self._over:
+            return
+        self._exchange = self._request = None
+        if not isinstance(made, StreamAnswer):
+            self._answer_with(made, request)
+            return
+        self._resume()
+        self._end()
+        self._link.write(made.head)
+        self._stream = made.open(self._link)
+
+    # --- answers
+
     def _closes_behind(self, request: Request) -> bool:
-        return request.wants_close or self._requests >= self._web.limits.web_requests_per_connection
+        return self._stopping or request.wants_close or self._requests >= self._web.limits.web_requests_per_connection
 
     def _answer_made(self, made: Answering, request: Request) -> None:
         if self._request is request and not self._over:
@@ -361,6 +487,11 @@ class HttpConnection:
         """Answer with an error, and close."""
         self._end()
         is_head = request is not None and request.method == "HEAD"
+        programs = self._web.programs
+        if programs is not None and error.path is not None and programs.most_body(error.path):
+            answer = programs.error_answer(error).answer(request or _NO_REQUEST, date=date(), closes=True)
+            self._link.close_with(answer)
+            return
         self._link.close_with(error_answer(error, date=date(), is_head=is_head))
 
     # --- pacing
@@ -377,6 +508,10 @@ class HttpConnection:
 
     def _end(self) -> None:
         self._over = True
+        self._waits_for_body = False
+        if self._exchange is not None:
+            exchange, self._exchange = self._exchange, None
+            exchange.abandon()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -402,7 +537,15 @@ class HttpConnection:
             self.close()
 
     def _answer_late(self) -> None:
-        self._refuse(HttpError(503, "The answer took too long."), self._request)
+        self._refuse(self._of_request(HttpError(503, "The answer took too long.")), self._request)
+
+    def _body_late(self) -> None:
+        self._refuse(self._of_request(HttpError(408, "The body took too long.")), self._request)
+
+    def _of_request(self, error: HttpError) -> HttpError:
+        """Return an error as one of the request that is answered."""
+        error.path = None if self._request is None else self._request.path
+        return error
 
     def _head_late(self) -> None:
         self._refuse(HttpError(408, "The request took too long."))

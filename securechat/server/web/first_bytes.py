@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from securechat.net.transport import Transport
     from securechat.server.session import Cancellable, Scheduler
 
-_HTTP_BEGINS = (b"GET ", b"HEAD ")
+_HTTP_BEGINS = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"PATCH ", b"DELETE ", b"OPTIONS ")
+"""None begins a native connection: as a length these words would be over a gigabyte."""
 
 
 class FirstBytes:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from securechat.net.pending_connections import PendingConnections
     from securechat.net.transport import Transport
     from securechat.server.readiness import Readiness
+    from securechat.server.web.programs import ProgramPaths
     from securechat.tls.contexts import ServerCertificate
 
 WEB_CODECS = CodecTable([SpokenProtocol(HTTP_ALPN, WebSocketServerCodec, lambda _first: True)])
@@ -55,6 +56,7 @@ class WebServer:
         on_visit: told of each page that is loaded: what counts as the address, and address and port.
         upgrade: makes an upgraded connection a session's, which gets the bytes that came behind the request.
         readiness: what `/readyz` tells.
+        programs: what stands behind the paths of programs; None: they are not served.
 
     Raises:
         ValueError: one of the hosts is no name and no address.
@@ -72,6 +74,7 @@ class WebServer:
         on_visit: Callable[[str, str], None],
         upgrade: Callable[[Transport, bytes], TransportHandler],
         readiness: Readiness,
+        programs: ProgramPaths | None = None,
     ) -> None:
         self.scheduler = self._loop = loop
         self.limits = loop.limits
@@ -85,6 +88,8 @@ class WebServer:
         self._upgrade = upgrade
         self._connections: dict[HttpConnection, Transport] = {}
         self._undecided: dict[FirstBytes, None] = {}
+        self._of_programs: set[HttpConnection] = set()
+        self.programs = programs
         self.hosts = Hosts(certificate.names, self._more_hosts)
         self.probes = Probes(readiness)
         self.socket_path = SOCKET_PATH
@@ -133,6 +138,11 @@ class WebServer:
         for connection in connections:
             connection.close()
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether a program waits for the answer to a request that has come whole."""
+        return any(connection.is_answering for connection in self._connections)
+
     # --- for connections
 
     def visited(self, connection: HttpConnection) -> None:
@@ -143,9 +153,18 @@ class WebServer:
         """Have a session go on with a connection."""
         return self._upgrade(self._connections.pop(connection), left)
 
+    def is_program(self, connection: HttpConnection) -> bool:
+        """Count a connection as a program's: it is none of the browsers', of which the oldest gives way."""
+        if len(self._of_programs) >= self.limits.api_connections:
+            return False
+        self._of_programs.add(connection)
+        self._counts.web_stays(self._connections[connection])
+        return True
+
     def closed(self, connection: HttpConnection) -> None:
         """The descriptor of a connection is free."""
         self._connections.pop(connection, None)
+        self._of_programs.discard(connection)
 
     def _facts(self) -> ServerFacts:
         fingerprint = self._certificate.ca_fingerprint

@@ -48,7 +48,9 @@ def case(web: Any) -> Case:
     return Case(web)
 
 
-@pytest.mark.parametrize("pieces", [[b"GET / HTTP/1.1"], [b"G", b"E", b"T", b" /"], [b"HEA", b"D /"]])
+@pytest.mark.parametrize(
+    "pieces", [[b"GET / HTTP/1.1"], [b"G", b"E", b"T", b" /"], [b"HEA", b"D /"], [b"PO", b"ST /"], [b"PATC", b"H /"]]
+)
 def test_http_is_known_by_its_method(case: Case, pieces: list[bytes]) -> None:
     case.first.handshake_done()
     for piece in pieces:
@@ -59,7 +61,7 @@ def test_http_is_known_by_its_method(case: Case, pieces: list[bytes]) -> None:
     assert (case.other.calls, case.over) == ([], 1)
 
 
-@pytest.mark.parametrize("data", [b"\0\0\0\x05", b"GETX", b"get /", b"POST / HTTP/1.1", b"NICK a"])
+@pytest.mark.parametrize("data", [b"\0\0\0\x05", b"GETX", b"get /", b"BREW / HTTP/1.1", b"NICK a"])
 def test_everything_else_is_not_http(case: Case, data: bytes) -> None:
     case.first.handshake_done()
     case.first.data_received(data)
