@@ -287,6 +287,14 @@ class Hub:
         """Log, for the operator, a request that was refused outside of the hub."""
         self._operator_log.happened(OperatorEvent.REFUSED, peer, self.name_of(peer), reason)
 
+    def require_unbanned(self, host: str) -> None:
+        """Require that a network address is not banned: a peer may be asked from several.
+
+        Raises:
+            Refusal: BANNED.
+        """
+        self._authenticator.require_unbanned(host)
+
     def charge_bytes(self, peer: Peer, size_bytes: int) -> float:
         """Count received bytes against the byte rate; returns seconds for which the peer must not be read."""
         connection = self._connections.get(peer)

@@ -86,6 +86,11 @@ class AddressBuckets:
             bucket = self._buckets[address] = TokenBucket(self._burst, self._rate)
         return bucket.take(tokens, now)
 
+    def wait_for(self, address: str, tokens: float, now: float) -> float:
+        """Return the seconds until an address has so many tokens, taking none. Loopback never waits."""
+        bucket = self._buckets.get(address)
+        return 0.0 if bucket is None else bucket.wait_for(tokens, now)
+
     def _prune(self, now: float) -> None:
         self._buckets = {address: bucket for address, bucket in self._buckets.items() if not bucket.is_full(now)}
         self._prune_at = max(self._PRUNE_AT, 2 * len(self._buckets))

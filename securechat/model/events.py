@@ -233,6 +233,10 @@ class Refused(
             dict(refusal.arguments),
         )
 
+    def refusal(self) -> Refusal:
+        """Return the refusal that this tells."""
+        return _refusal(self)
+
 
 class Throttled(Record, frozen=True, tag="throttled", rename={"retry_after_s": "retry"}):
     """You exceed a rate: nothing is lost, but the server reads nothing from you for this long; expect silence."""
@@ -366,6 +370,14 @@ class Closing(
         if retry_after_s is None and isinstance(refusal, Refusal):
             retry_after_s = refusal.retry_after_s
         return cls(refusal.code, refusal.detail, resume_after, retry_after_s, refusal.reason, dict(refusal.arguments))
+
+    def refusal(self) -> Refusal:
+        """Return the refusal that this tells."""
+        return _refusal(self)
+
+
+def _refusal(event: Refused | Closing) -> Refusal:
+    return Refusal(event.code, event.text, event.retry_after_s, reason=event.reason, arguments=event.arguments)
 
 
 Event: TypeAlias = (

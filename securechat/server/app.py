@@ -56,6 +56,7 @@ from securechat.server.password_hashing import Argon2Hasher
 from securechat.server.qr_code import SIGNS as QR_SIGNS
 from securechat.server.readiness import Readiness, ServerPhase
 from securechat.server.session import Session
+from securechat.server.web.programs import ProgramPrefixes
 from securechat.server.web.server import WEB_CODECS, WebServer, redirect
 from securechat.storage.sqlite.store import utc_ms
 from securechat.storage.threaded_log import ThreadedLog
@@ -192,7 +193,16 @@ class Server:
             on_visit=self._visited,
             upgrade=self._upgraded,
             readiness=self._readiness,
+            programs=self._program_paths(),
         )
+
+    def _program_paths(self) -> ProgramPrefixes | None:
+        """What stands behind the paths of programs; nothing of it is imported where there are none."""
+        if not self._config.api:
+            return None
+        from securechat.server.api.paths import PREFIX, ApiPaths  # noqa: PLC0415
+
+        return ProgramPrefixes({PREFIX: ApiPaths(self._hub, self._loop, self._config.limits, self, __version__)})
 
     # --- Running ----------------------------------------------------------------------------------------------------
 
@@ -603,7 +613,8 @@ class Server:
             transport.abort()
 
     def _wait_for_clients(self, deadline: float) -> None:
-        if not self._sessions or self._loop.now >= deadline:
+        is_answering = self._web is not None and self._web.is_answering
+        if not (self._sessions or is_answering) or self._loop.now >= deadline:
             for transport in list(self._sessions.values()):
                 transport.abort()
             self._close_metrics()  # last: until here a probe is told that the server stops

@@ -75,6 +75,11 @@ _INTERNAL_RETRY_S = 1.0
 _numbers = count(1)
 
 
+def next_number() -> int:
+    """Return the number of a new peer; see `Peer.number`."""
+    return next(_numbers)
+
+
 class Cancellable(Protocol):
     """A timer that has been set."""
 
@@ -182,7 +187,7 @@ class Session:
         self.format: WireFormat = NATIVE
         self.label = label
         self.link = link
-        self.number = next(_numbers)
+        self.number = next_number()
         self.write = link.write
         self._hub = hub
         self._scheduler = scheduler

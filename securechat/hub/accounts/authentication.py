@@ -122,8 +122,7 @@ class Authenticator:
         Raises:
             Refusal: it proves nothing, or is banned.
         """
-        if (ban := self._directory.banned.on_host(peer.host)) is not None:
-            raise banned(ban, self._directory.wall_ms())
+        self.require_unbanned(peer.host)
         if hello.invite is not None:
             return (yield from self._by_invite(peer, hello, name))
         if hello.token is not None:
@@ -140,8 +139,7 @@ class Authenticator:
         Raises:
             Refusal: the account, the login, the certificate or the password is gone, or a ban has come.
         """
-        if (ban := self._directory.banned.on_host(host)) is not None:
-            raise banned(ban, self._directory.wall_ms())
+        self.require_unbanned(host)
         if entry.account is None:
             self.check_free(entry.name)
             self._check_sender_ban(sender_id)
@@ -156,6 +154,15 @@ class Authenticator:
             raise refusal_for("login_expired")
         if entry.certificate is not None and self._directory.certificate_with(entry.certificate) is None:
             raise refusal_for("certificate_unknown")
+
+    def require_unbanned(self, host: str) -> None:
+        """Require that a network address is not banned.
+
+        Raises:
+            Refusal: BANNED.
+        """
+        if (ban := self._directory.banned.on_host(host)) is not None:
+            raise banned(ban, self._directory.wall_ms())
 
     def changes(self, entry: Authenticated, host: str) -> tuple[Change, ...]:
         """Return the changes to be made along with the identity: a new login, or that an old one was used."""

@@ -64,6 +64,7 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
         access: who may log in, as `Access`.
         web: whether browsers are served.
         web_hosts: names and addresses for them, beside those of the certificate.
+        api: whether programs are served over HTTP; with ``web`` alone.
         metrics: HOST:PORT where metrics are served; empty for nowhere.
         tls12: also accept TLS 1.2.
         show_messages: whether message texts go to the console.
@@ -81,6 +82,7 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
     access: Access = Access.OPEN
     web: bool = True
     web_hosts: tuple[str, ...] = ()
+    api: bool = True
     metrics: str = ""
     tls12: bool = False
     show_messages: bool = False
@@ -182,6 +184,7 @@ class ParsedSettings(Struct, frozen=True, kw_only=True):
             access=Access(value["access"]),
             web=value["web"],
             web_hosts=value["web_hosts"],
+            api=value["api"],
             metrics=value["metrics"],
             tls12=value["tls12"],
             show_messages=value["show_messages"],

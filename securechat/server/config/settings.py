@@ -171,6 +171,12 @@ SETTINGS: tuple[Setting, ...] = (
         unset=Sentence("those in the certificate alone"),
     ),
     Setting(
+        name="api",
+        kind=SettingKind.SWITCH,
+        default=True,
+        what=Sentence("the HTTP API for programs, at /api/v1 of the same address; --web off turns it off, too"),
+    ),
+    Setting(
         name="metrics",
         kind=SettingKind.LOOPBACK,
         default="",

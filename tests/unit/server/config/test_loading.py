@@ -76,6 +76,13 @@ def test_hosts_may_be_repeated_and_come_from_the_environment_or_the_file(tmp_pat
     assert with_file(tmp_path, 'host = ["127.0.0.1",\n  "[::1]"]').config().hosts == ("127.0.0.1", "::1")
 
 
+def test_the_api_can_be_switched_off_in_every_way(tmp_path: Path) -> None:
+    assert load([], {}).api
+    assert not load(["--api", "off"], {}).api
+    assert not load([], {"SECURECHAT_API": "off"}).api
+    assert not with_file(tmp_path, "api = false").config().api
+
+
 def test_the_web_can_be_switched_off_and_has_hosts_of_its_own(tmp_path: Path) -> None:
     assert load([], {}).web
     assert load([], {}).web_hosts == ()

@@ -1,0 +1,112 @@
+"""The description of the API for programs: OpenAPI 3.1, made from the routes and the records once, when asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from securechat.limits import MAX_ROOM_CHARS, MAX_SIGN_CHARS, PAGE_ROWS
+from securechat.server.api.problems import HTTP_CODES, STATUSES, Problem
+from securechat.server.api.routes import DEFAULT_ROWS, ROUTES, ApiRoute
+
+_REFERENCE = "#/components/schemas/{name}"
+_SEQ = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
+_PARTS: dict[str, dict[str, Any]] = {
+    "room": {"type": "string", "minLength": 1, "maxLength": MAX_ROOM_CHARS + 1, "description": "A room's name."},
+    "person": {"type": "string", "minLength": 1, "description": "A sender_id, or a name; @ before a name of digits."},
+    "seq": {**_SEQ, "description": "The number of a message."},
+    "emoji": {"type": "string", "minLength": 1, "maxLength": MAX_SIGN_CHARS, "description": "The reaction."},
+}
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "after": {**_SEQ, "description": "Only what is above it, the lowest first."},
+    "before": {**_SEQ, "description": "Only what is below it, the highest first."},
+    "limit": {"type": "integer", "minimum": 1, "maximum": PAGE_ROWS, "default": DEFAULT_ROWS},
+    "q": {"type": "string", "minLength": 1, "maxLength": 500, "description": "As /search takes it in a client."},
+}
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "pattern": "^[!-~]+$"},
+    "description": "The same key with the same body is the same message for 30 days; with another body it is 422.",
+}
+
+
+def description(version: str) -> bytes:
+    """Return the description as JSON.
+
+    Args:
+        version: of the program.
+    """
+    records = {route.makes for route in ROUTES} | {route.takes for route in ROUTES if route.takes is not None}
+    ordered = sorted(records | {Problem}, key=lambda record: record.__name__)
+    _, components = msgspec.json.schema_components(ordered, ref_template=_REFERENCE)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return msgspec.json.encode(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "securechat",
+                "version": version,
+                "description": "Post, read and search messages. Errors are problem documents (RFC 9457).",
+            },
+            "servers": [{"url": "/api/v1"}],
+            "security": [{"token": []}],
+            "paths": paths,
+            "components": {
+                "schemas": components,
+                "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            },
+        }
+    )
+
+
+def _operation(route: ApiRoute) -> dict[str, Any]:
+    parts = route.path.split("/")[1:]
+    words = [part.strip("{}") for part in parts]
+    parameters = [_parameter(part[1:-1], "path", _PARTS[part[1:-1]]) for part in parts if part[:1] == "{"]
+    for name, is_number in route.parameters.items():
+        schema = _PARAMETERS[name] if is_number or name == "q" else {"type": "string", "description": "A room's name."}
+        parameters.append(_parameter(name, "query", schema, required=name == "q"))
+    if route.is_keyed:
+        parameters.append(_KEY)
+    operation: dict[str, Any] = {
+        "operationId": "_".join([route.method.lower(), *words]),
+        "summary": route.summary,
+        "parameters": parameters,
+        "responses": {str(route.status): _content("Done.", "application/json", route.makes.__name__), **_errors()},
+    }
+    if route.takes is not None:
+        schema = {"$ref": _REFERENCE.format(name=route.takes.__name__)}
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": schema}, "text/plain": {"schema": {"type": "string"}}},
+        }
+    return operation
+
+
+def _parameter(name: str, place: str, schema: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
+    schema = dict(schema)
+    words = schema.pop("description", "")
+    made = {"name": name, "in": place, "required": required, "schema": schema}
+    return {**made, "description": words} if words else made
+
+
+def _errors() -> dict[str, Any]:
+    """The statuses of what can be refused, with the codes that they have."""
+    codes: dict[int, set[str]] = {}
+    for code, status in STATUSES.items():
+        codes.setdefault(status, set()).add(code.value)
+    for status, word in HTTP_CODES.items():
+        codes.setdefault(status, set()).add(word)
+    return {
+        str(status): _content(f"One of {', '.join(sorted(words))}.", "application/problem+json", Problem.__name__)
+        for status, words in sorted(codes.items())
+    }
+
+
+def _content(words: str, content_type: str, record: str) -> dict[str, Any]:
+    return {"description": words, "content": {content_type: {"schema": {"$ref": _REFERENCE.format(name=record)}}}}

@@ -1,0 +1,147 @@
+"""The paths behind ``/api/``: judges requests by their heads, and carries them out through the peers of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from securechat.server.api.answers import ApiAnswer, answer
+from securechat.server.api.peer import PeerObserver, ProgramPeer, ProgramRequest, Steps
+from securechat.server.api.peers import ProgramPeers
+from securechat.server.api.problems import ProblemError, error_answer
+from securechat.server.api.requests import expect_no_secret, is_json, key_of, parameters, segment, token_of
+from securechat.server.api.routes import ApiCall, RouteTable
+from securechat.wire.http import HttpError, Request
+
+if TYPE_CHECKING:
+    from securechat.hub.hub import Hub
+    from securechat.limits import Limits
+    from securechat.server.session import Scheduler
+    from securechat.server.web.programs import Exchange, ProgramAnswer
+
+PREFIX = "/api/"
+ROOT = "/api/v1"
+_DESCRIPTION = "/openapi.json"
+
+
+class ApiPaths:
+    """The API of one server; implements `securechat.server.web.programs.ProgramPaths`.
+
+    Args:
+        hub: the hub.
+        scheduler: timers and the time of this pass.
+        limits: of bodies, requests and peers.
+        observer: is told of logins and refusals.
+        version: of the program, for the description of the API.
+
+    Attributes:
+        peers: of the tokens.
+    """
+
+    def __init__(self, hub: Hub, scheduler: Scheduler, limits: Limits, observer: PeerObserver, version: str) -> None:
+        self.peers = ProgramPeers(hub, scheduler, limits, observer)
+        self._limits = limits
+        self._version = version
+        self._table = RouteTable()
+        self._description: ApiAnswer | None = None
+
+    def most_body(self, path: str) -> int:  # noqa: ARG002  (all take the same)
+        """See `ProgramPaths.most_body`."""
+        return self._limits.api_body_bytes
+
+    def expect_no_secret(self, request: Request) -> None:
+        """See `ProgramPaths.expect_no_secret`."""
+        expect_no_secret(request)
+
+    def is_known(self, request: Request) -> bool:
+        """See `ProgramPaths.is_known`."""
+        try:
+            return self.peers.is_known(token_of(request))
+        except HttpError:
+            return False
+
+    def begin(self, request: Request, address: str) -> Exchange:
+        """Judge a request by its head: its address, its token, and what else stands there.
+
+        Raises:
+            HttpError: it is refused.
+        """
+        path = request.path
+        if not path.startswith(f"{ROOT}/"):
+            raise ProblemError(404, "no_such_path", f"There is nothing at this address. This server has {ROOT}")
+        if path == ROOT + _DESCRIPTION and request.method in ("GET", "HEAD"):
+            return _DescriptionExchange(self._described)
+        route, raw = self._table.find(request.method, path[len(ROOT) :])
+        if request.body_bytes and route.takes is None:
+            raise ProblemError(413, "body_too_large", "This request has no body")
+        token = token_of(request)
+        parts = {name: segment(part) for name, part in raw.items()}
+        query = parameters(request, route.parameters)
+        with_json = route.takes is not None and is_json(request)
+        key = key_of(request) if route.is_keyed else None
+        peer = self.peers.peer_of(token, address)
+        peer.enter()
+
+        def steps(body: bytes) -> Steps:
+            return route.run(ApiCall(parts, query, body, with_json, key, peer.own_id, peer.server))
+
+        return _ApiExchange(peer, address, steps)
+
+    def error_answer(self, error: HttpError) -> ApiAnswer:
+        """See `ProgramPaths.error_answer`."""
+        return error_answer(error)
+
+    def _described(self) -> ApiAnswer:
+        """Return the description of the API, which is made when it is first asked for."""
+        if self._description is None:
+            from securechat.server.api.openapi import description  # noqa: PLC0415 - most servers are never asked
+
+            self._description = answer(200, description(self._version))
+        return self._description
+
+
+class _DescriptionExchange:
+    """A request for the description, which needs no token: it tells nothing of this server but its version."""
+
+    def __init__(self, make: Callable[[], ApiAnswer]) -> None:
+        self._make = make
+
+    def receive(self, body: bytes, done: Callable[[ProgramAnswer], None]) -> None:  # noqa: ARG002  (there is none)
+        """See `Exchange.receive`."""
+        done(self._make())
+
+    def abandon(self) -> None:
+        """Nothing is under way."""
+
+
+class _ApiExchange:
+    """One request of a token."""
+
+    def __init__(self, peer: ProgramPeer, address: str, steps: Callable[[bytes], Steps]) -> None:
+        self._peer = peer
+        self._address = address
+        self._steps = steps
+        self._request: ProgramRequest | None = None
+        self._is_over = False
+
+    def receive(self, body: bytes, done: Callable[[ProgramAnswer], None]) -> None:
+        """See `Exchange.receive`."""
+
+        def answered(made: ApiAnswer) -> None:
+            self._leave()
+            done(made)
+
+        if body:
+            self._peer.charge_bytes(len(body))
+        self._request = self._peer.carry_out(self._address, lambda: self._steps(body), answered)
+
+    def abandon(self) -> None:
+        """See `Exchange.abandon`."""
+        if self._request is not None:
+            self._request.abandon()
+        self._leave()
+
+    def _leave(self) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._peer.leave()

@@ -1,0 +1,168 @@
+"""The API over a hub in memory: requests as heads and bodies, answers as documents; the test decides when."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from securechat.errors import ErrorCode
+from securechat.hub.accounts.authentication import LoginKind
+from securechat.limits import Limits
+from securechat.model import Register, Registered
+from securechat.server.api.answers import ApiAnswer
+from securechat.server.api.paths import ApiPaths
+from securechat.server.web.programs import ProgramAnswer
+from securechat.wire.http import Authority, HttpError, Request
+from tests.support.hub_rig import FakePeer, HubRig
+
+
+class ApiReply:
+    """The answer to one request, once it has come."""
+
+    def __init__(self, abandon: Callable[[], None] = lambda: None) -> None:
+        self.made: ApiAnswer | None = None
+        self.abandon = abandon
+
+    def done(self, made: ProgramAnswer) -> None:
+        assert self.made is None, "answered twice"
+        assert isinstance(made, ApiAnswer)
+        self.made = made
+
+    @property
+    def status(self) -> int:
+        assert self.made is not None, "no answer yet"
+        return self.made.status
+
+    @property
+    def json(self) -> Any:
+        assert self.made is not None, "no answer yet"
+        return json.loads(self.made.body)
+
+    @property
+    def code(self) -> str:
+        return str(self.json["code"])
+
+
+class _Timer:
+    def __init__(self, when: float, callback: Callable[[], None]) -> None:
+        self.when, self.callback, self.cancelled = when, callback, False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class ApiRig:
+    """The API, and everything around it.
+
+    Args:
+        limits: of hub and API.
+        rates: whether message and byte rates apply.
+    """
+
+    def __init__(self, limits: Limits | None = None, *, rates: bool = False, **options: Any) -> None:
+        self.rig = HubRig(limits, rates=rates, **options)
+        self.hub = self.rig.hub
+        self.rig.broadcast = self._broadcast  # type: ignore[method-assign]
+        self._timers: list[_Timer] = []
+        self.refusals: list[tuple[ErrorCode, LoginKind | None]] = []
+        self.logins: list[LoginKind] = []
+        self.paths = ApiPaths(self.hub, self, self.rig.limits, self, "1.0")
+
+    # --- ports of the API
+
+    @property
+    def now(self) -> float:
+        return self.rig.now
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> _Timer:
+        timer = _Timer(self.now + delay_s, callback)
+        self._timers.append(timer)
+        return timer
+
+    def logged_in(self, kind: LoginKind) -> None:
+        self.logins.append(kind)
+
+    def refused(self, code: ErrorCode, login: LoginKind | None) -> None:
+        self.refusals.append((code, login))
+
+    def _broadcast(self, peers: Any, events: Any) -> None:
+        for peer in peers:
+            if isinstance(peer, FakePeer):
+                for event in events:
+                    peer.deliver(event)
+
+    # --- what a test does
+
+    def token(self, name: str) -> str:
+        """Make an account, and return the token of a login to it."""
+        peer = self.rig.member(name)
+        self.rig.do(peer, Register(1, secrets.token_hex(8)))
+        token = peer.last(Registered).token
+        self.hub.lost(peer)
+        return token
+
+    def head(self, method: str, path: str, token: str | None, body: bytes = b"", **headers: str) -> Request:
+        lines = [(name.replace("_", "-").lower().encode(), value.encode()) for name, value in headers.items()]
+        if token is not None:
+            lines.append((b"authorization", f"Bearer {token}".encode()))
+        return Request(method, f"/api/v1{path}", Authority("a", 443), None, tuple(lines), len(body))
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        token: str | None,
+        body: bytes | str = b"",
+        *,
+        address: str = "127.0.0.1",
+        settle: bool = True,
+        **headers: str,
+    ) -> ApiReply:
+        """Ask, as a connection does."""
+        body = body.encode() if isinstance(body, str) else body
+        request = self.head(method, path, token, body, **headers)
+        try:
+            self.paths.expect_no_secret(request)
+            exchange = self.paths.begin(request, address)
+        except HttpError as error:
+            reply = ApiReply()
+            reply.done(self.paths.error_answer(error))
+            return reply
+        reply = ApiReply(exchange.abandon)
+        exchange.receive(body, reply.done)
+        if settle:
+            self.settle()
+        return reply
+
+    def get(self, path: str, token: str | None, **options: Any) -> ApiReply:
+        return self.ask("GET", path, token, **options)
+
+    def post(self, path: str, token: str | None, body: bytes | str, **options: Any) -> ApiReply:
+        return self.ask("POST", path, token, body, **options)
+
+    def post_json(self, path: str, token: str | None, record: object, **options: Any) -> ApiReply:
+        return self.ask("POST", path, token, json.dumps(record), Content_Type="application/json", **options)
+
+    def settle(self) -> None:
+        """Run what the log has to do, and what is due by now, until nothing is left."""
+        self.rig.settle()
+        while due := [timer for timer in self._timers if timer.when <= self.now]:
+            for timer in due:
+                self._timers.remove(timer)
+                if not timer.cancelled:
+                    timer.callback()
+            self.rig.settle()
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, in which every timer is due at its time."""
+        end = self.now + seconds
+        while due := [timer for timer in self._timers if timer.when <= end]:
+            timer = min(due, key=lambda each: each.when)
+            self._timers.remove(timer)
+            self.rig.pass_time(max(0.0, timer.when - self.now))
+            if not timer.cancelled:
+                timer.callback()
+            self.settle()
+        self.rig.pass_time(end - self.now)
