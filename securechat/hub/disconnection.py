@@ -58,7 +58,8 @@ class Disconnection:
         member.peers.remove(peer)
         presence.audience_changed(member)
         if member.account:
-            self._note_seen(member, self._context.fed_seq if quit_ else connection.heard_seq)
+            heard_seq = self._context.fed_seq if quit_ else connection.heard_seq
+            self._note_seen(member, heard_seq if peer.hears else 0)
         if member.peers:
             return
         if quit_:

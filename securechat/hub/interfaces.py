@@ -190,6 +190,10 @@ class Peer(Protocol):
         """The largest page for this peer, as its wire format has it."""
 
     @property
+    def hears(self) -> bool:
+        """Whether it shows its member what is said; a program that only asks does not, and has seen nothing."""
+
+    @property
     def held_back(self) -> bool:
         """Whether its outbox is over the soft limit, so that pages must wait."""
 

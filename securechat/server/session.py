@@ -167,6 +167,8 @@ class Session:
         number: its place among all connections; see `Peer.number`.
     """
 
+    hears = True
+
     __slots__ = (
         "_acts", "_certificate", "_closing_code", "_codec", "_codecs", "_drafts", "_ended", "_first_bytes", "_greeting",
         "_heard_at", "_held", "_hello_timer", "_hub", "_idle_timer", "_limits", "_login", "_name", "_observer",

@@ -31,6 +31,8 @@ class FakePeer:
         acts: durable acts under way, for which a session would hold later commands back.
     """
 
+    hears = True
+
     def __init__(self, rig: HubRig, number: int, address: str = "127.0.0.1") -> None:
         self.rig = rig
         self.number = number

@@ -88,6 +88,7 @@ class LoginCompletion:
         if entry.login is not None:
             connection.login_id = entry.login.login_id
         connection.certificate = entry.certificate
+        sees = any(peer.hears and context.connections[peer] is not connection for peer in member.peers)
         # a certificate proves its owner without the password that an administrator knows
         connection.must_change = account is not None and account.must_change and entry.certificate is None
         return Welcome(
@@ -101,7 +102,7 @@ class LoginCompletion:
             account=account is not None,
             admin=account is not None and account.role is Role.ADMIN,
             token=entry.token,
-            seen_seq=None if account is None else context.fed_seq if len(member.peers) > 1 else account.seen_seq,
+            seen_seq=None if account is None else context.fed_seq if sees else account.seen_seq,
             must_change=connection.must_change,
             rooms=self._count_rooms(member, entry),
             limits=self._limits,

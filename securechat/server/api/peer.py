@@ -151,6 +151,7 @@ class ProgramPeer:
 
     Attributes:
         host: the network address of the request whose command the hub gets now.
+        address: the key under which limits count it.
         in_flight: requests that have begun, and have no answer yet.
         is_welcome: whether the hub has accepted the token.
         refusal: why it has not, or why it does not any more.
@@ -162,6 +163,7 @@ class ProgramPeer:
     link = None
     certificate: str | None = None
     held_back = False
+    hears = False
 
     def __init__(
         self,
@@ -173,7 +175,7 @@ class ProgramPeer:
         observer: PeerObserver,
         on_over: Callable[[ProgramPeer], None],
     ) -> None:
-        self.host = address
+        self.host, self.address = address, origin_of(address)
         self.number = next_number()
         self.in_flight = 0
         self.is_welcome = False
@@ -204,11 +206,6 @@ class ProgramPeer:
         self._rest()
 
     # --- the hub's side
-
-    @property
-    def address(self) -> str:
-        """See `Peer.address`."""
-        return origin_of(self.host)
 
     @property
     def label(self) -> str:
@@ -368,7 +365,8 @@ class ProgramPeer:
             command = replace(command, ref=self._last_ref)
             if kind in _READS:
                 self._reading = self._last_ref
-        self.host = request.address
+        if request.address != self.host:
+            self.host, self.address = request.address, origin_of(request.address)
         self._in_hub = True
         try:
             with self._hub.context.containment.work_for(self):

@@ -8,7 +8,7 @@ import secrets
 import pytest
 
 from securechat.limits import Limits
-from securechat.model import Closing, Hello, Join, Message, Say, SetRoom
+from securechat.model import Closing, Hello, Join, Message, Say, SetRoom, Welcome
 from securechat.text.refusals import refusal_for
 from tests.support.api_rig import ApiRig
 from tests.support.hub_rig import FakePeer
@@ -137,7 +137,7 @@ def test_messages_are_edited_deleted_and_reacted_to(api: ApiRig, token: str) -> 
     assert (reply.status, reply.code) == (403, "no_right")
 
 
-@pytest.mark.parametrize("seq", ["0", "99", "x", "-1", "9007199254740992", "01"])
+@pytest.mark.parametrize("seq", ["0", "99", "x", "-1", "9007199254740991", "9007199254740992", "01"])
 def test_a_message_that_is_not_there_is_not_found(api: ApiRig, token: str, seq: str) -> None:
     for method in ("GET", "DELETE"):
         reply = api.ask(method, f"{POST}/{seq}", token)
@@ -319,7 +319,10 @@ def test_one_path_too_many_is_not_found(api: ApiRig, token: str) -> None:
     assert (reply.status, reply.code) == (405, "method_not_allowed")
     assert reply.made is not None
     assert b"\r\nAllow: GET, HEAD, POST\r\n" in reply.made.head
-    assert api.ask("PUT", f"{POST}/1/reactions/x", token, "body").status == 413
+    assert api.ask("TRACE", POST, token, "body").status == 405
+    for method, path in (("PUT", f"{POST}/1/reactions/x"), ("GET", "/me"), ("DELETE", f"{POST}/1")):
+        assert api.ask(method, path, token, "body").status == 413
+    assert api.ask("GET", "/openapi.json", None, "body").status in (404, 405)
 
 
 def test_a_room_escaped_twice_is_another_name(api: ApiRig, token: str) -> None:
@@ -327,6 +330,30 @@ def test_a_room_escaped_twice_is_another_name(api: ApiRig, token: str) -> None:
     assert api.get("/rooms/%256Cobby", token).status in (404, 422)
     assert api.get("/rooms/%FF", token).status == 400
     assert api.get(f"/rooms/{'x' * 300}", token).status == 422
+
+
+def test_what_a_program_does_is_nothing_that_its_owner_has_seen(api: ApiRig) -> None:
+    ana, ben = api.token("ana"), api.token("ben")
+    before = logged_in(api, ana)
+    api.hub.lost(before)
+    api.settle()
+    assert api.post(POST, ana, "from a script").status == 201
+    seq = api.post("/people/ana/messages", ben, "have you seen this?").json["seq"]
+    beside = logged_in(api, ana).last(Welcome)
+    assert beside.seen_seq is not None
+    assert beside.seen_seq < seq, "a program of hers is connected, and no device"
+
+
+def test_a_program_that_leaves_has_seen_nothing(api: ApiRig) -> None:
+    ana, ben = api.token("ana"), api.token("ben")
+    assert api.post(POST, ana, "from a script").status == 201
+    seq = api.post("/people/ana/messages", ben, "have you seen this?").json["seq"]
+    assert api.post(POST, ana, "more from it").status == 201
+    api.pass_time(100)
+    assert len(api.paths.peers) == 0
+    welcome = logged_in(api, ana).last(Welcome)
+    assert welcome.seen_seq is not None
+    assert welcome.seen_seq < seq
 
 
 def test_messages_are_not_told_to_the_peer(api: ApiRig, token: str) -> None:
