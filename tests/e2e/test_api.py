@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import shutil
 import signal
 import subprocess
 import threading
@@ -67,6 +68,10 @@ def test_what_curl_sends_again_is_one_message(serving: ServerProcess, token: str
     assert curl(serving, token, POST, "-d", "other", "-H", "Idempotency-Key: build-42").json["code"] == "key_used"
 
 
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+
+
+@needs_curl
 def test_curl_with_retry_comes_through_a_restart(certs: Path, tmp_path: Path) -> None:
     with ServerProcess(certs, tmp_path / "data").start() as server:
         token = make_token(server, "deploy")
@@ -83,6 +88,7 @@ def test_curl_with_retry_comes_through_a_restart(certs: Path, tmp_path: Path) ->
         api.close()
 
 
+@needs_curl
 def test_curl_that_is_killed_in_the_middle_costs_nothing(serving: ServerProcess, token: str, api: ApiClient) -> None:
     command = curl_command(serving, token, POST, "-X", "POST", "-T", "-", "-H", "Expect:", "--limit-rate", "1")
     command += ["-H", "Transfer-Encoding:", "-H", "Content-Length: 20000"]
@@ -96,6 +102,7 @@ def test_curl_that_is_killed_in_the_middle_costs_nothing(serving: ServerProcess,
     assert [message["text"] for message in page["messages"]] == ["while it uploads"]
 
 
+@needs_curl
 def test_a_refusal_costs_no_upload(serving: ServerProcess, token: str) -> None:
     large = ["-H", "Expect: 100-continue", "--data-binary", "@-"]
     done = subprocess.run(

@@ -9,6 +9,7 @@ import pytest
 
 from securechat.limits import Limits
 from securechat.model import Closing, Hello, Join, Message, Say, SetRoom, Welcome
+from securechat.records.accounts import Ban, BanKind, Put
 from securechat.text.refusals import refusal_for
 from tests.support.api_rig import ApiRig
 from tests.support.hub_rig import FakePeer
@@ -32,6 +33,12 @@ def logged_in(api: ApiRig, token: str) -> FakePeer:
     peer = api.rig.peer()
     api.rig.do(peer, Hello(1, "whoever", secrets.token_hex(16), token=token))
     return peer
+
+
+def ban_network(api: ApiRig, network: str) -> None:
+    ban = Ban(1, BanKind.NETWORK, network, network, "", "admin", api.rig.wall_ms())
+    api.hub.context.changes.commit((Put(ban),))
+    api.settle()
 
 
 def test_a_post_is_answered_when_it_is_durable(api: ApiRig, token: str) -> None:
@@ -296,6 +303,15 @@ def test_a_ban_reaches_a_program_at_once(api: ApiRig, token: str) -> None:
     assert (waits.status, waits.code) == (403, "banned")
     assert len(api.paths.peers) == 0
     api.settle()
+
+
+def test_a_banned_address_gets_nothing_of_a_known_token(api: ApiRig, token: str) -> None:
+    assert api.get("/me", token, address="192.0.2.1").status == 200
+    ban_network(api, "198.51.100.0/24")
+    refused = api.post(POST, token, "x", address="198.51.100.7")
+    assert (refused.status, refused.code) == (403, "banned")
+    assert api.post(POST, token, "x", address="192.0.2.1").status == 201
+    assert [message.text for message in api.rig.fed] == ["x"]
 
 
 def test_a_bug_costs_its_token_and_no_more(api: ApiRig, token: str) -> None:
