@@ -33,7 +33,7 @@ def run(server: ServerProcess, token: str, folder: Path, *more: str) -> subproce
     config.write_text(CONFIG)
     assert COMMAND is not None
     flags = ["--tls-verify", str(server.ca), "-H", f"Authorization: Bearer {token}", "--no-color", "--seed", f"{SEED}"]
-    flags += ["--max-examples", "5", *more]
+    flags += ["--max-examples", "3", *more]
     url = f"https://{server.host}:{server.port}/api/v1/openapi.json"
     return subprocess.run(
         [COMMAND, "--config-file", str(config), "run", *flags, url],
