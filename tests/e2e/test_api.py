@@ -154,7 +154,12 @@ def head(wire: Wire, token: str, *lines: str, target: str = f"/api/v1{POST}", me
         (("Transfer-Encoding: chunked", "Content-Length: 3"), b"1\r\nx\r\n0\r\n\r\n", 400, "bad_request"),
         (("Content-Length: 3", "Content-Length: 3"), b"abc", 400, "bad_request"),
         (("Content-Length: -1",), b"", 400, "bad_request"),
-        (("Content-Length: 5", "Content-Encoding: gzip"), gzip.compress(b"x" * 1_000_000, mtime=0)[:5], 415, "media_type"),
+        (
+            ("Content-Length: 5", "Content-Encoding: gzip"),
+            gzip.compress(b"x" * 1_000_000, mtime=0)[:5],
+            415,
+            "media_type",
+        ),
         (("Content-Length: 3", "Expect: tea"), b"", 417, "expectation"),
     ],
 )

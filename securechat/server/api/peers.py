@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from securechat.client_address import origin_of
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.rate_limits import AddressBuckets
+from securechat.model import Closing
 from securechat.server.api.peer import PeerObserver, ProgramPeer
 from securechat.server.api.problems import STATUSES, ProblemError, RefusedError
 
@@ -38,6 +39,11 @@ class ProgramPeers:
         self._observer = observer
         self._peers: dict[bytes, ProgramPeer] = {}
         self._failed = AddressBuckets(limits.api_failed_tokens, _FAILED_RATE, 1.0)
+
+    def close(self, closing: Closing) -> None:
+        """End every peer: the server stops. Requests without an answer get the reason as theirs."""
+        for peer in list(self._peers.values()):
+            peer.close(closing)
 
     def __len__(self) -> int:
         return len(self._peers)

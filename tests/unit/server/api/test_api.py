@@ -314,6 +314,14 @@ def test_a_banned_address_gets_nothing_of_a_known_token(api: ApiRig, token: str)
     assert [message.text for message in api.rig.fed] == ["x"]
 
 
+def test_a_stop_answers_what_the_log_will_not(api: ApiRig, token: str) -> None:
+    assert api.get("/me", token).status == 200
+    waits = [api.post(POST, token, "x", settle=False), api.get(POST, token, settle=False)]
+    api.paths.peers.close(Closing.of(refusal_for("log_failed", retry_after_s=1.0)))
+    assert [(reply.status, reply.code) for reply in waits] == [(503, "log_failed")] * 2
+    assert len(api.paths.peers) == 0
+
+
 def test_a_bug_costs_its_token_and_no_more(api: ApiRig, token: str) -> None:
     other = api.token("other")
     assert api.get("/me", other).status == 200
