@@ -308,6 +308,20 @@ def test_kill_9_loses_no_post_that_was_acknowledged(certs: Path, tmp_path: Path)
         assert len(found) == 300
 
 
+def test_a_full_disk_is_507_and_reading_goes_on(certs: Path, tmp_path: Path) -> None:
+    with ServerProcess(certs, tmp_path / "data").start() as server:
+        token = make_token(server, "deploy")
+        with ApiClient(server, token) as api:
+            api.say("before")
+        assert server.stop() == 0
+        server.flags = ("--limit", f"low_disk_bytes={10**15}")
+        server.start()
+        with ApiClient(server, token) as api:
+            refused = api.post(POST, "more")
+            assert (refused.status, refused.json["code"]) == (507, "disk_full")
+            assert [message["text"] for message in api.get(POST).json["messages"]] == ["before"]
+
+
 def test_the_api_can_be_turned_off(certs: Path, tmp_path: Path) -> None:
     with ServerProcess(certs, tmp_path / "data", "--api", "off").start() as server, Wire(server) as wire:
         wire.get("/api/v1/openapi.json")
