@@ -291,7 +291,7 @@ def http_connection(data: bytes) -> None:
     else:
         assert sent.startswith(b"HTTP/1.1 %d " % error.status) if error is not None else not sent
         assert browser.link.closed is (error is not None)
-    assert not web.contained
+    assert not web.failures
 
 
 class _CountingSession(NullHandler):

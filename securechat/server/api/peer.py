@@ -163,6 +163,7 @@ class ProgramPeer:
     link = None
     certificate: str | None = None
     held_back = False
+    queued_bytes = 0
     hears = False
 
     def __init__(
