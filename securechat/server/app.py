@@ -70,6 +70,7 @@ from securechat.translation import Sentence, sentence_of
 from securechat.wire.negotiation import CODECS, CodecTable
 
 if TYPE_CHECKING:
+    from securechat.server.api.paths import ApiPaths
     from securechat.server.metrics.server import MetricsServer
 
 _SWITCH_INTERVAL_S = 0.0005
@@ -180,6 +181,7 @@ class Server:
             web_alpn=WEB_ALPN if config.web else None,
             on_denied=self._denied,
         )
+        self._api: ApiPaths | None = None
         self._web = self._web_server() if config.web else None
 
     def _web_server(self) -> WebServer:
@@ -202,7 +204,8 @@ class Server:
             return None
         from securechat.server.api.paths import PREFIX, ApiPaths  # noqa: PLC0415
 
-        return ProgramPrefixes({PREFIX: ApiPaths(self._hub, self._loop, self._config.limits, self, __version__)})
+        self._api = ApiPaths(self._hub, self._loop, self._config.limits, self, __version__)
+        return ProgramPrefixes({PREFIX: self._api})
 
     # --- Running ----------------------------------------------------------------------------------------------------
 
@@ -600,6 +603,8 @@ class Server:
         self._wait_for_clients(self._loop.now + self._config.limits.drain_s / 2)
 
     def _close_sessions(self, refusal: Refusal) -> None:
+        if self._api is not None:
+            self._api.peers.close(Closing.of(refusal))
         for session, transport in list(self._sessions.items()):
             try:
                 self._close_session(session, transport, refusal)

@@ -47,7 +47,6 @@ _FOLDED = re.compile(rb"\r\n[ \t]")
 _LENGTH = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:[ \t]*([^\r]*)", re.IGNORECASE)
 _HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _KNOWN_METHODS = frozenset({b"CONNECT", b"DELETE", b"OPTIONS", b"PATCH", b"POST", b"PUT", b"TRACE"})
-_BODY_METHODS = frozenset({b"PATCH", b"POST", b"PUT"})
 _CODING = re.compile(rb"\r\ncontent-encoding[ \t]*:([^\r]*)", re.IGNORECASE)
 _DIGITS = re.compile(rb"[0-9]{1,15}")
 _AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::(?P<port>[0-9]{1,5}))?\Z")
@@ -99,7 +98,7 @@ class Request(Struct, frozen=True):
     """One request.
 
     Attributes:
-        method: GET or HEAD; any token where a body may come.
+        method: GET or HEAD; any token where a body may come, and then any may have one.
         target: in origin form (RFC 9112, section 3.2.1), as it came.
         host: of the Host header.
         origin: the Origin header; None where there is none.
@@ -343,7 +342,7 @@ def _judged(head: bytes, method: bytes, target: bytes, most_bytes: int) -> Reque
     if head.count(b"\r\n") - 2 > MOST_HEADERS:
         raise HttpError(431, "The request has too many headers.")
     headers = tuple(_read_by_h11(head).headers)
-    body_bytes = _body_bytes(head, most_bytes, may_have=method in _BODY_METHODS)
+    body_bytes = _body_bytes(head, most_bytes)
     if not most_bytes and method not in (b"GET", b"HEAD"):
         if method in _KNOWN_METHODS:
             raise HttpError(405, "This server answers GET and HEAD.", [("Allow", ", ".join(METHODS))])
@@ -381,7 +380,7 @@ def _read_by_h11(head: bytes) -> h11.Request:
     return request
 
 
-def _body_bytes(head: bytes, most_bytes: int, *, may_have: bool) -> int:
+def _body_bytes(head: bytes, most_bytes: int) -> int:
     """Return the length of the body that a request says it has.
 
     Judged from the bytes, because h11 makes one of two equal lengths.
@@ -389,7 +388,6 @@ def _body_bytes(head: bytes, most_bytes: int, *, may_have: bool) -> int:
     Args:
         head: of the request.
         most_bytes: that its path lets come.
-        may_have: whether its method has a body.
 
     Raises:
         HttpError: it says in two ways how long it is (RFC 9112, section 6.3), or in another way than Content-Length; it
@@ -408,8 +406,6 @@ def _body_bytes(head: bytes, most_bytes: int, *, may_have: bool) -> int:
     if not _DIGITS.fullmatch(length):
         raise HttpError(413 if length.isdigit() else 400, "The length of the body is not one that this server takes.")
     size_bytes = int(length)
-    if size_bytes and not may_have:
-        raise HttpError(413, "This method has no body.")
     if size_bytes > most_bytes:
         raise HttpError(413, f"The body is too long: at most {most_bytes} bytes are taken here.")
     if size_bytes and any(coding.strip().lower() not in (b"", b"identity") for coding in _CODING.findall(head)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import shutil
 import signal
 import subprocess
 import threading
@@ -67,6 +68,10 @@ def test_what_curl_sends_again_is_one_message(serving: ServerProcess, token: str
     assert curl(serving, token, POST, "-d", "other", "-H", "Idempotency-Key: build-42").json["code"] == "key_used"
 
 
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+
+
+@needs_curl
 def test_curl_with_retry_comes_through_a_restart(certs: Path, tmp_path: Path) -> None:
     with ServerProcess(certs, tmp_path / "data").start() as server:
         token = make_token(server, "deploy")
@@ -83,6 +88,7 @@ def test_curl_with_retry_comes_through_a_restart(certs: Path, tmp_path: Path) ->
         api.close()
 
 
+@needs_curl
 def test_curl_that_is_killed_in_the_middle_costs_nothing(serving: ServerProcess, token: str, api: ApiClient) -> None:
     command = curl_command(serving, token, POST, "-X", "POST", "-T", "-", "-H", "Expect:", "--limit-rate", "1")
     command += ["-H", "Transfer-Encoding:", "-H", "Content-Length: 20000"]
@@ -96,6 +102,7 @@ def test_curl_that_is_killed_in_the_middle_costs_nothing(serving: ServerProcess,
     assert [message["text"] for message in page["messages"]] == ["while it uploads"]
 
 
+@needs_curl
 def test_a_refusal_costs_no_upload(serving: ServerProcess, token: str) -> None:
     large = ["-H", "Expect: 100-continue", "--data-binary", "@-"]
     done = subprocess.run(
@@ -147,7 +154,12 @@ def head(wire: Wire, token: str, *lines: str, target: str = f"/api/v1{POST}", me
         (("Transfer-Encoding: chunked", "Content-Length: 3"), b"1\r\nx\r\n0\r\n\r\n", 400, "bad_request"),
         (("Content-Length: 3", "Content-Length: 3"), b"abc", 400, "bad_request"),
         (("Content-Length: -1",), b"", 400, "bad_request"),
-        (("Content-Length: 5", "Content-Encoding: gzip"), gzip.compress(b"x" * 1_000_000)[:5], 415, "media_type"),
+        (
+            ("Content-Length: 5", "Content-Encoding: gzip"),
+            gzip.compress(b"x" * 1_000_000, mtime=0)[:5],
+            415,
+            "media_type",
+        ),
         (("Content-Length: 3", "Expect: tea"), b"", 417, "expectation"),
     ],
 )
@@ -294,6 +306,20 @@ def test_kill_9_loses_no_post_that_was_acknowledged(certs: Path, tmp_path: Path)
         api.close()
         assert {message["text"]: message["seq"] for message in found} == done
         assert len(found) == 300
+
+
+def test_a_full_disk_is_507_and_reading_goes_on(certs: Path, tmp_path: Path) -> None:
+    with ServerProcess(certs, tmp_path / "data").start() as server:
+        token = make_token(server, "deploy")
+        with ApiClient(server, token) as api:
+            api.say("before")
+        assert server.stop() == 0
+        server.flags = ("--limit", f"low_disk_bytes={10**15}")
+        server.start()
+        with ApiClient(server, token) as api:
+            refused = api.post(POST, "more")
+            assert (refused.status, refused.json["code"]) == (507, "disk_full")
+            assert [message["text"] for message in api.get(POST).json["messages"]] == ["before"]
 
 
 def test_the_api_can_be_turned_off(certs: Path, tmp_path: Path) -> None:

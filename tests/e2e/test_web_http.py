@@ -223,7 +223,7 @@ def test_a_client_without_alpn_is_known_by_its_first_bytes(standing: ServerProce
         assert wire.answer().status == 101
         wire.send(hello("no-alpn"))
         assert json.loads(wire.frame())["t"] == "welcome"
-    for data in (b"POST / HTTP/1.1\r\n", b"\0\0\0\x05hello", b"get /"):
+    for data in (b"BREW / HTTP/1.1\r\n", b"\0\0\0\x05hello", b"get /"):
         with Wire(standing, alpn=None) as wire:
             wire.send(data)
             assert b"securechat/1" in wire.rest()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import h11
 import msgspec
@@ -18,6 +19,8 @@ from securechat.model import Closing, Command, Event
 from securechat.model.base import MessageKey
 from securechat.net.client_hello import MOST_PROTOCOLS, MOST_RECORD_BYTES, ClientHelloProgress, offered_protocols
 from securechat.net.interfaces import NullHandler
+from securechat.server.api import requests as request_parts
+from securechat.server.api.problems import error_answer
 from securechat.server.hooks.answers import HookError
 from securechat.server.hooks.delivery_key import KEY_HEADERS, delivery_key
 from securechat.server.hooks.payload import FORM, parse
@@ -27,10 +30,13 @@ from securechat.text.names import check_name, check_room, longest_known_name, na
 from securechat.text.sanitize import is_hostile, one_line, visible
 from securechat.wire.codec import HANDLED, FrameRefused
 from securechat.wire.frames import HEADER_BYTES
-from securechat.wire.http import HEAD_BYTES, HttpError, HttpServerCodec, Request
+from securechat.wire.http import HEAD_BYTES, Authority, HttpError, HttpServerCodec, Request
 from securechat.wire.native import NATIVE, NativeClientCodec, NativeServerCodec
 from securechat.wire.websocket import WebSocketServerCodec
 from tests.support.web_connections import Web
+
+MOST_BODY = 100
+"""Of a request in `http_bodies`: short, so that mutants meet the limit."""
 
 
 def native_server(data: bytes) -> None:
@@ -176,6 +182,90 @@ def http_server(data: bytes) -> None:
             reader.start_next_cycle()
 
 
+def http_bodies(data: bytes) -> None:
+    """Bytes of a program; the first byte says where the stream is cut. h11 alone must read the same bodies."""
+    exchanges, error = _http_exchanges(_pieces(data[1:], data[0] if data else 0))
+    again, same_error = _http_exchanges([data[1:]])
+    assert exchanges == again, "the cuts change the requests"
+    assert (error and error.status) == (same_error and same_error.status)
+    assert error is None or (400 <= error.status <= 505 and error.sentence.isprintable())
+    reader = h11.Connection(h11.SERVER)
+    reader.receive_data(data[1:])
+    for request, body in exchanges:
+        read = reader.next_event()
+        assert isinstance(read, h11.Request), "another reader sees another request"
+        assert (read.method.decode(), read.target.decode()) == (request.method, request.target)
+        seen = b""
+        while isinstance(event := reader.next_event(), h11.Data):
+            seen += event.data
+        if body is None:  # it has not come whole
+            assert event is h11.NEED_DATA
+            return
+        assert (seen, type(event)) == (body, h11.EndOfMessage), "another reader sees another body"
+        if request.method == "CONNECT" or (request.headers and request.words(b"upgrade")):
+            return
+        reader.send(h11.Response(status_code=200, headers=[("Content-Length", "0")]))
+        reader.send(h11.EndOfMessage())
+        if reader.our_state is not h11.DONE:  # it was asked to close
+            return
+        reader.start_next_cycle()
+
+
+def _http_exchanges(pieces: list[bytes]) -> tuple[list[tuple[Request, bytes | None]], HttpError | None]:
+    """Read requests with their bodies; the body of the last one is None where it has not come whole."""
+    codec = HttpServerCodec(lambda path: MOST_BODY if path.startswith("/api/") else 0)
+    found: list[tuple[Request, bytes | None]] = []
+    waiting: Request | None = None
+    for piece in pieces:
+        codec.receive_data(piece)
+        try:
+            while waiting is not None or (waiting := codec.next_request()) is not None:
+                if (body := codec.next_body()) is None:
+                    break
+                found.append((waiting, body))
+                waiting = None
+        except HttpError as error:
+            return found, error
+        assert len(codec._buffer) < max(HEAD_BYTES, MOST_BODY), "more is kept than a request may have"
+    return found + ([(waiting, None)] if waiting is not None else []), None
+
+
+def api_request(data: bytes) -> None:
+    """A target, a newline, a key, a newline, and a body: of text or of JSON, as the first byte says."""
+    target, _, rest = data[1:].partition(b"\n")
+    key, _, body = rest.partition(b"\n")
+    how = data[0] if data else 0
+    shown = target.decode("ascii", "replace")
+    headers = ((b"idempotency-key", key), (b"content-type", b"application/json"), (b"authorization", b"Bearer " + key))
+    request = Request("POST", shown, Authority("a", 443), None, headers, len(body))
+    for read in (
+        lambda: request_parts.expect_no_secret(request),
+        lambda: request_parts.token_of(request),
+        lambda: request_parts.parameters(request, {"q", "limit"}),
+        lambda: [request_parts.segment(part) for part in request.path.split("/")],
+        lambda: request_parts.number(shown),
+        lambda: request_parts.key_of(request),
+        lambda: request_parts.edited_text_of(body, as_json=bool(how & 1)),
+    ):
+        _refused_or_done(read)
+    message = _refused_or_done(lambda: request_parts.message_of(body, as_json=bool(how & 1)))
+    if message is not None:
+        message.text.encode()
+        assert len(message.text) <= MAX_TEXT_CHARS
+        if message.key is not None:
+            assert re.fullmatch("[!-~]{1,128}", request_parts.message_key(message.key.encode()))
+
+
+def _refused_or_done(read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except HttpError as error:
+        made = error_answer(error)
+        assert made.status in (400, 401, 415, 422)
+        assert error.sentence.isprintable()
+        return None
+
+
 def http_connection(data: bytes) -> None:
     """Bytes of a browser on a connection with a site behind it; the first byte says where the stream is cut."""
     web = Web(Limits(web_headers_s=1e9, web_keep_alive_s=1e9))
@@ -208,7 +298,7 @@ def http_connection(data: bytes) -> None:
     else:
         assert sent.startswith(b"HTTP/1.1 %d " % error.status) if error is not None else not sent
         assert browser.link.closed is (error is not None)
-    assert not web.contained
+    assert not web.failures
 
 
 class _CountingSession(NullHandler):
@@ -323,6 +413,8 @@ HARNESSES: dict[str, Callable[[bytes], None]] = {
     "client_hello": client_hello,
     "http_server": http_server,
     "http_connection": http_connection,
+    "http_bodies": http_bodies,
+    "api_request": api_request,
     "name": name,
     "room": room,
     "shown_text": shown_text,

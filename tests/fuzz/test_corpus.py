@@ -58,9 +58,17 @@ def test_the_harness_of_webhooks_can_fail(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_harness_of_http_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     smuggled = b"\0GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 26\r\n\r\nGET / HTTP/1.1\r\nHost: b\r\n\r\n"
     HARNESSES["http_server"](smuggled)
-    monkeypatch.setattr("securechat.wire.http._expect_no_body", lambda _head: None)
+    monkeypatch.setattr("securechat.wire.http._body_bytes", lambda _head, _most_bytes: 0)
     with pytest.raises(AssertionError, match="another reader sees a body"):
         HARNESSES["http_server"](smuggled)
+
+
+def test_the_harness_of_bodies_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    posted = b"\0POST /api/ HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: b\r\n\r\n"
+    HARNESSES["http_bodies"](posted)
+    monkeypatch.setattr("securechat.wire.http._body_bytes", lambda _head, _most_bytes: 2)
+    with pytest.raises(AssertionError, match="another body"):
+        HARNESSES["http_bodies"](posted)
 
 
 def test_a_harness_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:

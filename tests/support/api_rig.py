@@ -10,7 +10,7 @@ from typing import Any
 from securechat.errors import ErrorCode
 from securechat.hub.accounts.authentication import LoginKind
 from securechat.limits import Limits
-from securechat.model import Register, Registered
+from securechat.model import AddToken, Register, Registered, TokenMade
 from securechat.server.api.answers import ApiAnswer
 from securechat.server.api.paths import ApiPaths
 from securechat.server.web.programs import ProgramAnswer
@@ -59,6 +59,9 @@ class ApiRig:
     Args:
         limits: of hub and API.
         rates: whether message and byte rates apply.
+
+    Attributes:
+        login_tokens: of the accounts of `token`, by their API tokens: with one, the account's owner logs in.
     """
 
     def __init__(self, limits: Limits | None = None, *, rates: bool = False, **options: Any) -> None:
@@ -68,6 +71,7 @@ class ApiRig:
         self._timers: list[_Timer] = []
         self.refusals: list[tuple[ErrorCode, LoginKind | None]] = []
         self.logins: list[LoginKind] = []
+        self.login_tokens: dict[str, str] = {}
         self.paths = ApiPaths(self.hub, self, self.rig.limits, self, "1.0")
 
     # --- ports of the API
@@ -96,10 +100,12 @@ class ApiRig:
     # --- what a test does
 
     def token(self, name: str) -> str:
-        """Make an account, and return the token of a login to it."""
+        """Make an account, and return an API token of it that posts and reads."""
         peer = self.rig.member(name)
         self.rig.do(peer, Register(1, secrets.token_hex(8)))
-        token = peer.last(Registered).token
+        self.rig.do(peer, AddToken(2, "api", ["post", "read"]))
+        token = peer.last(TokenMade).token
+        self.login_tokens[token] = peer.last(Registered).token
         self.hub.lost(peer)
         return token
 

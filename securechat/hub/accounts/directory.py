@@ -166,7 +166,10 @@ class AccountDirectory:
 
     def login_with(self, token: str) -> Login | None:
         """Return the login that holds this token, unless it has expired."""
-        number = self._by_token.get(hash_of(token), 0)
+        try:
+            number = self._by_token.get(hash_of(token), 0)
+        except ValueError:  # a token of another kind, as programs send it over HTTP
+            return None
         return self.logins[number] if self.has_login(number) else None
 
     def has_login(self, number: int) -> bool:

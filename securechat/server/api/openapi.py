@@ -13,9 +13,15 @@ from securechat.server.api.routes import DEFAULT_ROWS, ROUTES, ApiRoute
 _REFERENCE = "#/components/schemas/{name}"
 _SEQ = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
 _PARTS: dict[str, dict[str, Any]] = {
-    "room": {"type": "string", "minLength": 1, "maxLength": MAX_ROOM_CHARS + 1, "description": "A room's name."},
+    "room": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_ROOM_CHARS,
+        "description": "A room's name.",
+        "examples": ["lobby"],
+    },
     "person": {"type": "string", "minLength": 1, "description": "A sender_id, or a name; @ before a name of digits."},
-    "seq": {**_SEQ, "description": "The number of a message."},
+    "seq": {**_SEQ, "description": "The number of a message.", "examples": [1]},
     "emoji": {"type": "string", "minLength": 1, "maxLength": MAX_SIGN_CHARS, "description": "The reaction."},
 }
 _PARAMETERS: dict[str, dict[str, Any]] = {
@@ -28,7 +34,7 @@ _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "minLength": 1, "pattern": "^[!-~]+$"},
+    "schema": {"type": "string", "minLength": 1},
     "description": "The same key with the same body is the same message for 30 days; with another body it is 422.",
 }
 

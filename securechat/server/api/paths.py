@@ -69,7 +69,7 @@ class ApiPaths:
         path = request.path
         if not path.startswith(f"{ROOT}/"):
             raise ProblemError(404, "no_such_path", f"There is nothing at this address. This server has {ROOT}")
-        if path == ROOT + _DESCRIPTION and request.method in ("GET", "HEAD"):
+        if path == ROOT + _DESCRIPTION and request.method in ("GET", "HEAD") and not request.body_bytes:
             return _DescriptionExchange(self._described)
         route, raw = self._table.find(request.method, path[len(ROOT) :])
         if request.body_bytes and route.takes is None:

@@ -151,6 +151,7 @@ class ProgramPeer:
 
     Attributes:
         host: the network address of the request whose command the hub gets now.
+        address: the key under which limits count it.
         in_flight: requests that have begun, and have no answer yet.
         is_welcome: whether the hub has accepted the token.
         refusal: why it has not, or why it does not any more.
@@ -174,7 +175,7 @@ class ProgramPeer:
         observer: PeerObserver,
         on_over: Callable[[ProgramPeer], None],
     ) -> None:
-        self.host = address
+        self.host, self.address = address, origin_of(address)
         self.number = next_number()
         self.in_flight = 0
         self.is_welcome = False
@@ -207,11 +208,6 @@ class ProgramPeer:
     # --- the hub's side
 
     @property
-    def address(self) -> str:
-        """See `Peer.address`."""
-        return origin_of(self.host)
-
-    @property
     def label(self) -> str:
         """For the operator's log."""
         return f"{self.host} (api)"
@@ -236,7 +232,7 @@ class ProgramPeer:
             self._welcomed(event)
             return
         elif isinstance(event, Refused):
-            self._observer.refused(event.code, None if self.is_welcome else LoginKind.TOKEN)
+            self._observer.refused(event.code, None if self.is_welcome else LoginKind.API_TOKEN)
             if not self.is_welcome:
                 self._end(event.refusal())
                 return
@@ -369,7 +365,8 @@ class ProgramPeer:
             command = replace(command, ref=self._last_ref)
             if kind in _READS:
                 self._reading = self._last_ref
-        self.host = request.address
+        if request.address != self.host:
+            self.host, self.address = request.address, origin_of(request.address)
         self._in_hub = True
         try:
             with self._hub.context.containment.work_for(self):
@@ -431,7 +428,7 @@ class ProgramPeer:
         self.is_welcome = True
         self._last_client_id = event.last_client_id
         self.own_id, self.server = event.sender_id, event.server
-        self._observer.logged_in(LoginKind.TOKEN)
+        self._observer.logged_in(LoginKind.API_TOKEN)
         early, self._early = self._early, []
         for request in early:
             self._step(request, None)

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from securechat.client_address import origin_of
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.rate_limits import AddressBuckets
+from securechat.model import Closing
 from securechat.server.api.peer import PeerObserver, ProgramPeer
 from securechat.server.api.problems import STATUSES, ProblemError, RefusedError
+from securechat.text.api_tokens import is_well_formed
+from securechat.text.refusals import refusal_for
 
 if TYPE_CHECKING:
     from securechat.hub.hub import Hub
@@ -39,6 +42,11 @@ class ProgramPeers:
         self._peers: dict[bytes, ProgramPeer] = {}
         self._failed = AddressBuckets(limits.api_failed_tokens, _FAILED_RATE, 1.0)
 
+    def close(self, closing: Closing) -> None:
+        """End every peer: the server stops. Requests without an answer get the reason as theirs."""
+        for peer in list(self._peers.values()):
+            peer.close(closing)
+
     def __len__(self) -> int:
         return len(self._peers)
 
@@ -66,6 +74,8 @@ class ProgramPeers:
         peer = self._peers.get(key)
         if peer is not None:
             return peer
+        if not is_well_formed(token):  # such as that of a login, which is good for more than any program should be
+            raise RefusedError(refusal_for("token_mistyped"))
         origin, now = origin_of(address), self._scheduler.now
         if (wait_s := self._failed.wait_for(origin, 1.0, now)) > 0:
             raise ProblemError(

@@ -83,6 +83,7 @@ STATUSES: Mapping[ErrorCode, int] = MappingProxyType(
         ErrorCode.LAST_MEMBER: 409,
         ErrorCode.QUERY_INVALID: 422,
         ErrorCode.KEY_USED: 422,
+        ErrorCode.TOKEN_INVALID: 401,
         ErrorCode.UNKNOWN: 500,
     }
 )

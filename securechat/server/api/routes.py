@@ -76,6 +76,7 @@ from securechat.server.api.records import (
     Stored,
 )
 from securechat.server.api.requests import (
+    MOST_ID,
     EditedText,
     PostedMessage,
     edited_text_of,
@@ -190,7 +191,7 @@ def _in_room(room: str | None, command: Command) -> _Answered:
 def _seq(call: ApiCall) -> int:
     """Return the number of a message in a path; what is none belongs to no message."""
     seq = number(call.parts["seq"])
-    if not seq:
+    if not seq or seq >= MOST_ID:
         raise refusal_for("no_such_message")
     return seq
 

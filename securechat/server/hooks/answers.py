@@ -112,6 +112,7 @@ ANSWERS: Mapping[ErrorCode, HookAnswer] = MappingProxyType(
         ErrorCode.INVITE_REVOKED: NO_SERVICE,
         ErrorCode.ACCOUNT_NEEDED: NO_SERVICE,
         ErrorCode.ALREADY_REGISTERED: NO_SERVICE,
+        ErrorCode.TOKEN_INVALID: NO_SERVICE,
         # The room, and what this sender may do there.
         ErrorCode.ROOM_INVALID: CHANNEL_NOT_FOUND,
         ErrorCode.NOT_A_MEMBER: CHANNEL_NOT_FOUND,

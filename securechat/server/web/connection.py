@@ -336,8 +336,8 @@ class HttpConnection:
         web = self._web
         cost = 1.0
         if web.programs is not None and web.programs.most_body(request.path):
-            if web.programs.is_known(request):
-                return 0.0
+            if web.programs.is_known(request):  # the hub has rates for it; what never gets there is bounded here
+                cost = FILE_COST
         elif web.site.is_file(request.path):
             cost = FILE_COST
         return web.rates.take(self.origin, cost, web.scheduler.now)

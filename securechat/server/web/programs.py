@@ -71,7 +71,7 @@ class ProgramPaths(Protocol):
         """
 
     def is_known(self, request: Request) -> bool:
-        """Whether the token of a request was found to be good a short while ago: those are paced by the hub alone."""
+        """Whether the token of a request was found to be good a short while ago: those are paced by the hub."""
 
     def begin(self, request: Request, address: str) -> Exchange:
         """Judge a request by its head.

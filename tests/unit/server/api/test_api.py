@@ -8,7 +8,8 @@ import secrets
 import pytest
 
 from securechat.limits import Limits
-from securechat.model import Closing, Hello, Join, Message, Say, SetRoom
+from securechat.model import Closing, Hello, Join, Message, Say, SetRoom, Welcome
+from securechat.records.accounts import Ban, BanKind, Put
 from securechat.text.refusals import refusal_for
 from tests.support.api_rig import ApiRig
 from tests.support.hub_rig import FakePeer
@@ -30,8 +31,14 @@ POST = "/rooms/lobby/messages"
 def logged_in(api: ApiRig, token: str) -> FakePeer:
     """Connect a terminal client of an account."""
     peer = api.rig.peer()
-    api.rig.do(peer, Hello(1, "whoever", secrets.token_hex(16), token=token))
+    api.rig.do(peer, Hello(1, "whoever", secrets.token_hex(16), token=api.login_tokens[token]))
     return peer
+
+
+def ban_network(api: ApiRig, network: str) -> None:
+    ban = Ban(1, BanKind.NETWORK, network, network, "", "admin", api.rig.wall_ms())
+    api.hub.context.changes.commit((Put(ban),))
+    api.settle()
 
 
 def test_a_post_is_answered_when_it_is_durable(api: ApiRig, token: str) -> None:
@@ -137,7 +144,7 @@ def test_messages_are_edited_deleted_and_reacted_to(api: ApiRig, token: str) -> 
     assert (reply.status, reply.code) == (403, "no_right")
 
 
-@pytest.mark.parametrize("seq", ["0", "99", "x", "-1", "9007199254740992", "01"])
+@pytest.mark.parametrize("seq", ["0", "99", "x", "-1", "9007199254740991", "9007199254740992", "01"])
 def test_a_message_that_is_not_there_is_not_found(api: ApiRig, token: str, seq: str) -> None:
     for method in ("GET", "DELETE"):
         reply = api.ask(method, f"{POST}/{seq}", token)
@@ -298,6 +305,23 @@ def test_a_ban_reaches_a_program_at_once(api: ApiRig, token: str) -> None:
     api.settle()
 
 
+def test_a_banned_address_gets_nothing_of_a_known_token(api: ApiRig, token: str) -> None:
+    assert api.get("/me", token, address="192.0.2.1").status == 200
+    ban_network(api, "198.51.100.0/24")
+    refused = api.post(POST, token, "x", address="198.51.100.7")
+    assert (refused.status, refused.code) == (403, "banned")
+    assert api.post(POST, token, "x", address="192.0.2.1").status == 201
+    assert [message.text for message in api.rig.fed] == ["x"]
+
+
+def test_a_stop_answers_what_the_log_will_not(api: ApiRig, token: str) -> None:
+    assert api.get("/me", token).status == 200
+    waits = [api.post(POST, token, "x", settle=False), api.get(POST, token, settle=False)]
+    api.paths.peers.close(Closing.of(refusal_for("log_failed", retry_after_s=1.0)))
+    assert [(reply.status, reply.code) for reply in waits] == [(503, "log_failed")] * 2
+    assert len(api.paths.peers) == 0
+
+
 def test_a_bug_costs_its_token_and_no_more(api: ApiRig, token: str) -> None:
     other = api.token("other")
     assert api.get("/me", other).status == 200
@@ -319,7 +343,10 @@ def test_one_path_too_many_is_not_found(api: ApiRig, token: str) -> None:
     assert (reply.status, reply.code) == (405, "method_not_allowed")
     assert reply.made is not None
     assert b"\r\nAllow: GET, HEAD, POST\r\n" in reply.made.head
-    assert api.ask("PUT", f"{POST}/1/reactions/x", token, "body").status == 413
+    assert api.ask("TRACE", POST, token, "body").status == 405
+    for method, path in (("PUT", f"{POST}/1/reactions/x"), ("GET", "/me"), ("DELETE", f"{POST}/1")):
+        assert api.ask(method, path, token, "body").status == 413
+    assert api.ask("GET", "/openapi.json", None, "body").status in (404, 405)
 
 
 def test_a_room_escaped_twice_is_another_name(api: ApiRig, token: str) -> None:
@@ -327,6 +354,30 @@ def test_a_room_escaped_twice_is_another_name(api: ApiRig, token: str) -> None:
     assert api.get("/rooms/%256Cobby", token).status in (404, 422)
     assert api.get("/rooms/%FF", token).status == 400
     assert api.get(f"/rooms/{'x' * 300}", token).status == 422
+
+
+def test_what_a_program_does_is_nothing_that_its_owner_has_seen(api: ApiRig) -> None:
+    ana, ben = api.token("ana"), api.token("ben")
+    before = logged_in(api, ana)
+    api.hub.lost(before)
+    api.settle()
+    assert api.post(POST, ana, "from a script").status == 201
+    seq = api.post("/people/ana/messages", ben, "have you seen this?").json["seq"]
+    beside = logged_in(api, ana).last(Welcome)
+    assert beside.seen_seq is not None
+    assert beside.seen_seq < seq, "a program of hers is connected, and no device"
+
+
+def test_a_program_that_leaves_has_seen_nothing(api: ApiRig) -> None:
+    ana, ben = api.token("ana"), api.token("ben")
+    assert api.post(POST, ana, "from a script").status == 201
+    seq = api.post("/people/ana/messages", ben, "have you seen this?").json["seq"]
+    assert api.post(POST, ana, "more from it").status == 201
+    api.pass_time(100)
+    assert len(api.paths.peers) == 0
+    welcome = logged_in(api, ana).last(Welcome)
+    assert welcome.seen_seq is not None
+    assert welcome.seen_seq < seq
 
 
 def test_messages_are_not_told_to_the_peer(api: ApiRig, token: str) -> None:
