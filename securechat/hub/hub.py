@@ -40,7 +40,7 @@ from securechat.hub.programs.admin import ProgramCommands
 from securechat.hub.programs.bots import Bots
 from securechat.hub.programs.makers import MakersRights
 from securechat.hub.programs.scopes import expect_allowed
-from securechat.hub.programs.service import ProgramService
+from securechat.hub.programs.service import HookPlace, ProgramService
 from securechat.hub.programs.tokens import ApiTokens
 from securechat.hub.rate_limits import AddressBuckets
 from securechat.hub.rooms.membership import RoomMembership
@@ -328,6 +328,18 @@ class Hub:
             Refusal: BANNED.
         """
         self._authenticator.require_unbanned(host)
+
+    def hook_of(self, secret: str) -> HookPlace | None:
+        """Return where an incoming webhook posts; None for a token that is not a good one of a webhook.
+
+        Args:
+            secret: the API token in its address.
+        """
+        return self._program_service.hook_of(secret, self._api_tokens)
+
+    def is_name_taken(self, name: str) -> bool:
+        """Whether a name belongs to a member or an account, or looks like one that does."""
+        return self._program_service.is_taken(name)
 
     def charge_bytes(self, peer: Peer, size_bytes: int) -> float:
         """Count received bytes against the byte rate; returns seconds for which the peer must not be read."""

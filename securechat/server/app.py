@@ -56,7 +56,7 @@ from securechat.server.password_hashing import Argon2Hasher
 from securechat.server.qr_code import SIGNS as QR_SIGNS
 from securechat.server.readiness import Readiness, ServerPhase
 from securechat.server.session import Session
-from securechat.server.web.programs import ProgramPrefixes
+from securechat.server.web.programs import ProgramPaths, ProgramPrefixes
 from securechat.server.web.server import WEB_CODECS, WebServer, redirect
 from securechat.storage.sqlite.store import utc_ms
 from securechat.storage.threaded_log import ThreadedLog
@@ -70,7 +70,6 @@ from securechat.translation import Sentence, sentence_of
 from securechat.wire.negotiation import CODECS, CodecTable
 
 if TYPE_CHECKING:
-    from securechat.server.api.paths import ApiPaths
     from securechat.server.metrics.server import MetricsServer
 
 _SWITCH_INTERVAL_S = 0.0005
@@ -181,7 +180,7 @@ class Server:
             web_alpn=WEB_ALPN if config.web else None,
             on_denied=self._denied,
         )
-        self._api: ApiPaths | None = None
+        self._program_peers: ProgramPeers | None = None
         self._web = self._web_server() if config.web else None
 
     def _web_server(self) -> WebServer:
@@ -200,12 +199,22 @@ class Server:
 
     def _program_paths(self) -> ProgramPrefixes | None:
         """What stands behind the paths of programs; nothing of it is imported where there are none."""
-        if not self._config.api:
+        config = self._config
+        if not (config.api or config.webhooks):
             return None
-        from securechat.server.api.paths import PREFIX, ApiPaths  # noqa: PLC0415
+        from securechat.server.api import paths as api  # noqa: PLC0415
+        from securechat.server.api.peers import ProgramPeers  # noqa: PLC0415
+        from securechat.server.hooks import paths as hooks  # noqa: PLC0415
 
-        self._api = ApiPaths(self._hub, self._loop, self._config.limits, self, __version__)
-        return ProgramPrefixes({PREFIX: self._api})
+        self._program_peers = ProgramPeers(self._hub, self._loop, config.limits, self)
+        behind: dict[str, ProgramPaths] = {}
+        if config.api:
+            behind[api.PREFIX] = api.ApiPaths(self._program_peers, config.limits, __version__)
+        if config.webhooks:
+            behind[hooks.PREFIX] = hooks.HookPaths(
+                self._hub, config.limits, self._program_peers, self._counters.hook_posted
+            )
+        return ProgramPrefixes(behind)
 
     # --- Running ----------------------------------------------------------------------------------------------------
 
@@ -603,8 +612,8 @@ class Server:
         self._wait_for_clients(self._loop.now + self._config.limits.drain_s / 2)
 
     def _close_sessions(self, refusal: Refusal) -> None:
-        if self._api is not None:
-            self._api.peers.close(Closing.of(refusal))
+        if self._program_peers is not None:
+            self._program_peers.close(Closing.of(refusal))
         for session, transport in list(self._sessions.items()):
             try:
                 self._close_session(session, transport, refusal)

@@ -13,6 +13,7 @@ from securechat.limits import Limits
 from securechat.model import AddToken, Register, Registered, TokenMade
 from securechat.server.api.answers import ApiAnswer
 from securechat.server.api.paths import ApiPaths
+from securechat.server.api.peers import ProgramPeers
 from securechat.server.web.programs import ProgramAnswer
 from securechat.wire.http import Authority, HttpError, Request
 from tests.support.hub_rig import FakePeer, HubRig
@@ -72,7 +73,7 @@ class ApiRig:
         self.refusals: list[tuple[ErrorCode, LoginKind | None]] = []
         self.logins: list[LoginKind] = []
         self.login_tokens: dict[str, str] = {}
-        self.paths = ApiPaths(self.hub, self, self.rig.limits, self, "1.0")
+        self.paths = ApiPaths(ProgramPeers(self.hub, self, self.rig.limits, self), self.rig.limits, "1.0")
 
     # --- ports of the API
 

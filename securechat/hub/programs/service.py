@@ -6,7 +6,7 @@ of a room belong to its moderators, whichever of them has made one.
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from securechat.errors import Refusal
 from securechat.hub.context import HubContext
@@ -14,6 +14,7 @@ from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.paging import bot_list, token_list, token_made
 from securechat.hub.programs.bots import Bots, NewBot
+from securechat.hub.programs.tokens import ApiTokens
 from securechat.hub.rate_limits import DailyQuota
 from securechat.hub.rooms.permissions import Permission, require
 from securechat.hub.rooms.room import HubRoom
@@ -31,10 +32,18 @@ from securechat.model import (
     TokenMade,
 )
 from securechat.records.accounts import Account, AccountKind, ApiToken, Scope
+from securechat.text.confusables import skeleton
 from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import is_hostile
 
 _NAME_CHARS = 32
+
+
+class HookPlace(NamedTuple):
+    """Where an incoming webhook posts: its own name, and that of its room."""
+
+    name: str
+    room: str
 
 
 class ProgramService:
@@ -102,6 +111,26 @@ class ProgramService:
                 self._tell(peer, member, Done(command.ref))
             case _:
                 assert_never(command)
+
+    # --- For other services of the server -------------------------------------------------------------------------
+
+    def hook_of(self, secret: str, api_tokens: ApiTokens) -> HookPlace | None:
+        """Return where the webhook with this token posts; None for another token, or one that is not good."""
+        try:
+            row = api_tokens.judge(secret)
+        except Refusal:
+            return None
+        if Scope.HOOK not in row.scopes:
+            return None
+        room = self._rooms.lobby if row.rooms == (0,) else self._rooms.recorded.get(row.rooms[0])
+        return None if room is None else HookPlace(self._directory.accounts[row.sender_id].name, room.name)
+
+    def is_taken(self, name: str) -> bool:
+        """Whether a name belongs to a member or an account, or looks like one that does."""
+        looks = skeleton(name)
+        return self._directory.look_alike(name) is not None or any(
+            skeleton(member.name) == looks for member in self._context.members.values()
+        )
 
     # --- Making ---------------------------------------------------------------------------------------------------
 

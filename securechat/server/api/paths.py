@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from securechat.server.api.answers import ApiAnswer, answer
-from securechat.server.api.peer import PeerObserver, ProgramPeer, ProgramRequest, Steps
+from securechat.server.api.peer import ProgramPeer, ProgramRequest, Steps
 from securechat.server.api.peers import ProgramPeers
 from securechat.server.api.problems import ProblemError, error_answer
 from securechat.server.api.requests import expect_no_secret, is_json, key_of, parameters, segment, token_of
@@ -14,9 +14,7 @@ from securechat.server.api.routes import ApiCall, RouteTable
 from securechat.wire.http import HttpError, Request
 
 if TYPE_CHECKING:
-    from securechat.hub.hub import Hub
     from securechat.limits import Limits
-    from securechat.server.session import Scheduler
     from securechat.server.web.programs import Exchange, ProgramAnswer
 
 PREFIX = "/api/"
@@ -28,18 +26,16 @@ class ApiPaths:
     """The API of one server; implements `securechat.server.web.programs.ProgramPaths`.
 
     Args:
-        hub: the hub.
-        scheduler: timers and the time of this pass.
-        limits: of bodies, requests and peers.
-        observer: is told of logins and refusals.
+        peers: of the tokens.
+        limits: of bodies.
         version: of the program, for the description of the API.
 
     Attributes:
-        peers: of the tokens.
+        peers: as given.
     """
 
-    def __init__(self, hub: Hub, scheduler: Scheduler, limits: Limits, observer: PeerObserver, version: str) -> None:
-        self.peers = ProgramPeers(hub, scheduler, limits, observer)
+    def __init__(self, peers: ProgramPeers, limits: Limits, version: str) -> None:
+        self.peers = peers
         self._limits = limits
         self._version = version
         self._table = RouteTable()

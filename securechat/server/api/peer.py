@@ -41,7 +41,7 @@ from securechat.model import (
     Search,
     Welcome,
 )
-from securechat.server.api.problems import ProblemError, error_answer, refusal_answer
+from securechat.server.api.problems import ProblemError, refused_as_problem
 from securechat.server.session import next_number
 from securechat.text.refusals import refusal_for
 from securechat.wire.codec import validated
@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 
 Steps: TypeAlias = Generator[Command, Any, "ApiAnswer"]
 """A request that is carried out; see above."""
+RefusedAs: TypeAlias = Callable[["Refusal | HttpError"], "ApiAnswer"]
+"""Forms the answer to a refusal, of the hub or of HTTP."""
 MOST_WAIT_S = 5.0
 """A request that would wait longer for a rate is refused: as `securechat.server.web.rates` has it for pages."""
 _OVERLOAD_RETRY_S = 1.0
@@ -103,18 +105,25 @@ class ProgramRequest:
         begin: returns what it does; called when the hub has accepted the token.
         done: gets the answer, unless it is abandoned.
         since: when it began, monotonic seconds.
+        refused: forms the answer to a refusal.
     """
 
-    __slots__ = ("_begin", "_steps", "address", "done", "since")
+    __slots__ = ("_begin", "_steps", "address", "done", "refused", "since")
 
     def __init__(
-        self, address: str, begin: Callable[[], Steps], done: Callable[[ApiAnswer], None], since: float
+        self,
+        address: str,
+        begin: Callable[[], Steps],
+        done: Callable[[ApiAnswer], None],
+        since: float,
+        refused: RefusedAs,
     ) -> None:
         self.address = address
         self._begin = begin
         self._steps: Steps | None = None
         self.done: Callable[[ApiAnswer], None] | None = done
         self.since = since
+        self.refused = refused
 
     def go_on(self, event: Event | None) -> Command:
         """Return the next command.
@@ -291,17 +300,24 @@ class ProgramPeer:
         if not self.in_flight:
             self._rest()
 
-    def carry_out(self, address: str, begin: Callable[[], Steps], done: Callable[[ApiAnswer], None]) -> ProgramRequest:
+    def carry_out(
+        self,
+        address: str,
+        begin: Callable[[], Steps],
+        done: Callable[[ApiAnswer], None],
+        refused: RefusedAs = refused_as_problem,
+    ) -> ProgramRequest:
         """Carry a request out.
 
         Args:
             address: the network address that it came from.
             begin: returns what it does.
             done: called once with the answer, now or later.
+            refused: forms the answer to a refusal.
         """
-        request = ProgramRequest(address, begin, done, self._scheduler.now)
+        request = ProgramRequest(address, begin, done, self._scheduler.now, refused)
         if self.refusal is not None:
-            self._finish(request, refusal_answer(self.refusal))
+            self._refuse(request, self.refusal)
         elif self.is_welcome:
             self._step(request, None)
         else:
@@ -321,9 +337,9 @@ class ProgramPeer:
         except StopIteration as stop:
             self._finish(request, stop.value)
         except Refusal as refusal:
-            self._finish(request, refusal_answer(refusal))
+            self._refuse(request, refusal)
         except HttpError as error:
-            self._finish(request, error_answer(error))
+            self._refuse(request, error)
         else:
             self._ask(request, command)
 
@@ -331,6 +347,9 @@ class ProgramPeer:
         done, request.done = request.done, None
         if done is not None:
             done(answer)
+
+    def _refuse(self, request: ProgramRequest, refusal: Refusal | HttpError) -> None:
+        self._finish(request, request.refused(refusal))
 
     def _ask(self, request: ProgramRequest, command: Command) -> None:
         """Hand a command over, now or when it may be.
@@ -342,7 +361,7 @@ class ProgramPeer:
             if not self._acts:
                 self._pump_later(0.0)
         elif self._free_at - request.since > MOST_WAIT_S:
-            self._finish(request, error_answer(_over_rate(self._free_at - self._scheduler.now)))
+            self._refuse(request, _over_rate(self._free_at - self._scheduler.now))
         elif self._free_at > self._scheduler.now:
             self._queue.append((request, command))
             self._pump_later(self._free_at - self._scheduler.now)
@@ -375,11 +394,11 @@ class ProgramPeer:
             self._drafts.pop(self._last_client_id, None)
             refusal.retry_after_s = _OVERLOAD_RETRY_S
             self._observer.refused(refusal.code, None)
-            self._finish(request, refusal_answer(refusal))
+            self._refuse(request, refusal)
         except Refusal as refusal:  # of `validated`
             self._drafts.pop(self._last_client_id, None)
             self._answered(self._last_ref)
-            self._finish(request, refusal_answer(refusal))
+            self._refuse(request, refusal)
         finally:
             self._in_hub = False
 
@@ -416,7 +435,7 @@ class ProgramPeer:
             if request.done is None:
                 continue
             if self._free_at - request.since > MOST_WAIT_S:
-                self._finish(request, error_answer(_over_rate(self._free_at - now)))
+                self._refuse(request, _over_rate(self._free_at - now))
             else:
                 kept.append((request, command))
         if kept:
@@ -466,9 +485,8 @@ class ProgramPeer:
         for table in (self._early, self._drafts, self._questions, self._queue, self._reads):
             table.clear()
         self._hub.lost(self)
-        answer = refusal_answer(refusal)
         for request in waiting:
-            self._finish(request, answer)
+            self._refuse(request, refusal)
 
 
 def _over_rate(wait_s: float) -> ProblemError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from securechat.client_address import origin_of
 from securechat.errors import ErrorCode, Refusal
+from securechat.hub.accounts.authentication import LoginKind
 from securechat.hub.rate_limits import AddressBuckets
 from securechat.model import Closing
 from securechat.server.api.peer import PeerObserver, ProgramPeer
@@ -55,6 +56,25 @@ class ProgramPeers:
         peer = self._peers.get(_key(token))
         return peer is not None and peer.is_welcome
 
+    def note_none(self, address: str) -> None:
+        """Count a token that was none against its network address.
+
+        Raises:
+            ProblemError: 429, too many tokens from this address were none.
+        """
+        origin = origin_of(address)
+        self._expect_not_guessing(origin)
+        self._failed.take(origin, 1.0, self._scheduler.now)
+
+    def _expect_not_guessing(self, origin: str) -> None:
+        if (wait_s := self._failed.wait_for(origin, 1.0, self._scheduler.now)) > 0:
+            raise ProblemError(
+                429,
+                "too_many_failed_tokens",
+                "Too many tokens from this network address were none. Wait before the next one",
+                retry_after_s=round(wait_s, 3),
+            )
+
     def peer_of(self, token: str, address: str) -> ProgramPeer:
         """Return the peer of a token, which may not be welcome yet.
 
@@ -74,16 +94,14 @@ class ProgramPeers:
         peer = self._peers.get(key)
         if peer is not None:
             return peer
+        origin = origin_of(address)
+        self._expect_not_guessing(origin)
+
         if not is_well_formed(token):  # such as that of a login, which is good for more than any program should be
-            raise RefusedError(refusal_for("token_mistyped"))
-        origin, now = origin_of(address), self._scheduler.now
-        if (wait_s := self._failed.wait_for(origin, 1.0, now)) > 0:
-            raise ProblemError(
-                429,
-                "too_many_failed_tokens",
-                "Too many tokens from this network address were none. Wait before the next one",
-                retry_after_s=round(wait_s, 3),
-            )
+            self._failed.take(origin, 1.0, self._scheduler.now)
+            mistyped = refusal_for("token_mistyped")
+            self._observer.refused(mistyped.code, LoginKind.API_TOKEN)
+            raise RefusedError(mistyped)
 
         def over(ended: ProgramPeer) -> None:
             if self._peers.get(key) is ended:

@@ -208,6 +208,11 @@ def error_answer(error: HttpError) -> ApiAnswer:
     return _answer(problem, headers)
 
 
+def refused_as_problem(refusal: Refusal | HttpError) -> ApiAnswer:
+    """Return the answer to a refusal, of the hub or of HTTP."""
+    return refusal_answer(refusal) if isinstance(refusal, Refusal) else error_answer(refusal)
+
+
 def _answer(problem: Problem, headers: Headers) -> ApiAnswer:
     more: list[tuple[str, str] | tuple[bytes, bytes]] = list(headers)
     if problem.retry_after_s is not None:

@@ -65,6 +65,7 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
         web: whether browsers are served.
         web_hosts: names and addresses for them, beside those of the certificate.
         api: whether programs are served over HTTP; with ``web`` alone.
+        webhooks: whether incoming webhooks are; likewise.
         metrics: HOST:PORT where metrics are served; empty for nowhere.
         tls12: also accept TLS 1.2.
         show_messages: whether message texts go to the console.
@@ -83,6 +84,7 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
     web: bool = True
     web_hosts: tuple[str, ...] = ()
     api: bool = True
+    webhooks: bool = True
     metrics: str = ""
     tls12: bool = False
     show_messages: bool = False
@@ -185,6 +187,7 @@ class ParsedSettings(Struct, frozen=True, kw_only=True):
             web=value["web"],
             web_hosts=value["web_hosts"],
             api=value["api"],
+            webhooks=value["webhooks"],
             metrics=value["metrics"],
             tls12=value["tls12"],
             show_messages=value["show_messages"],

@@ -177,6 +177,12 @@ SETTINGS: tuple[Setting, ...] = (
         what=Sentence("the HTTP API for programs, at /api/v1 of the same address; --web off turns it off, too"),
     ),
     Setting(
+        name="webhooks",
+        kind=SettingKind.SWITCH,
+        default=True,
+        what=Sentence("incoming webhooks, at /hooks/TOKEN of the same address; --web off turns them off, too"),
+    ),
+    Setting(
         name="metrics",
         kind=SettingKind.LOOPBACK,
         default="",

@@ -139,6 +139,11 @@ ANSWERS: Mapping[ErrorCode, HookAnswer] = MappingProxyType(
 )
 """The answer for each code that the hub can send to a hook."""
 
+OUTCOMES = tuple(
+    made.word for made in (OK, INVALID_PAYLOAD, NO_TEXT, NO_SERVICE, CHANNEL_IS_ARCHIVED, RATE_LIMITED, UNAVAILABLE)
+)
+"""The words that are to be expected; the others come with their first answer."""
+
 _STORED_BEFORE = "key_of_changed_message"
 """The reason (`securechat.text.refusals`) of a delivery whose message was stored, and edited or deleted since."""
 

@@ -89,9 +89,19 @@ METRICS: tuple[Metric, ...] = (
         _COUNTER,
         "Logins that succeeded.",
         ("kind",),
-        "guest, token, certificate, password, invite",
+        "guest, token, api_token, certificate, password, invite",
     ),
     Metric("securechat_login_failures_total", _COUNTER, "Logins refused.", ("code",), "codes of docs/protocol.md"),
+    Metric(
+        "securechat_hook_posts_total",
+        _COUNTER,
+        "Posts of incoming webhooks.",
+        ("outcome",),
+        "the words of the answers: ok, invalid_payload, no_text, no_service, rate_limited, and those of docs/bots.md",
+    ),
+    Metric(
+        "securechat_hook_fields_ignored_total", _COUNTER, "Fields of their payloads that mean nothing to this server."
+    ),
     Metric(
         "securechat_connections_closed_total",
         _COUNTER,

@@ -10,6 +10,7 @@ from securechat.errors import ErrorCode
 from securechat.hub.accounts.authentication import LoginKind
 from securechat.net.connection_limits import Denial
 from securechat.net.socket_options import CloseReason
+from securechat.server.hooks.answers import OUTCOMES
 
 _OTHER = "other"
 _CLOSINGS = (
@@ -35,6 +36,8 @@ class EventCounters:
         login_failures: by code.
         closed: connections of people that ended, by reason.
         denied: connections turned away, by reason.
+        hook_posts: posts of incoming webhooks, by the word of the answer.
+        hook_fields_ignored: fields of their payloads that mean nothing here.
     """
 
     def __init__(self) -> None:
@@ -43,6 +46,8 @@ class EventCounters:
         self.logins = dict.fromkeys([kind.value for kind in LoginKind], 0)
         self.closed = dict.fromkeys([code.value for code in _CLOSINGS], 0)
         self.closed.update(dict.fromkeys([reason.value for reason in CloseReason], 0))
+        self.hook_posts = dict.fromkeys(OUTCOMES, 0)
+        self.hook_fields_ignored = 0
         self.denied = dict.fromkeys([denial.value for denial in Denial], 0)
 
     @property
@@ -63,6 +68,11 @@ class EventCounters:
     def disconnected(self, reason: str) -> None:
         """Count the end of a connection; see `SessionObserver.disconnected`."""
         _count(self.closed, reason if reason in _WORDS else _OTHER)
+
+    def hook_posted(self, outcome: str, ignored: int) -> None:
+        """Count a post of an incoming webhook, and fields of its payload that were ignored."""
+        _count(self.hook_posts, outcome)
+        self.hook_fields_ignored += ignored
 
     def denied_connection(self, denial: Denial) -> None:
         """Count a connection that was turned away."""

@@ -76,6 +76,14 @@ def test_hosts_may_be_repeated_and_come_from_the_environment_or_the_file(tmp_pat
     assert with_file(tmp_path, 'host = ["127.0.0.1",\n  "[::1]"]').config().hosts == ("127.0.0.1", "::1")
 
 
+def test_webhooks_can_be_switched_off_in_every_way(tmp_path: Path) -> None:
+    assert load([], {}).webhooks
+    assert not load(["--webhooks", "off"], {}).webhooks
+    assert not load([], {"SECURECHAT_WEBHOOKS": "off"}).webhooks
+    (tmp_path / "c.toml").write_text("webhooks = false\n")
+    assert not load(["--config", str(tmp_path / "c.toml")], {}).webhooks
+
+
 def test_the_api_can_be_switched_off_in_every_way(tmp_path: Path) -> None:
     assert load([], {}).api
     assert not load(["--api", "off"], {}).api

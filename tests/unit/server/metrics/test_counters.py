@@ -14,7 +14,7 @@ def test_every_label_is_there_with_zero() -> None:
     closings = {"bye", "slow_reader", "internal", "banned"}
     assert set(counters.refusals) | set(counters.closed) >= {code.value for code in ErrorCode}
     assert set(counters.login_failures) >= {"login_failed", "name_in_use", "busy"}
-    assert set(counters.logins) == {"guest", "token", "certificate", "password", "invite"}
+    assert set(counters.logins) == {"guest", "token", "api_token", "certificate", "password", "invite"}
     assert set(counters.denied) == {denial.value for denial in Denial}
     assert set(counters.closed) >= {reason.value for reason in CloseReason} | closings
     for numbers in (counters.refusals, counters.login_failures, counters.logins, counters.denied, counters.closed):
