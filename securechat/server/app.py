@@ -70,6 +70,7 @@ from securechat.translation import Sentence, sentence_of
 from securechat.wire.negotiation import CODECS, CodecTable
 
 if TYPE_CHECKING:
+    from securechat.server.api.peers import ProgramPeers
     from securechat.server.metrics.server import MetricsServer
 
 _SWITCH_INTERVAL_S = 0.0005
