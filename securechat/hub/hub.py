@@ -40,7 +40,7 @@ from securechat.hub.programs.admin import ProgramCommands
 from securechat.hub.programs.bots import Bots
 from securechat.hub.programs.makers import MakersRights
 from securechat.hub.programs.scopes import expect_allowed
-from securechat.hub.programs.service import HookPlace, ProgramService
+from securechat.hub.programs.service import HookTarget, ProgramService
 from securechat.hub.programs.tokens import ApiTokens
 from securechat.hub.rate_limits import AddressBuckets
 from securechat.hub.rooms.membership import RoomMembership
@@ -329,7 +329,7 @@ class Hub:
         """
         self._authenticator.require_unbanned(host)
 
-    def hook_of(self, secret: str) -> HookPlace | None:
+    def hook_of(self, secret: str) -> HookTarget | None:
         """Return where an incoming webhook posts; None for a token that is not a good one of a webhook.
 
         Args:

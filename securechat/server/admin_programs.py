@@ -15,11 +15,11 @@ from securechat.model import BotInfo, TokenInfo, TokenMade
 from securechat.records.accounts import Account, AccountKind, ApiToken, Scope
 from securechat.records.log import NotAppended
 from securechat.server.admin_protocol import (
+    BotRequest,
     CreateBot,
     DeleteBot,
     ListBots,
     ListTokens,
-    ProgramRequest,
     RevokeToken,
     RotateBot,
 )
@@ -79,7 +79,7 @@ class AdminAnswers(Struct, frozen=True):
     then: Callable[[Callable[[Any], AnswerRow]], Callable[[Any], None]]
 
 
-def carry_out(request: ProgramRequest, programs: ProgramAdmin, actor: str, answers: AdminAnswers) -> None:
+def carry_out(request: BotRequest, programs: ProgramAdmin, actor: str, answers: AdminAnswers) -> None:
     """Carry out a command.
 
     Raises:

@@ -213,9 +213,9 @@ AdminQuestion: TypeAlias = (
 )
 PersonRequest: TypeAlias = KickMember | AddBan | RemoveBan | AddMute | RemoveMute
 AccountRequest: TypeAlias = CreateInvite | RevokeInvite | EndSession | ResetPassword | SetAccountRole | DeleteUser
-ProgramRequest: TypeAlias = CreateBot | ListBots | RotateBot | DeleteBot | ListTokens | RevokeToken
+BotRequest: TypeAlias = CreateBot | ListBots | RotateBot | DeleteBot | ListTokens | RevokeToken
 AdminCommand: TypeAlias = (
-    AdminQuestion | PersonRequest | AccountRequest | ProgramRequest | SendAnnouncement | AddAuditNote | ShutDown
+    AdminQuestion | PersonRequest | AccountRequest | BotRequest | SendAnnouncement | AddAuditNote | ShutDown
 )
 
 _decoder = msgspec.json.Decoder(AdminCommand)

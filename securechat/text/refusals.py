@@ -373,7 +373,7 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     # --- Bots, webhooks and API tokens (hub/programs) ---------------------------------------------------------------
     "account_is_bot": (
         ErrorCode.INVALID,
-        N_("This is a bot or a webhook, not a person. Use securechat-admin bot or hook"),
+        N_("This is a bot or a webhook, not a person. Other commands manage those"),
     ),
     "bot_is_no_person": (
         ErrorCode.NO_RIGHT,

@@ -21,7 +21,7 @@ from securechat.text.names import name_key
 
 FEATURE = "bots"
 """The word of `model.FEATURES` with which a server says that it knows these commands."""
-ProgramAnswer: TypeAlias = model.BotList | model.TokenList | model.TokenMade | model.Done
+BotAnswer: TypeAlias = model.BotList | model.TokenList | model.TokenMade | model.Done
 
 
 class ProgramActions:
@@ -58,7 +58,7 @@ class ProgramActions:
             case _:
                 assert_never(action)
 
-    def answered(self, event: ProgramAnswer) -> None:
+    def answered(self, event: BotAnswer) -> None:
         """Take an answer."""
         pending = self._context.requests.take(event.ref)
         if not isinstance(pending, PendingProgramAction):

@@ -39,7 +39,7 @@ from securechat.text.sanitize import is_hostile
 _NAME_CHARS = 32
 
 
-class HookPlace(NamedTuple):
+class HookTarget(NamedTuple):
     """Where an incoming webhook posts: its own name, and that of its room."""
 
     name: str
@@ -114,7 +114,7 @@ class ProgramService:
 
     # --- For other services of the server -------------------------------------------------------------------------
 
-    def hook_of(self, secret: str, api_tokens: ApiTokens) -> HookPlace | None:
+    def hook_of(self, secret: str, api_tokens: ApiTokens) -> HookTarget | None:
         """Return where the webhook with this token posts; None for another token, or one that is not good."""
         try:
             row = api_tokens.judge(secret)
@@ -123,7 +123,7 @@ class ProgramService:
         if Scope.HOOK not in row.scopes:
             return None
         room = self._rooms.lobby if row.rooms == (0,) else self._rooms.recorded.get(row.rooms[0])
-        return None if room is None else HookPlace(self._directory.accounts[row.sender_id].name, room.name)
+        return None if room is None else HookTarget(self._directory.accounts[row.sender_id].name, room.name)
 
     def is_taken(self, name: str) -> bool:
         """Whether a name belongs to a member or an account, or looks like one that does."""

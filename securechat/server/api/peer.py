@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 Steps: TypeAlias = Generator[Command, Any, "ApiAnswer"]
 """A request that is carried out; see above."""
-RefusedAs: TypeAlias = Callable[["Refusal | HttpError"], "ApiAnswer"]
+RefusalAnswer: TypeAlias = Callable[["Refusal | HttpError"], "ApiAnswer"]
 """Forms the answer to a refusal, of the hub or of HTTP."""
 MOST_WAIT_S = 5.0
 """A request that would wait longer for a rate is refused: as `securechat.server.web.rates` has it for pages."""
@@ -116,7 +116,7 @@ class ProgramRequest:
         begin: Callable[[], Steps],
         done: Callable[[ApiAnswer], None],
         since: float,
-        refused: RefusedAs,
+        refused: RefusalAnswer,
     ) -> None:
         self.address = address
         self._begin = begin
@@ -305,7 +305,7 @@ class ProgramPeer:
         address: str,
         begin: Callable[[], Steps],
         done: Callable[[ApiAnswer], None],
-        refused: RefusedAs = refused_as_problem,
+        refused: RefusalAnswer = refused_as_problem,
     ) -> ProgramRequest:
         """Carry a request out.
 

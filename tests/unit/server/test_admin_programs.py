@@ -22,7 +22,7 @@ from securechat.model import BotInfo, Person, TokenInfo, TokenMade
 from securechat.records.accounts import Account, AccountKind, ApiToken, Scope
 from securechat.records.log import NotAppended
 from securechat.server.admin_programs import AdminAnswers, carry_out
-from securechat.server.admin_protocol import ProgramRequest, decode
+from securechat.server.admin_protocol import BotRequest, decode
 from securechat.text.api_tokens import api_token
 from securechat.text.refusals import refusal_for
 from tests.support.secrecy import keep_secret
@@ -98,7 +98,7 @@ class Bench:
         request = decode(json.dumps(command).encode())
         self.rows, self.done = [], {}
         answers = AdminAnswers(self._rows, self._then)
-        carry_out(cast("ProgramRequest", request), self.programs, "shell:root", answers)
+        carry_out(cast("BotRequest", request), self.programs, "shell:root", answers)
 
     def _rows(self, rows: Iterator[dict[str, Any]]) -> None:
         self.rows = list(rows)
