@@ -38,6 +38,7 @@
  * @typedef {object} Person
  * @property {number} id
  * @property {string} name
+ * @property {boolean} [bot] default false
  *
  * @typedef {object} Left
  * @property {"left"} t
@@ -63,13 +64,13 @@
  * @typedef {object} Done
  * @property {"done"} t
  * @property {number} ref
- * @property {boolean} guest
+ * @property {boolean} [guest] default false
  *
  * @typedef {object} LoginList
  * @property {"loginlist"} t
  * @property {number} ref
  * @property {LoginInfo[]} logins
- * @property {boolean} more
+ * @property {boolean} [more] default false
  *
  * @typedef {object} LoginInfo
  * @property {number} login
@@ -77,8 +78,8 @@
  * @property {string} address
  * @property {number} since
  * @property {number} used
- * @property {boolean} online
- * @property {boolean} current
+ * @property {boolean} [online] default false
+ * @property {boolean} [current] default false
  *
  * @typedef {object} CertificateList
  * @property {"certlist"} t
@@ -92,7 +93,45 @@
  * @property {string} fingerprint
  * @property {string} label
  * @property {number} added
- * @property {boolean} current
+ * @property {boolean} [current] default false
+ *
+ * @typedef {object} BotList
+ * @property {"botlist"} t
+ * @property {number} ref
+ * @property {BotInfo[]} bots
+ * @property {boolean} [more] default false
+ *
+ * @typedef {object} BotInfo
+ * @property {number} id
+ * @property {string} name
+ * @property {string} kind
+ * @property {TokenInfo[]} tokens
+ * @property {Person | null} by
+ * @property {boolean} stopped
+ *
+ * @typedef {object} TokenInfo
+ * @property {number} token
+ * @property {string} name
+ * @property {string[]} scopes
+ * @property {number} since
+ * @property {string[]} rooms
+ * @property {number | null} expires
+ * @property {number | null} used
+ * @property {string} address
+ * @property {boolean} online
+ *
+ * @typedef {object} TokenList
+ * @property {"tokenlist"} t
+ * @property {number} ref
+ * @property {TokenInfo[]} tokens
+ * @property {boolean} [more] default false
+ *
+ * @typedef {object} TokenMade
+ * @property {"tokenmade"} t
+ * @property {number} ref
+ * @property {string} token
+ * @property {TokenInfo} info
+ * @property {Person | null} bot
  *
  * @typedef {object} ReadElsewhere
  * @property {"read"} t
@@ -126,6 +165,7 @@
  * @property {number | null} changed
  * @property {Person | null} edited_by
  * @property {Person | null} deleted_by
+ * @property {boolean} bot
  *
  * @typedef {object} Reaction
  * @property {string} sign
@@ -296,13 +336,13 @@
  * @property {string} room
  * @property {Person[]} members
  * @property {number} total
- * @property {boolean} more
+ * @property {boolean} [more] default false
  *
  * @typedef {object} RoomsPage
  * @property {"roomlist"} t
  * @property {number} ref
  * @property {RoomCount[]} rooms
- * @property {boolean} more
+ * @property {boolean} [more] default false
  *
  * @typedef {object} RoomCount
  * @property {string} room
@@ -312,13 +352,13 @@
  * @property {"found"} t
  * @property {number} ref
  * @property {Person} person
- * @property {boolean} absent
+ * @property {boolean} [absent] default false
  *
  * @typedef {object} PeopleList
  * @property {"peoplelist"} t
  * @property {number} ref
  * @property {Person[]} people
- * @property {boolean} more
+ * @property {boolean} [more] default false
  *
  * @typedef {object} Presence
  * @property {"presence"} t
@@ -534,6 +574,49 @@
  * @property {number} person
  * @property {"member" | "moderator" | "owner"} role
  *
+ * @typedef {object} AddBot
+ * @property {"botadd"} t
+ * @property {number} ref
+ * @property {string} name
+ * @property {"bot" | "hook"} [kind] default "bot"
+ * @property {string[]} [rooms] default []
+ * @property {("metrics" | "post" | "read")[]} [scopes] default ["post", "read"]
+ * @property {number | null} [days] default null
+ *
+ * @typedef {object} AskBots
+ * @property {"bots"} t
+ * @property {number} ref
+ * @property {string | null} [room] default null
+ * @property {number | null} [after] default null
+ *
+ * @typedef {object} RemoveBot
+ * @property {"botremove"} t
+ * @property {number} ref
+ * @property {number} bot
+ *
+ * @typedef {object} AddToken
+ * @property {"tokenadd"} t
+ * @property {number} ref
+ * @property {string} name
+ * @property {("metrics" | "post" | "read")[]} [scopes] default ["post"]
+ * @property {string[]} [rooms] default []
+ * @property {number | null} [days] default null
+ *
+ * @typedef {object} AskTokens
+ * @property {"tokens"} t
+ * @property {number} ref
+ * @property {number | null} [after] default null
+ *
+ * @typedef {object} RotateToken
+ * @property {"tokenrotate"} t
+ * @property {number} ref
+ * @property {number} token
+ *
+ * @typedef {object} RemoveToken
+ * @property {"tokenremove"} t
+ * @property {number} ref
+ * @property {number} token
+ *
  * @typedef {object} Typing
  * @property {"typing"} t
  * @property {string | null} [room] default null
@@ -562,9 +645,9 @@
  *
  * @typedef {Edited | Deleted | Reacted} MessageChange
  * @typedef {Message | MessageChange} LogEntry
- * @typedef {"frame_too_large" | "bad_frame" | "hello_expected" | "unsupported_version" | "hello_timeout" | "ping_timeout" | "slow_reader" | "replaced" | "shutting_down" | "too_many_connections" | "log_failed" | "banned" | "kicked" | "logged_out" | "bye" | "internal" | "unknown_type" | "invalid" | "name_invalid" | "name_reserved" | "name_in_use" | "password_invalid" | "room_invalid" | "not_a_member" | "too_many_rooms" | "no_such_person" | "person_absent" | "text_empty" | "text_too_long" | "out_of_order" | "busy" | "overloaded" | "disk_full" | "quota" | "login_required" | "login_failed" | "login_expired" | "login_slowed" | "certificate_unknown" | "password_needed" | "password_temporary" | "invite_unknown" | "invite_used" | "invite_expired" | "invite_revoked" | "account_needed" | "already_registered" | "muted" | "not_found" | "too_many" | "no_right" | "no_such_room" | "read_only" | "slow_mode" | "archived" | "room_banned" | "last_member" | "query_invalid" | "key_used" | "unknown"} ErrorCode
- * @typedef {Welcome | Joined | Left | Named | Registered | Done | LoginList | CertificateList | ReadElsewhere | Notice | Message | Edited | Deleted | Reacted | Purged | SearchPage | RoomRules | Invited | RoleChanged | TypingNow | UnreadList | ConversationList | Acked | Refused | Throttled | HistoryPage | Roster | RoomsPage | Found | PeopleList | Presence | Closing | Ping | Pong} Event
- * @typedef {Hello | Join | Leave | Say | Direct | History | Who | Whois | AskPeople | Rooms | Nick | Edit | Delete | React | Search | Register | ChangePassword | Logins | Logout | Certificates | AddCertificate | RemoveCertificate | SetRoom | AskRoom | InviteTo | Moderate | Grant | Typing | AskUnread | AskConversations | Read | Ping | Pong | Quit} Command
+ * @typedef {"frame_too_large" | "bad_frame" | "hello_expected" | "unsupported_version" | "hello_timeout" | "ping_timeout" | "slow_reader" | "replaced" | "shutting_down" | "too_many_connections" | "log_failed" | "banned" | "kicked" | "logged_out" | "bye" | "internal" | "unknown_type" | "invalid" | "name_invalid" | "name_reserved" | "name_in_use" | "password_invalid" | "room_invalid" | "not_a_member" | "too_many_rooms" | "no_such_person" | "person_absent" | "text_empty" | "text_too_long" | "out_of_order" | "busy" | "overloaded" | "disk_full" | "quota" | "login_required" | "login_failed" | "login_expired" | "login_slowed" | "certificate_unknown" | "password_needed" | "password_temporary" | "invite_unknown" | "invite_used" | "invite_expired" | "invite_revoked" | "account_needed" | "already_registered" | "muted" | "not_found" | "too_many" | "no_right" | "no_such_room" | "read_only" | "slow_mode" | "archived" | "room_banned" | "last_member" | "query_invalid" | "key_used" | "token_invalid" | "unknown"} ErrorCode
+ * @typedef {Welcome | Joined | Left | Named | Registered | Done | LoginList | CertificateList | BotList | TokenList | TokenMade | ReadElsewhere | Notice | Message | Edited | Deleted | Reacted | Purged | SearchPage | RoomRules | Invited | RoleChanged | TypingNow | UnreadList | ConversationList | Acked | Refused | Throttled | HistoryPage | Roster | RoomsPage | Found | PeopleList | Presence | Closing | Ping | Pong} Event
+ * @typedef {Hello | Join | Leave | Say | Direct | History | Who | Whois | AskPeople | Rooms | Nick | Edit | Delete | React | Search | Register | ChangePassword | Logins | Logout | Certificates | AddCertificate | RemoveCertificate | SetRoom | AskRoom | InviteTo | Moderate | Grant | AddBot | AskBots | RemoveBot | AddToken | AskTokens | RotateToken | RemoveToken | Typing | AskUnread | AskConversations | Read | Ping | Pong | Quit} Command
  */
 
 // deno-fmt-ignore
@@ -573,14 +656,15 @@ const RECORDS = {
   "welcome": {"defaults": {"lastcid": 0, "resumed": false, "account": false, "admin": false, "token": "", "seen": null, "must_change": false, "rooms": 0, "limits": {}, "features": []}},
   "joined": {"defaults": {"members": [], "ref": 0, "topic": "", "role": null, "private": false, "read_only": false, "archived": false, "id": 0, "made": false, "purged": 0}},
   "left": {"defaults": {"code": null, "text": "", "reason": "", "args": {}, "owner": null}},
-  "done": {"defaults": {"guest": false}},
-  "LoginInfo": {"defaults": {"online": false, "current": false}},
-  "loginlist": {"defaults": {"more": false}, "inside": {"logins": "LoginInfo"}},
-  "CertificateInfo": {"defaults": {"current": false}},
-  "certlist": {"defaults": {"presented": null, "more": false}, "inside": {"certificates": "CertificateInfo"}},
+  "certlist": {"defaults": {"presented": null, "more": false}},
+  "TokenInfo": {"defaults": {"rooms": [], "expires": null, "used": null, "address": "", "online": false}},
+  "BotInfo": {"defaults": {"by": null, "stopped": false}, "inside": {"tokens": "TokenInfo"}},
+  "botlist": {"inside": {"bots": "BotInfo"}},
+  "tokenlist": {"inside": {"tokens": "TokenInfo"}},
+  "tokenmade": {"defaults": {"bot": null}, "inside": {"info": "TokenInfo"}},
   "read": {"defaults": {"room": null, "peer": null}},
   "notice": {"defaults": {"reason": "", "args": {}}},
-  "msg": {"defaults": {"room": null, "to": null, "toname": null, "reply": null, "mentions": [], "edited": null, "deleted": null, "reactions": [], "changed": null, "edited_by": null, "deleted_by": null}},
+  "msg": {"defaults": {"room": null, "to": null, "toname": null, "reply": null, "mentions": [], "edited": null, "deleted": null, "reactions": [], "changed": null, "edited_by": null, "deleted_by": null, "bot": false}},
   "edited": {"defaults": {"room": null, "to": null, "text": null, "mentions": []}},
   "deleted": {"defaults": {"room": null, "to": null}},
   "reacted": {"defaults": {"room": null, "to": null, "sign": "", "on": true}},
@@ -596,10 +680,6 @@ const RECORDS = {
   "conversations": {"defaults": {"items": [], "more": false, "through": null, "throughroom": null}, "inside": {"items": "ConversationItem"}},
   "refused": {"defaults": {"ref": null, "cid": null, "room": null, "retry": null, "reason": "", "args": {}}},
   "page": {"defaults": {"more": false, "changes": [], "more_before": false, "more_after": false}, "inside": {"messages": "Message", "changes": "Edited"}},
-  "roster": {"defaults": {"more": false}},
-  "roomlist": {"defaults": {"more": false}},
-  "found": {"defaults": {"absent": false}},
-  "peoplelist": {"defaults": {"more": false}},
   "presence": {"defaults": {"joined": [], "left": [], "renamed": []}},
   "closing": {"defaults": {"resume": null, "retry": null, "reason": "", "args": {}}},
   "ping": {"defaults": {"n": 0}},
