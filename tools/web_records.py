@@ -83,15 +83,16 @@ class _Writer:
             lines.append(f' * @property {{"{info.tag}"}} t')
         defaults: dict[str, Any] = {}
         inside: dict[str, str] = {}
+        completed = _is_completed(info)
         for each in info.fields:
             value = _default(each)
-            may_lack = not received and not each.required
+            may_lack = not (received and completed) and not each.required
             lines.append(
                 f" * @property {{{self._type(each.type, received=received)}}} "
                 + (f"[{each.encode_name}]" if may_lack else each.encode_name)
                 + (f" default {json.dumps(value)}" if may_lack else "")
             )
-            if not each.required:
+            if not each.required and completed:
                 defaults[each.encode_name] = value
             if received and (of := _struct_in(each.type)) is not None:
                 inside[each.encode_name] = of.__name__
@@ -134,12 +135,16 @@ def _default(each: inspect.Field) -> Any:
     return list(value) if isinstance(value, tuple) else int(value) if isinstance(value, float) else value
 
 
+def _is_completed(info: inspect.StructType) -> bool:
+    """Tell whether the page puts in what was left out; not into the many small records that lack but a false."""
+    return any(not each.required and each.default is not False for each in info.fields)
+
+
 def _struct_in(kind: inspect.Type) -> type | None:
     """Return the record in a field that has defaults of its own, or of one that is in it."""
     match kind:
         case inspect.StructType(cls, fields=fields):
-            has_more = any(not each.required or _struct_in(each.type) is not None for each in fields)
-            return cls if has_more else None
+            return cls if _is_completed(kind) or any(_struct_in(each.type) is not None for each in fields) else None
         case inspect.ListType(item):
             return _struct_in(item)
         case inspect.UnionType(types):

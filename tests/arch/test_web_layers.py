@@ -61,7 +61,11 @@ def test_a_name_of_a_browser_is_noticed() -> None:
     assert _BROWSER.findall(code_of("const a = Date.now(); // setTimeout\nlet b = 'fetch';")) == ["Date"]
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(WEB)))
+@pytest.mark.parametrize(
+    "path",
+    [path for path in modules() if path.name != "records.js"],  # a generated catalogue
+    ids=lambda path: str(path.relative_to(WEB)),
+)
 def test_a_module_is_one_noun(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
     assert lines <= MOST_LINES, f"look for the second noun in {path.relative_to(WEB)}: {lines} lines"

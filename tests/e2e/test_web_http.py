@@ -167,15 +167,19 @@ def test_the_ca_and_the_page_about_it_are_there(standing: ServerProcess) -> None
             ("/trust", "text/html; charset=utf-8"),
             ("/trust?lang=id", "text/html; charset=utf-8"),
             ("/ca.crt", "application/x-x509-ca-cert"),
+            ("/ca.pem", "application/pem-certificate-chain"),
             ("/ca.mobileconfig", "application/x-apple-aspen-config"),
         ):
             wire.get(path, "Accept-Language: id-ID,id;q=0.9,en;q=0.8\r\n")
             answer = wire.answer()
             assert (answer.status, answer.headers["content-type"]) == (200, kind)
-            if path != "/ca.crt":
+            if path not in ("/ca.crt", "/ca.pem"):
                 assert answer.headers["content-language"] == "id"
         wire.get("/ca.crt")
-        assert ssl.DER_cert_to_PEM_cert(wire.answer().body).strip() in standing.ca.read_text()
+        pem = ssl.DER_cert_to_PEM_cert(wire.answer().body)
+        assert pem.strip() in standing.ca.read_text()
+        wire.get("/ca.pem")
+        assert wire.answer().body.decode() == pem
 
 
 def test_a_visit_is_one_line_and_a_rude_browser_none(server: ServerProcess) -> None:

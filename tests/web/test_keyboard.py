@@ -368,6 +368,16 @@ def _(olga: Walker, _budi: Walker) -> None:
         olga.at(FIELD)
 
 
+@walk(COMMANDS, "bot", "token", "hook")
+def _(olga: Walker, _budi: Walker) -> None:
+    for name, title in (("bot", "Bots and tokens"), ("token", "Bots and tokens"), ("hook", "Bots and tokens: #garden")):
+        olga.says(f"/{name}")
+        olga.dialog(title)
+        expect_reached(olga, "dialog", {"Close", "Kind", "Name", "Room", "Expires", "Cancel", "Add"})
+        olga.leave(title)
+        olga.at(FIELD)
+
+
 @walk(COMMANDS, "typing")
 def _(olga: Walker, _budi: Walker) -> None:
     for word in ("off", "on"):
@@ -442,6 +452,11 @@ def _(olga: Walker, _budi: Walker) -> None:
     olga.at("[name=day]")
     olga.press("Enter")
     olga.gone()
+
+
+@walk(CONVERSATION, "hook")
+def _(olga: Walker, _budi: Walker) -> None:
+    olga.leave("Bots and tokens: #garden")
 
 
 @walk(CONVERSATION, "jump")
@@ -874,7 +889,8 @@ def test_settings(visit: Callable[..., Visitor]) -> None:
     olga.told("This name is now yours")
     olga.page.get_by_label("Current password").wait_for()
     olga.at("dialog :focus")
-    expect_reached(olga, "dialog", common | {"Current password", "New password", "Change password", "Log out"})
+    account = {"Current password", "New password", "Change password", "Log out", "Bots and tokens"}
+    expect_reached(olga, "dialog", common | account)
     olga.go_to("Current password")
     olga.type(PASSWORD)
     olga.go_to("New password")

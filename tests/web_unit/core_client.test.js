@@ -123,3 +123,51 @@ Deno.test("a connection that does not answer a probe within three seconds is dia
   page.wake();
   equal([page.dials, page.core.phase], [2, "dialling"]);
 });
+
+Deno.test("a secret token is answered to the one who asked, and kept nowhere", () => {
+  const page = new Page();
+  page.online({ account: true, features: ["bots"] });
+  page.ask({ ask: "botadd", name: "deploy", kind: "bot", rooms: ["ops"], scopes: undefined, days: 30 });
+  const [asked] = page.heardByServer("botadd");
+  equal(asked, { name: "deploy", kind: "bot", rooms: ["ops"], days: 30, t: "botadd", ref: asked.ref });
+  const secret = "scb_secret";
+  const info = { token: 7, name: "deploy", scopes: ["post"], since: 1 };
+  page.hear({ t: "tokenmade", ref: asked.ref, token: secret, info, bot: { id: 9, name: "deploy", bot: true } });
+  const [{ value }] = page.told("answer");
+  equal(value.token, secret);
+  equal(value.info, { ...info, rooms: [], expires: null, used: null, address: "", online: false });
+  page.act({ do: "send", key: page.key("lobby"), text: "hello" });
+  equal(JSON.stringify(page.saved).includes(secret), false);
+  page.ask({ ask: "bots", after: 9 }, 2);
+  page.answer({ t: "botlist", bots: [{ id: 10, name: "x", kind: "hook", tokens: [info] }] }, "bots");
+  const bots = page.told("answer")[0].value;
+  equal([bots.bots[0].stopped, bots.bots[0].tokens[0].rooms, bots.more ?? false], [false, [], false]);
+  page.ask({ ask: "tokens" }, 3);
+  page.answer({ t: "tokenlist", tokens: [info], more: true }, "tokens");
+  equal(page.told("answer")[0].value.more, true);
+  page.ask({ ask: "tokenremove", token: 7 }, 4);
+  page.answer({ t: "done" }, "tokenremove");
+  equal(page.told("answer").map(({ request, refusal }) => [request, refusal]), [[4, null]]);
+});
+
+Deno.test("a program stays one, whatever it is called", () => {
+  const page = new Page();
+  page.online();
+  const deploy = { id: 9, name: "deploy", bot: true };
+  page.hear({ t: "presence", room: "lobby", joined: [deploy, { id: 4, name: "budi" }], total: 3 });
+  equal(page.told("presence")[0].joined.map((/** @type {any} */ each) => Boolean(each.bot)), [true, false]);
+  page.hear({ t: "presence", room: "lobby", renamed: [{ id: 9, old: "deploy", new: "rollout" }], total: 3 });
+  const members = () => page.core.roomNamed("lobby")?.room?.members;
+  equal(members()?.get(9), { id: 9, name: "rollout", bot: true });
+  equal(Boolean(members()?.get(4)?.bot), false);
+  page.hear(message(11, 0, { bot: true, by: 9, name: "rollout" }), message(12, 11));
+  equal(page.told("message").map((each) => each.message.bot), [true, false]);
+});
+
+Deno.test("the list of conversations tells that a program wrote last", () => {
+  const page = new Page();
+  page.online();
+  const item = { room: "lobby", last: 10, at: 1, text: "failed" };
+  page.answer({ t: "conversations", items: [{ ...item, by: { id: 9, name: "deploy", bot: true } }], through: 10 });
+  equal(page.core.roomNamed("lobby")?.last?.bot, true);
+});

@@ -1,7 +1,7 @@
 /// <reference lib="deno.ns" />
 /** Texts of others as nodes, on a document that has only what the module uses. */
 import { assert, assertEquals } from "./list_dom.js";
-import { comingsRow, firstLine, textView } from "../../securechat/web/ui/message_row.js";
+import { botMark, comingsRow, firstLine, nameText, textView } from "../../securechat/web/ui/message_row.js";
 
 /** What a reader sees, with the elements named. @param {any} node @returns {string} */
 function shown(node) {
@@ -130,6 +130,15 @@ Deno.test("a name says nothing in a line of comings and goings", () => {
     "<div comings><bdi name person-1>ann and bob</bdi> and <bdi name person-2>Bob was banned by admin</bdi> joined" +
       " · <bdi name person-3>a␀b</bdi> is now <bdi name person-3>c</bdi></div>",
   );
+});
+
+Deno.test("the mark of a program is no part of its name", () => {
+  assertEquals(shown(botMark(true)), "<span you bot>bot</span>");
+  assert(!botMark(false) && !botMark(undefined));
+  assertEquals(nameText("deploy", true), "deploy, bot");
+  assertEquals(nameText("deploy [bot]"), "deploy [bot]"); // a name has no comma (FORBIDDEN_IN_NAMES)
+  const comings = { joined: new Map([[9, nameText("deploy", true)]]), left: new Map(), renamed: new Map() };
+  assert(shown(comingsRow(comings)).includes("deploy, bot"));
 });
 
 Deno.test("no text takes long", () => {

@@ -3,8 +3,9 @@
 /** What is typed: commands, names that are completed, searches; and that the table of actions has the terminal's commands. */
 import { actionNamed, actionOfKey, ACTIONS } from "../../securechat/web/ui/actions.js";
 import { keyLabel } from "../../securechat/web/ui/i18n.js";
-import { durationOf, fitting, nearest, split, TAKES, tokenOf } from "../../securechat/web/ui/commands.js";
+import { durationOf, fitting, nearest, split, TAKES, tokenOf, wantedOf } from "../../securechat/web/ui/commands.js";
 import { dayOf, queryOf, score, withDays } from "../../securechat/web/ui/search.js";
+import { linesOf, tokenText } from "../../securechat/web/ui/settings.js";
 import { equal as same } from "./core_help.js";
 
 /** @param {() => unknown} run @param {RegExp} message */
@@ -61,6 +62,42 @@ Deno.test("durations, and a reason that begins with a digit", () => {
   fails(() => durationOf("10mm why"), /A time is/);
   fails(() => durationOf("99999w"), /at most/);
   fails(() => durationOf("0s"), /at least/);
+});
+
+Deno.test("what /bot add, /hook add and /token add take", () => {
+  same(wantedOf("add deploy", "bot"), { name: "deploy", rooms: [] });
+  same(wantedOf('add "my bot" #ops #lobby 30', "bot"), { name: "my bot", rooms: ["ops", "lobby"], days: 30 });
+  same(wantedOf("ADD x Read post #Ops", "token"), { name: "x", scopes: ["read", "post"], rooms: ["Ops"] });
+  same(wantedOf("add grafana", "hook", "ops"), { name: "grafana", rooms: ["ops"] });
+  same(wantedOf("add grafana #lobby", "hook", "ops").rooms, ["lobby"]);
+  for (const wrong of ["", "add", 'add ""', "add a b", "add a 30 #ops", "add a write", "add a 12345", "make a"]) {
+    fails(() => wantedOf(wrong, "bot"), /Usage: \/bot/);
+  }
+});
+
+/** @param {any} info */
+const token = (info) => ({ token: 7, name: "x", rooms: [], expires: null, used: null, address: "", ...info });
+
+Deno.test("what works with a token", () => {
+  /** @param {any} info @param {string | null} [ca] */
+  const lines = (info, ca = null) =>
+    linesOf(/** @type {any} */ ({ token: "scb_1", info: token(info) }), "https://h", ca);
+  const post = '-H "Authorization: Bearer scb_1" -d hello "https://h/api/v1/rooms/lobby/messages"';
+  same(lines({ scopes: ["post", "read"] }), ["scb_1", `curl ${post}`]);
+  same(lines({ scopes: ["post"] }, "ab"), ["scb_1", `curl --cacert ca.pem ${post}`]);
+  same(lines({ scopes: ["post"], rooms: ["café $(x)"] })[1]?.includes("/rooms/caf%C3%A9%20%24(x)/messages"), true);
+  same(lines({ scopes: ["hook"], rooms: ["ops"] }, "ab"), ["https://h/hooks/scb_1"]);
+  same(lines({ scopes: ["metrics"] }), ["scb_1"]);
+});
+
+Deno.test("what is known of a token, on one line", () => {
+  same(tokenText(token({ scopes: ["post"] })), "Token 7 · post");
+  const all = token({ scopes: ["post", "read"], rooms: ["ops", "a\nb"], address: "10.0.0.4", online: true });
+  same(tokenText(all), "Token 7 · post, read · #ops, #a⏎b · active now · 10.0.0.4");
+  same(
+    / · until .*1970.* · last active .*1970/.test(tokenText(token({ scopes: ["post"], expires: 1e9, used: 1e9 }))),
+    true,
+  );
 });
 
 Deno.test("a command that was mistyped", () => {

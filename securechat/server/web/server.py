@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from securechat.server.web.trust import (
     CA_TYPE,
     PAGE_PATH,
     PAGE_TYPE,
+    PEM_PATH,
+    PEM_TYPE,
     PROFILE_PATH,
     PROFILE_TYPE,
     STYLESHEET,
@@ -185,6 +188,7 @@ class WebServer:
             PAGE_PATH: InLanguages(lambda language: trust_page(facts, language), PAGE_TYPE),
             PROFILE_PATH: InLanguages(lambda language: profile(facts, language), PROFILE_TYPE),
             CA_PATH: resource(authority, CA_TYPE, pack=False),
+            PEM_PATH: resource(ssl.DER_cert_to_PEM_cert(authority).encode(), PEM_TYPE, pack=False),
         }
 
 

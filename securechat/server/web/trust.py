@@ -21,7 +21,10 @@ from securechat.translation import LANGUAGES, N_, translator
 PAGE_TYPE: Final = "text/html; charset=utf-8"
 CA_TYPE: Final = "application/x-x509-ca-cert"
 PROFILE_TYPE: Final = "application/x-apple-aspen-config"
-CA_PATH, PROFILE_PATH, PAGE_PATH = "/ca.crt", "/ca.mobileconfig", "/trust"
+PEM_TYPE: Final = "application/pem-certificate-chain"
+"""RFC 8555, section 9.1."""
+CA_PATH, PEM_PATH, PROFILE_PATH, PAGE_PATH = "/ca.crt", "/ca.pem", "/ca.mobileconfig", "/trust"
+"""The CA as systems install it, as programs such as curl take it, and as Apple's systems want it; and the page."""
 STYLESHEET: Final = "trust.css"
 
 _Say: TypeAlias = Callable[..., str]

@@ -363,6 +363,9 @@ export class ClientCore {
       case "found":
       case "peoplelist":
       case "loginlist":
+      case "botlist":
+      case "tokenlist":
+      case "tokenmade":
         this.#requests.answered(event);
     }
   }

@@ -38,7 +38,7 @@
  * @typedef {object} Person
  * @property {number} id
  * @property {string} name
- * @property {boolean} bot
+ * @property {boolean} [bot] default false
  *
  * @typedef {object} Left
  * @property {"left"} t
@@ -64,13 +64,13 @@
  * @typedef {object} Done
  * @property {"done"} t
  * @property {number} ref
- * @property {boolean} guest
+ * @property {boolean} [guest] default false
  *
  * @typedef {object} LoginList
  * @property {"loginlist"} t
  * @property {number} ref
  * @property {LoginInfo[]} logins
- * @property {boolean} more
+ * @property {boolean} [more] default false
  *
  * @typedef {object} LoginInfo
  * @property {number} login
@@ -78,8 +78,8 @@
  * @property {string} address
  * @property {number} since
  * @property {number} used
- * @property {boolean} online
- * @property {boolean} current
+ * @property {boolean} [online] default false
+ * @property {boolean} [current] default false
  *
  * @typedef {object} CertificateList
  * @property {"certlist"} t
@@ -93,13 +93,13 @@
  * @property {string} fingerprint
  * @property {string} label
  * @property {number} added
- * @property {boolean} current
+ * @property {boolean} [current] default false
  *
  * @typedef {object} BotList
  * @property {"botlist"} t
  * @property {number} ref
  * @property {BotInfo[]} bots
- * @property {boolean} more
+ * @property {boolean} [more] default false
  *
  * @typedef {object} BotInfo
  * @property {number} id
@@ -124,7 +124,7 @@
  * @property {"tokenlist"} t
  * @property {number} ref
  * @property {TokenInfo[]} tokens
- * @property {boolean} more
+ * @property {boolean} [more] default false
  *
  * @typedef {object} TokenMade
  * @property {"tokenmade"} t
@@ -336,13 +336,13 @@
  * @property {string} room
  * @property {Person[]} members
  * @property {number} total
- * @property {boolean} more
+ * @property {boolean} [more] default false
  *
  * @typedef {object} RoomsPage
  * @property {"roomlist"} t
  * @property {number} ref
  * @property {RoomCount[]} rooms
- * @property {boolean} more
+ * @property {boolean} [more] default false
  *
  * @typedef {object} RoomCount
  * @property {string} room
@@ -352,13 +352,13 @@
  * @property {"found"} t
  * @property {number} ref
  * @property {Person} person
- * @property {boolean} absent
+ * @property {boolean} [absent] default false
  *
  * @typedef {object} PeopleList
  * @property {"peoplelist"} t
  * @property {number} ref
  * @property {Person[]} people
- * @property {boolean} more
+ * @property {boolean} [more] default false
  *
  * @typedef {object} Presence
  * @property {"presence"} t
@@ -655,43 +655,33 @@
 /** @type {Record<string, {defaults?: Record<string, unknown>, inside?: Record<string, string>}>} */
 const RECORDS = {
   "welcome": {"defaults": {"lastcid": 0, "resumed": false, "account": false, "admin": false, "token": "", "seen": null, "must_change": false, "rooms": 0, "limits": {}, "features": []}},
-  "Person": {"defaults": {"bot": false}},
-  "joined": {"defaults": {"members": [], "ref": 0, "topic": "", "role": null, "private": false, "read_only": false, "archived": false, "id": 0, "made": false, "purged": 0}, "inside": {"members": "Person"}},
-  "left": {"defaults": {"code": null, "text": "", "reason": "", "args": {}, "owner": null}, "inside": {"owner": "Person"}},
-  "done": {"defaults": {"guest": false}},
-  "LoginInfo": {"defaults": {"online": false, "current": false}},
-  "loginlist": {"defaults": {"more": false}, "inside": {"logins": "LoginInfo"}},
-  "CertificateInfo": {"defaults": {"current": false}},
-  "certlist": {"defaults": {"presented": null, "more": false}, "inside": {"certificates": "CertificateInfo"}},
+  "joined": {"defaults": {"members": [], "ref": 0, "topic": "", "role": null, "private": false, "read_only": false, "archived": false, "id": 0, "made": false, "purged": 0}},
+  "left": {"defaults": {"code": null, "text": "", "reason": "", "args": {}, "owner": null}},
+  "certlist": {"defaults": {"presented": null, "more": false}},
   "TokenInfo": {"defaults": {"rooms": [], "expires": null, "used": null, "address": "", "online": false}},
-  "BotInfo": {"defaults": {"by": null, "stopped": false}, "inside": {"tokens": "TokenInfo", "by": "Person"}},
-  "botlist": {"defaults": {"more": false}, "inside": {"bots": "BotInfo"}},
-  "tokenlist": {"defaults": {"more": false}, "inside": {"tokens": "TokenInfo"}},
-  "tokenmade": {"defaults": {"bot": null}, "inside": {"info": "TokenInfo", "bot": "Person"}},
+  "BotInfo": {"defaults": {"by": null, "stopped": false}, "inside": {"tokens": "TokenInfo"}},
+  "botlist": {"inside": {"bots": "BotInfo"}},
+  "tokenlist": {"inside": {"tokens": "TokenInfo"}},
+  "tokenmade": {"defaults": {"bot": null}, "inside": {"info": "TokenInfo"}},
   "read": {"defaults": {"room": null, "peer": null}},
   "notice": {"defaults": {"reason": "", "args": {}}},
-  "msg": {"defaults": {"room": null, "to": null, "toname": null, "reply": null, "mentions": [], "edited": null, "deleted": null, "reactions": [], "changed": null, "edited_by": null, "deleted_by": null, "bot": false}, "inside": {"edited_by": "Person", "deleted_by": "Person"}},
+  "msg": {"defaults": {"room": null, "to": null, "toname": null, "reply": null, "mentions": [], "edited": null, "deleted": null, "reactions": [], "changed": null, "edited_by": null, "deleted_by": null, "bot": false}},
   "edited": {"defaults": {"room": null, "to": null, "text": null, "mentions": []}},
   "deleted": {"defaults": {"room": null, "to": null}},
   "reacted": {"defaults": {"room": null, "to": null, "sign": "", "on": true}},
   "purged": {"defaults": {"room": null, "by": null}},
   "Hit": {"defaults": {"marks": []}, "inside": {"message": "Message"}},
   "hits": {"defaults": {"more": false, "indexed": null}, "inside": {"hits": "Hit"}},
-  "roomrules": {"defaults": {"ref": 0, "topic": "", "private": false, "read_only": false, "slow_s": 0, "retention_days": 0, "history": "all", "archived": false, "was": null, "by": null, "role": null, "id": 0}, "inside": {"by": "Person"}},
-  "invited": {"inside": {"by": "Person"}},
-  "role": {"defaults": {"by": null, "muted_s": 0, "reason": ""}, "inside": {"person": "Person", "by": "Person"}},
-  "typing": {"defaults": {"room": null}, "inside": {"by": "Person"}},
-  "UnreadItem": {"defaults": {"room": null, "peer": null}, "inside": {"peer": "Person"}},
+  "roomrules": {"defaults": {"ref": 0, "topic": "", "private": false, "read_only": false, "slow_s": 0, "retention_days": 0, "history": "all", "archived": false, "was": null, "by": null, "role": null, "id": 0}},
+  "role": {"defaults": {"by": null, "muted_s": 0, "reason": ""}},
+  "typing": {"defaults": {"room": null}},
+  "UnreadItem": {"defaults": {"room": null, "peer": null}},
   "unreadlist": {"defaults": {"items": [], "more": false, "through": null, "throughroom": null}, "inside": {"items": "UnreadItem"}},
-  "ConversationItem": {"defaults": {"room": null, "peer": null, "id": 0, "last": 0, "by": null, "at": 0, "text": "", "cut": false, "deleted": false, "read": 0, "unread": 0, "mentions": 0, "first": 0, "muted_s": 0, "slow_s": 0, "edited_by": null, "deleted_by": null}, "inside": {"peer": "Person", "by": "Person", "edited_by": "Person", "deleted_by": "Person"}},
+  "ConversationItem": {"defaults": {"room": null, "peer": null, "id": 0, "last": 0, "by": null, "at": 0, "text": "", "cut": false, "deleted": false, "read": 0, "unread": 0, "mentions": 0, "first": 0, "muted_s": 0, "slow_s": 0, "edited_by": null, "deleted_by": null}},
   "conversations": {"defaults": {"items": [], "more": false, "through": null, "throughroom": null}, "inside": {"items": "ConversationItem"}},
   "refused": {"defaults": {"ref": null, "cid": null, "room": null, "retry": null, "reason": "", "args": {}}},
   "page": {"defaults": {"more": false, "changes": [], "more_before": false, "more_after": false}, "inside": {"messages": "Message", "changes": "Edited"}},
-  "roster": {"defaults": {"more": false}, "inside": {"members": "Person"}},
-  "roomlist": {"defaults": {"more": false}},
-  "found": {"defaults": {"absent": false}, "inside": {"person": "Person"}},
-  "peoplelist": {"defaults": {"more": false}, "inside": {"people": "Person"}},
-  "presence": {"defaults": {"joined": [], "left": [], "renamed": []}, "inside": {"joined": "Person", "left": "Person"}},
+  "presence": {"defaults": {"joined": [], "left": [], "renamed": []}},
   "closing": {"defaults": {"resume": null, "retry": null, "reason": "", "args": {}}},
   "ping": {"defaults": {"n": 0}},
   "pong": {"defaults": {"n": 0}},

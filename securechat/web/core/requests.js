@@ -155,17 +155,13 @@ export class Requests {
         return this.#seen(event.people);
       case "who":
         this.#seen(event.members);
-        return event;
-      case "rooms":
-      case "roomInfo":
-      case "logins":
-        return event;
+        break;
       case "password":
         return this.#connection.passwordChanged();
       case "logout":
         if (question.login === undefined) this.#connection.loggedOut();
     }
-    return null;
+    return event;
   }
 
   /** @param {Answer} event */

@@ -610,7 +610,7 @@ export class Membership {
       const known = room?.members?.get(id);
       if (!known) continue;
       news ||= known.name !== renaming.new;
-      room?.members?.set(id, { id, name: renaming.new });
+      room?.members?.set(id, { ...known, name: renaming.new });
     }
     this.#context.see(id, renaming.new);
     return news;
@@ -685,6 +685,7 @@ function lastOf(item, me) {
     changed: null,
     edited_by,
     deleted_by,
+    bot: by?.bot ?? false,
   };
 }
 

@@ -244,10 +244,18 @@
  *   | {ask: "register", password: string}
  *   | {ask: "password", old: string, new: string}
  *   | {ask: "logins"}
- *   | {ask: "logout", login?: number}} Question
+ *   | {ask: "logout", login?: number}
+ *   | {ask: "bots", room?: string, after?: number}
+ *   | {ask: "botadd", name: string, kind?: "bot" | "hook", scopes?: string[], rooms?: string[], days?: number}
+ *   | {ask: "botremove", bot: number}
+ *   | {ask: "tokens", after?: number}
+ *   | {ask: "tokenadd", name: string, scopes?: string[], rooms?: string[], days?: number}
+ *   | {ask: "tokenrotate", token: number}
+ *   | {ask: "tokenremove", token: number}} Question
  *
  * Answers: join, openDirect, openPerson: the Conversation. whois: the Person who has this name now. who: {members, total, more}. rooms: {rooms, more}. people: Person[].
- * search: {hits: {message, marks}[], more, indexed}. roomInfo: RoomRules. logins: {logins, more}. Others: null.
+ * search: {hits: {message, marks}[], more, indexed}. roomInfo: RoomRules. logins: {logins, more}. bots: {bots, more}. tokens: {tokens, more}.
+ * botadd, tokenadd, tokenrotate: TokenMade, with the secret, which is kept nowhere. Others: nothing of use.
  * A refusal rejects the Promise with a Refusal; without a connection its code is "offline".
  */
 

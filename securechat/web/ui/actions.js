@@ -58,8 +58,13 @@ const moderatesOther = (context) => isOther(context) && moderates(context);
 /** @param {Context} context */
 const owns = (context) => ofMember(context) && rank(context) >= RANKS.owner;
 
+/** @param {Context} context */
+const hasPrograms = ({ app }) => app.core.account && app.core.features.includes("bots");
+
 const dialogs = () => later(() => import("./dialogs.js"));
 const search = () => later(() => import("./search.js"));
+/** @param {Context} context @param {string} [room] */
+const openPrograms = async ({ app }, room) => (await later(() => import("./settings.js"))).openPrograms(app, room);
 
 /** @param {string} panel */
 const show = (panel) => (/** @type {Context} */ { app }) => app.go({ panel });
@@ -103,6 +108,9 @@ export async function grant(app, key, { id, name }, role) {
   const said = { owner: _("owner"), moderator: _("moderator"), member: _("member") };
   app.toast(_("{name} is {role} now", { name, role: said[role] }));
 }
+
+/** Of commands about programs. */
+const forms = () => _("[add|rotate|remove NAME] [post] [read] [#ROOM] [DAYS]");
 
 /** @type {readonly Row[]} */
 export const ACTIONS = [
@@ -307,6 +315,14 @@ export const ACTIONS = [
     run: async (context) => context.person ? lifted("unban")(context) : (await dialogs()).openUnban(context),
   },
   {
+    name: "hook",
+    label: () => _("Bots and tokens"),
+    place: "conversation",
+    usage: () => `/hook ${forms()}`,
+    isPossible: (context) => moderates(context) && hasPrograms(context),
+    run: (context) => openPrograms(context, context.conversation?.name),
+  },
+  {
     name: "leave",
     label: () => _("Leave the room"),
     place: "conversation",
@@ -393,6 +409,22 @@ export const ACTIONS = [
     usage: () => "/sessions",
     isPossible: ({ app }) => app.core.account,
     run: show("settings"),
+  },
+  {
+    name: "bot",
+    label: () => _("Bots and tokens"),
+    place: "app",
+    usage: () => `/bot ${forms()}`,
+    isPossible: hasPrograms,
+    run: (context) => openPrograms(context),
+  },
+  {
+    name: "token",
+    label: () => _("Bots and tokens"),
+    place: "app",
+    usage: () => `/token ${forms()}`,
+    isPossible: hasPrograms,
+    run: (context) => openPrograms(context),
   },
   {
     name: "typing",

@@ -15,6 +15,7 @@ import {
 } from "./conversation.js";
 import { CLOSE, fill, h, icon, instead, later, PLUS, SCREENS, SEARCH, SETTINGS, WRITING } from "./dom.js";
 import { _, chosenLanguage, keyLabel, ngettext, refusalText, setCatalog, shortTime } from "./i18n.js";
+import { nameText } from "./message_row.js";
 
 const WIDE = "(min-width: 900px)";
 const TOAST_MS = 6000;
@@ -184,9 +185,9 @@ export function startUi(app, root) {
     announce,
     toast,
     words: {
-      /** @param {{name: string, text: string}} message @param {Conversation} conversation */
+      /** @param {{name: string, text: string, bot?: boolean}} message @param {Conversation} conversation */
       message(message, conversation) {
-        const name = oneLine(message.name);
+        const name = nameText(message.name, message.bot);
         const title = conversation.kind === "direct"
           ? name
           : _("{name} in #{room}", { name, room: oneLine(conversation.name) });
@@ -660,5 +661,5 @@ function lastWords(app, { kind, last }) {
   if (last.deleted) return _("Message deleted");
   const text = oneLine([...last.text].slice(0, 100).join(""));
   if (last.by === app.core.me.id) return _("You: {text}", { text });
-  return kind === "direct" ? text : _("{name}: {text}", { name: oneLine(last.name), text });
+  return kind === "direct" ? text : _("{name}: {text}", { name: nameText(last.name, last.bot), text });
 }

@@ -181,6 +181,9 @@ export const TAKES = {
     }
     app.set("language", language);
   },
+  bot: program,
+  hook: program,
+  token: program,
   sessions: async (rest, { app }) => {
     const login = /^end\s+(\d+)$/i.exec(rest)?.[1];
     if (!login) throw new Problem("/sessions end N");
@@ -189,6 +192,43 @@ export const TAKES = {
   },
   help: (_rest, context, row) => row.run(context),
 };
+
+/**
+ * What is to be made by `/bot add`, `/hook add` or `/token add`.
+ *
+ * @param {string} rest
+ * @param {string} kind
+ * @param {string} [here] the room, where none is named
+ * @throws {Problem} where it is something else
+ */
+export function wantedOf(rest, kind, here) {
+  const form = /^add\s+("[^"]+"|[^\s"]+)((?:\s+(?:post|read|metrics))*)((?:\s+#\S+)*)(?:\s+(\d{1,4}))?$/i;
+  const [, name, scopes, rooms, days] = form.exec(rest) ?? [];
+  if (!name) throw new Problem(usageOf(kind));
+  return {
+    name: name.replaceAll('"', ""),
+    scopes: scopes?.toLowerCase().match(/\w+/g) ?? undefined,
+    rooms: rooms?.match(/[^\s#]+/g) ?? (here ? [here] : []),
+    days: Number(days) || undefined,
+  };
+}
+
+/**
+ * @param {string} rest
+ * @param {Here} context
+ * @param {Row} row
+ */
+async function program(rest, { app, conversation }, { name: kind }) {
+  const here = kind === "hook" ? inRoom(conversation).name : undefined;
+  const { addProgram, programsOf, removeProgram, replaceToken } = await later(() => import("./settings.js"));
+  const [, act, name = ""] = /^(rotate|remove)\s+"?([^"]+)"?$/i.exec(rest) ?? [];
+  if (!act) return await addProgram(app, kind, wantedOf(rest, kind, here));
+  const found = (await programsOf(app, here)).find((each) =>
+    each.kind === kind && nameKey(each.id ? each.name : `${each.tokens[0]?.token}`) === nameKey(name)
+  );
+  if (!found) throw new Problem(_("Nothing was found."));
+  await (/m/i.test(act) ? removeProgram : replaceToken)(app, found);
+}
 
 /** @param {Here} context */
 function lastOwn({ app, conversation }) {

@@ -357,7 +357,7 @@ export function composer(app, conversation, hooks = {}) {
         if (app.core.phase === "online") wait(present().room?.slowS ?? 0);
       }
     } catch {
-      return say(_("This did not work. Try again."));
+      return say(_("This did not work. Check the connection and try again."));
     }
     put(editing ? draft.before ?? "" : "");
     keep({ editing: null, reply: editing ? reply : null, before: undefined });

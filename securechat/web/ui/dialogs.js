@@ -13,6 +13,7 @@ import { rank } from "./composer.js";
 import { fill, h } from "./dom.js";
 import { _, dayKey, duration, keyLabel, ngettext, shortDuration } from "./i18n.js";
 import { confirm, nextOf, openDialog, openMenu, panel, refusalOf } from "./menu.js";
+import { botMark } from "./message_row.js";
 import { dayOf, nameChoices, openPicker } from "./search.js";
 
 const MOST_TOPIC = 300; // code points
@@ -29,7 +30,7 @@ const FIELD_OF = [["topic", "topic"], ["lobby_always_open", "private"], ["room_"
  * @param {HTMLElement} input
  * @param {string} [note]
  */
-function fieldOf(label, name, input, note = "") {
+export function fieldOf(label, name, input, note = "") {
   const refusal = h("span", { class: "field-refusal", id: `refusal-${name}`, "data-refusal": name, role: "alert" });
   input.setAttribute("aria-describedby", `note-${name} ${refusal.id}`);
   return h(
@@ -447,6 +448,7 @@ export function membersPanel(app, conversation, close) {
           on: { click: (/** @type {any} */ event) => openFor(event.currentTarget, person) },
         },
         h("bdi", { class: `name person-${person.id % 8}` }, person.name),
+        botMark(person.bot),
         ...tags.map((tag) => h("span", { class: "tag" }, tag)),
       ),
     );
@@ -502,6 +504,7 @@ export function openPerson(context) {
   const here = room?.members?.has(person.id);
   const facts = [
     person.id === app.core.me.id && _("This is you."),
+    person.bot && `${_("Bot")}.`,
     here === undefined ? "" : here ? _("In this room now.") : _("Not in this room now."),
     room?.muted.has(person.id) && _("Muted in this room."),
     app.settings.ignored.includes(person.id) && _("You hide the messages of this person."),

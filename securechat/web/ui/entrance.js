@@ -504,6 +504,11 @@ export function terminalLines(app) {
     // A link for several uses stays out of the shell's history: the program asks for it.
     lines.splice(0, 1, ...(invite.once ? [`securechat-client '${link}'`] : ["securechat-client --invite", link]));
   }
+  return copyLines(app, lines);
+}
+
+/** Lines with buttons that copy them. @param {App} app @param {readonly string[]} lines */
+export function copyLines(app, lines) {
   return h(
     "div",
     { class: "terminal" },
@@ -524,7 +529,7 @@ async function copyText(app, text) {
     await navigator.clipboard.writeText(text);
     app.toast(_("Copied"));
   } catch {
-    app.toast(_("This browser does not let the page copy"));
+    app.toast(_("This browser does not allow copying here. Mark the text and copy it."));
   }
 }
 

@@ -326,7 +326,7 @@ export function confirm(title, text, yes, { danger = false, run } = {}) {
 export function refusalOf(error) {
   if (error && typeof error === "object" && "code" in error && "text" in error) {
     const refusal = /** @type {Refusal} */ (error);
-    return refusal.code === "offline" ? _("You are not connected. Try again when you are.") : refusalText(refusal);
+    return refusal.code === "offline" ? _("This works when you are connected.") : refusalText(refusal);
   }
   // what is imported later does not load without a connection; all else is a mistake of this page
   if (!(error instanceof TypeError && /import|module/i.test(error.message))) reportError(error);
@@ -479,7 +479,7 @@ export function rowActions(app, conversation, source) {
   function contextOf(row) {
     const message = source.messageOf(row);
     if (!message) return null;
-    const person = { id: message.by, name: message.name };
+    const person = { id: message.by, name: message.name, bot: message.bot };
     return { app, conversation, message, person, anchor: row, composer: /** @type {any} */ (source.composer) };
   }
 

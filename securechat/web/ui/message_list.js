@@ -363,7 +363,7 @@ export function messageList(app, conversation, hooks) {
   function showEnds() {
     const { window } = conversation;
     const text = window.loading === "older"
-      ? _("Loading…")
+      ? _("Loading …")
       : window.atStart
       ? _("This is the beginning of {name}.", { name: title() })
       : "";
@@ -504,7 +504,7 @@ export function messageList(app, conversation, hooks) {
         else for (const text of said) app.announce(text);
       }, ANNOUNCE_MS);
     }
-    arrived.push(`${nameText(message.name)}: ${firstLine(message.text)}`);
+    arrived.push(`${nameText(message.name, message.bot)}: ${firstLine(message.text)}`);
   }
 
   /** @param {Extract<Change, {kind: "presence"}>} change */
@@ -512,8 +512,12 @@ export function messageList(app, conversation, hooks) {
     if (!placed || !conversation.window.atEnd) return;
     const seq = conversation.window.messages.at(-1)?.seq ?? 0;
     const known = comings.get(seq)?.comings ?? { joined: new Map(), left: new Map(), renamed: new Map() };
-    for (const { id, name } of change.joined) if (!known.left.delete(id)) known.joined.set(id, name);
-    for (const { id, name } of change.left) if (!known.joined.delete(id)) known.left.set(id, name);
+    for (const { id, name, bot } of change.joined) {
+      if (!known.left.delete(id)) known.joined.set(id, nameText(name, bot));
+    }
+    for (const { id, name, bot } of change.left) {
+      if (!known.joined.delete(id)) known.left.set(id, nameText(name, bot));
+    }
     for (const each of change.renamed) {
       known.renamed.set(each.id, { ...each, old: known.renamed.get(each.id)?.old ?? each.old });
     }

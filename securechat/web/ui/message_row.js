@@ -26,14 +26,18 @@ const MOST_NAMED = 3; // people in one line; the others are counted
 const LABEL_CHARS = 300; // of a text in the name of its row; the rest is read inside the row
 
 /**
- * The name of a person, or what stands for it.
+ * The name of a person, or what stands for it; of a program with its mark, behind a comma, which no name contains.
  *
  * @param {string} name
+ * @param {boolean} [bot]
  * @returns {string} on one line
  */
-export function nameText(name) {
-  return oneLine(name) || _("deleted account");
+export function nameText(name, bot) {
+  return (oneLine(name) || _("deleted account")) + (bot ? `, ${_("bot")}` : "");
 }
+
+/** The mark behind the name of a program. @param {boolean} [bot] */
+export const botMark = (bot) => bot && h("span", { class: "you bot" }, _("bot"));
 
 /**
  * Shows a message in a row that is there, in place of what it showed.
@@ -58,7 +62,7 @@ export function fillRow(row, app, message, context) {
   row.classList.toggle("deleted", deleted);
   row.dataset.seq = String(message.seq);
   const said = deleted ? _("deleted") : visible(message.text.slice(0, LABEL_CHARS));
-  row.setAttribute("aria-label", `${name}, ${time}: ${said}`);
+  row.setAttribute("aria-label", `${nameText(message.name, message.bot)}, ${time}: ${said}`);
   const stamp = h("time", {
     dateTime: new Date(message.at).toISOString(),
     title: `${weekday(message.at)}, ${moment(message.at)}`,
@@ -72,6 +76,7 @@ export function fillRow(row, app, message, context) {
       "div",
       { class: "who" },
       h("bdi", { class: `name ${colour}` }, name),
+      botMark(message.bot),
       own && h("span", { class: "you" }, _("you")),
       stamp,
     ));
@@ -217,6 +222,7 @@ function quote(app, message, context) {
     answered
       ? h("bdi", { class: `name person-${answered.by % COLOURS}` }, nameText(answered.name))
       : h("span", {}, _("an earlier message")),
+    botMark(answered?.bot),
     answered &&
       h("bdi", { class: "said" }, answered.deleted ? _("This message was deleted") : firstLine(answered.text)),
   );

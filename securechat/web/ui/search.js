@@ -11,6 +11,7 @@ import { invitations } from "./conversation.js";
 import { fill, h, icon, SEARCH } from "./dom.js";
 import { _, moment, ngettext, pgettext, weekday } from "./i18n.js";
 import { nextOf, openDialog, panel, refusalOf } from "./menu.js";
+import { botMark, nameText } from "./message_row.js";
 
 /** @typedef {{message: Message, marks: readonly (readonly [number, number])[]}} Hit marks: [start, end) in code points */
 /** @typedef {"query" | "from" | "room" | "after" | "before" | "link"} FieldName */
@@ -314,7 +315,7 @@ export function searchPanel(app, conversation, close) {
   /** @param {Hit} hit */
   function hitRow({ message, marks }) {
     const where = message.room ? `#${oneLine(message.room)}` : _("direct message");
-    const name = oneLine(app.core.nameOf(message.by) ?? message.name) || _("deleted account");
+    const name = nameText(app.core.nameOf(message.by) ?? message.name);
     const go = () => visit(message);
     return h(
       "li",
@@ -325,7 +326,7 @@ export function searchPanel(app, conversation, close) {
       h(
         "button",
         { type: "button", class: "hit-go" },
-        h("bdi", { class: `name person-${message.by % 8}` }, name),
+        h("span", { class: `name person-${message.by % 8}` }, h("bdi", {}, name), " ", botMark(message.bot)),
         " ",
         h("span", { class: "hit-where" }, `${where} · ${moment(message.at)}`),
       ),

@@ -1,14 +1,19 @@
 /**
- * Settings: who is at the other end, the user's account and logins, and how the page looks and tells.
+ * Settings: who is at the other end, the user's account and logins, and how the page looks and tells; bots and tokens.
  *
- * @import {App, Refusal, Settings} from "../core/types.js"
+ * @import {BotInfo, TokenInfo, TokenMade} from "../core/records.js"
+ * @import {App, Question, Refusal, Settings} from "../core/types.js"
+ *
+ * @typedef {Pick<BotInfo, "id" | "name" | "kind" | "tokens"> & {stopped?: boolean}} Program also a token of the user's own, with the id 0
  */
 
 import { oneLine } from "../core/text.js";
 import { CLOSE, fill, h, icon, instead } from "./dom.js";
-import { field, stayHint, terminalLines } from "./entrance.js";
-import { _, LANGUAGES, refusalText } from "./i18n.js";
-import { confirm, showModal } from "./menu.js";
+import { fieldOf } from "./dialogs.js";
+import { copyLines, field, stayHint, terminalLines } from "./entrance.js";
+import { _, LANGUAGES, ngettext, refusalText } from "./i18n.js";
+import { confirm, openDialog, refusalOf, showModal } from "./menu.js";
+import { botMark, nameText } from "./message_row.js";
 
 let speaks = false; // another language was chosen: all is said anew, and the focus stays where that was done
 
@@ -180,7 +185,9 @@ async function logOut(app) {
 /** @param {App} app */
 function logins(app) {
   const list = h("ul", { class: "logins" });
-  const element = section(_("Where you are logged in"), list);
+  const more = app.core.features.includes("bots") &&
+    h("button", { class: "button", type: "button", on: { click: () => openPrograms(app) } }, _("Bots and tokens"));
+  const element = section(_("Where you are logged in"), list, more);
   async function draw() {
     element.hidden = !app.core.account;
     if (element.hidden) return;
@@ -386,6 +393,202 @@ function toggle(app, name, label) {
   const input = h("input", { type: "checkbox", checked: app.settings[name] });
   input.addEventListener("change", () => app.set(name, input.checked));
   return h("label", { class: "check" }, input, h("span", {}, label));
+}
+
+// --- bots, webhooks and tokens ---
+
+/**
+ * What programs use: the user's own, or those of a room.
+ *
+ * @param {App} app
+ * @param {string} [room]
+ * @returns {Promise<Program[]>}
+ */
+export async function programsOf(app, room) {
+  /** @type {any[]} */
+  const found = [];
+  for (const ask of /** @type {const} */ (["bots", "tokens"])) {
+    for (let more = ask === "bots" || !room, after; more;) {
+      const page = await app.ask({ ask, room, after });
+      found.push(...page[ask]);
+      more = page.more;
+      after = found.at(-1)?.id ?? found.at(-1)?.token;
+    }
+  }
+  return found.map((each) => each.id ? each : { id: 0, kind: "token", name: each.name, tokens: [each] });
+}
+
+/**
+ * Shows them, and adds to them.
+ *
+ * @param {App} app
+ * @param {string} [room] those of a room
+ */
+export function openPrograms(app, room) {
+  const list = h("ul", { class: "logins" });
+  async function draw() {
+    try {
+      fill(list, ...(await programsOf(app, room)).map(row));
+    } catch (error) {
+      fill(list, refusalOf(error));
+    }
+  }
+  /** @param {Program} program */
+  function row(program) {
+    const { id, name, tokens, stopped } = program;
+    /** @param {string} label @param {(app: App, program: Program) => Promise<unknown>} run @param {Program} what */
+    const act = (label, run, what = program) =>
+      h("button", {
+        class: "button",
+        type: "button",
+        "aria-label": `${label}: ${nameText(what.name)}`,
+        on: { click: () => run(app, what).then(draw, (error) => app.toast(refusalOf(error))) },
+      }, label);
+    const hints = tokens.map((token) => h("p", { class: "hint" }, tokenText(token)));
+    for (const [index, token] of tokens.slice(0, -1).entries()) {
+      hints[index]?.append(
+        " ",
+        act(_("Delete"), removeProgram, { ...program, id: 0, name: tokenText(token), tokens: [token] }),
+      );
+    }
+    return h(
+      "li",
+      {},
+      h(
+        "div",
+        {},
+        h("strong", {}, nameText(name)),
+        " ",
+        botMark(id > 0),
+        stopped && h("p", { class: "error" }, _("Stopped: its maker is banned or gone")),
+        ...hints,
+        act(_("New token"), replaceToken),
+        " ",
+        act(_("Delete"), removeProgram),
+      ),
+    );
+  }
+
+  draw();
+  /** @param {string} name @param {string} label @param {string[][]} options @param {string} [note] */
+  const choose = (name, label, options, note) =>
+    fieldOf(label, name, h("select", { name }, ...options.map(([value, text]) => h("option", { value }, text))), note);
+  const rooms = [...app.core.conversations.values()].filter(({ kind, name }) => room ? name === room : kind === "room");
+  openDialog({
+    title: room ? `${_("Bots and tokens")}: #${room}` : _("Bots and tokens"),
+    wide: true,
+    body: h(
+      "div",
+      {},
+      list,
+      choose(
+        "kind",
+        _("Kind"),
+        [["hook", _("Webhook")], ["bot", _("Bot")], ["token", _("Token")]].slice(0, room ? 2 : 3),
+        _("A webhook is an address to post to. A token acts as you."),
+      ),
+      fieldOf(_("Name"), "name", h("input", { name: "name", autocomplete: "off" })),
+      choose(
+        "room",
+        _("Room"),
+        [...rooms.map(({ name }) => [name, `#${name}`]), ["", _("Everywhere")]].slice(0, room ? 1 : undefined),
+      ),
+      choose("days", _("Expires"), [
+        ["", _("never")],
+        ...[30, 90, 365].map((n) => [`${n}`, ngettext("after {n} day", "after {n} days", n)]),
+      ]),
+    ),
+    buttons: [{
+      label: _("Add"),
+      primary: true,
+      async run({ element }) {
+        const form = /** @type {HTMLFormElement} */ (element.firstChild);
+        const { kind, name, room, days } = /** @type {any} */ (Object.fromEntries(new FormData(form)));
+        await addProgram(app, kind, { name, rooms: room ? [room] : [], days: Number(days) || undefined });
+        form.reset();
+        draw();
+        return false;
+      },
+    }],
+  });
+}
+
+/**
+ * What is known of a token, on one line.
+ *
+ * @param {TokenInfo} info
+ */
+export function tokenText({ token, scopes, rooms, expires, used, address, online }) {
+  return [
+    `${_("Token")} ${token}`,
+    scopes.join(", "),
+    rooms.map((room) => `#${oneLine(room)}`).join(", "),
+    expires && _("until {at:moment}", { at: expires }),
+    online ? _("active now") : used && _("last active {at:moment}", { at: used }),
+    oneLine(address),
+  ].filter(Boolean).join(" · ");
+}
+
+/**
+ * Makes a bot, a webhook or a token, and shows its secret.
+ *
+ * @param {App} app
+ * @param {string} kind
+ * @param {{name: string, rooms: string[], scopes?: string[], days?: number}} wanted
+ */
+export async function addProgram(app, kind, wanted) {
+  const question = kind === "token" ? { ask: "tokenadd", ...wanted } : { ask: "botadd", kind, ...wanted };
+  openToken(app, await app.ask(/** @type {Question} */ (question)));
+}
+
+/** @param {App} app @param {Program} program */
+export async function replaceToken(app, { tokens }) {
+  const made = await app.ask({ ask: "tokenrotate", token: tokens.at(-1)?.token ?? 0 });
+  openToken(app, made, _("The old one works for another day."));
+}
+
+/** @param {App} app @param {Program} program */
+export function removeProgram(app, { id, name, tokens }) {
+  const run = () => app.ask(id ? { ask: "botremove", bot: id } : { ask: "tokenremove", token: tokens[0]?.token ?? 0 });
+  const text = _("What uses it is disconnected at once. Its messages stay.");
+  return confirm(`${_("Delete")}: ${nameText(name)}`, text, _("Delete"), { danger: true, run });
+}
+
+/**
+ * What works with a token: the address of a webhook, or the token and a command.
+ *
+ * @param {TokenMade} made
+ * @param {string} origin
+ * @param {string | null} ca
+ * @returns {string[]}
+ */
+export function linesOf({ token, info: { scopes, rooms } }, origin, ca) {
+  if (scopes.includes("hook")) return [`${origin}/hooks/${token}`];
+  if (!scopes.includes("post")) return [token];
+  const where = `${origin}/api/v1/rooms/${encodeURIComponent(rooms[0] ?? "lobby")}/messages`;
+  return [token, `curl ${ca ? "--cacert ca.pem " : ""}-H "Authorization: Bearer ${token}" -d hello "${where}"`];
+}
+
+/**
+ * Shows a secret once: it is in this dialog and nowhere else.
+ *
+ * @param {App} app
+ * @param {TokenMade} made
+ * @param {string} [more]
+ */
+function openToken(app, made, more) {
+  const { ca } = app.facts;
+  openDialog({
+    title: `${_("Token")}: ${nameText((made.bot ?? made.info).name)}`,
+    wide: true,
+    body: h(
+      "div",
+      {},
+      h("p", {}, _("Copy it now. It is not shown again."), " ", more),
+      copyLines(app, linesOf(made, location.origin, ca)),
+      ca && h("a", { href: "/ca.pem" }, "ca.pem"),
+    ),
+  });
 }
 
 const isIos = () =>
