@@ -14,9 +14,7 @@ from securechat.model import (
     Say,
     TokenList,
 )
-from securechat.server import admin_protocol
-from tools.bench.worst_cases import GROWS, Timed, case, sent, simple
-from tools.bench.worst_server import CASES, asked
+from tools.bench.worst_cases import CASES, GROWS, Timed, case, sent, simple
 from tools.bench.worst_world import World
 
 __all__ = ["CASES"]
@@ -88,14 +86,3 @@ def rotate_token(world: World) -> Timed:
 
 simple(RemoveToken, "account", "one that is not there", lambda _: RemoveToken(1, 1))
 simple(Say, "account", "a webhook's name that grows", lambda _: Say(1, "small", "x", shown_as=GROWS * 128))
-
-asked(
-    admin_protocol.CreateBot,
-    "a name and rooms that grow",
-    lambda _: admin_protocol.CreateBot(GROWS * 128, rooms=[GROWS * 128]),
-)
-asked(admin_protocol.ListBots, "no bots", lambda _: admin_protocol.ListBots())
-asked(admin_protocol.RotateBot, "a name that grows", lambda _: admin_protocol.RotateBot(GROWS * 500))
-asked(admin_protocol.DeleteBot, "a name that grows", lambda _: admin_protocol.DeleteBot(GROWS * 500))
-asked(admin_protocol.ListTokens, "of 10,000 accounts", lambda _: admin_protocol.ListTokens())
-asked(admin_protocol.RevokeToken, "one that is not there", lambda _: admin_protocol.RevokeToken(1))

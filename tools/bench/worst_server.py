@@ -12,7 +12,8 @@ from securechat.model import Say
 from securechat.records.accounts import Put
 from securechat.records.rooms import PutMembership, PutRoom
 from securechat.server import admin_protocol
-from tools.bench.worst_cases import CASES, EVERYBODY, GROWS, Case, Timed, Work, case, varied
+from tools.bench.worst_cases import EVERYBODY, GROWS, Case, Timed, Work, case, varied
+from tools.bench.worst_programs import CASES
 from tools.bench.worst_world import SPARE, World
 
 _drafts = count(1)
@@ -130,6 +131,16 @@ asked(
     "the longest detail",
     lambda _: admin_protocol.AddAuditNote("backup", "t" * 500, "d" * 500),
 )
+asked(
+    admin_protocol.CreateBot,
+    "a name and rooms that grow",
+    lambda _: admin_protocol.CreateBot(GROWS * 128, rooms=[GROWS * 128]),
+)
+asked(admin_protocol.ListBots, "no bots", lambda _: admin_protocol.ListBots())
+asked(admin_protocol.RotateBot, "a name that grows", lambda _: admin_protocol.RotateBot(GROWS * 500))
+asked(admin_protocol.DeleteBot, "a name that grows", lambda _: admin_protocol.DeleteBot(GROWS * 500))
+asked(admin_protocol.ListTokens, "of 10,000 accounts", lambda _: admin_protocol.ListTokens())
+asked(admin_protocol.RevokeToken, "one that is not there", lambda _: admin_protocol.RevokeToken(1))
 asked(admin_protocol.ShutDown, "alone", lambda _: admin_protocol.ShutDown())
 
 

@@ -25,7 +25,7 @@ from securechat.wire.websocket import MAX_FRAGMENTS
 from tests.support.web_connections import FACTS, Browser, Web
 from tools.bench.worst_cases import GROWS, Case, Timed, Work, case
 from tools.bench.worst_loop import Link
-from tools.bench.worst_programs import CASES
+from tools.bench.worst_server import CASES
 from tools.bench.worst_world import World
 
 # --- WebSocket -----------------------------------------------------------------------------------------------------

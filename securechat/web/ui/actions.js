@@ -316,6 +316,7 @@ export const ACTIONS = [
   },
   {
     name: "hook",
+    aliases: "webhook",
     label: () => _("Bots and tokens"),
     place: "conversation",
     usage: () => `/hook ${forms()}`,
