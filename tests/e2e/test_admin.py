@@ -469,6 +469,14 @@ NOT_FOUND = {
     "backup {tmp}/no/a.tar --cert {certs}/server.pem": 5,
     "restore {tmp}/no.tar --certs {tmp}/certs": 5,
     "status --config {tmp}/no.toml": 2,
+    "bot remove nosuch --yes": 1,
+    "bot rotate nosuch": 1,
+    "bot add x1 --room nosuch": 1,
+    "hook add nosuch x1": 1,
+    "hook remove nosuch --yes": 1,
+    "hook list nosuch": 1,
+    "token list nosuch": 1,
+    "token remove 999": 1,
 }
 """What each command that takes something by its name answers when it is not there: 1 for what the server or its
 database does not have, 5 for a file to read or write, and 2 for a setting."""
