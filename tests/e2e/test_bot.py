@@ -135,6 +135,34 @@ def test_everything_that_happens_to_messages_is_an_event(
     assert ana.closed is False
 
 
+def test_a_bot_by_a_token_for_one_room_hears_what_was_said_while_it_was_away(
+    server: ServerProcess, connect: Connect, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.touch(0o600)
+    token.write_text(row(server, "bot", "add", "robi", "--room", "lobby")["secret"])
+    variables = {
+        "SECURECHAT_TOKEN_FILE": str(token),
+        "SECURECHAT_STATE": str(tmp_path / "state"),
+        "SECURECHAT_SERVER": f"127.0.0.1:{server.port}",
+        "SECURECHAT_CA": str(server.ca),
+    }
+    ana = connect(server, "ana")
+    with Client.from_environment(variables) as chat:
+        ana.say_acked("one")
+        message = next(chat.messages())
+        assert message.text == "one"
+    ana.say_acked("two")
+    with Client.from_environment(variables) as chat:
+        messages = chat.messages()
+        assert next(messages).again, "it was not asked for the next one"
+        assert next(messages).text == "two"
+        server.kill()
+        server.start()
+        connect(server, "budi").say_acked("three")
+        assert next(messages).text == "three"
+
+
 def test_what_is_said_while_the_bot_is_away_comes_once(
     server: ServerProcess, bot: dict[str, str], connect: Connect
 ) -> None:

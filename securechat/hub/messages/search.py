@@ -10,6 +10,7 @@ from securechat.hub.members import Member
 from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.messages.paging import search_page
 from securechat.hub.messages.visibility import MessageVisibility, ReadScope
+from securechat.hub.programs.scopes import expect_covered
 from securechat.model import Search, SearchPage
 from securechat.records.queries import SearchQuery, SearchRows
 from securechat.text.names import check_name, name_key
@@ -43,7 +44,7 @@ class SearchQueries:
     def _ask(self, peer: Peer, member: Member, command: Search, fed_seq: int) -> None:
         self._reads.require_free(peer)
         asked = parse(command.query, utc_days(self._directory.wall_ms()))
-        scope = self._scope(member, asked.rooms)
+        scope = self._scope(peer, member, asked.rooms)
         query = self._query(peer, scope, asked, command, fed_seq)
 
         def page(rows: SearchRows) -> SearchPage:
@@ -77,10 +78,13 @@ class SearchQueries:
             has_link=asked.has_link,
         )
 
-    def _scope(self, member: Member, raw_rooms: Sequence[str]) -> ReadScope:
+    def _scope(self, peer: Peer, member: Member, raw_rooms: Sequence[str]) -> ReadScope:
         """Return what the member may read, or the part of it that the rooms of the query name."""
+        token = member.deaf.get(peer)
         if not raw_rooms:
-            return self._visibility.scope(member, None, None)
+            return self._visibility.scope(member, None, None, token)
+        if token is not None:
+            expect_covered(member, token, *raw_rooms)
         rooms = dict.fromkeys(self._context.rooms.entered(member, raw) for raw in raw_rooms)
         return self._visibility.scope_of_rooms(member, tuple(rooms))
 

@@ -12,8 +12,10 @@ from typing import NamedTuple
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
+from securechat.hub.programs.hearing import covers
 from securechat.hub.rooms.room import HubRoom, RoomMember
 from securechat.model import LogEntry, Message
+from securechat.records.accounts import ApiToken
 
 
 class ReadScope(NamedTuple):
@@ -47,13 +49,16 @@ class MessageVisibility:
     def __init__(self, context: HubContext) -> None:
         self._rooms = context.rooms
 
-    def scope(self, member: Member, raw_room: str | None, person: int | None) -> ReadScope:
+    def scope(
+        self, member: Member, raw_room: str | None, person: int | None, token: ApiToken | None = None
+    ) -> ReadScope:
         """Return all that a member may read, or the part of it that a room or a person names.
 
         Args:
             member: the reader.
             raw_room: a room as typed; None for all.
             person: the other side of a dialogue, by sender_id; None for all.
+            token: what the reader came by; one for some rooms reads "all" of those, and no dialogue.
 
         Raises:
             Refusal: NOT_A_MEMBER of that room, or ROOM_INVALID.
@@ -63,6 +68,8 @@ class MessageVisibility:
         if person is not None:
             return ReadScope((), (), (member.sender_id, person), None)
         rooms = tuple(member.rooms)
+        if token is not None and token.rooms:
+            return self.scope_of_rooms(member, tuple(room for room in rooms if covers(token, room)))
         return ReadScope(rooms, self.floors(member, rooms), None, member.sender_id)
 
     def scope_of_rooms(self, member: Member, rooms: tuple[HubRoom, ...]) -> ReadScope:

@@ -70,8 +70,8 @@ def expect_allowed(connection: MemberConnection, token: ApiToken, command: Comma
     """Require that a token is good for a command.
 
     Raises:
-        Refusal: NO_RIGHT, which names the scope that is missing; NO_SUCH_ROOM for a room that it is not good for, as
-            for one that is not there.
+        Refusal: NO_RIGHT, which names the scope that is missing; NOT_A_MEMBER of a room that it is not good for, as
+            of one that is not there.
     """
     kind = type(command)
     if kind in _ALWAYS:
@@ -86,9 +86,22 @@ def expect_allowed(connection: MemberConnection, token: ApiToken, command: Comma
 
 
 def _expect_room(member: Member, token: ApiToken, command: Command) -> None:
+    # History and Search of no conversation are of all that may be read: of these rooms (`MessageVisibility`). So a
+    # program that comes back asks as any client does for what it has missed.
     raw = getattr(command, "room", None)
-    if raw is None:  # a dialogue, or everything that the account may read
+    if raw is not None:
+        expect_covered(member, token, raw)
+    elif not isinstance(command, Search) and not (isinstance(command, History) and command.peer is None):
         raise refusal_for("token_for_rooms_only")
-    room = member.room_called(raw)
-    if room is None or not covers(token, room):
-        raise refusal_for("not_in_room", room=check_room(raw))
+
+
+def expect_covered(member: Member, token: ApiToken, *raw_rooms: str) -> None:
+    """Require that a token is good for rooms, as its member's clients call them.
+
+    Raises:
+        Refusal: NOT_A_MEMBER, in the same words where the member is not in such a room; ROOM_INVALID.
+    """
+    for raw in raw_rooms:
+        room = member.room_called(raw)
+        if room is None or not covers(token, room):
+            raise refusal_for("not_in_room", room=check_room(raw))

@@ -17,6 +17,7 @@ from securechat.model import (
     AskBots,
     AskPeople,
     AskTokens,
+    AskUnread,
     BotInfo,
     BotList,
     ChangePassword,
@@ -46,6 +47,7 @@ from securechat.model import (
     RotateToken,
     Say,
     Search,
+    SearchPage,
     SetRoom,
     TokenInfo,
     TokenList,
@@ -467,16 +469,42 @@ def test_a_token_for_some_rooms_knows_no_other(rig: HubRig) -> None:
     assert not cron.messages
     say(rig, bob, "ops", "for all")
     assert [message.text for message in cron.messages] == ["for all"]
-    elsewhere = [Say(client_id=1, room="board", text="x"), History(ref=1, room="board"), Leave(ref=1, room="board")]
-    nowhere = [Say(client_id=2, room="nothere", text="x"), History(ref=1, room="nothere"), Leave(ref=1, room="nothere")]
+    elsewhere, nowhere = (
+        [
+            Say(client_id=number, room=room, text="x"),
+            History(ref=1, room=room),
+            Leave(ref=1, room=room),
+            Search(ref=1, query=f"secret in:{room}"),
+        ]
+        for number, room in enumerate(("board", "nothere"), 1)
+    )
     for there, missing in zip(elsewhere, nowhere, strict=True):
         assert refused(rig, cron, there) is refused(rig, cron, missing), (
             "no other answer than for one that is not there"
         )
-    for everything in (History(ref=1), Search(ref=1, query="secret"), Direct(client_id=3, to=who(bob), text="x")):
-        assert refused(rig, cron, everything) is ErrorCode.NO_RIGHT
+    for dialogue in (History(ref=1, peer=who(bob)), AskUnread(ref=1), Direct(client_id=3, to=who(bob), text="x")):
+        assert refused(rig, cron, dialogue) is ErrorCode.NO_RIGHT
     rig.do(cron, Say(client_id=4, room="ops", text="green"))
     assert cron.of(Acked)
+
+
+def test_a_token_for_some_rooms_reads_and_searches_all_of_those(rig: HubRig) -> None:
+    ann, bob = person(rig, "ann", "ops", "board"), person(rig, "bob", "ops", "board")
+    scopes: list[Any] = ["post", "read"]
+    cron = program(rig, made(rig, ann, AddToken(ref=1, name="t", scopes=scopes, rooms=["ops"])).token)
+    for room in ("board", "ops", "lobby"):
+        say(rig, bob, room, f"word for {room}")
+    rig.do(bob, Direct(client_id=90, to=who(ann), text="word for ann"))
+    rig.do(cron, History(ref=1, after=0))
+    assert [entry.text for entry in cron.last(HistoryPage).messages] == ["word for ops"]
+    for query in ("word", "word in:ops"):
+        rig.do(cron, Search(ref=1, query=query))
+        assert [hit.message.text for hit in cron.last(SearchPage).hits] == ["word for ops"]
+    rig.do(cron, Leave(ref=1, room="ops"))
+    rig.do(cron, History(ref=2, after=0))
+    assert cron.last(HistoryPage).messages == []
+    rig.do(cron, Search(ref=2, query="word"))
+    assert cron.last(SearchPage).hits == []
 
 
 def test_the_rooms_of_a_token_follow_a_new_name_and_not_a_new_room(rig: HubRig) -> None:
