@@ -434,6 +434,11 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         N_("This server does not know this token. It was removed, or belongs to another server. Make a new one"),
     ),
     "unknown_bot": (ErrorCode.NOT_FOUND, N_("There is no bot or webhook of this name")),
+    "unknown_room": (
+        ErrorCode.NO_SUCH_ROOM,
+        N_("There is no room of this name that a member with an account has made"),
+    ),
+    "unknown_token": (ErrorCode.NOT_FOUND, N_("There is no token of this number")),
     "tokens_used_up": (ErrorCode.TOO_MANY, N_("There are {count} tokens, as many as allowed. Remove one first")),
     # --- Rooms, roles and moderation (hub/rooms) --------------------------------------------------------------------
     "no_such_room": (ErrorCode.NO_SUCH_ROOM, N_("There is no such room that you can join. /rooms lists the rooms")),

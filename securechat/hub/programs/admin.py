@@ -97,7 +97,7 @@ class ProgramCommands:
     def remove_token(self, actor: str, token_id: int, done: Callable[[ApiToken | NotAppended], None]) -> None:
         """End a token and its connections. Raises: Refusal, NOT_FOUND."""
         if self._directory.present(ApiToken, token_id) is None:
-            raise refusal_for("no_such_token", token=token_id)
+            raise refusal_for("unknown_token")
         self._workflows.report(self._bots.remove_token(token_id, actor, "remove-token"), done)
 
     def _bot(self, name: str) -> Account:
@@ -109,5 +109,5 @@ class ProgramCommands:
     def _room(self, raw: str) -> HubRoom:
         room = self._rooms.named(check_room(raw))
         if room is None or (room.record is None and not room.is_lobby):
-            raise refusal_for("no_such_room")
+            raise refusal_for("unknown_room")
         return room

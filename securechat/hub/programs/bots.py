@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from securechat.errors import Refusal
+from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.authentication import Authenticator
 from securechat.hub.accounts.names import owner_of, owner_of_account
 from securechat.hub.context import HubContext
@@ -106,7 +106,7 @@ class Bots:
         name = check_name(new.name)
         with (yield Turn(("bots", new.made_by))):
             self._expect_space(new)
-            self._authenticator.check_free(name)
+            self._expect_free(name)
             secret = self._keys.token_bytes(SECRET_BYTES).hex()  # of a device that never comes
             owner = owner_of(secret)
             self._context.names.claim(name, owner, self._context.now)
@@ -131,6 +131,19 @@ class Bots:
         identity: Identity = yield Identify(owner, name, account.key, None, (Put(account), Put(row), note))
         row = replace(row, sender_id=identity.sender_id)
         return TokenMade(0, token, self.token_info(row, new.made_by), Person(identity.sender_id, name, bot=True))
+
+    def _expect_free(self, name: str) -> None:
+        """Require that a bot may have a name: as `Authenticator.check_free`, without the advice to log in by it.
+
+        Raises:
+            Refusal: NAME_IN_USE, NAME_RESERVED, or BANNED.
+        """
+        try:
+            self._authenticator.check_free(name)
+        except Refusal as refusal:
+            if refusal.code is ErrorCode.LOGIN_REQUIRED:
+                raise refusal_for("name_not_free") from None
+            raise
 
     def _expect_space(self, new: NewBot) -> None:
         """Raises: Refusal, TOO_MANY."""

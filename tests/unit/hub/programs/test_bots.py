@@ -172,6 +172,24 @@ def test_a_bot_s_name_has_to_be_free_and_a_name(rig: HubRig, name: str) -> None:
     assert len(rig.hub.context.accounts.accounts) == before
 
 
+def test_a_bot_by_the_name_of_an_account_is_not_told_to_log_in(rig: HubRig) -> None:
+    ann = person(rig, "ann")
+    bot(rig, ann)
+    assert refused(rig, ann, AddBot(ref=1, name="deploy")) is ErrorCode.NAME_IN_USE
+    assert ann.last(Refused).reason == "name_not_free"
+
+
+def test_an_administrator_is_told_nothing_of_the_commands_of_a_chat(rig: HubRig) -> None:
+    rig.member("guest")
+    for name, arguments, options, reason in (
+        ("remove_token", (99,), {}, "unknown_token"),
+        ("add_bot", ("b",), {"kind": AccountKind.BOT, "rooms": ["ops"], "scopes": [], "days": None}, "unknown_room"),
+    ):
+        with pytest.raises(Refusal) as caught:
+            administer(rig, name, *arguments, **options)
+        assert (caught.value.reason, "/" in str(caught.value)) == (reason, False)
+
+
 def test_the_name_of_a_guest_who_is_here_is_not_taken_away(rig: HubRig) -> None:
     ann, guest = person(rig, "ann"), rig.member("deploy")
     assert refused(rig, ann, AddBot(ref=1, name="deploy")) is ErrorCode.NAME_IN_USE
