@@ -105,7 +105,7 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
         HelpRow("", LazyText("A bot can do what you can do, and nothing more. [bot] stands behind its name.")),
     ),
     "/hook": (
-        HelpRow("/hook", LazyText("list the webhooks of the current room; also /hook #ops")),
+        HelpRow("/hook", LazyText("list the webhooks of the current room, and the bots in it; also /hook #ops")),
         HelpRow(
             LazyText("/hook add NAME [#ROOM]"),
             LazyText("make an address at which other programs post into the room, and show it once: /hook add grafana"),
