@@ -118,7 +118,7 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
         HelpRow("/token", LazyText("list the tokens with which programs act as you")),
         HelpRow(
             LazyText("/token add NAME"),
-            LazyText("make one that can post, and show it once. Behind NAME: post, read, metrics, #ROOM, DAYS"),
+            LazyText("make one that can post, and show it once. Behind NAME: post, read, #ROOM, DAYS"),
         ),
         HelpRow("/token rotate N", LazyText("make another one like it; the old one works for one more day")),
         HelpRow("/token remove N", LazyText("remove it at once")),
