@@ -170,6 +170,7 @@ class ProgramPeer:
 
     format = SILENT
     link = None
+    is_program = True  # for the operator's log
     certificate: str | None = None
     held_back = False
     queued_bytes = 0
