@@ -200,7 +200,7 @@ class ProgramPeer:
         self._last_ref = 0
         self._drafts: dict[int, ProgramRequest] = {}
         self._questions: dict[int, ProgramRequest] = {}
-        self._early: list[ProgramRequest] = []  # wait for the welcome
+        self._early: deque[ProgramRequest] = deque()  # wait for the welcome
         self._queue: deque[tuple[ProgramRequest, Command]] = deque()  # wait for an act, a rate, or the next pass
         self._reads: deque[tuple[ProgramRequest, Command]] = deque()
         self._reading = 0  # the ref of the read under way
@@ -319,7 +319,9 @@ class ProgramPeer:
         request = ProgramRequest(address, begin, done, self._scheduler.now, refused)
         if self.refusal is not None:
             self._refuse(request, self.refusal)
-        elif self.is_welcome:
+        elif self._free_at - self._scheduler.now > MOST_WAIT_S:  # before its body is looked at, which may be no message
+            self._refuse(request, _over_rate(self._free_at - self._scheduler.now))
+        elif self.is_welcome and not self._early:
             self._step(request, None)
         else:
             self._early.append(request)
@@ -449,8 +451,16 @@ class ProgramPeer:
         self._last_client_id = event.last_client_id
         self.own_id, self.server = event.sender_id, event.server
         self._observer.logged_in(LoginKind.API_TOKEN)
-        early, self._early = self._early, []
-        for request in early:
+        self._begin_early()
+
+    def _begin_early(self) -> None:
+        """Begin one request that waited for the welcome, and the next one in another pass: a body may take 5 ms."""
+        if not self._early or self.refusal is not None:
+            return
+        request = self._early.popleft()
+        if self._early:
+            self._scheduler.call_later(0.0, self._begin_early)
+        if request.done is not None:
             self._step(request, None)
 
     def _rest(self) -> None:
