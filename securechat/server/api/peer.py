@@ -307,29 +307,35 @@ class ProgramPeer:
         begin: Callable[[], Steps],
         done: Callable[[ApiAnswer], None],
         refused: RefusedAs = refused_as_problem,
+        *,
+        body_bytes: int = 0,
     ) -> ProgramRequest:
-        """Carry a request out.
+        """Carry a request out, unless the bytes of its body are over the rate of the member or of the address.
 
         Args:
             address: the network address that it came from.
             begin: returns what it does.
             done: called once with the answer, now or later.
             refused: forms the answer to a refusal.
+            body_bytes: the length of its body.
         """
+        now, free_at = self._scheduler.now, self._free_at
+        if body_bytes and self.refusal is None:
+            self._pause(self._hub.charge_bytes(self, body_bytes))
         request = ProgramRequest(address, begin, done, self._scheduler.now, refused)
         if self.refusal is not None:
             self._refuse(request, self.refusal)
-        elif self._free_at - self._scheduler.now > MOST_WAIT_S:  # before its body is looked at, which may be no message
-            self._refuse(request, _over_rate(self._free_at - self._scheduler.now))
+        elif self._free_at - now > MOST_WAIT_S:  # before its body is looked at, which may be no message
+            again_s = (
+                self._free_at - now + body_bytes / self._limits.byte_rate
+            )  # it is charged again when it comes again
+            self._free_at = free_at  # those that wait already do not wait longer for one that is refused
+            self._refuse(request, _over_rate(max(again_s - MOST_WAIT_S, 1.0)))
         elif self.is_welcome and not self._early:
             self._step(request, None)
         else:
             self._early.append(request)
         return request
-
-    def charge_bytes(self, size_bytes: int) -> None:
-        """Count the bytes of a body against the rates of the member and of the address."""
-        self._pause(self._hub.charge_bytes(self, size_bytes))
 
     # --- one step after the other
 

@@ -155,13 +155,12 @@ class _HookExchange:
             self._leave()
             done(made)
 
-        if body:
-            self._peer.charge_bytes(len(body))
         self._request = self._peer.carry_out(
             self._address,
             lambda: self._paths.steps(self._head, self._token, body),
             answered,
             self._paths.refused,
+            body_bytes=len(body),
         )
 
     def abandon(self) -> None:
