@@ -170,6 +170,8 @@ class OperatorLog:
     def _refused(self, peer: Peer | None, name: str, detail: str) -> None:
         """One line an address, code and minute: a member may be refused five times a second, for hours."""
         code = detail.partition(":")[0]
+        if getattr(peer, "is_program", False):
+            detail = code  # the sentence may have a part of an address, and by mistake a token may stand there
         more = self._refusals.left_out((getattr(peer, "address", ""), code), self._clock())
         if more is None:
             return

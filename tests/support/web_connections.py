@@ -94,6 +94,7 @@ class Web:
         self.failures: list[Failure] = []
         self.containment = Containment(self.failures.append)
         self.turns = RequestTurns(self, self.containment)
+        self.body_turns = RequestTurns(self, self.containment)
         self.rates = RequestRates(self.limits)
         self.hosts = Hosts(parse_names(["chat.example", "192.0.2.9"]))
         self.site: AnsweringSite = Site(FACTS, tree=TREE)

@@ -100,6 +100,7 @@ BODIES: dict[str, tuple[bytes, str]] = {
     "spaces": _text(" ", begin="a", end="b"),
     "spaces on lines": _text(" \\n", begin="a", end="b"),
     "keys": (("{" + ",".join(f'"{number}":1' for number in range(7_000)) + ',"text":"a"}').encode(), JSON),
+    "numbers, 1e308": _listed('{"text":"a","x":[', "1e308", "]}"),
     "depth 60,000": (b'{"text":' + b"[" * 60_000, JSON),
     "depth 900": (b'{"text":"a","x":' + b"[" * 900 + b"]" * 900 + b"}", JSON),
     "halves of emoji, high": _text("\\ud83d"),

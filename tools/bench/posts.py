@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from securechat.model import Acked, Register, Registered, Say, Welcome
+from securechat.model import Acked, AddToken, Register, Registered, Say, TokenMade, Welcome
 from tools.bench.certs import SERVER_NAME, client_context, make_certificates
 from tools.bench.logins import PASSWORD, Client, percentile
 from tools.bench.process import GENERATOR_CORE, Server, pin, running
@@ -70,15 +70,17 @@ class Poster:
 
 
 def token_of(context: ssl.SSLContext, address: tuple[str, int], name: str) -> str:
-    """Make an account, and return the token of its login."""
+    """Make an account, and return an API token of it that posts."""
     client = Client(context, address)
     client.hello(name)
     client.wait_for(Welcome)
     client.send(Register(1, PASSWORD))
-    registered = client.wait_for(Registered)
-    assert isinstance(registered, Registered)
+    client.wait_for(Registered)
+    client.send(AddToken(2, "bench", ["post"]))
+    made = client.wait_for(TokenMade)
+    assert isinstance(made, TokenMade)
     client.sock.close()
-    return registered.token
+    return made.token
 
 
 def one_by_one(poster: Poster, count: int) -> list[float]:

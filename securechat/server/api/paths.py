@@ -127,9 +127,7 @@ class _ApiExchange:
             self._leave()
             done(made)
 
-        if body:
-            self._peer.charge_bytes(len(body))
-        self._request = self._peer.carry_out(self._address, lambda: self._steps(body), answered)
+        self._request = self._peer.carry_out(self._address, lambda: self._steps(body), answered, body_bytes=len(body))
 
     def abandon(self) -> None:
         """See `Exchange.abandon`."""

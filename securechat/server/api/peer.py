@@ -170,6 +170,7 @@ class ProgramPeer:
 
     format = SILENT
     link = None
+    is_program = True  # for the operator's log
     certificate: str | None = None
     held_back = False
     queued_bytes = 0
@@ -199,7 +200,7 @@ class ProgramPeer:
         self._last_ref = 0
         self._drafts: dict[int, ProgramRequest] = {}
         self._questions: dict[int, ProgramRequest] = {}
-        self._early: list[ProgramRequest] = []  # wait for the welcome
+        self._early: deque[ProgramRequest] = deque()  # wait for the welcome
         self._queue: deque[tuple[ProgramRequest, Command]] = deque()  # wait for an act, a rate, or the next pass
         self._reads: deque[tuple[ProgramRequest, Command]] = deque()
         self._reading = 0  # the ref of the read under way
@@ -306,27 +307,35 @@ class ProgramPeer:
         begin: Callable[[], Steps],
         done: Callable[[ApiAnswer], None],
         refused: RefusalAnswer = refused_as_problem,
+        *,
+        body_bytes: int = 0,
     ) -> ProgramRequest:
-        """Carry a request out.
+        """Carry a request out, unless the bytes of its body are over the rate of the member or of the address.
 
         Args:
             address: the network address that it came from.
             begin: returns what it does.
             done: called once with the answer, now or later.
             refused: forms the answer to a refusal.
+            body_bytes: the length of its body.
         """
+        now, free_at = self._scheduler.now, self._free_at
+        if body_bytes and self.refusal is None:
+            self._pause(self._hub.charge_bytes(self, body_bytes))
         request = ProgramRequest(address, begin, done, self._scheduler.now, refused)
         if self.refusal is not None:
             self._refuse(request, self.refusal)
-        elif self.is_welcome:
+        elif self._free_at - now > MOST_WAIT_S:  # before its body is looked at, which may be no message
+            again_s = (
+                self._free_at - now + body_bytes / self._limits.byte_rate
+            )  # it is charged again when it comes again
+            self._free_at = free_at  # those that wait already do not wait longer for one that is refused
+            self._refuse(request, _over_rate(max(again_s - MOST_WAIT_S, 1.0)))
+        elif self.is_welcome and not self._early:
             self._step(request, None)
         else:
             self._early.append(request)
         return request
-
-    def charge_bytes(self, size_bytes: int) -> None:
-        """Count the bytes of a body against the rates of the member and of the address."""
-        self._pause(self._hub.charge_bytes(self, size_bytes))
 
     # --- one step after the other
 
@@ -448,8 +457,16 @@ class ProgramPeer:
         self._last_client_id = event.last_client_id
         self.own_id, self.server = event.sender_id, event.server
         self._observer.logged_in(LoginKind.API_TOKEN)
-        early, self._early = self._early, []
-        for request in early:
+        self._begin_early()
+
+    def _begin_early(self) -> None:
+        """Begin one request that waited for the welcome, and the next one in another pass: a body may take 5 ms."""
+        if not self._early or self.refusal is not None:
+            return
+        request = self._early.popleft()
+        if self._early:
+            self._scheduler.call_later(0.0, self._begin_early)
+        if request.done is not None:
             self._step(request, None)
 
     def _rest(self) -> None:

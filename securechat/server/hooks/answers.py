@@ -158,7 +158,25 @@ def answer_to(code: ErrorCode, *, reason: str = "", retry_after_s: float | None 
     """
     if reason == _STORED_BEFORE:
         return OK
-    answer = ANSWERS[code]
+    return _after(ANSWERS[code], retry_after_s)
+
+
+def answer_to_http(status: int, retry_after_s: float | None = None) -> HookAnswer:
+    """Return the answer to a request that HTTP refuses: what has no word of Slack's is about the body.
+
+    Args:
+        status: of the refusal.
+        retry_after_s: as for `answer_to`.
+    """
+    return _after(_OF_HTTP.get(status, replace(INVALID_PAYLOAD, status=status)), retry_after_s)
+
+
+_OF_HTTP: Mapping[int, HookAnswer] = MappingProxyType(
+    {401: NO_SERVICE, 403: NO_SERVICE, 404: NO_SERVICE, 429: RATE_LIMITED, 500: FAILED, 503: UNAVAILABLE}
+)
+
+
+def _after(answer: HookAnswer, retry_after_s: float | None) -> HookAnswer:
     if answer.retry_after_s is None or retry_after_s is None:
         return answer
     return replace(answer, retry_after_s=max(1, ceil(retry_after_s)))

@@ -14,22 +14,19 @@ from securechat.model import Join, Say
 from securechat.server.api.answers import ApiAnswer, answer
 from securechat.server.api.peer import ProgramPeer, ProgramRequest, Steps
 from securechat.server.api.peers import ProgramPeers
-from securechat.server.api.problems import RefusedError
+from securechat.server.api.problems import ProblemError, RefusedError
 from securechat.server.api.requests import expect_no_secret
 from securechat.server.hooks.answers import (
     CONTENT_TYPE,
-    FAILED,
-    INVALID_PAYLOAD,
     NO_SERVICE,
     OK,
-    RATE_LIMITED,
-    UNAVAILABLE,
     HookAnswer,
     HookError,
     answer_to,
+    answer_to_http,
 )
 from securechat.text.api_tokens import is_well_formed
-from securechat.wire.http import HttpError, Request
+from securechat.wire.http import Headers, HttpError, Request
 
 if TYPE_CHECKING:
     from securechat.hub.hub import Hub
@@ -95,13 +92,14 @@ class HookPaths:
             refusal = refusal.refusal
         if isinstance(refusal, Refusal):
             return self.told(answer_to(refusal.code, reason=refusal.reason, retry_after_s=refusal.retry_after_s))
-        return self.told(_OF_HTTP.get(refusal.status, HookAnswer(refusal.status, INVALID_PAYLOAD.word)))
+        made = answer_to_http(refusal.status, _wait_s(refusal))
+        return self.told(made, headers=[each for each in refusal.headers if each[0] in ("Allow", "Accept-Encoding")])
 
-    def told(self, made: HookAnswer, ignored: int = 0) -> ApiAnswer:
-        """Return an answer, and count it."""
+    def told(self, made: HookAnswer, ignored: int = 0, headers: Headers = ()) -> ApiAnswer:
+        """Return an answer, and count it; ``headers``: that its status needs."""
         self._count(made.word, ignored)
-        headers = () if made.retry_after_s is None else (("Retry-After", str(made.retry_after_s)),)
-        return answer(made.status, made.word.encode(), _TEXT_TYPE, headers)
+        retry = () if made.retry_after_s is None else (("Retry-After", str(made.retry_after_s)),)
+        return answer(made.status, made.word.encode(), _TEXT_TYPE, (*headers, *retry))
 
     def steps(self, request: Request, token: str, body: bytes) -> Steps:
         """Post what a sender has sent."""
@@ -157,13 +155,12 @@ class _HookExchange:
             self._leave()
             done(made)
 
-        if body:
-            self._peer.charge_bytes(len(body))
         self._request = self._peer.carry_out(
             self._address,
             lambda: self._paths.steps(self._head, self._token, body),
             answered,
             self._paths.refused,
+            body_bytes=len(body),
         )
 
     def abandon(self) -> None:
@@ -178,16 +175,11 @@ class _HookExchange:
             self._peer.leave()
 
 
-_OF_HTTP = {
-    400: INVALID_PAYLOAD,
-    401: NO_SERVICE,
-    403: NO_SERVICE,
-    404: NO_SERVICE,
-    429: RATE_LIMITED,
-    500: FAILED,
-    503: UNAVAILABLE,
-}
-"""What HTTP refuses; all else keeps its status, and is about the body."""
+def _wait_s(error: HttpError) -> float | None:
+    """Return the seconds after which the same request may be taken; None where the refusal names none."""
+    if isinstance(error, ProblemError):
+        return error.retry_after_s
+    return next((float(value) for name, value in error.headers if name == "Retry-After"), None)
 
 
 def _token(request: Request) -> str:

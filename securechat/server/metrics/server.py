@@ -117,6 +117,7 @@ class MetricsServer:
         self.scheduler = loop
         self.limits = replace(loop.limits, web_keep_alive_s=_KEEP_ALIVE_S)
         self.turns = RequestTurns(loop, loop.containment)
+        self.body_turns = self.turns  # no request here has a body
         self.hosts = LocalHosts()
         self.rates = RequestRate(_REQUEST_BURST, _REQUEST_RATE)
         self.probes = Probes(readiness)

@@ -23,7 +23,7 @@ from securechat.server.session import Link
 from securechat.server.web.policy import SECURITY_HEADERS, error_answer
 from securechat.server.web.programs import Exchange, ProgramAnswer, ProgramPaths, StreamAnswer
 from securechat.server.web.rates import FILE_COST, MOST_WAIT_S
-from securechat.server.web.turns import turns_of
+from securechat.server.web.turns import turns_of, turns_of_body
 from securechat.wire.http import (
     CONTINUE,
     Authority,
@@ -133,6 +133,10 @@ class WebContext(Protocol):
         """The turns of a pass."""
 
     @property
+    def body_turns(self) -> RequestTurns:
+        """Those of bodies, which are larger than heads: small requests do not wait behind them."""
+
+    @property
     def rates(self) -> Rates:
         """The rates of addresses."""
 
@@ -166,9 +170,9 @@ class HttpConnection:
     """
 
     __slots__ = (
-        "_began", "_behind", "_busy", "_codec", "_counted", "_exchange", "_left_bytes", "_link", "_over", "_paused",
-        "_queued", "_request", "_requests", "_session", "_stopping", "_stream", "_timer", "_waits_for_body", "_web",
-        "origin",
+        "_began", "_behind", "_body", "_busy", "_codec", "_counted", "_exchange", "_left_bytes", "_link", "_over",
+        "_paused", "_queued", "_request", "_requests", "_session", "_stopping", "_stream", "_timer", "_waits_for_body",
+        "_web", "origin",
     )  # fmt: skip
 
     def __init__(self, link: WebLink, web: WebContext) -> None:
@@ -183,6 +187,7 @@ class HttpConnection:
         self._request: Request | None = None  # waits for the rate, for its body, or for its answer
         self._exchange: Exchange | None = None  # of a program's request that has begun
         self._waits_for_body = False
+        self._body: bytes | None = None  # of it, whole: waits for its turn
         self._counted = False  # as a program's connection
         self._stopping = False  # the answer that is awaited is the last one
         self._behind = False  # the client has not read what it was sent
@@ -277,11 +282,15 @@ class HttpConnection:
 
     @property
     def turns(self) -> int:
-        """How many turns of a pass its next request takes."""
-        return turns_of(self._codec.head_bytes)
+        """How many turns of a pass its next request takes, or the body that waits for them."""
+        return turns_of(self._codec.head_bytes) if self._body is None else turns_of_body(len(self._body))
 
     def go_on(self) -> None:
-        """The turn of the next request has come."""
+        """The turn of the next request has come, or that of its body."""
+        if self._body is not None:
+            body, self._body = self._body, None
+            self._carry_out(body)
+            return
         self._queued = False
         if not self._over and not self._behind:
             self._answer_next()
@@ -409,14 +418,23 @@ class HttpConnection:
 
     def _take_body(self) -> None:
         """Carry a program's request out, if its body is whole."""
-        request, exchange = self._request, self._exchange
-        assert request is not None
-        assert exchange is not None
         body = self._codec.next_body()
         if body is None:
             return
         self._waits_for_body = False
         self._set_timer(self._web.limits.api_answer_s, self._answer_late)
+        turns = turns_of_body(len(body))
+        if turns and not self._web.body_turns.take(turns):
+            self._body = body
+            self._web.body_turns.wait(self)
+        else:
+            self._carry_out(body)
+
+    def _carry_out(self, body: bytes) -> None:
+        """Hand over a body that has come whole."""
+        request, exchange = self._request, self._exchange
+        assert request is not None
+        assert exchange is not None
         exchange.receive(body, lambda made: self._exchanged(made, exchange, request))
 
     def _exchanged(self, made: ProgramAnswer, exchange: Exchange, request: Request) -> None:
@@ -509,6 +527,7 @@ class HttpConnection:
     def _end(self) -> None:
         self._over = True
         self._waits_for_body = False
+        self._body = None
         if self._exchange is not None:
             exchange, self._exchange = self._exchange, None
             exchange.abandon()

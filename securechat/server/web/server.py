@@ -82,6 +82,7 @@ class WebServer:
         self.scheduler = self._loop = loop
         self.limits = loop.limits
         self.turns = RequestTurns(loop, loop.containment)
+        self.body_turns = RequestTurns(loop, loop.containment)
         self._counts = counts
         self._certificate = certificate
         self._more_hosts = tuple(hosts)

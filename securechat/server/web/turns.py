@@ -21,7 +21,7 @@ class WaitingRequest(Protocol):
 
     @property
     def turns(self) -> int:
-        """How many turns its request takes; see `turns_of`."""
+        """How many turns its request takes, or the body of it; see `turns_of`."""
 
     def go_on(self) -> None:
         """Its turn has come."""
@@ -30,6 +30,11 @@ class WaitingRequest(Protocol):
 def turns_of(head_bytes: int) -> int:
     """Return how many turns a request of so many bytes takes."""
     return 1 + head_bytes // TURN_BYTES
+
+
+def turns_of_body(body_bytes: int) -> int:
+    """Return how many more it takes for its body: one of 64 KiB takes up to 5 ms, and a pass has one of those."""
+    return body_bytes // TURN_BYTES
 
 
 class RequestTurns:

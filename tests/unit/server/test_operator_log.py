@@ -115,8 +115,19 @@ def test_a_flood_from_ever_new_addresses_is_bounded_and_counted() -> None:
 
 
 class FakePeer:
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, is_program: bool = False) -> None:
         self.address, self.label = address, f"{address}:5000"
+        self.is_program = is_program
+
+
+def test_what_a_program_asked_for_stands_in_no_line() -> None:
+    stream = io.StringIO()
+    console = Console(stream)
+    log = OperatorLog(console, clock=lambda: 0.0)
+    detail = "not_a_member: You are not in #a-token-by-mistake. Join it first"
+    log.happened(OperatorEvent.REFUSED, FakePeer("192.0.2.1", is_program=True), "deploy", detail)  # type: ignore[arg-type]
+    console.close()
+    assert stream.getvalue()[21:] == 'refused       192.0.2.1:5000 "deploy": not_a_member\n'
 
 
 def test_a_refusal_is_one_line_an_address_code_and_minute() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 import pytest
 
@@ -137,6 +139,51 @@ def test_what_is_nested_too_deep_is_no_json_to_either_side_at_any_time(body: byt
     with pytest.raises(RemoteProtocolError) as heard:
         client.next_event()
     assert heard.value.code is ErrorCode.BAD_FRAME
+
+
+LARGE_NUMBERS = b",".join([b"1e308"] * 2_600)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"t":"say","cid":[' + LARGE_NUMBERS + b"]}",
+        b'{"t":"of later","ref":[' + LARGE_NUMBERS + b"]}",
+        b"[" + LARGE_NUMBERS + b"]",
+        b'{"t":"say","cid":1,"room":"lobby","text":"\\ud800","z":[' + LARGE_NUMBERS + b"]}",
+    ],
+    ids=["type", "unknown", "no record", "half a character"],
+)
+def test_large_numbers_are_not_computed(body: bytes) -> None:
+    assert len(body) <= MAX_FRAME_BYTES
+
+    def cost_ms() -> float:
+        server = NativeServerCodec()
+        server.hello_accepted()
+        server.receive_data(frame(body))
+        began = time.thread_time()
+        with pytest.raises(FrameRefused):
+            server.next_command()
+        return (time.thread_time() - began) * 1000
+
+    assert min(cost_ms() for _ in range(5)) < 10  # 40 where msgspec reads them
+
+
+@pytest.mark.parametrize("number", [b"1.5", b"1e2", b"1e400", b"-0.0"])
+def test_a_number_with_a_fraction_is_no_type_and_no_reference(number: bytes) -> None:
+    server = NativeServerCodec()
+    server.receive_data(frame(b'{"t":' + number + b"}"))
+    with pytest.raises(FrameRefused) as untyped:
+        server.next_command()
+    assert untyped.value.reason == "record_type_missing"
+    server.receive_data(frame(b'{"t":"of later","ref":' + number + b',"cid":' + number + b"}"))
+    with pytest.raises(FrameRefused) as unknown:
+        server.next_command()
+    assert (unknown.value.reason, unknown.value.ref, unknown.value.client_id) == (
+        "record_type_unknown",
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize("after_hello", [False, True])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from math import ceil
 
 import pytest
 
@@ -258,6 +259,58 @@ def test_who_leaves_is_not_counted_any_more(api: ApiRig, token: str) -> None:
         api.post(POST, token, "x", settle=False).abandon()
     api.settle()
     assert api.post(POST, token, "again").status == 201
+
+
+def test_what_waits_for_the_welcome_begins_one_a_pass(api: ApiRig, token: str) -> None:
+    """Each may have a body that takes 5 ms: 32 of them held the loop for 130 ms."""
+    replies = [api.post_json(POST, token, {"text": 1}, settle=False) for _ in range(4)]
+    assert not any(reply.made for reply in replies)
+    replies[1].abandon()
+    passes = []
+    while not all(reply.made for reply in (replies[0], *replies[2:])):
+        before = sum(reply.made is not None for reply in replies)
+        api.rig.settle()
+        for timer in [each for each in api._timers if each.when <= api.now]:
+            api._timers.remove(timer)
+            timer.callback()
+        passes.append(sum(reply.made is not None for reply in replies) - before)
+    assert max(passes) == 1
+    assert [reply.status for reply in (replies[0], *replies[2:])] == [422] * 3
+
+
+def test_bodies_that_are_no_message_are_paced() -> None:
+    api = ApiRig(Limits(byte_burst=1_000.0, byte_rate=100.0), rates=True)
+    token = api.token("deploy")
+    statuses = [api.post_json(POST, token, {"text": 1, "x": "y" * 500}).status for _ in range(6)]
+    assert statuses[0] == 422
+    assert statuses[-1] == 429
+    api.pass_time(60.0)
+    assert api.post_json(POST, token, {"text": 1}).status == 422
+
+
+def test_who_waits_as_long_as_told_gets_a_large_body_through() -> None:
+    api = ApiRig(Limits(byte_burst=1_000.0, byte_rate=100.0), rates=True)
+    token = api.token("deploy")
+    assert api.get("/me", token).status == 200
+    assert api.post(POST, token, "a" * 950).status == 201
+    refused = api.post(POST, token, "b" * 950)
+    assert refused.status == 429
+    api.pass_time(ceil(refused.json["retry_after_s"]))
+    again = api.post(POST, token, "b" * 950)
+    api.pass_time(6.0)
+    assert again.status == 201
+
+
+def test_a_body_that_is_refused_delays_none_that_waits() -> None:
+    api = ApiRig(Limits(byte_burst=1_000.0, byte_rate=100.0), rates=True)
+    token = api.token("deploy")
+    assert api.get("/me", token).status == 200
+    assert api.post(POST, token, "a" * 950).status == 201
+    waiting = api.post(POST, token, "b" * 400)
+    assert waiting.made is None
+    assert api.post(POST, token, "c" * 950).status == 429
+    api.pass_time(6.0)
+    assert waiting.status == 201
 
 
 def test_a_rate_is_waited_for_and_then_told() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from securechat.errors import ErrorCode
 from securechat.server.hooks import answers
-from securechat.server.hooks.answers import ANSWERS, OK, HookAnswer, HookError, answer_to
+from securechat.server.hooks.answers import ANSWERS, OK, HookAnswer, HookError, answer_to, answer_to_http
 from securechat.text.refusals import REASONS
 
 SLACK = {
@@ -53,6 +53,23 @@ def test_an_answer_is_a_word_of_slack_with_its_status(code: ErrorCode) -> None:
 def test_what_senders_act_on(code: ErrorCode, status: int, word: str) -> None:
     answer = answer_to(code)
     assert (answer.status, answer.word) == (status, word)
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after_s", "answer"),
+    [
+        (429, 0.3, HookAnswer(429, "rate_limited", 1)),
+        (429, 7.2, HookAnswer(429, "rate_limited", 8)),
+        (429, None, HookAnswer(429, "rate_limited", 60)),
+        (503, 10.0, HookAnswer(503, "service_unavailable", 10)),
+        (400, None, HookAnswer(400, "invalid_payload")),
+        (403, None, HookAnswer(404, "no_service")),
+        (405, None, HookAnswer(405, "invalid_payload")),
+        (413, None, HookAnswer(413, "invalid_payload")),
+    ],
+)
+def test_what_http_refuses_says_how_long_to_wait(status: int, retry_after_s: float | None, answer: HookAnswer) -> None:
+    assert answer_to_http(status, retry_after_s) == answer
 
 
 def test_a_room_that_is_hidden_is_answered_like_one_that_does_not_exist() -> None:

@@ -42,9 +42,10 @@ class FakePaths:
         self.known = False
         self.kind = EchoExchange
         self.addresses: list[str] = []
+        self.most_bytes = 100
 
     def most_body(self, path: str) -> int:
-        return 100
+        return self.most_bytes
 
     def expect_no_secret(self, request: Request) -> None:
         if "token=" in request.target:
@@ -87,6 +88,35 @@ def test_a_body_is_received_whole(web: Any, paths: FakePaths, size: int) -> None
     assert [(answer.status, answer.body) for answer in browser.answers()] == [(201, b"hello\n"), (201, b"again\n")]
     assert paths.addresses == ["9.9.9.9", "9.9.9.9"]
     assert not browser.link.closed
+
+
+def test_a_pass_has_only_so_many_bytes_of_bodies(web: Any, paths: FakePaths) -> None:
+    """The dearest body of 64 KiB takes 5 ms: 120 that came at once held the loop for 200 ms."""
+    paths.most_bytes = 65_536
+    programs = [web.connect() for _ in range(4)]
+    small = web.connect()
+    ended = web.connect()
+    now = web.now
+    for program in (*programs, ended):
+        program.send(post(length=65_536, body=b"x" * 65_000))
+        web.run()
+    now = web.now
+    for program in (*programs, ended):
+        web.now = now
+        program.connection.data_received(b"x" * 536)
+    web.now = now
+    small.send(post())
+    assert small.answer().status == 201
+    assert [len(program.answers()) for program in programs] == [1, 0, 0, 0]
+    assert programs[1].connection.is_answering
+    ended.connection.connection_lost(CloseReason.RESET, "")
+    for answered in (2, 3, 4):
+        web.run()
+        assert sum(len(exchange.body or b"") == 65_536 for exchange in paths.begun) == answered
+    web.run()
+    assert [len(program.answers()) for program in programs[1:]] == [1, 1, 1]
+    programs[0].send(post())
+    assert programs[0].answer().status == 201
 
 
 def test_the_page_stays_as_it_was(web: Any, paths: FakePaths) -> None:
