@@ -99,8 +99,9 @@ class LoginCompletion:
         if entry.login is not None:
             connection.login_id = entry.login.login_id
         connection.certificate = entry.certificate
-        # a certificate proves its owner without the password that an administrator knows
-        connection.must_change = account is not None and account.must_change and entry.certificate is None
+        # a certificate and an API token prove their owner without the password that an administrator knows
+        has_other_proof = entry.certificate is not None or entry.api_token is not None
+        connection.must_change = account is not None and account.must_change and not has_other_proof
         return Welcome(
             version=PROTOCOL_VERSION,
             server=context.server,
