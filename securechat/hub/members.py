@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from securechat.hub.interfaces import Peer
-from securechat.hub.programs.hearing import hears
+from securechat.hub.programs.hearing import covers, hears
 from securechat.hub.rate_limits import TokenBucket
 from securechat.hub.rooms.room import HubRoom
 from securechat.limits import Limits
@@ -147,3 +147,9 @@ class Member:
         if not self.deaf:
             return self.peers
         return [peer for peer in self.peers if (token := self.deaf.get(peer)) is None or hears(token, room)]
+
+    def told_of(self, room: HubRoom) -> list[Peer]:
+        """Return the connections that are told of the member's coming into a room and leaving it."""
+        if not self.deaf:
+            return self.peers
+        return [peer for peer in self.peers if (token := self.deaf.get(peer)) is None or covers(token, room)]

@@ -93,6 +93,7 @@ class RoomDirectory:
             self.apply(PutMembership(membership))
         for ban in stored.bans:
             self.apply(PutRoomBan(ban))
+        self.narrowed.clear()  # no one is here yet, and each login asks `is_open_to_maker`
         for room_id, seq in stored.purged:
             self.recorded[room_id].purged_seq = seq
         for name, seq in stored.purged_names:
@@ -258,6 +259,11 @@ class RoomDirectory:
             return True
         maker = self._maker_of(sender_id)
         return (known or self._is_admin(sender_id)) and (not maker or self.is_visible(room, maker))
+
+    def is_open_to_maker(self, room: HubRoom, sender_id: int) -> bool:
+        """Tell whether the maker of a bot may enter a room; True for all senders without one."""
+        maker = self._maker_of(sender_id)
+        return not maker or (self.is_visible(room, maker) and self.ban(room, maker) is None)
 
     def _maker_of(self, sender_id: int) -> int:
         """Return the account that made a bot; 0 for none."""

@@ -110,7 +110,7 @@ class RoomMembership:
         token = member.deaf.get(peer)
         if token is None or hears(token, room):
             peer.deliver(replace(joined, made=True) if made else joined)
-        else:  # it has to know that it is in, and no more
+        elif room.is_lobby or covers(token, room):  # it has to know that it is in, and no more
             peer.deliver(Joined(room=room.name, live_from=joined.live_from, total=0, ref=ref))
         if is_new and len(member.peers) > 1 and (rest := [each for each in member.hearers(room) if each is not peer]):
             self._broadcaster.broadcast(rest, [replace(joined, ref=0)])
@@ -125,12 +125,19 @@ class RoomMembership:
                 else:
                     self._presence.enter(member, room, self._context.fed_seq)
             except Refusal as refusal:  # more rooms than the limit allows since it was lowered
-                peer.deliver(Refused.of(refusal, ref=0, room=room.name))
+                if token is None or covers(token, room):
+                    peer.deliver(Refused.of(refusal, ref=0, room=room.name))
 
     def rooms_of(self, member: Member) -> list[HubRoom]:
-        """Return the rooms but for the lobby that a member belongs to, or that another of its devices has entered."""
+        """Return the rooms but for the lobby that a member belongs to, or that another of its devices has entered.
+
+        A bot may still belong to a room that its maker has lost: the log may have refused to end that.
+        """
         belongs_to = (room for room, _ in self._rooms.memberships_of(member.sender_id))
-        return [room for room in dict.fromkeys([*belongs_to, *member.rooms]) if not room.is_lobby]
+        rooms = [room for room in dict.fromkeys([*belongs_to, *member.rooms]) if not room.is_lobby]
+        if not member.bot:
+            return rooms
+        return [room for room in rooms if self._rooms.is_open_to_maker(room, member.sender_id)]
 
     def _joined(self, member: Member, room: HubRoom, ref: int) -> Joined:
         """Return the greeting of a member in a room.
@@ -486,8 +493,8 @@ class RoomMembership:
         member = self._members.get(sender_id)
         if member is not None and room in member.rooms:
             self._presence.leave(member, room)
-            if member.peers:
-                self._broadcaster.broadcast(member.peers, [left])
+            if told := member.told_of(room):
+                self._broadcaster.broadcast(told, [left])
 
     def _out(self, member: Member, room: HubRoom, asker: Peer, ref: int, owner: Person | None = None) -> None:
         """Take a member out of a room that it has left, and tell its devices; the asking one is answered.
@@ -499,7 +506,7 @@ class RoomMembership:
             self._presence.leave(member, room)
         if asker in self._connections:
             asker.deliver(Left(room=room.name, ref=ref, owner=owner))
-        rest = others(member, asker)
+        rest = [each for each in member.told_of(room) if each is not asker]
         if was_there and rest:
             self._broadcaster.broadcast(rest, [Left(room=room.name, ref=0, owner=owner)])
 
