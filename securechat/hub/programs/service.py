@@ -32,7 +32,6 @@ from securechat.model import (
     TokenMade,
 )
 from securechat.records.accounts import Account, AccountKind, ApiToken, Scope
-from securechat.text.confusables import skeleton
 from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import is_hostile
 
@@ -127,10 +126,7 @@ class ProgramService:
 
     def is_taken(self, name: str) -> bool:
         """Whether a name belongs to a member or an account, or looks like one that does."""
-        looks = skeleton(name)
-        return self._directory.look_alike(name) is not None or any(
-            skeleton(member.name) == looks for member in self._context.members.values()
-        )
+        return self._directory.look_alike(name) is not None or self._context.names.is_claimed(name, self._context.now)
 
     # --- Making ---------------------------------------------------------------------------------------------------
 
