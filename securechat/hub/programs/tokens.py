@@ -69,10 +69,9 @@ class ApiTokens:
 
     def is_stopped(self, account: Account) -> bool:
         """Tell whether a bot can do nothing, because the account that made it is banned or gone."""
-        maker = account.made_by
-        return bool(maker) and (
-            self._directory.living(maker) is None or self.ban_on_maker(account.sender_id) is not None
-        )
+        maker, directory = account.made_by, self._directory
+        is_gone = directory.living(maker) is None or maker in directory.being_deleted
+        return bool(maker) and (is_gone or self.ban_on_maker(account.sender_id) is not None)
 
     def ban_on_maker(self, sender_id: int) -> Ban | None:
         """Return the ban on the account that made a bot."""
