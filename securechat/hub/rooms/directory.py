@@ -249,7 +249,8 @@ class RoomDirectory:
     def as_high(self, room: HubRoom, rank: Rank) -> frozenset[int]:
         """Return the accounts that stand as high in a room as this rank, or higher."""
         here = (row.sender_id for row in room.memberships.values() if RANK_OF_ROLE[row.role].value >= rank.value)
-        return frozenset(self.administrators).union(here)
+        bound = (each for each in here if not self._maker_of(each) or self.rank(room, each).value >= rank.value)
+        return frozenset(self.administrators).union(bound)
 
     def is_visible(self, room: HubRoom, sender_id: int) -> bool:
         """Tell whether a sender may know that a room exists; a bot, whether its maker may too."""
