@@ -386,7 +386,7 @@ class RoomMembership:
         if room.belongs(member.sender_id):
             self._workflows.answer(peer, command.ref, self._leave(peer, member, room, command))
         else:
-            self._out(member, room, peer, command.ref)
+            self._out(member, room, peer, command.ref, None, self._told_of(member, room))
 
     def _leave(self, peer: Peer, member: Member, room: HubRoom, command: Leave) -> Workflow[None]:
         """End a membership, then the presence of the account, which may have gone and come back meanwhile."""
@@ -395,11 +395,17 @@ class RoomMembership:
         try:
             yield Turn(room)
             self._require_sure(room, member.sender_id, command)
+            told = self._told_of(member, room)
             successor = yield from self.end_membership(member.sender_id, room)
         finally:
             self._leaving.discard(key)
-        self._out(self._members.get(member.sender_id, member), room, peer, command.ref, self._owner(successor))
+        present = self._members.get(member.sender_id, member)
+        self._out(present, room, peer, command.ref, self._owner(successor), told)
         self.tell_successor(room, successor)
+
+    def _told_of(self, member: Member, room: HubRoom) -> frozenset[Peer]:
+        """Return the connections that are told of a leave; asked before it, because it may end the room's record."""
+        return frozenset(self._members.get(member.sender_id, member).told_of(room))
 
     def _owner(self, successor: Membership | None) -> Person | None:
         account = self._directory.accounts.get(successor.sender_id) if successor is not None else None
@@ -415,8 +421,10 @@ class RoomMembership:
         if room not in present.rooms:
             raise refusal_for("not_in_room", room=name)
         self._require_sure(room, member.sender_id, command)
+        told = self._told_of(member, room)
         successor = yield from self.end_membership(member.sender_id, room)
-        self._out(self._members.get(member.sender_id, member), room, peer, command.ref, self._owner(successor))
+        present = self._members.get(member.sender_id, member)
+        self._out(present, room, peer, command.ref, self._owner(successor), told)
         self.tell_successor(room, successor)
 
     def forget_account(self, sender_id: int, room: HubRoom) -> Workflow[None]:
@@ -496,17 +504,25 @@ class RoomMembership:
             if told := member.told_of(room):
                 self._broadcaster.broadcast(told, [left])
 
-    def _out(self, member: Member, room: HubRoom, asker: Peer, ref: int, owner: Person | None = None) -> None:
+    def _out(
+        self, member: Member, room: HubRoom, asker: Peer, ref: int, owner: Person | None, told: frozenset[Peer]
+    ) -> None:
         """Take a member out of a room that it has left, and tell its devices; the asking one is answered.
 
-        ``owner`` owns the room now, if the member was its only owner.
+        Args:
+            member: who has left.
+            room: which room.
+            asker: the connection that is answered.
+            ref: of its request.
+            owner: owns the room now, if the member was its only owner.
+            told: the connections by API tokens that are told, and others.
         """
         was_there = room in member.rooms
         if was_there:
             self._presence.leave(member, room)
         if asker in self._connections:
             asker.deliver(Left(room=room.name, ref=ref, owner=owner))
-        rest = [each for each in member.told_of(room) if each is not asker]
+        rest = [each for each in others(member, asker) if each in told or each not in member.deaf]
         if was_there and rest:
             self._broadcaster.broadcast(rest, [Left(room=room.name, ref=0, owner=owner)])
 

@@ -15,11 +15,14 @@ from securechat.model import (
     Acked,
     AddBot,
     AddToken,
+    Delete,
     Grant,
+    Hello,
     InviteTo,
     Join,
     Joined,
     Leave,
+    Left,
     Moderate,
     Refused,
     RemoveToken,
@@ -35,6 +38,7 @@ from securechat.records.accounts import OWN_ACTS, Role
 from securechat.records.rooms import RoomRole
 from securechat.text.refusals import refusal_for
 from tests.support.hub_rig import FakePeer, HubRig
+from tests.unit.hub.accounts.test_accounts import hello
 from tests.unit.hub.admin.test_commands import act, audit
 from tests.unit.hub.programs.test_bots import bot, hook, made, program, restart
 from tests.unit.hub.rooms.test_rooms import join, ok, person, refused, say, who
@@ -237,3 +241,59 @@ def test_the_audit_does_not_grow_with_a_member_s_own_tokens(rig: HubRig) -> None
     own = [entry.act for entry in audit(rig) if entry.actor == "ann"]
     assert {"token add", "token rotate", "token remove", "bot add", "bot rotate", "hook rotate"} <= set(own)
     assert set(own) <= set(OWN_ACTS)
+
+
+# --- What goes with a maker or a room ---------------------------------------------------------------------------------
+
+
+def test_a_token_for_a_room_hears_that_the_room_is_left_although_its_record_goes(rig: HubRig) -> None:
+    ann = person(rig, "ann", "ops")
+    cron = program(rig, made(rig, ann, AddToken(ref=1, name="t", scopes=BOTH, rooms=["ops"])).token)
+    rig.do(ann, Leave(ref=1, room="ops"))
+    assert rig.record("ops") is None
+    assert cron.last(Left).room == "ops"
+
+
+def test_a_bot_that_got_a_token_while_its_maker_was_deleted_stops(rig: HubRig) -> None:
+    bob, ann = person(rig, "bob", "ops"), person(rig, "ann", "ops")
+    ok(rig, bob, Grant(ref=1, room="ops", person=who(ann), role="moderator"))
+    token = hook(rig, ann)
+    told: list[Any] = []
+    rig.hub.admin_commands.delete_user("root", "ann", remove=False, progress=lambda _: None, done=told.append)
+    rig.do(bob, RotateToken(ref=5, token=token.info.token), settle=False)
+    peers: list[FakePeer] = []
+    while rig.posted:
+        rig.step()
+        if bob.of(TokenMade):
+            peers.append(rig.peer())
+            secret = bob.last(TokenMade).token
+            rig.do(peers[-1], Hello(version=1, name="x", secret=f"f{len(peers):031}", token=secret), settle=False)
+    assert told
+    assert peers
+    assert not any(rig.hub.is_member(peer) for peer in peers)
+    last = hello(rig, "x", token=bob.last(TokenMade).token)
+    assert last.last(Refused).code is ErrorCode.TOKEN_INVALID
+
+
+def test_moderators_revise_what_a_bot_says_whose_maker_stands_lower(rig: HubRig) -> None:
+    bob, ann, carl = person(rig, "bob", "ops"), person(rig, "ann", "ops"), person(rig, "carl", "ops")
+    deploy = program(rig, bot(rig, ann, rooms=["ops"]).token)
+    for each in (deploy, carl):
+        ok(rig, bob, Grant(ref=1, room="ops", person=who(each), role="moderator"))
+    say(rig, deploy, "ops", "spam")
+    seq = carl.messages[-1].seq
+    rig.do(carl, Delete(client_id=70, seq=seq, room="ops"))
+    assert carl.last(Acked).client_id == 70
+
+
+def test_a_webhook_imitates_no_guest_that_looks_alike(rig: HubRig) -> None:
+    ann = person(rig, "ann", "ops")
+    grafana = program(rig, hook(rig, ann).token)
+    guest = rig.member("b\u043eb via grafana")  # with a Cyrillic o
+    rig.do(grafana, Say(client_id=1, room="ops", text="x", shown_as="bob via grafana"))
+    assert grafana.last(Refused).code is ErrorCode.NAME_IN_USE
+    assert rig.hub.is_name_taken("bob via grafana")
+    rig.lose(guest)
+    assert rig.hub.is_name_taken("bob via grafana"), "the name is kept for a guest who comes back"
+    rig.pass_time(rig.limits.name_reservation_s + 1)
+    assert not rig.hub.is_name_taken("bob via grafana")
