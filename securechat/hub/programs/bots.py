@@ -23,7 +23,7 @@ from securechat.hub.rooms.membership import RoomMembership
 from securechat.hub.rooms.room import HubRoom
 from securechat.hub.workflow import Commit, Identify, Turn, Workflow
 from securechat.limits import SECRET_BYTES
-from securechat.model import BotInfo, Closing, Person, TokenInfo, TokenMade
+from securechat.model import UNKNOWN_ROOM, BotInfo, Closing, Person, TokenInfo, TokenMade
 from securechat.records.accounts import (
     NEW_SENDER,
     Account,
@@ -298,7 +298,7 @@ class Bots:
             name=row.name,
             scopes=[scope.value for scope in row.scopes],
             since_ms=row.made_at_ms,
-            rooms=[name for number in row.rooms if (name := self._room_name(number, reader))],
+            rooms=list(dict.fromkeys(self._room_name(number, reader) for number in row.rooms)),
             expires_at_ms=row.expires_at_ms,
             used_at_ms=row.used_at_ms or None,
             address=row.address,
@@ -310,5 +310,5 @@ class Bots:
             return LOBBY
         room = self._rooms.recorded.get(number)
         if room is None or (reader and not self._rooms.is_visible(room, reader)):
-            return ""
+            return UNKNOWN_ROOM  # without any name the token would be taken for one for all rooms
         return room.name
