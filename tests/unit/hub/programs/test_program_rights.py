@@ -6,18 +6,23 @@ from typing import Any
 
 import pytest
 
-from securechat.errors import ErrorCode
+from securechat.errors import ErrorCode, Refusal
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.hub.rooms.room import HubRoom
 from securechat.hub.workflow import Commit, Workflow
 from securechat.limits import Limits
 from securechat.model import (
+    UNKNOWN_ROOM,
     Acked,
     AddBot,
     AddToken,
+    AskBots,
+    AskTokens,
+    BotList,
     Delete,
     Grant,
     Hello,
+    History,
     InviteTo,
     Join,
     Joined,
@@ -31,11 +36,13 @@ from securechat.model import (
     RotateToken,
     Say,
     SetRoom,
+    TokenList,
     TokenMade,
     Welcome,
 )
 from securechat.records.accounts import OWN_ACTS, Role
 from securechat.records.rooms import RoomRole
+from securechat.text.names import check_room
 from securechat.text.refusals import refusal_for
 from tests.support.hub_rig import FakePeer, HubRig
 from tests.unit.hub.accounts.test_accounts import hello
@@ -297,3 +304,48 @@ def test_a_webhook_imitates_no_guest_that_looks_alike(rig: HubRig) -> None:
     assert rig.hub.is_name_taken("bob via grafana"), "the name is kept for a guest who comes back"
     rig.pass_time(rig.limits.name_reservation_s + 1)
     assert not rig.hub.is_name_taken("bob via grafana")
+
+
+# --- What is told of tokens -------------------------------------------------------------------------------------------
+
+
+def test_a_token_whose_rooms_are_gone_or_hidden_is_not_told_as_one_for_all(rig: HubRig) -> None:
+    bob, ann = person(rig, "bob", "board"), person(rig, "ann", "board", "ops")
+    gone = made(rig, ann, AddToken(ref=1, name="gone", rooms=["ops"]))
+    hidden = bot(rig, ann, "hidden", rooms=["board", "lobby"])
+    assert gone.info.rooms == ["ops"]
+    rig.do(ann, Leave(ref=1, room="ops"))
+    rig.do(ann, AskTokens(ref=1))
+    assert [info.rooms for info in ann.last(TokenList).tokens] == [[UNKNOWN_ROOM]]
+    ok(rig, bob, SetRoom(ref=1, room="board", private=True))
+    act_: Any = "kick"
+    ok(rig, bob, Moderate(ref=1, room="board", person=who(ann), act=act_))
+    rig.do(ann, AskBots(ref=2))
+    told = {info.name: info.tokens[0].rooms for info in ann.last(BotList).bots}
+    assert told["hidden"] == [UNKNOWN_ROOM, "lobby"]
+    assert hidden.info.rooms == ["board", "lobby"]
+    with pytest.raises(Refusal):
+        check_room(UNKNOWN_ROOM)
+
+
+def test_a_token_is_told_the_rate_that_it_has() -> None:
+    rig = HubRig(rates=True)
+    ann = person(rig, "ann")
+    limits = ann.last(Welcome).limits
+    assert (limits["message_burst"], limits["message_rate"]) == (rig.limits.message_burst, rig.limits.message_rate)
+    limits = program(rig, bot(rig, ann).token).last(Welcome).limits
+    assert (limits["message_burst"], limits["message_rate"]) == (40, 20)
+
+
+def test_a_program_that_asks_too_much_does_not_have_its_person_wait() -> None:
+    rig = HubRig(rates=True)
+    ann = person(rig, "ann", "ops")
+    cron = program(rig, made(rig, ann, AddToken(ref=1, name="t", scopes=BOTH)).token)
+    for n in range(300):
+        wait_s = rig.do(cron, History(ref=n, room="ops"))
+    assert wait_s > 10
+    assert rig.hub.charge_bytes(cron, 100_000_000) > 10
+    assert rig.do(ann, History(ref=400, room="ops")) == 0
+    assert rig.hub.charge_bytes(ann, 100) == 0
+    again = program(rig, made(rig, ann, AddToken(ref=1, name="u", scopes=BOTH)).token, secret="6" * 32)
+    assert rig.do(again, History(ref=1, room="ops")) == 0
