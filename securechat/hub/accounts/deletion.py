@@ -85,6 +85,8 @@ class AccountDeletion:
             count = yield from self._erase(sender_id, remove=remove, progress=progress)
             yield from self._leave_rooms(sender_id)
             bots = list(directory.bots_of.get(sender_id, ()))
+            for each in bots:  # they stop for good, and would keep rooms from being forgotten
+                yield from self._leave_rooms(each)
             yield Commit((Drop(Account, sender_id),))
             for each in bots:  # one may have got a token since
                 self._disconnection.end_member(each, _STOPPED)

@@ -349,3 +349,13 @@ def test_a_program_that_asks_too_much_does_not_have_its_person_wait() -> None:
     assert rig.hub.charge_bytes(ann, 100) == 0
     again = program(rig, made(rig, ann, AddToken(ref=1, name="u", scopes=BOTH)).token, secret="6" * 32)
     assert rig.do(again, History(ref=1, room="ops")) == 0
+
+
+def test_bots_of_a_deleted_maker_keep_no_room(rig: HubRig) -> None:
+    ann, bob = person(rig, "ann", "ops", "other"), person(rig, "bob", "other")
+    token = bot(rig, ann, rooms=["ops", "other"])
+    assert token.bot is not None
+    act(rig, "delete_user", "ann", remove=False, progress=lambda _: None)
+    assert rig.record("ops") is None
+    assert not rig.belongs("other", token.bot.id)
+    assert rig.belongs("other", who(bob))
