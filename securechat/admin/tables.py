@@ -6,13 +6,14 @@ A table has times in the order of ISO 8601, which sort and compare; a sentence h
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
 from msgspec import convert
 
 from securechat.hub.wall_clock import Doubt
+from securechat.model import UNKNOWN_ROOM
 from securechat.server.clock_file import doubt_sentence
 from securechat.text.durations import shown_time
 from securechat.text.local_time import local
@@ -207,6 +208,11 @@ def session(row: TableRow) -> Sequence[str]:
     return number, row["name"], _yes_or_no(row), row["client"], row["address"], since, used
 
 
+def _rooms_of_tokens(rooms: Iterable[str]) -> str:
+    """Return the cell of the rooms of tokens; a question mark for one that is gone."""
+    return " ".join("#?" if room == UNKNOWN_ROOM else f"#{room}" for room in dict.fromkeys(rooms))
+
+
 BOTS = (
     LazyText("NAME"), LazyText("KIND"), LazyText("BY"), LazyText("ROOMS"), LazyText("TOKENS"), LazyText("ONLINE"),
     LazyText("LAST USED"), LazyText("FROM"), LazyText("NOTES"),
@@ -219,7 +225,7 @@ def bot(row: TableRow) -> Sequence[str]:
     held = row["tokens"]
     last: TableRow = max(held, key=lambda token: token["used_at_ms"] or 0, default={})
     kind, maker = _word(_KINDS_OF_BOT, row["kind"]), row["made_by"] or _("administrator")
-    rooms = " ".join(f"#{room}" for room in dict.fromkeys(room for token in held for room in token["rooms"]))
+    rooms = _rooms_of_tokens(room for token in held for room in token["rooms"])
     here = _("yes") if any(token["online"] for token in held) else _("no")
     used, notes = shown_time(last.get("used_at_ms") or 0), _("stopped") if row["stopped"] else ""
     return row["name"], kind, maker, rooms or _("all"), str(len(held)), here, used, last.get("address", ""), notes
@@ -233,7 +239,7 @@ TOKENS = (
 
 def token(row: TableRow) -> Sequence[str]:
     """Return the cells of an API token."""
-    rooms = " ".join(f"#{room}" for room in row["rooms"]) or _("all")
+    rooms = _rooms_of_tokens(row["rooms"]) or _("all")
     ends = shown_time(row["expires_at_ms"]) if row["expires_at_ms"] is not None else "-"
     since, used = shown_time(row["made_at_ms"]), shown_time(row["used_at_ms"] or 0)
     scopes = " ".join(row["scopes"])

@@ -350,7 +350,7 @@ class Hub:
         connection.heard_seq = context.fed_seq
         if not context.rates:
             return 0.0
-        wait_s = connection.member.byte_bucket.take(size_bytes, context.now)
+        wait_s = connection.byte_bucket.take(size_bytes, context.now)
         return max(wait_s, self._address_bytes.take(peer.address, size_bytes, context.now))
 
     def charge_request(self, peer: Peer, cost: float = 1.0) -> float:
@@ -359,7 +359,7 @@ class Hub:
         if connection is None:
             return 0.0
         now = self.context.now
-        wait_s = connection.member.request_bucket.take(cost, now)
+        wait_s = connection.request_bucket.take(cost, now)
         return max(wait_s, self._address_requests.take(peer.address, cost, now))
 
     def _charge_message(self, peer: Peer, connection: MemberConnection) -> float:

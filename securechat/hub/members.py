@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from securechat.hub.interfaces import Peer
-from securechat.hub.programs.hearing import hears
+from securechat.hub.programs.hearing import covers, hears
 from securechat.hub.rate_limits import TokenBucket
 from securechat.hub.rooms.room import HubRoom
 from securechat.limits import Limits
@@ -25,7 +25,9 @@ class MemberConnection:
         login_id: the login it used; 0 for a guest, or for a certificate.
         certificate: the fingerprint of the certificate it used.
         token: the API token that it came by: it may do and hears what that one is good for. None for a person's.
-        message_bucket: the rate of its messages: that of its member, or of its token.
+        message_bucket: the rate of its messages: that of its member, or of its token, as are the next two.
+        request_bucket: the rate of its other requests.
+        byte_bucket: the rate of the bytes that it sends.
         must_change: whether it came in by a temporary password that has not been changed on it: it may do nothing else.
         since_ms: the time of its login, UTC milliseconds.
         heard_seq: the last seq fanned out when its last bytes came: up to here it very likely has everything.
@@ -34,8 +36,8 @@ class MemberConnection:
     """
 
     __slots__ = (
-        "certificate", "client", "heard_seq", "known_client_id", "last_client_id", "login_id", "member",
-        "message_bucket", "must_change", "since_ms", "stream", "token",
+        "byte_bucket", "certificate", "client", "heard_seq", "known_client_id", "last_client_id", "login_id", "member",
+        "message_bucket", "must_change", "request_bucket", "since_ms", "stream", "token",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +54,8 @@ class MemberConnection:
         self.must_change = False
         self.token: ApiToken | None = None
         self.message_bucket = member.message_bucket
+        self.request_bucket = member.request_bucket
+        self.byte_bucket = member.byte_bucket
 
 
 class Member:
@@ -147,3 +151,9 @@ class Member:
         if not self.deaf:
             return self.peers
         return [peer for peer in self.peers if (token := self.deaf.get(peer)) is None or hears(token, room)]
+
+    def told_of(self, room: HubRoom) -> list[Peer]:
+        """Return the connections that are told of the member's coming into a room and leaving it."""
+        if not self.deaf:
+            return self.peers
+        return [peer for peer in self.peers if (token := self.deaf.get(peer)) is None or covers(token, room)]

@@ -101,6 +101,7 @@ from securechat.model.messages import (
     RevisionKind,
 )
 from securechat.model.programs import (
+    UNKNOWN_ROOM,
     AddBot,
     AddToken,
     AskBots,
@@ -144,6 +145,7 @@ __all__ = [
     "ALPN",
     "FEATURES",
     "PROTOCOL_VERSION",
+    "UNKNOWN_ROOM",
     "WELCOME_LIMITS",
     "AccountCommand",
     "Acked",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
@@ -14,6 +14,8 @@ TokenName: TypeAlias = Annotated[str, Meta(max_length=64)]
 """What the owner of a token recognises it by."""
 TokenDays: TypeAlias = Annotated[int, Meta(ge=1, le=3650)]
 TokenScopes: TypeAlias = Annotated[list[TokenScope], Meta(min_length=1, max_length=2)]
+UNKNOWN_ROOM: Final = "#"
+"""In a list of the rooms of a token; it can be no room's name."""
 TokenRooms: TypeAlias = Annotated[list[Raw], Meta(max_length=10)]
 
 
@@ -116,7 +118,8 @@ class TokenInfo(
         name: what its owner recognises it by.
         scopes: what it is good for: ``post``, ``read``, or ``hook`` for an incoming webhook.
         since_ms: when it was made, milliseconds since the epoch, UTC.
-        rooms: the names of the only rooms it is good for; empty for all.
+        rooms: the names of the only rooms it is good for, `UNKNOWN_ROOM` for those that are gone or that the reader may
+            not see; empty for all.
         expires_at_ms: when it stops; None for never.
         used_at_ms: when it was used last, to the minute; None for never.
         address: the network address that used it last.

@@ -289,8 +289,12 @@ class PurgeMessageKeys(Struct, frozen=True, gc=False):
     most: int = 1_000
 
 
-OWN_ACTS = ("register", "rename", "password", "cert add", "cert remove")
-"""The acts of accounts on themselves, as the audit names them; and ``logout``, where actor and target are the same."""
+OWN_ACTS = (
+    "register", "rename", "password", "cert add", "cert remove", "token add", "token rotate", "token remove",
+    "bot add", "bot rotate", "hook add", "hook rotate",
+)  # fmt: skip
+"""The acts of accounts on themselves and their programs, as the audit names them; and ``logout``, where actor and
+target are the same."""
 
 
 Change: TypeAlias = Put | Drop | WriteAudit | EraseSender | PurgeGuests | PurgeMessageKeys | TrimAudit | RoomChange

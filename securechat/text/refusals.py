@@ -379,6 +379,7 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.NO_RIGHT,
         N_("A bot cannot make bots, webhooks or tokens. Ask the member that made it"),
     ),
+    "bot_is_no_owner": (ErrorCode.INVALID, N_("A bot cannot own #{room}. Make a person its owner")),
     "bot_removed": (ErrorCode.LOGGED_OUT, N_("This bot was removed")),
     "bot_stopped": (
         ErrorCode.TOKEN_INVALID,

@@ -13,7 +13,7 @@ from securechat.client.catalogue.names import named
 from securechat.client.core import actions, events
 from securechat.client.core.events import UiEvent
 from securechat.client.ui.rendering import excerpt, local_date, shown_name
-from securechat.model import BotInfo, TokenInfo
+from securechat.model import UNKNOWN_ROOM, BotInfo, TokenInfo
 from securechat.text.api_examples import UNKNOWN_CA, api_example
 from securechat.text.sanitize import one_line
 
@@ -81,7 +81,7 @@ def _bots(bots: tuple[BotInfo, ...], room: str | None) -> str:
 
 def _bot(bot: BotInfo) -> list[str]:
     hook = bot.kind == "hook"
-    rooms = [one_line(room) for token in bot.tokens[:1] for room in token.rooms]
+    rooms = [_room(room) for token in bot.tokens[:1] for room in token.rooms]
     head = catalogue.programs.bot_line(
         named(one_line(bot.name), bot=True),
         None if bot.made_by is None else shown_name(bot.made_by),
@@ -90,6 +90,11 @@ def _bot(bot: BotInfo) -> list[str]:
         stopped=bot.stopped,
     )
     return [head, *(f"    {_token(token, is_hook=hook, of=bot.name)}" for token in bot.tokens)]
+
+
+def _room(room: str) -> str:
+    """Return a room of a token as it is shown behind a ``#``; a question mark for one that is gone or not visible."""
+    return "?" if room == UNKNOWN_ROOM else one_line(room)
 
 
 def _tokens(tokens: tuple[TokenInfo, ...]) -> str:
@@ -103,7 +108,7 @@ def _token(token: TokenInfo, *, is_hook: bool = False, of: str = "") -> str:
         token.token,
         "" if token.name == of else excerpt(token.name),
         () if is_hook else [one_line(scope) for scope in token.scopes],
-        [one_line(room) for room in token.rooms],
+        [_room(room) for room in token.rooms],
         local_date(token.since_ms),
         None if token.expires_at_ms is None else local_date(token.expires_at_ms),
         None if token.used_at_ms is None else local_date(token.used_at_ms),

@@ -33,6 +33,7 @@ from securechat.records.accounts import (
 from securechat.text.refusals import refusal_for
 
 _LAST_WORDS = Closing.of(refusal_for("account_deleted"))
+_STOPPED = Closing.of(refusal_for("bot_stopped"))
 
 
 class AccountDeletion:
@@ -83,7 +84,12 @@ class AccountDeletion:
         try:
             count = yield from self._erase(sender_id, remove=remove, progress=progress)
             yield from self._leave_rooms(sender_id)
+            bots = list(directory.bots_of.get(sender_id, ()))
+            for each in bots:  # they stop for good, and would keep rooms from being forgotten
+                yield from self._leave_rooms(each)
             yield Commit((Drop(Account, sender_id),))
+            for each in bots:  # one may have got a token since
+                self._disconnection.end_member(each, _STOPPED)
             self._context.names.free(account.name, owner_of_account(sender_id))
             return count
         finally:

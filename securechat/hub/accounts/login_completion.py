@@ -44,6 +44,8 @@ class LoginCompletion:
         self._purges = PurgeDelivery(context)
         off = () if context.rates else ("message_burst", "message_rate", "byte_burst", "byte_rate")
         self._limits = {key: float(getattr(context.limits, key)) for key in WELCOME_LIMITS if key not in off}
+        of_tokens = {"message_burst": context.limits.bot_message_burst, "message_rate": context.limits.bot_message_rate}
+        self._limits_of_token = {key: float(of_tokens.get(key, limit)) for key, limit in self._limits.items()}
 
     def complete(
         self, member: Member, peer: Peer, client: str, entry: Authenticated, identity: Identity, old_name: str | None
@@ -72,7 +74,8 @@ class LoginCompletion:
         )
         if entry.api_token is not None:
             connection.token = member.deaf[peer] = entry.api_token
-            connection.message_bucket = self._api_tokens.bucket(entry.api_token.token_id)
+            rates = self._api_tokens.rates(entry.api_token.token_id)
+            connection.message_bucket, connection.request_bucket, connection.byte_bucket = rates
             self._api_tokens.watch(entry.api_token)
         member.peers = [old for old in member.peers if old not in replaced] + [peer]
         context.connections[peer] = connection
@@ -99,8 +102,9 @@ class LoginCompletion:
         if entry.login is not None:
             connection.login_id = entry.login.login_id
         connection.certificate = entry.certificate
-        # a certificate proves its owner without the password that an administrator knows
-        connection.must_change = account is not None and account.must_change and entry.certificate is None
+        # a certificate and an API token prove their owner without the password that an administrator knows
+        has_other_proof = entry.certificate is not None or entry.api_token is not None
+        connection.must_change = account is not None and account.must_change and not has_other_proof
         return Welcome(
             version=PROTOCOL_VERSION,
             server=context.server,
@@ -115,7 +119,7 @@ class LoginCompletion:
             seen_seq=self._seen_seq(member, account, entry),
             must_change=connection.must_change,
             rooms=self._count_rooms(member, entry),
-            limits=self._limits,
+            limits=self._limits if entry.api_token is None else self._limits_of_token,
             features=FEATURES,
         )
 

@@ -90,6 +90,11 @@ class NameReservations:
             reserved = held.reserved if held.until is None else held.until
         self._name_reservations[key] = _Claim(owner, None, reserved)
 
+    def is_claimed(self, name: str, now: float) -> bool:
+        """Tell whether a name, or one that looks like it, is in use or reserved at this time, in monotonic seconds."""
+        held = self._name_reservations.get(skeleton(name))
+        return held is not None and (held.until is None or held.until > now)
+
     def exchange(self, old: str, new: str, owner: bytes) -> None:
         """Give up a name for another one that is claimed already; they may look the same."""
         if skeleton(old) != skeleton(new):

@@ -148,7 +148,7 @@ def _bot_bound(row: BotInfo) -> int:
 
 def _with_fewer_rooms(row: TokenInfo, room_bytes: int) -> TokenInfo:
     """Leave out rooms of a token from the end, until it fits."""
-    while row.rooms and _token_bound(row) > room_bytes:
+    while len(row.rooms) > 1 and _token_bound(row) > room_bytes:  # without any it would be told as one for all
         row = replace(row, rooms=row.rooms[:-1])
     return row
 

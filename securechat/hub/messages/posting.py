@@ -34,7 +34,7 @@ from securechat.model import (
 )
 from securechat.records.accounts import AccountKind
 from securechat.records.log import Appended, AppendOutcome, NotAppended
-from securechat.text.names import LOBBY, check_name, check_room, name_key
+from securechat.text.names import LOBBY, check_name, check_room
 from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import is_blank, is_hostile
 
@@ -236,7 +236,8 @@ class Posting:
         if account is None or account.kind is not AccountKind.HOOK or not raw.endswith(f" via {member.name}"):
             raise refusal_for("name_of_webhook_only")
         name = check_name(raw)
-        if self._directory.look_alike(name) is not None or name_key(name) in self._by_key:
+        is_claimed = self._context.names.is_claimed(name, self._context.now)
+        if self._directory.look_alike(name) is not None or is_claimed:
             raise refusal_for("name_taken")
         return name
 

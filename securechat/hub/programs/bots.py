@@ -23,7 +23,7 @@ from securechat.hub.rooms.membership import RoomMembership
 from securechat.hub.rooms.room import HubRoom
 from securechat.hub.workflow import Commit, Identify, Turn, Workflow
 from securechat.limits import SECRET_BYTES
-from securechat.model import BotInfo, Closing, Person, TokenInfo, TokenMade
+from securechat.model import UNKNOWN_ROOM, BotInfo, Closing, Person, TokenInfo, TokenMade
 from securechat.records.accounts import (
     NEW_SENDER,
     Account,
@@ -66,6 +66,18 @@ class NewBot(Struct, frozen=True):
     act: str
 
 
+def _numbers(rooms: Sequence[HubRoom]) -> tuple[int, ...]:
+    """Return what a token knows its rooms by.
+
+    Raises:
+        Refusal: NO_SUCH_ROOM, one has lost its record meanwhile: a token for no room would be one for all.
+    """
+    numbers = [room_number(room) for room in rooms]
+    if None in numbers:
+        raise refusal_for("no_such_room")
+    return tuple(number for number in numbers if number is not None)
+
+
 class Bots:
     """Makes and removes bots and tokens.
 
@@ -104,7 +116,7 @@ class Bots:
             Refusal: its name is not free; there are as many bots as allowed; what the log says.
         """
         name = check_name(new.name)
-        with (yield Turn(("bots", new.made_by))):
+        with (yield Turn("bots")):  # of all makers, because all of them share bots_total and hooks_per_room
             self._expect_space(new)
             self._expect_free(name)
             secret = self._keys.token_bytes(SECRET_BYTES).hex()  # of a device that never comes
@@ -125,7 +137,7 @@ class Bots:
         account = Account(
             NEW_SENDER, name, name_key(name), made_at_ms=now_ms, seen_at_ms=now_ms, kind=new.kind, made_by=new.made_by
         )
-        numbers = tuple(number for room in new.rooms if (number := room_number(room)) is not None)
+        numbers = _numbers(new.rooms)
         row, token = self._api_tokens.make(NEW_SENDER, name, new.scopes, numbers, new.days)
         note = self._directory.note(new.actor, new.act, name, ", ".join(f"#{room.name}" for room in new.rooms))
         identity: Identity = yield Identify(owner, name, account.key, None, (Put(account), Put(row), note))
@@ -165,6 +177,8 @@ class Bots:
             record = room.record
             if record is None or room.belongs(sender_id) or self._directory.living(sender_id) is None:
                 return
+            if not self._rooms.is_open_to_maker(room, sender_id):  # which has lost the room meanwhile
+                return
             row = Membership(
                 record.room_id, sender_id, RoomRole.MEMBER, self._directory.wall_ms(), self._context.fed_seq
             )
@@ -185,7 +199,7 @@ class Bots:
             count = len(self._directory.tokens_of(account.sender_id))
             if count >= self._limits.tokens_per_account:
                 raise refusal_for("tokens_used_up", count=count)
-            numbers = tuple(number for room in rooms if (number := room_number(room)) is not None)
+            numbers = _numbers(rooms)
             row, token = self._api_tokens.make(account.sender_id, name, scopes, numbers, days)
             yield Commit(
                 (Put(row), self._directory.note(account.name, "token add", account.name, f"token {row.token_id}"))
@@ -198,7 +212,10 @@ class Bots:
         Raises:
             Refusal: NOT_FOUND, it is gone or over; TOO_MANY; what the log says.
         """
-        with (yield Turn((ApiToken, token_id))):
+        known = self._directory.present(ApiToken, token_id)
+        if known is None:
+            raise refusal_for("no_such_token", token=token_id)
+        with (yield Turn(("tokens", known.sender_id))), (yield Turn((ApiToken, token_id))):
             old = self._directory.present(ApiToken, token_id)
             if old is None or not self._directory.lasts(old.expires_at_ms):
                 raise refusal_for("no_such_token", token=token_id)
@@ -294,7 +311,7 @@ class Bots:
             name=row.name,
             scopes=[scope.value for scope in row.scopes],
             since_ms=row.made_at_ms,
-            rooms=[name for number in row.rooms if (name := self._room_name(number, reader))],
+            rooms=list(dict.fromkeys(self._room_name(number, reader) for number in row.rooms)),
             expires_at_ms=row.expires_at_ms,
             used_at_ms=row.used_at_ms or None,
             address=row.address,
@@ -306,5 +323,5 @@ class Bots:
             return LOBBY
         room = self._rooms.recorded.get(number)
         if room is None or (reader and not self._rooms.is_visible(room, reader)):
-            return ""
+            return UNKNOWN_ROOM  # without any name the token would be taken for one for all rooms
         return room.name

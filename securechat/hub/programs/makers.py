@@ -48,7 +48,9 @@ class MakersRights:
                 self._judge(room, bot)
 
     def _judge(self, room: HubRoom, bot: int) -> None:
-        if room.is_lobby or (self._rooms.is_visible(room, bot) and self._rooms.ban(room, bot) is None):
+        member = self._context.members.get(bot)
+        is_in = room.belongs(bot) or (member is not None and room in member.rooms)
+        if not is_in or room.is_lobby or (self._rooms.is_visible(room, bot) and self._rooms.ban(room, bot) is None):
             return
         left = Left.of(refusal_for("maker_has_no_right"), room=room.name)
         self._room_membership.remove_member(bot, room, left)

@@ -46,7 +46,7 @@ NEEDED: Final[dict[type[Command], frozenset[Scope]]] = {
     React: _POST,
     Typing: _POST,
     Join: frozenset({Scope.POST, Scope.READ, Scope.HOOK}),
-    Leave: _EITHER,
+    Leave: _POST,
     Whois: _EITHER,
     AskPeople: _EITHER,
     Rooms: _EITHER,

@@ -32,7 +32,6 @@ from securechat.model import (
     TokenMade,
 )
 from securechat.records.accounts import Account, AccountKind, ApiToken, Scope
-from securechat.text.confusables import skeleton
 from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import is_hostile
 
@@ -127,10 +126,7 @@ class ProgramService:
 
     def is_taken(self, name: str) -> bool:
         """Whether a name belongs to a member or an account, or looks like one that does."""
-        looks = skeleton(name)
-        return self._directory.look_alike(name) is not None or any(
-            skeleton(member.name) == looks for member in self._context.members.values()
-        )
+        return self._directory.look_alike(name) is not None or self._context.names.is_claimed(name, self._context.now)
 
     # --- Making ---------------------------------------------------------------------------------------------------
 
@@ -140,22 +136,23 @@ class ProgramService:
             raise refusal_for("hook_needs_room")
         rooms = tuple(self._room_for(member, raw, is_hook=is_hook) for raw in dict.fromkeys(command.rooms))
         quota_key = str(account.sender_id)
-        if not self._made.has_room(quota_key, 1, self._context.now):
-            raise refusal_for("bots_made_today")
-        made = yield from self._bots.make(
-            NewBot(
-                kind=AccountKind.HOOK if is_hook else AccountKind.BOT,
-                name=command.name,
-                rooms=rooms,
-                scopes=(Scope.HOOK,) if is_hook else tuple(dict.fromkeys(map(Scope, command.scopes))),
-                days=command.days,
-                made_by=account.sender_id,
-                actor=account.name,
-                act="hook add" if is_hook else "bot add",
-            )
+        new = NewBot(
+            kind=AccountKind.HOOK if is_hook else AccountKind.BOT,
+            name=command.name,
+            rooms=rooms,
+            scopes=(Scope.HOOK,) if is_hook else tuple(dict.fromkeys(map(Scope, command.scopes))),
+            days=command.days,
+            made_by=account.sender_id,
+            actor=account.name,
+            act="hook add" if is_hook else "bot add",
         )
-        self._made.take(quota_key, 1)
-        return made
+        if not self._made.take_if_room(quota_key, 1, self._context.now):
+            raise refusal_for("bots_made_today")
+        try:
+            return (yield from self._bots.make(new))
+        except BaseException:
+            self._made.give_back(quota_key, 1)
+            raise
 
     def _room_for(self, member: Member, raw: str, *, is_hook: bool) -> HubRoom:
         """Return the room of a new bot, which its maker may enter, and moderates where it is a webhook's.

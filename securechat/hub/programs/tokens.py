@@ -6,6 +6,8 @@ is banned or gone, so is the right to act for it.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from msgspec.structs import replace
 
 from securechat.hub.context import HubContext
@@ -22,6 +24,20 @@ _LOOK_AGAIN_S = 86_400.0
 """Before a later expiry is looked at again: the wall clock may have been set meanwhile."""
 
 
+class TokenRates(NamedTuple):
+    """The rates of one token.
+
+    Attributes:
+        messages: that may be sent.
+        requests: others.
+        size_bytes: bytes that may be sent.
+    """
+
+    messages: TokenBucket
+    requests: TokenBucket
+    size_bytes: TokenBucket
+
+
 class ApiTokens:
     """The API tokens of one server.
 
@@ -33,7 +49,7 @@ class ApiTokens:
         self._directory = context.accounts
         self._limits = context.limits
         self._keys = context.authentication
-        self._buckets: dict[int, TokenBucket] = {}
+        self._rates: dict[int, TokenRates] = {}
         self._context = context
         self._next_expiry = _NEVER
 
@@ -69,10 +85,9 @@ class ApiTokens:
 
     def is_stopped(self, account: Account) -> bool:
         """Tell whether a bot can do nothing, because the account that made it is banned or gone."""
-        maker = account.made_by
-        return bool(maker) and (
-            self._directory.living(maker) is None or self.ban_on_maker(account.sender_id) is not None
-        )
+        maker, directory = account.made_by, self._directory
+        is_gone = directory.living(maker) is None or maker in directory.being_deleted
+        return bool(maker) and (is_gone or self.ban_on_maker(account.sender_id) is not None)
 
     def ban_on_maker(self, sender_id: int) -> Ban | None:
         """Return the ban on the account that made a bot."""
@@ -107,14 +122,20 @@ class ApiTokens:
             return ()
         return (Put(replace(row, used_at_ms=minute_ms, address=host)),)
 
-    def bucket(self, token_id: int) -> TokenBucket:
-        """Return the rate of messages of a token, which all of its connections share."""
-        bucket = self._buckets.get(token_id)
-        if bucket is None:
-            bucket = self._buckets[token_id] = TokenBucket(
-                self._limits.bot_message_burst, self._limits.bot_message_rate
+    def rates(self, token_id: int) -> TokenRates:
+        """Return the rates of a token, which all of its connections share, and no connection of its account's person.
+
+        A program that asks too much would have its person wait otherwise.
+        """
+        rates = self._rates.get(token_id)
+        if rates is None:
+            limits = self._limits
+            rates = self._rates[token_id] = TokenRates(
+                TokenBucket(limits.bot_message_burst, limits.bot_message_rate),
+                TokenBucket(limits.request_burst, limits.request_rate),
+                TokenBucket(limits.byte_burst, limits.byte_rate),
             )
-        return bucket
+        return rates
 
     def watch(self, row: ApiToken) -> None:
         """Have `overdue` called when a token in use expires."""
@@ -143,4 +164,4 @@ class ApiTokens:
     def ended(self, numbers: set[int]) -> None:
         """Forget the rates of tokens that have ended."""
         for token_id in numbers:
-            self._buckets.pop(token_id, None)
+            self._rates.pop(token_id, None)

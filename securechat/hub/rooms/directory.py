@@ -93,6 +93,7 @@ class RoomDirectory:
             self.apply(PutMembership(membership))
         for ban in stored.bans:
             self.apply(PutRoomBan(ban))
+        self.narrowed.clear()  # no one is here yet, and each login asks `is_open_to_maker`
         for room_id, seq in stored.purged:
             self.recorded[room_id].purged_seq = seq
         for name, seq in stored.purged_names:
@@ -248,7 +249,8 @@ class RoomDirectory:
     def as_high(self, room: HubRoom, rank: Rank) -> frozenset[int]:
         """Return the accounts that stand as high in a room as this rank, or higher."""
         here = (row.sender_id for row in room.memberships.values() if RANK_OF_ROLE[row.role].value >= rank.value)
-        return frozenset(self.administrators).union(here)
+        bound = (each for each in here if not self._maker_of(each) or self.rank(room, each).value >= rank.value)
+        return frozenset(self.administrators).union(bound)
 
     def is_visible(self, room: HubRoom, sender_id: int) -> bool:
         """Tell whether a sender may know that a room exists; a bot, whether its maker may too."""
@@ -258,6 +260,11 @@ class RoomDirectory:
             return True
         maker = self._maker_of(sender_id)
         return (known or self._is_admin(sender_id)) and (not maker or self.is_visible(room, maker))
+
+    def is_open_to_maker(self, room: HubRoom, sender_id: int) -> bool:
+        """Tell whether the maker of a bot may enter a room; True for all senders without one."""
+        maker = self._maker_of(sender_id)
+        return not maker or (self.is_visible(room, maker) and self.ban(room, maker) is None)
 
     def _maker_of(self, sender_id: int) -> int:
         """Return the account that made a bot; 0 for none."""

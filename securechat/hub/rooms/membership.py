@@ -110,7 +110,7 @@ class RoomMembership:
         token = member.deaf.get(peer)
         if token is None or hears(token, room):
             peer.deliver(replace(joined, made=True) if made else joined)
-        else:  # it has to know that it is in, and no more
+        elif room.is_lobby or covers(token, room):  # it has to know that it is in, and no more
             peer.deliver(Joined(room=room.name, live_from=joined.live_from, total=0, ref=ref))
         if is_new and len(member.peers) > 1 and (rest := [each for each in member.hearers(room) if each is not peer]):
             self._broadcaster.broadcast(rest, [replace(joined, ref=0)])
@@ -125,12 +125,19 @@ class RoomMembership:
                 else:
                     self._presence.enter(member, room, self._context.fed_seq)
             except Refusal as refusal:  # more rooms than the limit allows since it was lowered
-                peer.deliver(Refused.of(refusal, ref=0, room=room.name))
+                if token is None or covers(token, room):
+                    peer.deliver(Refused.of(refusal, ref=0, room=room.name))
 
     def rooms_of(self, member: Member) -> list[HubRoom]:
-        """Return the rooms but for the lobby that a member belongs to, or that another of its devices has entered."""
+        """Return the rooms but for the lobby that a member belongs to, or that another of its devices has entered.
+
+        A bot may still belong to a room that its maker has lost: the log may have refused to end that.
+        """
         belongs_to = (room for room, _ in self._rooms.memberships_of(member.sender_id))
-        return [room for room in dict.fromkeys([*belongs_to, *member.rooms]) if not room.is_lobby]
+        rooms = [room for room in dict.fromkeys([*belongs_to, *member.rooms]) if not room.is_lobby]
+        if not member.bot:
+            return rooms
+        return [room for room in rooms if self._rooms.is_open_to_maker(room, member.sender_id)]
 
     def _joined(self, member: Member, room: HubRoom, ref: int) -> Joined:
         """Return the greeting of a member in a room.
@@ -379,7 +386,7 @@ class RoomMembership:
         if room.belongs(member.sender_id):
             self._workflows.answer(peer, command.ref, self._leave(peer, member, room, command))
         else:
-            self._out(member, room, peer, command.ref)
+            self._out(member, room, peer, command.ref, None, self._told_of(member, room))
 
     def _leave(self, peer: Peer, member: Member, room: HubRoom, command: Leave) -> Workflow[None]:
         """End a membership, then the presence of the account, which may have gone and come back meanwhile."""
@@ -388,11 +395,17 @@ class RoomMembership:
         try:
             yield Turn(room)
             self._require_sure(room, member.sender_id, command)
+            told = self._told_of(member, room)
             successor = yield from self.end_membership(member.sender_id, room)
         finally:
             self._leaving.discard(key)
-        self._out(self._members.get(member.sender_id, member), room, peer, command.ref, self._owner(successor))
+        present = self._members.get(member.sender_id, member)
+        self._out(present, room, peer, command.ref, self._owner(successor), told)
         self.tell_successor(room, successor)
+
+    def _told_of(self, member: Member, room: HubRoom) -> frozenset[Peer]:
+        """Return the connections that are told of a leave; asked before it, because it may end the room's record."""
+        return frozenset(self._members.get(member.sender_id, member).told_of(room))
 
     def _owner(self, successor: Membership | None) -> Person | None:
         account = self._directory.accounts.get(successor.sender_id) if successor is not None else None
@@ -408,8 +421,10 @@ class RoomMembership:
         if room not in present.rooms:
             raise refusal_for("not_in_room", room=name)
         self._require_sure(room, member.sender_id, command)
+        told = self._told_of(member, room)
         successor = yield from self.end_membership(member.sender_id, room)
-        self._out(self._members.get(member.sender_id, member), room, peer, command.ref, self._owner(successor))
+        present = self._members.get(member.sender_id, member)
+        self._out(present, room, peer, command.ref, self._owner(successor), told)
         self.tell_successor(room, successor)
 
     def forget_account(self, sender_id: int, room: HubRoom) -> Workflow[None]:
@@ -486,20 +501,28 @@ class RoomMembership:
         member = self._members.get(sender_id)
         if member is not None and room in member.rooms:
             self._presence.leave(member, room)
-            if member.peers:
-                self._broadcaster.broadcast(member.peers, [left])
+            if told := member.told_of(room):
+                self._broadcaster.broadcast(told, [left])
 
-    def _out(self, member: Member, room: HubRoom, asker: Peer, ref: int, owner: Person | None = None) -> None:
+    def _out(
+        self, member: Member, room: HubRoom, asker: Peer, ref: int, owner: Person | None, told: frozenset[Peer]
+    ) -> None:
         """Take a member out of a room that it has left, and tell its devices; the asking one is answered.
 
-        ``owner`` owns the room now, if the member was its only owner.
+        Args:
+            member: who has left.
+            room: which room.
+            asker: the connection that is answered.
+            ref: of its request.
+            owner: owns the room now, if the member was its only owner.
+            told: the connections by API tokens that are told, and others.
         """
         was_there = room in member.rooms
         if was_there:
             self._presence.leave(member, room)
         if asker in self._connections:
             asker.deliver(Left(room=room.name, ref=ref, owner=owner))
-        rest = others(member, asker)
+        rest = [each for each in others(member, asker) if each in told or each not in member.deaf]
         if was_there and rest:
             self._broadcaster.broadcast(rest, [Left(room=room.name, ref=0, owner=owner)])
 

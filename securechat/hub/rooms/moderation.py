@@ -99,6 +99,8 @@ class Moderation:
         require(self._rank(member, room), Permission.GRANT, room.name)
         changes, row = self._row_to_grant(member, room, command.person)
         role = RoomRole(command.role)
+        if role is RoomRole.OWNER and self._directory.is_bot(command.person):  # it could set nothing
+            raise refusal_for("bot_is_no_owner", room=room.name)
         if row.role is RoomRole.OWNER and role is not RoomRole.OWNER and room.count_owners() == 1:
             raise refusal_for("room_needs_owner", room=room.name)
         if row.role is role:  # told as a change, it would look like the end of a mute

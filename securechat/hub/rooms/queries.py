@@ -10,6 +10,7 @@ from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.paging import people_list, rooms_page, roster_page
 from securechat.model import AskPeople, Found, RoomCount, Rooms, Who, Whois
+from securechat.records.accounts import ApiToken
 from securechat.text.names import check_name, check_room, name_key
 from securechat.text.refusals import refusal_for
 
@@ -78,6 +79,17 @@ class RoomQueries:
         belongs_to = (room for room, _ in self._room_directory.memberships_of(member.sender_id))
         own = {room.name for room in (*member.rooms, *belongs_to)}
         most = peer.page_limits.page_rows
-        names = self._listing.page(after, own, most + 1)
+        token = member.deaf.get(peer)
+        if token is not None and token.rooms:  # it learns of no other room
+            names = self._names_for(token, member, after)
+        else:
+            names = self._listing.page(after, own, most + 1)
         rooms = [RoomCount(name, self._room_directory.count_present(name)) for name in names[:most]]
         peer.deliver(rooms_page(command.ref, rooms, peer.page_limits, more=len(names) > most))
+
+    def _names_for(self, token: ApiToken, member: Member, after: str) -> list[str]:
+        """Return the rooms behind a name that a token for some rooms is good for."""
+        directory = self._room_directory
+        rooms = (directory.recorded.get(number) if number else directory.lobby for number in token.rooms)
+        visible = (room for room in rooms if room is not None and directory.is_visible(room, member.sender_id))
+        return sorted(room.name for room in visible if room.name > after)

@@ -335,6 +335,10 @@ def test_the_list_of_tokens() -> None:
     one.hear(m.TokenList(ref(one), [token(4, "cron", used_at_ms=AT_MS)]))
     (shown,) = said(one)
     assert shown.startswith("4  cron, post, all rooms, since ")
+    one.told.clear()
+    one.want(actions.ShowTokens())
+    one.hear(m.TokenList(ref(one), [token(4, "cron", rooms=[m.UNKNOWN_ROOM])]))
+    assert said(one)[0].startswith("4  cron, post, #?, since ")
     assert ", does not expire, last used " in shown
     assert shown.endswith("\n/token rotate N makes another one like it, /token remove N removes it")
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from securechat.admin import program_commands
+from securechat.admin import program_commands, tables
 from securechat.admin.context import CommandContext
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.invite_output import program_address, program_ca
@@ -18,7 +18,7 @@ from securechat.admin.output import TableOutput
 from securechat.admin.parser import make_parser
 from securechat.errors import ErrorCode, Refusal
 from securechat.limits import API_TOKEN_BYTES
-from securechat.model import BotInfo, Person, TokenInfo, TokenMade
+from securechat.model import UNKNOWN_ROOM, BotInfo, Person, TokenInfo, TokenMade
 from securechat.records.accounts import Account, AccountKind, ApiToken, Scope
 from securechat.records.log import NotAppended
 from securechat.server.admin_programs import AdminAnswers, carry_out
@@ -329,3 +329,14 @@ def test_the_ca_stands_beside_the_certificate_or_is_known_to_machines(tmp_path: 
     (tmp_path / "ca.pem").write_text("x")
     assert program_ca(beside) == str(tmp_path / "ca.pem")
     assert program_ca({**beside, "public_certificate": True}) == ""
+
+
+def test_the_tables_tell_tokens_of_lost_rooms_from_those_for_all() -> None:
+    row: dict[str, Any] = {
+        "token": 1, "account": "ann", "name": "t", "scopes": ["post"], "expires_at_ms": None, "made_at_ms": 1,
+        "used_at_ms": None, "online": False, "address": "",
+    }  # fmt: skip
+    assert tables.token({**row, "rooms": [UNKNOWN_ROOM]})[4] == "#?"
+    assert tables.token({**row, "rooms": []})[4] == "all"
+    bot_row = {"name": "b", "kind": "bot", "made_by": None, "stopped": False}
+    assert tables.bot({**bot_row, "tokens": [{**row, "rooms": [UNKNOWN_ROOM, "ops"]}]})[3] == "#? #ops"
