@@ -142,6 +142,21 @@ class Member:
             self._person = Person(self.sender_id, self.name, self.bot)
         return self._person
 
+    def knowers(self, number: int | None) -> list[Peer]:
+        """Return the connections that may know of a room: those without a token, or with one that is good for it.
+
+        Args:
+            number: what a token knows the room by (`room_number`), also after it has lost its record.
+        """
+        if not self.deaf:
+            return self.peers
+        good = (
+            peer
+            for peer in self.peers
+            if (token := self.deaf.get(peer)) is None or not token.rooms or number in token.rooms
+        )
+        return list(good)
+
     def hearers(self, room: HubRoom | None) -> list[Peer]:
         """Return the connections that get what is said in a room, or (None) in the member's dialogues."""
         if not self.deaf:

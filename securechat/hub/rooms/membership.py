@@ -18,7 +18,7 @@ from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.paging import with_people
 from securechat.hub.mutes import expect_unmuted, expect_unmuted_in
-from securechat.hub.programs.hearing import covers, hears
+from securechat.hub.programs.hearing import covers, hears, room_number
 from securechat.hub.rooms.quota import RoomQuota
 from securechat.hub.rooms.room import HubRoom
 from securechat.hub.turns import HeldTurn
@@ -219,7 +219,7 @@ class RoomMembership:
         if peer in self._connections:
             self.enter(peer, member, room, ref, made=made)
         elif present is not None and present.peers:  # the asking device is gone, another one is here
-            self.enter(present.peers[0], present, room, ref=0)
+            self.enter((present.knowers(room_number(room)) or present.peers)[0], present, room, ref=0)
 
     def _turn_of_name(self, find: Callable[[], HubRoom]) -> Workflow[tuple[HubRoom, HeldTurn]]:
         """Wait for the turn of a room that is given by its name, whichever room that is when the turn comes.
@@ -379,7 +379,7 @@ class RoomMembership:
         if room.belongs(member.sender_id):
             self._workflows.answer(peer, command.ref, self._leave(peer, member, room, command))
         else:
-            self._out(member, room, peer, command.ref)
+            self._out(member, room, room_number(room), peer, command.ref)
 
     def _leave(self, peer: Peer, member: Member, room: HubRoom, command: Leave) -> Workflow[None]:
         """End a membership, then the presence of the account, which may have gone and come back meanwhile."""
@@ -388,10 +388,11 @@ class RoomMembership:
         try:
             yield Turn(room)
             self._require_sure(room, member.sender_id, command)
+            number = room_number(room)  # its record may go along
             successor = yield from self.end_membership(member.sender_id, room)
         finally:
             self._leaving.discard(key)
-        self._out(self._members.get(member.sender_id, member), room, peer, command.ref, self._owner(successor))
+        self._out(self._members.get(member.sender_id, member), room, number, peer, command.ref, self._owner(successor))
         self.tell_successor(room, successor)
 
     def _owner(self, successor: Membership | None) -> Person | None:
@@ -408,8 +409,9 @@ class RoomMembership:
         if room not in present.rooms:
             raise refusal_for("not_in_room", room=name)
         self._require_sure(room, member.sender_id, command)
+        number = room_number(room)
         successor = yield from self.end_membership(member.sender_id, room)
-        self._out(self._members.get(member.sender_id, member), room, peer, command.ref, self._owner(successor))
+        self._out(self._members.get(member.sender_id, member), room, number, peer, command.ref, self._owner(successor))
         self.tell_successor(room, successor)
 
     def forget_account(self, sender_id: int, room: HubRoom) -> Workflow[None]:
@@ -486,11 +488,15 @@ class RoomMembership:
         member = self._members.get(sender_id)
         if member is not None and room in member.rooms:
             self._presence.leave(member, room)
-            if member.peers:
-                self._broadcaster.broadcast(member.peers, [left])
+            if told := member.knowers(room_number(room)):
+                self._broadcaster.broadcast(told, [left])
 
-    def _out(self, member: Member, room: HubRoom, asker: Peer, ref: int, owner: Person | None = None) -> None:
+    def _out(
+        self, member: Member, room: HubRoom, number: int | None, asker: Peer, ref: int, owner: Person | None = None
+    ) -> None:
         """Take a member out of a room that it has left, and tell its devices; the asking one is answered.
+
+        ``number`` is what tokens knew the room by.
 
         ``owner`` owns the room now, if the member was its only owner.
         """
@@ -499,7 +505,7 @@ class RoomMembership:
             self._presence.leave(member, room)
         if asker in self._connections:
             asker.deliver(Left(room=room.name, ref=ref, owner=owner))
-        rest = others(member, asker)
+        rest = [peer for peer in member.knowers(number) if peer is not asker]
         if was_there and rest:
             self._broadcaster.broadcast(rest, [Left(room=room.name, ref=0, owner=owner)])
 

@@ -10,7 +10,8 @@ from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.paging import people_list, rooms_page, roster_page
 from securechat.model import AskPeople, Found, RoomCount, Rooms, Who, Whois
-from securechat.text.names import check_name, check_room, name_key
+from securechat.records.accounts import ApiToken
+from securechat.text.names import LOBBY, check_name, check_room, name_key
 from securechat.text.refusals import refusal_for
 
 
@@ -73,11 +74,23 @@ class RoomQueries:
                 people.append(self._directory.person(sender_id, held.name))
         peer.deliver(people_list(command.ref, people, peer.page_limits))
 
+    def _names_for(self, token: ApiToken, own: set[str]) -> list[str]:
+        """Return the names of the rooms that a token is good for, of those that its account may know."""
+        recorded = self._room_directory.recorded
+        names = (
+            LOBBY if not number else recorded[number].name for number in token.rooms if not number or number in recorded
+        )
+        return sorted(name for name in set(names) if name in own or self._listing.holds(name))
+
     def _list_rooms(self, peer: Peer, member: Member, command: Rooms) -> None:
         after = check_room(command.after) if command.after else ""
+        token = member.deaf.get(peer)
         belongs_to = (room for room, _ in self._room_directory.memberships_of(member.sender_id))
         own = {room.name for room in (*member.rooms, *belongs_to)}
         most = peer.page_limits.page_rows
-        names = self._listing.page(after, own, most + 1)
+        if token is not None and token.rooms:
+            names = [name for name in self._names_for(token, own) if name > after]
+        else:
+            names = self._listing.page(after, own, most + 1)
         rooms = [RoomCount(name, self._room_directory.count_present(name)) for name in names[:most]]
         peer.deliver(rooms_page(command.ref, rooms, peer.page_limits, more=len(names) > most))
