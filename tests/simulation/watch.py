@@ -179,6 +179,7 @@ class Watch:
         self._transcript = world.storage.transcript
         self._law = world.law
         self.token_law = world.token_law
+        self._hush = world.hush
         self._page_rows = world.pages.page_rows
         self.house: House = world.house
 
@@ -262,6 +263,8 @@ class Watch:
         match event:
             case Joined(room, live_from):
                 self.token_law.check_people(event.members)
+                if event.made and not event.room_id:
+                    self._hush.opened(room)
                 if self.house.is_kept_out(room, peer.me):
                     self._leak(peer, event)
                 peer.rooms.add(room)
