@@ -44,6 +44,7 @@ PARTS = (
     *flavour.BUGS,
     flavour.SETTLED,
     flavour.PROGRAM,
+    flavour.TOKENS,
 )
 """What a run can do without."""
 INTERRUPTED = 130

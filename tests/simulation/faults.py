@@ -201,6 +201,7 @@ class Faults:
         world = self.world
         world.law.wall_moves()
         world.clock.move_wall(self._rng.choice((-3_600.0, -5.0, 5.0, 3_600.0, 100_000.0)))
+        world.token_law.wall_moved()
         for person in world.people:
             person.lost_logins = True
 

@@ -29,12 +29,15 @@ BUGS = ("bug",) if find_spec("securechat.containment") is not None else ()
 """Now and then a completion raises, which costs its connection and nothing else, where the product contains it."""
 PROGRAM = "program"
 """A program posts alerts by their keys."""
+TOKENS = "tokens"
+"""People make bots and tokens, programs come by them, and an administrator acts on those who made them."""
 _SHARE = 0.4
 """In how many runs each of these is."""
 _RARER = {"rules": 0.35, "certificates": 0.2, "tiny": 0.1, "stuffed": 0.025}
 """What takes longer to simulate than other runs, up to ten times."""
 _BUGGY = 1 / 20
 _PROGRAM = 1 / 8
+_TOKENS = 1 / 15
 _SMALL = 1 / 6
 _CROWDED = 0.6
 """How many of the small worlds have a crowd; others have none: what a crowd does is felt where limits are small."""
@@ -142,6 +145,12 @@ def program_of(dice: random.Random, flavour: frozenset[str], without: frozenset[
     """Draw whether a program posts; with dice of its own as well."""
     has_program = dice.random() < _PROGRAM
     return frozenset((PROGRAM,) if has_program and "stuffed" not in flavour else ()) - without
+
+
+def tokens_of(dice: random.Random, flavour: frozenset[str], without: frozenset[str]) -> frozenset[str]:
+    """Draw whether people make bots and tokens, which takes accounts; with dice of its own as well."""
+    has_tokens = dice.random() < _TOKENS
+    return frozenset((TOKENS, SETTLED) if has_tokens and "stuffed" not in flavour else ()) - without
 
 
 def pages_of(dice: random.Random, sizes: frozenset[str]) -> PageLimits:

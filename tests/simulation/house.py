@@ -70,6 +70,7 @@ class House:
         self._accounts: set[int] = set()
         self._temporary: set[int] = set()  # accounts whose password an administrator has set
         self._entered: dict[tuple[int, str], tuple[int, int]] = {}  # with the first and the latest live_from
+        self._began_at = 0.0
         self._said: dict[tuple[int, int], tuple[float, int, int]] = {}
         self._ranks: dict[tuple[int, int], list[tuple[float, int]]] = {}  # when it ended, and what it was
         self._acted_on: dict[tuple[int, int], list[tuple[float, int]]] = {}  # when, and the rank just before
@@ -91,6 +92,8 @@ class House:
         self._admins = {row.sender_id for row in state.people.accounts if row.role is Role.ADMIN}
         self._accounts = {row.sender_id for row in state.people.accounts}
         self._temporary = {row.sender_id for row in state.people.accounts if row.must_change}
+        self._began_at = self._world.clock.now
+        self._world.token_law.restore(state)
         self._take([PutRoom(row) for row in state.room_records.room_records])
         self._take([PutMembership(row) for row in state.room_records.memberships])
         self._take([PutRoomBan(row) for row in state.room_records.bans])
@@ -98,6 +101,7 @@ class House:
     def apply(self, changes: Sequence[Change], dropped: Sequence[int] = ()) -> None:
         """These changes are durable, and the hub hears of it now; these rooms have lost their record by them."""
         self._note_acts(changes)
+        self._world.token_law.apply(changes)
         self._take(changes)
         for room_id in dropped:
             self._drop_place(room_id, if_empty=all(c.if_empty for c in changes if isinstance(c, DropRoom)))
@@ -250,7 +254,9 @@ class House:
         place = self.place(room)
         if place is None or not place.private:
             return True
-        return who in self._admins or self.membership(place, who) is not None
+        maker = self._world.token_law.maker_of(who)
+        belongs = who in self._admins or self.membership(place, who) is not None
+        return belongs and (not maker or self.may_see(room, maker))
 
     def hears_above(self, room: str, who: int) -> tuple[int, int]:
         """Return above which seq somebody may read a room, and above which they surely can.
@@ -281,7 +287,13 @@ class House:
         self._entered.pop((who, room), None)
 
     def rank(self, room_id: int, who: int) -> int:
-        """How high somebody who is there stands in a room."""
+        """How high somebody who is there stands in a room; a bot, never above who made it."""
+        maker = self._world.token_law.maker_of(who)
+        return (
+            min(self._own_rank(room_id, who), self._own_rank(room_id, maker)) if maker else self._own_rank(room_id, who)
+        )
+
+    def _own_rank(self, room_id: int, who: int) -> int:
         if who in self._admins:
             return ADMIN
         row = self._members.get((room_id, who))
@@ -345,10 +357,11 @@ class House:
             self._broken(f"{who} wrote {what[:40]!r} in #{place.name}, which is archived")
         if not self.may_hear(place.name, who):
             self._broken(f"{who} wrote {what[:40]!r} in #{place.name}, to which they do not belong")
-        row = self._members.get((place.room_id, who))
-        until_ms = 0 if row is None else row.muted_until_ms
-        if until_ms < 0 or until_ms > self._world.clock.wall_ms():
-            self._broken(f"{who} wrote {what[:40]!r} in #{place.name}, where they are muted")
+        for each in (who, self._world.token_law.maker_of(who)):
+            row = self._members.get((place.room_id, each))
+            until_ms = 0 if row is None else row.muted_until_ms
+            if until_ms < 0 or until_ms > self._world.clock.wall_ms():
+                self._broken(f"{who} wrote {what[:40]!r} in #{place.name}, where {each} is muted")
 
     # --- judging answers
 
@@ -358,6 +371,8 @@ class House:
         Raises:
             HistoryBroken: they had not.
         """
+        if since < self._began_at:  # answered by a process of which nothing is remembered
+            return
         meant = self._called.get(command.room, set())
         ranks = [rank for room_id in meant for rank in self._ranks_since(room_id, who, since)]
         if ranks and max(ranks) < _needed(command):
@@ -375,13 +390,15 @@ class House:
     def check_refused(self, who: int, command: RoomCommand, code: ErrorCode, since: float) -> None:
         """Somebody hears that they have no right: at some time since they asked that was so. Raises as `check_done`."""
         meant = self._called.get(command.room, set())
+        if since < self._began_at:
+            return
         if code not in {ErrorCode.NO_RIGHT, ErrorCode.NO_SUCH_ROOM} or len(meant) != 1 or isinstance(command, Moderate):
             return
         if min(self._ranks_since(*meant, who, since)) >= max(_needed(command), MODERATOR):
             self._broken(f"{who} had the right to {command}, and hears that they have not")
 
     def check_owners(self) -> None:
-        """A room to which somebody belongs has an owner, but for the lobby: that is the administrators'.
+        """A room to which a person belongs has an owner, but for the lobby: that is the administrators'.
 
         Raises:
             HistoryBroken: it has none.
@@ -389,7 +406,11 @@ class House:
         for place in self.room_records.values():
             if place.name == LOBBY:
                 continue
-            roles = [row.role for (room_id, _), row in self._members.items() if room_id == place.room_id]
+            bots = self._world.token_law.were_bots
+            rows = [
+                row for (room_id, who), row in self._members.items() if room_id == place.room_id and who not in bots
+            ]
+            roles = [row.role for row in rows]
             if any(role.belongs for role in roles) and RoomRole.OWNER not in roles:
                 self._broken(f"#{place.name} has members and no owner")
 

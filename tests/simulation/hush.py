@@ -40,6 +40,11 @@ class Hush:
         if name in self._knowers:
             self._knowers[name].update(ids)
 
+    def opened(self, name: str) -> None:
+        """A room without a record is made under this name, which a private room had: it is listed to all."""
+        if name.startswith(_HUSH):
+            self._public.add(name)
+
     def learned(self, place: RoomRecord, people: Iterable[int]) -> None:
         """These people belong to a room, or are invited: they may know what it is called, and read what it was."""
         for name in self._names.get(place.room_id, ()):

@@ -288,6 +288,7 @@ class Law:
     def wall_moves(self) -> None:
         """The wall clock is about to jump: what is reserved in the log, and in force, is judged by it."""
         self.forget_what_is_over()
+        self.world.token_law.wall_moves()
         self._moved_at = self.world.clock.now
         self._holders = {key: holder for key, holder in self._holders.items() if holder.lost_at is None}
 

@@ -79,6 +79,7 @@ class Person:
 
     def hear(self, device: Device, happening: events.UiEvent) -> None:
         """Take a happening, and answer it a little later."""
+        self.world.makers.hear(self, device, happening)
         match happening:
             case events.NameNeeded() | events.NameRefused():
                 self.soon(device, lambda: device.want(actions.ChooseName(self.another_name())))

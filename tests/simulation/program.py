@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 class Program(Guest):
     """The program; the same sender each time."""
 
+    every_s = 0.2
+
     def __init__(self, world: World) -> None:
         super().__init__(world, "program", "10.77.0.1")
         self._secret = f"{self.rng.getrandbits(128):032x}"

@@ -10,6 +10,7 @@ from securechat.client.core import events
 from securechat.errors import ErrorCode
 from securechat.testing.log_checks import HistoryBroken
 from securechat.text.confusables import skeleton
+from tests.simulation.flavour import TOKENS
 
 if TYPE_CHECKING:
     from securechat.model import Hello, Refused, Welcome
@@ -23,7 +24,7 @@ _PASSES = frozenset(
     }
 )  # fmt: skip
 """What no program ends for after it was let in."""
-_FORGOTTEN = frozenset({"upkeep", "clock", "power", "admin"})
+_FORGOTTEN = frozenset({"upkeep", "clock", "power", "admin", TOKENS})
 """Where guests, accounts and reservations may be gone for another reason."""
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from tests.simulation.flavour import BUGS, EXTREMES, FAULTS, FEATURES, SETTLED, SIZES, Options
+from tests.simulation.flavour import BUGS, EXTREMES, FAULTS, FEATURES, SETTLED, SIZES, TOKENS, Options
 from tests.simulation.world import World, describe
 
 MOST_RUNS = 300
@@ -52,7 +52,7 @@ class Shrinking:
             if self.options.people is None:
                 self._try(replace(self.options, people=people))
         self._try(replace(self.options, hostile=0))
-        for name in (*FAULTS, *FEATURES, *EXTREMES, *SIZES, *BUGS, SETTLED):
+        for name in (*FAULTS, *FEATURES, *EXTREMES, *SIZES, *BUGS, TOKENS, SETTLED):
             self._try(replace(self.options, without=self.options.without | {name}))
         for active_s in (0.5, 1.0, 2.0, 3.0):
             if self.options.active_s is None:

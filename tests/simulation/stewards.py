@@ -60,6 +60,12 @@ class Administrator:
         if not self.world.calm:
             self._do(self._delete, person, dice)
 
+    def act_on_maker(self, person: Person, dice: random.Random) -> None:
+        """Act on somebody who has made bots: with what ends their rights, and what gives them back."""
+        acts = (self._ban, self._ban, self._unban, self._unban, self._mute, self._unmute, self._delete, self._kick)
+        if not self.world.calm:
+            self._do(dice.choice(acts), person, dice)
+
     def ambush(self, person: Person, dice: random.Random, share: float = 0.2) -> None:
         """Act, in this share of all cases, against somebody who is just saying hello: the worst moment."""
         world = self.world

@@ -37,8 +37,8 @@ from securechat.model import (
     UnreadList,
     Welcome,
 )
-from securechat.records.accounts import Change, Committed
-from securechat.records.log import AppendOutcome, LogState, NotAppended
+from securechat.records.accounts import Change, Committed, with_sender
+from securechat.records.log import AppendOutcome, Identity, LogState, NotAppended
 from securechat.records.rooms import PurgeExpired
 from securechat.server.broadcaster import Broadcaster
 from securechat.server.session import Session
@@ -131,15 +131,35 @@ class WatchedLog(SlowLog):
 
         super().record(changes, recorded)
 
+    def identify(
+        self,
+        secret_hash: bytes,
+        name: str,
+        key: str,
+        done: Callable[[Identity | NotAppended], None],
+        account: int | None = None,
+        changes: Sequence[Change] = (),
+    ) -> None:
+        """Find or make a sender."""
+
+        def identified(answer: Identity | NotAppended) -> None:
+            if isinstance(answer, Identity) and answer.stored:
+                self.watch.token_law.apply(with_sender(changes, answer.sender_id))
+            done(answer)
+
+        super().identify(secret_hash, name, key, identified, account, changes)
+
     def append(self, draft: Draft, done: Callable[[AppendOutcome], None]) -> None:
         """Take a draft."""
         if not draft.known_only:
             self.watch.house.check_draft(draft, self.watch.loop.now)
+            self.watch.token_law.check_draft(draft)
         super().append(draft, done)
 
     def revise(self, revision: Revision, done: Callable[[AppendOutcome], None]) -> None:
         """Take a revision."""
         self.watch.house.check_revision(revision)
+        self.watch.token_law.check_draft(revision)
         super().revise(revision, done)
 
 
@@ -158,6 +178,8 @@ class Watch:
     def __init__(self, world: World) -> None:
         self._transcript = world.storage.transcript
         self._law = world.law
+        self.token_law = world.token_law
+        self._hush = world.hush
         self._page_rows = world.pages.page_rows
         self.house: House = world.house
 
@@ -176,6 +198,9 @@ class Watch:
 
     def _entry_to_all(self, peers: Sequence[WatchedSession], entry: LogEntry) -> None:
         self._check_committed(entry)
+        if self.token_law.in_by:
+            for peer in peers:
+                self.token_law.check_told(peer.label, peer.rooms, entry)
         if entry.room is None:
             for peer in peers:
                 if peer.me not in (entry.sender_id, entry.to):
@@ -189,6 +214,8 @@ class Watch:
 
     def handed(self, peer: WatchedSession, event: Event) -> None:
         """One is told something. Raises as `broadcast`."""
+        if self.token_law.in_by:
+            self.token_law.check_told(peer.label, peer.rooms, event)
         if type(event) in _LISTS:
             self._check_length(event)
         match event:
@@ -235,6 +262,9 @@ class Watch:
     def _about_a_room(self, peer: WatchedSession, event: Event) -> None:
         match event:
             case Joined(room, live_from):
+                self.token_law.check_people(event.members)
+                if event.made and not event.room_id:
+                    self._hush.opened(room)
                 if self.house.is_kept_out(room, peer.me):
                     self._leak(peer, event)
                 peer.rooms.add(room)
@@ -279,6 +309,8 @@ class Watch:
             self._leak(peer, item)
 
     def _check_committed(self, entry: LogEntry) -> None:
+        if isinstance(entry, Message):
+            self.token_law.check_mark(entry)
         if entry.seq not in self._transcript.said and entry.seq not in self._transcript.changes:
             raise HistoryBroken(f"{entry} is told, and was not committed")
 

@@ -8,6 +8,7 @@ so that a failing run can be made smaller.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from securechat.client.core import actions
@@ -26,6 +27,7 @@ from tests.simulation.exam import Exam
 from tests.simulation.faults import Faults
 from tests.simulation.flavour import (
     PROGRAM,
+    TOKENS,
     WEB,
     Options,
     bugs_of,
@@ -35,11 +37,13 @@ from tests.simulation.flavour import (
     program_of,
     sizes_of,
     small,
+    tokens_of,
 )
 from tests.simulation.hostile import Hostile
 from tests.simulation.house import House
 from tests.simulation.hush import Hush
 from tests.simulation.law import Law
+from tests.simulation.makers import Makers, TokenProgram
 from tests.simulation.people import Person
 from tests.simulation.program import Program
 from tests.simulation.returning import Returning
@@ -50,6 +54,7 @@ from tests.simulation.stewards import Administrator
 from tests.simulation.storage import Storage
 from tests.simulation.temptation import Temptation
 from tests.simulation.texts import long_name
+from tests.simulation.token_law import TokenLaw
 from tests.simulation.work import folding_counted
 
 if TYPE_CHECKING:
@@ -74,6 +79,11 @@ COMING_S = 0.5
 ACTS = (5, 10, 15, 25)
 """How often people act in a run, all together, if nothing keeps them: most runs are short, some have time for what
 takes many steps."""
+TOKEN_OVERLAP_S = 0.7
+"""So that a rotated token ends within a run."""
+TOKEN_PROGRAMS = 3
+MAKING_S = 4.0
+"""For how long everybody acts at least where there are bots to be made."""
 CROWDED_S = 2.5
 """For how long everybody acts at least where there is a crowd."""
 SQLITE_EVERY = 8
@@ -120,11 +130,14 @@ class World:
         self.flavour |= sizes_of(sizes, self.flavour, options.without)
         self.flavour |= bugs_of(self.chance.dice("bugs"), self.flavour, options.without)
         self.flavour |= program_of(self.chance.dice("programs"), self.flavour, options.without)
+        self.flavour |= tokens_of(self.chance.dice("tokens"), self.flavour, options.without)
         if options.web and "certificates" not in self.flavour:
             self.flavour |= {WEB}
         self.pages = pages_of(sizes, self.flavour)
         if "small" in self.flavour:
             self.limits = small(self.limits, sizes)
+        if TOKENS in self.flavour:
+            self.limits = replace(self.limits, token_overlap_s=TOKEN_OVERLAP_S)
         self._long_names = "small" in self.flavour and sizes.random() < 0.5
         self.room_records = 1 if "rules" in self.flavour else 2
         self.storage = Storage(
@@ -133,6 +146,8 @@ class World:
         self.unaware: list[Connection] = []
         self.connections: list[tuple[Connection, Person | None]] = []
         self.law = Law(self)
+        self.token_law = TokenLaw(self)
+        self.makers = Makers(self)
         self.returning = Returning(self)
         self.hush = Hush()
         self.temptation = Temptation(self)
@@ -150,7 +165,9 @@ class World:
         self.hostile = [Hostile(self, number) for number in range(hostile)]
         self.crowd: list[Visitor] = []
         self.prober = Prober(self)
-        self.programs = [Program(self)] if PROGRAM in self.flavour else []
+        self.programs: list[Program | TokenProgram] = [Program(self)] if PROGRAM in self.flavour else []
+        if TOKENS in self.flavour:
+            self.programs += [TokenProgram(self, number) for number in range(TOKEN_PROGRAMS)]
         self.robots = [Robot(self)] if options.bot and "stuffed" not in self.flavour else []
         if "crowd" in self.flavour:
             self.crowd += [Visitor(self, number) for number in range(sizes.choice((2, 3)))]
@@ -208,6 +225,8 @@ class World:
             raise self.unexpected
         server = self.server
         self.law.check_seats()
+        if TOKENS in self.flavour:
+            self.token_law.check_connections()
         if server.log.waiting > self.limits.append_queue:
             raise HistoryBroken(f"{server.log.waiting} drafts wait for the log")
         if len(server.loop.backlogs):
@@ -291,6 +310,7 @@ class World:
         every_s = 0.2 if is_stuffed else rng.choice((0.1, 0.2, 0.4))
         active_s = 6.0 if is_stuffed else COMING_S + rng.choice(ACTS) * every_s / len(self.people)
         active_s = max(active_s, CROWDED_S) if self.crowd else active_s
+        active_s = max(active_s, MAKING_S) if TOKENS in self.flavour else active_s
         until = clock.now + min(active_s, self.options.active_s or 99.0)
         if is_stuffed:
             clock.call_later(rng.uniform(1.0, 2.0), self.faults.stop_a_reader)
@@ -300,8 +320,10 @@ class World:
             keep_doing(hostile.base, hostile.act, 0.15, until)
         for visitor in self.crowd:
             keep_doing(visitor.base, visitor.act, 0.1, until)
+        if TOKENS in self.flavour:
+            keep_doing(self.makers.base, self.makers.act, 0.08, until)
         for program in self.programs:
-            keep_doing(program.base, program.act, 0.2, until)
+            keep_doing(program.base, program.act, program.every_s, until)
         for robot in self.robots:
             keep_doing(robot.base, robot.act, 0.05, until)
         if self.crowd:
@@ -327,6 +349,7 @@ class World:
         if dice.random() < 0.3:
             self.law.wall_moves()
             self.clock.move_wall(100_000.0)
+            self.token_law.wall_moved()
             for person in self.people:
                 person.lost_logins = True
         self._tidy_up()

@@ -13,6 +13,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import TypeAlias
 
+from msgspec.structs import replace
+
 from securechat.client.core.actions import AskHistory
 from securechat.client.core.message_changes import apply_change
 from securechat.client.core.state import ConversationId, PersonKey, RoomKey
@@ -84,6 +86,20 @@ class GapFill:
             self.extend(entry.seq)
         else:
             self._held[entry.seq] = entry
+
+    def renamed(self, was: str, name: str, *, replaces: bool) -> None:
+        """Write the new name of a room into what is held back: another room may get the old one before it is shown.
+
+        Args:
+            was: the old name.
+            name: the new one.
+            replaces: whether another room had the new name until now: what is held back of that one is dropped.
+        """
+        for seq, entry in list(self._held.items()):
+            if entry.room == was:
+                self._held[seq] = replace(entry, room=name)
+            elif entry.room == name and replaces:
+                del self._held[seq]
 
     def request(self, ref: int) -> History | None:
         """Return the next question; None when nothing is missing."""

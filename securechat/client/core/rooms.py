@@ -190,7 +190,7 @@ class RoomActions:
         if event.was is not None:
             gone = self._names.rename(event.was, event.room)
             room = self._names.named(event.room)
-            self._conversations.timeline.renamed(room, gone)
+            self._conversations.timeline.renamed(room, event.was, gone)
             if gone is not None:
                 self._replaced(gone, room)
         if (changed := self._membership.rules(event)) is not None:

@@ -207,8 +207,10 @@ class Timeline:
         self._jobs = deque(job for job in self._jobs if job.key != key)
         self._settle()
 
-    def renamed(self, key: RoomKey, gone: RoomKey | None) -> None:
+    def renamed(self, key: RoomKey, was: str, gone: RoomKey | None) -> None:
         """Write the new name of a room into its messages; forget ``gone``, which had this name before."""
+        for gap_fill in (*([self._resume] if self._resume is not None else []), *self._gap_fills.values()):
+            gap_fill.renamed(was, key.room, replaces=gone is not None)
         if gone is not None:
             self.left(gone)
             self.conversations.pop(gone, None)

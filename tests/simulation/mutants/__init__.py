@@ -6,7 +6,7 @@ product say so: a seed is another run whenever the world changes, a planted bug 
 
 from __future__ import annotations
 
-from tests.simulation.mutants import bounds, client, hub, log, people, rooms, session, talk
+from tests.simulation.mutants import bounds, client, hub, log, people, programs, rooms, session, talk
 from tests.simulation.mutants.planting import MUTANTS, Mutant
 
-__all__ = ["MUTANTS", "Mutant", "bounds", "client", "hub", "log", "people", "rooms", "session", "talk"]
+__all__ = ["MUTANTS", "Mutant", "bounds", "client", "hub", "log", "people", "programs", "rooms", "session", "talk"]

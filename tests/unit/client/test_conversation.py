@@ -438,6 +438,24 @@ def test_a_name_that_a_room_had_may_be_another_rooms() -> None:
     assert set(one.core.rooms) == {"lobby", "dev", "ops"}
 
 
+def test_what_is_held_back_of_a_renamed_room_is_not_another_rooms_that_gets_the_name() -> None:
+    one = account()
+    again(one, live_from=20)
+    page = asked(one, m.History)
+    one.hear(message(21, "in the first"))
+    one.hear(m.RoomRules("dev", was="ops", by=ANN))
+    one.want(actions.JoinRoom("ops"))
+    one.hear(m.Joined("ops", 21, 1, [ME], asked(one, m.Join)))
+    one.hear(message(22, "in the second"))
+    one.hear(m.HistoryPage(page, [], through=20))
+    while one.sent and isinstance(one.sent[-1], m.History):
+        ref = one.sent.pop().ref
+        one.hear(m.HistoryPage(ref, [], through=22))
+    shown = {each.message.text: each.message.room for each in one.all(events.MessageShown)}
+    assert shown == {"in the first": "dev", "in the second": "ops"}
+    assert [each.text for each in one.core.conversations[one.core.room("dev")].messages] == ["in the first"]
+
+
 def test_a_room_takes_the_name_of_one_that_was_asked_for_while_away() -> None:
     one = online(rooms=("ops",))
     ops = one.core.current

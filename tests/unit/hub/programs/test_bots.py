@@ -44,6 +44,8 @@ from securechat.model import (
     Refused,
     RemoveBot,
     RemoveToken,
+    Rooms,
+    RoomsPage,
     RotateToken,
     Say,
     Search,
@@ -523,6 +525,48 @@ def test_a_token_for_some_rooms_reads_and_searches_all_of_those(rig: HubRig) -> 
     assert cron.last(HistoryPage).messages == []
     rig.do(cron, Search(ref=2, query="word"))
     assert cron.last(SearchPage).hits == []
+
+
+def test_a_token_for_some_rooms_hears_of_no_other_that_its_account_leaves(rig: HubRig) -> None:
+    ann = person(rig, "ann", "ops", "plans")
+    ok(rig, ann, SetRoom(ref=5, room="plans", private=True))
+    token = made(rig, ann, AddToken(ref=7, name="script", rooms=["ops"]))
+    script = program(rig, token.token)
+    rig.do(ann, Leave(ref=8, room="plans", sure=True))
+    assert script.of(Left) == []
+    bob = person(rig, "bob", "den")
+    join(rig, ann, "den")
+    ok(rig, bob, Moderate(ref=9, room="den", person=who(ann), act="kick"))
+    assert script.of(Left) == []
+    rig.do(ann, Leave(ref=8, room="ops"))
+    assert [left.room for left in script.of(Left)] == ["ops"]
+
+
+def test_a_token_for_some_rooms_lists_those_alone(rig: HubRig) -> None:
+    ann = person(rig, "ann", "ops", "plans", "den")
+    ok(rig, ann, SetRoom(ref=5, room="plans", private=True))
+    person(rig, "bob", "cafe")
+    token = made(rig, ann, AddToken(ref=7, name="script", rooms=["lobby", "ops", "plans"]))
+    script = program(rig, token.token)
+    rig.do(script, Rooms(ref=5))
+    assert [each.room for each in script.last(RoomsPage).rooms] == ["lobby", "ops", "plans"]
+    rig.do(script, Rooms(ref=6, after="lobby"))
+    assert [each.room for each in script.last(RoomsPage).rooms] == ["ops", "plans"]
+    rig.do(ann, Leave(ref=8, room="plans", sure=True))
+    rig.do(script, Rooms(ref=7))
+    assert [each.room for each in script.last(RoomsPage).rooms] == ["lobby", "ops"]
+
+
+def test_a_token_of_an_account_that_enters_another_room_is_not_greeted_there(rig: HubRig) -> None:
+    ann = person(rig, "ann", "ops")
+    token = made(rig, ann, AddToken(ref=7, name="script", rooms=["lobby"], scopes=["read"]))
+    script = program(rig, token.token)
+    later = hello(rig, "ann", password=PASSWORD, secret=f"{5:032x}")
+    rig.hub.handle(ann, Join(ref=8, rooms=["den"]))
+    rig.lose(ann)
+    rig.settle()
+    assert [each.room for each in script.of(Joined)] == ["lobby"]
+    assert "den" in {each.room for each in later.of(Joined)}
 
 
 def test_the_rooms_of_a_token_follow_a_new_name_and_not_a_new_room(rig: HubRig) -> None:
