@@ -247,8 +247,9 @@ class Watch:
                 self._about_a_room(peer, event)
 
     def _check_password(self, peer: WatchedSession, event: Welcome) -> None:
-        by_certificate = peer._hub._connections[peer].certificate is not None
-        is_temporary = event.account and not by_certificate and self.house.has_temporary_password(event.sender_id)
+        connection = peer._hub._connections[peer]
+        is_free = connection.certificate is not None or connection.token is not None
+        is_temporary = event.account and not is_free and self.house.has_temporary_password(event.sender_id)
         if event.must_change != is_temporary:
             word = "temporary" if is_temporary else "its own"
             raise HistoryBroken(f"{event.name} has a password that is {word}, and the welcome says otherwise")
