@@ -56,7 +56,7 @@ class Disconnection:
         self._login_flow.connection_lost(connection)
         member, presence = connection.member, self._context.presence
         member.peers.remove(peer)
-        member.deaf.pop(peer, None)
+        member.tokens.pop(peer, None)
         presence.audience_changed(member)
         if member.account and connection.token is None:
             self._note_seen(member, self._context.fed_seq if quit_ else connection.heard_seq)

@@ -68,7 +68,7 @@ class Member:
         key: decides whether two names are the same.
         account: whether it is logged in to an account.
         bot: whether that is a bot's or an incoming webhook's.
-        deaf: those of its connections that do not hear everything, because they came by an API token.
+        tokens: the API tokens of those of its connections that came by one, and hear what it may read and nothing else.
         peers: its connections; none during a short absence, several only of an account.
         rooms: the rooms it is in, with the last seq fanned out when it entered: with ``history_from_join``, a guest
             reads only above.
@@ -77,8 +77,8 @@ class Member:
     """
 
     __slots__ = (
-        "_has_former_names", "_person", "_room_names", "account", "bot", "byte_bucket", "deaf", "departures", "key",
-        "message_bucket", "name", "owner", "peers", "request_bucket", "rooms", "sender_id", "unsettled",
+        "_has_former_names", "_person", "_room_names", "account", "bot", "byte_bucket", "departures", "key",
+        "message_bucket", "name", "owner", "peers", "request_bucket", "rooms", "sender_id", "tokens", "unsettled",
     )  # fmt: skip
 
     def __init__(self, sender_id: int, owner: bytes, name: str, key: str, limits: Limits, *, bot: bool = False) -> None:
@@ -90,7 +90,7 @@ class Member:
         self.key = key
         self.account = False
         self.peers: list[Peer] = []
-        self.deaf: dict[Peer, ApiToken] = {}
+        self.tokens: dict[Peer, ApiToken] = {}
         self.rooms: dict[HubRoom, int] = {}
         self._room_names: dict[str, HubRoom] = {}
         self._has_former_names = False
@@ -148,12 +148,12 @@ class Member:
 
     def hearers(self, room: HubRoom | None) -> list[Peer]:
         """Return the connections that get what is said in a room, or (None) in the member's dialogues."""
-        if not self.deaf:
+        if not self.tokens:
             return self.peers
-        return [peer for peer in self.peers if (token := self.deaf.get(peer)) is None or hears(token, room)]
+        return [peer for peer in self.peers if (token := self.tokens.get(peer)) is None or hears(token, room)]
 
     def told_of(self, room: HubRoom) -> list[Peer]:
         """Return the connections that are told of the member's coming into a room and leaving it."""
-        if not self.deaf:
+        if not self.tokens:
             return self.peers
-        return [peer for peer in self.peers if (token := self.deaf.get(peer)) is None or covers(token, room)]
+        return [peer for peer in self.peers if (token := self.tokens.get(peer)) is None or covers(token, room)]

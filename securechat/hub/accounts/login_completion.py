@@ -66,14 +66,14 @@ class LoginCompletion:
             last_client_id = max(identity.last_client_id, context.connections[old].last_client_id)
             identity = replace(identity, last_client_id=last_client_id)
             del context.connections[old]
-            member.deaf.pop(old, None)
+            member.tokens.pop(old, None)
             self._log_reads.forget(old)
             old.close(_REPLACED)
         connection = MemberConnection(
             member, identity.stream, client, context.accounts.wall_ms(), context.fed_seq, identity.last_client_id
         )
         if entry.api_token is not None:
-            connection.token = member.deaf[peer] = entry.api_token
+            connection.token = member.tokens[peer] = entry.api_token
             rates = self._api_tokens.rates(entry.api_token.token_id)
             connection.message_bucket, connection.request_bucket, connection.byte_bucket = rates
             self._api_tokens.watch(entry.api_token)
@@ -127,7 +127,7 @@ class LoginCompletion:
         """Return up to where some person's device has everything; a program keeps its own cursor."""
         if account is None:
             return None
-        persons = len(member.peers) - len(member.deaf)
+        persons = len(member.peers) - len(member.tokens)
         return self._context.fed_seq if entry.api_token is not None or persons > 1 else account.seen_seq
 
     def _count_rooms(self, member: Member, entry: Authenticated) -> int:

@@ -40,7 +40,7 @@ class HistoryQueries:
 
     def _ask(self, peer: Peer, member: Member, command: History, fed_seq: int) -> None:
         self._reads.require_free(peer)
-        scope = self._visibility.scope(member, command.room, command.peer, member.deaf.get(peer))
+        scope = self._visibility.scope(member, command.room, command.peer, member.tokens.get(peer))
         query = self._query(peer, scope, command, fed_seq)
 
         def page(rows: HistoryRows) -> HistoryPage:

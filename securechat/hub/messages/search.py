@@ -80,7 +80,7 @@ class SearchQueries:
 
     def _scope(self, peer: Peer, member: Member, raw_rooms: Sequence[str]) -> ReadScope:
         """Return what the member may read, or the part of it that the rooms of the query name."""
-        token = member.deaf.get(peer)
+        token = member.tokens.get(peer)
         if not raw_rooms:
             return self._visibility.scope(member, None, None, token)
         if token is not None:

@@ -305,7 +305,7 @@ class Bots:
     def token_info(self, row: ApiToken, reader: int = 0) -> TokenInfo:
         """Return what is told of a token; ``reader`` as in `bot_info`."""
         member = self._context.members.get(row.sender_id)
-        online = member is not None and any(token.token_id == row.token_id for token in member.deaf.values())
+        online = member is not None and any(token.token_id == row.token_id for token in member.tokens.values())
         return TokenInfo(
             token=row.token_id,
             name=row.name,

@@ -107,7 +107,7 @@ class RoomMembership:
         is_new = room not in member.rooms
         self._presence.enter(member, room, self._context.fed_seq)
         joined = self._joined(member, room, ref)
-        token = member.deaf.get(peer)
+        token = member.tokens.get(peer)
         if token is None or hears(token, room):
             peer.deliver(replace(joined, made=True) if made else joined)
         elif room.is_lobby or covers(token, room):  # it has to know that it is in, and no more
@@ -117,7 +117,7 @@ class RoomMembership:
 
     def enter_all(self, peer: Peer, member: Member) -> None:
         """Greet a connection of an account in every room it belongs to, or another of its devices has entered."""
-        token = member.deaf.get(peer)
+        token = member.tokens.get(peer)
         for room in self.rooms_of(member):
             try:
                 if token is None or covers(token, room):
@@ -173,7 +173,7 @@ class RoomMembership:
                 that would be a new one, MUTED on the server, or ROOM_INVALID where it looks like another one.
         """
         sender_id = member.sender_id
-        token = member.deaf.get(peer)
+        token = member.tokens.get(peer)
         is_new = room.record is None and not room.members
         if token is not None and (is_new or not covers(token, room)):  # a program opens no room
             raise refusal_for("no_such_room")
@@ -522,7 +522,7 @@ class RoomMembership:
             self._presence.leave(member, room)
         if asker in self._connections:
             asker.deliver(Left(room=room.name, ref=ref, owner=owner))
-        rest = [each for each in others(member, asker) if each in told or each not in member.deaf]
+        rest = [each for each in others(member, asker) if each in told or each not in member.tokens]
         if was_there and rest:
             self._broadcaster.broadcast(rest, [Left(room=room.name, ref=0, owner=owner)])
 

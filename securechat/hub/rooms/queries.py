@@ -79,7 +79,7 @@ class RoomQueries:
         belongs_to = (room for room, _ in self._room_directory.memberships_of(member.sender_id))
         own = {room.name for room in (*member.rooms, *belongs_to)}
         most = peer.page_limits.page_rows
-        token = member.deaf.get(peer)
+        token = member.tokens.get(peer)
         if token is not None and token.rooms:  # it learns of no other room
             names = self._names_for(token, member, after)
         else:
