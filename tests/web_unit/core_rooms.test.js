@@ -60,6 +60,21 @@ Deno.test("a renamed room keeps its key, and what was on its way belongs to it",
   equal(page.heardByServer("say").map((each) => each.room), ["work"]);
 });
 
+Deno.test("what is held back of a renamed room stays its own when another room gets the name", () => {
+  const page = new Page();
+  page.online({}, [joined("ops", { id: 5 })]);
+  const key = page.key("ops");
+  page.lose();
+  page.heardByServer();
+  page.online({ live_from: 20 }, [joined("ops", { id: 5, live_from: 20 })]);
+  const [history] = page.heardByServer("history");
+  page.hear(message(21, 10, { room: "ops" }));
+  page.hear({ t: "roomrules", room: "work", was: "ops", by: BUDI, id: 5, topic: "" });
+  page.hear(joined("ops", { id: 9, live_from: 20 }));
+  page.hear({ t: "page", ref: history.ref, messages: [], through: 20 });
+  equal(page.told("message").map((each) => [each.key, each.message.room]), [[key, "work"]]);
+});
+
 Deno.test("members come and go, and change their names once in all rooms", () => {
   const page = new Page();
   page.online({}, [joined("ops"), joined("den")]);

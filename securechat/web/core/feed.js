@@ -97,6 +97,8 @@ export class Feed {
   #asked = null;
   /** @type {GapFill | null} */
   #resume = null;
+  /** @type {WeakMap<LogEntry, ConversationState>} what is held back; its name may be that of another room later */
+  #owners = new WeakMap();
   #missed = 0;
   /** @type {Map<ConversationState, GapFill>} */
   #gaps = new Map();
@@ -181,6 +183,7 @@ export class Feed {
   /** @param {LogEntry} entry */
   live(entry) {
     if (this.#resume) {
+      this.#owners.set(entry, this.#rooms.of(entry));
       this.#resume.hold(entry);
       return;
     }
@@ -296,8 +299,7 @@ export class Feed {
   }
 
   /** @param {LogEntry} entry @param {boolean} late */
-  #offer(entry, late) {
-    const conversation = this.#rooms.of(entry);
+  #offer(entry, late, conversation = this.#owners.get(entry) ?? this.#rooms.of(entry)) {
     if (!conversation.begun) {
       if (entry.room !== null) return; // left
       // What is older than this page was not missed; above it, `prev` reveals a gap.
@@ -375,7 +377,7 @@ export class Feed {
     const held = job.release();
     for (const entry of held) if (entry.seq <= job.target) this.#take(conversation, entry, false);
     conversation.seen = Math.max(conversation.seen, job.target);
-    for (const entry of held) this.#offer(entry, false);
+    for (const entry of held) this.#offer(entry, false, conversation);
   }
 }
 
@@ -676,11 +678,7 @@ export class Windows {
     this.#tell(conversation, how, seqs);
   }
 
-  /**
-   * @param {ConversationState} conversation
-   * @param {"replaced" | "older" | "newer" | "live" | "changed" | "loading"} how
-   * @param {number[]} seqs
-   */
+  /** @param {ConversationState} conversation @param {"replaced" | "older" | "newer" | "live" | "changed" | "loading"} how @param {number[]} seqs */
   #tell(conversation, how, seqs) {
     this.#context.show({ kind: "window", key: conversation.key, how, seqs });
   }
