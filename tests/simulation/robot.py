@@ -267,7 +267,7 @@ class Run:
     async def _answer(self) -> None:
         chat, robot = self._client, self.robot
         await chat.begin()
-        async for message in chat.messages():
+        async for message in chat.messages(bots=True):
             self._is_handling = True
             robot.hears(message)
             await _Moment()

@@ -7,7 +7,6 @@ own, with a `Display` that hears what its user is told.
 from __future__ import annotations
 
 import random
-import socket
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -149,12 +148,7 @@ class CheckedRunner:
         self.enough.set()
         self._network.act(LeaveChat(0.0))
         assert self._network.wait(20), "the client does not end"
-        self._network._thread.join()
-        loop = self._network._loop  # which a program leaves to the end of its process
-        for key in list(loop._selector.get_map().values()):
-            if isinstance(key.fileobj, socket.socket):
-                key.fileobj.close()
-        loop.close()
+        self._network._thread.join()  # it closes every descriptor
 
     def _hear(self, ui_events: Sequence[UiEvent]) -> None:
         for ui_event in ui_events:
