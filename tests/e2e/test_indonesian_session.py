@@ -71,7 +71,7 @@ def test_a_session_in_indonesian_looks_as_it_was_recorded(
     ani.line("/reply 1 Jam dua")
     ani.line("Nanti saya bawa kopi untuk semua orang di ruang ini")
     ani.line("/edit Nanti saya bawa teh")
-    ani.line("/react 1 👍")
+    ani.step(lambda: client.line("/react 1 👍"), "a reaction", notices=1)  # told when it is durable
     for command in ("/topic Kopi", "/msg takada Halo", "/whoo", "/nick budi", "/history 5", "/search kopi"):
         ani.line(command)
     ani.step(lambda: told(server, "mute", "ani", "--for", "10m", "--reason", "berisik"), "a mute")

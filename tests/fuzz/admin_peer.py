@@ -173,7 +173,9 @@ class Operator:
                 self.broken.append(f"operator: an answer to nothing: {line[:500]!r}")
             if "error" in answer:
                 self.figures[f"error: {answer['error']['code']}"] += 1
-            elif "token" in answer["done"]:
+            elif "secret" in answer["done"]:
+                keep_secret(answer["done"]["secret"])  # of a bot or webhook
+            elif isinstance(answer["done"], dict) and isinstance(answer["done"].get("token"), str):
                 self.known.invites.append(keep_secret(answer["done"]["token"]))
             elif "password" in answer["done"]:
                 keep_secret(answer["done"]["password"])

@@ -49,7 +49,7 @@ simple(AskBots, "admin", "of a crowded room", lambda w: AskBots(1, w.crowded[0],
 def remove_bot(world: World) -> Timed:
     session = world.enter(0)
     world.send(session, AddBot(1, "worst bot", "bot", world.crowded[:_ROOM_COUNT]))
-    yield sent(world, session, RemoveBot(2, _told(world, 0, BotList)[0]), for_s=0.5)
+    yield sent(world, session, RemoveBot(2, next(iter(_told(world, 0, BotList)), 1)), for_s=0.5)
     world.drop(session)
 
 
@@ -78,7 +78,7 @@ def ask_tokens(world: World) -> Timed:
 def rotate_token(world: World) -> Timed:
     session = world.enter(0)
     world.send(session, AddToken(1, "token", rooms=world.crowded[:_ROOM_COUNT]))
-    yield sent(world, session, RotateToken(2, _told(world, 0, TokenList)[0]), for_s=0.5)
+    yield sent(world, session, RotateToken(2, next(iter(_told(world, 0, TokenList)), 1)), for_s=0.5)
     for token in _told(world, 0, TokenList):
         world.send(session, RemoveToken(3, token))
     world.drop(session)

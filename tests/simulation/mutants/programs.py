@@ -7,7 +7,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from securechat.hub import hub
-from securechat.hub.accounts.deletion import AccountDeletion
 from securechat.hub.accounts.directory import AccountDirectory
 from securechat.hub.accounts.self_service import AccountService
 from securechat.hub.members import Member
@@ -25,16 +24,6 @@ from tests.simulation.mutants.planting import nothing, planted
 @planted(ApiTokens, "ban_on_maker")
 def token_alive_after_its_maker_is_banned(original: Any) -> Any:
     return nothing
-
-
-@planted(AccountDeletion, "_credentials")
-def token_alive_after_its_maker_is_deleted(original: Any) -> Any:
-    def credentials(self: Any, sender_id: int) -> Any:
-        own = {row.token_id for row in self._directory.all_tokens_of(sender_id)}
-        drops = original(self, sender_id)
-        return [drop for drop in drops if drop.kind is not ApiToken or drop.number in own]
-
-    return credentials
 
 
 @planted(Member, "hearers")
