@@ -9,7 +9,6 @@ from typing import Any
 from securechat.client.core import connecting
 from securechat.client.core.connecting import Connecting
 from securechat.client.core.credentials import Credentials
-from securechat.client.core.gap_fill import GapFill
 from securechat.client.core.joined_rooms import JoinedRooms
 from securechat.client.core.refused_hello import HelloOutcome
 from securechat.client.core.send_queue import SendQueue
@@ -17,12 +16,6 @@ from securechat.client.core.sending import Sending
 from securechat.client.core.timeline import Timeline
 from securechat.errors import ErrorCode
 from tests.simulation.mutants.planting import MUTANTS, nothing, planted
-
-
-@planted(GapFill, "renamed")
-def held_back_under_a_name_that_another_room_gets(original: Any) -> Any:
-    """Found by simulation: what came of a renamed room while a client caught up was not shown."""
-    return nothing
 
 
 @planted(Timeline, "resume")
