@@ -47,7 +47,7 @@ class ProgramCommands:
             Refusal: NO_SUCH_ROOM; INVALID for days that make no sense, or a webhook of no room or several.
         """
         if days is not None and not 1 <= days <= _MOST_DAYS:
-            raise refusal_for("invite_days_out_of_range", most=_MOST_DAYS)
+            raise refusal_for("days_out_of_range", most=_MOST_DAYS)
         if kind is AccountKind.HOOK and len(rooms) != 1:
             raise refusal_for("hook_needs_room")
         new = NewBot(

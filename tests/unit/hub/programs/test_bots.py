@@ -856,6 +856,9 @@ def test_an_administrator_is_refused_what_makes_no_sense(rig: HubRig) -> None:
     ):  # fmt: skip
         with pytest.raises(Refusal):
             programs.add_bot("root", "x1", **{"scopes": [Scope.POST], "days": None, **options}, done=print)  # type: ignore[arg-type]
+    with pytest.raises(Refusal) as refused:
+        programs.add_bot("root", "x1", kind=AccountKind.BOT, rooms=[], scopes=[Scope.POST], days=9_999, done=print)
+    assert refused.value.reason == "days_out_of_range"
     for call in (
         lambda: programs.remove_bot("root", "ann", print), lambda: programs.rotate_bot("root", "nobody", print),
         lambda: programs.remove_token("root", 999, print), lambda: programs.tokens_of("nobody"),
