@@ -6,14 +6,13 @@ a token leaves in the answer to the command that made it, and goes nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, assert_never
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, assert_never
 
 from msgspec import Struct
 
 from securechat.model import BotInfo, TokenInfo, TokenMade
 from securechat.records.accounts import Account, AccountKind, ApiToken, Scope
-from securechat.records.log import NotAppended
 from securechat.server.admin_protocol import (
     BotRequest,
     CreateBot,
@@ -24,47 +23,10 @@ from securechat.server.admin_protocol import (
     RotateBot,
 )
 
+if TYPE_CHECKING:
+    from securechat.hub.programs.admin import ProgramCommands
+
 AnswerRow = dict[str, Any]
-
-
-class ProgramAdmin(Protocol):
-    """What the hub does about programs for an administrator; each method raises Refusal."""
-
-    def add_bot(
-        self,
-        actor: str,
-        name: str,
-        *,
-        kind: AccountKind,
-        rooms: Sequence[str],
-        scopes: Sequence[Scope],
-        days: int | None,
-        done: Callable[[TokenMade | NotAppended], None],
-    ) -> None:
-        """Make a bot or webhook."""
-
-    def bots(self, room: str | None = None) -> list[BotInfo]:
-        """Return all bots and webhooks, or those of a room."""
-
-    def remove_bot(self, actor: str, name: str, done: Callable[[Account | NotAppended], None]) -> None:
-        """Remove a bot or webhook."""
-
-    def rotate_bot(self, actor: str, name: str, done: Callable[[TokenMade | NotAppended], None]) -> None:
-        """Make another token for a bot or webhook."""
-
-    def tokens_of(self, name: str) -> list[TokenInfo]:
-        """Return the tokens of an account."""
-
-    def remove_token(self, actor: str, token_id: int, done: Callable[[ApiToken | NotAppended], None]) -> None:
-        """End a token."""
-
-
-class AdminPrograms(Protocol):
-    """The administrator's commands, as far as they are about programs."""
-
-    @property
-    def programs(self) -> ProgramAdmin:
-        """Those about bots, webhooks and tokens."""
 
 
 class AdminAnswers(Struct, frozen=True):
@@ -79,7 +41,7 @@ class AdminAnswers(Struct, frozen=True):
     then: Callable[[Callable[[Any], AnswerRow]], Callable[[Any], None]]
 
 
-def carry_out(request: BotRequest, programs: ProgramAdmin, actor: str, answers: AdminAnswers) -> None:
+def carry_out(request: BotRequest, programs: ProgramCommands, actor: str, answers: AdminAnswers) -> None:
     """Carry out a command.
 
     Raises:
@@ -110,7 +72,7 @@ def carry_out(request: BotRequest, programs: ProgramAdmin, actor: str, answers: 
             assert_never(request)
 
 
-def _tokens(programs: ProgramAdmin, name: str | None) -> Iterator[AnswerRow]:
+def _tokens(programs: ProgramCommands, name: str | None) -> Iterator[AnswerRow]:
     """Return the tokens of an account, or of all bots and webhooks."""
     if name is None:
         return (_public_token(token, bot.name) for bot in programs.bots() for token in bot.tokens)

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_never, cast
+from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 from msgspec import Struct
@@ -31,7 +31,7 @@ from securechat.hub.wall_clock import Doubt
 from securechat.net.unix_socket import OUTBOX_BYTES, UnixLineConnection, UnixLineListener
 from securechat.records.accounts import Account, Ban, BanKind, Committed, Invite, Login, Mute
 from securechat.records.log import NotAppended
-from securechat.server.admin_programs import AdminAnswers, AdminPrograms, carry_out
+from securechat.server.admin_programs import AdminAnswers, carry_out
 from securechat.server.admin_protocol import (
     AccountRequest,
     AddAuditNote,
@@ -314,8 +314,8 @@ class _AdminSession:
             case CreateInvite() | RevokeInvite() | EndSession() | ResetPassword() | SetAccountRole() | DeleteUser():
                 self._act_on_account(command)
             case CreateBot() | ListBots() | RotateBot() | DeleteBot() | ListTokens() | RevokeToken():
-                programs = cast("AdminPrograms", self._admin_commands).programs
-                carry_out(command, programs, self._actor, AdminAnswers(self._rows, self._then))
+                answers = AdminAnswers(self._rows, self._then)
+                carry_out(command, self._admin_commands.programs, self._actor, answers)
             case SendAnnouncement(text=text):
                 self._admin_commands.announce(self._actor, text, self._then(lambda people: {"people": people}))
             case AddAuditNote(act=act, target=target, detail=detail):
