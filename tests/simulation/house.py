@@ -287,7 +287,7 @@ class House:
         self._entered.pop((who, room), None)
 
     def rank(self, room_id: int, who: int) -> int:
-        """How high somebody who is there stands in a room; a bot, never above who made it."""
+        """How high a person who is there stands in a room; a bot, never above who made it."""
         maker = self._world.token_law.maker_of(who)
         return (
             min(self._own_rank(room_id, who), self._own_rank(room_id, maker)) if maker else self._own_rank(room_id, who)

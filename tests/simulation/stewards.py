@@ -61,7 +61,7 @@ class Administrator:
             self._do(self._delete, person, dice)
 
     def act_on_maker(self, person: Person, dice: random.Random) -> None:
-        """Act on somebody who has made bots: with what ends their rights, and what gives them back."""
+        """Act on a member who has made bots: with what ends their rights, and what gives them back."""
         acts = (self._ban, self._ban, self._unban, self._unban, self._mute, self._unmute, self._delete, self._kick)
         if not self.world.calm:
             self._do(dice.choice(acts), person, dice)

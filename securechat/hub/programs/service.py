@@ -182,7 +182,7 @@ class ProgramService:
         scopes = tuple(dict.fromkeys(map(Scope, command.scopes)))
         return (yield from self._bots.make_token(account, name, scopes, rooms, command.days))
 
-    # --- Whose ----------------------------------------------------------------------------------------------------
+    # --- Owners ---------------------------------------------------------------------------------------------------
 
     def _own_bot(self, member: Member, sender_id: int) -> Account:
         """Return a bot that a member made, or a webhook of a room that it moderates.
