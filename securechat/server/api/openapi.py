@@ -1,4 +1,4 @@
-"""The description of the API for programs: OpenAPI 3.1, made from the routes and the records once, when asked for."""
+"""The description of the API for programs: OpenAPI 3.1, made from the routes and the records once, behind the start."""
 
 from __future__ import annotations
 

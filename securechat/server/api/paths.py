@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from securechat.server.api.answers import ApiAnswer, answer
-from securechat.server.api.peer import ProgramPeer, ProgramRequest, Steps
+from securechat.server.api.exchange import ProgramExchange
+from securechat.server.api.peer import Steps
 from securechat.server.api.peers import ProgramPeers
 from securechat.server.api.problems import ProblemError, error_answer
 from securechat.server.api.requests import expect_no_secret, is_json, key_of, parameters, segment, token_of
@@ -40,6 +41,10 @@ class ApiPaths:
         self._version = version
         self._table = RouteTable()
         self._description: ApiAnswer | None = None
+
+    def prepare(self) -> None:
+        """See `ProgramPaths.prepare`: the description takes 10 ms to make."""
+        self._described()
 
     def most_body(self, path: str) -> int:  # noqa: ARG002  (all take the same)
         """See `ProgramPaths.most_body`."""
@@ -81,16 +86,16 @@ class ApiPaths:
         def steps(body: bytes) -> Steps:
             return route.run(ApiCall(parts, query, body, with_json, key, peer.own_id, peer.server))
 
-        return _ApiExchange(peer, address, steps)
+        return ProgramExchange(peer, address, steps)
 
     def error_answer(self, error: HttpError) -> ApiAnswer:
         """See `ProgramPaths.error_answer`."""
         return error_answer(error)
 
     def _described(self) -> ApiAnswer:
-        """Return the description of the API, which is made when it is first asked for."""
+        """Return the description of the API; makes it where it is asked for before `prepare` has."""
         if self._description is None:
-            from securechat.server.api.openapi import description  # noqa: PLC0415 - most servers are never asked
+            from securechat.server.api.openapi import description  # noqa: PLC0415 - a start need not wait for it
 
             self._description = answer(200, description(self._version))
         return self._description
@@ -108,34 +113,3 @@ class _DescriptionExchange:
 
     def abandon(self) -> None:
         """Nothing is under way."""
-
-
-class _ApiExchange:
-    """One request of a token."""
-
-    def __init__(self, peer: ProgramPeer, address: str, steps: Callable[[bytes], Steps]) -> None:
-        self._peer = peer
-        self._address = address
-        self._steps = steps
-        self._request: ProgramRequest | None = None
-        self._is_over = False
-
-    def receive(self, body: bytes, done: Callable[[ProgramAnswer], None]) -> None:
-        """See `Exchange.receive`."""
-
-        def answered(made: ApiAnswer) -> None:
-            self._leave()
-            done(made)
-
-        self._request = self._peer.carry_out(self._address, lambda: self._steps(body), answered, body_bytes=len(body))
-
-    def abandon(self) -> None:
-        """See `Exchange.abandon`."""
-        if self._request is not None:
-            self._request.abandon()
-        self._leave()
-
-    def _leave(self) -> None:
-        if not self._is_over:
-            self._is_over = True
-            self._peer.leave()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from securechat.errors import Refusal
 from securechat.model import Join, Say
 from securechat.server.api.answers import ApiAnswer, answer
-from securechat.server.api.peer import ProgramPeer, ProgramRequest, Steps
+from securechat.server.api.exchange import ProgramExchange
+from securechat.server.api.peer import Steps
 from securechat.server.api.peers import ProgramPeers
 from securechat.server.api.problems import ProblemError, RefusedError
 from securechat.server.api.requests import expect_no_secret
@@ -31,7 +32,7 @@ from securechat.wire.http import Headers, HttpError, Request
 if TYPE_CHECKING:
     from securechat.hub.hub import Hub
     from securechat.limits import Limits
-    from securechat.server.web.programs import Exchange, ProgramAnswer
+    from securechat.server.web.programs import Exchange
 
 PREFIX = "/hooks/"
 _TEXT_TYPE = f"{CONTENT_TYPE}; charset=utf-8"
@@ -53,6 +54,10 @@ class HookPaths:
         self._limits = limits
         self._peers = peers
         self._count = count
+
+    def prepare(self) -> None:
+        """See `ProgramPaths.prepare`: the rendering takes 9 ms to import."""
+        from securechat.server.hooks import delivery_key, payload, rendering, username  # noqa: F401, PLC0415
 
     def most_body(self, path: str) -> int:  # noqa: ARG002  (all take the same)
         """See `ProgramPaths.most_body`."""
@@ -80,7 +85,7 @@ class HookPaths:
             raise HttpError(404, "There is no webhook at this address.")
         peer = self._peers.peer_of(token, address)
         peer.enter()
-        return _HookExchange(self, peer, address, request, token)
+        return ProgramExchange(peer, address, lambda body: self.steps(request, token, body), self.refused)
 
     def error_answer(self, error: HttpError) -> ApiAnswer:
         """See `ProgramPaths.error_answer`."""
@@ -103,7 +108,7 @@ class HookPaths:
 
     def steps(self, request: Request, token: str, body: bytes) -> Steps:
         """Post what a sender has sent."""
-        # the rendering takes 9 ms to import, and most servers have no webhook
+        # `prepare` has imported them
         from securechat.server.hooks.delivery_key import delivery_key  # noqa: PLC0415
         from securechat.server.hooks.payload import parse  # noqa: PLC0415
         from securechat.server.hooks.rendering import render  # noqa: PLC0415
@@ -134,45 +139,6 @@ class HookPaths:
             yield Join(1, [hook.room])  # its membership was not stored, or it was taken out and let in again
             yield say
         return self.told(OK, rendered.ignored)
-
-
-class _HookExchange:
-    """One post of a webhook."""
-
-    def __init__(self, paths: HookPaths, peer: ProgramPeer, address: str, request: Request, token: str) -> None:
-        self._paths = paths
-        self._peer = peer
-        self._address = address
-        self._head = request
-        self._token = token
-        self._request: ProgramRequest | None = None
-        self._is_over = False
-
-    def receive(self, body: bytes, done: Callable[[ProgramAnswer], None]) -> None:
-        """See `Exchange.receive`."""
-
-        def answered(made: ApiAnswer) -> None:
-            self._leave()
-            done(made)
-
-        self._request = self._peer.carry_out(
-            self._address,
-            lambda: self._paths.steps(self._head, self._token, body),
-            answered,
-            self._paths.refused,
-            body_bytes=len(body),
-        )
-
-    def abandon(self) -> None:
-        """See `Exchange.abandon`."""
-        if self._request is not None:
-            self._request.abandon()
-        self._leave()
-
-    def _leave(self) -> None:
-        if not self._is_over:
-            self._is_over = True
-            self._peer.leave()
 
 
 def _wait_s(error: HttpError) -> float | None:

@@ -60,6 +60,9 @@ class Exchange(Protocol):
 class ProgramPaths(Protocol):
     """What stands behind one prefix, or behind all of them."""
 
+    def prepare(self) -> None:
+        """Do, in a thread, what a start need not wait for and the loop should not do at the first request."""
+
     def most_body(self, path: str) -> int:
         """Return how many bytes of body a request to this path may have; 0: it is none of these paths."""
 
@@ -97,6 +100,11 @@ class ProgramPrefixes:
 
     def __init__(self, prefixes: Mapping[str, ProgramPaths]) -> None:
         self._prefixes = dict(prefixes)
+
+    def prepare(self) -> None:
+        """See `ProgramPaths.prepare`."""
+        for paths in self._prefixes.values():
+            paths.prepare()
 
     def _behind(self, path: str) -> ProgramPaths | None:
         end = path.find("/", 1) + 1

@@ -104,6 +104,8 @@ class WebServer:
         """Do what a start need not wait for, in a thread: until then files are sent as they are."""
         http.load_library()
         websocket.load_library()
+        if self.programs is not None:
+            self.programs.prepare()
         files = self.site.packed_files()
         self._loop.post(lambda: self.site.use(files))
 

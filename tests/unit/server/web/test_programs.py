@@ -43,6 +43,10 @@ class FakePaths:
         self.kind = EchoExchange
         self.addresses: list[str] = []
         self.most_bytes = 100
+        self.is_prepared = False
+
+    def prepare(self) -> None:
+        self.is_prepared = True
 
     def most_body(self, path: str) -> int:
         return self.most_bytes
