@@ -28,8 +28,8 @@ WEB_MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "entries_not_held_back": (
         "feed.js",
-        "    if (this.#resume) {\n      this.#resume.hold(entry);\n      return;\n    }\n",
-        "",
+        "    if (this.#resume) {\n      this.#owners.set(",
+        "    if (false) {\n      this.#owners.set(",
     ),
     "number_used_again_by_the_next_page": ("requests.js", "this.lastCid = Math.max(", "this.lastCid = Math.min(0, "),
     "unsent_message_gets_a_new_number": ("requests.js", "cid: failed ? 0 : cid,", "cid: ++this.lastCid,"),
