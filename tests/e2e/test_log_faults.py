@@ -51,12 +51,12 @@ def acks_of(drafts, outcomes):
 def test_a_full_disk_refuses_and_recovers(disk, tmp_path):
     rig = Rig(OnDisk(tmp_path / "data", disk.name))
     me = rig.identify(1).sender_id
-    drafts = [rig.draft(n, f"{n} " + "x" * 3000, sender_id=me) for n in range(1, 201)]
+    drafts = [rig.draft(n, f"{n} " + "x" * 3000, sender_id=me) for n in range(1, 251)]
     disk.capacity_bytes = disk.used_bytes() + 400 * KIB  # of which the first checkpoint takes some for the database
     outcomes = []
-    for draft in drafts[:100]:
+    for draft in drafts[:150]:  # 400 KiB hold no more than 136 of them, whenever the checkpoints come
         outcomes += rig.append(draft)
-    assert 5 < sum(isinstance(o, Appended) for o in outcomes) < 95
+    assert 5 < sum(isinstance(o, Appended) for o in outcomes) < 137
     assert refused(outcomes)[-1]
     # Readers read, retries are answered, people come and go or are told why not; nobody is left without a word.
     stored = len(acks_of(drafts, outcomes + [None] * 100))
@@ -68,8 +68,8 @@ def test_a_full_disk_refuses_and_recovers(disk, tmp_path):
     rig.until(lambda: bool(answers))
     assert isinstance(answers[0], Identity) or answers[0].code is ErrorCode.DISK_FULL
     disk.capacity_bytes = None
-    outcomes += rig.append(*drafts[100:])
-    assert not any(refused(outcomes[100:]))
+    outcomes += rig.append(*drafts[150:])
+    assert not any(refused(outcomes[150:]))
     assert rig.failures == []
     rig.now_ms += 1000
     state = rig.restart()

@@ -30,6 +30,7 @@ class TlsRelay:
             context.set_alpn_protocols(["http/1.1"])
         self.port = 0
         self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._listens = threading.Event()
         self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()), daemon=True)
         self._thread.start()
@@ -42,15 +43,26 @@ class TlsRelay:
 
     async def _serve(self) -> None:
         self._over = asyncio.Event()
-        listener = await asyncio.start_server(self._pass_on, "127.0.0.1", 0, ssl=self._inward)
+        listener = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._inward)
         self.port = listener.sockets[0].getsockname()[1]
         self._listens.set()
         await self._over.wait()
         listener.close()
-        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:  # a handshake that ends now makes another one
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass a connection on in a task of its own, unless its handshake ends when everything does: the loop would
+        be closed under that task.
+        """
+        if self._over.is_set():
+            writer.transport.abort()
+        else:
+            task = self._loop.create_task(self._pass_on(reader, writer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ends = [writer]
