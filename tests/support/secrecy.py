@@ -1,14 +1,17 @@
 """What must never be written down: passwords and tokens that tests use, and where to look for them.
 
 Every test takes its passwords from here or says `keep_secret`; at the end of a run everything that was written is
-searched for them (`tests/conftest.py`). Only what exists to hold a secret is left out: the client's kept logins, and
-files that a test itself makes to hand a password over.
+searched for them and for API tokens (`tests/conftest.py`). Only what exists to hold a secret is left out: the client's
+kept logins, and files that a test itself makes to hand a password or a token over.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+from securechat.text.api_tokens import is_well_formed
 
 PASSWORD = "correct horse battery"
 OTHER_PASSWORD = "staple of another kind"
@@ -17,7 +20,8 @@ _KEPT = {PASSWORD, OTHER_PASSWORD, WRONG_PASSWORD}
 _TOKEN_CHARS = 32
 _IS_HEX_DIGIT = bytes(byte in b"0123456789abcdef" for byte in range(256))
 _TOKEN_MARKS = b"\1" * _TOKEN_CHARS
-_MAY_HOLD = (".password", ".toml-login", ".login.json")
+_API_TOKEN = re.compile(rb"scb_[0-9A-Za-z]{49}")
+_MAY_HOLD = (".password", ".toml-login", ".login.json", "token", "chat.curl", "chat-hook", "alerts.conf")
 
 
 def keep_secret(secret: str) -> str:
@@ -28,8 +32,12 @@ def keep_secret(secret: str) -> str:
 
 
 def secrets_in(text: str) -> list[str]:
-    """Return what of the secrets stands in a text."""
-    return [secret for secret in _KEPT if secret in text]
+    """Return what of the secrets stands in a text, and every API token: those need no `keep_secret`."""
+    return [*(secret for secret in _KEPT if secret in text), *_api_tokens_in(text.encode(errors="replace"))]
+
+
+def _api_tokens_in(content: bytes) -> list[str]:
+    return [token for token in map(bytes.decode, _API_TOKEN.findall(content)) if is_well_formed(token)]
 
 
 def expect_clean(what: str, lines: Iterable[str]) -> None:
@@ -56,7 +64,8 @@ def files_with_secrets(directory: Path) -> list[str]:
             content = path.read_bytes()
         except OSError:
             continue  # a test's own unreadable file
-        if hits := sum(secret in content for secret in others) + len(tokens.intersection(_possible_tokens(content))):
+        hits = sum(secret in content for secret in others) + len(_api_tokens_in(content))
+        if hits := hits + len(tokens.intersection(_possible_tokens(content))):
             found.append(f"{path.relative_to(directory)}: {hits}")
     return found
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from securechat.limits import API_TOKEN_BYTES
+from securechat.text.api_tokens import api_token
 from tests.support import secrecy
 
 TOKENS = [secrets.token_hex(16) for _ in range(3)]
@@ -52,3 +54,20 @@ def test_what_exists_to_hold_a_secret_is_left_out(tmp_path: Path) -> None:
     for name in ("x.password", "x.toml-login", "x.login.json", "x.txt"):
         (tmp_path / name).write_text(TOKENS[0])
     assert secrecy.files_with_secrets(tmp_path) == ["x.txt: 1"]
+
+
+@pytest.mark.parametrize(
+    ("content", "hits"),
+    [("{}", 1), ("x{}y", 1), ("a hook at /hooks/{} is called", 1), ("{} {}", 2)],
+    ids=range(4),
+)
+def test_it_finds_api_tokens_without_being_told(tmp_path: Path, content: str, hits: int) -> None:
+    token = api_token(secrets.token_bytes(API_TOKEN_BYTES))
+    mistyped = token[:-1] + ("0" if token[-1] != "0" else "1")
+    (tmp_path / "file").write_bytes(b"\xff\0" + content.replace("{}", token).encode() + b"\xff")
+    (tmp_path / "none").write_text(f"{mistyped} {token[:-1]}")
+    assert secrecy.files_with_secrets(tmp_path) == [f"file: {hits}"]
+    (tmp_path / "file").unlink()  # the search at the end of the run would find it, too
+    with pytest.raises(AssertionError, match="the server printed a secret"):
+        secrecy.expect_clean("the server", [content.replace("{}", token)])
+    secrecy.expect_clean("the server", [mistyped])
