@@ -283,6 +283,7 @@ class Hub:
         """
         self.begin_pass(now)
         self.context.fed_seq = state.last_seq
+        self.context.log_id = state.log_id
         self.clock.restore(sure_at_ms or max(state.last_at_ms, state.people.last_at_ms()))
         self._directory.restore(state.people, state.room_records)
         self.context.names.restore(state.reservations, now, now_ms, self.context.limits.name_reservation_s)
