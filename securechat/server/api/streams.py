@@ -485,7 +485,6 @@ class StreamPeer:
         self._send(sorted([*page.messages, *page.changes], key=_seq))
         self._cursor = max(self._cursor, page.through)
         if page.more or self._has_dropped:
-            self._held.clear()
             self._read_soon()
             return
         held, self._held = self._held, []
