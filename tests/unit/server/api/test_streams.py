@@ -12,6 +12,7 @@ from securechat.errors import ErrorCode
 from securechat.hub.accounts.authentication import LoginKind
 from securechat.limits import Limits
 from securechat.model import (
+    AddBot,
     AddToken,
     Closing,
     Delete,
@@ -449,6 +450,17 @@ def test_a_token_that_expires_ends_its_stream(api: ApiRig, token: str) -> None:
     stream = api.stream(peer.last(TokenMade).token, "?rooms=lobby")
     api.pass_time(86_401)
     assert stream.events[-1]["data"]["code"] == "logged_out"
+
+
+def test_a_bot_hears_nothing_more_when_its_maker_is_banned(api: ApiRig, ana: FakePeer) -> None:
+    api.rig.do(ana, AddBot(1, "robi", rooms=["ops"]))
+    stream = api.stream(ana.last(TokenMade).token)
+    say(api, ana, "before", "ops")
+    api.hub.admin_commands.ban("admin", "ana", reason="", duration_s=None, done=lambda _: None)
+    api.settle()
+    assert (stream.texts, stream.kinds[-1]) == (["before"], "closing")
+    assert stream.link.closed
+    assert len(api.paths.peers.streams) == 0
 
 
 def test_a_kick_is_told_and_a_stream_without_a_room_ends(api: ApiRig, token: str, ana: FakePeer) -> None:
