@@ -7,7 +7,7 @@ last seq fanned out: no history answer goes beyond it, so a reader is never ahea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
@@ -38,6 +38,7 @@ from securechat.hub.messages.visibility import MessageVisibility
 from securechat.hub.mutes import EFFECTS, WhileMuted, expect_unmuted
 from securechat.hub.programs.admin import ProgramCommands
 from securechat.hub.programs.bots import Bots
+from securechat.hub.programs.hearing import hears, narrowed
 from securechat.hub.programs.makers import MakersRights
 from securechat.hub.programs.scopes import expect_allowed
 from securechat.hub.programs.service import HookTarget, ProgramService
@@ -149,7 +150,7 @@ class Hub:
         self._slices = Slices(context)
         self._login_throttle = LoginThrottle(context.limits)
         self._housekeeping = Housekeeping(context)
-        visibility = MessageVisibility(context)
+        self._visibility = visibility = MessageVisibility(context)
         self._log_reads = LogReads(context)
         self._history = HistoryQueries(context, self._log_reads, visibility)
         self._search = SearchQueries(context, self._log_reads, visibility)
@@ -283,6 +284,7 @@ class Hub:
         """
         self.begin_pass(now)
         self.context.fed_seq = state.last_seq
+        self.context.log_id = state.log_id
         self.clock.restore(sure_at_ms or max(state.last_at_ms, state.people.last_at_ms()))
         self._directory.restore(state.people, state.room_records)
         self.context.names.restore(state.reservations, now, now_ms, self.context.limits.name_reservation_s)
@@ -340,6 +342,33 @@ class Hub:
     def is_name_taken(self, name: str) -> bool:
         """Whether a name belongs to a member or an account, or looks like one that does."""
         return self._program_service.is_taken(name)
+
+    def hear_only(self, peer: Peer, rooms: Iterable[int]) -> None:
+        """Have a connection by an API token hear and read some rooms alone, as if its token were for those.
+
+        Args:
+            peer: to be called while it is welcomed, before it hears anything.
+            rooms: by their numbers; 0 is the lobby.
+        """
+        connection = self._connections[peer]
+        assert connection.token is not None
+        connection.token = connection.member.tokens[peer] = narrowed(connection.token, rooms)
+        self._presence.audience_changed(connection.member)
+
+    def hears_any(self, peer: Peer) -> bool:
+        """Tell whether a connection by an API token hears at least one room that its member is in."""
+        connection = self._connections.get(peer)
+        if connection is None or connection.token is None:
+            return False
+        return any(hears(connection.token, room) for room in connection.member.rooms)
+
+    def is_purged_above(self, peer: Peer, seq: int) -> bool:
+        """Tell whether messages above a seq that a connection by an API token could have read are gone for good."""
+        connection = self._connections[peer]
+        member, token = connection.member, connection.token
+        heard = [room for room in member.rooms if token is not None and hears(token, room)]
+        floors = dict(self._visibility.floors(member, heard))
+        return any(room.purged_seq > max(seq, floors.get(room.name, 0)) for room in heard)
 
     def charge_bytes(self, peer: Peer, size_bytes: int) -> float:
         """Count received bytes against the byte rate; returns seconds for which the peer must not be read."""

@@ -295,6 +295,10 @@ class Server:
         for session, transport in list(self._sessions.items()):
             with suppress(Exception):
                 self._close_session(session, transport, refusal_for("internal_stopping", retry_after_s=_RECONNECT_S))
+        if self._program_peers is not None:
+            with suppress(Exception):
+                refusal = refusal_for("internal_stopping", retry_after_s=_RECONNECT_S)
+                self._program_peers.close(Closing.of(refusal))
         deadline = time.monotonic() + self._config.limits.lingering_close_s
         for _ in range(_LAST_PASSES):
             if not self._sessions or time.monotonic() >= deadline:
@@ -358,6 +362,7 @@ class Server:
             self._certificate,
             self._counters,
             self._readiness,
+            lambda: 0 if self._program_peers is None else len(self._program_peers.streams),
         )
         try:
             self._metrics = serve_metrics(self._config, self._loop, source, self._readiness, self._not_made)
@@ -488,6 +493,10 @@ class Server:
     def refused(self, code: ErrorCode, login: LoginKind | None) -> None:
         """A request was refused."""
         self._counters.refused(code, login)
+
+    def stream_closed(self, code: ErrorCode) -> None:
+        """An event stream was closed with a last event."""
+        self._counters.stream_closed(code)
 
     def _alarm(self, when: float) -> None:
         """The hub wants to be called at ``when``."""

@@ -30,9 +30,10 @@ class StreamAnswer(Struct, frozen=True):
     """An answer without an end: event streams.
 
     Attributes:
-        head: status line and headers, complete with Date and the empty line.
+        head: status line and headers, as `securechat.wire.http.response_head` makes them. The connection ends with the
+            stream.
         open: is given the link behind the head; returns the handler that the connection passes everything on to, from
-            what the client still sends to its end.
+            what the client still sends to its end. It is told ``handshake_done`` first.
     """
 
     head: bytes

@@ -62,7 +62,7 @@ def test_the_numbers_are_where_they_belong() -> None:
     assert isinstance(errors, dict)
     assert errors == {(kind,): int(kind in {"hashing", "unreported"}) for kind in FAILURE_KINDS}
     assert snapshot["securechat_connections"] == {
-        ("native",): 7, ("web",): 1, ("websocket",): 0, ("pending",): 2, ("metrics",): 1,
+        ("native",): 7, ("web",): 1, ("websocket",): 0, ("pending",): 2, ("events",): 0, ("metrics",): 1,
     }  # fmt: skip
     assert snapshot["securechat_entries_stored_total"] == {("message",): 4, ("change",): 2}
     assert snapshot["securechat_queue_length"] == {("append",): 1, ("hashing",): 9, ("reads",): 3, ("search",): 5}
