@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import ssl
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -41,6 +40,7 @@ class SnapshotSource:
         certificate: in use now.
         counters: events since the start.
         readiness: as probes are told.
+        started_at_s: when the server started, seconds since the epoch.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class SnapshotSource:
         certificate: ServerCertificate,
         counters: EventCounters,
         readiness: Readiness,
+        started_at_s: float,
     ) -> None:
         self._loop = loop
         self._pending = pending
@@ -62,7 +63,7 @@ class SnapshotSource:
         self._certificate = certificate
         self._counters = counters
         self._readiness = readiness
-        self._started_at_s = time.time()
+        self._started_at_s = started_at_s
         self._build = (__version__, platform.python_version(), ssl.OPENSSL_VERSION, SQLITE_VERSION)
 
     def take(self, metrics_connections: int) -> MetricsSnapshot:
