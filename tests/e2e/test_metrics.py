@@ -338,6 +338,8 @@ def test_all_others_are_refused_as_by_the_api(certs: Path, tmp_path: Path) -> No
             document = json.loads(body)
             assert (status, content_type, document["code"]) == (wanted, "application/problem+json", code)
         assert by_token(server, prometheus, path="/metrics/")[0] == 404
+        status, _, body = by_token(server, None, "-d", "x", path=f"/hooks/{prometheus}")
+        assert (status, body) == (404, "no_service")
         assert by_token(server, prometheus)[0] == 200
         row(server, "bot", "remove", "prometheus", "--yes")
         assert by_token(server, prometheus)[0] == 401

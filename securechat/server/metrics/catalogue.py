@@ -12,10 +12,6 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-METRICS_PATH = "/metrics"
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-"""Of the text format (prometheus.io, Exposition formats)."""
-
 
 class MetricKind(StrEnum):
     """The kinds of metrics, in the words of the text format."""

@@ -8,14 +8,14 @@ are those of the API. Nothing that makes the text is imported before the first r
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from securechat.errors import Refusal
 from securechat.hub.accounts.authentication import LoginKind
 from securechat.server.api.answers import ApiAnswer, answer
 from securechat.server.api.problems import STATUSES, ProblemError, RefusedError, error_answer
 from securechat.server.api.requests import expect_no_secret, token_of
-from securechat.server.metrics.catalogue import CONTENT_TYPE, METRICS_PATH
+from securechat.server.metrics import CONTENT_TYPE, METRICS_PATH
 from securechat.wire.http import METHODS, HttpError, Request
 
 __all__ = ["METRICS_PATH", "MetricsPaths"]
@@ -23,24 +23,12 @@ __all__ = ["METRICS_PATH", "MetricsPaths"]
 if TYPE_CHECKING:
     from securechat.hub.programs.metrics_access import MetricsAccess
     from securechat.server.api.peer import PeerObserver
+    from securechat.server.api.peers import ProgramPeers
+    from securechat.server.metrics.server import MetricsSource
     from securechat.server.web.programs import Exchange, ProgramAnswer
 
 _MOST_BODY = 1
 """No request here has a body; 0 would say that the path is no program's."""
-
-
-class FailedTokens(Protocol):
-    """Counts tokens that are none."""
-
-    def note_none(self, address: str) -> None:
-        """See `ProgramPeers.note_none`."""
-
-
-class MetricsSource(Protocol):
-    """Makes the text."""
-
-    def scrape(self, done: Callable[[bytes | None], None]) -> None:
-        """Have ``done`` called on the loop's thread with the text; None: it could not be made."""
 
 
 class MetricsPaths:
@@ -48,7 +36,7 @@ class MetricsPaths:
 
     Args:
         access: judges tokens.
-        failed_tokens: of all paths of programs.
+        peers: of all tokens; they count those that are none.
         observer: is told of refusals.
         scraper: makes the text.
     """
@@ -56,12 +44,12 @@ class MetricsPaths:
     def __init__(
         self,
         access: MetricsAccess,
-        failed_tokens: FailedTokens,
+        peers: ProgramPeers,
         observer: PeerObserver,
         scraper: MetricsSource,
     ) -> None:
         self._access = access
-        self._failed_tokens = failed_tokens
+        self._peers = peers
         self._observer = observer
         self._scraper = scraper
 
@@ -97,7 +85,7 @@ class MetricsPaths:
             wait_s = self._access.take(token_of(request), address)
         except Refusal as refusal:
             if STATUSES[refusal.code] == 401:
-                self._failed_tokens.note_none(address)
+                self._peers.note_none(address)
             self._observer.refused(refusal.code, LoginKind.API_TOKEN)
             raise RefusedError(refusal) from None
         if wait_s:

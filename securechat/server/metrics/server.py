@@ -10,14 +10,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from securechat.errors import LocalProtocolError
 from securechat.hub.rate_limits import TokenBucket
 from securechat.net.listener import Listener
 from securechat.net.plain_transport import PlainConnections, PlainTransport
 from securechat.server.banner import endpoint
-from securechat.server.metrics.catalogue import CONTENT_TYPE, METRICS_PATH
+from securechat.server.metrics import CONTENT_TYPE, METRICS_PATH
 from securechat.server.web.connection import DeferredAnswer, HttpConnection
 from securechat.server.web.policy import SECURITY_HEADERS
 from securechat.server.web.probes import Probes
@@ -30,7 +30,6 @@ from securechat.wire.http import HttpError, Request, response_head
 if TYPE_CHECKING:
     from securechat.net.interfaces import TransportHandler
     from securechat.net.loop import Loop
-    from securechat.server.metrics.paths import MetricsSource
     from securechat.server.readiness import Readiness
 
 _KEEP_ALIVE_S = 75.0
@@ -40,6 +39,13 @@ _BACKLOG = 16
 _REQUEST_BURST = 40.0
 _REQUEST_RATE = 10.0
 """Requests and requests per second, all together: two scrapers and two probes ask some two a second."""
+
+
+class MetricsSource(Protocol):
+    """Makes the text."""
+
+    def scrape(self, done: Callable[[bytes | None], None]) -> None:
+        """Have ``done`` called on the loop's thread with the text; None: it could not be made."""
 
 
 class MetricsServer:

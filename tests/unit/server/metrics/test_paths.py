@@ -23,7 +23,7 @@ from securechat.model import (
     TokenMade,
 )
 from securechat.records.accounts import AccountKind, Ban, BanKind, Put, Role, Scope
-from securechat.server.metrics.catalogue import METRICS_PATH
+from securechat.server.metrics import METRICS_PATH
 from securechat.server.metrics.paths import MetricsPaths
 from securechat.server.web.programs import ProgramPrefixes
 from securechat.storage.store import DiskFull
