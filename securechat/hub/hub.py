@@ -40,6 +40,7 @@ from securechat.hub.programs.admin import ProgramCommands
 from securechat.hub.programs.bots import Bots
 from securechat.hub.programs.hearing import hears, narrowed
 from securechat.hub.programs.makers import MakersRights
+from securechat.hub.programs.metrics_access import MetricsAccess
 from securechat.hub.programs.scopes import expect_allowed
 from securechat.hub.programs.service import HookTarget, ProgramService
 from securechat.hub.programs.tokens import ApiTokens
@@ -137,6 +138,7 @@ class Hub:
         context: as given.
         clock: the time by which everything expires.
         admin_commands: the commands of an administrator.
+        metrics_access: judges who may read the metrics.
         handlers: the handler and the cost of each command of a member.
     """
 
@@ -167,6 +169,7 @@ class Hub:
         self._api_tokens = ApiTokens(context)
         self._makers_rights = MakersRights(context, self._room_membership)
         self._authenticator = Authenticator(context, self._login_throttle, self._api_tokens)
+        self.metrics_access = MetricsAccess(context, self._authenticator, self._api_tokens)
         self._login_completion = LoginCompletion(context, self._log_reads, self._room_membership, self._api_tokens)
         self._login_flow = LoginFlow(context, self._authenticator, self._login_completion)
         self._disconnection = Disconnection(

@@ -177,7 +177,7 @@ SENTENCES = (m.Refused, m.Closing, m.Left, m.Notice)
 CODE = max(ErrorCode, key=len)
 BASE = {"seq": ID, "target": ID, "sender_id": ID, "name": NAME, "sent_at_ms": BIG, "room": ROOM, "to": ID}
 LOGIN = m.LoginInfo(ID, CONTROL * 64, "f" * 45, BIG, BIG, online=True, current=True)
-API_TOKEN = m.TokenInfo(ID, NAME, ["post", "read"], BIG, [ROOM] * 10, BIG, BIG, "f" * 45, online=True)
+API_TOKEN = m.TokenInfo(ID, NAME, ["metrics", "post", "read"], BIG, [ROOM] * 10, BIG, BIG, "f" * 45, online=True)
 BOT = m.BotInfo(ID, NAME, "hook", [API_TOKEN] * 4, PERSON, stopped=True)
 CERTIFICATE = m.CertificateInfo(ID, "f" * 71, CONTROL * 64, BIG, current=True)
 

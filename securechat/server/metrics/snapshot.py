@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import ssl
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -41,6 +40,7 @@ class SnapshotSource:
         certificate: in use now.
         counters: events since the start.
         readiness: as probes are told.
+        started_at_s: when the server started, seconds since the epoch.
         count_streams: returns how many of the connections that speak HTTP are event streams.
     """
 
@@ -54,6 +54,7 @@ class SnapshotSource:
         certificate: ServerCertificate,
         counters: EventCounters,
         readiness: Readiness,
+        started_at_s: float,
         count_streams: Callable[[], int] = lambda: 0,
     ) -> None:
         self._loop = loop
@@ -64,8 +65,8 @@ class SnapshotSource:
         self._certificate = certificate
         self._counters = counters
         self._readiness = readiness
+        self._started_at_s = started_at_s
         self._count_streams = count_streams
-        self._started_at_s = time.time()
         self._build = (__version__, platform.python_version(), ssl.OPENSSL_VERSION, SQLITE_VERSION)
 
     def take(self, metrics_connections: int) -> MetricsSnapshot:

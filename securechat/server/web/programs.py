@@ -96,7 +96,8 @@ class ProgramPrefixes:
     """The paths of programs by their first segment; implements `ProgramPaths` over those of each.
 
     Args:
-        prefixes: ``/api/`` and ``/hooks/``, as far as they are served, with what stands behind them.
+        prefixes: ``/api/``, ``/hooks/`` and the one path ``/metrics``, as far as they are served, with what stands
+            behind them.
     """
 
     def __init__(self, prefixes: Mapping[str, ProgramPaths]) -> None:
@@ -109,7 +110,7 @@ class ProgramPrefixes:
 
     def _behind(self, path: str) -> ProgramPaths | None:
         end = path.find("/", 1) + 1
-        return self._prefixes.get(path[:end]) if end else None
+        return self._prefixes.get(path[:end] if end else path)
 
     def most_body(self, path: str) -> int:
         """See `ProgramPaths.most_body`."""
