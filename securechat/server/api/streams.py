@@ -71,9 +71,10 @@ if TYPE_CHECKING:
     from securechat.wire.codec import WireFormat
 
 MOST_ROOMS = 20
-"""That a stream may name; each costs one or two requests of the token's rate, whose burst is 20."""
-MOST_HELD = 200
-"""Live entries that are held back while a page is read: 3 MB, if every one had the longest text."""
+"""That a stream may name; each costs one or two requests of the token's rate, which has a burst of 20."""
+MOST_HELD = 32
+"""Live entries that are held back while a page is read: 0.5 MB, if every one had the longest text. All of them are
+written at once, and a stream that is 1 MiB behind is cut."""
 MOST_IGNORED_BYTES = 8_192
 """Of what a program sends behind its request; then the stream ends, because no program has a reason to."""
 _LOOK_AGAIN_S = 0.5
@@ -318,10 +319,13 @@ class StreamPeer:
     # --- the transport's side
 
     def handshake_done(self) -> None:
-        """The head is queued: log in."""
-        hello, self._hello = self._hello, None
+        """The head is queued: log in, in the next pass, because the hub is still at work on the answer before it."""
         self._alive_timer = self._scheduler.call_later(self._limits.api_alive_s, self._show_life)
-        if hello is not None:
+        self._scheduler.call_later(0.0, self._log_in)
+
+    def _log_in(self) -> None:
+        hello, self._hello = self._hello, None
+        if hello is not None and not self._is_over:
             self._hub.handle(self, hello)
 
     def data_received(self, data: bytes) -> None:

@@ -10,11 +10,13 @@ import pytest
 
 from securechat.errors import ErrorCode
 from securechat.hub.accounts.authentication import LoginKind
+from securechat.hub.interfaces import Peer
 from securechat.limits import Limits
 from securechat.model import (
     AddBot,
     AddToken,
     Closing,
+    Command,
     Delete,
     Direct,
     Edit,
@@ -31,6 +33,7 @@ from securechat.model import (
 from securechat.records.log import NotAppended
 from securechat.records.queries import HistoryQuery, HistoryRows
 from securechat.server.api import streams
+from securechat.server.web.programs import ProgramAnswer, StreamAnswer
 from securechat.text.refusals import refusal_for
 from tests.support.api_rig import ApiRig, OpenStream
 from tests.support.hub_rig import FakePeer
@@ -539,3 +542,41 @@ def test_pages_wait_for_the_rate_of_the_token() -> None:
     assert some < 1_500
     api.pass_time(20)
     assert stream.texts == [f"{number}" for number in range(1_500)]
+
+
+def test_a_stream_logs_in_behind_the_answer_that_opens_it(
+    api: ApiRig, token: str, ana: FakePeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = api.hub.handle
+    under_way: list[Command] = []
+    within: list[tuple[type, type]] = []
+
+    def watched(peer: Peer, command: Command) -> float:
+        within.extend((type(outer), type(command)) for outer in under_way)
+        under_way.append(command)
+        try:
+            return handle(peer, command)
+        finally:
+            under_way.pop()
+
+    monkeypatch.setattr(api.hub, "handle", watched)
+    opened: list[OpenStream] = []
+
+    def done(answer: ProgramAnswer) -> None:
+        assert isinstance(answer, StreamAnswer)
+        opened.append(OpenStream(answer, "127.0.0.1"))  # at once, as a connection does
+
+    head = api.head("GET", "/events?rooms=lobby", token, Accept="application/x-ndjson")
+    api.paths.begin(head, "127.0.0.1").receive(b"", done)
+    api.settle()
+    say(api, ana, "hello", "lobby")
+    assert opened[0].kinds == ["start", "message"]
+    assert within == []
+
+
+def test_a_stream_that_was_lost_before_its_login_stays_out(api: ApiRig, token: str) -> None:
+    stream = api.stream(token, settle=False)
+    stream.lose()
+    api.settle()
+    assert stream.peer not in api.hub._connections
+    assert not len(api.paths.peers.streams)
