@@ -400,7 +400,7 @@ class House:
         if code not in {ErrorCode.NO_RIGHT, ErrorCode.NO_SUCH_ROOM} or len(meant) != 1 or isinstance(command, Moderate):
             return
         if self._given_up.get(command.room, since) < since:
-            return  # whoever leaves the room, and comes back, knows it by its present name alone
+            return  # a member who leaves the room and comes back knows it by its present name alone
         if min(self._ranks_since(*meant, who, since)) >= max(_needed(command), MODERATOR):
             self._broken(f"{who} had the right to {command}, and hears that they have not")
 

@@ -48,7 +48,7 @@ class Post:
         token: by which it is posted, each time.
         hook: whether that is a webhook's.
         room: where, to the API.
-        me: whose token it is, as the log has it; 0 where it has none.
+        me: the sender_id that the token speaks for, as the log has it; 0 where it has none.
         seq: the message that the API has answered with; 0 for none.
         is_done: whether a webhook, or the API, has said that it is stored.
         is_refused: whether it was refused in a way that does not pass by itself.

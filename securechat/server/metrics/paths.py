@@ -1,4 +1,4 @@
-"""``/metrics`` on the server's own port, for programs whose token has the scope ``metrics``.
+"""``/metrics`` on the server's own port, for programs that have a token with the scope ``metrics``.
 
 The same text as on the listener of its own (`securechat.server.metrics.server`), from another machine and over TLS.
 Each request is judged by the hub (`securechat.hub.programs.metrics_access`), and none makes a connection there. Errors

@@ -184,7 +184,7 @@ class Snapshot:
 
 
 def renew_identity(database: Path) -> None:
-    """Make a restored log another one, whose numbers are no continuation of what was said after the backup.
+    """Make a restored log another one: its numbers do not continue those given after the backup.
 
     Args:
         database: no other process has it open.
