@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 from msgspec import inspect
 
+from securechat.model import Command
 from tests.support.secrecy import OTHER_PASSWORD, PASSWORD, WRONG_PASSWORD
 
 Pairs: TypeAlias = list[tuple[str, Any]]
@@ -86,7 +87,12 @@ class Speaker(Protocol):
 
 
 class Known:
-    """What the server has told any peer: numbers and names that exist, and some that did."""
+    """What all peers of a run know: numbers and names that exist or did, and the commands that none has sent yet.
+
+    Attributes:
+        unsent: names of the commands that the server has not read from any peer. They are drawn before others, because
+            by chance alone a busy machine now and then leaves one out.
+    """
 
     def __init__(self) -> None:
         self.names: deque[str] = deque(NAMES, maxlen=40)
@@ -96,6 +102,7 @@ class Known:
         self.logins: deque[int] = deque([1], maxlen=40)
         self.tokens: deque[str] = deque(["0" * 32], maxlen=20)
         self.invites: deque[str] = deque(["f" * 32], maxlen=20)
+        self.unsent = {kind.__name__ for kind in kinds_of(Command)}
 
 
 class Grammar:

@@ -16,6 +16,8 @@ from contextlib import suppress
 from enum import StrEnum
 from itertools import count
 
+import msgspec
+
 from securechat.errors import ErrorCode
 from securechat.model import (
     Acked,
@@ -235,10 +237,14 @@ class Peer:
                 return [self._bytes()]
 
     def _record(self) -> bytes:
-        kind = self.dice.choice(COMMANDS)
-        if kind in _COSTLY and self.dice.random() < 0.9:
-            kind = Ping
+        kind = self._kind()
         return frame(self.grammar.body(self.grammar.record(kind, self))[:65_536])
+
+    def _kind(self) -> type[msgspec.Struct]:
+        if (unsent := self.known.unsent) and self.dice.random() < 0.5:
+            return self.dice.choice([kind for kind in COMMANDS if kind.__name__ in unsent])
+        kind = self.dice.choice(COMMANDS)
+        return Ping if kind in _COSTLY and self.dice.random() < 0.9 else kind
 
     def _bytes(self) -> bytes:
         """What is no frame: a wrong length, garbage, half of one, two in one."""
@@ -313,6 +319,8 @@ class Peer:
             if self.expectation.state is State.DOOMED:
                 self._doomed_bytes += sent
             self.expectation.sent(chunk[:sent])
+            if self.known.unsent:
+                self.known.unsent.difference_update(self.expectation.commands)
             self._chunks[0] = chunk[sent:]
             if not self._chunks[0]:
                 self._chunks.popleft()

@@ -147,7 +147,7 @@ class Run:
         self._rates = rates
         ca_pem = (certs / "ca.pem").read_text()
         self._context, self._web_context = client_context(ca_pem), client_context(ca_pem, alpn=(HTTP_ALPN,))
-        known = Known()
+        self.known = known = Known()
         self.peers = [
             (WebPeer if number % 3 == 2 else Peer)(
                 f"{part} {number}",
@@ -171,10 +171,15 @@ class Run:
     # --- while it runs
 
     def fuzz(self, seconds: float) -> None:
-        """Let the peers act for so long, or until the server has done too much wrong."""
-        end = time.monotonic() + seconds
+        """Let the peers act for so long and until each command was sent, or until the server has done too much wrong.
+
+        Three times as long at most; with the default rates a peer may not send everything, and the time alone counts.
+        """
+        began = time.monotonic()
         look_at = pardon_at = 0.0
-        while (now := time.monotonic()) < end and len(self.found) < _MOST_FOUND:
+        while (now := time.monotonic()) < began + seconds * (3 if self._lacks_commands else 1):
+            if len(self.found) >= _MOST_FOUND:
+                return
             if now >= look_at:
                 look_at = now + 0.25
                 if not self._is_well():
@@ -186,6 +191,10 @@ class Run:
                 self._promote()
             acted = self._act(now)
             self._exchange(0.0 if acted else 0.005)
+
+    @property
+    def _lacks_commands(self) -> bool:
+        return bool(self.known.unsent) and not self._rates
 
     def quiesce(self) -> None:
         """Send nothing new, and read until every answer is there but to those who are over a rate."""
