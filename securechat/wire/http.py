@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
+from operator import itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
@@ -53,6 +54,7 @@ _LENGTH = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:[ \t]*([^\r
 _HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _KNOWN_METHODS = frozenset({b"CONNECT", b"DELETE", b"OPTIONS", b"PATCH", b"POST", b"PUT", b"TRACE"})
 _CODING = re.compile(rb"\r\ncontent-encoding[ \t]*:([^\r]*)", re.IGNORECASE)
+_WEIGHT = re.compile(r"(?:^|;)[ \t]*q=([01](?:\.[0-9]{0,3})?)[ \t]*(?:;|\Z)")
 _DIGITS = re.compile(rb"[0-9]{1,15}")
 _AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::(?P<port>[0-9]{1,5}))?\Z")
 _HTTPS_PORT = 443
@@ -139,6 +141,21 @@ class Request(Struct, frozen=True):
         joined = b",".join(value for each, value in self.headers if each == name).lower()
         parts = joined.split(b",", MOST_ELEMENTS)[:MOST_ELEMENTS]
         return [part.strip().decode("iso-8859-1") for part in parts if part.strip()]
+
+    def weighted(self, name: bytes) -> list[str]:
+        """Return the elements of a list header with weights, the most wanted first (RFC 9110, section 12.4.2).
+
+        Elements of one weight stay in their order. Those of weight 0 are not wanted, and left out with their weights;
+        an element keeps nothing behind its first semicolon.
+        """
+        weights: list[tuple[float, str]] = []
+        for word in self.words(name):
+            element, _, parameters = word.partition(";")
+            found = _WEIGHT.search(parameters)
+            weight = 1.0 if found is None else float(found[1])
+            if weight > 0:
+                weights.append((-weight, element.strip()))
+        return [element for _, element in sorted(weights, key=itemgetter(0))]
 
 
 class _KeptHead(Struct, frozen=True):

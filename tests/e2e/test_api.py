@@ -10,7 +10,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -333,6 +333,33 @@ def test_the_api_can_be_turned_off(certs: Path, tmp_path: Path) -> None:
         assert (answer.status, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
         wire.get("/api/v1/me", "Content-Length: 0\r\n", method="POST")
         assert wire.answer().status == 405
+
+
+def test_unused_connections_give_way_to_other_programs(certs: Path, tmp_path: Path) -> None:
+    limits = ("--limit", "api_connections=20", "--limit", "web_keep_alive_s=600")
+    with ServerProcess(certs, tmp_path / "data", *limits).start() as server, ExitStack() as ends:
+        idle, ana = make_token(server, "idle"), make_token(server, "ana")
+        wires = [ends.enter_context(Wire(server)) for _ in range(21)]
+        for wire in wires:
+            wire.send(head(wire, idle, target="/api/v1/me", method="GET"))
+            assert wire.sock.recv(4096).startswith(b"HTTP/1.1 200 ")
+        with ApiClient(server, ana) as api:
+            assert [api.get("/me").status for _ in range(3)] == [200] * 3
+            assert wires[1].sock.recv(4096) == b"", "the longest unused one of a token that was known"
+            wires[2].send(head(wires[2], idle, target="/api/v1/me", method="GET"))
+            assert wires[2].sock.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_connections_in_use_give_way_to_none(certs: Path, tmp_path: Path) -> None:
+    with ServerProcess(certs, tmp_path / "data", "--limit", "api_connections=3").start() as server, ExitStack() as ends:
+        token = make_token(server, "ana")
+        for _ in range(3):
+            wire = ends.enter_context(Wire(server))
+            wire.send(head(wire, token, target="/api/v1/events", method="GET"))
+            assert wire.sock.recv(4096).startswith(b"HTTP/1.1 200 ")
+        with ApiClient(server, token) as api:
+            refused = api.get("/me")
+            assert (refused.status, refused.headers["retry-after"]) == (503, "10")
 
 
 def test_a_client_without_alpn_posts_too(serving: ServerProcess, token: str) -> None:

@@ -105,7 +105,7 @@ class Web:
         self.socket_path: str | None = SOCKET_PATH
         self.programs: ProgramPaths | None = None
         self.most_programs = 1_000
-        self.programs_counted = 0
+        self.of_programs: set[HttpConnection] = set()
         self.visits: list[str] = []
         self.upgrades: list[bytes] = []
         self.session: TransportHandler = NULL_HANDLER
@@ -138,9 +138,9 @@ class Web:
         return self.session
 
     def is_program(self, connection: HttpConnection) -> bool:
-        if self.programs_counted >= self.most_programs:
+        if connection not in self.of_programs and len(self.of_programs) >= self.most_programs:
             return False
-        self.programs_counted += 1
+        self.of_programs.add(connection)
         return True
 
     def closed(self, connection: HttpConnection) -> None:

@@ -152,10 +152,9 @@ def _cursor(request: Request, query: Mapping[str, str]) -> EventCursor | None:
 
 
 def _wants_lines(request: Request) -> bool:
-    """Whether the first of both types that Accept names is that of JSON lines."""
-    types = (word.partition(";")[0].strip() for word in request.words(b"accept"))
-    known = (word for word in types if word in (JsonLines.content_type, ServerSentEvents.content_type))
-    return next(known, "") == JsonLines.content_type
+    """Whether Accept wants JSON lines more than the other type."""
+    known = (JsonLines.content_type, ServerSentEvents.content_type)
+    return next((word for word in request.weighted(b"accept") if word in known), "") == JsonLines.content_type
 
 
 class EventStreams:

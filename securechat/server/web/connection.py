@@ -152,7 +152,7 @@ class WebContext(Protocol):
         """
 
     def is_program(self, connection: HttpConnection) -> bool:
-        """Count a connection as a program's from now on; False where there are as many as may be."""
+        """Count a connection as a program's, used now; False where there are as many as may be."""
 
     def closed(self, connection: HttpConnection) -> None:
         """The descriptor is free."""
@@ -273,6 +273,11 @@ class HttpConnection:
     def is_answering(self) -> bool:
         """Whether a program's request has come whole, and waits for its answer; or for the end of its stream."""
         return self._stream is not None or (self._exchange is not None and not self._waits_for_body)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is open without a request, or a part of one."""
+        return not (self._over or self._busy or self._began)
 
     def close(self) -> None:
         """Close: the server stops. A program's request that has come whole is answered first: the log may have it.
@@ -396,7 +401,7 @@ class HttpConnection:
         try:
             programs.expect_no_secret(request)
             self._web.hosts.expect_ours(request)
-            if not self._counted and programs.is_known(request):
+            if self._counted or programs.is_known(request):
                 self._counted = self._web.is_program(self)
                 if not self._counted:
                     raise _too_many_programs()

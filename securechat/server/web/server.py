@@ -92,7 +92,7 @@ class WebServer:
         self._upgrade = upgrade
         self._connections: dict[HttpConnection, Transport] = {}
         self._undecided: dict[FirstBytes, None] = {}
-        self._of_programs: set[HttpConnection] = set()
+        self._of_programs: dict[HttpConnection, None] = {}
         self.programs = programs
         self.hosts = Hosts(certificate.names, self._more_hosts)
         self.probes = Probes(readiness)
@@ -160,17 +160,32 @@ class WebServer:
         return self._upgrade(self._connections.pop(connection), left)
 
     def is_program(self, connection: HttpConnection) -> bool:
-        """Count a connection as a program's: it is none of the browsers', of which the oldest gives way."""
-        if len(self._of_programs) >= self.limits.api_connections:
+        """Count a connection as a program's: it is none of the browsers', of which the oldest gives way.
+
+        Where there are as many as may be, the one that has been without a request for the longest gives way. So one
+        token cannot keep out the programs of others with connections that it does not use.
+        """
+        if connection in self._of_programs:
+            del self._of_programs[connection]
+        else:
+            if len(self._of_programs) >= self.limits.api_connections and not self._give_way():
+                return False
+            self._counts.web_stays(self._connections[connection])
+        self._of_programs[connection] = None  # at the end: the latest that was used
+        return True
+
+    def _give_way(self) -> bool:
+        unused = next((each for each in self._of_programs if each.is_idle), None)
+        if unused is None:
             return False
-        self._of_programs.add(connection)
-        self._counts.web_stays(self._connections[connection])
+        del self._of_programs[unused]
+        unused.close()
         return True
 
     def closed(self, connection: HttpConnection) -> None:
         """The descriptor of a connection is free."""
         self._connections.pop(connection, None)
-        self._of_programs.discard(connection)
+        self._of_programs.pop(connection, None)
 
     def _facts(self) -> ServerFacts:
         fingerprint = self._certificate.ca_fingerprint

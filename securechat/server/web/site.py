@@ -130,8 +130,7 @@ class InLanguages:
 
     def answer(self, request: Request, *, date: str, closes: bool) -> bytes:
         """Return the answer in the language that the request wants; see `Resource.answer`."""
-        accepted = b",".join(value for name, value in request.headers if name == b"accept-language")
-        language = wanted_language(request.target.partition("?")[2], accepted.decode("iso-8859-1"))
+        language = wanted_language(request.target.partition("?")[2], request.weighted(b"accept-language"))
         made = self._made.get(language)
         if made is None:
             own = (("Content-Language", language), ("Vary", "Accept-Language"))
@@ -282,9 +281,6 @@ def _gzip(body: bytes) -> bytes:
 
 
 def _takes_gzip(request: Request) -> bool:
-    """Whether gzip is acceptable (RFC 9110, section 12.5.3); a quality of zero forbids it."""
-    for word in request.words(b"accept-encoding"):
-        coding, _, quality = word.partition(";")
-        if coding.strip() in ("gzip", "*"):
-            return not re.fullmatch(r"q=0(?:\.0*)?", quality.strip())
-    return False
+    """Whether gzip is acceptable (RFC 9110, section 12.5.3); ``*`` means it where it is not named itself."""
+    is_named = any(word.partition(";")[0].strip() == "gzip" for word in request.words(b"accept-encoding"))
+    return ("gzip" if is_named else "*") in request.weighted(b"accept-encoding")

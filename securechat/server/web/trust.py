@@ -6,7 +6,6 @@ server's terminal. The names of menus are those that the systems use in each lan
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha1, sha256
@@ -267,25 +266,18 @@ def profile(facts: TrustFacts, language: str) -> bytes:
     })  # fmt: skip
 
 
-def wanted_language(query: str, accept_language: str) -> str:
-    """Return the language of the answer: ``lang`` of the query, else the first of Accept-Language that there is.
+def wanted_language(query: str, accepted: Iterable[str]) -> str:
+    """Return the language of the answer: ``lang`` of the query, else the most wanted one that there is.
 
     Args:
         query: of the address, without its question mark.
-        accept_language: the header (RFC 9110 section 12.5.4); empty where there is none.
+        accepted: language ranges, the most wanted first (RFC 9110, section 12.5.4).
     """
     asked = parse_qs(query[:100], max_num_fields=10).get("lang", [""])[0] if query.count("&") < 10 else ""
     if asked in LANGUAGES:
         return asked
-    ranges = []
-    for index, each in enumerate(accept_language[:200].split(",")):
-        tag, _semicolon, parameters = each.strip().partition(";")
-        found = re.search(r"q=([01](?:\.\d{0,3})?)", parameters)
-        quality = float(found[1]) if found else 1.0
-        code = tag.strip().lower().partition("-")[0]
-        if code in LANGUAGES and quality > 0:
-            ranges.append((-quality, index, code))
-    return min(ranges)[2] if ranges else "en"
+    codes = (each.partition("-")[0] for each in accepted)
+    return next((code for code in codes if code in LANGUAGES), "en")
 
 
 # --- Parts of the page ------------------------------------------------------------------------------------------------

@@ -52,6 +52,22 @@ def test_requests_come_however_the_bytes_are_cut(size: int) -> None:
     assert second.method == "HEAD"
 
 
+@pytest.mark.parametrize(
+    ("value", "elements"),
+    [
+        (b"", []),
+        (b"a, b", ["a", "b"]),
+        (b"a;q=0.3, B ; q=0.7,c;q=0,d;q=0.000", ["b", "a"]),
+        (b"a;level=1;q=0.1, b;q=0.2;x=y, c;q=.", ["c", "b", "a"]),
+        (b"a;q=7, b;q=1.0", ["a", "b"]),
+        (b";q=1,,", [""]),
+    ],
+)
+def test_elements_come_by_their_weights(value: bytes, elements: list[str]) -> None:
+    (request,) = requests_in(with_headers(b"Accept: " + value) if value else with_headers(), 0)
+    assert request.weighted(b"accept") == elements
+
+
 def test_a_part_of_a_request_is_none_yet() -> None:
     codec = HttpServerCodec()
     assert not codec.began

@@ -273,7 +273,7 @@ def test_a_known_token_is_not_paced_with_the_pages_of_its_address(web: Any, path
         browser.send(post())
     web.run(0.01)
     assert len(browser.answers()) == web.limits.web_request_burst * 3
-    assert web.programs_counted == 1
+    assert len(web.of_programs) == 1
 
 
 def test_an_unknown_token_is_paced(web: Any, paths: FakePaths) -> None:
@@ -284,7 +284,7 @@ def test_an_unknown_token_is_paced(web: Any, paths: FakePaths) -> None:
     refused = [browser for browser in browsers if b" 429 " in browser.link.sent]
     assert refused
     assert refused[0].answer().body.startswith(b"problem: ")
-    assert web.programs_counted == 0
+    assert len(web.of_programs) == 0
 
 
 def test_one_program_too_many_is_refused(web: Any, paths: FakePaths) -> None:

@@ -59,6 +59,8 @@ def test_the_hash_knows_names_and_borders() -> None:
         (b"*", True),
         (b"gzip;q=0", False),
         (b"gzip;q=0.000", False),
+        (b"*, gzip;q=0", False),
+        (b"gzip, *;q=0", True),
         (b"br", False),
         (b"", False),
         (b"xgzip", False),

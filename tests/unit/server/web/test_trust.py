@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from securechat.server.web import trust
 from securechat.server.web.trust import TrustFacts, profile, trust_page, wanted_language
 from securechat.tls.issuing import new_authority
+from securechat.wire.http import Authority, Request
 
 NOW = dt.datetime.now(dt.UTC)
 AUTHORITY = new_authority(NOW).certificate.public_bytes(Encoding.DER)
@@ -126,7 +127,8 @@ def test_the_profile_has_the_ca_and_stays_the_same() -> None:
     ],
 )
 def test_the_language_is_asked_for_or_the_browsers(query: str, header: str, language: str) -> None:
-    assert wanted_language(query, header) == language
+    request = Request("GET", "/trust", Authority("a", 443), None, ((b"accept-language", header.encode()),))
+    assert wanted_language(query, request.weighted(b"accept-language")) == language
 
 
 def test_the_types_are_those_that_systems_know() -> None:
