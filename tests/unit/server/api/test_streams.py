@@ -385,9 +385,7 @@ def test_a_head_has_no_stream_and_no_body_is_taken(api: ApiRig, token: str) -> N
         ("text/event-stream;q=0.5, application/x-ndjson;charset=utf-8; q=0.8", b"application/x-ndjson"),
     ],
 )
-def test_the_type_is_the_most_wanted_one(
-    api: ApiRig, token: str, accept: str | None, content_type: bytes
-) -> None:
+def test_the_type_is_the_most_wanted_one(api: ApiRig, token: str, accept: str | None, content_type: bytes) -> None:
     headers = {"Accept": accept} if accept else {"Accept": "text/html"}
     assert b"Content-Type: %b\r\n" % content_type in api.stream(token, **headers).head
 
