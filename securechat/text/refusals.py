@@ -557,6 +557,7 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         N_("This person is offline and has no account. Write to them when they are back"),
     ),
     "not_in_room": (ErrorCode.NOT_A_MEMBER, N_("You are not in #{room}. Join it first")),
+    "no_room_left": (ErrorCode.NOT_A_MEMBER, N_("You are in none of these rooms any more. Join one of them first")),
     "room_being_renamed": (ErrorCode.BUSY, N_("#{room} is being renamed. Try again")),
     "room_archived": (ErrorCode.ARCHIVED, N_("#{room} is archived and read-only")),
     "room_read_only": (

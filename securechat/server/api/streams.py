@@ -5,16 +5,17 @@ once for all streams of a format, written to the transport by reference, and cut
 
 The seam between what is read from the log and what comes live follows from two rules (docs/protocol.md, section 7): a
 page without ``more`` ends at the last seq that was fanned out when it was asked for, and all above that comes live.
-While it reads, a stream is of a format that does not share (`HELD`), so that live entries are told to it. It holds back
+While it reads, a stream is of a format that does not share (`HELD`), so that live events are told to it. It holds back
 those that come while a page is under way. Behind the last page they follow, and the stream is live; before another page
-they are dropped, because that one has them. So are those above MOST_HELD, and then there is one more page.
+the entries of the log among them are dropped, because that one has them. So are those above MOST_HELD, and then there
+is one more page. What is purged is not told afterwards.
 
 Between pages it waits for the rates of its token, and for a reader that is behind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
 MOST_ROOMS = 20
 """That a stream may name; each costs one or two requests of the token's rate, which has a burst of 20."""
 MOST_HELD = 32
-"""Live entries that are held back while a page is read: 0.5 MB, if every one had the longest text. All of them are
+"""Live events that are held back while a page is read: 0.5 MB, if every one had the longest text. All of them are
 written at once, and a stream that is 1 MiB behind is cut."""
 MOST_IGNORED_BYTES = 8_192
 """Of what a program sends behind its request; then the stream ends, because no program has a reason to."""
@@ -208,16 +209,19 @@ class EventStreams:
             ProblemError: 429.
         """
         rooms: dict[int, str] = {}
+        entered: list[str] = []
         for raw in request.rooms:
             rules: RoomRules = yield AskRoom(0, raw)
             if not rules.room_id and rules.room != LOBBY:  # guests alone have opened it
                 raise refusal_for("no_such_room")
             if rules.role in (None, "admin") and rules.room != LOBBY:
-                yield Join(0, [raw])
+                entered.append(raw)
             rooms[rules.room_id] = check_room(raw)
         if not rooms:
             yield from self._expect_reading()
         self.expect_free(request.token)
+        for raw in entered:  # when nothing else is refused: who is refused a stream has not become a member
+            yield Join(0, [raw])
         return StreamAnswer(self._head(request), lambda link: self._opened(request, rooms, link))
 
     def _expect_reading(self) -> Generator[Command, Any, None]:
@@ -306,8 +310,8 @@ class StreamPeer:
         self._is_welcome = False
         self._is_over = False
         self._is_reading = False  # a page is under way
-        self._held: list[LogEntry] = []  # live entries since it was asked for
-        self._has_dropped = False  # some of them
+        self._held: list[Event] = []  # live ones since it was asked for
+        self._has_dropped = False  # entries of them
         self._failures = 0
         self._last_ref = 0
         self._free_at = 0.0
@@ -392,16 +396,14 @@ class StreamPeer:
         """Take an event of a broadcast while the stream shares none, or of its own."""
         if self._is_over:
             return
-        if self.format is HELD and type(event) in _ENTRIES:
-            self._hold(event)  # type: ignore[arg-type]
-            return
-        if self.format is HELD and isinstance(event, Purged) and event.room is not None and self._is_unread(event):
-            self.link.write(self._events.reset(self._cursor, ResetReason.RETENTION))
-        if encoded := self._events.encode(event):
-            self.link.write(encoded)
-
-    def _is_unread(self, purged: Purged) -> bool:
-        return purged.through > self._cursor
+        if self.format is HELD and isinstance(event, Purged):
+            self._held = [each for each in self._held if not _is_gone(each, event)]
+            if event.room is not None and event.through > self._cursor:
+                self.link.write(self._events.reset(self._cursor, ResetReason.RETENTION))
+        if self._is_reading:
+            self._hold(event)
+        elif self.format is not HELD or type(event) not in _ENTRIES:  # an entry is in the next page
+            self._write([event])
 
     def close(self, closing: Closing) -> None:
         """The hub, or the server, ends the stream: say why."""
@@ -465,38 +467,47 @@ class StreamPeer:
         if self.held_back:
             self._read_after(_LOOK_AGAIN_S)
             return
-        self._held.clear()  # up to here the page has it
         self._has_dropped = False
         self._is_reading = True
         self._last_ref += 1
         wait_s = self._hub.handle(self, History(self._last_ref, after=self._cursor))
         self._free_at = max(self._free_at, self._scheduler.now + wait_s)
 
-    def _hold(self, entry: LogEntry) -> None:
-        """Hold a live entry back, while a page is read; otherwise the next page has it."""
-        if not self._is_reading:
+    def _hold(self, event: Event) -> None:
+        """Hold a live event back, while a page is read."""
+        if not self._events.encode(event):
             return
         if len(self._held) < MOST_HELD:
-            self._held.append(entry)
-        else:
-            self._has_dropped = True
+            self._held.append(event)
+            return
+        self._write_others()
+        self._has_dropped = True
+        if type(event) not in _ENTRIES:
+            self._write([event])
+
+    def _write_others(self) -> None:
+        """Send what was held back and is in no page, and drop the entries, which are in the next one."""
+        held, self._held = self._held, []
+        self._write([event for event in held if type(event) not in _ENTRIES])
 
     def _page(self, page: HistoryPage) -> None:
         """Send a page, messages and changes in the order of seq; behind the last one, go live."""
         self._is_reading = False
         self._failures = 0
-        self._send(sorted([*page.messages, *page.changes], key=_seq))
+        entries: list[LogEntry] = sorted([*page.messages, *page.changes], key=_seq)
+        self._write(entries)
         self._cursor = max(self._cursor, page.through)
         if page.more or self._has_dropped:
+            self._write_others()
             self._read_soon()
             return
         held, self._held = self._held, []
-        self._send([entry for entry in held if entry.seq > self._cursor])
+        self._write([each for each in held if not isinstance(each, LogEntry) or each.seq > self._cursor])
         self.format = self._events
 
-    def _send(self, entries: list[LogEntry]) -> None:
-        if entries:
-            self.link.write(b"".join(map(self._events.encode, entries)))
+    def _write(self, events: Sequence[Event]) -> None:
+        if encoded := b"".join(map(self._events.encode, events)):
+            self.link.write(encoded)
 
     def _refused(self, event: Refused) -> None:
         """The hub refuses the hello, and the stream ends; or a page, which is asked for again.
@@ -510,6 +521,7 @@ class StreamPeer:
             self._end(Closing.of(event.refusal()))
             return
         self._is_reading = False
+        self._write_others()
         self._failures += 1
         delay_s = event.retry_after_s or min(_MOST_DELAY_S, 2.0 ** (self._failures - 1))
         self._read_after(max(delay_s, self._free_at - self._scheduler.now))
@@ -519,8 +531,7 @@ class StreamPeer:
     def _show_life(self) -> None:
         """Show a sign of life, unless there is nothing left to hear."""
         if self._is_welcome and not self._hub.hears_any(self):
-            name = next(iter(self._rooms.values()), LOBBY)
-            self._end(Closing.of(refusal_for("not_in_room", room=name)))
+            self._end(Closing.of(refusal_for("no_room_left")))
             return
         self._alive_timer = self._scheduler.call_later(self._limits.api_alive_s, self._show_life)
         self.link.write(self._events.alive())
@@ -543,6 +554,13 @@ class StreamPeer:
         self._held.clear()
         self._on_over(self)
         self._hub.lost(self)
+
+
+def _is_gone(event: Event, purged: Purged) -> bool:
+    """Whether an event has a text that was deleted for good."""
+    if not isinstance(event, Message | Edited) or event.seq > purged.through:
+        return False
+    return event.sender_id == purged.sender_id if purged.room is None else event.room == purged.room
 
 
 def _seq(entry: LogEntry) -> int:

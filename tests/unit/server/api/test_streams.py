@@ -390,6 +390,73 @@ def test_the_type_is_the_most_wanted_one(api: ApiRig, token: str, accept: str | 
     assert b"Content-Type: %b\r\n" % content_type in api.stream(token, **headers).head
 
 
+# --- what is held back beside entries -------------------------------------------------------------------------------
+
+
+def read_all(api: ApiRig, pages: deque[Callable[[], None]]) -> None:
+    while pages:
+        pages.popleft()()
+        api.settle()
+        api.pass_time(1)
+
+
+def test_held_messages_of_a_removed_account_do_not_follow_its_purge(
+    api: ApiRig, token: str, ana: FakePeer, pages: deque[Callable[[], None]]
+) -> None:
+    start = say(api, ana, "start")
+    spam = owner(api, "spam")
+    stream = api.stream(token, f"?after={start}")
+    assert pages, "a page is under way"
+    say(api, spam, "an address of someone's home")
+    told: list[object] = []
+    api.hub.admin_commands.delete_user("root", "spam", remove=True, progress=lambda _: None, done=told.append)
+    for _ in range(20):
+        api.settle()
+        api.rig.pass_time(1)
+    assert told == [1], told
+    read_all(api, pages)
+    assert "purged" in stream.kinds
+    assert stream.texts == [], "what was told to be gone is told afterwards"
+
+
+def test_held_messages_of_a_room_do_not_follow_the_kick_from_it(
+    api: ApiRig, token: str, ana: FakePeer, pages: deque[Callable[[], None]]
+) -> None:
+    me = api.get("/me", token).json["id"]
+    stream = api.stream(token, "?rooms=ops,lobby")
+    start = say(api, ana, "start")
+    stream.lose()
+    stream = api.stream(token, f"?rooms=ops,lobby&after={start}")
+    assert pages, "a page is under way"
+    say(api, ana, "before the kick", "ops")
+    api.rig.do(ana, Moderate(3, "ops", me, "kick"))
+    read_all(api, pages)
+    assert stream.kinds == ["start", "message", "left"]
+
+
+def test_a_kick_among_more_than_is_held_back_is_told(
+    api: ApiRig, token: str, ana: FakePeer, pages: deque[Callable[[], None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page behind has the entries that are dropped, and it has no kick."""
+    monkeypatch.setattr(streams, "MOST_HELD", 2)
+    me = api.get("/me", token).json["id"]
+    stream = api.stream(token, "?rooms=ops,lobby")
+    start = say(api, ana, "start")
+    stream.lose()
+    stream = api.stream(token, f"?rooms=ops,lobby&after={start}")
+    said = [say(api, ana, f"{number}") for number in range(2)]
+    api.rig.do(ana, Moderate(3, "ops", me, "kick"))
+    said += [say(api, ana, f"{number}") for number in range(2)]
+    read_all(api, pages)
+    assert stream.kinds.count("left") == 1
+    assert [event["data"]["seq"] for event in stream.events if event["event"] == "message"] == said
+
+
+def test_a_request_that_is_refused_enters_no_room(api: ApiRig, token: str, ana: FakePeer) -> None:
+    assert api.ask("GET", "/events?rooms=ops,nowhere", token).status == 404
+    assert api.get("/rooms/ops", token).json["role"] is None
+
+
 # --- limits and ends --------------------------------------------------------------------------------------------------
 
 
@@ -582,3 +649,12 @@ def test_a_stream_that_was_lost_before_its_login_stays_out(api: ApiRig, token: s
     api.settle()
     assert stream.peer not in api.hub._connections
     assert not len(api.paths.peers.streams)
+
+
+def test_a_stream_of_a_token_for_a_room_names_that_room_when_it_ends(api: ApiRig, token: str, ana: FakePeer) -> None:
+    stream = api.stream(limited(api, token, "ops"))
+    say(api, ana, "before", "ops")
+    api.rig.do(ana, Moderate(3, "ops", api.get("/me", token).json["id"], "kick"))
+    api.pass_time(15)
+    assert stream.kinds == ["start", "message", "left", "closing"]
+    assert "lobby" not in stream.events[-1]["data"]["text"]
