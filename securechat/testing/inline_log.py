@@ -45,7 +45,13 @@ class InlineLog:
         post: runs a callable later, in order; never at once.
         free_bytes: free space, for low_disk_bytes; without end by default.
         clock: monotonic seconds, for how often free space is asked for.
+
+    Attributes:
+        tells_later: whether a commit is told in a callback of its own, as one of another thread is: what was asked for
+            before is then read from a log that has more than the hub has heard of.
     """
+
+    tells_later = False
 
     def __init__(
         self,
@@ -184,7 +190,7 @@ class InlineLog:
         self._posted = False
         if not self._open or not self._queue or self.failure is not None:
             return
-        self._commit(lambda deliver: deliver())
+        self._commit(self._post if self.tells_later else lambda deliver: deliver())
         if self._queue and not self._posted:
             self._posted = True
             self._post(self._work)

@@ -127,17 +127,23 @@ class Housekeeping:
             yield Commit((Drop(Mute, sender_id),))
 
     def _expire(self, now_ms: int) -> Workflow[None]:
-        """Let every room forget what is older than its retention: one room after the other, a batch at a time."""
+        """Let every room forget what is older than its retention: one room after the other, a batch at a time.
+
+        Each batch has the turn of its room: the log knows rooms by name, and another room may get the name of this one.
+        """
         rooms = self._directory.room_directory.recorded.values()
-        kept = [(room, room.record) for room in rooms if room.record is not None and room.record.retention_days]
-        for room, room_record in kept:
-            before_ms = now_ms - room_record.retention_days * _DAY_MS
-            expire = PurgeExpired(room_record.name, before_ms, self._limits.retention_batch)
-            purged_seq = 0
-            while (committed := (yield from _try((expire,)))).count:
-                purged_seq = committed.purged
-                if committed.count < expire.most:
-                    break
+        for room in [room for room in rooms if room.record is not None and room.record.retention_days]:
+            purged_seq, more = 0, True
+            while more:
+                with (yield Turn(room)):
+                    room_record = room.record
+                    if room_record is None or not room_record.retention_days:
+                        break
+                    before_ms = now_ms - room_record.retention_days * _DAY_MS
+                    expire = PurgeExpired(room.name, before_ms, self._limits.retention_batch)
+                    committed = yield from _try((expire,))
+                purged_seq = max(purged_seq, committed.purged)
+                more = committed.count >= expire.most
             if purged_seq > room.purged_seq:
                 self._purges.room_purged(room, purged_seq)
 

@@ -3,12 +3,16 @@
 The log reads on its own threads. A connection has one read at a time, and none while it is behind with reading. An
 answer about rooms that the member has left, that were renamed or that show another part of their history meanwhile is
 thrown away, and the question is asked again.
+
+The log knows rooms by name, and its readers see a new name as soon as it is durable, before the hub hears of it. So an
+answer that comes while a room is being renamed waits until that is decided.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 from securechat.errors import Refusal
@@ -77,7 +81,10 @@ class LogReads:
         asked = tuple(_read_as(room) for room in rooms)
 
         def done(answer: _Rows | NotAppended) -> None:
-            if self._is_outdated(member, rooms, asked):
+            renaming = next((room for room in rooms if room.is_renaming), None)
+            if renaming is not None:
+                renaming.when_named(self._containment.bind(partial(done, answer)))
+            elif self._is_outdated(member, rooms, asked):
                 self._again(peer, ref, again)
             elif self._is_answered(peer, ref, answer) and not isinstance(answer, NotAppended):
                 peer.deliver(page(answer))
@@ -89,7 +96,7 @@ class LogReads:
         """End what is under way for a connection; its answer will be dropped."""
         self._reading.discard(peer)
 
-    def _is_outdated(self, member: Member, rooms: tuple[HubRoom, ...], asked: tuple[tuple[str, bool], ...]) -> bool:
+    def _is_outdated(self, member: Member, rooms: tuple[HubRoom, ...], asked: tuple[tuple[int, bool], ...]) -> bool:
         """Tell whether the member has left a room that was read, or the room is read in another way now."""
         return not all(room in member.rooms and _read_as(room) == was for room, was in zip(rooms, asked, strict=True))
 
@@ -113,6 +120,9 @@ class LogReads:
         return True
 
 
-def _read_as(room: HubRoom) -> tuple[str, bool]:
-    """Return what decides which messages of a room a question reads: its name, and whether older ones are hidden."""
-    return room.name, room.record is not None and room.record.history_from_join
+def _read_as(room: HubRoom) -> tuple[int, bool]:
+    """Return what decides which messages of a room a question reads: its name, and whether older ones are hidden.
+
+    The name as the number of its changes: it may have another one in between, and its own again.
+    """
+    return room.renames, room.record is not None and room.record.history_from_join

@@ -5,6 +5,7 @@ from __future__ import annotations
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
+from securechat.hub.rooms.room import HubRoom
 from securechat.hub.workflow import Commit, Turn, Workflow
 from securechat.model import Read, ReadElsewhere
 from securechat.records.rooms import PutReadMarker
@@ -32,15 +33,19 @@ class AccountReadMarkers:
         room = member.room_called(command.room) if command.room is not None else None
         if command.room is not None and room is None:
             return
-        name = None if room is None else room.name
         if rest := [each for each in member.hearers(room) if each is not peer]:
-            self._context.broadcaster.broadcast(rest, [ReadElsewhere(seq, name, command.peer)])
+            self._context.broadcaster.broadcast(rest, [ReadElsewhere(seq, _name(room), command.peer)])
         if member.account:
-            change = PutReadMarker(member.sender_id, seq, name, command.peer)
             # the next marker of the conversation makes up for one that is not recorded
-            self._context.workflows.run(_record(change))
+            self._context.workflows.run(_record(member.sender_id, seq, room, command.peer))
 
 
-def _record(change: PutReadMarker) -> Workflow[None]:
-    yield Turn(("read", change.sender_id))
-    yield Commit((change,))
+def _record(sender_id: int, seq: int, room: HubRoom | None, peer: int | None) -> Workflow[None]:
+    yield Turn(("read", sender_id))
+    if room is not None and room.is_renaming:
+        yield Turn(room)  # behind the new name, because the log knows rooms by name
+    yield Commit((PutReadMarker(sender_id, seq, _name(room), peer),))
+
+
+def _name(room: HubRoom | None) -> str | None:
+    return None if room is None else room.name
