@@ -73,6 +73,7 @@ class OperatorLog:
         self._refusals = _Repeats()
         self.hears_messages = show_messages
         self._failures, self._visits, self._denials = _Repeats(), _Repeats(), _Repeats()
+        self._hooks_off = _Repeats()
 
     def connected(self, session: Session) -> None:
         """A TLS handshake is done."""
@@ -116,6 +117,13 @@ class OperatorLog:
                 reason=denial.value,
                 more=more or None,
             )
+
+    def outgoing_off(self, name: str, why: str, now: float) -> None:
+        """An outgoing webhook was switched off; ``why`` is a stable word."""
+        more = self._hooks_off.left_out((name,), now)
+        if more is not None:
+            sentence = f'the outgoing webhook "{name}" is off: {_HOOKS_OFF.get(why, why)}{_and(more)}'
+            self._console.event("hook_off", sentence, name=name, reason=why, more=more or None)
 
     def failed(self, failure: Failure, now: float) -> None:
         """An exception was contained; its traceback is written once in REPEAT_EVERY_S for the same place."""
@@ -231,6 +239,11 @@ _REASONS = {
     "logged_out": "closed: its login was ended",
     "internal": "closed: an internal error of this server (see the `error` line)",
 }
+_HOOKS_OFF = {
+    "gone": "the receiver answered 410",
+    "failing": "every delivery of a day has failed",
+    "room_gone": "its room was deleted",
+}
 _DENIALS = {
     "server_full": "turned away: the server has as many connections as file descriptors allow (raise `ulimit -n`)",
     "address_full": "turned away: too many connections from this address",
@@ -241,3 +254,12 @@ _DENIALS = {
     "no_place": "closed: its handshake could not begin in time, too many were under way",
     "no_descriptors": "turned away: the system has no file descriptors left (raise `ulimit -n`)",
 }
+
+
+def other_ca(before: str | None, now: str | None) -> str:
+    """Warn of a certificate whose CA is another one."""
+    shown = now or "not in the file, so that no pin can be checked"
+    return (
+        f"the CA is another one than before: it is {shown}; it was {before or 'not in the file'}. Clients that trust"
+        " the earlier one refuse this server until they have the new CA or pin"
+    )

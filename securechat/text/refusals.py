@@ -400,6 +400,17 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         N_("Only moderators of #{room} add and see its webhooks. Ask one of them"),
     ),
     "hook_needs_room": (ErrorCode.INVALID, N_("A webhook posts into one room. Give exactly one")),
+    "outgoing_hooks_used_up": (
+        ErrorCode.TOO_MANY,
+        N_("The server has {count} outgoing webhooks, as many as allowed. Remove one first"),
+    ),
+    "trigger_invalid": (
+        ErrorCode.INVALID,
+        N_("Behind --on stands all, mention, or a command such as !deploy (at most {most} characters)"),
+    ),
+    "webhook_url_invalid": (ErrorCode.INVALID, N_("{why}")),
+    "webhooks_off": (ErrorCode.INVALID, N_("Webhooks are turned off. Start the server without --webhooks off")),
+    "not_outgoing": (ErrorCode.NOT_FOUND, N_("{name} is no outgoing webhook. `hook list` shows them")),
     "hooks_of_room_used_up": (
         ErrorCode.TOO_MANY,
         N_("#{room} has {count} webhooks, as many as allowed. Remove one first"),

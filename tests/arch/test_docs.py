@@ -80,6 +80,7 @@ def test_every_table_has_a_bound_and_an_end() -> None:
         "checksum_progress",
         "former_names",
         "message_keys",
+        "outgoing_webhooks",
         "removed_senders",
         "room_bans",
         "room_quota",

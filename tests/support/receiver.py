@@ -75,9 +75,10 @@ class Receiver:
     Args:
         behave: writes the answer; it gets the handler, with the request in `last`.
         context: for TLS; None for plain HTTP.
+        port: 0 for a free one.
     """
 
-    def __init__(self, behave: Callable[[Any], None], context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, behave: Callable[[Any], None], context: ssl.SSLContext | None = None, port: int = 0) -> None:
         self.received: SimpleQueue[Received] = SimpleQueue()
         self.count = 0
         self.over = threading.Event()
@@ -109,7 +110,7 @@ class Receiver:
                 self.server_name = name
 
             context.sni_callback = note
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._http.daemon_threads = True
         self._http.handle_error = lambda *_args: None  # type: ignore[method-assign]
         if context is not None:

@@ -1,6 +1,6 @@
 """The body of a delivery: a message as JSON, under the promise that fields are only added.
 
-The form is that of Standard Webhooks ("Payload structure"): ``type``, ``timestamp``, ``data``. `docs/bots-outgoing.md`
+The form is that of Standard Webhooks ("Payload structure"): ``type``, ``timestamp``, ``data``. `docs/bots.md`
 explains each field to receivers, and `tests/golden/webhook_v1.jsonl` holds the bytes.
 """
 

@@ -68,6 +68,12 @@ class FakePrograms:
         self.asked.append(("bots", room))
         return [HOOK, BOT]
 
+    def outgoing(self, _sender_id: int) -> None:
+        return None
+
+    def is_outgoing(self, _name: str) -> bool:
+        return False
+
     def remove_bot(self, actor: str, name: str, done: Callable[[Any], None]) -> None:
         self.asked.append((actor, "remove", name))
         done(Account(30, name, name, kind=AccountKind.BOT, made_by=9))
@@ -146,8 +152,8 @@ def test_lists_have_everything_but_secrets(bench: Bench) -> None:
     bench.ask(command="bots", room="ops")
     assert bench.programs.asked == [("bots", "ops")]
     assert bench.rows == [
-        {"name": "grafana", "kind": "hook", "made_by": None, "stopped": False, "tokens": []},
-        {"name": "deploy", "kind": "bot", "made_by": "ann", "stopped": True, "tokens": [PUBLIC]},
+        {"name": "grafana", "kind": "hook", "made_by": None, "stopped": False, "tokens": [], "outgoing": None},
+        {"name": "deploy", "kind": "bot", "made_by": "ann", "stopped": True, "tokens": [PUBLIC], "outgoing": None},
     ]
     bench.ask(command="tokens")
     assert bench.rows == [PUBLIC]

@@ -1,4 +1,4 @@
-"""The programs in docs/bots-outgoing.md, as a reader copies them."""
+"""The programs in docs/bots.md that receive webhooks, as a reader copies them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.secrecy import keep_secret
 from tests.support.server import wait_until
 
 ROOT = Path(__file__).resolve().parents[4]
-TEXT = (ROOT / "docs" / "bots-outgoing.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "bots.md").read_text(encoding="utf-8").split("\n## Messages to other programs\n")[1]
 PROGRAM, BY_HAND = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 SECRET, OTHER = WebhookSecret(bytes(range(40))), WebhookSecret(bytes(40))
 POLICY = NetworkPolicy(parse_networks(["127.0.0.1"]))

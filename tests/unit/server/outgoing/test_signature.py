@@ -60,7 +60,7 @@ def test_each_of_two_secrets_verifies_while_rotating() -> None:
 
 
 def test_a_receiver_verifies_by_hand() -> None:
-    """As docs/bots-outgoing.md says."""
+    """As docs/bots.md says."""
     headers = signed_headers("msg_1", TIMESTAMP_S, BODY, [parse_secret(SECRET)])
     key = base64.b64decode(SECRET.removeprefix("whsec_"))
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + BODY

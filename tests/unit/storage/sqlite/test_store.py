@@ -254,7 +254,7 @@ def row_number(row):
 
 
 def test_checkpoints_come_when_idle_or_large(disk, tmp_path):
-    store = SqliteStore(tmp_path, Limits(wal_bytes=320 * KIB), vfs=disk.name)
+    store = SqliteStore(tmp_path, Limits(wal_bytes=384 * KIB), vfs=disk.name)
     store.open()
 
     def has_checkpointed(*, idle):
