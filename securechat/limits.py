@@ -138,6 +138,10 @@ class Limits:
     api_answer_s: float = _limit(30.0, "s", "from the body to the answer; a lock on the database may last that long")
     api_requests_in_flight: int = _limit(32, "requests", "of one token, not answered yet; then one more is refused")
     api_connections: int = _limit(1_000, "connections", "of programs, beside those of browsers and members")
+    api_streams: int = _limit(8, "streams", "event streams of one token; a browser opens six connections to a host")
+    api_alive_s: float = _limit(
+        15.0, "s", "between two signs of life of an event stream (WHATWG HTML: every 15 s or so)"
+    )
     api_idle_s: float = _limit(60.0, "s", "without a request, until a token's place in the hub is given up")
     api_failed_tokens: int = _limit(
         10, "requests", "with a token that is none, from one address, before each one costs a wait of 2 s"

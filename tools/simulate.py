@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
             return run_mutants(first, seeds, note=given.note)
         if given.seed is not None:
             return run_one(given.seed, options_of(given), trace=given.trace)
-        world = Options(web=bool(given.web), bot=bool(given.bot))
+        world = Options(web=bool(given.web), bot=bool(given.bot), http=bool(given.http))
         return run_many(first, seeds, given.minutes, given.jobs or 1, shrinking=not given.no_shrink, options=world)
 
 
@@ -91,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     many.add_argument("--no-shrink", action="store_true", help="do not look for a smaller run that fails")
     made.add_argument("--web", action="store_true", help="some devices are browsers with the page's core (needs deno)")
     made.add_argument("--bot", action="store_true", help="a bot answers, and is killed at any moment")
+    made.add_argument("--http", action="store_true", help="scripts post over HTTP, by the tokens that people make")
     one = made.add_argument_group("one run")
     one.add_argument("--seed", type=whole(0), metavar="N", help="run this one, and say what it is about")
     one.add_argument("--trace", action="store_true", help="print all that happens, with virtual seconds")
@@ -173,6 +174,7 @@ def options_of(given: argparse.Namespace) -> Options:
         only=given.only,
         web=bool(given.web),
         bot=bool(given.bot),
+        http=bool(given.http),
     )
 
 

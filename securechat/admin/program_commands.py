@@ -105,7 +105,10 @@ def _show_token(context: CommandContext, command: CreateBot | RotateBot) -> Admi
         )
         output.record({**made, "example": example}, [example, once, *rotated])
         return AdminExit.OK
-    once = _("All who have this token can act as {name}, and it is shown only once.", name=made["account"])
+    if made["scopes"] == ["metrics"]:
+        once = _("All who have this token can read the metrics, and it is shown only once.")
+    else:
+        once = _("All who have this token can act as {name}, and it is shown only once.", name=made["account"])
     lines = [made["secret"], once, *rotated, _("This line works with it:"), example]
     if ca == UNKNOWN_CA:
         lines.append(_("In it, {file} stands for a file with the server's CA.", file=ca))

@@ -25,7 +25,7 @@ from securechat.storage.directory import LOCK, DirectoryLock, is_served
 from securechat.storage.sqlite.journal import LostFrames
 from securechat.storage.sqlite.loss import accept_loss, extent, lost_end, missing_database
 from securechat.storage.store import DatabaseBusy
-from securechat.storage.tools.backup import DATABASE, LATEST_SCHEMA, Snapshot
+from securechat.storage.tools.backup import DATABASE, LATEST_SCHEMA, Snapshot, renew_identity
 from securechat.storage.tools.integrity import damage, last_message_at_ms
 from securechat.storage.tools.message_times import mend_times
 from securechat.tls.certificate_directory import SERVER_FILE
@@ -80,7 +80,9 @@ def _restore(archive: Path, data: Path, certs: Path, made: list[Path], progress:
         return part
 
     manifest = unpack(archive, place, lambda share: progress(share / 2))
-    _check_database(archive, next(part for part in parts if parts[part].name == DATABASE), manifest, progress)
+    database = next(part for part in parts if parts[part].name == DATABASE)
+    _check_database(archive, database, manifest, progress)
+    renew_identity(database)
     for part, final in parts.items():
         part.rename(final)
     return manifest

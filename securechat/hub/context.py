@@ -26,6 +26,7 @@ class HubContext(HubEnvironment):
 
     Attributes:
         fed_seq: the last seq fanned out; set by `Hub.restore` and `Hub.on_commit`.
+        log_id: tells this log from every other; set by `Hub.restore`.
         unsettled: drafts the log has not answered yet; counted by `Posting`.
         members: connected members and those absent for a while, by sender_id; kept by `LoginFlow`, as the next two.
         members_by_key: the same, by the key of their name.
@@ -40,6 +41,7 @@ class HubContext(HubEnvironment):
     """
 
     fed_seq: int = field(default=0, init=False)
+    log_id: str = field(default="", init=False)
     unsettled: int = field(default=0, init=False)
     members: dict[int, Member] = field(default_factory=dict, init=False)
     members_by_key: dict[str, Member] = field(default_factory=dict, init=False)

@@ -7,7 +7,7 @@ last seq fanned out: no history answer goes beyond it, so a reader is never ahea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
@@ -38,7 +38,9 @@ from securechat.hub.messages.visibility import MessageVisibility
 from securechat.hub.mutes import EFFECTS, WhileMuted, expect_unmuted
 from securechat.hub.programs.admin import ProgramCommands
 from securechat.hub.programs.bots import Bots
+from securechat.hub.programs.hearing import hears, narrowed
 from securechat.hub.programs.makers import MakersRights
+from securechat.hub.programs.metrics_access import MetricsAccess
 from securechat.hub.programs.outgoing import OutgoingWebhooks
 from securechat.hub.programs.scopes import expect_allowed
 from securechat.hub.programs.service import HookTarget, ProgramService
@@ -137,6 +139,7 @@ class Hub:
         context: as given.
         clock: the time by which everything expires.
         admin_commands: the commands of an administrator.
+        metrics_access: judges who may read the metrics.
         outgoing: the outgoing webhooks.
         handlers: the handler and the cost of each command of a member.
     """
@@ -151,7 +154,7 @@ class Hub:
         self._slices = Slices(context)
         self._login_throttle = LoginThrottle(context.limits)
         self._housekeeping = Housekeeping(context)
-        visibility = MessageVisibility(context)
+        self._visibility = visibility = MessageVisibility(context)
         self._log_reads = LogReads(context)
         self._history = HistoryQueries(context, self._log_reads, visibility)
         self._search = SearchQueries(context, self._log_reads, visibility)
@@ -168,6 +171,7 @@ class Hub:
         self._api_tokens = ApiTokens(context)
         self._makers_rights = MakersRights(context, self._room_membership)
         self._authenticator = Authenticator(context, self._login_throttle, self._api_tokens)
+        self.metrics_access = MetricsAccess(context, self._authenticator, self._api_tokens)
         self._login_completion = LoginCompletion(context, self._log_reads, self._room_membership, self._api_tokens)
         self._login_flow = LoginFlow(context, self._authenticator, self._login_completion)
         self._disconnection = Disconnection(
@@ -286,6 +290,7 @@ class Hub:
         """
         self.begin_pass(now)
         self.context.fed_seq = state.last_seq
+        self.context.log_id = state.log_id
         self.clock.restore(sure_at_ms or max(state.last_at_ms, state.people.last_at_ms()))
         self._directory.restore(state.people, state.room_records)
         self.context.names.restore(state.reservations, now, now_ms, self.context.limits.name_reservation_s)
@@ -345,6 +350,33 @@ class Hub:
     def is_name_taken(self, name: str) -> bool:
         """Whether a name belongs to a member or an account, or looks like one that does."""
         return self._program_service.is_taken(name)
+
+    def hear_only(self, peer: Peer, rooms: Iterable[int]) -> None:
+        """Have a connection by an API token hear and read some rooms alone, as if its token were for those.
+
+        Args:
+            peer: to be called while it is welcomed, before it hears anything.
+            rooms: by their numbers; 0 is the lobby.
+        """
+        connection = self._connections[peer]
+        assert connection.token is not None
+        connection.token = connection.member.tokens[peer] = narrowed(connection.token, rooms)
+        self._presence.audience_changed(connection.member)
+
+    def hears_any(self, peer: Peer) -> bool:
+        """Tell whether a connection by an API token hears at least one room that its member is in."""
+        connection = self._connections.get(peer)
+        if connection is None or connection.token is None:
+            return False
+        return any(hears(connection.token, room) for room in connection.member.rooms)
+
+    def is_purged_above(self, peer: Peer, seq: int) -> bool:
+        """Tell whether messages above a seq that a connection by an API token could have read are gone for good."""
+        connection = self._connections[peer]
+        member, token = connection.member, connection.token
+        heard = [room for room in member.rooms if token is not None and hears(token, room)]
+        floors = dict(self._visibility.floors(member, heard))
+        return any(room.purged_seq > max(seq, floors.get(room.name, 0)) for room in heard)
 
     def charge_bytes(self, peer: Peer, size_bytes: int) -> float:
         """Count received bytes against the byte rate; returns seconds for which the peer must not be read."""

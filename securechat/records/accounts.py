@@ -85,6 +85,7 @@ class Scope(StrEnum):
 
     POST = "post"
     READ = "read"
+    METRICS = "metrics"
     HOOK = "hook"
     """To post into its one room by the address of an incoming webhook, and for nothing else."""
 

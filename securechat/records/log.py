@@ -91,6 +91,8 @@ class LogState(Struct, frozen=True, gc=False):
         people: accounts and all that hangs on them.
         room_records: rooms with rules, and who belongs to them.
         last_at_ms: when the newest message or change was stored, UTC milliseconds; 0 for none.
+        log_id: tells this log from every other, also from the one that a restored backup was made of: 12 lower-case hex
+            digits.
     """
 
     last_seq: int
@@ -98,3 +100,4 @@ class LogState(Struct, frozen=True, gc=False):
     people: StoredAccounts = StoredAccounts()
     room_records: StoredRooms = StoredRooms()
     last_at_ms: int = 0
+    log_id: str = ""

@@ -22,7 +22,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from securechat import __version__
-from securechat.containment import FAN_OUT, HASHING, METRICS, Failure, Vital, vital
+from securechat.containment import FAN_OUT, HASHING, Failure, Vital, vital
 from securechat.errors import ErrorCode, LocalProtocolError, LogError, Refusal, TlsFailure
 from securechat.hub.accounts.authentication import LoginKind
 from securechat.hub.context import HubContext
@@ -51,6 +51,7 @@ from securechat.server.config.loading import ServerConfig
 from securechat.server.console import Console
 from securechat.server.hangup import LOOK_S, TerminalWatcher, controlling_terminal, was_hung_up
 from securechat.server.metrics.counters import EventCounters
+from securechat.server.metrics.service import MetricsUnavailable, ServerMetrics
 from securechat.server.operator_log import OperatorLog, other_ca
 from securechat.server.password_hashing import Argon2Hasher
 from securechat.server.qr_code import SIGNS as QR_SIGNS
@@ -71,7 +72,6 @@ from securechat.wire.negotiation import CODECS, CodecTable
 
 if TYPE_CHECKING:
     from securechat.server.api.peers import ProgramPeers
-    from securechat.server.metrics.server import MetricsServer
     from securechat.server.outgoing.service import OutgoingService
 
 _SWITCH_INTERVAL_S = 0.0005
@@ -153,7 +153,6 @@ class Server:
             on_notice=lambda sentence: console.event("notice", sentence),
         )
         self._readiness = Readiness(self._log)
-        self._metrics: MetricsServer | None = None
         self._hasher = Argon2Hasher(config.limits, self._loop.post, self._hashing_failed)
         context = HubContext(
             self._log,
@@ -182,6 +181,18 @@ class Server:
             web_alpn=WEB_ALPN if config.web else None,
             on_denied=self._denied,
         )
+        self._metrics = ServerMetrics(
+            config,
+            self._loop,
+            self._readiness,
+            self._pending,
+            context,
+            self._log,
+            self._hasher,
+            self._certificate,
+            self._counters,
+            lambda: 0 if self._program_peers is None else len(self._program_peers.streams),
+        )
         self._program_peers: ProgramPeers | None = None
         self._web = self._web_server() if config.web else None
         self._outgoing: OutgoingService | None = None
@@ -208,11 +219,15 @@ class Server:
         from securechat.server.api import paths as api  # noqa: PLC0415
         from securechat.server.api.peers import ProgramPeers  # noqa: PLC0415
         from securechat.server.hooks import paths as hooks  # noqa: PLC0415
+        from securechat.server.metrics import paths as metrics  # noqa: PLC0415
 
         self._program_peers = ProgramPeers(self._hub, self._loop, config.limits, self)
         behind: dict[str, ProgramPaths] = {}
         if config.api:
             behind[api.PREFIX] = api.ApiPaths(self._program_peers, config.limits, __version__)
+            behind[metrics.METRICS_PATH] = metrics.MetricsPaths(
+                self._hub.metrics_access, self._program_peers, self, self._metrics
+            )
         if config.webhooks:
             behind[hooks.PREFIX] = hooks.HookPaths(
                 self._hub, config.limits, self._program_peers, self._counters.hook_posted
@@ -267,7 +282,7 @@ class Server:
         finally:
             self._console.at_pass_end = None
             self._accept_no_more()
-            self._close_metrics()
+            self._metrics.close()
             self._hasher.close()
             if self._outgoing is not None:
                 self._outgoing.close()
@@ -286,8 +301,7 @@ class Server:
         """Do, in a thread, what a start need not wait for."""
         if self._web is not None:
             self._web.prepare()
-        if self._metrics is not None:
-            self._metrics.prepare()
+        self._metrics.prepare()
         preload()
 
     @property
@@ -311,6 +325,10 @@ class Server:
         for session, transport in list(self._sessions.items()):
             with suppress(Exception):
                 self._close_session(session, transport, refusal_for("internal_stopping", retry_after_s=_RECONNECT_S))
+        if self._program_peers is not None:
+            with suppress(Exception):
+                refusal = refusal_for("internal_stopping", retry_after_s=_RECONNECT_S)
+                self._program_peers.close(Closing.of(refusal))
         deadline = time.monotonic() + self._config.limits.lingering_close_s
         for _ in range(_LAST_PASSES):
             if not self._sessions or time.monotonic() >= deadline:
@@ -359,34 +377,13 @@ class Server:
                 self._warn(warning)
 
     def _serve_metrics(self) -> None:
-        """Listen for scrapers, where the operator wants that; else nothing of it is imported."""
-        if not self._config.metrics:
-            return
-        from securechat.server.metrics.server import MetricsUnavailable, serve_metrics  # noqa: PLC0415 - most have none
-        from securechat.server.metrics.snapshot import SnapshotSource  # noqa: PLC0415
-
-        source = SnapshotSource(
-            self._loop,
-            self._pending,
-            self._hub.context,
-            self._log,
-            self._hasher,
-            self._certificate,
-            self._counters,
-            self._readiness,
-        )
+        """Listen for scrapers, where the operator wants that."""
         try:
-            self._metrics = serve_metrics(self._config, self._loop, source, self._readiness, self._not_made)
+            address = self._metrics.listen()
         except MetricsUnavailable as error:
             raise StartFailure(ExitCode.ADDRESS, sentence_of(error)) from error
-        self._console.event("metrics", f"on http://{self._metrics.address}/metrics", address=self._metrics.address)
-
-    def _not_made(self, error: Exception) -> None:
-        self._loop.containment.report(METRICS, "the metrics", error)
-
-    def _close_metrics(self) -> None:
-        if self._metrics is not None:
-            self._metrics.close()
+        if address is not None:
+            self._console.event("metrics", f"on http://{address}/metrics", address=address)
 
     def _open_admin_socket(self) -> None:
         """Open the operator's socket; a server without one serves all the same."""
@@ -504,6 +501,10 @@ class Server:
     def refused(self, code: ErrorCode, login: LoginKind | None) -> None:
         """A request was refused."""
         self._counters.refused(code, login)
+
+    def stream_closed(self, code: ErrorCode) -> None:
+        """An event stream was closed with a last event."""
+        self._counters.stream_closed(code)
 
     def _alarm(self, when: float) -> None:
         """The hub wants to be called at ``when``."""
@@ -650,7 +651,7 @@ class Server:
         if not (self._sessions or is_answering) or self._loop.now >= deadline:
             for transport in list(self._sessions.values()):
                 transport.abort()
-            self._close_metrics()  # last: until here a probe is told that the server stops
+            self._metrics.close()  # last: until here a probe is told that the server stops
             self._loop.stop()
             return
         self._loop.call_later(_DRAIN_LOOK_S, vital(Vital.STOPPING, lambda: self._wait_for_clients(deadline)))

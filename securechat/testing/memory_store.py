@@ -126,7 +126,10 @@ class MemoryStore:
     Attributes:
         fault: called with "apply" before a batch and "applied" after it; what it raises, apply raises. Raise NoSpace
             in the first for a full disk, LogError in either for a failed write or sync.
+        log_id: see `LogState`.
     """
+
+    log_id = "00000000feed"
 
     def __init__(
         self,
@@ -174,7 +177,8 @@ class MemoryStore:
             ),
             self._purged_names(),
         )
-        return LogState(self._talk.last_seq, held, self._people(), room_records, self._talk.last_sent_at_ms)
+        last_seq, last_at_ms = self._talk.last_seq, self._talk.last_sent_at_ms
+        return LogState(last_seq, held, self._people(), room_records, last_at_ms, self.log_id)
 
     def _purged_names(self) -> tuple[tuple[str, int], ...]:
         recorded = {room_record.name for room_record in self._room_records.values()}

@@ -26,7 +26,7 @@ def api_example(
         host: at which the server is reached; an IPv6 address without brackets.
         port: TCP port.
         token: the secret.
-        scopes: what it is good for: ``hook``; or the first of ``post`` and ``read`` makes the example.
+        scopes: what it is good for: ``hook``; or the first of ``post``, ``read`` and ``metrics`` makes the example.
         rooms: the only ones it is good for; without any, the example is about the lobby.
         ca: the path of the file with the server's CA, quoted for a shell; empty where curl knows it anyway.
     """
@@ -40,4 +40,4 @@ def api_example(
     messages = shlex.quote(f"{server}/api/v1/rooms/{quote(rooms[0] if rooms else LOBBY, safe='')}/messages")
     if "post" in scopes:
         return f"{curl} -d 'hello' {messages}"
-    return f"{curl} {messages}"
+    return f"{curl} {messages}" if "read" in scopes else f"{curl} {shlex.quote(f'{server}/metrics')}"

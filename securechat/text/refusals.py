@@ -440,6 +440,10 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.INVALID,
         N_("The name of a token has 1 to {most} visible characters. Choose another one"),
     ),
+    "token_metrics_not_yours": (
+        ErrorCode.NO_RIGHT,
+        N_("The scope metrics is for administrators of the server. Ask one of them for a token"),
+    ),
     "token_needs_scope": (ErrorCode.NO_RIGHT, N_("This token may not do this. Make one with the scope {scope}")),
     "token_unknown": (
         ErrorCode.TOKEN_INVALID,

@@ -20,6 +20,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from securechat.limits import KIB
 
@@ -40,10 +41,14 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 """The answer to ``Expect: 100-continue`` (RFC 9110, section 10.1.1), once the head is judged."""
 
 _END = b"\r\n\r\n"
+_KEPT_HEAD_BYTES = 2 * KIB
+"""The longest head that a connection keeps for the next request; those of programs have some 250 bytes."""
+_CONTROLS = bytes(each for each in (*range(0x20), 0x7F) if each not in b"\t\r\n")
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n|\Z)|(?<!\r)\n")
 """Control characters, a CR or LF alone. The \\Z: of a CR at the end of what has come, the LF may follow."""
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])\Z")
 _FOLDED = re.compile(rb"\r\n[ \t]")
+_ONE_LENGTH = re.compile(rb"\r\ncontent-length: ([1-9][0-9]{0,14})\r\n", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:[ \t]*([^\r]*)", re.IGNORECASE)
 _HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _KNOWN_METHODS = frozenset({b"CONNECT", b"DELETE", b"OPTIONS", b"PATCH", b"POST", b"PUT", b"TRACE"})
@@ -136,6 +141,20 @@ class Request(Struct, frozen=True):
         return [part.strip().decode("iso-8859-1") for part in parts if part.strip()]
 
 
+class _KeptHead(Struct, frozen=True):
+    """A head with a body that was judged, and what it was found to be.
+
+    Attributes:
+        before: its bytes up to the digits of Content-Length.
+        behind: those behind.
+        request: as `next_request` returned it.
+    """
+
+    before: bytes
+    behind: bytes
+    request: Request
+
+
 class HttpServerCodec:
     """The requests of one connection.
 
@@ -146,7 +165,7 @@ class HttpServerCodec:
         unread_bytes: of the body of the last request, not taken yet. Nothing behind it is read as a request until then.
     """
 
-    __slots__ = ("_buffer", "_error", "_head", "_most_body", "_seen_bytes", "unread_bytes")
+    __slots__ = ("_buffer", "_error", "_head", "_kept", "_most_body", "_seen_bytes", "unread_bytes")
 
     def __init__(self, most_body: BodyRule = no_body) -> None:
         self._most_body = most_body
@@ -155,6 +174,7 @@ class HttpServerCodec:
         self._seen_bytes = 0  # of the buffer: nothing forbidden is there, nor more than a part of the end of a head
         self._head: bytes | None = None  # complete, and not parsed yet
         self._error: HttpError | None = None
+        self._kept: _KeptHead | None = None
 
     @property
     def began(self) -> bool:
@@ -192,7 +212,7 @@ class HttpServerCodec:
         head, self._head = self._head, None
         if head is not None:
             try:
-                request = _request(head, self._most_body)
+                request = self._request_of(head)
             except HttpError as error:
                 self._give_up(error)
             else:
@@ -221,13 +241,37 @@ class HttpServerCodec:
         self._error = error
         self._buffer.clear()
 
+    def _request_of(self, head: bytes) -> Request:
+        """Parse a head.
+
+        A program sends the same one again and again, with another length: that alone is read anew, because h11 takes
+        half of the time of a request (50 of 91 us). An equal head is judged as it was before.
+
+        Raises:
+            HttpError: it is no request that this server answers.
+        """
+        length = _ONE_LENGTH.search(head)
+        if length is None:
+            return _request(head, self._most_body)
+        kept, before, behind = self._kept, head[: length.start(1)], head[length.end(1) :]
+        if kept is not None and kept.before == before and kept.behind == behind:
+            request = kept.request
+            body_bytes = int(length[1])
+            if body_bytes <= self._most_body(request.path):  # `_request` has the words for more
+                return replace(request, headers=_with_length(request.headers, length[1]), body_bytes=body_bytes)
+        request = _request(head, self._most_body)
+        self._kept = _KeptHead(before, behind, request) if len(head) <= _KEPT_HEAD_BYTES else None
+        return request
+
     def _next_head(self) -> bytes | None:
         buffer = self._buffer
         if not buffer:
             return None
         end = buffer.find(_END, max(0, self._seen_bytes - len(_END) + 1), HEAD_BYTES)
         size_bytes = end + len(_END) if end >= 0 else min(len(buffer), HEAD_BYTES)
-        if _FORBIDDEN.search(buffer, max(0, self._seen_bytes - 1), size_bytes):
+        if not (end >= 0 and not self._seen_bytes and _is_clean(buffer[:size_bytes])) and _FORBIDDEN.search(
+            buffer, max(0, self._seen_bytes - 1), size_bytes
+        ):
             raise HttpError(400, "The request has a character that it may not have.")
         if end < 0:
             if len(buffer) >= HEAD_BYTES:
@@ -310,6 +354,17 @@ def _too_long(head: bytes) -> HttpError:
     if b"\r\n" not in head:
         return HttpError(414, "The address is too long.")
     return HttpError(431, "The headers are too long.")
+
+
+def _is_clean(head: bytearray) -> bool:
+    """Whether a whole head has nothing `_FORBIDDEN`: as the pattern tells, which takes ten times as long."""
+    ends = head.count(b"\r\n")
+    return ends == head.count(b"\r") == head.count(b"\n") and len(head.translate(None, _CONTROLS)) == len(head)
+
+
+def _with_length(headers: tuple[tuple[bytes, bytes], ...], length: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers with another value of their one Content-Length."""
+    return tuple([(name, length) if name == b"content-length" else (name, value) for name, value in headers])
 
 
 def _request(head: bytes, most_body: BodyRule) -> Request:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,35 @@ def test_every_alert_says_what_to_do() -> None:
 def test_prometheus_accepts_the_alerts() -> None:
     done = subprocess.run(["promtool", "check", "rules", str(RULES)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def configurations() -> list[str]:
+    """The ``prometheus.yml`` of the handbook, each as a file."""
+    text = (FOLDER.parent / "operations.md").read_text(encoding="utf-8")
+    found = re.findall(r"^    # prometheus\.yml\n((?:    .*\n)+)", text, re.MULTILINE)
+    return [textwrap.dedent(each) for each in found]
+
+
+def check_configuration(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Have Prometheus check a configuration, with the files that it names in a folder."""
+    (folder / "prometheus.yml").write_text(text.replace("/etc/prometheus/", f"{folder}/"), encoding="utf-8")
+    for name in ("securechat-token", "securechat-ca.pem"):
+        (folder / name).write_text("", encoding="utf-8")
+    shutil.copy(RULES, folder)
+    command = ["promtool", "check", "config", str(folder / "prometheus.yml")]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian package prometheus) is not installed")
+def test_prometheus_accepts_the_configurations_of_the_handbook(tmp_path: Path) -> None:
+    by_token, by_listener = configurations()
+    assert "credentials_file" in by_token
+    assert "credentials_file" not in by_listener
+    for text in (by_token, by_listener):
+        done = check_configuration(text, tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "1 rule files found" in done.stdout
+    assert check_configuration(by_token.replace("credentials_file", "credential_file"), tmp_path).returncode != 0
 
 
 def test_the_panels_of_the_dashboard_do_not_lie_on_each_other() -> None:

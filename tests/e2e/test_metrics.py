@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import shutil
 import signal
@@ -10,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from securechat.model import Hello, Refused
 from securechat.net.plain_transport import MOST_CONNECTIONS
 from securechat.server.metrics.catalogue import METRICS, PROCESS_METRICS
+from tests.support.admin import row, rows
 from tests.support.native import NativeClient
 from tests.support.server import PATIENCE_S, ServerProcess, wait_until
 
@@ -172,7 +175,7 @@ def test_probes_answer_on_both_ports_and_by_address(certs: Path, tmp_path: Path)
             answer = connection.getresponse()
             assert (answer.status, answer.read().decode()) == (200, body)
         connection.request("GET", "/metrics")
-        assert connection.getresponse().status == 404, "metrics are not for all"
+        assert connection.getresponse().status == 401, "metrics are not for all"
         connection.close()
 
 
@@ -260,11 +263,116 @@ def _is_closed(sock: socket.socket) -> bool:
         return True
 
 
+# --- By token, on the server's port -----------------------------------------------------------------------------------
+
+
+def by_token(server: ServerProcess, token: str | None, *flags: str, path: str = "/metrics") -> tuple[int, str, str]:
+    """Ask with curl, as the printed line does: status, content type, body."""
+    url = f"https://{server.host}:{server.port}{path}"
+    authorization = [] if token is None else ["-H", f"Authorization: Bearer {token}"]
+    shown = r"\n%{http_code}\n%{content_type}"
+    command = ["curl", "-sS", "--cacert", str(server.ca), *authorization, "-w", shown, *flags, url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 0, done.stderr
+    body, status, content_type = done.stdout.rsplit("\n", 2)
+    return int(status), content_type, body
+
+
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+
+
+@needs_curl
+def test_a_token_with_the_scope_reads_the_same_metrics(certs: Path, tmp_path: Path) -> None:
+    started_s = time.time()
+    with ServerProcess(certs, tmp_path / "data").start() as server, NativeClient(server.port, server.ca) as ann:
+        ready_s = time.time()
+        ann.hello("ann")
+        ann.say_acked("hello")
+        where = ("--host", f"{server.host}:{server.port}")
+        made = row(server, "bot", "add", "prometheus", "--scope", "metrics", *where)
+        assert made["example"].endswith("/metrics")
+        token = made["secret"]
+        status, content_type, text = by_token(server, token)
+        assert (status, content_type) == (200, "text/plain; version=0.0.4; charset=utf-8")
+        seen = Scrape(text)
+        assert seen("securechat_members") == 1, "the scraper is no member"
+        assert seen("securechat_connections", kind="metrics") == 0
+        assert seen("securechat_entries_stored_total", kind="message") == 1
+        assert seen("securechat_logins_total", kind="guest") == 1, "counted before the first scrape"
+        assert seen("securechat_loop_pass_duration_seconds_count") > seen("securechat_commit_duration_seconds_count")
+        assert started_s < seen("securechat_start_timestamp_seconds") < ready_s
+        listed = [*METRICS, *(PROCESS_METRICS if sys.platform == "linux" else ())]
+        found = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE)) | {"securechat_search_index_lag"}
+        assert found == {metric.name for metric in listed}
+        status, content_type, body = by_token(server, token, "--head")
+        assert (status, content_type) == (200, "text/plain; version=0.0.4; charset=utf-8")
+        assert "# TYPE" not in body
+        (used,) = rows(server, "bot")[0]["tokens"]
+        assert used["used_at_ms"] is not None
+        assert not used["online"]
+        assert server.stop() == 0
+        assert not [event for event in server.events() if event["event"] == "error"]
+        assert token not in str(server.events())
+
+
+@needs_curl
+def test_all_others_are_refused_as_by_the_api(certs: Path, tmp_path: Path) -> None:
+    with ServerProcess(certs, tmp_path / "data").start() as server:
+        where = ("--host", f"{server.host}:{server.port}")
+        deploy, prometheus = (
+            row(server, "bot", "add", name, "--scope", scope, *where)["secret"]
+            for name, scope in (("deploy", "post"), ("prometheus", "metrics"))
+        )
+        # Else curl writes on while it is refused, and may find the connection closed before it reads why.
+        judged_first = ("-H", "Expect: 100-continue", "--expect100-timeout", str(PATIENCE_S))
+        refused = [
+            (by_token(server, None), 401, "token_missing"),
+            (by_token(server, f"{prometheus[:-1]}{'a' if prometheus[-1] != 'a' else 'b'}"), 401, "token_invalid"),
+            (by_token(server, deploy), 403, "no_right"),
+            (by_token(server, prometheus, path="/api/v1/rooms"), 403, "no_right"),
+            (by_token(server, prometheus, "-X", "GET", "-d", "x"), 413, "body_too_large"),
+            (by_token(server, prometheus, "-d", "x" * 100_000, *judged_first), 413, "body_too_large"),
+            (by_token(server, prometheus, "-X", "DELETE"), 405, "method_not_allowed"),
+            (by_token(server, None, path=f"/metrics?token={prometheus}"), 400, "token_in_query"),
+            (by_token(server, prometheus, "-H", "Origin: https://evil.example"), 403, "foreign_origin"),
+        ]
+        for (status, content_type, body), wanted, code in refused:
+            document = json.loads(body)
+            assert (status, content_type, document["code"]) == (wanted, "application/problem+json", code)
+        assert by_token(server, prometheus, path="/metrics/")[0] == 404
+        status, _, body = by_token(server, None, "-d", "x", path=f"/hooks/{prometheus}")
+        assert (status, body) == (404, "no_service")
+        assert by_token(server, prometheus)[0] == 200
+        row(server, "bot", "remove", "prometheus", "--yes")
+        assert by_token(server, prometheus)[0] == 401
+        assert server.stop() == 0
+        assert prometheus not in str(server.events())
+
+
+@needs_curl
+@pytest.mark.parametrize("flags", [("--api", "off"), ("--api", "off", "--webhooks", "off")])
+def test_without_the_api_nothing_is_there(certs: Path, tmp_path: Path, flags: tuple[str, ...]) -> None:
+    with running(certs, tmp_path / "data", *flags) as server:
+        made = row(server, "bot", "add", "p", "--scope", "metrics", "--host", f"{server.host}:{server.port}")
+        assert by_token(server, made["secret"])[0] == 404
+        assert scrape(server)("securechat_ready") == 1, "the listener does not depend on it"
+
+
+@needs_curl
+def test_both_ways_have_one_text(certs: Path, tmp_path: Path) -> None:
+    with running(certs, tmp_path / "data") as server:
+        made = row(server, "bot", "add", "p", "--scope", "metrics", "--host", f"{server.host}:{server.port}")
+        _, _, text = by_token(server, made["secret"])
+        found = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
+        assert found == set(re.findall(r"^# TYPE (\S+) ", scrape(server).text, re.MULTILINE))
+
+
 @pytest.mark.cold
 def test_a_server_without_metrics_imports_nothing_for_them() -> None:
     program = (
         "import sys, securechat.cli.serve, securechat.server.app\n"
-        "print([name for name in sys.modules if 'prometheus' in name or name.endswith('metrics.server')])"
+        "ours = ('metrics.server', 'metrics.scraper', 'metrics.snapshot')\n"
+        "print([name for name in sys.modules if 'prometheus' in name or name.endswith(ours)])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import h11
@@ -20,6 +21,7 @@ from securechat.model.base import MessageKey
 from securechat.net.client_hello import MOST_PROTOCOLS, MOST_RECORD_BYTES, ClientHelloProgress, offered_protocols
 from securechat.net.interfaces import NullHandler
 from securechat.server.api import requests as request_parts
+from securechat.server.api import streams
 from securechat.server.api.problems import error_answer
 from securechat.server.hooks.answers import HookError
 from securechat.server.hooks.delivery_key import KEY_HEADERS, delivery_key
@@ -29,6 +31,7 @@ from securechat.server.hooks.username import shown_name
 from securechat.text.names import check_name, check_room, longest_known_name, name_key
 from securechat.text.sanitize import is_hostile, one_line, visible
 from securechat.wire.codec import HANDLED, FrameRefused
+from securechat.wire.event_stream import cursor_of
 from securechat.wire.frames import HEADER_BYTES
 from securechat.wire.http import HEAD_BYTES, Authority, HttpError, HttpServerCodec, Request
 from securechat.wire.native import NATIVE, NativeClientCodec, NativeServerCodec
@@ -395,6 +398,29 @@ def hook_key(data: bytes) -> None:
         assert msgspec.convert(key, MessageKey) == key, "the hub refuses the key"
 
 
+def stream_request(data: bytes) -> None:
+    """The cursor of a header, a newline, the header Accept, a newline, and a query."""
+    cursor, _, rest = data.partition(b"\n")
+    accept, _, query = rest.partition(b"\n")
+    target = "/api/v1/events?" + query.decode("ascii", "replace")
+    headers = ((b"last-event-id", cursor), (b"accept", accept))
+
+    def read(given: tuple[tuple[bytes, bytes], ...]) -> streams.StreamRequest:
+        request = Request("GET", target, Authority("a", 443), None, given)
+        query = request_parts.parameters(request, {"rooms", "after"})
+        return streams.stream_request("t", "::1", request, query)
+
+    for given in (headers, headers[1:], ()):
+        wanted = _refused_or_done(partial(read, given))
+        if wanted is None:
+            continue
+        assert len(wanted.rooms) <= streams.MOST_ROOMS
+        if wanted.cursor is not None:
+            assert 0 <= wanted.cursor.seq < 2**53
+            again = f"{wanted.cursor.seq}@{wanted.cursor.log_id}".removesuffix("@")
+            assert cursor_of(again) == wanted.cursor, "an id is not read as it is written"
+
+
 def _pieces(data: bytes, cut: int) -> list[bytes]:
     size = cut or len(data) or 1
     return [data[start : start + size] for start in range(0, len(data), size)]
@@ -421,4 +447,5 @@ HARNESSES: dict[str, Callable[[bytes], None]] = {
     "leading_name": leading_name,
     "hook_body": hook_body,
     "hook_key": hook_key,
+    "stream_request": stream_request,
 }

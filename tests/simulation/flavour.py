@@ -41,6 +41,8 @@ _TOKENS = 1 / 15
 _SMALL = 1 / 6
 _CROWDED = 0.6
 """How many of the small worlds have a crowd; others have none: what a crowd does is felt where limits are small."""
+HTTP = "http"
+"""Scripts post over HTTP, by the tokens that people make."""
 WEB = "web"
 """Some devices are browsers, which have no certificates."""
 _BESIDE_STUFFED = frozenset({"admin", "rates", "delay", "clock", "revise"})
@@ -59,6 +61,7 @@ class Options:
         only: the acts that happen, by name (`schedule`); None for all.
         web: whether some devices are browsers.
         bot: whether a bot answers, but where a reader stops, whose lines would only get longer.
+        http: whether people make tokens and scripts post over HTTP, but there.
     """
 
     people: int | None = None
@@ -68,6 +71,7 @@ class Options:
     only: frozenset[str] | None = None
     web: bool = False
     bot: bool = False
+    http: bool = False
 
     def flags(self) -> str:
         """Return what makes the same run again, for `tools/simulate.py`."""
@@ -86,6 +90,8 @@ class Options:
             said.append("--web")
         if self.bot:
             said.append("--bot")
+        if self.http:
+            said.append("--http")
         return " ".join(said)
 
 

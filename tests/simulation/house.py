@@ -64,6 +64,7 @@ class House:
         self.was: set[ErrorCode] = set()
         self._names: dict[str, int] = {}
         self._called: dict[str, set[int]] = {}  # rooms that ever had a name
+        self._given_up: dict[str, float] = {}  # when the last of them got another one
         self._members: dict[tuple[int, int], Membership] = {}
         self._bans: dict[tuple[int, int], RoomBan] = {}
         self._admins: set[int] = set()
@@ -83,6 +84,7 @@ class House:
             self.room_records,
             self._names,
             self._called,
+            self._given_up,
             self._members,
             self._bans,
             self._entered,
@@ -148,6 +150,9 @@ class House:
         old = self.room_records.get(row.room_id)
         if old is None or old.name != row.name:
             self._check_look(row)
+            self._given_up.pop(row.name, None)
+        if old is not None and old.name != row.name:
+            self._given_up[old.name] = self._world.clock.now
         if old is not None and self._names.get(old.name) == row.room_id:
             del self._names[old.name]
         self.room_records[row.room_id] = row
@@ -394,6 +399,8 @@ class House:
             return
         if code not in {ErrorCode.NO_RIGHT, ErrorCode.NO_SUCH_ROOM} or len(meant) != 1 or isinstance(command, Moderate):
             return
+        if self._given_up.get(command.room, since) < since:
+            return  # a member who leaves the room and comes back knows it by its present name alone
         if min(self._ranks_since(*meant, who, since)) >= max(_needed(command), MODERATOR):
             self._broken(f"{who} had the right to {command}, and hears that they have not")
 

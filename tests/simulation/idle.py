@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from securechat.limits import Limits
 from securechat.net.transport import _State
+from securechat.server.api.peer import ProgramPeer
 from securechat.testing.log_checks import HistoryBroken
 from tests.simulation.device import Device
 from tests.simulation.server import SimulatedServer
@@ -50,7 +51,7 @@ def check_sessions(server: SimulatedServer, limits: Limits) -> None:
         if not 0 <= session._drafts <= limits.unacknowledged_drafts:
             raise HistoryBroken(f"{session.label}: {session._drafts} drafts under way")
     for peer in server.hub._connections:
-        if peer not in server.sessions:
+        if peer not in server.sessions and not (isinstance(peer, ProgramPeer) and server.http is not None):
             raise HistoryBroken("somebody is in by a connection that is gone")
 
 
@@ -110,6 +111,8 @@ def check_empty(server: SimulatedServer) -> None:
         "opened rooms, by address": getattr(hub._presence, "_opened", None),
         "passwords": server.hasher._waiting,
     }
+    if server.http is not None:
+        tables |= {"connections of programs": server.http.connections, "peers of tokens": len(server.http.peers)}
     left = {name: table for name, table in tables.items() if table}
     if left:
         raise HistoryBroken(f"everybody has left, and there are: {left}"[:300])

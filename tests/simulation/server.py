@@ -24,8 +24,11 @@ from securechat.testing.keys import plain_keys
 from securechat.testing.link import Connection, Death
 from securechat.testing.loop_passes import SimulatedPasses
 from securechat.text.names import LOBBY
+from securechat.wire.http import HTTP_ALPN
 from securechat.wire.native import NativeServerCodec
 from securechat.wire.negotiation import CodecTable, SpokenProtocol
+from tests.simulation.flavour import HTTP
+from tests.simulation.http_side import HttpSide
 from tests.simulation.watch import Watch, WatchedLog, WatchedOutlet, WatchedSession
 from tests.simulation.work import CountedFormat, Work
 
@@ -74,6 +77,7 @@ class SimulatedServer:
         self.world = world
         self.watch = watch = Watch(world)
         self.sessions: dict[WatchedSession, tuple[Transport, Connection]] = {}
+        self.http: HttpSide | None = None
         self.work = work = Work()
         self.format = CountedFormat(world.pages, work)
         self._codecs = CodecTable([SpokenProtocol(ALPN, lambda: NativeServerCodec(self.format))])
@@ -119,6 +123,8 @@ class SimulatedServer:
         self._let_answers_fail()
         work.measure(self.hub)
         self.admin_commands = self.hub.admin_commands
+        if HTTP in world.flavour:
+            self.http = HttpSide(self)
 
     # --- bugs, in worlds that have some
 
@@ -176,6 +182,10 @@ class SimulatedServer:
         sock: Any = connection.server
         sock.on_change = self.passes.wake
         transport = Transport(self.loop, sock, sock.peer, sock)
+        if self.http is not None and sock.selected_alpn_protocol() == HTTP_ALPN:
+            self.http.accept(transport, connection)
+            self.passes.wake()
+            return
         label = f"{sock.peer[0]}:{sock.peer[1]}"
         session = WatchedSession(self.watch, self.hub, transport, self.loop, self.limits, self, label, self._codecs)
         self.sessions[session] = (transport, connection)
@@ -254,6 +264,8 @@ class SimulatedServer:
             session.close(Closing(ErrorCode.LOG_FAILED, "the server stops", retry_after_s=1.0))
             if not is_member:
                 transport.abort()
+        if self.http is not None:
+            self.http.close(ErrorCode.LOG_FAILED)
         self.passes.wake()
         self.clock.call_later(self.limits.lingering_close_s, lambda: self.kill() if self.alive else None)
 
@@ -272,6 +284,8 @@ class SimulatedServer:
             return
         for session in list(self.sessions):
             session.close(Closing(ErrorCode.SHUTTING_DOWN, "the server is shutting down", retry_after_s=1.0))
+        if self.http is not None:
+            self.http.close(ErrorCode.SHUTTING_DOWN)
         self.passes.wake()
         self.clock.call_later(0.5, lambda: self.kill(close=True) if self.alive else None)
 
@@ -288,8 +302,11 @@ class SimulatedServer:
         if close and self.log.failure is None:
             self.log.close()
         self.storage.kill(self.log.abandon, power=power)
-        for _, connection in list(self.sessions.values()):
-            connection.die(Death.SILENT if power else Death.RESET)
-            if power:
-                self.world.unaware.append(connection)
+        how = Death.SILENT if power else Death.RESET
+        lines = [connection for _, connection in self.sessions.values()]
+        for connection in lines:
+            connection.die(how)
+        lines += self.http.die(how) if self.http is not None else []
+        if power:
+            self.world.unaware += lines
         self.world.server_stopped()

@@ -187,6 +187,29 @@ class TokenLaw:
         if not any(row.expires_at_ms is not None and row.expires_at_ms <= clock.wall_ms() + overlap_ms for row in rows):
             self._broken(f"one of the tokens {[row.token_id for row in rows]} was rotated, and goes on")
 
+    def sender_of(self, secret: str) -> int:
+        """Whose token it is; 0 where the log has none with this secret."""
+        row = self._tokens.get(hash_of_api_token(secret))
+        return 0 if row is None else row.sender_id
+
+    def why_dead(self, secret: str) -> str:
+        """Why a token is good for nothing, and was told to be; empty where that is not sure."""
+        token_hash = hash_of_api_token(secret)
+        row = self._tokens.get(token_hash)
+        if row is None:
+            return "removed" if token_hash in self._ended else ""
+        is_over = row.expires_at_ms is not None and self._world.clock.wall_ms() > row.expires_at_ms + _LATE_MS
+        if is_over and self._moved_at < 0:  # timers go by the other clock
+            return "over"
+        why = self._why_stopped(row.sender_id)
+        if not why and self._is_banned(row.sender_id):
+            why = "banned"
+        return f"its maker's, who was {why}," if why else ""
+
+    def wall_moved_since(self, when: float) -> bool:
+        """Whether the wall clock has jumped since then."""
+        return self._moved_at >= when
+
     def check_draft(self, draft: Draft | Revision) -> None:
         """The hub gives a draft to the log.
 
@@ -306,9 +329,11 @@ class TokenLaw:
             return ""
         if maker not in self._accounts:
             return "deleted"
-        who = (BanKind.ACCOUNT, str(maker))
-        is_banned = any((ban.kind, ban.target) == who and self._lasts(ban.until_ms) for ban in self._bans.values())
-        return "banned" if is_banned else ""
+        return "banned" if self._is_banned(maker) else ""
+
+    def _is_banned(self, sender_id: int) -> bool:
+        who = (BanKind.ACCOUNT, str(sender_id))
+        return any((ban.kind, ban.target) == who and self._lasts(ban.until_ms) for ban in self._bans.values())
 
     def _lasts(self, until_ms: int | None) -> bool:
         return until_ms is None or until_ms > self._world.clock.wall_ms()

@@ -102,8 +102,8 @@ class WatchedOutlet(Broadcaster):
         raise HistoryBroken(f"many are told what does not fit into a frame: {error}")
 
     def broadcast(self, peers: Sequence[Peer], events: Sequence[Event]) -> None:
-        """Tell many the same."""
-        self._watch.broadcast(peers, events)
+        """Tell many the same; a peer over HTTP is told nothing of it."""
+        self._watch.broadcast([peer for peer in peers if isinstance(peer, WatchedSession)], events)
         super().broadcast(peers, events)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from securechat.client.core import actions
 from securechat.errors import LogError
 from securechat.limits import MAX_NAME_CHARS
+from securechat.model import ALPN as NATIVE_ALPN
 from securechat.testing.clock import SimulatedClock
 from securechat.testing.link import Conduct, Connection, Death, Segments
 from securechat.testing.log_checks import HistoryBroken
@@ -26,7 +27,9 @@ from tests.simulation.crowd import Prober, Visitor
 from tests.simulation.exam import Exam
 from tests.simulation.faults import Faults
 from tests.simulation.flavour import (
+    HTTP,
     PROGRAM,
+    SETTLED,
     TOKENS,
     WEB,
     Options,
@@ -45,6 +48,7 @@ from tests.simulation.hush import Hush
 from tests.simulation.law import Law
 from tests.simulation.makers import Makers, TokenProgram
 from tests.simulation.people import Person
+from tests.simulation.poster import Poster
 from tests.simulation.program import Program
 from tests.simulation.returning import Returning
 from tests.simulation.robot import Robot
@@ -82,6 +86,9 @@ takes many steps."""
 TOKEN_OVERLAP_S = 0.7
 """So that a rotated token ends within a run."""
 TOKEN_PROGRAMS = 3
+POSTERS = 2
+MOST_FAILED = 1_000
+"""So that tokens which are over are judged each time."""
 MAKING_S = 4.0
 """For how long everybody acts at least where there are bots to be made."""
 CROWDED_S = 2.5
@@ -133,11 +140,16 @@ class World:
         self.flavour |= tokens_of(self.chance.dice("tokens"), self.flavour, options.without)
         if options.web and "certificates" not in self.flavour:
             self.flavour |= {WEB}
+        if options.http and "stuffed" not in self.flavour:
+            self.flavour |= {HTTP, TOKENS, SETTLED}
         self.pages = pages_of(sizes, self.flavour)
         if "small" in self.flavour:
             self.limits = small(self.limits, sizes)
         if TOKENS in self.flavour:
             self.limits = replace(self.limits, token_overlap_s=TOKEN_OVERLAP_S)
+        if HTTP in self.flavour:
+            idle_s = self.chance.dice("http").choice((0.5, 60.0))
+            self.limits = replace(self.limits, api_idle_s=idle_s, api_failed_tokens=MOST_FAILED)
         self._long_names = "small" in self.flavour and sizes.random() < 0.5
         self.room_records = 1 if "rules" in self.flavour else 2
         self.storage = Storage(
@@ -165,9 +177,11 @@ class World:
         self.hostile = [Hostile(self, number) for number in range(hostile)]
         self.crowd: list[Visitor] = []
         self.prober = Prober(self)
-        self.programs: list[Program | TokenProgram] = [Program(self)] if PROGRAM in self.flavour else []
-        if TOKENS in self.flavour:
+        self.programs: list[Program | TokenProgram | Poster] = [Program(self)] if PROGRAM in self.flavour else []
+        if TOKENS in self.flavour and HTTP not in self.flavour:
             self.programs += [TokenProgram(self, number) for number in range(TOKEN_PROGRAMS)]
+        if HTTP in self.flavour:
+            self.programs += [Poster(self, number) for number in range(POSTERS)]
         self.robots = [Robot(self)] if options.bot and "stuffed" not in self.flavour else []
         if "crowd" in self.flavour:
             self.crowd += [Visitor(self, number) for number in range(sizes.choice((2, 3)))]
@@ -181,7 +195,13 @@ class World:
         return long_name(name, MAX_NAME_CHARS) if self._long_names else name
 
     def dial(
-        self, address: str, person: Person | None, certificate: bytes | None = None, *, good: bool = False
+        self,
+        address: str,
+        person: Person | None,
+        certificate: bytes | None = None,
+        *,
+        good: bool = False,
+        alpn: str = NATIVE_ALPN,
     ) -> Connection | None:
         """Connect somebody, on a line that nothing happens to if it is a good one; None when nobody listens."""
         if not self.server.alive or self.server.log.failure is not None:
@@ -189,7 +209,7 @@ class World:
         number = len(self.connections)
         dice = self.chance.dice("line", address, number)
         conduct = Conduct() if good else self._conduct(dice)
-        connection = Connection(self.clock, dice, conduct, address, 20_000 + number, "securechat/1", certificate)
+        connection = Connection(self.clock, dice, conduct, address, 20_000 + number, alpn, certificate)
         if not good:
             self.connections.append((connection, person))
         self.server.accept(connection)

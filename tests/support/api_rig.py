@@ -11,10 +11,14 @@ from securechat.errors import ErrorCode
 from securechat.hub.accounts.authentication import LoginKind
 from securechat.limits import Limits
 from securechat.model import AddToken, Register, Registered, TokenMade
+from securechat.net.interfaces import TransportHandler
+from securechat.net.socket_options import CloseReason
 from securechat.server.api.answers import ApiAnswer
 from securechat.server.api.paths import ApiPaths
 from securechat.server.api.peers import ProgramPeers
-from securechat.server.web.programs import ProgramAnswer
+from securechat.server.api.streams import StreamPeer
+from securechat.server.broadcaster import Broadcaster
+from securechat.server.web.programs import ProgramAnswer, StreamAnswer
 from securechat.wire.http import Authority, HttpError, Request
 from tests.support.hub_rig import FakePeer, HubRig
 
@@ -46,6 +50,91 @@ class ApiReply:
         return str(self.json["code"])
 
 
+class StreamLink:
+    """The connection of an event stream.
+
+    Attributes:
+        sent: everything behind the head.
+        queued_bytes: that the reader has not taken, as the test says.
+    """
+
+    alpn: str | None = None
+    peer_certificate: bytes | None = None
+    owes_hello = False
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.sent = b""
+        self.queued_bytes = 0
+        self.closed = self.dropped = False
+        self.handler: TransportHandler | None = None
+
+    def write(self, data: bytes) -> None:
+        assert not self.closed, "written after the last event"
+        self.sent += data
+
+    def close_with(self, last_words: bytes = b"", drop_backlog: bool = False) -> None:
+        self.write(last_words)
+        self.closed, self.dropped = True, drop_backlog
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    def fail(self) -> None:
+        assert self.handler is not None
+        self.handler.failed()
+
+
+def write_each(links: list[StreamLink], data: bytes) -> None:
+    for link in links:
+        if not link.closed:
+            link.write(data)
+
+
+class OpenStream:
+    """An event stream in JSON lines.
+
+    Attributes:
+        peer: at the hub.
+        link: its connection.
+    """
+
+    def __init__(self, answer: StreamAnswer, address: str) -> None:
+        self.link = StreamLink(address)
+        self.head = answer.head
+        handler = answer.open(self.link)
+        assert isinstance(handler, StreamPeer)
+        self.peer = self.link.handler = handler
+        handler.handshake_done()
+
+    @property
+    def events(self) -> list[Any]:
+        """Everything but signs of life."""
+        lines = [json.loads(line) for line in self.link.sent.splitlines()]
+        return [line for line in lines if line != {"event": "alive"}]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [event["event"] for event in self.events]
+
+    @property
+    def texts(self) -> list[str]:
+        return [event["data"]["text"] for event in self.events if event["event"] == "message"]
+
+    @property
+    def seqs(self) -> list[int]:
+        """Of messages and changes."""
+        return [event["data"]["seq"] for event in self.events if "seq" in event["data"]]
+
+    @property
+    def last_id(self) -> str:
+        return str([event["id"] for event in self.events if "id" in event][-1])
+
+    def lose(self) -> None:
+        self.peer.connection_lost(CloseReason.RESET, "")
+
+
 class _Timer:
     def __init__(self, when: float, callback: Callable[[], None]) -> None:
         self.when, self.callback, self.cancelled = when, callback, False
@@ -72,6 +161,8 @@ class ApiRig:
         self._timers: list[_Timer] = []
         self.refusals: list[tuple[ErrorCode, LoginKind | None]] = []
         self.logins: list[LoginKind] = []
+        self.closed_streams: list[ErrorCode] = []
+        self._broadcaster = Broadcaster(write_each)
         self.login_tokens: dict[str, str] = {}
         self.paths = ApiPaths(ProgramPeers(self.hub, self, self.rig.limits, self), self.rig.limits, "1.0")
 
@@ -92,11 +183,15 @@ class ApiRig:
     def refused(self, code: ErrorCode, login: LoginKind | None) -> None:
         self.refusals.append((code, login))
 
+    def stream_closed(self, code: ErrorCode) -> None:
+        self.closed_streams.append(code)
+
     def _broadcast(self, peers: Any, events: Any) -> None:
         for peer in peers:
             if isinstance(peer, FakePeer):
                 for event in events:
                     peer.deliver(event)
+        self._broadcaster.broadcast([peer for peer in peers if not isinstance(peer, FakePeer)], events)
 
     # --- what a test does
 
@@ -142,6 +237,22 @@ class ApiRig:
         if settle:
             self.settle()
         return reply
+
+    def stream(
+        self, token: str, query: str = "", *, address: str = "127.0.0.1", settle: bool = True, **headers: str
+    ) -> OpenStream:
+        """Open an event stream in JSON lines."""
+        headers = {"Accept": "application/x-ndjson", **headers}
+        exchange = self.paths.begin(self.head("GET", f"/events{query}", token, **headers), address)
+        made: list[ProgramAnswer] = []
+        exchange.receive(b"", made.append)
+        self.settle()
+        (answer,) = made
+        assert isinstance(answer, StreamAnswer), answer
+        opened = OpenStream(answer, address)
+        if settle:
+            self.settle()
+        return opened
 
     def get(self, path: str, token: str | None, **options: Any) -> ApiReply:
         return self.ask("GET", path, token, **options)

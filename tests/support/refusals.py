@@ -32,7 +32,7 @@ LONGEST: Mapping[str, str | int] = {
     "person": _NAME,
     "room": _WIDEST * MAX_ROOM_CHARS,
     "other": _WIDEST * MAX_ROOM_CHARS,
-    "scope": "post",
+    "scope": "metrics",
     "session": _NUMBER,
     "size": 2**32 - 1,
     "token": _NUMBER,

@@ -212,12 +212,12 @@ def test_the_list_tells_what_is_known_of_each(visit: Callable[..., Visitor]) -> 
     hub.bots[2]["tokens"][0].update(used, online=True, rooms=["ops", "lobby"])
     hub.bots[3]["tokens"][0].update(used)
     hub.bots[4]["stopped"] = True
-    hub.tokens[9] = {**info, "token": 9, "name": "laptop", "scopes": ["read"]}
+    hub.tokens[9] = {**info, "token": 9, "name": "laptop", "scopes": ["read", "metrics"]}
     page = member(visitor)
     say(page, "/bot")
     dialog = opened(page, "Bots and tokens")
     rows = dialog.get_by_role("listitem")
-    rows.filter(has_text="laptop").get_by_text("Token 9 · read").wait_for()
+    rows.filter(has_text="laptop").get_by_text("Token 9 · read, metrics").wait_for()
     assert rows.filter(has_text="laptop").locator(".bot").count() == 0
     assert rows.count() == 5
     rows.filter(has_text="thirty-two").get_by_text("post · #ops, #lobby · active now · 192.168.1.20").wait_for()

@@ -87,6 +87,8 @@ Deno.test("what works with a token", () => {
   same(lines({ scopes: ["post"] }, "ab"), ["scb_1", `curl --cacert ca.pem ${post}`]);
   same(lines({ scopes: ["post"], rooms: ["café $(x)"] })[1]?.includes("/rooms/caf%C3%A9%20%24(x)/messages"), true);
   same(lines({ scopes: ["hook"], rooms: ["ops"] }, "ab"), ["https://h/hooks/scb_1"]);
+  same(lines({ scopes: ["read", "metrics"] }), ["scb_1"]);
+  same(lines({ scopes: ["metrics"] }), ["scb_1", 'curl -H "Authorization: Bearer scb_1" "https://h/metrics"']);
 });
 
 Deno.test("what is known of a token, on one line", () => {

@@ -126,6 +126,19 @@ def all_at_once(posters: list[Poster], count: int) -> float:
     return time.perf_counter() - began
 
 
+def handshakes(context: ssl.SSLContext, address: tuple[str, int], count: int) -> list[float]:
+    """Connect so many times, and ask for nothing: what a fresh connection costs at least. Milliseconds of each."""
+    took = []
+    for _ in range(count):
+        began = time.perf_counter()
+        with (
+            socket.create_connection(address) as raw,
+            context.wrap_socket(raw, server_hostname=SERVER_NAME, do_handshake_on_connect=True),
+        ):
+            took.append((time.perf_counter() - began) * 1000)
+    return took
+
+
 def report(what: str, server: Server, began_cpu_s: float, took: list[float]) -> None:
     cpu_us = (server.cpu_s() - began_cpu_s) / len(took) * 1e6
     p50, p99 = statistics.median(took), percentile(took, 0.99)
@@ -168,6 +181,8 @@ def main() -> None:
                 took.append((time.perf_counter() - began) * 1000)
                 fresh.sock.close()
             report("posts over connections of their own", server, before, took)
+            before = server.cpu_s()
+            report("handshakes alone", server, before, handshakes(web, server.address, options.fresh))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def _told(world: World, number: int, kind: type[BotList] | type[TokenList]) -> l
 def add_bot(world: World) -> Timed:
     session = world.enter(0)
     rooms = world.crowded[:_ROOM_COUNT]
-    yield sent(world, session, AddBot(1, "worst bot", "bot", rooms, ["read", "post"], 30), for_s=0.5)
+    yield sent(world, session, AddBot(1, "worst bot", "bot", rooms, ["post", "read", "metrics"], 30), for_s=0.5)
     for bot in _told(world, 0, BotList):
         world.send(session, RemoveBot(2, bot))
     world.drop(session)
@@ -56,7 +56,7 @@ def remove_bot(world: World) -> Timed:
 @case(AddToken, "admin", "ten rooms, and every field")
 def add_token(world: World) -> Timed:
     session = world.enter(0)
-    command = AddToken(1, "\u00e4" * 32, ["read", "post"], world.crowded[:_ROOM_COUNT], 30)
+    command = AddToken(1, "\u00e4" * 32, ["metrics", "post", "read"], world.crowded[:_ROOM_COUNT], 30)
     yield sent(world, session, command, for_s=0.5)
     for token in _told(world, 0, TokenList):
         world.send(session, RemoveToken(2, token))

@@ -23,6 +23,7 @@ from securechat.hub.accounts.directory import hash_of
 from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Access, PasswordCheck, Peer
+from securechat.hub.programs.scopes import expect_connecting
 from securechat.hub.programs.tokens import ApiTokens
 from securechat.hub.workflow import HashPassword, VerifyPassword, Workflow, amend
 from securechat.limits import SECRET_BYTES
@@ -164,6 +165,16 @@ class Authenticator:
         if entry.certificate is not None and self._directory.certificate_with(entry.certificate) is None:
             raise refusal_for("certificate_unknown")
 
+    def judge_api_token(self, secret: str) -> ApiToken:
+        """Return the token with this secret.
+
+        Raises:
+            Refusal: TOKEN_INVALID, it is mistyped, unknown or over; BANNED, its account is.
+        """
+        row = self._api_tokens.judge(secret)
+        self._check_sender_ban(row.sender_id)
+        return row
+
     def require_unbanned(self, host: str) -> None:
         """Require that a network address is not banned.
 
@@ -227,9 +238,9 @@ class Authenticator:
         return Authenticated(name)
 
     def _by_api_token(self, secret: str) -> Authenticated:
-        row = self._api_tokens.judge(secret)
+        row = self.judge_api_token(secret)
+        expect_connecting(row)
         account = self._directory.accounts[row.sender_id]
-        self._check_sender_ban(account.sender_id)
         return Authenticated(account.name, account=account, api_token=row)
 
     def _by_token(self, token: str) -> Authenticated:

@@ -6,6 +6,10 @@ is worth nothing to a reader.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
 from securechat.hub.rooms.room import HubRoom
 from securechat.records.accounts import ApiToken, Scope
 
@@ -27,3 +31,16 @@ def hears(token: ApiToken, room: HubRoom | None) -> bool:
     if Scope.READ not in token.scopes:
         return False
     return not token.rooms if room is None else covers(token, room)
+
+
+def narrowed(token: ApiToken, rooms: Iterable[int]) -> ApiToken:
+    """Return a token as one connection by it is treated that asked for some rooms alone: it hears no dialogue either.
+
+    Args:
+        token: as stored, which stays as it is.
+        rooms: by their numbers; those that the token is not good for are left out.
+    """
+    kept = tuple(number for number in rooms if not token.rooms or number in token.rooms)
+    if not kept:  # no rooms would mean all of them
+        return replace(token, scopes=tuple(scope for scope in token.scopes if scope is not Scope.READ))
+    return replace(token, rooms=kept)

@@ -38,6 +38,9 @@ _POST: Final = frozenset({Scope.POST})
 _READ: Final = frozenset({Scope.READ})
 _EITHER: Final = frozenset({Scope.POST, Scope.READ})
 
+_CONNECTS: Final = frozenset({Scope.POST, Scope.READ, Scope.HOOK})
+"""A token with none of these is of no use on a connection: it would only be a presence that knows who is here."""
+
 NEEDED: Final[dict[type[Command], frozenset[Scope]]] = {
     Say: frozenset({Scope.POST, Scope.HOOK}),
     Direct: _POST,
@@ -64,6 +67,16 @@ _ALWAYS: Final = frozenset({Ping, Pong, Quit})
 _WITHOUT_ROOM: Final = (Whois, AskPeople, Rooms, Join)
 """Commands about no room, which a token for some rooms may use; and Join, judged by `RoomMembership` when it is known
 which room has the name."""
+
+
+def expect_connecting(token: ApiToken) -> None:
+    """Require that a token is good for a connection to the hub at all.
+
+    Raises:
+        Refusal: NO_RIGHT.
+    """
+    if _CONNECTS.isdisjoint(token.scopes):
+        raise refusal_for("token_needs_scope", scope=Scope.READ.value)
 
 
 def expect_allowed(connection: MemberConnection, token: ApiToken, command: Command) -> None:

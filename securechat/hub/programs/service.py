@@ -6,6 +6,7 @@ of a room belong to its moderators, whichever of them has made one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, assert_never
 
 from securechat.errors import Refusal
@@ -30,6 +31,7 @@ from securechat.model import (
     RemoveToken,
     RotateToken,
     TokenMade,
+    TokenScope,
 )
 from securechat.records.accounts import Account, AccountKind, ApiToken, Scope
 from securechat.text.refusals import refusal_for
@@ -134,13 +136,14 @@ class ProgramService:
         is_hook = command.kind == "hook"
         if is_hook and len(command.rooms) != 1:
             raise refusal_for("hook_needs_room")
+        scopes = (Scope.HOOK,) if is_hook else self._scopes(member, command.scopes)
         rooms = tuple(self._room_for(member, raw, is_hook=is_hook) for raw in dict.fromkeys(command.rooms))
         quota_key = str(account.sender_id)
         new = NewBot(
             kind=AccountKind.HOOK if is_hook else AccountKind.BOT,
             name=command.name,
             rooms=rooms,
-            scopes=(Scope.HOOK,) if is_hook else tuple(dict.fromkeys(map(Scope, command.scopes))),
+            scopes=scopes,
             days=command.days,
             made_by=account.sender_id,
             actor=account.name,
@@ -179,8 +182,19 @@ class ProgramService:
         rooms = [self._rooms.seen(member, raw) for raw in dict.fromkeys(command.rooms)]
         if any(room.record is None and not room.is_lobby for room in rooms):
             raise refusal_for("room_without_owner", room=rooms[0].name)
-        scopes = tuple(dict.fromkeys(map(Scope, command.scopes)))
+        scopes = self._scopes(member, command.scopes)
         return (yield from self._bots.make_token(account, name, scopes, rooms, command.days))
+
+    def _scopes(self, member: Member, words: Sequence[TokenScope]) -> tuple[Scope, ...]:
+        """Return the scopes of a new token.
+
+        Raises:
+            Refusal: NO_RIGHT, one of them is for administrators.
+        """
+        scopes = tuple(dict.fromkeys(map(Scope, words)))
+        if Scope.METRICS in scopes and member.sender_id not in self._rooms.administrators:
+            raise refusal_for("token_metrics_not_yours")
+        return scopes
 
     # --- Owners ---------------------------------------------------------------------------------------------------
 

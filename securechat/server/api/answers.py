@@ -9,7 +9,7 @@ from msgspec import Struct
 from securechat.wire.http import Headers, Request, response, response_head
 
 JSON = "application/json"
-_RULES: Headers = (
+RULES: Headers = (
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -39,7 +39,7 @@ class ApiAnswer(Struct, frozen=True):
 
 @lru_cache(maxsize=64)
 def _head(status: int, content_type: str, headers: Headers) -> bytes:
-    return response_head(status, (("Content-Type", content_type), *_RULES, *headers))
+    return response_head(status, (("Content-Type", content_type), *RULES, *headers))
 
 
 def answer(

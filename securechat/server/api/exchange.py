@@ -9,7 +9,6 @@ from securechat.server.api.peer import ProgramPeer, ProgramRequest, RefusalAnswe
 from securechat.server.api.problems import refused_as_problem
 
 if TYPE_CHECKING:
-    from securechat.server.api.answers import ApiAnswer
     from securechat.server.web.programs import ProgramAnswer
 
 
@@ -40,7 +39,7 @@ class ProgramExchange:
     def receive(self, body: bytes, done: Callable[[ProgramAnswer], None]) -> None:
         """See `Exchange.receive`."""
 
-        def answered(made: ApiAnswer) -> None:
+        def answered(made: ProgramAnswer) -> None:
             self._leave()
             done(made)
 

@@ -9,6 +9,7 @@ import msgspec
 from securechat.limits import MAX_ROOM_CHARS, MAX_SIGN_CHARS, PAGE_ROWS
 from securechat.server.api.problems import HTTP_CODES, STATUSES, Problem
 from securechat.server.api.routes import DEFAULT_ROWS, ROUTES, ApiRoute
+from securechat.wire.event_stream import JsonLines, ServerSentEvents
 
 _REFERENCE = "#/components/schemas/{name}"
 _SEQ = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
@@ -74,6 +75,8 @@ def _operation(route: ApiRoute) -> dict[str, Any]:
     parts = route.path.split("/")[1:]
     words = [part.strip("{}") for part in parts]
     parameters = [_parameter(part[1:-1], "path", _PARTS[part[1:-1]]) for part in parts if part[:1] == "{"]
+    if route.run is None:
+        return _stream(route)
     for name, is_number in route.parameters.items():
         schema = _PARAMETERS[name] if is_number or name == "q" else {"type": "string", "description": "A room's name."}
         parameters.append(_parameter(name, "query", schema, required=name == "q"))
@@ -92,6 +95,26 @@ def _operation(route: ApiRoute) -> dict[str, Any]:
             "content": {"application/json": {"schema": schema}, "text/plain": {"schema": {"type": "string"}}},
         }
     return operation
+
+
+def _stream(route: ApiRoute) -> dict[str, Any]:
+    """The event stream: its body has no end, and no schema has words for that."""
+    rooms = {"type": "string", "minLength": 1, "description": "Names of rooms, commas between them; all without it."}
+    cursor = {"type": "string", "pattern": "^[0-9]{1,16}(@[0-9a-f]{1,32})?$"}
+    after = {**cursor, "description": "The id of an event, or a seq: what is behind it comes first. Now without it."}
+    again = {**cursor, "description": "As after, and before it; readers that connect again send it."}
+    types = (ServerSentEvents.content_type, JsonLines.content_type)
+    stream = {content_type: {"schema": {"type": "string"}} for content_type in types}
+    return {
+        "operationId": "get_events",
+        "summary": route.summary,
+        "parameters": [
+            _parameter("rooms", "query", rooms, required=False),
+            _parameter("after", "query", after, required=False),
+            _parameter("Last-Event-ID", "header", again, required=False),
+        ],
+        "responses": {"200": {"description": "A stream of events.", "content": stream}, **_errors()},
+    }
 
 
 def _parameter(name: str, place: str, schema: dict[str, Any], *, required: bool = True) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from securechat.server.api.peers import ProgramPeers
 from securechat.server.api.problems import ProblemError, error_answer
 from securechat.server.api.requests import expect_no_secret, is_json, key_of, parameters, segment, token_of
 from securechat.server.api.routes import ApiCall, RouteTable
+from securechat.server.api.streams import stream_request
 from securechat.wire.http import HttpError, Request
 
 if TYPE_CHECKING:
@@ -80,10 +81,18 @@ class ApiPaths:
         query = parameters(request, route.parameters)
         with_json = route.takes is not None and is_json(request)
         key = key_of(request) if route.is_keyed else None
+        streams = self.peers.streams
+        wanted = None
+        if route.run is None:
+            wanted = stream_request(token, address, request, query)
+            streams.expect_free(token)
         peer = self.peers.peer_of(token, address)
         peer.enter()
 
         def steps(body: bytes) -> Steps:
+            if wanted is not None:
+                return streams.steps(wanted)
+            assert route.run is not None
             return route.run(ApiCall(parts, query, body, with_json, key, peer.own_id, peer.server))
 
         return ProgramExchange(peer, address, steps)

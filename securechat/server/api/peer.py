@@ -52,8 +52,9 @@ if TYPE_CHECKING:
     from securechat.limits import Limits, PageLimits
     from securechat.server.api.answers import ApiAnswer
     from securechat.server.session import Cancellable, Scheduler
+    from securechat.server.web.programs import ProgramAnswer
 
-Steps: TypeAlias = Generator[Command, Any, "ApiAnswer"]
+Steps: TypeAlias = Generator[Command, Any, "ProgramAnswer"]
 """A request that is carried out; see above."""
 RefusalAnswer: TypeAlias = Callable[["Refusal | HttpError"], "ApiAnswer"]
 """Forms the answer to a refusal, of the hub or of HTTP."""
@@ -75,6 +76,9 @@ class PeerObserver(Protocol):
 
     def refused(self, code: ErrorCode, login: LoginKind | None) -> None:
         """A request was refused; ``login``: it was a hello."""
+
+    def stream_closed(self, code: ErrorCode) -> None:
+        """An event stream was closed with a last event of this code."""
 
 
 class SilentFormat:
@@ -114,14 +118,14 @@ class ProgramRequest:
         self,
         address: str,
         begin: Callable[[], Steps],
-        done: Callable[[ApiAnswer], None],
+        done: Callable[[ProgramAnswer], None],
         since: float,
         refused: RefusalAnswer,
     ) -> None:
         self.address = address
         self._begin = begin
         self._steps: Steps | None = None
-        self.done: Callable[[ApiAnswer], None] | None = done
+        self.done: Callable[[ProgramAnswer], None] | None = done
         self.since = since
         self.refused = refused
 
@@ -305,7 +309,7 @@ class ProgramPeer:
         self,
         address: str,
         begin: Callable[[], Steps],
-        done: Callable[[ApiAnswer], None],
+        done: Callable[[ProgramAnswer], None],
         refused: RefusalAnswer = refused_as_problem,
         *,
         body_bytes: int = 0,
@@ -352,7 +356,7 @@ class ProgramPeer:
         else:
             self._ask(request, command)
 
-    def _finish(self, request: ProgramRequest, answer: ApiAnswer) -> None:
+    def _finish(self, request: ProgramRequest, answer: ProgramAnswer) -> None:
         done, request.done = request.done, None
         if done is not None:
             done(answer)

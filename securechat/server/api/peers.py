@@ -12,6 +12,7 @@ from securechat.hub.rate_limits import AddressBuckets
 from securechat.model import Closing
 from securechat.server.api.peer import PeerObserver, ProgramPeer
 from securechat.server.api.problems import STATUSES, ProblemError, RefusedError
+from securechat.server.api.streams import EventStreams
 from securechat.text.api_tokens import is_well_formed
 from securechat.text.refusals import refusal_for
 
@@ -33,6 +34,9 @@ class ProgramPeers:
         scheduler: timers and the time of this pass.
         limits: of peers, and of tokens that are none.
         observer: is told of logins and refusals.
+
+    Attributes:
+        streams: the event streams of the tokens.
     """
 
     def __init__(self, hub: Hub, scheduler: Scheduler, limits: Limits, observer: PeerObserver) -> None:
@@ -40,11 +44,13 @@ class ProgramPeers:
         self._scheduler = scheduler
         self._limits = limits
         self._observer = observer
+        self.streams = EventStreams(hub, scheduler, limits, observer)
         self._peers: dict[bytes, ProgramPeer] = {}
         self._failed = AddressBuckets(limits.api_failed_tokens, _FAILED_RATE, 1.0)
 
     def close(self, closing: Closing) -> None:
-        """End every peer: the server stops. Requests without an answer get the reason as theirs."""
+        """End every peer and stream: the server stops. Requests without an answer get the reason as theirs."""
+        self.streams.close(closing)
         for peer in list(self._peers.values()):
             peer.close(closing)
 

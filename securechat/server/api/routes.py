@@ -20,6 +20,7 @@ digits, or a name; a name of digits alone has ``@`` before it. ``{seq}`` is a me
 | GET, POST | /people/{person}/messages | as in a room: direct messages |
 | GET, PATCH, DELETE | /people/{person}/messages/{seq} | as in a room |
 | PUT, DELETE | /people/{person}/messages/{seq}/reactions/{emoji} | as in a room |
+| GET | /events | streams events; `rooms`, `after`; Last-Event-ID |
 | GET | /search | finds messages; `q`, `before`, `limit` |
 
 A room that the program is not in, but may enter, is entered on the way; one that does not exist is never made. A room
@@ -123,7 +124,7 @@ class ApiRoute(Struct, frozen=True):
         method: GET, and HEAD with it; or another.
         path: below the root, with names in braces.
         summary: one sentence, for the description of the API.
-        run: what it does.
+        run: what it does; None for the event stream, which `EventStreams` begins.
         status: of its answer.
         makes: the record of its answer.
         takes: the record of a JSON body; None for no body.
@@ -134,7 +135,7 @@ class ApiRoute(Struct, frozen=True):
     method: str
     path: str
     summary: str
-    run: Callable[[ApiCall], Steps]
+    run: Callable[[ApiCall], Steps] | None
     status: int
     makes: type[Struct]
     takes: type[Struct] | None = None
@@ -374,6 +375,16 @@ ROUTES: tuple[ApiRoute, ...] = (
         None,
         {"q": False, "before": True, "limit": True},
     ),
+    ApiRoute(
+        "GET",
+        "/events",
+        "Streams messages and their changes as they come.",
+        None,
+        200,
+        Message,
+        None,
+        {"rooms": False, "after": False},
+    ),
 )
 
 
@@ -414,6 +425,8 @@ class RouteTable:
                     break
             else:
                 route = methods.get("GET" if method == "HEAD" else method)
+                if route is not None and route.run is None and method == "HEAD":
+                    route = None  # a stream has no end, of which its head could tell
                 if route is None:
                     raise _no_method(methods)
                 return route, parts
@@ -421,7 +434,7 @@ class RouteTable:
 
 
 def _no_method(methods: Mapping[str, ApiRoute]) -> ProblemError:
-    allowed = [*methods, *(("HEAD",) if "GET" in methods else ())]
+    allowed = [*methods, *(("HEAD",) if "GET" in methods and methods["GET"].run is not None else ())]
     return ProblemError(
         405, "method_not_allowed", "This address takes other methods", headers=[("Allow", ", ".join(sorted(allowed)))]
     )

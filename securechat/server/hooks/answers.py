@@ -147,17 +147,23 @@ OUTCOMES = tuple(
 _STORED_BEFORE = "key_of_changed_message"
 """The reason (`securechat.text.refusals`) of a delivery whose message was stored, and edited or deleted since."""
 
+_OF_ANOTHER_KIND = "token_needs_scope"
+"""The reason of a token that is good for no connection: like every other one that is no webhook's."""
+
 
 def answer_to(code: ErrorCode, *, reason: str = "", retry_after_s: float | None = None) -> HookAnswer:
     """Return the answer to a sender whose message the hub refused, or whose connection it closed.
 
     Args:
         code: of the refusal.
-        reason: of the refusal; a delivery that was stored once is told ``ok``, whatever became of its message.
+        reason: of the refusal; a delivery that was stored once is told ``ok``, whatever became of its message, and a
+            token of another kind opens nothing here.
         retry_after_s: that of the refusal, if it has one; less than a second becomes one.
     """
     if reason == _STORED_BEFORE:
         return OK
+    if reason == _OF_ANOTHER_KIND:
+        return NO_SERVICE
     return _after(ANSWERS[code], retry_after_s)
 
 

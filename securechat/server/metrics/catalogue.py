@@ -55,7 +55,7 @@ METRICS: tuple[Metric, ...] = (
         _GAUGE,
         "Open connections.",
         ("kind",),
-        "native, web (HTTP), websocket, metrics, and pending (the handshake is not over)",
+        "native, web (HTTP), websocket, events (streams of programs), metrics, and pending (the handshake is not over)",
     ),
     Metric("securechat_members", _GAUGE, "People who are logged in, each once, however many connections they have."),
     Metric(

@@ -37,6 +37,7 @@ class EventCounters:
         login_failures: by code.
         closed: connections of people that ended, by reason.
         denied: connections turned away, by reason.
+        slow_streams: event streams closed because the program did not read.
         hook_posts: posts of incoming webhooks, by the word of the answer.
         hook_fields_ignored: fields of their payloads that mean nothing here.
         outgoing: attempts of outgoing webhooks, by outcome, and refused replies.
@@ -50,13 +51,14 @@ class EventCounters:
         self.closed.update(dict.fromkeys([reason.value for reason in CloseReason], 0))
         self.hook_posts = dict.fromkeys(OUTCOMES, 0)
         self.hook_fields_ignored = 0
+        self.slow_streams = 0
         self.outgoing = dict.fromkeys(["delivered", "gone", "reply_refused", *map(str, DeliveryProblem)], 0)
         self.denied = dict.fromkeys([denial.value for denial in Denial], 0)
 
     @property
     def slow_readers(self) -> int:
         """Connections closed because the client did not read."""
-        return self.closed[ErrorCode.SLOW_READER.value]
+        return self.closed[ErrorCode.SLOW_READER.value] + self.slow_streams
 
     def logged_in(self, kind: LoginKind) -> None:
         """Count a login."""
@@ -71,6 +73,10 @@ class EventCounters:
     def disconnected(self, reason: str) -> None:
         """Count the end of a connection; see `SessionObserver.disconnected`."""
         _count(self.closed, reason if reason in _WORDS else _OTHER)
+
+    def stream_closed(self, code: ErrorCode) -> None:
+        """Count the end of an event stream; see `PeerObserver.stream_closed`."""
+        self.slow_streams += code is ErrorCode.SLOW_READER
 
     def hook_posted(self, outcome: str, ignored: int) -> None:
         """Count a post of an incoming webhook, and fields of its payload that were ignored."""

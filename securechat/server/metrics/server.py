@@ -7,40 +7,31 @@ All requests together have one rate, because everything here comes from one mach
 
 from __future__ import annotations
 
-import errno
 import ipaddress
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from securechat.errors import LocalProtocolError
 from securechat.hub.rate_limits import TokenBucket
 from securechat.net.listener import Listener
 from securechat.net.plain_transport import PlainConnections, PlainTransport
 from securechat.server.banner import endpoint
-from securechat.server.config.settings import endpoint_of
-from securechat.server.metrics.scraper import Scraper
+from securechat.server.metrics import CONTENT_TYPE, METRICS_PATH
 from securechat.server.web.connection import DeferredAnswer, HttpConnection
 from securechat.server.web.policy import SECURITY_HEADERS
 from securechat.server.web.probes import Probes
 from securechat.server.web.rates import MOST_WAIT_S
 from securechat.server.web.site import Answering, Resource, sentence
 from securechat.server.web.turns import RequestTurns
-from securechat.translation import Sentence, system_error
 from securechat.wire import http
 from securechat.wire.http import HttpError, Request, response_head
 
 if TYPE_CHECKING:
     from securechat.net.interfaces import TransportHandler
     from securechat.net.loop import Loop
-    from securechat.server.config.loading import ServerConfig
-    from securechat.server.metrics.snapshot import SnapshotSource
     from securechat.server.readiness import Readiness
 
-METRICS_PATH = "/metrics"
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-"""Of the text format (prometheus.io, Exposition formats)."""
 _KEEP_ALIVE_S = 75.0
 """Longer than the minute between two scrapes at most: a connection that ends just then costs a scrape."""
 _BACKLOG = 16
@@ -50,49 +41,11 @@ _REQUEST_RATE = 10.0
 """Requests and requests per second, all together: two scrapers and two probes ask some two a second."""
 
 
-class MetricsUnavailable(Exception):
-    """The address for metrics cannot be bound; the sentence says why, and what to do."""
+class MetricsSource(Protocol):
+    """Makes the text."""
 
-
-def serve_metrics(
-    config: ServerConfig,
-    loop: Loop,
-    source: SnapshotSource,
-    readiness: Readiness,
-    on_error: Callable[[Exception], None],
-) -> MetricsServer:
-    """Begin to serve metrics.
-
-    Args:
-        config: ``metrics`` is set.
-        loop: the loop.
-        source: of the numbers.
-        readiness: what probes are told.
-        on_error: told on the loop's thread of a scrape that failed.
-
-    Raises:
-        MetricsUnavailable: see the class.
-    """
-    if find_spec("prometheus_client") is None:
-        raise MetricsUnavailable(
-            Sentence("metrics need the Python package prometheus-client, which is not installed: pip install it")
-        )
-    host, port = endpoint_of(config.metrics)
-    assert host is not None and port is not None, "checked with the settings"
-    scraper = Scraper(
-        loop, loop.post, loop.containment, lambda: source.take(len(served.connections)), config.data, on_error
-    )
-    try:
-        served = MetricsServer(loop, host, port, readiness, scraper)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            why: str = Sentence("another program uses it; choose another port with --metrics")
-        else:
-            why = system_error(error)
-        raise MetricsUnavailable(
-            Sentence("metrics cannot be served on {where}: {why}", where=config.metrics, why=why)
-        ) from error
-    return served
+    def scrape(self, done: Callable[[bytes | None], None]) -> None:
+        """Have ``done`` called on the loop's thread with the text; None: it could not be made."""
 
 
 class MetricsServer:
@@ -103,7 +56,7 @@ class MetricsServer:
         host: a loopback address, or localhost.
         port: 0 for a free one.
         readiness: what probes are told.
-        scraper: makes the text; closed with this.
+        scraper: makes the text.
 
     Attributes:
         address: ``HOST:PORT``, as bound.
@@ -113,7 +66,7 @@ class MetricsServer:
         OSError: the address cannot be bound.
     """
 
-    def __init__(self, loop: Loop, host: str, port: int, readiness: Readiness, scraper: Scraper) -> None:
+    def __init__(self, loop: Loop, host: str, port: int, readiness: Readiness, scraper: MetricsSource) -> None:
         self.scheduler = loop
         self.limits = replace(loop.limits, web_keep_alive_s=_KEEP_ALIVE_S)
         self.turns = RequestTurns(loop, loop.containment)
@@ -124,7 +77,6 @@ class MetricsServer:
         self.site = MetricsSite(scraper)
         self.socket_path = None
         self.programs = None
-        self._scraper = scraper
         self.connections = PlainConnections(loop, self._accepted)
         self._listener = Listener(loop, host, port, self.connections, backlog=_BACKLOG)
         self.address = endpoint(host, self._listener.port)
@@ -137,7 +89,6 @@ class MetricsServer:
         """Accept nothing more, and close every connection. Idempotent."""
         self._listener.close()
         self.connections.close()
-        self._scraper.close()
 
     def _accepted(self, transport: PlainTransport) -> None:
         transport.start(HttpConnection(transport, self))
@@ -208,7 +159,7 @@ class MetricsSite:
         scraper: makes the text.
     """
 
-    def __init__(self, scraper: Scraper) -> None:
+    def __init__(self, scraper: MetricsSource) -> None:
         self._nothing = sentence(404, "Here are /metrics, /healthz and /readyz.")
         self._failed = sentence(500, "The metrics could not be made; the server's log says why.")
         self._headers = (("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store"), *SECURITY_HEADERS)

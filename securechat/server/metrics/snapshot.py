@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import platform
 import ssl
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from securechat import __version__
@@ -41,6 +40,8 @@ class SnapshotSource:
         certificate: in use now.
         counters: events since the start.
         readiness: as probes are told.
+        started_at_s: when the server started, seconds since the epoch.
+        count_streams: returns how many of the connections that speak HTTP are event streams.
     """
 
     def __init__(
@@ -53,6 +54,8 @@ class SnapshotSource:
         certificate: ServerCertificate,
         counters: EventCounters,
         readiness: Readiness,
+        started_at_s: float,
+        count_streams: Callable[[], int] = lambda: 0,
     ) -> None:
         self._loop = loop
         self._pending = pending
@@ -62,7 +65,8 @@ class SnapshotSource:
         self._certificate = certificate
         self._counters = counters
         self._readiness = readiness
-        self._started_at_s = time.time()
+        self._started_at_s = started_at_s
+        self._count_streams = count_streams
         self._build = (__version__, platform.python_version(), ssl.OPENSSL_VERSION, SQLITE_VERSION)
 
     def take(self, metrics_connections: int) -> MetricsSnapshot:
@@ -75,7 +79,7 @@ class SnapshotSource:
         snapshot: MetricsSnapshot = {
             "securechat_build_info": {self._build: 1},
             "securechat_ready": self._readiness.obstacle is None,
-            "securechat_connections": _by_label({**self._pending.counts(), "metrics": metrics_connections}),
+            "securechat_connections": _by_label(self._connections(metrics_connections)),
             "securechat_members": len(hub.members) - hub.presence.absences,
             "securechat_rooms": _by_label({"occupied": len(hub.rooms.occupied), "kept": len(hub.rooms.recorded)}),
             "securechat_entries_stored_total": _by_label({"message": log.messages, "change": log.changes}),
@@ -115,6 +119,12 @@ class SnapshotSource:
         if log.indexed_to is not None:
             snapshot["securechat_search_index_lag"] = max(0, hub.fed_seq - log.indexed_to)
         return snapshot
+
+    def _connections(self, metrics_connections: int) -> dict[str, float]:
+        counts: dict[str, float] = {**self._pending.counts()}
+        streams = self._count_streams()
+        counts["web"] -= streams
+        return {**counts, "events": streams, "metrics": metrics_connections}
 
 
 def _by_label(numbers: Mapping[str, float]) -> dict[Labels, float]:

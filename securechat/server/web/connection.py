@@ -211,6 +211,8 @@ class HttpConnection:
         """Take decrypted bytes."""
         if self._session is not None:  # the transport notices a new handler only at its next read
             self._session.data_received(data)
+        elif self._stream is not None:
+            self._stream.data_received(data)
         elif not self._over:
             self._codec.receive_data(data)
             if not self._busy:
@@ -269,11 +271,14 @@ class HttpConnection:
 
     @property
     def is_answering(self) -> bool:
-        """Whether a program's request has come whole, and waits for its answer."""
-        return self._exchange is not None and not self._waits_for_body
+        """Whether a program's request has come whole, and waits for its answer; or for the end of its stream."""
+        return self._stream is not None or (self._exchange is not None and not self._waits_for_body)
 
     def close(self) -> None:
-        """Close: the server stops. A program's request that has come whole is answered first: the log may have it."""
+        """Close: the server stops. A program's request that has come whole is answered first: the log may have it.
+
+        A stream stays until the hub lets go of every member, and is told why.
+        """
         if self.is_answering:
             self._stopping = True
             return
@@ -394,7 +399,7 @@ class HttpConnection:
             if not self._counted and programs.is_known(request):
                 self._counted = self._web.is_program(self)
                 if not self._counted:
-                    raise HttpError(503, "Too many programs are connected; try again later.", [("Retry-After", "10")])
+                    raise _too_many_programs()
             self._exchange = programs.begin(request, self._link.address)
         except HttpError as error:
             error.path = request.path
@@ -445,10 +450,21 @@ class HttpConnection:
         if not isinstance(made, StreamAnswer):
             self._answer_with(made, request)
             return
+        if self._stopping:
+            self._request = request
+            self._refuse(self._of_request(HttpError(503, "The server is shutting down.")), request)
+            return
+        if not self._counted:  # its token was not known when the request came
+            self._counted = self._web.is_program(self)
+        if not self._counted:
+            self._request = request
+            self._refuse(self._of_request(_too_many_programs()), request)
+            return
         self._resume()
         self._end()
-        self._link.write(made.head)
+        self._link.write(response(made.head, b"", date=date(), closes=True, has_body=False))
         self._stream = made.open(self._link)
+        self._stream.handshake_done()
 
     # --- answers
 
@@ -568,6 +584,10 @@ class HttpConnection:
 
     def _head_late(self) -> None:
         self._refuse(HttpError(408, "The request took too long."))
+
+
+def _too_many_programs() -> HttpError:
+    return HttpError(503, "Too many programs are connected; try again later.", [("Retry-After", "10")])
 
 
 def date() -> str:

@@ -30,9 +30,10 @@ class StreamAnswer(Struct, frozen=True):
     """An answer without an end: event streams.
 
     Attributes:
-        head: status line and headers, complete with Date and the empty line.
+        head: status line and headers, as `securechat.wire.http.response_head` makes them. The connection ends with the
+            stream.
         open: is given the link behind the head; returns the handler that the connection passes everything on to, from
-            what the client still sends to its end.
+            what the client still sends to its end. It is told ``handshake_done`` first.
     """
 
     head: bytes
@@ -95,7 +96,8 @@ class ProgramPrefixes:
     """The paths of programs by their first segment; implements `ProgramPaths` over those of each.
 
     Args:
-        prefixes: ``/api/`` and ``/hooks/``, as far as they are served, with what stands behind them.
+        prefixes: ``/api/``, ``/hooks/`` and the one path ``/metrics``, as far as they are served, with what stands
+            behind them.
     """
 
     def __init__(self, prefixes: Mapping[str, ProgramPaths]) -> None:
@@ -108,7 +110,7 @@ class ProgramPrefixes:
 
     def _behind(self, path: str) -> ProgramPaths | None:
         end = path.find("/", 1) + 1
-        return self._prefixes.get(path[:end]) if end else None
+        return self._prefixes.get(path[:end] if end else path)
 
     def most_body(self, path: str) -> int:
         """See `ProgramPaths.most_body`."""

@@ -326,6 +326,13 @@ CREATE TRIGGER api_tokens_never_reuse AFTER DELETE ON api_tokens BEGIN
 END;
 """
 
+# A program's cursor is a seq, which means nothing in another log: after a restore the same numbers are given again, to
+# other messages. So a cursor names its log, and a restore gives the log another name.
+_LOG_IDENTITY = """
+CREATE TABLE log_identity (log_id TEXT NOT NULL) STRICT;  -- one row
+INSERT INTO log_identity VALUES (lower(hex(randomblob(6))));
+"""
+
 # The secrets are in clear: a signature is made from them. The file is readable by its owner alone.
 _OUTGOING_WEBHOOKS = """
 CREATE TABLE outgoing_webhooks (
@@ -355,6 +362,7 @@ MIGRATIONS: tuple[str, ...] = (
     _REMOVED_SENDERS,
     _MESSAGE_KEYS,
     _PROGRAMS,
+    _LOG_IDENTITY,
     _OUTGOING_WEBHOOKS,
 )
 """Migration n brings the schema from version n to n + 1."""
@@ -382,6 +390,18 @@ def migrate(connection: apsw.Connection, migrations: tuple[str, ...] = MIGRATION
         raise LogError(Sentence("the database file belongs to another program: choose another data directory"))
     for number in range(version, len(migrations)):
         _apply(connection, migrations[number], number + 1)
+
+
+def read_log_id(connection: apsw.Connection) -> str:
+    """Return what tells this log from every other; see `LogState.log_id`."""
+    ((log_id,),) = connection.execute("SELECT ifnull(min(log_id), '') FROM log_identity").fetchall()
+    return str(log_id)
+
+
+def renew_log_id(connection: apsw.Connection) -> None:
+    """Make the log of a restored database another one; one of an earlier version gets its identity at its start."""
+    if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'log_identity'").fetchall():
+        connection.execute("UPDATE log_identity SET log_id = lower(hex(randomblob(6)))")
 
 
 def _apply(connection: apsw.Connection, script: str, version: int) -> None:

@@ -53,7 +53,7 @@ from securechat.storage.sqlite.failures import FailureKind, failure_of, kind_of,
 from securechat.storage.sqlite.history import HistoryReader
 from securechat.storage.sqlite.loss import damaged_journal, expect_no_loss, missing_database
 from securechat.storage.sqlite.message_writer import MessageWriter
-from securechat.storage.sqlite.migrations import migrate
+from securechat.storage.sqlite.migrations import migrate, read_log_id
 from securechat.storage.sqlite.room_figures import room_figures
 from securechat.storage.sqlite.unread import count_unread
 from securechat.storage.store import (
@@ -178,7 +178,14 @@ class SqliteStore:
         oldest_ms = now_ms - int(self._limits.name_reservation_s * 1000)
         reservations = senders.open_reservations(writer, now_ms, oldest_ms)
         people, rooms = accounts.load(writer), places.load(writer)
-        state = LogState(message_writer.last_seq, reservations, people, rooms, message_writer.last_sent_at_ms)
+        state = LogState(
+            message_writer.last_seq,
+            reservations,
+            people,
+            rooms,
+            message_writer.last_sent_at_ms,
+            read_log_id(writer),
+        )
         if self._shared:
             self._reading = self._connect_to_read()
         self._reader = HistoryReader(self._reading or writer)

@@ -27,7 +27,7 @@ from securechat.errors import LogError, LogSchemaTooNew
 from securechat.records.accounts import AuditEntry
 from securechat.storage.sqlite.audit import read_audit
 from securechat.storage.sqlite.loss import DatabaseUnreadable, Unreadable, unreadable
-from securechat.storage.sqlite.migrations import APPLICATION_ID, MIGRATIONS
+from securechat.storage.sqlite.migrations import APPLICATION_ID, MIGRATIONS, renew_log_id
 from securechat.storage.sqlite.store import DATABASE
 from securechat.translation import Sentence, system_error
 
@@ -183,6 +183,25 @@ class Snapshot:
         return value
 
 
+def renew_identity(database: Path) -> None:
+    """Make a restored log another one: its numbers do not continue those given after the backup.
+
+    Args:
+        database: no other process has it open.
+
+    Raises:
+        LogError: it cannot be written.
+    """
+    connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        connection.pragma("synchronous", "FULL")
+        renew_log_id(connection)
+    except apsw.Error as error:
+        raise LogError(Sentence("the message log {file} cannot be written: {why}", file=database, why=error)) from error
+    finally:
+        connection.close()
+
+
 def _is_file(database: Path) -> bool:
     """Whether the file is there.
 
@@ -222,4 +241,4 @@ def _begin(connection: apsw.Connection) -> None:
     connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # only a read starts the transaction
 
 
-__all__ = ["DATABASE", "LATEST_SCHEMA", "DatabaseUnreadable", "Snapshot", "Unreadable"]
+__all__ = ["DATABASE", "LATEST_SCHEMA", "DatabaseUnreadable", "Snapshot", "Unreadable", "renew_identity"]

@@ -581,7 +581,7 @@
  * @property {string} name
  * @property {"bot" | "hook"} [kind] default "bot"
  * @property {string[]} [rooms] default []
- * @property {("post" | "read")[]} [scopes] default ["post", "read"]
+ * @property {("metrics" | "post" | "read")[]} [scopes] default ["post", "read"]
  * @property {number | null} [days] default null
  *
  * @typedef {object} AskBots
@@ -599,7 +599,7 @@
  * @property {"tokenadd"} t
  * @property {number} ref
  * @property {string} name
- * @property {("post" | "read")[]} [scopes] default ["post"]
+ * @property {("metrics" | "post" | "read")[]} [scopes] default ["post"]
  * @property {string[]} [rooms] default []
  * @property {number | null} [days] default null
  *

@@ -564,9 +564,10 @@ export function removeProgram(app, { id, name, tokens }) {
  */
 export function linesOf({ token, info: { scopes, rooms } }, origin, ca) {
   if (scopes.includes("hook")) return [`${origin}/hooks/${token}`];
-  if (!scopes.includes("post")) return [token];
+  const curl = `curl ${ca ? "--cacert ca.pem " : ""}-H "Authorization: Bearer ${token}"`;
   const where = `${origin}/api/v1/rooms/${encodeURIComponent(rooms[0] ?? "lobby")}/messages`;
-  return [token, `curl ${ca ? "--cacert ca.pem " : ""}-H "Authorization: Bearer ${token}" -d hello "${where}"`];
+  if (scopes.includes("post")) return [token, `${curl} -d hello "${where}"`];
+  return scopes.includes("read") ? [token] : [token, `${curl} "${origin}/metrics"`];
 }
 
 /**

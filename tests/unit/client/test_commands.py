@@ -510,7 +510,7 @@ def test_a_wrong_argument_is_named_and_the_right_ones_too(line: str, part: str) 
             "/token add cron post READ #ops 30",
             actions.MakeToken("cron", scopes=("post", "read"), rooms=("ops",), days=30),
         ),
-        ('/token add "blog post" read', actions.MakeToken("blog post", scopes=("read",))),
+        ('/token add "blog post" metrics', actions.MakeToken("blog post", scopes=("metrics",))),
         ("/token add post", actions.MakeToken("post")),
         ("/token rotate 4", actions.ReplaceToken(4)),
         ("/token remove 4", actions.EndToken(4)),

@@ -86,8 +86,8 @@ def bot(number: int, name: str, *tokens: m.TokenInfo, kind: str = "bot", **more:
         (actions.ShowBots("ops"), m.AskBots(0, "ops")),
         (actions.MakeToken("cron"), m.AddToken(0, "cron")),
         (
-            actions.MakeToken("cron", ("read",), ("ops",), 7),
-            m.AddToken(0, "cron", ["read"], ["ops"], 7),
+            actions.MakeToken("cron", ("read", "metrics"), ("ops",), 7),
+            m.AddToken(0, "cron", ["read", "metrics"], ["ops"], 7),
         ),
         (actions.ShowTokens(), m.AskTokens(0)),
         (actions.ReplaceToken(4), m.RotateToken(0, 4)),
@@ -237,6 +237,7 @@ def test_the_address_of_a_webhook_is_the_line() -> None:
     ("scopes", "rooms", "ca", "end"),
     [
         (["read"], ["ops"], "", f'curl -H "Authorization: Bearer {TOKEN}" https://h:8443/api/v1/rooms/ops/messages'),
+        (["metrics"], [], "", f'curl -H "Authorization: Bearer {TOKEN}" https://h:8443/metrics'),
         (["read", "post"], [], "", "-d 'hello' https://h:8443/api/v1/rooms/lobby/messages"),
         (["post"], ["$(x) '`"], "", "/api/v1/rooms/%24%28x%29%20%27%60/messages"),
     ],

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from securechat.wire import http
 from securechat.wire.http import HttpError, HttpServerCodec, Request
 
 MOST = 100
@@ -142,3 +145,73 @@ def test_who_expects_to_go_on_is_known_if_there_is_something_to_send() -> None:
     assert request.expects_continue
     ((request, _),) = requests_in(head("Content-Length: 0", "Expect: 100-continue"), 10_000)
     assert not request.expects_continue
+
+
+LENGTHS = ("5", "6", "100", "101", "0", "05", "5 ", "+5", "5, 5", "", "9" * 15, "9" * 16)
+MORE = (
+    "Content-Length: 5", "content-length: 5", "Content-Length : 5", "Transfer-Encoding: chunked", "Host: b", " z",
+    "Content-Encoding: gzip", "Origin: https://a", "Origin: https://b", "X: y", "X: content-length: 5", "X: \x7f",
+    "Connection: close", "X: " + "y" * 3_000,
+)  # fmt: skip
+GOOD = ("Expect: 100-continue", "X: y", "X: z", "Origin: https://a")
+
+
+@st.composite
+def similar_heads(draw: st.DrawFn) -> list[bytes]:
+    """Heads that differ in the length, and sometimes in something else."""
+    lines = ["POST /api/x HTTP/1.1", "PUT /api/x HTTP/1.1", "POST /x HTTP/1.1", "POST /api/x HTTP/1.0"]
+    names = ["Content-Length: ", "content-length: ", "Content-Length:"]
+    parts = [lines[0], names[0], draw(st.sampled_from(GOOD)), draw(st.sampled_from(GOOD))]
+    others = (st.sampled_from(lines), st.sampled_from(names), *(st.sampled_from(GOOD + MORE),) * 2)
+    made = []
+    for _ in range(draw(st.integers(2, 4))):
+        if (place := draw(st.sampled_from([None, None, 0, 1, 2, 3]))) is not None:
+            parts[place] = draw(others[place])
+        line, name, before, behind = parts
+        made.append(head(before, name + draw(st.sampled_from(LENGTHS)), behind, line=line))
+    return made
+
+
+def judged(codec: HttpServerCodec, data: bytes) -> Request | tuple[int, str] | None:
+    codec.receive_data(data)
+    try:
+        return codec.next_request()
+    except HttpError as error:
+        return error.status, error.sentence
+
+
+@given(similar_heads())
+@settings(max_examples=500)
+def test_a_head_like_the_last_one_is_judged_as_by_itself(heads: list[bytes]) -> None:
+    codec = HttpServerCodec(most_body)
+    for each in heads:
+        found = judged(codec, each)
+        assert found == judged(HttpServerCodec(most_body), each)
+        if not isinstance(found, Request):
+            return
+        codec.receive_data(b"x" * found.body_bytes)
+        assert codec.next_body() == b"x" * found.body_bytes
+
+
+def test_another_length_alone_does_not_ask_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = HttpServerCodec(most_body)
+    first = judged(codec, head("X: y", "Content-Length: 5", "Z: z"))
+    assert codec.next_body() is None
+    codec.receive_data(b"12345")
+    assert codec.next_body() == b"12345"
+    monkeypatch.setattr(http, "_read_by_h11", None)
+    second = judged(codec, head("X: y", "Content-Length: 17", "Z: z"))
+    assert isinstance(first, Request)
+    assert isinstance(second, Request)
+    assert (first.body_bytes, second.body_bytes) == (5, 17)
+    assert second.values(b"content-length") == [b"17"]
+    with pytest.raises(TypeError):  # another header
+        codec.receive_data(b"x" * 17 + head("X: Y", "Content-Length: 5", "Z: z"))
+        codec.next_body()
+        codec.next_request()
+
+
+@given(st.binary(max_size=40), st.binary(max_size=10))
+def test_a_whole_head_is_clean_as_the_pattern_has_it(begin: bytes, end: bytes) -> None:
+    data = bytearray(begin + b"\r\n" + end + b"\r\n\r\n")
+    assert http._is_clean(data) == (http._FORBIDDEN.search(data) is None)

@@ -59,7 +59,10 @@ def test_a_certificate_that_cannot_be_used(
     assert words in problem.reason
 
 
-def test_a_missing_certificate_is_made_where_the_start_looks_for_it(usable: list[str], tmp_path: Path) -> None:
+def test_a_missing_certificate_is_made_where_the_start_looks_for_it(
+    usable: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a checkout that has served has the certificate that is missing here
     [problem] = found(*usable, "--cert", str(tmp_path / "n x" / "server.pem"))
     assert f"make one with `securechat-admin certs --dir '{tmp_path}/n x'`" in problem.reason
     assert "make one with `securechat-admin certs`, or" in str(missing_certificate(Path("certs/server.pem")))

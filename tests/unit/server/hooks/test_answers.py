@@ -6,7 +6,7 @@ import pytest
 
 from securechat.errors import ErrorCode
 from securechat.server.hooks import answers
-from securechat.server.hooks.answers import ANSWERS, OK, HookAnswer, HookError, answer_to, answer_to_http
+from securechat.server.hooks.answers import ANSWERS, NO_SERVICE, OK, HookAnswer, HookError, answer_to, answer_to_http
 from securechat.text.refusals import REASONS
 
 SLACK = {
@@ -89,6 +89,12 @@ def test_a_delivery_that_was_stored_once_is_ok_whatever_became_of_its_message() 
     assert REASONS["key_of_changed_message"][0] is REASONS["key_of_another_message"][0] is ErrorCode.KEY_USED
     assert answer_to(ErrorCode.KEY_USED, reason="key_of_changed_message") == OK
     assert answer_to(ErrorCode.KEY_USED, reason="key_of_another_message").word == "invalid_payload"
+
+
+def test_a_token_that_is_good_for_no_connection_is_no_webhook_s() -> None:
+    assert REASONS["token_needs_scope"][0] is ErrorCode.NO_RIGHT
+    assert answer_to(ErrorCode.NO_RIGHT, reason="token_needs_scope") == NO_SERVICE
+    assert answer_to(ErrorCode.NO_RIGHT, reason="not_your_message").word == "action_prohibited"
 
 
 def test_success_is_what_grafana_and_alertmanager_compare() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,9 @@ from securechat.server.config.loading import ServerConfig
 from securechat.server.metrics.server import (
     LocalHosts,
     MetricsSite,
-    MetricsUnavailable,
     RequestRate,
-    serve_metrics,
 )
+from securechat.server.metrics.service import MetricsUnavailable, ServerMetrics
 from securechat.server.readiness import Readiness
 from securechat.server.web.rates import MOST_WAIT_S
 from tests.support.web_connections import Browser, HealthyLog, Web
@@ -189,16 +189,23 @@ def test_all_requests_together_have_one_rate() -> None:
     assert rate.take("127.0.0.1", 1, 30.0) == 0
 
 
+def _metrics(config: ServerConfig, loop: Loop) -> ServerMetrics:
+    nothing: Any = None
+    return ServerMetrics(config, loop, Readiness(HealthyLog()), *[nothing] * 7)
+
+
 def test_an_address_in_use_is_told_with_a_remedy() -> None:
     loop = Loop(Limits())
     with socket.create_server(("127.0.0.1", 0)) as other:
         config = ServerConfig(metrics=f"127.0.0.1:{other.getsockname()[1]}")
         with pytest.raises(MetricsUnavailable, match=r"another program uses it; choose another port with --metrics"):
-            serve_metrics(config, loop, None, Readiness(HealthyLog()), lambda _error: None)  # type: ignore[arg-type]
+            _metrics(config, loop).listen()
     loop.close()
 
 
 def test_a_missing_library_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("securechat.server.metrics.server.find_spec", lambda _name: None)
+    monkeypatch.setattr("securechat.server.metrics.service.find_spec", lambda _name: None)
+    loop = Loop(Limits())
     with pytest.raises(MetricsUnavailable, match="prometheus-client, which is not installed"):
-        serve_metrics(ServerConfig(metrics="127.0.0.1:0"), None, None, None, lambda _error: None)  # type: ignore[arg-type]
+        _metrics(ServerConfig(metrics="127.0.0.1:0"), loop).listen()
+    loop.close()

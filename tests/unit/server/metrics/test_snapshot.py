@@ -18,6 +18,8 @@ from securechat.storage.threaded_log import LogFigures
 from tests.support.hub_rig import HubRig
 from tests.support.web_connections import HealthyLog
 
+_START_S = 1_700_000_000.0
+
 
 def _source(counters: EventCounters, *, indexed_to: int | None = 0, loop: Loop | None = None) -> SnapshotSource:
     figures = LogFigures(Histogram().copy(), 4, 2, 1, 3, 5, indexed_to, False, True, 1.5)
@@ -30,7 +32,7 @@ def _source(counters: EventCounters, *, indexed_to: int | None = 0, loop: Loop |
     rig = HubRig(Limits())
     rig.hub.context.fed_seq = 12
     made = loop or Loop(Limits())
-    return SnapshotSource(made, pending, rig.hub.context, log, hasher, certificate, counters, readiness)
+    return SnapshotSource(made, pending, rig.hub.context, log, hasher, certificate, counters, readiness, _START_S)
 
 
 def test_every_metric_has_its_value_and_its_labels() -> None:
@@ -58,11 +60,12 @@ def test_the_numbers_are_where_they_belong() -> None:
     snapshot = _source(EventCounters(), indexed_to=9, loop=loop).take(1)
     loop.close()
     assert snapshot["securechat_ready"] is True
+    assert snapshot["securechat_start_timestamp_seconds"] == _START_S, "of the server, not of the first scrape"
     errors = snapshot["securechat_internal_errors_total"]
     assert isinstance(errors, dict)
     assert errors == {(kind,): int(kind in {"hashing", "unreported"}) for kind in FAILURE_KINDS}
     assert snapshot["securechat_connections"] == {
-        ("native",): 7, ("web",): 1, ("websocket",): 0, ("pending",): 2, ("metrics",): 1,
+        ("native",): 7, ("web",): 1, ("websocket",): 0, ("pending",): 2, ("events",): 0, ("metrics",): 1,
     }  # fmt: skip
     assert snapshot["securechat_entries_stored_total"] == {("message",): 4, ("change",): 2}
     assert snapshot["securechat_queue_length"] == {("append",): 1, ("hashing",): 9, ("reads",): 3, ("search",): 5}

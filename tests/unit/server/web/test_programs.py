@@ -11,7 +11,7 @@ from securechat.net.interfaces import NullHandler
 from securechat.net.socket_options import CloseReason
 from securechat.server.web.programs import ProgramAnswer, ProgramPrefixes, StreamAnswer
 from securechat.server.web.site import Answering, sentence
-from securechat.wire.http import HttpError, Request
+from securechat.wire.http import HttpError, Request, response_head
 
 
 class HeldExchange:
@@ -303,6 +303,9 @@ class FakeStream(NullHandler):
     def __init__(self) -> None:
         self.calls: list[object] = []
 
+    def handshake_done(self) -> None:
+        self.calls.append("begin")
+
     def data_received(self, data: bytes) -> None:
         self.calls.append(data)
 
@@ -321,13 +324,30 @@ def test_a_stream_goes_on_behind_its_head(web: Any, paths: FakePaths) -> None:
     browser, stream = web.connect(), FakeStream()
     browser.get("/api/events")
     links = []
-    paths.begun[0].done(StreamAnswer(b"HTTP/1.1 200 OK\r\n\r\n", lambda link: links.append(link) or stream))
+    head = response_head(200, ())
+    paths.begun[0].done(StreamAnswer(head, lambda link: links.append(link) or stream))
     links[0].write(b"event")
-    assert browser.link.sent == b"HTTP/1.1 200 OK\r\n\r\nevent"
+    assert browser.link.sent.startswith(b"HTTP/1.1 200 OK\r\nDate: ")
+    assert browser.link.sent.endswith(b"\r\nConnection: close\r\n\r\nevent")
     web.run(1000)
     assert not browser.link.closed
     browser.send(b"more")
     browser.connection.backlog_started()
     browser.connection.backlog_over()
+    assert browser.connection.is_answering
+    browser.connection.close()
+    assert not browser.link.closed, "a server that stops lets the stream say why"
     browser.lost()
-    assert stream.calls == ["behind", "read", CloseReason.PEER_CLOSED]
+    assert stream.calls == ["begin", b"more", "behind", "read", CloseReason.PEER_CLOSED]
+
+
+def test_a_stream_counts_as_a_program_though_its_token_was_new(web: Any, paths: FakePaths) -> None:
+    paths.kind = HeldExchange
+    opened = []
+    web.most_programs = 1
+    for _ in range(2):
+        browser = web.connect()
+        browser.get("/api/events")
+        paths.begun[-1].done(StreamAnswer(response_head(200, ()), lambda link: opened.append(link) or FakeStream()))
+    assert browser.link.sent.startswith(b"HTTP/1.1 503 ")
+    assert len(opened) == 1

@@ -34,6 +34,7 @@ from securechat.storage.directory import make_directory
 from securechat.storage.sqlite.migrations import MIGRATIONS
 from securechat.storage.sqlite.store import DATABASE, SqliteStore
 from securechat.storage.store import NEEDS_LOGIN, ApplyChanges, IdentifySender
+from securechat.storage.tools.backup import renew_identity
 from tests.simulation.checkers.stored import read_database
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
@@ -230,6 +231,21 @@ def test_a_database_without_bots_loses_nothing_and_learns_them(tmp_path):
     state = store.open()
     assert (state.people.tokens, state.people.serial) == ((), 90)
     assert [m.text for m in store.read(everything).messages if m.bot] == ["green"], "it stays a bot's"
+    store.close()
+
+
+def test_a_log_has_a_name_that_it_keeps_and_no_other_has(tmp_path):
+    names = []
+    for name in ("one", "other"):
+        for _ in range(2):
+            store = SqliteStore(tmp_path / name, Limits())
+            names.append(store.open().log_id)
+            store.close()
+    assert names[0] == names[1] != names[2] == names[3]
+    assert len(names[0]) == 12
+    renew_identity(tmp_path / "one" / DATABASE)
+    store = SqliteStore(tmp_path / "one", Limits())
+    assert store.open().log_id not in names, "a restored log is another one"
     store.close()
 
 
