@@ -146,7 +146,7 @@ def _outgoing(state: OutgoingState | None) -> AnswerRow | None:
         "on": row.trigger,
         "bots": row.bots,
         "off": row.off or None,
-        "off_at_ms": row.off_at_ms or None,
+        "off_at_ms": row.off_at_ms if row.off else None,
         "stopped": not state.is_allowed,
         "failures": row.failures,
         "failing_since_ms": row.failing_since_ms or None,
