@@ -151,6 +151,7 @@ def _outgoing(state: OutgoingState | None) -> AnswerRow | None:
         "failures": row.failures,
         "failing_since_ms": row.failing_since_ms or None,
         "next_ms": row.next_ms or None,
+        "problem": state.problem or None,
         "behind": state.behind,
         "old_until_ms": row.old_until_ms or None,
     }

@@ -73,7 +73,7 @@ class OperatorLog:
         self._refusals = _Repeats()
         self.hears_messages = show_messages
         self._failures, self._visits, self._denials = _Repeats(), _Repeats(), _Repeats()
-        self._hooks_off, self._lost_replies = _Repeats(), _Repeats()
+        self._hooks_off, self._lost_replies, self._failed_hooks = _Repeats(), _Repeats(), _Repeats()
 
     def connected(self, session: Session) -> None:
         """A TLS handshake is done."""
@@ -124,6 +124,13 @@ class OperatorLog:
         if more is not None:
             sentence = f'the outgoing webhook "{name}" is off: {_HOOKS_OFF.get(why, why)}{_and(more)}'
             self._console.event("hook_off", sentence, name=name, reason=why, more=more or None)
+
+    def outgoing_failed(self, name: str, problem: str, detail: str, now: float) -> None:
+        """An attempt to deliver has failed; ``problem`` is a stable word, ``detail`` a clause."""
+        more = self._failed_hooks.left_out((name, problem), now)
+        if more is not None:
+            sentence = f'the outgoing webhook "{name}" could not deliver, and tries again: {detail}{_and(more)}'
+            self._console.event("hook_failed", sentence, name=name, reason=problem, detail=detail, more=more or None)
 
     def outgoing_reply_lost(self, name: str, why: str, now: float) -> None:
         """The receiver of an outgoing webhook has answered with a reply that became no message."""

@@ -72,7 +72,7 @@ class OutgoingRig(HubRig):
     """A hub with the feeds of its webhooks. Timers run when the test lets time pass.
 
     Attributes:
-        outcomes, off, lost, gaps: what the observer was told.
+        outcomes, failed, off, lost, gaps: what the observer was told.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class OutgoingRig(HubRig):
         on_failure: Callable[[Failure], None] | None = None,
     ) -> None:
         self.outcomes: list[str] = []
+        self.failed: list[tuple[str, str, str]] = []
         self.off: list[tuple[str, str]] = []
         self.lost: list[tuple[str, str]] = []
         self.gaps: list[tuple[str, int]] = []
@@ -108,6 +109,9 @@ class OutgoingRig(HubRig):
 
     def outgoing_delivered(self, outcome: str) -> None:
         self.outcomes.append(outcome)
+
+    def outgoing_failed(self, name: str, problem: str, detail: str) -> None:
+        self.failed.append((name, problem, detail))
 
     def outgoing_off(self, name: str, why: str) -> None:
         self.off.append((name, why))

@@ -52,6 +52,9 @@ class OutgoingPort(Protocol):
     def behind(self, sender_id: int) -> int:
         """Return how many entries of the log a webhook has not looked at."""
 
+    def problem(self, sender_id: int) -> str:
+        """Return why the last attempt has failed: a clause in English; empty if it has not, or before a restart."""
+
     def posted(self, sender_id: int, *, wanted: bool, before: int) -> None:
         """Messages were committed in the room of a webhook.
 
@@ -233,6 +236,10 @@ class OutgoingWebhooks:
     def behind(self, row: OutgoingWebhook) -> int:
         """Return how many entries of the log it has not looked at."""
         return self._context.fed_seq - row.cursor if self.port is None else self.port.behind(row.sender_id)
+
+    def problem(self, row: OutgoingWebhook) -> str:
+        """Return why its last attempt has failed; empty if it has not, or that is not known any more."""
+        return "" if self.port is None or not row.failures else self.port.problem(row.sender_id)
 
     def room_of(self, row: OutgoingWebhook) -> HubRoom | None:
         """Return its room; None for one that was deleted."""

@@ -93,6 +93,9 @@ class FeedObserver(Protocol):
     def outgoing_delivered(self, outcome: str) -> None:
         """An attempt has this outcome: ``delivered``, ``gone``, a `DeliveryProblem`; or a reply was refused."""
 
+    def outgoing_failed(self, name: str, problem: str, detail: str) -> None:
+        """An attempt has failed: a `DeliveryProblem`, and a clause for the operator, without path and query."""
+
     def outgoing_off(self, name: str, why: str) -> None:
         """A webhook was switched off."""
 
@@ -118,7 +121,7 @@ class _State(Enum):
 class _Feed:
     """One webhook."""
 
-    __slots__ = ("after", "is_dirty", "owner", "page", "sender_id", "state", "timer")
+    __slots__ = ("after", "is_dirty", "owner", "page", "problem", "sender_id", "state", "timer")
 
     def __init__(self, owner: OutgoingFeed, sender_id: int, after: int) -> None:
         self.owner = owner
@@ -127,6 +130,7 @@ class _Feed:
         self.state = _State.HELD
         self.is_dirty = False  # a message has come since the read began
         self.page: RoomPage | None = None  # that is being read
+        self.problem = ""  # why the last attempt has failed
         self.timer: Cancellable | None = None
 
     @property
@@ -219,6 +223,11 @@ class OutgoingFeed:
         """See `OutgoingPort.behind`."""
         feed = self._feeds.get(sender_id)
         return 0 if feed is None or feed.state is _State.IDLE else max(0, self._webhooks.fed_seq - feed.after)
+
+    def problem(self, sender_id: int) -> str:
+        """See `OutgoingPort.problem`."""
+        feed = self._feeds.get(sender_id)
+        return "" if feed is None else feed.problem
 
     def posted(self, sender_id: int, *, wanted: bool, before: int) -> None:
         """See `OutgoingPort.posted`."""
@@ -365,8 +374,10 @@ class OutgoingFeed:
                 else:
                     self._reply(feed, message, reply)
                 return
-            case Failed(problem):
+            case Failed(problem, detail):
+                feed.problem = english(detail) or problem.value
                 self._observer.outgoing_delivered(problem.value)
+                self._observer.outgoing_failed(self._webhooks.name_of(feed.sender_id), problem.value, feed.problem)
             case Gone():
                 self._observer.outgoing_delivered("gone")
         state = RetryState(row.failures, row.failing_since_ms, row.next_ms)
@@ -413,7 +424,7 @@ class OutgoingFeed:
             else:
                 self._go(feed)
 
-        feed.after = max(feed.after, seq)
+        feed.after, feed.problem = max(feed.after, seq), ""
         self._note(feed, edit, go_on)
 
     def _tell_off(self, feed: _Feed, reason: OffReason) -> None:

@@ -189,3 +189,13 @@ def test_a_gap_names_the_webhook_and_the_last_message() -> None:
     (line,) = _lines(lambda chronicle: chronicle.outgoing_gap("deploy", 41))
     assert 'the outgoing webhook "deploy"' in line
     assert "up to number 41" in line
+
+
+def test_a_failed_delivery_is_one_line_a_webhook_problem_and_minute() -> None:
+    def tell(chronicle: OperatorLog) -> None:
+        for now in (0.0, 1.0, REPEAT_EVERY_S):
+            chronicle.outgoing_failed("deploy", "status", "the receiver answered 503", now)
+
+    lines = [line.partition("hook_failed")[2].strip() for line in _lines(tell)]
+    said = 'the outgoing webhook "deploy" could not deliver, and tries again: the receiver answered 503'
+    assert lines == [said, f"{said} (and 1 more)"]

@@ -40,6 +40,9 @@ class FakePort:
     def behind(self, sender_id: int) -> int:
         return 7
 
+    def problem(self, sender_id: int) -> str:
+        return "the receiver answered 503"
+
     def posted(self, sender_id: int, *, wanted: bool, before: int) -> None:
         self.told.append((sender_id, wanted, before))
 

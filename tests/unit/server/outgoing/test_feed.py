@@ -885,10 +885,17 @@ def test_failed_attempts_are_counted_by_their_problem(rig: OutgoingRig, ann: Fak
     rig.rest()
     rig.answer(hook, Failed(DeliveryProblem.STATUS, "the receiver answered 503", 503, retry_after_s=600.0))
     assert rig.outcomes == ["status"]
+    assert rig.failed == [("deploy", "status", "the receiver answered 503")]
+    state = rig.hub.admin_commands.programs.outgoing(hook)
+    assert state is not None
+    assert state.problem == "the receiver answered 503"
     rig.pass_time(590)
     assert hook not in rig.worker.taken
     rig.pass_time(20)
-    assert hook in rig.worker.taken
+    assert rig.deliver_all(hook) == ["one"]
+    state = rig.hub.admin_commands.programs.outgoing(hook)
+    assert state is not None
+    assert state.problem == ""
 
 
 def test_a_webhook_of_a_room_with_history_from_join_gets_nothing_older(rig: OutgoingRig, ann: FakePeer) -> None:
