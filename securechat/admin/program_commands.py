@@ -46,6 +46,15 @@ def add_outgoing(context: CommandContext) -> AdminExit:
     options = context.options
     name = options.name or (options.on.lstrip("!") if options.on.startswith("!") else "webhook")
     made = context.ask(CreateOutgoing(options.room, options.url, options.on, name, options.bots)).done
+    if made.get("doubt"):
+        context.output.notice(
+            _(
+                "Nothing can be delivered to {to} for now: {why}. The webhook is made, and tries again. "
+                "A change of webhook_networks takes effect when the server starts again.",
+                to=made["outgoing"]["to"],
+                why=made["doubt"],
+            )
+        )
     return _show_secret(context, made, [])
 
 

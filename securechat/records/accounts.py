@@ -161,6 +161,11 @@ class OutgoingWebhook(Struct, frozen=True, gc=False):
     def __repr__(self) -> str:  # neither the URL nor a secret is for logs
         return f"OutgoingWebhook({self.sender_id})"
 
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the URL, which are no secret."""
+        return "/".join(self.url.split("/", 3)[:3]).partition("?")[0]
+
 
 class Certificate(Struct, frozen=True, gc=False):
     """A client certificate that logs in, by the SHA-256 of its public key (``sha256:`` and hex)."""

@@ -73,7 +73,7 @@ def carry_out(request: BotRequest, programs: ProgramCommands, actor: str, answer
                 name=name,
                 secret=_new_secret(),
                 bots=bots,
-                done=answers.then(lambda row: _with_secret(programs, row)),
+                done=answers.then(lambda made: {**_with_secret(programs, made.row), "doubt": made.doubt or None}),
             )
         case SwitchOn(name):
             programs.switch_on(actor, name, answers.then(lambda row: _public_outgoing(programs, row)))
@@ -142,7 +142,7 @@ def _outgoing(state: OutgoingState | None) -> AnswerRow | None:
     row = state.row
     return {
         "room": state.room,
-        "to": "/".join(row.url.split("/", 3)[:3]).partition("?")[0],
+        "to": row.origin,
         "on": row.trigger,
         "bots": row.bots,
         "off": row.off or None,

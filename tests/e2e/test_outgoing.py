@@ -103,6 +103,7 @@ def test_a_command_is_delivered_signed_and_its_answer_is_a_reply(
 ) -> None:
     receiver = receiving(answering(json_answer(b'{"text": "deploying web"}')))
     made = make_hook(server, receiver, "!deploy")
+    assert made["doubt"] is None
     assert made["name"] == "deploy"
     asked, _ = say(server, ana, "!deploy web", "!deployed is another word")
     received = next_of(receiver)
@@ -424,7 +425,11 @@ def test_a_name_that_leads_into_a_network_that_is_not_named_gets_nothing(
     receiver = receiving(context=authority.context("localhost"))
     flags = (*LIMITLESS, "--webhook-ca", str(tmp_path / "ca.pem"))
     with ServerProcess(certs, tmp_path / "data", *flags).start() as server:
-        row(server, "hook", "out", "lobby", f"https://localhost:{receiver.port}/", "--on", "all")
+        made = admin(server.data, "hook", "out", "lobby", f"https://localhost:{receiver.port}/secret", "--on", "all")
+        assert made.returncode == 0
+        assert made.stdout.startswith("whsec_"), "it is made all the same"
+        assert f"Nothing can be delivered to https://localhost:{receiver.port} for now: its address " in made.stderr
+        assert "webhook_networks names no network that has it" in made.stderr
         say(server, make_token(server, "ana"), "hello")
         failed = server.wait_for_event("hook_failed", name="webhook")
         assert failed["reason"] == "forbidden"

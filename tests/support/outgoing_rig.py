@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from securechat.containment import Failure
+from securechat.hub.programs.admin import NewOutgoing
 from securechat.limits import Limits
 from securechat.model import Acked, Command, Hello, Join, Message, Register, Say, Welcome
 from securechat.records.accounts import Account, AccountKind, OutgoingWebhook, Scope
@@ -219,9 +220,9 @@ class OutgoingRig(HubRig):
                 "root", room, URL, trigger=on, name=name, secret=SECRET, bots=bots, done=done
             )
         )
-        assert isinstance(made, OutgoingWebhook), made
+        assert isinstance(made, NewOutgoing), made
         self.rest()
-        return made.sender_id
+        return made.row.sender_id
 
     def answered(self, ask: Callable[[Callable[[Any], None]], None]) -> Any:
         """Ask the hub for something, and return what it answers."""

@@ -36,6 +36,13 @@ class OutgoingState(NamedTuple):
     problem: str
 
 
+class NewOutgoing(NamedTuple):
+    """An outgoing webhook that was made, and why nothing could be delivered to its receiver now; empty: it could."""
+
+    row: OutgoingWebhook
+    doubt: str
+
+
 class ProgramCommands:
     """Administers bots, webhooks and tokens; what an administrator makes has no maker whose rights would bound it.
 
@@ -119,11 +126,18 @@ class ProgramCommands:
         name: str,
         secret: str,
         bots: bool,
-        done: Callable[[OutgoingWebhook | NotAppended], None],
+        done: Callable[[NewOutgoing | NotAppended], None],
     ) -> None:
         """Make an outgoing webhook of a room. Raises: Refusal, as `OutgoingWebhooks.make`."""
+
+        def is_made(row: OutgoingWebhook | NotAppended) -> None:
+            if isinstance(row, NotAppended):
+                done(row)
+            else:
+                self._outgoing.doubt(row, lambda doubt: done(NewOutgoing(row, doubt)))
+
         made = self._outgoing.make(actor, self._room(room), url, trigger, name, secret, bots=bots)
-        self._workflows.report(made, done)
+        self._workflows.report(made, is_made)
 
     def outgoing(self, sender_id: int) -> OutgoingState | None:
         """Return how an outgoing webhook goes; None for an account that is none."""

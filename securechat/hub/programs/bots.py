@@ -23,7 +23,7 @@ from securechat.hub.rooms.membership import RoomMembership
 from securechat.hub.rooms.room import HubRoom
 from securechat.hub.workflow import Commit, Identify, Turn, Workflow
 from securechat.limits import SECRET_BYTES
-from securechat.model import UNKNOWN_ROOM, BotInfo, Closing, Person, TokenInfo, TokenMade
+from securechat.model import UNKNOWN_ROOM, BotInfo, Closing, OutgoingInfo, Person, TokenInfo, TokenMade
 from securechat.records.accounts import (
     NEW_SENDER,
     Account,
@@ -329,7 +329,10 @@ class Bots:
             maker = Person(account.made_by, known.name if known is not None else "")
         tokens = [self.token_info(row, reader) for row in self._directory.tokens_of(account.sender_id)]
         stopped = self._api_tokens.is_stopped(account)
-        return BotInfo(account.sender_id, account.name, account.kind.value, tokens, maker, stopped=stopped)
+        row = self._directory.outgoing.get(account.sender_id)
+        outgoing = None if row is None else OutgoingInfo(row.origin, row.trigger, bots=row.bots, off=row.off)
+        kind = account.kind.value
+        return BotInfo(account.sender_id, account.name, kind, tokens, maker, stopped=stopped, outgoing=outgoing)
 
     def token_info(self, row: ApiToken, reader: int = 0) -> TokenInfo:
         """Return what is told of a token; ``reader`` as in `bot_info`."""

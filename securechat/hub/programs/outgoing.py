@@ -46,6 +46,9 @@ class OutgoingPort(Protocol):
     def judge(self, url: str) -> None:
         """Raise a Refusal if nothing can be delivered to a URL."""
 
+    def doubt(self, url: str, done: Callable[[str], None]) -> None:
+        """Look a judged URL up, and tell why nothing could be delivered there now; empty if something could."""
+
     def changed(self, sender_id: int) -> None:
         """A webhook was made, changed or removed."""
 
@@ -236,6 +239,13 @@ class OutgoingWebhooks:
     def behind(self, row: OutgoingWebhook) -> int:
         """Return how many entries of the log it has not looked at."""
         return self._context.fed_seq - row.cursor if self.port is None else self.port.behind(row.sender_id)
+
+    def doubt(self, row: OutgoingWebhook, done: Callable[[str], None]) -> None:
+        """Tell why nothing could be delivered to the receiver of a webhook now: a clause; empty if something could."""
+        if self.port is None:
+            done("")
+        else:
+            self.port.doubt(row.url, done)
 
     def problem(self, row: OutgoingWebhook) -> str:
         """Return why its last attempt has failed; empty if it has not, or that is not known any more."""

@@ -29,7 +29,7 @@ from securechat.hub.programs.outgoing import ROOM_GONE
 from securechat.records.accounts import OutgoingWebhook
 from securechat.records.log import NotAppended
 from securechat.records.queries import HistoryRows
-from securechat.server.outgoing.destinations import DestinationInvalid, parse_destination
+from securechat.server.outgoing.destinations import Destination, DestinationInvalid, parse_destination
 from securechat.server.outgoing.outcome import Delivered, DeliveryProblem, Failed, Gone, Outcome
 from securechat.server.outgoing.payload import delivery_id, payload_of
 from securechat.server.outgoing.schedule import PAUSES_S, OffReason, Plan, RetryState, SwitchedOff, planned
@@ -143,6 +143,10 @@ class _Feed:
         self.owner.failed(self)
 
 
+def _no_doubt(_destination: Destination, done: Callable[[str], None]) -> None:
+    done("")
+
+
 class OutgoingFeed:
     """The feeds of all webhooks; implements `securechat.hub.programs.outgoing.OutgoingPort`.
 
@@ -154,6 +158,7 @@ class OutgoingFeed:
         observer: is told of outcomes.
         policy: where deliveries may go.
         plan: see `schedule.planned`.
+        doubt: looks a destination up and tells, later, why nothing could go there now; empty if something could.
     """
 
     def __init__(
@@ -165,6 +170,7 @@ class OutgoingFeed:
         observer: FeedObserver,
         policy: NetworkPolicy,
         plan: Callable[[RetryState, Outcome, int], Plan] = planned,
+        doubt: Callable[[Destination, Callable[[str], None]], None] = _no_doubt,
     ) -> None:
         self._webhooks = webhooks
         self._worker = worker
@@ -173,6 +179,7 @@ class OutgoingFeed:
         self._observer = observer
         self._policy = policy
         self._plan = plan
+        self._doubt = doubt
         self._feeds: dict[int, _Feed] = {}
         self._readers: deque[_Feed] = deque()
         self._is_reading = False
@@ -203,6 +210,10 @@ class OutgoingFeed:
             parse_destination(url, self._policy)
         except DestinationInvalid as error:
             raise refusal_for("webhook_url_invalid", why=english(str(error))) from None
+
+    def doubt(self, url: str, done: Callable[[str], None]) -> None:
+        """See `OutgoingPort.doubt`."""
+        self._doubt(parse_destination(url, self._policy), lambda why: done(english(why)))
 
     def changed(self, sender_id: int) -> None:
         """See `OutgoingPort.changed`."""

@@ -139,6 +139,19 @@ class WebhookSender:
             pool = connection.pool_over(made, address, request.destination, attempt, context)
             return self._exchanged(pool, request, attempt)
 
+    def doubt(self, destination: Destination, attempt: Attempt) -> str:
+        """Return why no delivery could go to a destination now, as a clause; empty if one could. Connects to nothing.
+
+        Raises:
+            AttemptAborted: as `send`.
+        """
+        attempt.begin()
+        try:
+            allowed, refusal = self._judged(destination, self._addresses(destination, attempt))
+        except NoAddress as error:
+            return str(error.args[0])
+        return "" if allowed else refusal
+
     def _addresses(self, destination: Destination, attempt: Attempt) -> tuple[IpAddress, ...]:
         if (address := destination.address) is not None:
             return (address,)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from securechat.containment import WEBHOOKS
+from securechat.server.outgoing.attempt import Attempt
+from securechat.server.outgoing.destinations import Destination
 from securechat.server.outgoing.feed import FeedScheduler, OutgoingFeed
 from securechat.server.outgoing.networks import NetworkPolicy, networks_around, parse_networks
 from securechat.server.outgoing.sender import OutgoingSettings, WebhookSender
@@ -91,7 +93,12 @@ class OutgoingService:
             sender.send, loop.post, lambda error: containment.report(WEBHOOKS, "an outgoing webhook", error)
         )
         observer = OutgoingObserver(counters, operator_log, loop)
-        self._feed = OutgoingFeed(webhooks, self._worker, loop, containment, observer, policy)
+        worker = self._worker
+
+        def doubt(destination: Destination, done: Callable[[str], None]) -> None:
+            worker.look_up(lambda: sender.doubt(destination, Attempt()), done)
+
+        self._feed = OutgoingFeed(webhooks, worker, loop, containment, observer, policy, doubt=doubt)
         self._feed.start()
 
     def stop(self) -> None:

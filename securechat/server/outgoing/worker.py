@@ -104,6 +104,32 @@ class OutgoingWorker:
         if (job := self._taken.pop(hook_id, None)) is not None:
             job.attempt.abort()
 
+    def look_up(self, task: Callable[[], str], done: Callable[[str], None]) -> None:
+        """Run something short that blocks, on a thread of its own; ``done`` is called later with its result.
+
+        After an exception, or where there is no thread, the result is empty. Callers bound how many run.
+        """
+
+        def finish(result: str, fault: DeliveryFault | None) -> None:
+            if fault is not None:
+                self._on_error(fault)
+            done(result)
+
+        def run() -> None:
+            result, fault = "", None
+            try:
+                result = task()
+            except Exception as error:  # noqa: BLE001  (it may have a URL in it)
+                fault = DeliveryFault(f"the receiver of a webhook could not be looked up ({type(error).__name__})")
+            with self._closing:
+                if not self._closed:
+                    self._post(lambda: finish(result, fault))
+
+        try:
+            threading.Thread(target=run, name="webhook-lookup", daemon=True).start()
+        except (RuntimeError, MemoryError):
+            self._post(lambda: done(""))
+
     @property
     def waiting(self) -> int:
         """Deliveries taken and not yet answered."""

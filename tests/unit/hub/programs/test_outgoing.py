@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from securechat.errors import ErrorCode, Refusal
+from securechat.hub.programs.admin import NewOutgoing
 from securechat.hub.programs.outgoing import check_trigger
 from securechat.limits import Limits
-from securechat.model import Message, Moderate, SetRoom
+from securechat.model import AskBots, BotList, Message, Moderate, OutgoingInfo, Refused, RemoveBot, SetRoom
 from securechat.records.accounts import AccountKind, OutgoingWebhook
 from securechat.records.log import NotAppended
 from securechat.text.refusals import refusal_for
@@ -27,12 +28,16 @@ class FakePort:
     def __init__(self) -> None:
         self.judged: list[str] = []
         self.heard: list[int] = []
+        self.doubts = False
         self.told: list[tuple[int, bool, int]] = []
 
     def judge(self, url: str) -> None:
         self.judged.append(url)
         if "forbidden" in url:
             raise refusal_for("webhook_url_invalid", why="no")
+
+    def doubt(self, url: str, done: Any) -> None:
+        done("the name has no address" if self.doubts else "")
 
     def changed(self, sender_id: int) -> None:
         self.heard.append(sender_id)
@@ -70,7 +75,7 @@ def make(rig: HubRig, room: str = "ops", on: str = "all", name: str = "deploy", 
         "root", room, URL, trigger=on, name=name, secret="whsec_x", bots=bots, done=answers.append
     )
     rig.settle()
-    return answers[0]
+    return answers[0].row if isinstance(answers[0], NewOutgoing) else answers[0]
 
 
 def row_of(rig: HubRig, made: OutgoingWebhook) -> OutgoingWebhook:
@@ -95,6 +100,21 @@ def test_a_new_one_is_a_member_of_its_room_without_a_token_and_the_port_hears_of
     assert (port.judged, made.sender_id in port.heard) == ([URL], True)
     assert row_of(rig, made).cursor == 0
     assert [entry.act for entry in audit(rig)][-1] == "add-hook-out"
+
+
+@pytest.mark.parametrize("doubts", [False, True])
+def test_the_answer_says_when_nothing_could_be_delivered(
+    rig: HubRig, port: FakePort, ann: FakePeer, doubts: bool
+) -> None:
+    port.doubts = doubts
+    answers: list[Any] = []
+    rig.hub.admin_commands.programs.add_outgoing(
+        "root", "ops", URL, trigger="all", name="deploy", secret="whsec_x", bots=False, done=answers.append
+    )
+    rig.settle()
+    (made,) = answers
+    assert made.doubt == ("the name has no address" if doubts else "")
+    assert made.row == row_of(rig, made.row)
 
 
 @pytest.mark.parametrize("on", ["all", "mention", "!x", "!deploy", "!" + "x" * 31])
@@ -135,6 +155,36 @@ def test_a_hundred_and_no_more() -> None:
         make(rig, name="three")
     assert caught.value.reason == "outgoing_hooks_used_up"
     assert "three" not in {account.name for account in rig.hub.context.accounts.accounts.values()}
+
+
+# --- What moderators see --------------------------------------------------------------------------------------------
+
+
+def test_moderators_see_it_in_the_list_of_their_room_and_can_remove_it(rig: HubRig, ann: FakePeer) -> None:
+    made, bob = make(rig, on="!deploy", bots=True), person(rig, "bob", "ops")
+    rig.do(ann, AskBots(ref=8, room="ops"))
+    (info,) = ann.last(BotList).bots
+    assert (info.name, info.kind, info.tokens, info.made_by) == ("deploy", "hook", [], None)
+    assert info.outgoing == OutgoingInfo("https://ci.example.org", "!deploy", bots=True), "without the path"
+    rig.do(bob, AskBots(ref=8, room="ops"))
+    assert bob.last(Refused).code is ErrorCode.NO_RIGHT
+    rig.do(bob, RemoveBot(ref=9, bot=made.sender_id))
+    assert bob.last(Refused).code is ErrorCode.NOT_FOUND
+    ok(rig, ann, RemoveBot(ref=9, bot=made.sender_id))
+    assert rig.hub.outgoing.rows() == []
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        (URL, "https://ci.example.org"),
+        ("https://[2001:db8::1]:8443/secret?key=x", "https://[2001:db8::1]:8443"),
+        ("https://ci.example.org?key=secret", "https://ci.example.org"),
+        ("https://ci.example.org", "https://ci.example.org"),
+    ],
+)
+def test_of_its_url_it_tells_no_more_than_scheme_host_and_port(url: str, origin: str) -> None:
+    assert OutgoingWebhook(1, "", 0, url, "all", bots=False, secret="").origin == origin
 
 
 # --- What it wants --------------------------------------------------------------------------------------------------

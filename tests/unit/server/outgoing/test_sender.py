@@ -379,6 +379,20 @@ def test_no_connection_to_an_address_that_is_not_allowed(
     assert receiver.count == 0
 
 
+def test_a_destination_is_doubted_by_its_addresses_and_not_connected_to(authority: Authority) -> None:
+    def doubt(*addresses: str, host: str = NAME, encrypted: bool = True, policy: NetworkPolicy = LOOPBACK) -> str:
+        made = Destination(encrypted, host, closed_port(), PATH)
+        said = sender(authority, *addresses, policy=policy).doubt(made, Attempt(limit_s=PATIENCE_S))
+        assert "TOKEN-IN" not in said
+        return said
+
+    assert doubt("127.0.0.1") == doubt("8.8.8.8") == doubt("10.0.0.1", "127.0.0.1") == ""
+    said = doubt("192.168.1.7", policy=NetworkPolicy())
+    assert said.startswith("its address 192.168.1.7 is not one of the internet (private), and webhook_networks")
+    assert "http:// is for networks that webhook_networks names" in doubt("8.8.8.8", encrypted=False)
+    assert doubt(host="nowhere.lan") == "the name has no address"
+
+
 def test_each_delivery_judges_anew(authority: Authority, secure: Secure) -> None:
     """A name that led to an allowed address may lead elsewhere a moment later (DNS rebinding)."""
     receiver = secure(answering(Answer()))

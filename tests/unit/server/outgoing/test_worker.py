@@ -403,3 +403,49 @@ def test_the_time_of_an_attempt_counts_from_its_beginning() -> None:
     with pytest.raises(TimeoutError):
         attempt.left_s()
     assert attempt.is_late
+
+
+def test_what_is_looked_up_runs_on_a_thread_and_is_told_on_the_loops(make: Make) -> None:
+    bench = make(lambda _request, _attempt: Delivered())
+    where: list[object] = []
+
+    def task() -> str:
+        where.append(threading.current_thread())
+        return "found"
+
+    bench.worker.look_up(task, lambda found: where.append((found, threading.current_thread())))
+    bench.posted.get(timeout=PATIENCE_S)()
+    assert where[0] is not threading.current_thread()
+    assert where[1] == ("found", threading.current_thread())
+
+
+def test_a_lookup_that_raises_is_told_as_nothing_and_its_text_is_not(make: Make) -> None:
+    bench = make(lambda _request, _attempt: Delivered())
+
+    def task() -> str:
+        raise RuntimeError("https://ci.lan/secret")
+
+    found: list[str] = []
+    bench.worker.look_up(task, found.append)
+    bench.posted.get(timeout=PATIENCE_S)()
+    assert found == [""]
+    assert ["secret" in str(error) for error in bench.errors] == [False]
+
+
+def test_a_lookup_that_ends_after_the_worker_is_told_to_none(make: Make) -> None:
+    bench = make(lambda _request, _attempt: Delivered())
+    go_on, over = threading.Event(), threading.Event()
+
+    def task() -> str:
+        threading.current_thread().name = "looks-up"
+        go_on.wait(PATIENCE_S)
+        over.set()
+        return "late"
+
+    bench.worker.look_up(task, print)
+    bench.close()
+    (thread,) = [each for each in threading.enumerate() if each.name in {"looks-up", "webhook-lookup"}]
+    go_on.set()
+    thread.join(PATIENCE_S)
+    assert over.is_set()
+    assert bench.posted.empty()
