@@ -137,7 +137,7 @@ class TokenInfo(
     online: bool = False
 
 
-class OutgoingInfo(Struct, frozen=True, gc=False, omit_defaults=True):
+class OutgoingInfo(Struct, frozen=True, gc=False):
     """What an outgoing webhook does.
 
     Attributes:
@@ -149,8 +149,8 @@ class OutgoingInfo(Struct, frozen=True, gc=False, omit_defaults=True):
 
     to: str
     on: str
-    bots: bool = False
-    off: str = ""
+    bots: bool
+    off: str
 
 
 class BotInfo(Struct, frozen=True, gc=False, omit_defaults=True, rename={"made_by": "by"}):

@@ -48,7 +48,7 @@ PROGRAM_REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.INVALID,
         N_("Behind --on stands all, mention, or a command such as !deploy (at most {most} characters)"),
     ),
-    "webhook_url_invalid": (ErrorCode.INVALID, N_("{why}")),
+    "webhook_url_invalid": (ErrorCode.INVALID, N_("No webhook can be delivered there. {why}")),
     "webhook_storage_used_up": (
         ErrorCode.QUOTA,
         N_("This webhook has stored all it may for today. It can post again tomorrow"),

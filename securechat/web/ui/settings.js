@@ -461,10 +461,10 @@ export function openPrograms(app, room) {
         " ",
         botMark(id > 0),
         stopped && h("p", { class: "error" }, _("Stopped: its maker is banned or gone")),
-        outgoing && h("p", { class: "hint" }, `${outgoing.on} → ${outgoing.to}`),
-        outgoing?.off && h("p", { class: "error" }, _("Off. An administrator can switch it on.")),
         ...hints,
-        tokens.length > 0 && act(_("New token"), replaceToken),
+        outgoing
+          ? h("p", { class: "hint" }, `${outgoing.on} → ${outgoing.to} `, outgoing.off && _("off"))
+          : act(_("New token"), replaceToken),
         " ",
         act(_("Delete"), removeProgram),
       ),

@@ -334,9 +334,9 @@ def test_the_list_of_webhooks_says_what_the_outgoing_ones_send_and_where_to() ->
     one = online()
     one.want(actions.ShowBots("ops"))
     made = [
-        m.OutgoingInfo("https://ci.lan", "!deploy"),
+        m.OutgoingInfo("https://ci.lan", "!deploy", bots=False, off=""),
         m.OutgoingInfo("https://b:8443", "all", bots=True, off="gone"),
-        m.OutgoingInfo("https://other.lan", "mention", off="a later word"),
+        m.OutgoingInfo("https://other.lan", "mention", bots=False, off="a later word"),
     ]
     one.hear(m.BotList(ref(one), [bot(30 + n, f"h{n}", kind="hook", outgoing=each) for n, each in enumerate(made)]))
     admin, off = "made by an administrator", "off, because its receiver answered 410"

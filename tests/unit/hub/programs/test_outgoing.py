@@ -165,7 +165,7 @@ def test_moderators_see_it_in_the_list_of_their_room_and_can_remove_it(rig: HubR
     rig.do(ann, AskBots(ref=8, room="ops"))
     (info,) = ann.last(BotList).bots
     assert (info.name, info.kind, info.tokens, info.made_by) == ("deploy", "hook", [], None)
-    assert info.outgoing == OutgoingInfo("https://ci.example.org", "!deploy", bots=True), "without the path"
+    assert info.outgoing == OutgoingInfo("https://ci.example.org", "!deploy", bots=True, off=""), "without the path"
     rig.do(bob, AskBots(ref=8, room="ops"))
     assert bob.last(Refused).code is ErrorCode.NO_RIGHT
     rig.do(bob, RemoveBot(ref=9, bot=made.sender_id))
