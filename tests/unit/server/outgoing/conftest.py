@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.hub_rig import FakePeer
+from tests.support.outgoing_rig import OutgoingRig
 from tests.support.receiver import Authority, Receiver
 
 Start = Callable[..., Receiver]
@@ -32,3 +34,14 @@ def start() -> Iterator[Start]:
     yield start_one
     for each in started:
         each.close()
+
+
+@pytest.fixture
+def rig() -> OutgoingRig:
+    return OutgoingRig()
+
+
+@pytest.fixture
+def ann(rig: OutgoingRig) -> FakePeer:
+    """Ann owns #ops."""
+    return rig.person("ann", "ops")
