@@ -91,9 +91,11 @@ FAN_OUT = "fan_out"
 """Of an event that fits into no frame."""
 METRICS = "metrics"
 """Of the thread that makes the metrics."""
+WEBHOOKS = "webhooks"
+"""Of the threads that deliver outgoing webhooks."""
 UNREPORTED = "unreported"
 """Of those above that could not be written to the log, counted beside their own kind."""
-FAILURE_KINDS = (*(step.value for step in Step), HASHING, FAN_OUT, METRICS, UNREPORTED)
+FAILURE_KINDS = (*(step.value for step in Step), HASHING, FAN_OUT, METRICS, WEBHOOKS, UNREPORTED)
 """Every kind that is counted."""
 
 

@@ -20,7 +20,7 @@ FOLDERS = (
     ".", "translation", "text", "model", "records", "wire", "tls", "hub", "hub/accounts", "hub/rooms", "hub/messages",
     "hub/programs", "hub/admin",
     "storage", "storage/sqlite", "storage/search", "storage/tools", "net", "server", "server/config", "server/web",
-    "server/api", "server/metrics", "server/hooks", "admin",
+    "server/api", "server/metrics", "server/hooks", "server/outgoing", "admin",
     "client", "client/core", "client/core/events", "client/catalogue", "client/ui", "client/ui/commands",
     "client/terminal", "client/pipe", "bot", "cli", "testing",
 )  # fmt: skip

@@ -28,7 +28,11 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parent.parent
 LOCALES = ROOT / "securechat" / "locale"
 WEB = ROOT / "securechat" / "web"
-REFUSALS = ROOT / "securechat" / "text" / "refusals.py"
+REFUSALS = {
+    ROOT / "securechat" / "text" / "refusals.py": "REASONS",
+    ROOT / "securechat" / "text" / "program_refusals.py": "PROGRAM_REASONS",
+}
+"""The table of refusals and its part, by file."""
 LANGUAGES = ("en", "id")
 PLURALS = {"en": "(n != 1)", "id": "0"}
 KEYWORDS: Mapping[str, Any] = {
@@ -53,7 +57,7 @@ NOT_FOR_MEMBERS = re.compile(
     r"|unknown_(?:account|ban|invite|member|session)|too_many_invites|message_(?:fragments|not_text)|websocket_|hello_"
     r"|command_invalid|field_invalid|text_half|draft_|secret_|unsupported_version|(?:change|jump)_without|question_under"
     r"|bot_(?:is|removed|stopped)|bots_of|hook_needs_m|key_of|maker_has|no_such_(?:bot|token)|token_(?!name)"
-    r"|goodbye$|replaced$|password_needed|already_registered|connection_ended|record_gone|text_empty|name_empty"
+    r"|webhook_storage|goodbye$|replaced$|password_needed|already_registered|connection_ended|record_gone|text_empty|name_empty"
 )
 """Reasons that only the operator, a client with a certificate or a faulty one meets; the page says them in English."""
 
@@ -270,12 +274,16 @@ def short_key(text: str) -> str:
 
 def reasons() -> dict[str, str]:
     """Return the English sentences of `securechat.text.refusals` by reason: read, because nothing is installed yet."""
-    for node in ast.parse(REFUSALS.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "REASONS" and node.value is not None:
+    return {reason: text for path, name in REFUSALS.items() for reason, text in _rows_of(path, name).items()}
+
+
+def _rows_of(path: Path, table: str) -> dict[str, str]:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == table and node.value is not None:
             rows: Any = node.value
-            pairs = zip(rows.keys, rows.values, strict=True)
+            pairs = [each for each in zip(rows.keys, rows.values, strict=True) if each[0] is not None]  # None: a **part
             return {reason.value: ast.literal_eval(row.elts[1].args[0]) for reason, row in pairs}
-    raise LookupError(f"{REFUSALS} has no REASONS")
+    raise LookupError(f"{path} has no {table}")
 
 
 def is_stale() -> bool:
@@ -283,7 +291,7 @@ def is_stale() -> bool:
     for language in LANGUAGES:
         source = catalogue_path(language)
         made = [source.with_suffix(".mo"), *([page_path(language)] if language != "en" else [])]
-        newest = max(each.stat().st_mtime_ns for each in (source, REFUSALS))
+        newest = max(each.stat().st_mtime_ns for each in (source, *REFUSALS))
         if any(not each.exists() or each.stat().st_mtime_ns < newest for each in made):
             return True
     return False

@@ -40,6 +40,7 @@ _FINDINGS = {
     # Translators: stored messages, which a damaged disk has lost
     "lost": LazyText("lost"),
     "database": LazyText("database"),
+    "webhook": LazyText("webhook"),
     "message": LazyText("message"),
 }
 """The words of findings, for a person."""

@@ -27,7 +27,7 @@ from securechat.server.clock_file import doubt_sentence
 from securechat.storage.directory import LOCK, is_served
 from securechat.storage.sqlite.loss import find_loss
 from securechat.storage.tools.backup import DATABASE, DatabaseUnreadable, Snapshot, Unreadable
-from securechat.storage.tools.integrity import damage, damaged_messages, last_message_at_ms
+from securechat.storage.tools.integrity import damage, damaged_messages, last_message_at_ms, webhooks_off
 from securechat.tls.chain_rules import doubts, is_late, made_here, renewal, require_usable
 from securechat.tls.contexts import is_public_file
 from securechat.tls.pem_bundle import Bundle, read_bundle
@@ -258,6 +258,7 @@ def _database(subject: HealthSubject, progress: Callable[[float], None]) -> Iter
             return
         with Snapshot(database) as snapshot:
             yield from _future(subject.data, last_message_at_ms(snapshot), subject.now)
+            yield from _webhooks(subject.data, webhooks_off(snapshot))
             wrong = damage(snapshot, lambda share: progress(0.7 * share))
             for sentence in wrong:
                 yield HealthFinding("database", sentence, _from_backup(subject.data))
@@ -270,6 +271,26 @@ def _database(subject: HealthSubject, progress: Callable[[float], None]) -> Iter
         yield HealthFinding("database", translated(error), _READABLE[error.cause]())
     except LogError as error:
         yield HealthFinding("database", translated(error), _from_backup(subject.data))
+
+
+_HOOKS_OFF = {
+    "gone": LazyText("The outgoing webhook {name} is off: its receiver answered 410"),
+    "failing": LazyText("The outgoing webhook {name} is off: every delivery of a day has failed"),
+    "room_gone": LazyText("The outgoing webhook {name} is off: its room was deleted"),
+}
+
+
+def _webhooks(data: Path, found: list[tuple[str, str]]) -> Iterator[HealthFinding]:
+    for name, why in found:
+        quoted = shlex.quote(name)
+        remove = on_data(Program.ADMIN, data, f"hook remove {quoted}")
+        fix = _(
+            "mend the receiver, then: {command}. Or remove the webhook: {remove}",
+            command=on_data(Program.ADMIN, data, f"hook on {quoted}"),
+            remove=remove,
+        )
+        text = _HOOKS_OFF.get(why, LazyText("The outgoing webhook {name} is off"))(name=name)
+        yield HealthFinding("webhook", text, remove if why == "room_gone" else fix)
 
 
 _READABLE = {

@@ -290,18 +290,19 @@ def _add_programs(command: _Commands) -> None:
         "--scope", choices=("post", "read", "metrics"), action="append", default=[],
         help=_("what its token is good for; may be repeated (default: post and read)"),
     )  # fmt: skip
-    hooks = command("hook", program_commands.hooks, _("list the incoming webhooks; `hook add` makes one"))
+    hooks = command("hook", program_commands.hooks, _("list the webhooks; `hook add` makes an incoming one"))
     hooks.set_defaults(room=None)
-    hook = _Group(command, hooks, "add|list|rotate|remove")
-    listed = hook("list", program_commands.hooks, _("list the incoming webhooks, of a room or all"))
+    hook = _Group(command, hooks, "add|out|list|rotate|on|remove")
+    listed = hook("list", program_commands.hooks, _("list the webhooks, of a room or all"))
     listed.add_argument("room", metavar=_("ROOM"), type=_room, nargs="?")
     made = hook("add", program_commands.add_hook, _("make an incoming webhook of a room, and show its address once"))
     made.add_argument("room", metavar=_("ROOM"), type=_room)
     made.add_argument("name", metavar=_("NAME"), type=filled)
+    _add_outgoing(hook)
     for one in (add, made):
         one.add_argument("--days", metavar="N", type=_whole, help=_("days until its token expires (default: never)"))
-    rotates = [each("rotate", program_commands.rotate, _("make another token, and show it once; the old one works for "
-                                                         "one more day")) for each in (group, hook)]  # fmt: skip
+    anew = _("make another token or secret, and show it once; the old one works for one more day")
+    rotates = [each("rotate", program_commands.rotate, anew) for each in (group, hook)]
     removes = [each("remove", program_commands.remove, _("remove it; its messages stay")) for each in (group, hook)]
     for one in (*rotates, *removes):
         one.add_argument("name", metavar=_("NAME"), type=filled)
@@ -315,6 +316,25 @@ def _add_programs(command: _Commands) -> None:
     for one in removes:
         one.add_argument("--yes", action="store_true", help=_("do not ask"))
     _add_tokens(command)
+
+
+def _add_outgoing(hook: _Group) -> None:
+    made = hook("out", program_commands.add_outgoing, _("make an outgoing webhook of a room, and show its secret once"))
+    made.add_argument("room", metavar=_("ROOM"), type=_room)
+    made.add_argument("url", metavar="URL", type=filled, help=_("where its messages are posted"))
+    made.add_argument(
+        "--on",
+        metavar="!WORD|mention|all",
+        required=True,
+        type=filled,
+        help=_("which messages: those that begin with a command such as !deploy, those that mention it, or all"),
+    )
+    made.add_argument(
+        "--name", metavar=_("NAME"), type=filled, help=_("its name in the room (default: the command, or webhook)")
+    )
+    made.add_argument("--bots", action="store_true", help=_("messages of bots and incoming webhooks count, too"))
+    on = hook("on", program_commands.switch_on, _("switch an outgoing webhook on again; it goes on where it stopped"))
+    on.add_argument("name", metavar=_("NAME"), type=filled)
 
 
 def _add_tokens(command: _Commands) -> None:

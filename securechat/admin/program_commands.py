@@ -1,20 +1,25 @@
-"""The commands about bots, incoming webhooks and API tokens: each asks the server and prints the answer."""
+"""The commands about bots, webhooks and API tokens: each asks the server and prints the answer."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from securechat.admin import tables as show
 from securechat.admin.connection import AdminConnection
 from securechat.admin.context import CommandContext
 from securechat.admin.exit_codes import AdminExit
 from securechat.admin.invite_output import program_address, program_ca, unnamed
+from securechat.admin.tables import shown_moment
 from securechat.server.admin_protocol import (
     CreateBot,
+    CreateOutgoing,
     DeleteBot,
     GetStatus,
     ListBots,
     ListTokens,
     RevokeToken,
     RotateBot,
+    SwitchOn,
 )
 from securechat.text.api_examples import UNKNOWN_CA, api_example
 from securechat.text.names import name_key
@@ -36,8 +41,58 @@ def add_hook(context: CommandContext) -> AdminExit:
     return _show_token(context, CreateBot(options.name, "hook", [options.room], days=options.days))
 
 
+def add_outgoing(context: CommandContext) -> AdminExit:
+    """Make an outgoing webhook, and show its secret once."""
+    options = context.options
+    name = options.name or (options.on.lstrip("!") if options.on.startswith("!") else "webhook")
+    made = context.ask(CreateOutgoing(options.room, options.url, options.on, name, options.bots)).done
+    if made.get("doubt"):
+        context.output.notice(
+            _(
+                "Nothing can be delivered to {to} for now: {why}. The webhook is made, and tries again. "
+                "A change of webhook_networks takes effect when the server starts again.",
+                to=made["outgoing"]["to"],
+                why=made["doubt"],
+            )
+        )
+    return _show_secret(context, made, [])
+
+
+def _show_secret(context: CommandContext, made: dict[str, Any], more: list[str]) -> AdminExit:
+    outgoing = made["outgoing"]
+    lines = [
+        made["secret"],
+        _(
+            "{name} posts messages of #{room} to {to}. The receiver verifies them with this secret, which is shown "
+            "only once.",
+            name=made["name"],
+            room=outgoing["room"],
+            to=outgoing["to"],
+        ),
+        *more,
+        _("docs/bots.md has a receiver to copy; `hook list` shows whether deliveries succeed."),
+    ]
+    context.output.record(made, lines)
+    return AdminExit.OK
+
+
+def switch_on(context: CommandContext) -> AdminExit:
+    """Switch an outgoing webhook on again."""
+    done = context.ask(SwitchOn(context.options.name)).done
+    context.output.record(done, [_("{name} is on, and goes on where it stopped", name=done["name"])])
+    return AdminExit.OK
+
+
 def rotate(context: CommandContext) -> AdminExit:
-    """Make another token for a bot or webhook, and show it once."""
+    """Make another token for a bot or webhook, or another secret for an outgoing one, and show it once."""
+    name = context.options.name
+    rows = context.ask(ListBots(None)).rows
+    if any(row.get("outgoing") and name_key(row["name"]) == name_key(name) for row in rows):
+        made = context.ask(RotateBot(name)).done
+        until = shown_moment(made["outgoing"]["old_until_ms"])
+        return _show_secret(
+            context, made, [_("Until {until} deliveries are signed with the old secret, too.", until=until)]
+        )
     return _show_token(context, RotateBot(context.options.name))
 
 
@@ -83,6 +138,12 @@ def hooks(context: CommandContext) -> AdminExit:
 def _bots(context: CommandContext, none: str, kind: str | None) -> AdminExit:
     rows = [row for row in context.ask(ListBots(context.options.room)).rows if kind in {None, row["kind"]}]
     rows.sort(key=lambda row: name_key(row["name"]))
+    outgoing = [row for row in rows if row.get("outgoing")]
+    if outgoing:
+        context.output.table(outgoing, show.OUTGOING, [show.outgoing(row) for row in outgoing], "")
+        rows = [row for row in rows if not row.get("outgoing")]
+        if not rows:
+            return AdminExit.OK
     context.output.table(rows, show.BOTS, [show.bot(row) for row in rows], none)
     return AdminExit.OK
 

@@ -231,6 +231,44 @@ def bot(row: TableRow) -> Sequence[str]:
     return row["name"], kind, maker, rooms or _("all"), str(len(held)), here, used, last.get("address", ""), notes
 
 
+OUTGOING = (
+    LazyText("NAME"), LazyText("ROOM"), LazyText("TO"), LazyText("ON"), LazyText("BEHIND"), LazyText("STATE"),
+)  # fmt: skip
+_OFF_WORDS = {
+    "gone": LazyText("off since {since}: the receiver answered 410"),
+    "failing": LazyText("off since {since}: every delivery of a day has failed"),
+    "room_gone": LazyText("off since {since}: its room was deleted"),
+}
+
+
+def outgoing(row: TableRow) -> Sequence[str]:
+    """Return the cells of an outgoing webhook."""
+    hook = row["outgoing"]
+    on = hook["on"] + (_(" (bots, too)") if hook["bots"] else "")
+    return row["name"], hook["room"], hook["to"], on, str(hook["behind"]), _outgoing_state(hook)
+
+
+def _outgoing_state(hook: TableRow) -> str:
+    if hook["off"]:
+        return _OFF_WORDS.get(hook["off"], LazyText("off since {since}"))(since=shown_time(hook["off_at_ms"]))
+    if hook["stopped"]:
+        return _("not in the room; `hook on` brings it back")
+    if hook["failures"] and hook.get("problem"):
+        return _(
+            "failing since {since}, next attempt {next}: {why}",
+            since=shown_time(hook["failing_since_ms"]),
+            next=shown_time(hook["next_ms"]),
+            why=hook["problem"],
+        )
+    if hook["failures"]:
+        return _(
+            "failing since {since}, next attempt {next}",
+            since=shown_time(hook["failing_since_ms"]),
+            next=shown_time(hook["next_ms"]),
+        )
+    return pgettext("of a webhook", "on")
+
+
 TOKENS = (
     LazyText("TOKEN"), LazyText("OF"), LazyText("LABEL"), LazyText("SCOPES"), LazyText("ROOMS"), LazyText("SINCE"),
     LazyText("EXPIRES"), LazyText("ONLINE"), LazyText("LAST USED"), LazyText("FROM"),

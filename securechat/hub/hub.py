@@ -41,6 +41,7 @@ from securechat.hub.programs.bots import Bots
 from securechat.hub.programs.hearing import hears, narrowed
 from securechat.hub.programs.makers import MakersRights
 from securechat.hub.programs.metrics_access import MetricsAccess
+from securechat.hub.programs.outgoing import OutgoingWebhooks
 from securechat.hub.programs.scopes import expect_allowed
 from securechat.hub.programs.service import HookTarget, ProgramService
 from securechat.hub.programs.tokens import ApiTokens
@@ -139,6 +140,7 @@ class Hub:
         clock: the time by which everything expires.
         admin_commands: the commands of an administrator.
         metrics_access: judges who may read the metrics.
+        outgoing: the outgoing webhooks.
         handlers: the handler and the cost of each command of a member.
     """
 
@@ -184,6 +186,7 @@ class Hub:
             self._disconnection,
         )
         bots = Bots(context, self._authenticator, self._api_tokens, self._room_membership, self._disconnection)
+        self.outgoing = OutgoingWebhooks(context, bots, self._api_tokens, self._posting)
         self._program_service = ProgramService(context, bots)
         self._nick_change = NickChange(context, self._login_flow, self._account_service)
         self.admin_commands = AdminCommands(
@@ -195,7 +198,7 @@ class Hub:
             self._slices,
             self._api_tokens,
             self._makers_rights,
-            ProgramCommands(context, bots),
+            ProgramCommands(context, bots, self.outgoing),
         )
         limits, factor = context.limits, context.limits.address_factor
         self._address_messages = AddressBuckets(limits.message_burst, limits.message_rate, factor)
@@ -310,6 +313,8 @@ class Hub:
         if batch:
             self.context.fed_seq = batch[-1].seq
             self._posting.acknowledge_fed()
+        if self._directory.outgoing or self._directory.changed_outgoing:
+            self.outgoing.committed(batch)
 
     # --- From the peers -------------------------------------------------------------------------------------------
 

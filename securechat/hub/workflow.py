@@ -23,8 +23,8 @@ from securechat.hub.environment import HubEnvironment
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import MemberConnection
 from securechat.hub.turns import HeldTurn, Turns
-from securechat.model import Refused
-from securechat.records.accounts import Account, ApiToken, Change, Committed, Invite, Put
+from securechat.model import Draft, Refused
+from securechat.records.accounts import Account, ApiToken, Change, Committed, Invite, OutgoingWebhook, Put
 from securechat.records.log import NotAppended
 from securechat.text.refusals import refusal_for
 
@@ -58,6 +58,12 @@ class Identify(NamedTuple):
     changes: Sequence[Change] = ()
 
 
+class Append(NamedTuple):
+    """Store a message; see `MessageLog.append`. Result: `Appended`."""
+
+    draft: Draft
+
+
 class HashPassword(NamedTuple):
     """Hash a new password, in the queue if a peer asks. Result: its PHC string."""
 
@@ -79,10 +85,10 @@ class ReadRoomFigures(NamedTuple):
     rooms: Sequence[str]
 
 
-WorkflowStep: TypeAlias = Commit | Turn | Identify | HashPassword | VerifyPassword | ReadRoomFigures
+WorkflowStep: TypeAlias = Commit | Turn | Identify | Append | HashPassword | VerifyPassword | ReadRoomFigures
 _T = TypeVar("_T")
 Workflow: TypeAlias = Generator[WorkflowStep, Any, _T]
-_RowT = TypeVar("_RowT", Account, ApiToken, Invite)
+_RowT = TypeVar("_RowT", Account, ApiToken, Invite, OutgoingWebhook)
 _WAITS = object()
 
 
@@ -313,6 +319,8 @@ class Workflows:
                 self.turns.ask(key, granted)
             case Identify(secret_hash, name, key, account, changes):
                 self._changes.identify(secret_hash, name, key, answered, account, changes)
+            case Append(draft):
+                self._environment.log.append(draft, self._containment.bind(answered))
             case HashPassword(password, peer) if peer is not None:
                 self._hashing.hash(peer, password, answered)
             case HashPassword(password):

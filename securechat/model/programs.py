@@ -137,6 +137,22 @@ class TokenInfo(
     online: bool = False
 
 
+class OutgoingInfo(Struct, frozen=True, gc=False):
+    """What an outgoing webhook does.
+
+    Attributes:
+        to: where it delivers to: scheme, host and port; the rest of the URL is a secret.
+        on: ``all``, ``mention``, or the command that a message begins with.
+        bots: whether messages of bots count.
+        off: why it is switched off, as a word: ``gone``, ``failing``, ``room_gone``; empty while it is on.
+    """
+
+    to: str
+    on: str
+    bots: bool
+    off: str
+
+
 class BotInfo(Struct, frozen=True, gc=False, omit_defaults=True, rename={"made_by": "by"}):
     """A bot or an incoming webhook.
 
@@ -147,6 +163,7 @@ class BotInfo(Struct, frozen=True, gc=False, omit_defaults=True, rename={"made_b
         tokens: its tokens.
         made_by: the member that made it; None for an administrator at the server's machine.
         stopped: its maker is banned or gone, so that it can do nothing.
+        outgoing: of an outgoing webhook, which has no token.
     """
 
     id: Id
@@ -155,6 +172,7 @@ class BotInfo(Struct, frozen=True, gc=False, omit_defaults=True, rename={"made_b
     tokens: list[TokenInfo]
     made_by: Person | None = None
     stopped: bool = False
+    outgoing: OutgoingInfo | None = None
 
 
 class BotList(Record, frozen=True, tag="botlist"):

@@ -121,6 +121,52 @@ class ApiToken(Struct, frozen=True, gc=False):
         return f"ApiToken({self.token_id}, {self.sender_id})"
 
 
+class OutgoingWebhook(Struct, frozen=True, gc=False):
+    """What an outgoing webhook delivers, where to, and how far it has come. Its account is one of the kind HOOK.
+
+    Attributes:
+        sender_id: its account.
+        hook_id: random, and the same for ever; the ids of its deliveries are made from it.
+        room_id: the room whose messages it delivers; 0 for the lobby.
+        url: of the receiver; a secret.
+        trigger: ``all``, ``mention``, or the command that a message begins with, such as ``!deploy``.
+        bots: whether messages of bots and incoming webhooks count.
+        secret: signs deliveries (``whsec_``, in clear, because a signature is made from it).
+        old_secret: signs them too while the receiver changes to the new one; empty for none.
+        old_until_ms: until then, milliseconds since the epoch, UTC.
+        cursor: every message up to this seq is delivered, or not for it.
+        failures: attempts that have failed since the last success.
+        failing_since_ms: when the first of them failed; 0 for none.
+        next_ms: the earliest time of the next attempt; 0 for at once.
+        off: why it is switched off; empty while it is on.
+        off_at_ms: since when; of one that is on again, when it was switched off last.
+    """
+
+    sender_id: int
+    hook_id: str
+    room_id: int
+    url: str
+    trigger: str
+    bots: bool
+    secret: str
+    old_secret: str = ""
+    old_until_ms: int = 0
+    cursor: int = 0
+    failures: int = 0
+    failing_since_ms: int = 0
+    next_ms: int = 0
+    off: str = ""
+    off_at_ms: int = 0
+
+    def __repr__(self) -> str:  # neither the URL nor a secret is for logs
+        return f"OutgoingWebhook({self.sender_id})"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the URL, which are no secret."""
+        return "/".join(self.url.split("/", 3)[:3]).partition("?")[0]
+
+
 class Certificate(Struct, frozen=True, gc=False):
     """A client certificate that logs in, by the SHA-256 of its public key (``sha256:`` and hex)."""
 
@@ -203,7 +249,7 @@ class AuditEntry(Struct, frozen=True, gc=False):
     detail: str = ""
 
 
-AccountRow: TypeAlias = Account | Login | ApiToken | Certificate | Invite | Ban | Mute
+AccountRow: TypeAlias = Account | Login | ApiToken | OutgoingWebhook | Certificate | Invite | Ban | Mute
 
 
 class Put(Struct, frozen=True, gc=False):
@@ -216,10 +262,10 @@ class Put(Struct, frozen=True, gc=False):
 
 
 class Drop(Struct, frozen=True, gc=False):
-    """Delete the record of this kind and number (sender_id for Account and Mute).
+    """Delete the record of this kind and number (sender_id for Account, OutgoingWebhook and Mute).
 
-    With an Account go its logins, tokens, certificates, mute and account bans, and the senders that were its devices or
-    itself: their secrets are no longer valid. Its messages stay; see `EraseSender`.
+    With an Account go its logins, tokens, outgoing webhook, certificates, mute and account bans, and the senders that
+    were its devices or itself: their secrets are no longer valid. Its messages stay; see `EraseSender`.
     """
 
     kind: type[AccountRow]
@@ -305,7 +351,7 @@ NEW_SENDER = 0
 """Stands for the sender that a log identifies, in changes that are made along with that; see `with_sender`."""
 
 
-_OF_SENDER = (Account, Login, ApiToken)
+_OF_SENDER = (Account, Login, ApiToken, OutgoingWebhook)
 
 
 def with_sender(changes: Sequence[Change], sender_id: int) -> tuple[Change, ...]:
@@ -352,6 +398,7 @@ class StoredAccounts(Struct, frozen=True, gc=False):
     bans: Sequence[Ban] = ()
     mutes: Sequence[Mute] = ()
     tokens: Sequence[ApiToken] = ()
+    outgoing: Sequence[OutgoingWebhook] = ()
     serial: int = 0
     removed: Sequence[tuple[int, int]] = ()
 

@@ -6,6 +6,7 @@ a token leaves in the answer to the command that made it, and goes nowhere else.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -16,15 +17,18 @@ from securechat.records.accounts import Account, AccountKind, ApiToken, Scope
 from securechat.server.admin_protocol import (
     BotRequest,
     CreateBot,
+    CreateOutgoing,
     DeleteBot,
     ListBots,
     ListTokens,
     RevokeToken,
     RotateBot,
+    SwitchOn,
 )
 
 if TYPE_CHECKING:
-    from securechat.hub.programs.admin import ProgramCommands
+    from securechat.hub.programs.admin import OutgoingState, ProgramCommands
+    from securechat.records.accounts import OutgoingWebhook
 
 AnswerRow = dict[str, Any]
 
@@ -59,7 +63,22 @@ def carry_out(request: BotRequest, programs: ProgramCommands, actor: str, answer
                 done=answers.then(_made),
             )
         case ListBots(room):
-            answers.rows(map(_public_bot, programs.bots(room)))
+            answers.rows(_public_bot(bot, programs.outgoing(bot.id)) for bot in programs.bots(room))
+        case CreateOutgoing(room, url, trigger, name, bots):
+            programs.add_outgoing(
+                actor,
+                room,
+                url,
+                trigger=trigger,
+                name=name,
+                secret=_new_secret(),
+                bots=bots,
+                done=answers.then(lambda made: {**_with_secret(programs, made.row), "doubt": made.doubt or None}),
+            )
+        case SwitchOn(name):
+            programs.switch_on(actor, name, answers.then(lambda row: _public_outgoing(programs, row)))
+        case RotateBot(name) if programs.is_outgoing(name):
+            programs.rotate_outgoing(actor, name, _new_secret(), answers.then(lambda row: _with_secret(programs, row)))
         case RotateBot(name):
             programs.rotate_bot(actor, name, answers.then(_made))
         case DeleteBot(name):
@@ -100,13 +119,52 @@ def _public_token(token: TokenInfo, account: str) -> AnswerRow:
     }
 
 
-def _public_bot(bot: BotInfo) -> AnswerRow:
+def _new_secret() -> str:
+    # imported here: most servers have no outgoing webhook
+    from securechat.server.outgoing.signature import new_secret  # noqa: PLC0415
+
+    return new_secret(secrets.token_bytes).revealed()
+
+
+def _with_secret(programs: ProgramCommands, row: OutgoingWebhook) -> AnswerRow:
+    """Return an outgoing webhook with its new secret, which is told once."""
+    return {**_public_outgoing(programs, row), "secret": row.secret}
+
+
+def _public_outgoing(programs: ProgramCommands, row: OutgoingWebhook) -> AnswerRow:
+    return {"name": programs.name_of(row.sender_id), "outgoing": _outgoing(programs.outgoing(row.sender_id))}
+
+
+def _outgoing(state: OutgoingState | None) -> AnswerRow | None:
+    """Return an outgoing webhook without its secrets; of its URL, which is often one too, scheme and host alone."""
+    if state is None:
+        return None
+    row = state.row
+    return {
+        "room": state.room,
+        "to": row.origin,
+        "on": row.trigger,
+        "bots": row.bots,
+        "off": row.off or None,
+        "off_at_ms": row.off_at_ms if row.off else None,
+        "stopped": not state.is_allowed,
+        "failures": row.failures,
+        "failing_since_ms": row.failing_since_ms or None,
+        "next_ms": row.next_ms or None,
+        "problem": state.problem or None,
+        "behind": state.behind,
+        "old_until_ms": row.old_until_ms or None,
+    }
+
+
+def _public_bot(bot: BotInfo, outgoing: OutgoingState | None) -> AnswerRow:
     return {
         "name": bot.name,
         "kind": bot.kind,
         "made_by": None if bot.made_by is None else bot.made_by.name,
         "stopped": bot.stopped,
         "tokens": [_public_token(token, bot.name) for token in bot.tokens],
+        "outgoing": _outgoing(outgoing),
     }
 
 

@@ -196,6 +196,33 @@ class DeleteBot(AdminRequest, frozen=True, tag="bot-remove"):
     name: str
 
 
+class CreateOutgoing(AdminRequest, frozen=True, tag="hook-out"):
+    """Make an outgoing webhook of a room; its secret is in the answer and nowhere else.
+
+    Attributes:
+        room: whose messages it delivers.
+        url: of the receiver.
+        trigger: ``all``, ``mention``, or a command such as ``!deploy``.
+        name: of its account, which posts the replies.
+        bots: whether messages of bots and incoming webhooks count.
+    """
+
+    room: str
+    url: str
+    trigger: str
+    name: str
+    bots: bool = False
+
+    def __repr__(self) -> str:  # the URL is often a secret
+        return f"CreateOutgoing({self.room!r}, {self.name!r})"
+
+
+class SwitchOn(AdminRequest, frozen=True, tag="hook-on"):
+    """Switch an outgoing webhook on again."""
+
+    name: str
+
+
 class ListTokens(AdminRequest, frozen=True, tag="tokens"):
     """List the API tokens of an account, or those of all bots and webhooks."""
 
@@ -213,7 +240,9 @@ AdminQuestion: TypeAlias = (
 )
 PersonRequest: TypeAlias = KickMember | AddBan | RemoveBan | AddMute | RemoveMute
 AccountRequest: TypeAlias = CreateInvite | RevokeInvite | EndSession | ResetPassword | SetAccountRole | DeleteUser
-BotRequest: TypeAlias = CreateBot | ListBots | RotateBot | DeleteBot | ListTokens | RevokeToken
+BotRequest: TypeAlias = (
+    CreateBot | ListBots | RotateBot | DeleteBot | CreateOutgoing | SwitchOn | ListTokens | RevokeToken
+)
 AdminCommand: TypeAlias = (
     AdminQuestion | PersonRequest | AccountRequest | BotRequest | SendAnnouncement | AddAuditNote | ShutDown
 )

@@ -39,8 +39,10 @@ from securechat.server.admin_protocol import (
     AddMute,
     AdminCommand,
     AdminQuestion,
+    BotRequest,
     CreateBot,
     CreateInvite,
+    CreateOutgoing,
     DeleteBot,
     DeleteUser,
     EndSession,
@@ -65,6 +67,7 @@ from securechat.server.admin_protocol import (
     SendAnnouncement,
     SetAccountRole,
     ShutDown,
+    SwitchOn,
     decode,
 )
 from securechat.text.refusals import refusal_for
@@ -314,8 +317,9 @@ class _AdminSession:
             case CreateInvite() | RevokeInvite() | EndSession() | ResetPassword() | SetAccountRole() | DeleteUser():
                 self._act_on_account(command)
             case CreateBot() | ListBots() | RotateBot() | DeleteBot() | ListTokens() | RevokeToken():
-                answers = AdminAnswers(self._rows, self._then)
-                carry_out(command, self._admin_commands.programs, self._actor, answers)
+                self._act_on_programs(command)
+            case CreateOutgoing() | SwitchOn():
+                self._act_on_programs(command)
             case SendAnnouncement(text=text):
                 self._admin_commands.announce(self._actor, text, self._then(lambda people: {"people": people}))
             case AddAuditNote(act=act, target=target, detail=detail):
@@ -324,6 +328,9 @@ class _AdminSession:
                 self._admin_commands.note(self._actor, "shutdown", "", "", self._shut_down)
             case _:
                 self._tell(command)
+
+    def _act_on_programs(self, command: BotRequest) -> None:
+        carry_out(command, self._admin_commands.programs, self._actor, AdminAnswers(self._rows, self._then))
 
     def _tell(self, question: AdminQuestion) -> None:
         admin_commands = self._admin_commands

@@ -52,7 +52,7 @@ from securechat.server.console import Console
 from securechat.server.hangup import LOOK_S, TerminalWatcher, controlling_terminal, was_hung_up
 from securechat.server.metrics.counters import EventCounters
 from securechat.server.metrics.service import MetricsUnavailable, ServerMetrics
-from securechat.server.operator_log import OperatorLog
+from securechat.server.operator_log import OperatorLog, other_ca
 from securechat.server.password_hashing import Argon2Hasher
 from securechat.server.qr_code import SIGNS as QR_SIGNS
 from securechat.server.readiness import Readiness, ServerPhase
@@ -72,6 +72,7 @@ from securechat.wire.negotiation import CODECS, CodecTable
 
 if TYPE_CHECKING:
     from securechat.server.api.peers import ProgramPeers
+    from securechat.server.outgoing.service import OutgoingService
 
 _SWITCH_INTERVAL_S = 0.0005
 """GIL switch interval: a busy loop costs a commit 1.3 ms with it, 5.8 ms with Python's 5 ms (measured)."""
@@ -194,6 +195,7 @@ class Server:
         )
         self._program_peers: ProgramPeers | None = None
         self._web = self._web_server() if config.web else None
+        self._outgoing: OutgoingService | None = None
 
     def _web_server(self) -> WebServer:
         return WebServer(
@@ -232,6 +234,16 @@ class Server:
             )
         return ProgramPrefixes(behind)
 
+    def _feed_outgoing(self) -> None:
+        """Begin to deliver outgoing webhooks. Raises: StartFailure, the file of webhook_ca cannot be used."""
+        from securechat.server.outgoing.service import OutgoingService  # noqa: PLC0415 - a server may have none
+
+        log, counters = self._operator_log, self._counters
+        try:
+            self._outgoing = OutgoingService(self._config, self._hub.outgoing, self._loop, counters, log)
+        except TlsFailure as failure:
+            raise StartFailure(ExitCode.CERTIFICATE, Sentence("webhook_ca: {why}", why=failure.detail)) from failure
+
     # --- Running ----------------------------------------------------------------------------------------------------
 
     def run(self) -> ExitCode:
@@ -248,6 +260,8 @@ class Server:
             raise StartFailure(ExitCode.LOG, sentence_of(error)) from error
         try:
             self._hub.restore(state, self._loop.now, utc_ms(), read_time(self._config.data))
+            if self._config.webhooks:
+                self._feed_outgoing()
             self._install_signals()
             self._open_admin_socket()
             self._listen()
@@ -270,6 +284,8 @@ class Server:
             self._accept_no_more()
             self._metrics.close()
             self._hasher.close()
+            if self._outgoing is not None:
+                self._outgoing.close()
             if self._exit_code is not ExitCode.LOG:
                 self._close_log()
             if self._log.failure is not None and self._exit_code is not ExitCode.LOG:
@@ -578,7 +594,7 @@ class Server:
         for doubt in self._certificate.doubts:
             self._warn(doubt)
         if (now := self._certificate.ca_fingerprint) != before:
-            self._warn(_other_ca(before, now))
+            self._warn(other_ca(before, now))
         self._look_at_certificate(repeat=False)
 
     def _look_at_certificate(self, *, repeat: bool = True) -> None:
@@ -602,6 +618,8 @@ class Server:
             "stopping", f"disconnecting {counted(len(self._sessions), 'client')}; a second signal stops at once"
         )
         self._accept_no_more()
+        if self._outgoing is not None:
+            self._outgoing.stop()
         for session in self._sessions:
             session.stop_taking()
         self._wait_for_log(self._loop.now + self._config.limits.drain_s / 2)
@@ -676,12 +694,3 @@ def _load_certificate(config: ServerConfig) -> ServerCertificate:
                 "{problem}; the server needs the server.pem that `{certs}` writes", problem=sentence, certs=makes_one
             )
         raise StartFailure(ExitCode.CERTIFICATE, sentence) from failure
-
-
-def _other_ca(before: str | None, now: str | None) -> str:
-    """Warn of a certificate whose CA is another one."""
-    shown = now or "not in the file, so that no pin can be checked"
-    return (
-        f"the CA is another one than before: it is {shown}; it was {before or 'not in the file'}. Clients that trust"
-        " the earlier one refuse this server until they have the new CA or pin"
-    )

@@ -32,6 +32,7 @@ from securechat.records.accounts import (
     Invite,
     Login,
     Mute,
+    OutgoingWebhook,
     PurgeGuests,
     PurgeMessageKeys,
     Put,
@@ -193,7 +194,7 @@ class MemoryStore:
 
         return StoredAccounts(
             rows(Account), rows(Login), rows(Certificate), rows(Invite), rows(Ban), rows(Mute), rows(ApiToken),
-            self._serial, tuple(self._talk.removed.items()),
+            rows(OutgoingWebhook), self._serial, tuple(self._talk.removed.items()),
         )  # fmt: skip
 
     def apply(self, writes: Sequence[StoreWrite], *, refuse_fresh: bool = False) -> CommitResult:
@@ -356,7 +357,10 @@ class MemoryStore:
         for rows in self._rows.values():
             for number, row in list(rows.items()):
                 is_ban = isinstance(row, Ban) and (row.kind, row.target) == (BanKind.ACCOUNT, str(account))
-                if is_ban or (isinstance(row, Login | ApiToken | Certificate | Mute) and row.sender_id == account):
+                if is_ban or (
+                    isinstance(row, Login | ApiToken | OutgoingWebhook | Certificate | Mute)
+                    and row.sender_id == account
+                ):
                     del rows[number]
         for sender_id, sender in list(self._senders.items()):
             if account in (sender_id, sender.account):

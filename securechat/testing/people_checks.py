@@ -28,6 +28,7 @@ from securechat.records.accounts import (
     Invite,
     Login,
     Mute,
+    OutgoingWebhook,
     PurgeGuests,
     Put,
     Role,
@@ -79,6 +80,25 @@ def _of_every_kind(one: int, two: int) -> StoredAccounts:
             ApiToken(12, one, "cron 'job'", b"\x01" * 32, (Scope.POST, Scope.READ), (4, 2**40), 1, 2, 3, "2001:db8::1"),
             ApiToken(13, two, "", b"", (Scope.HOOK,)),
         ),
+        outgoing=(
+            OutgoingWebhook(
+                two,
+                "0f" * 16,
+                2**40,
+                "https://ci.example.org/'",
+                "!d\u00e9ploy",
+                True,
+                "whsec_new",
+                "whsec_old",
+                5,
+                6,
+                7,
+                8,
+                9,
+                "gone",
+                10,
+            ),
+        ),
         serial=13,
     )
 
@@ -86,7 +106,7 @@ def _of_every_kind(one: int, two: int) -> StoredAccounts:
 def _rows(people: StoredAccounts) -> list[Any]:
     return [
         *people.accounts, *people.logins, *people.certificates, *people.invites, *people.bans, *people.mutes,
-        *people.tokens,
+        *people.tokens, *people.outgoing,
     ]  # fmt: skip
 
 
@@ -146,7 +166,7 @@ def check_numbers_are_given_once(implementation: Implementation) -> None:
     """The highest number ever given survives its record, over restarts; so does the number of a sender."""
     rig = Rig(implementation)
     rows = _rows(_of_every_kind(1, 2))
-    for kind in (Login, ApiToken, Certificate, Invite, Ban):
+    for kind in (Login, ApiToken, OutgoingWebhook, Certificate, Invite, Ban):
         row = [row for row in rows if type(row) is kind][-1]
         rig.record(Put(row), Drop(kind, _number(row)))
         rig.record(Drop(kind, 1000))  # there is none

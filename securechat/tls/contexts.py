@@ -43,7 +43,7 @@ WEB_ALPN = "http/1.1"
 SYSTEM_CAS = "system"
 """Stands for the CAs that this machine trusts, where else the PEM text of CAs stands; no PEM text is this word."""
 
-# For --tls12 only: Mozilla "intermediate" without the finite-field suites, which this client does not need.
+# For --tls12 and for receivers of webhooks: Mozilla "intermediate" without the finite-field suites.
 _TLS12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
@@ -126,6 +126,36 @@ def client_context(
     if certificate is not None:
         _load(context, read_client_bundle(certificate, now or dt.datetime.now(dt.UTC)))
     _remember_certificates(context)
+    return context
+
+
+def receiver_context(ca_pem: str | None = None) -> ssl.SSLContext:
+    """Make a context for HTTPS requests to other programs' servers: it trusts this machine's CAs, and some besides.
+
+    TLS 1.2 is enough here, because the receivers are not ours. The strict rules hold on every Python, as for clients.
+
+    Args:
+        ca_pem: CA certificates to trust as well, from ``trust.load_ca_file``. Where they are given the machine may have
+            none of its own.
+
+    Raises:
+        TlsFailure: BAD_FILE when OpenSSL cannot use the CA, or when there is no CA at all.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_TLS12_CIPHERS)
+    context.hostname_checks_common_name = False
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    _notice_truncation(context)
+    context.set_alpn_protocols([WEB_ALPN])
+    if ca_pem is None:
+        _load_system_cas(context)
+        return context
+    context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    try:
+        context.load_verify_locations(cadata=ca_pem)
+    except (ssl.SSLError, ValueError) as error:
+        raise TlsFailure(TlsProblem.BAD_FILE, Sentence("The CA certificate cannot be used by OpenSSL")) from error
     return context
 
 

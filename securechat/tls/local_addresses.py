@@ -89,6 +89,11 @@ def private_addresses() -> list[IPAddress]:
     return [ip for ip in present if not is_public(ip) and _bindable(ip)]
 
 
+def own_addresses() -> list[IPAddress]:
+    """Return the addresses of this machine's interfaces, without asking a resolver."""
+    return _usable(_interface_addresses())
+
+
 def _lenient(text: str) -> Names:
     """Parse a host name as far as a certificate can contain it; machines may have invalid names."""
     try:

@@ -81,6 +81,7 @@ def test_every_table_has_a_bound_and_an_end() -> None:
         "former_names",
         "log_identity",
         "message_keys",
+        "outgoing_webhooks",
         "removed_senders",
         "room_bans",
         "room_quota",

@@ -25,6 +25,8 @@ OF_NO_CONNECTION = {
     "net/plain_answers.py": "one that is answered already: the oldest make room",
     "server/app.py": "the server's own work",
     "server/metrics/scraper.py": "bound to each connection that waits",
+    "server/outgoing/feed.py": "bound to the webhook that it works for",
+    "server/outgoing/worker.py": "the feed binds the outcome to its webhook",
     "server/web/server.py": "the files of the page",
 }
 MOST_VITAL = 6

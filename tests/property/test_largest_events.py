@@ -178,7 +178,8 @@ CODE = max(ErrorCode, key=len)
 BASE = {"seq": ID, "target": ID, "sender_id": ID, "name": NAME, "sent_at_ms": BIG, "room": ROOM, "to": ID}
 LOGIN = m.LoginInfo(ID, CONTROL * 64, "f" * 45, BIG, BIG, online=True, current=True)
 API_TOKEN = m.TokenInfo(ID, NAME, ["metrics", "post", "read"], BIG, [ROOM] * 10, BIG, BIG, "f" * 45, online=True)
-BOT = m.BotInfo(ID, NAME, "hook", [API_TOKEN] * 4, PERSON, stopped=True)
+OUTGOING = m.OutgoingInfo("https://" + "h" * 253 + ":65535", "!" + "😀" * 31, bots=True, off="room_gone")
+BOT = m.BotInfo(ID, NAME, "hook", [API_TOKEN] * 4, PERSON, stopped=True, outgoing=OUTGOING)
 CERTIFICATE = m.CertificateInfo(ID, "f" * 71, CONTROL * 64, BIG, current=True)
 
 LARGEST = {

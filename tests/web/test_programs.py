@@ -212,6 +212,8 @@ def test_the_list_tells_what_is_known_of_each(visit: Callable[..., Visitor]) -> 
     hub.bots[2]["tokens"][0].update(used, online=True, rooms=["ops", "lobby"])
     hub.bots[3]["tokens"][0].update(used)
     hub.bots[4]["stopped"] = True
+    hub.bots[4]["outgoing"] = {"to": "https://ci.lan", "on": "!deploy", "bots": False, "off": "gone"}
+    hub.bots[4]["tokens"] = []
     hub.tokens[9] = {**info, "token": 9, "name": "laptop", "scopes": ["read", "metrics"]}
     page = member(visitor)
     say(page, "/bot")
@@ -222,7 +224,10 @@ def test_the_list_tells_what_is_known_of_each(visit: Callable[..., Visitor]) -> 
     assert rows.count() == 5
     rows.filter(has_text="thirty-two").get_by_text("post · #ops, #lobby · active now · 192.168.1.20").wait_for()
     rows.filter(has_text="deploy").get_by_text("last active").wait_for()
-    rows.filter(has_text="rollout").get_by_text("Stopped: its maker is banned or gone").wait_for()
+    rollout = rows.filter(has_text="rollout")
+    rollout.get_by_text("Stopped: its maker is banned or gone").wait_for()
+    rollout.get_by_text("!deploy → https://ci.lan off").wait_for()
+    assert rollout.get_by_role("button").all_inner_texts() == ["Delete"], "there is no token to replace"
     assert page.evaluate(OVERFLOW) == []
     expect_no_findings(page, "bots and tokens")
     hub.refusal = {

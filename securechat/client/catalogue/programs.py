@@ -14,6 +14,12 @@ NO_BOTS = LazyText("You have made no bots and no webhooks. /bot add NAME makes a
 NO_TOKENS = LazyText("You have no tokens. /token add NAME makes one")
 BOT_HINT = LazyText("/bot rotate NAME gives it another token, /bot remove NAME removes it")
 HOOK_HINT = LazyText("/hook rotate NAME gives it another address, /hook remove NAME removes it")
+OUTGOING_HINT = LazyText("/hook remove NAME removes it. An administrator makes such webhooks and switches them on")
+OFF = LazyText("off")
+OUTGOING_OFF = {
+    "gone": LazyText("off, because its receiver answered 410"),
+    "failing": LazyText("off, because every delivery of a day has failed"),
+}
 TOKEN_HINT = LazyText("/token rotate N makes another one like it, /token remove N removes it")
 EXAMPLE = LazyText("This line works with it:")
 CA_FILE = LazyText("In it, ca.pem stands for a file with the server's CA, which its administrator has")
@@ -56,6 +62,27 @@ def bot_line(name: str, maker: str | None, rooms: Sequence[str], *, hook: bool, 
     parts = [by, *([_("stopped, because its maker is banned or gone")] if stopped else [])]
     if hook:
         parts = [_("webhook of {rooms}", rooms=_rooms(rooms)), *parts]
+    return f"{marked(name)}  {', '.join(parts)}"
+
+
+def outgoing_line(name: str, to: str, on: str, maker: str | None, *, bots: bool, off: str) -> str:
+    """Describe an outgoing webhook of the list.
+
+    Args:
+        name: as `named` returns it.
+        to: where it delivers to.
+        on: ``all``, ``mention``, or a command.
+        maker: as in `bot_line`.
+        bots: whether messages of bots count.
+        off: the word for why it is off; empty while it is on.
+    """
+    which = {"all": _("all messages"), "mention": _("messages that mention it")}.get(on)
+    if which is None:
+        which = _("messages that begin with {command}", command=on)
+    parts = [_("outgoing webhook: {messages} go to {receiver}", messages=which, receiver=to)]
+    parts += [_("those of bots, too")] if bots else []
+    parts.append(_("made by an administrator") if maker is None else _("made by {name}", name=quoted(maker)))
+    parts += [OUTGOING_OFF.get(off, OFF)()] if off else []
     return f"{marked(name)}  {', '.join(parts)}"
 
 

@@ -76,10 +76,23 @@ def _bots(bots: tuple[BotInfo, ...], room: str | None) -> str:
     if not bots:
         return catalogue.programs.no_hooks(one_line(room)) if room is not None else catalogue.programs.NO_BOTS()
     hint = catalogue.programs.BOT_HINT if room is None else catalogue.programs.HOOK_HINT
+    if all(bot.outgoing is not None for bot in bots):
+        hint = catalogue.programs.OUTGOING_HINT
     return "\n".join([*(row for bot in bots for row in _bot(bot)), hint()])
 
 
 def _bot(bot: BotInfo) -> list[str]:
+    if bot.outgoing is not None:
+        return [
+            catalogue.programs.outgoing_line(
+                named(one_line(bot.name), bot=True),
+                one_line(bot.outgoing.to),
+                one_line(bot.outgoing.on),
+                None if bot.made_by is None else shown_name(bot.made_by),
+                bots=bot.outgoing.bots,
+                off=bot.outgoing.off,
+            )
+        ]
     hook = bot.kind == "hook"
     rooms = [_room(room) for token in bot.tokens[:1] for room in token.rooms]
     head = catalogue.programs.bot_line(

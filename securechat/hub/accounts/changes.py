@@ -21,6 +21,7 @@ from securechat.records.accounts import (
     Committed,
     Drop,
     Login,
+    OutgoingWebhook,
     Put,
     with_sender,
 )
@@ -111,7 +112,7 @@ class RecordChanges:
             self._directory.apply(changes, answer.dropped)
 
     def _has_owner(self, row: AccountRow | Membership, fresh: Mapping[int, Account]) -> bool:
-        if not isinstance(row, Login | ApiToken | Certificate | Membership):
+        if not isinstance(row, Login | ApiToken | OutgoingWebhook | Certificate | Membership):
             return True
         return row.sender_id in fresh or self._directory.living(row.sender_id) is not None
 

@@ -31,6 +31,7 @@ from securechat.records.accounts import (
     Invite,
     Login,
     Mute,
+    OutgoingWebhook,
     PurgeGuests,
     PurgeMessageKeys,
     Put,
@@ -43,7 +44,7 @@ from securechat.records.rooms import StoredRooms
 from securechat.text.confusables import skeleton
 from securechat.text.names import name_key
 
-RowT = TypeVar("RowT", Account, Login, ApiToken, Invite)
+RowT = TypeVar("RowT", Account, Login, ApiToken, Invite, OutgoingWebhook)
 _DAY_MS = 86_400_000
 
 
@@ -67,6 +68,9 @@ class AccountDirectory:
         ended_logins: logins that have ended and whose connections are still here; `Hub.on_commit` ends those.
         ended_tokens: API tokens likewise.
         bots_of: the bots and webhooks that an account has made.
+        outgoing: outgoing webhooks, by the sender_id of their account.
+        changed_outgoing: those that have changed or gone and whose deliveries do not know yet; `Hub.on_commit` tells
+            them.
         room_directory: rooms and their memberships.
         removed: senders whose messages were removed, and the seq up to which, the latest last; kept by `PurgeDelivery`.
     """
@@ -86,6 +90,8 @@ class AccountDirectory:
         self._muted_along: dict[int, int] = {}  # guests with a muted guest's name, and whose mute counts for them
         self.being_deleted: set[int] = set()
         self.removed: dict[int, int] = {}
+        self.outgoing: dict[int, OutgoingWebhook] = {}
+        self.changed_outgoing: set[int] = set()
         self._serial = 0
         self.leaving: set[tuple[type[AccountRow], int]] = set()
         self.arriving: dict[str, Account] = {}
@@ -109,8 +115,8 @@ class AccountDirectory:
         self._serial = people.serial
         self.removed.update(people.removed)
         for rows in (
-            people.accounts, people.logins, people.tokens, people.certificates, people.invites, people.bans,
-            people.mutes,
+            people.accounts, people.logins, people.tokens, people.outgoing, people.certificates, people.invites,
+            people.bans, people.mutes,
         ):  # fmt: skip
             for row in rows:
                 self._put(row)
@@ -275,6 +281,8 @@ class AccountDirectory:
             return self.tokens
         if kind is Invite:
             return self.invites
+        if kind is OutgoingWebhook:
+            return self.outgoing
         raise LocalProtocolError(f"{kind.__name__} is never amended")
 
     def end_of_login(self, now_ms: int, login: Login | None = None) -> int:
@@ -326,6 +334,9 @@ class AccountDirectory:
                 self.tokens[row.token_id] = row
                 self._by_api_token[row.token_hash] = row.token_id
                 self._tokens_of.setdefault(row.sender_id, {})[row.token_id] = row
+            case OutgoingWebhook():
+                self.outgoing[row.sender_id] = row
+                self.changed_outgoing.add(row.sender_id)
             case Certificate():
                 self.certificates[row.certificate_id] = row
                 self._by_fingerprint[row.fingerprint] = row.certificate_id
@@ -351,6 +362,8 @@ class AccountDirectory:
             self._by_api_token.pop(token.token_hash, None)
             self._tokens_of[token.sender_id].pop(number, None)
             self.ended_tokens.add(number)
+        elif kind is OutgoingWebhook and self.outgoing.pop(number, None) is not None:
+            self.changed_outgoing.add(number)
         elif kind is Certificate and (certificate := self.certificates.pop(number, None)) is not None:
             self._by_fingerprint.pop(certificate.fingerprint, None)
         elif kind is Invite and (invite := self.invites.pop(number, None)) is not None:
@@ -385,6 +398,7 @@ class AccountDirectory:
             self._drop(ApiToken, token_id)
         self._tokens_of.pop(sender_id, None)
         self._epochs.pop(sender_id, None)
+        self._drop(OutgoingWebhook, sender_id)
         for certificate in self.certificates_of(sender_id):
             self._drop(Certificate, certificate.certificate_id)
         for ban in self.banned.of(BanKind.ACCOUNT, str(sender_id)):

@@ -79,7 +79,7 @@ _LOGIN_FIELDS_BYTES = 140
 _CERTIFICATE_FIELDS_BYTES = 120
 _TOKEN_FIELDS_BYTES = 260
 """A token in a list, without names, scopes and address: 236 bytes with every number as long as can be."""
-_BOT_FIELDS_BYTES = 140
+_BOT_FIELDS_BYTES = 220
 _TOPIC_BYTES = 6 * MAX_TOPIC_CHARS
 
 
@@ -143,7 +143,8 @@ def _token_bound(row: TokenInfo) -> int:
 
 def _bot_bound(row: BotInfo) -> int:
     maker = row.made_by.name if row.made_by is not None else ""
-    return _BOT_FIELDS_BYTES + _text_bytes(row.name) + _text_bytes(maker) + sum(map(_token_bound, row.tokens))
+    texts = [row.name, maker, *((row.outgoing.to, row.outgoing.on) if row.outgoing is not None else ())]
+    return _BOT_FIELDS_BYTES + sum(map(_text_bytes, texts)) + sum(map(_token_bound, row.tokens))
 
 
 def _with_fewer_rooms(row: TokenInfo, room_bytes: int) -> TokenInfo:

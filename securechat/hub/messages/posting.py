@@ -19,6 +19,7 @@ from securechat.hub.mutes import expect_unmuted, expect_unmuted_in
 from securechat.hub.rate_limits import DailyQuota
 from securechat.hub.rooms.permissions import Permission, Rank, has_permission
 from securechat.hub.rooms.room import HubRoom
+from securechat.hub.workflow import Append, Workflow
 from securechat.limits import MAX_TEXT_BYTES
 from securechat.model import (
     Acked,
@@ -32,7 +33,7 @@ from securechat.model import (
     RevisionKind,
     Say,
 )
-from securechat.records.accounts import AccountKind
+from securechat.records.accounts import Account, AccountKind
 from securechat.records.log import Appended, AppendOutcome, NotAppended
 from securechat.text.names import LOBBY, check_name, check_room
 from securechat.text.refusals import refusal_for
@@ -138,6 +139,54 @@ class Posting:
                     OperatorEvent.SAID, peer, member.name, made.room or made.to_name or "", made.text
                 )
 
+    def draft_of(self, account: Account, room: HubRoom, text: str, *, reply: int | None, key: str) -> Draft:
+        """Return a message of a program that has no connection; its client_id and stream are the caller's to set.
+
+        Raises:
+            Refusal: the text, a mute, or a setting of the room forbids it.
+        """
+        self._require_may_write(account, text)
+        if room.is_renaming:
+            raise refusal_for("room_being_renamed", retry_after_s=0.5, room=room.name)
+        self._require_writable(account, room, self._room_directory.rank(room, account.sender_id))
+        return Draft(
+            account.sender_id,
+            account.name,
+            0,
+            text,
+            room=room.name,
+            reply=reply,
+            key=key,
+            mentions=mentioned(text, partial(self._sender_named, room)) if "@" in text else (),
+            bot=True,
+        )
+
+    def store(self, draft: Draft, room: HubRoom, quota_key: str) -> Workflow[None]:
+        """Store a message of `draft_of`, within slow mode and the daily quota, of which each key has one.
+
+        Raises:
+            Refusal: SLOW_MODE; QUOTA; what the log says.
+        """
+        record = room.record
+        rank = self._room_directory.rank(room, draft.sender_id)
+        if record is not None and record.slow_s and not has_permission(rank, Permission.SKIP_SLOW_MODE):
+            self._slow_mode.require_waited(record, draft.sender_id, draft.stream, draft.client_id)
+        size_bytes = len(draft.text.encode())
+        if not self._quota.take_if_room(quota_key, size_bytes, self._context.now):
+            raise refusal_for("webhook_storage_used_up")
+        noted = self._slow_mode.note_sent(room, draft)
+        is_new = False
+        try:
+            stored: Appended = yield Append(draft)
+            is_new = not stored.retry
+        finally:
+            if not is_new:
+                self._quota.give_back(quota_key, size_bytes)
+                if noted is not None:
+                    self._slow_mode.not_stored(noted)
+        if is_new and self._hears_messages:
+            self._operator_log.happened(OperatorEvent.SAID, None, draft.name, room.name, draft.text)
+
     def _probe(self, connection: MemberConnection, command: DraftCommand, refusal: Refusal) -> Draft | None:
         """Return what asks the log for an earlier copy of a refused draft; None where there can be none.
 
@@ -204,7 +253,7 @@ class Posting:
                     with self._containment.work_for(peer):  # telling the rest is vital
                         peer.deliver(acked)
 
-    def _require_may_write(self, member: Member, text: str) -> None:
+    def _require_may_write(self, member: Member | Account, text: str) -> None:
         """Require that a text is none of the forbidden ones, and its author not muted."""
         _check_text(text, self._text_chars)
         if self._directory.mutes:
@@ -341,7 +390,7 @@ class Posting:
         if room_record.slow_s and not has_permission(rank, Permission.SKIP_SLOW_MODE):
             self._slow_mode.require_waited(room_record, member.sender_id, connection.stream, command.client_id)
 
-    def _require_writable(self, member: Member, room: HubRoom, rank: Rank, *, reacting: bool = False) -> None:
+    def _require_writable(self, member: Member | Account, room: HubRoom, rank: Rank, *, reacting: bool = False) -> None:
         """Require that the settings of a room, and its mutes, let a member write there."""
         room_record = room.record
         if room_record is None:

@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from securechat.hub.context import HubContext
 from securechat.hub.programs.bots import Bots, NewBot
+from securechat.hub.programs.outgoing import OutgoingWebhooks
 from securechat.hub.rooms.room import HubRoom
 from securechat.model import BotInfo, TokenInfo, TokenMade
-from securechat.records.accounts import Account, AccountKind, ApiToken, Scope
+from securechat.records.accounts import Account, AccountKind, ApiToken, OutgoingWebhook, Scope
 from securechat.records.log import NotAppended
 from securechat.text.names import check_room
 from securechat.text.refusals import refusal_for
 
 _MOST_DAYS = 3650
+
+
+class OutgoingState(NamedTuple):
+    """How an outgoing webhook goes.
+
+    Attributes:
+        row: its record.
+        room: the name of its room; empty for one that is gone.
+        is_allowed: whether it may read there.
+        behind: how many entries of the log, of any room, it has not looked at; 0 for one that waits for messages.
+        problem: why the last attempt has failed; empty if it has not, or that is not known any more.
+    """
+
+    row: OutgoingWebhook
+    room: str
+    is_allowed: bool
+    behind: int
+    problem: str
+
+
+class NewOutgoing(NamedTuple):
+    """An outgoing webhook that was made, and why nothing could be delivered to its receiver now; empty: it could."""
+
+    row: OutgoingWebhook
+    doubt: str
 
 
 class ProgramCommands:
@@ -22,13 +49,15 @@ class ProgramCommands:
     Args:
         context: accounts and rooms.
         bots: makes and removes them.
+        outgoing: the outgoing webhooks.
     """
 
-    def __init__(self, context: HubContext, bots: Bots) -> None:
+    def __init__(self, context: HubContext, bots: Bots, outgoing: OutgoingWebhooks) -> None:
         self._directory = context.accounts
         self._rooms = context.rooms
         self._workflows = context.workflows
         self._bots = bots
+        self._outgoing = outgoing
 
     def add_bot(
         self,
@@ -86,6 +115,59 @@ class ProgramCommands:
         if not tokens:
             raise refusal_for("bot_without_token")
         self._workflows.report(self._bots.rotate(tokens[-1].token_id, actor, f"rotate-{account.kind.value}"), done)
+
+    def add_outgoing(
+        self,
+        actor: str,
+        room: str,
+        url: str,
+        *,
+        trigger: str,
+        name: str,
+        secret: str,
+        bots: bool,
+        done: Callable[[NewOutgoing | NotAppended], None],
+    ) -> None:
+        """Make an outgoing webhook of a room. Raises: Refusal, as `OutgoingWebhooks.make`."""
+
+        def is_made(row: OutgoingWebhook | NotAppended) -> None:
+            if isinstance(row, NotAppended):
+                done(row)
+            else:
+                self._outgoing.doubt(row, lambda doubt: done(NewOutgoing(row, doubt)))
+
+        made = self._outgoing.make(actor, self._room(room), url, trigger, name, secret, bots=bots)
+        self._workflows.report(made, is_made)
+
+    def outgoing(self, sender_id: int) -> OutgoingState | None:
+        """Return how an outgoing webhook goes; None for an account that is none."""
+        row = self._outgoing.row(sender_id)
+        if row is None:
+            return None
+        room = self._outgoing.room_of(row)
+        name = "" if room is None else room.name
+        outgoing = self._outgoing
+        return OutgoingState(row, name, outgoing.is_allowed(row), outgoing.behind(row), outgoing.problem(row))
+
+    def name_of(self, sender_id: int) -> str:
+        """Return the name of an account; empty for one that is gone."""
+        return self._outgoing.name_of(sender_id)
+
+    def is_outgoing(self, name: str) -> bool:
+        """Tell whether an account is that of an outgoing webhook. Raises: Refusal, NOT_FOUND."""
+        return self._outgoing.row(self._bot(name).sender_id) is not None
+
+    def rotate_outgoing(
+        self, actor: str, name: str, secret: str, done: Callable[[OutgoingWebhook | NotAppended], None]
+    ) -> None:
+        """Sign with another secret. Raises: Refusal, NOT_FOUND."""
+        self._workflows.report(self._outgoing.rotate(actor, self._bot(name), secret), done)
+
+    def switch_on(self, actor: str, name: str, done: Callable[[OutgoingWebhook | NotAppended], None]) -> None:
+        """Switch an outgoing webhook on again. Raises: Refusal, as `OutgoingWebhooks.switch_on`."""
+        if not self.is_outgoing(name):
+            raise refusal_for("not_outgoing", name=name)
+        self._workflows.report(self._outgoing.switch_on(actor, self._bot(name)), done)
 
     def tokens_of(self, name: str) -> list[TokenInfo]:
         """Return the tokens of an account. Raises: Refusal, NOT_FOUND."""

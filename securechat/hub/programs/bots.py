@@ -7,7 +7,7 @@ socket.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,13 +23,14 @@ from securechat.hub.rooms.membership import RoomMembership
 from securechat.hub.rooms.room import HubRoom
 from securechat.hub.workflow import Commit, Identify, Turn, Workflow
 from securechat.limits import SECRET_BYTES
-from securechat.model import UNKNOWN_ROOM, BotInfo, Closing, Person, TokenInfo, TokenMade
+from securechat.model import UNKNOWN_ROOM, BotInfo, Closing, OutgoingInfo, Person, TokenInfo, TokenMade
 from securechat.records.accounts import (
     NEW_SENDER,
     Account,
     AccountKind,
     ApiToken,
     Drop,
+    OutgoingWebhook,
     Put,
     Scope,
 )
@@ -116,6 +117,32 @@ class Bots:
             Refusal: its name is not free; there are as many bots as allowed; what the log says.
         """
         name = check_name(new.name)
+        secrets: list[str] = []
+
+        def first_token() -> ApiToken:
+            row, token = self._api_tokens.make(NEW_SENDER, name, new.scopes, _numbers(new.rooms), new.days)
+            secrets.append(token)
+            rows.append(row)
+            return row
+
+        rows: list[ApiToken] = []
+        sender_id = yield from self._make(new, name, first_token)
+        row = replace(rows[0], sender_id=sender_id)
+        return TokenMade(0, secrets[0], self.token_info(row, new.made_by), Person(sender_id, name, bot=True))
+
+    def make_account(self, new: NewBot, row: Callable[[], OutgoingWebhook]) -> Workflow[int]:
+        """Make the account of an outgoing webhook along with its row; it has no token. Return its sender_id.
+
+        Args:
+            new: its account.
+            row: makes the row when it is this webhook's turn to be made, or refuses.
+
+        Raises:
+            Refusal: as `make`; what ``row`` raises.
+        """
+        return (yield from self._make(new, check_name(new.name), row))
+
+    def _make(self, new: NewBot, name: str, row: Callable[[], ApiToken | OutgoingWebhook]) -> Workflow[int]:
         with (yield Turn("bots")):  # of all makers, because all of them share bots_total and hooks_per_room
             self._expect_space(new)
             self._expect_free(name)
@@ -123,26 +150,22 @@ class Bots:
             owner = owner_of(secret)
             self._context.names.claim(name, owner, self._context.now)
             try:
-                made = yield from self._store(new, name, owner)
+                identity = yield from self._store(new, name, owner, row())
             finally:
                 self._context.names.free(name, owner)
-        sender_id = made.bot.id if made.bot is not None else NEW_SENDER
         for room in new.rooms:
             if not room.is_lobby:
-                yield from self._belong(sender_id, room)
-        return made
+                yield from self._belong(identity.sender_id, room)
+        return identity.sender_id
 
-    def _store(self, new: NewBot, name: str, owner: bytes) -> Workflow[TokenMade]:
+    def _store(self, new: NewBot, name: str, owner: bytes, row: ApiToken | OutgoingWebhook) -> Workflow[Identity]:
         now_ms = self._directory.wall_ms()
         account = Account(
             NEW_SENDER, name, name_key(name), made_at_ms=now_ms, seen_at_ms=now_ms, kind=new.kind, made_by=new.made_by
         )
-        numbers = _numbers(new.rooms)
-        row, token = self._api_tokens.make(NEW_SENDER, name, new.scopes, numbers, new.days)
         note = self._directory.note(new.actor, new.act, name, ", ".join(f"#{room.name}" for room in new.rooms))
         identity: Identity = yield Identify(owner, name, account.key, None, (Put(account), Put(row), note))
-        row = replace(row, sender_id=identity.sender_id)
-        return TokenMade(0, token, self.token_info(row, new.made_by), Person(identity.sender_id, name, bot=True))
+        return identity
 
     def _expect_free(self, name: str) -> None:
         """Require that a bot may have a name: as `Authenticator.check_free`, without the advice to log in by it.
@@ -282,9 +305,15 @@ class Bots:
             sender_id
             for bots in self._directory.bots_of.values()
             for sender_id in bots
-            if room.belongs(sender_id) or any(number in token.rooms for token in self._directory.tokens_of(sender_id))
+            if room.belongs(sender_id)
+            or self._posts_into(sender_id) == number
+            or any(number in token.rooms for token in self._directory.tokens_of(sender_id))
         ]
         return sorted(found)
+
+    def _posts_into(self, sender_id: int) -> int | None:
+        webhook = self._directory.outgoing.get(sender_id)
+        return None if webhook is None else webhook.room_id
 
     def bot_info(self, account: Account, reader: int = 0) -> BotInfo:
         """Return what is told of a bot.
@@ -300,7 +329,10 @@ class Bots:
             maker = Person(account.made_by, known.name if known is not None else "")
         tokens = [self.token_info(row, reader) for row in self._directory.tokens_of(account.sender_id)]
         stopped = self._api_tokens.is_stopped(account)
-        return BotInfo(account.sender_id, account.name, account.kind.value, tokens, maker, stopped=stopped)
+        row = self._directory.outgoing.get(account.sender_id)
+        outgoing = None if row is None else OutgoingInfo(row.origin, row.trigger, bots=row.bots, off=row.off)
+        kind = account.kind.value
+        return BotInfo(account.sender_id, account.name, kind, tokens, maker, stopped=stopped, outgoing=outgoing)
 
     def token_info(self, row: ApiToken, reader: int = 0) -> TokenInfo:
         """Return what is told of a token; ``reader`` as in `bot_info`."""

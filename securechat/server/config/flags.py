@@ -47,7 +47,7 @@ def _add_flag(options: argparse.ArgumentParser, setting: Setting) -> None:
     match setting.kind:
         case SettingKind.SWITCH:
             options.add_argument(setting.flag, metavar="on|off", nargs="?", const="on", help=text)
-        case SettingKind.ADDRESSES | SettingKind.NAMES:
+        case SettingKind.ADDRESSES | SettingKind.NAMES | SettingKind.NETWORKS:
             options.add_argument(setting.flag, dest=setting.name, metavar=metavar, action="append", help=text)
         case _:
             options.add_argument(setting.flag, metavar=metavar, help=text)

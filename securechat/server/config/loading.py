@@ -65,7 +65,9 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
         web: whether browsers are served.
         web_hosts: names and addresses for them, beside those of the certificate.
         api: whether programs are served over HTTP; with ``web`` alone.
-        webhooks: whether incoming webhooks are; likewise.
+        webhooks: whether incoming webhooks are, likewise, and outgoing ones, also without ``web``.
+        webhook_networks: networks that outgoing webhooks may go to besides the internet.
+        webhook_ca: a file with CA certificates for their receivers; None for none.
         metrics: HOST:PORT where metrics are served; empty for nowhere.
         tls12: also accept TLS 1.2.
         show_messages: whether message texts go to the console.
@@ -85,6 +87,8 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
     web_hosts: tuple[str, ...] = ()
     api: bool = True
     webhooks: bool = True
+    webhook_networks: tuple[str, ...] = ()
+    webhook_ca: Path | None = None
     metrics: str = ""
     tls12: bool = False
     show_messages: bool = False
@@ -188,6 +192,8 @@ class ParsedSettings(Struct, frozen=True, kw_only=True):
             web_hosts=value["web_hosts"],
             api=value["api"],
             webhooks=value["webhooks"],
+            webhook_networks=value["webhook_networks"],
+            webhook_ca=value["webhook_ca"],
             metrics=value["metrics"],
             tls12=value["tls12"],
             show_messages=value["show_messages"],

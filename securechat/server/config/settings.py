@@ -51,6 +51,7 @@ class SettingKind(Enum):
     PATH = auto()
     ADDRESSES = auto()
     NAMES = auto()
+    NETWORKS = auto()
     WHOLE = auto()
     NUMBER = auto()
     SWITCH = auto()
@@ -180,7 +181,32 @@ SETTINGS: tuple[Setting, ...] = (
         name="webhooks",
         kind=SettingKind.SWITCH,
         default=True,
-        what=Sentence("incoming webhooks, at /hooks/TOKEN of the same address; --web off turns them off, too"),
+        what=Sentence(
+            "webhooks: incoming ones, at /hooks/TOKEN of the same address, which --web off turns off, too; and "
+            "outgoing ones"
+        ),
+    ),
+    Setting(
+        name="webhook_networks",
+        flag_name="webhook-network",
+        kind=SettingKind.NETWORKS,
+        default=(),
+        metavar=Sentence("NETWORK"),
+        what=Sentence(
+            "networks that outgoing webhooks may go to besides the addresses of the internet, such as 192.168.1.0/24; "
+            "the flag may be repeated, the variable separates them with commas"
+        ),
+        # Translators: of networks
+        unset=Sentence("none"),
+    ),
+    Setting(
+        name="webhook_ca",
+        kind=SettingKind.PATH,
+        default=None,
+        metavar="FILE",
+        what=Sentence("CA certificates that receivers of webhooks may be verified with besides those of this machine"),
+        # Translators: of CA certificates
+        unset=Sentence("none"),
     ),
     Setting(
         name="metrics",
@@ -252,7 +278,7 @@ def from_text(setting: Setting, text: str) -> SettingType:  # noqa: PLR0911 - on
     match setting.kind:
         case SettingKind.PATH:
             return _path(setting, text)
-        case SettingKind.ADDRESSES | SettingKind.NAMES:
+        case SettingKind.ADDRESSES | SettingKind.NAMES | SettingKind.NETWORKS:
             return _addresses(setting, text.split(","))
         case SettingKind.WHOLE | SettingKind.NUMBER:
             return _number(setting, _parsed(setting, text), text)
@@ -288,7 +314,7 @@ def from_toml(setting: Setting, value: object) -> SettingType:
                     )
                 )
             return _path(setting, value) if value else setting.default
-        case SettingKind.ADDRESSES | SettingKind.NAMES:
+        case SettingKind.ADDRESSES | SettingKind.NAMES | SettingKind.NETWORKS:
             if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
                 raise ValueError(
                     Sentence(
@@ -379,6 +405,11 @@ def _addresses(setting: Setting, texts: Sequence[str]) -> tuple[str, ...]:
                 usual=setting.unset,
             )
         )
+    if setting.kind is SettingKind.NETWORKS:
+        # imported here: most servers name none
+        from securechat.server.outgoing.networks import parse_networks  # noqa: PLC0415
+
+        return tuple(map(str, parse_networks(addresses)))
     return tuple(map(_name, addresses)) if setting.kind is SettingKind.NAMES else addresses
 
 

@@ -100,6 +100,13 @@ METRICS: tuple[Metric, ...] = (
         "the words of the answers: ok, invalid_payload, no_text, no_service, rate_limited, and those of docs/bots.md",
     ),
     Metric(
+        "securechat_outgoing_hook_attempts_total",
+        _COUNTER,
+        "Attempts of outgoing webhooks to deliver.",
+        ("outcome",),
+        "delivered, gone (410), reply_refused (a reply that became no message), and why one failed: docs/bots.md",
+    ),
+    Metric(
         "securechat_hook_fields_ignored_total", _COUNTER, "Fields of their payloads that mean nothing to this server."
     ),
     Metric(

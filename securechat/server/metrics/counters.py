@@ -11,6 +11,7 @@ from securechat.hub.accounts.authentication import LoginKind
 from securechat.net.connection_limits import Denial
 from securechat.net.socket_options import CloseReason
 from securechat.server.hooks.answers import OUTCOMES
+from securechat.server.outgoing.outcome import DeliveryProblem
 
 _OTHER = "other"
 _CLOSINGS = (
@@ -39,6 +40,7 @@ class EventCounters:
         slow_streams: event streams closed because the program did not read.
         hook_posts: posts of incoming webhooks, by the word of the answer.
         hook_fields_ignored: fields of their payloads that mean nothing here.
+        outgoing: attempts of outgoing webhooks, by outcome, and refused replies.
     """
 
     def __init__(self) -> None:
@@ -50,6 +52,7 @@ class EventCounters:
         self.hook_posts = dict.fromkeys(OUTCOMES, 0)
         self.hook_fields_ignored = 0
         self.slow_streams = 0
+        self.outgoing = dict.fromkeys(["delivered", "gone", "reply_refused", *map(str, DeliveryProblem)], 0)
         self.denied = dict.fromkeys([denial.value for denial in Denial], 0)
 
     @property
@@ -79,6 +82,10 @@ class EventCounters:
         """Count a post of an incoming webhook, and fields of its payload that were ignored."""
         _count(self.hook_posts, outcome)
         self.hook_fields_ignored += ignored
+
+    def outgoing_delivered(self, outcome: str) -> None:
+        """Count an attempt of an outgoing webhook; see `FeedObserver`."""
+        _count(self.outgoing, outcome)
 
     def denied_connection(self, denial: Denial) -> None:
         """Count a connection that was turned away."""

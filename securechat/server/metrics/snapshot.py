@@ -96,6 +96,7 @@ class SnapshotSource:
             "securechat_logins_total": _by_label(counters.logins),
             "securechat_login_failures_total": _by_label(counters.login_failures),
             "securechat_hook_posts_total": _by_label(counters.hook_posts),
+            "securechat_outgoing_hook_attempts_total": _by_label(counters.outgoing),
             "securechat_hook_fields_ignored_total": counters.hook_fields_ignored,
             "securechat_connections_closed_total": _by_label(counters.closed),
             "securechat_connections_denied_total": _by_label(counters.denied),

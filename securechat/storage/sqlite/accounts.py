@@ -27,6 +27,7 @@ from securechat.records.accounts import (
     Invite,
     Login,
     Mute,
+    OutgoingWebhook,
     Role,
     Scope,
     StoredAccounts,
@@ -57,6 +58,13 @@ _TABLES: dict[type[AccountRow], tuple[str, tuple[str, ...]]] = {
             "used_at_ms", "address",
         ),
     ),
+    OutgoingWebhook: (
+        "outgoing_webhooks",
+        (
+            "sender_id", "hook_id", "room_id", "url", "trigger", "bots", "secret", "old_secret", "old_until_ms",
+            "cursor", "failures", "failing_since_ms", "next_ms", "off", "off_at_ms",
+        ),
+    ),
     Certificate: ("certificates", ("certificate_id", "sender_id", "fingerprint", "label", "added_at_ms")),
     Invite: (
         "invites",
@@ -82,6 +90,7 @@ _WITH_ACCOUNT = tuple(
     for what in (
         "logins WHERE sender_id",
         "api_tokens WHERE sender_id",
+        "outgoing_webhooks WHERE sender_id",
         "certificates WHERE sender_id",
         "mutes WHERE sender_id",
         "bans WHERE kind = 'account' AND CAST(target AS INTEGER)",
@@ -129,6 +138,7 @@ def load(connection: apsw.Connection) -> StoredAccounts:
         accounts=tuple(_account(*row) for row in _rows(connection, Account)),
         logins=tuple(Login(*row) for row in _rows(connection, Login)),
         tokens=tuple(_token(*row) for row in _rows(connection, ApiToken)),
+        outgoing=tuple(_outgoing(*row) for row in _rows(connection, OutgoingWebhook)),
         certificates=tuple(Certificate(*row) for row in _rows(connection, Certificate)),
         invites=tuple(_invite(*row) for row in _rows(connection, Invite)),
         bans=tuple(Ban(ban_id, BanKind(kind), *row) for ban_id, kind, *row in _rows(connection, Ban)),
@@ -158,6 +168,11 @@ def _token(*columns: Any) -> ApiToken:
     made = ApiToken(*columns)
     scopes = msgspec.json.decode(columns[4], type=tuple[Scope, ...])
     return replace(made, scopes=scopes, rooms=msgspec.json.decode(columns[5], type=tuple[int, ...]))
+
+
+def _outgoing(*columns: Any) -> OutgoingWebhook:
+    made = OutgoingWebhook(*columns)
+    return replace(made, bots=bool(made.bots))
 
 
 def _columns(row: AccountRow) -> tuple[Any, ...]:

@@ -333,6 +333,27 @@ CREATE TABLE log_identity (log_id TEXT NOT NULL) STRICT;  -- one row
 INSERT INTO log_identity VALUES (lower(hex(randomblob(6))));
 """
 
+# The secrets are in clear: a signature is made from them. The file is readable by its owner alone.
+_OUTGOING_WEBHOOKS = """
+CREATE TABLE outgoing_webhooks (
+    sender_id INTEGER PRIMARY KEY,     -- its account
+    hook_id TEXT NOT NULL,             -- random; the ids of its deliveries are made from it
+    room_id INTEGER NOT NULL,          -- 0: the lobby
+    url TEXT NOT NULL,
+    trigger TEXT NOT NULL,             -- all, mention, or a command such as !deploy
+    bots INTEGER NOT NULL,             -- whether messages of bots count
+    secret TEXT NOT NULL,
+    old_secret TEXT NOT NULL,          -- valid until old_until_ms; empty: none
+    old_until_ms INTEGER NOT NULL,
+    cursor INTEGER NOT NULL,           -- every message up to this seq is done with
+    failures INTEGER NOT NULL,
+    failing_since_ms INTEGER NOT NULL, -- 0: no failure
+    next_ms INTEGER NOT NULL,          -- the earliest time of the next attempt
+    off TEXT NOT NULL,                 -- why it is switched off; empty: it is on
+    off_at_ms INTEGER NOT NULL
+) STRICT;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FOUNDATION,
     _PEOPLE,
@@ -342,6 +363,7 @@ MIGRATIONS: tuple[str, ...] = (
     _MESSAGE_KEYS,
     _PROGRAMS,
     _LOG_IDENTITY,
+    _OUTGOING_WEBHOOKS,
 )
 """Migration n brings the schema from version n to n + 1."""
 

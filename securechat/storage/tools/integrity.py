@@ -228,6 +228,16 @@ def last_message_at_ms(snapshot: Snapshot) -> int:
     return at_ms if isinstance(at_ms, int) else 0
 
 
+def webhooks_off(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """Return the outgoing webhooks that are off: name and reason; none from an older or a damaged file."""
+    sql = "SELECT name, off FROM outgoing_webhooks JOIN accounts USING (sender_id) WHERE off <> '' ORDER BY sender_id"
+    try:
+        rows = snapshot.connection.execute(sql).fetchall()
+    except apsw.Error:
+        return []
+    return [(str(name), str(off)) for name, off in rows]
+
+
 def _last_seq(connection: apsw.Connection) -> int:
     ((last_seq,),) = connection.execute("SELECT ifnull(max(seq), 0) FROM messages").fetchall()
     assert isinstance(last_seq, int)

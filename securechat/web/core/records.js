@@ -108,6 +108,7 @@
  * @property {TokenInfo[]} tokens
  * @property {Person | null} by
  * @property {boolean} stopped
+ * @property {OutgoingInfo | null} outgoing
  *
  * @typedef {object} TokenInfo
  * @property {number} token
@@ -119,6 +120,12 @@
  * @property {number | null} used
  * @property {string} address
  * @property {boolean} online
+ *
+ * @typedef {object} OutgoingInfo
+ * @property {string} to
+ * @property {string} on
+ * @property {boolean} bots
+ * @property {string} off
  *
  * @typedef {object} TokenList
  * @property {"tokenlist"} t
@@ -659,7 +666,7 @@ const RECORDS = {
   "left": {"defaults": {"code": null, "text": "", "reason": "", "args": {}, "owner": null}},
   "certlist": {"defaults": {"presented": null, "more": false}},
   "TokenInfo": {"defaults": {"rooms": [], "expires": null, "used": null, "address": "", "online": false}},
-  "BotInfo": {"defaults": {"by": null, "stopped": false}, "inside": {"tokens": "TokenInfo"}},
+  "BotInfo": {"defaults": {"by": null, "stopped": false, "outgoing": null}, "inside": {"tokens": "TokenInfo"}},
   "botlist": {"inside": {"bots": "BotInfo"}},
   "tokenlist": {"inside": {"tokens": "TokenInfo"}},
   "tokenmade": {"defaults": {"bot": null}, "inside": {"info": "TokenInfo"}},

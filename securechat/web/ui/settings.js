@@ -4,7 +4,7 @@
  * @import {BotInfo, TokenInfo, TokenMade} from "../core/records.js"
  * @import {App, Question, Refusal, Settings} from "../core/types.js"
  *
- * @typedef {Pick<BotInfo, "id" | "name" | "kind" | "tokens"> & {stopped?: boolean}} Program also a token of the user's own, with the id 0
+ * @typedef {Pick<BotInfo, "id" | "name" | "kind" | "tokens"> & {stopped?: boolean, outgoing?: BotInfo["outgoing"]}} Program also a token of the user's own, with the id 0
  */
 
 import { oneLine } from "../core/text.js";
@@ -435,7 +435,7 @@ export function openPrograms(app, room) {
   }
   /** @param {Program} program */
   function row(program) {
-    const { id, name, tokens, stopped } = program;
+    const { id, name, tokens, stopped, outgoing } = program;
     /** @param {string} label @param {(app: App, program: Program) => Promise<unknown>} run @param {Program} what */
     const act = (label, run, what = program) =>
       h("button", {
@@ -462,7 +462,9 @@ export function openPrograms(app, room) {
         botMark(id > 0),
         stopped && h("p", { class: "error" }, _("Stopped: its maker is banned or gone")),
         ...hints,
-        act(_("New token"), replaceToken),
+        outgoing
+          ? h("p", { class: "hint" }, `${outgoing.on} → ${outgoing.to} `, outgoing.off && _("off"))
+          : act(_("New token"), replaceToken),
         " ",
         act(_("Delete"), removeProgram),
       ),

@@ -19,7 +19,9 @@ from securechat.admin.health import HealthFinding, HealthSubject, examine
 from securechat.hub.wall_clock import Doubt
 from securechat.limits import Limits
 from securechat.model import Draft
+from securechat.records.accounts import Account, AccountKind, OutgoingWebhook, Put
 from securechat.storage.sqlite.store import SqliteStore
+from securechat.storage.store import ApplyChanges
 from securechat.tls.certificate_directory import ensure_server
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
@@ -116,6 +118,28 @@ def subject(data: Path, tmp_path: Path) -> Callable[..., list[HealthFinding]]:
         )
 
     return found
+
+
+def test_webhooks_that_are_off_are_found_with_the_reason_and_what_to_do(
+    data: Path, subject: Callable[..., list[HealthFinding]]
+) -> None:
+    store = SqliteStore(data, Limits(), wall_ms=lambda: int(NOW.timestamp() * 1000))
+    store.open()
+    rows: list[Put] = []
+    for number, off in enumerate(["", "gone", "failing", "room_gone"], 2):
+        account = Account(number, f"hook {number}", f"hook {number}", kind=AccountKind.HOOK)
+        row = OutgoingWebhook(number, "00", 0, "https://ci.lan/", "all", bots=False, secret="x", off=off)
+        rows += [Put(account), Put(row)]
+    store.apply([ApplyChanges(tuple(rows))])
+    store.close()
+    found = [each for each in subject(NOW) if each.word == "webhook"]
+    assert [each.text for each in found] == [
+        "The outgoing webhook hook 3 is off: its receiver answered 410",
+        "The outgoing webhook hook 4 is off: every delivery of a day has failed",
+        "The outgoing webhook hook 5 is off: its room was deleted",
+    ]
+    assert ["hook on 'hook" in each.fix for each in found] == [True, True, False]
+    assert all("hook remove 'hook" in each.fix for each in found)
 
 
 def test_nothing_is_found_where_nothing_is_wrong(subject: Callable[..., list[HealthFinding]]) -> None:

@@ -330,6 +330,28 @@ def test_the_list_of_bots_says_who_made_them_and_what_their_tokens_did(monkeypat
     ]
 
 
+def test_the_list_of_webhooks_says_what_the_outgoing_ones_send_and_where_to() -> None:
+    one = online()
+    one.want(actions.ShowBots("ops"))
+    made = [
+        m.OutgoingInfo("https://ci.lan", "!deploy", bots=False, off=""),
+        m.OutgoingInfo("https://b:8443", "all", bots=True, off="gone"),
+        m.OutgoingInfo("https://other.lan", "mention", bots=False, off="a later word"),
+    ]
+    one.hear(m.BotList(ref(one), [bot(30 + n, f"h{n}", kind="hook", outgoing=each) for n, each in enumerate(made)]))
+    admin, off = "made by an administrator", "off, because its receiver answered 410"
+    assert said(one) == [
+        "\n".join(
+            [
+                f"h0 [bot]  outgoing webhook: messages that begin with !deploy go to https://ci.lan, {admin}",
+                f"h1 [bot]  outgoing webhook: all messages go to https://b:8443, those of bots, too, {admin}, {off}",
+                f"h2 [bot]  outgoing webhook: messages that mention it go to https://other.lan, {admin}, off",
+                "/hook remove NAME removes it. An administrator makes such webhooks and switches them on",
+            ]
+        )
+    ]
+
+
 def test_the_list_of_tokens() -> None:
     one = online()
     one.want(actions.ShowTokens())

@@ -68,6 +68,12 @@ class FakePrograms:
         self.asked.append(("bots", room))
         return [HOOK, BOT]
 
+    def outgoing(self, _sender_id: int) -> None:
+        return None
+
+    def is_outgoing(self, _name: str) -> bool:
+        return False
+
     def remove_bot(self, actor: str, name: str, done: Callable[[Any], None]) -> None:
         self.asked.append((actor, "remove", name))
         done(Account(30, name, name, kind=AccountKind.BOT, made_by=9))
@@ -146,8 +152,8 @@ def test_lists_have_everything_but_secrets(bench: Bench) -> None:
     bench.ask(command="bots", room="ops")
     assert bench.programs.asked == [("bots", "ops")]
     assert bench.rows == [
-        {"name": "grafana", "kind": "hook", "made_by": None, "stopped": False, "tokens": []},
-        {"name": "deploy", "kind": "bot", "made_by": "ann", "stopped": True, "tokens": [PUBLIC]},
+        {"name": "grafana", "kind": "hook", "made_by": None, "stopped": False, "tokens": [], "outgoing": None},
+        {"name": "deploy", "kind": "bot", "made_by": "ann", "stopped": True, "tokens": [PUBLIC], "outgoing": None},
     ]
     bench.ask(command="tokens")
     assert bench.rows == [PUBLIC]
@@ -340,3 +346,31 @@ def test_the_tables_tell_tokens_of_lost_rooms_from_those_for_all() -> None:
     assert tables.token({**row, "rooms": []})[4] == "all"
     bot_row = {"name": "b", "kind": "bot", "made_by": None, "stopped": False}
     assert tables.bot({**bot_row, "tokens": [{**row, "rooms": [UNKNOWN_ROOM, "ops"]}]})[3] == "#? #ops"
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        ({}, "on"),
+        ({"stopped": True}, "not in the room; `hook on` brings it back"),
+        (
+            {"failures": 2, "failing_since_ms": 1_000, "next_ms": 61_000, "problem": "the receiver answered 503"},
+            "failing since 1970-01-01 00:00, next attempt 1970-01-01 00:01: the receiver answered 503",
+        ),
+        (
+            {"failures": 2, "failing_since_ms": 1_000, "next_ms": 61_000, "problem": None},
+            "failing since 1970-01-01 00:00, next attempt 1970-01-01 00:01",
+        ),
+        ({"off": "gone", "off_at_ms": 61_000, "failures": 2}, "off since 1970-01-01 00:01: the receiver answered 410"),
+        ({"off": "a later word", "off_at_ms": 61_000}, "off since 1970-01-01 00:01"),
+    ],
+)
+def test_the_state_of_an_outgoing_webhook(monkeypatch: pytest.MonkeyPatch, state: dict[str, Any], shown: str) -> None:
+    at = {1_000: "1970-01-01 00:00", 61_000: "1970-01-01 00:01"}
+    monkeypatch.setattr(tables, "shown_time", at.__getitem__)
+    hook = {
+        "room": "ops", "to": "https://ci.lan", "on": "all", "bots": True, "behind": 3, "off": None, "off_at_ms": None,
+        "stopped": False, "failures": 0, "failing_since_ms": None, "next_ms": None, **state,
+    }  # fmt: skip
+    cells = tables.outgoing({"name": "deploy", "outgoing": hook})
+    assert cells == ("deploy", "ops", "https://ci.lan", "all (bots, too)", "3", shown)

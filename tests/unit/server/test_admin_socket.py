@@ -40,6 +40,12 @@ class FakeSteward:
     def room_admin(self) -> FakeSteward:
         return self
 
+    def outgoing(self, _sender_id: int) -> None:
+        return None
+
+    def is_outgoing(self, _name: str) -> bool:
+        return False
+
     @property
     def programs(self) -> FakeSteward:
         return self

@@ -12,6 +12,7 @@ from securechat.tls.contexts import (
     ServerCertificate,
     client_context,
     handshake_in_memory,
+    receiver_context,
     server_context,
 )
 from securechat.tls.issuing import Issuer, certificate_pem, key_pem, new_client_leaf, new_server_leaf
@@ -200,3 +201,34 @@ class TestServerCertificate:
         monkeypatch.setattr(contexts, "read_bundle", lambda *_paths: bundle)
         with pytest.raises(TlsFailure, match="changed while it was read"):
             ServerCertificate(path)
+
+
+@pytest.mark.parametrize("tls12", [True, False])
+def test_a_receiver_is_verified_by_a_ca_that_is_given(server_file: ServerFile, ca_pem: str, tls12: bool) -> None:
+    server = server_context(server_file(), tls12=tls12, alpn=("http/1.1",))
+    if tls12:
+        server.maximum_version = ssl.TLSVersion.TLSv1_2
+    context = receiver_context(ca_pem)
+    _, end = handshake_in_memory(server, context, "localhost")
+    assert (end.version(), end.selected_alpn_protocol()) == ("TLSv1.2" if tls12 else "TLSv1.3", "http/1.1")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        handshake_in_memory(server, context, "other.example")
+    assert context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert not context.hostname_checks_common_name
+
+
+def test_a_receiver_is_verified_by_this_machines_cas(
+    server_file: ServerFile, ca_pem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ca.pem").write_text(ca_pem)
+    (tmp_path / "empty").mkdir()
+    server = server_context(server_file())
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "empty"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    handshake_in_memory(server, receiver_context(), "localhost")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    with pytest.raises(TlsFailure, match="This machine has no CAs of its own"):
+        receiver_context()
+    handshake_in_memory(server, receiver_context(ca_pem), "localhost")
+    with pytest.raises(TlsFailure, match="cannot be used by OpenSSL"):
+        receiver_context("no certificate")
