@@ -57,7 +57,7 @@ NOT_FOR_MEMBERS = re.compile(
     r"|unknown_(?:account|ban|invite|member|session)|too_many_invites|message_(?:fragments|not_text)|websocket_|hello_"
     r"|command_invalid|field_invalid|text_half|draft_|secret_|unsupported_version|(?:change|jump)_without|question_under"
     r"|bot_(?:is|removed|stopped)|bots_of|hook_needs_m|key_of|maker_has|no_such_(?:bot|token)|token_(?!name)"
-    r"|goodbye$|replaced$|password_needed|already_registered|connection_ended|record_gone|text_empty|name_empty"
+    r"|webhook_storage|goodbye$|replaced$|password_needed|already_registered|connection_ended|record_gone|text_empty|name_empty"
 )
 """Reasons that only the operator, a client with a certificate or a faulty one meets; the page says them in English."""
 

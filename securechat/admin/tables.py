@@ -253,6 +253,13 @@ def _outgoing_state(hook: TableRow) -> str:
         return _OFF_WORDS.get(hook["off"], LazyText("off since {since}"))(since=shown_time(hook["off_at_ms"]))
     if hook["stopped"]:
         return _("not in the room; `hook on` brings it back")
+    if hook["failures"] and hook.get("problem"):
+        return _(
+            "failing since {since}, next attempt {next}: {why}",
+            since=shown_time(hook["failing_since_ms"]),
+            next=shown_time(hook["next_ms"]),
+            why=hook["problem"],
+        )
     if hook["failures"]:
         return _(
             "failing since {since}, next attempt {next}",

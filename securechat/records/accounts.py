@@ -139,7 +139,7 @@ class OutgoingWebhook(Struct, frozen=True, gc=False):
         failing_since_ms: when the first of them failed; 0 for none.
         next_ms: the earliest time of the next attempt; 0 for at once.
         off: why it is switched off; empty while it is on.
-        off_at_ms: since when.
+        off_at_ms: since when; of one that is on again, when it was switched off last.
     """
 
     sender_id: int

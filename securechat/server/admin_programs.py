@@ -146,11 +146,12 @@ def _outgoing(state: OutgoingState | None) -> AnswerRow | None:
         "on": row.trigger,
         "bots": row.bots,
         "off": row.off or None,
-        "off_at_ms": row.off_at_ms or None,
+        "off_at_ms": row.off_at_ms if row.off else None,
         "stopped": not state.is_allowed,
         "failures": row.failures,
         "failing_since_ms": row.failing_since_ms or None,
         "next_ms": row.next_ms or None,
+        "problem": state.problem or None,
         "behind": state.behind,
         "old_until_ms": row.old_until_ms or None,
     }

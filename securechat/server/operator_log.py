@@ -73,7 +73,7 @@ class OperatorLog:
         self._refusals = _Repeats()
         self.hears_messages = show_messages
         self._failures, self._visits, self._denials = _Repeats(), _Repeats(), _Repeats()
-        self._hooks_off = _Repeats()
+        self._hooks_off, self._lost_replies, self._failed_hooks = _Repeats(), _Repeats(), _Repeats()
 
     def connected(self, session: Session) -> None:
         """A TLS handshake is done."""
@@ -124,6 +124,31 @@ class OperatorLog:
         if more is not None:
             sentence = f'the outgoing webhook "{name}" is off: {_HOOKS_OFF.get(why, why)}{_and(more)}'
             self._console.event("hook_off", sentence, name=name, reason=why, more=more or None)
+
+    def outgoing_failed(self, name: str, problem: str, detail: str, now: float) -> None:
+        """An attempt to deliver has failed; ``problem`` is a stable word, ``detail`` a clause."""
+        more = self._failed_hooks.left_out((name, problem), now)
+        if more is not None:
+            sentence = f'the outgoing webhook "{name}" could not deliver, and tries again: {detail}{_and(more)}'
+            self._console.event("hook_failed", sentence, name=name, reason=problem, detail=detail, more=more or None)
+
+    def outgoing_reply_lost(self, name: str, why: str, now: float) -> None:
+        """The receiver of an outgoing webhook has answered with a reply that became no message."""
+        more = self._lost_replies.left_out((name, why), now)
+        if more is not None:
+            said = _REPLIES_LOST.get(why, why)
+            sentence = f'a reply to the outgoing webhook "{name}" was not posted: {said}{_and(more)}'
+            self._console.event("hook_reply", sentence, name=name, reason=why, more=more or None)
+
+    def outgoing_gap(self, name: str, through: int) -> None:
+        """Retention has deleted messages that an outgoing webhook had not looked at."""
+        self._console.event(
+            "hook_gap",
+            f'the outgoing webhook "{name}": retention has deleted messages of its room before it could look at them, '
+            f"up to number {through}; it goes on behind them",
+            name=name,
+            through=through,
+        )
 
     def failed(self, failure: Failure, now: float) -> None:
         """An exception was contained; its traceback is written once in REPEAT_EVERY_S for the same place."""
@@ -243,6 +268,22 @@ _HOOKS_OFF = {
     "gone": "the receiver answered 410",
     "failing": "every delivery of a day has failed",
     "room_gone": "its room was deleted",
+}
+_REPLIES_LOST = {
+    # errors.ErrorCode of the hub's refusal
+    "archived": "the room is archived",
+    "muted": "it is muted",
+    "not_found": "it is not in its room any more",
+    "quota": "it has stored all it may for today",
+    "read_only": "the room is read-only",
+    "slow_mode": "the room is in slow mode",
+    "text_too_long": "it is longer than a message may be",
+    # outgoing.outcome.ReplyProblem
+    "too_long": "the answer is too long",
+    "encoded": "the answer is compressed",
+    "late": "the answer was not complete in time",
+    "cut": "the answer was cut off",
+    "invalid": "the answer is not a JSON object with a text",
 }
 _DENIALS = {
     "server_full": "turned away: the server has as many connections as file descriptors allow (raise `ulimit -n`)",

@@ -49,6 +49,10 @@ PROGRAM_REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         N_("Behind --on stands all, mention, or a command such as !deploy (at most {most} characters)"),
     ),
     "webhook_url_invalid": (ErrorCode.INVALID, N_("{why}")),
+    "webhook_storage_used_up": (
+        ErrorCode.QUOTA,
+        N_("This webhook has stored all it may for today. It can post again tomorrow"),
+    ),
     "webhooks_off": (ErrorCode.INVALID, N_("Webhooks are turned off. Start the server without --webhooks off")),
     "not_outgoing": (ErrorCode.NOT_FOUND, N_("{name} is no outgoing webhook. `hook list` shows them")),
     "hooks_of_room_used_up": (

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,13 +18,15 @@ from standardwebhooks.webhooks import Webhook
 
 from tests.support.admin import admin, needs_socket, row
 from tests.support.api import ApiClient, make_token
+from tests.support.client import ROOT
 from tests.support.receiver import Answer, Authority, Received, Receiver, answering, closed_port, json_answer
 from tests.support.server import PATIENCE_S, ServerProcess, wait_until
 
 pytestmark = needs_socket
 
 TAKING = answering(Answer())
-FLAGS = ("--rate-limit", "off", "--webhook-network", "127.0.0.1")
+LIMITLESS = ("--rate-limit", "off")
+FLAGS = (*LIMITLESS, "--webhook-network", "127.0.0.1")
 
 
 @pytest.fixture
@@ -302,44 +308,88 @@ def test_nothing_is_lost_while_the_receiver_is_down_and_the_server_is_restarted(
     assert receiver.count == 4
 
 
-@pytest.mark.parametrize("point", ["before the answer", "after the answer"])
-def test_a_kill_around_a_delivery_makes_it_again_and_its_reply_stands_once(
-    certs: Path, tmp_path: Path, receiving: Callable[..., Receiver], point: str
+@pytest.mark.parametrize("answer", [b"", json_answer(b'{"text": "done"}').bytes], ids=["before", "after"])
+def test_a_kill_around_the_answer_makes_the_delivery_again_and_its_reply_stands_once(
+    certs: Path, tmp_path: Path, receiving: Callable[..., Receiver], answer: bytes
 ) -> None:
-    go_on = threading.Event()
-    killed: list[ServerProcess] = []
+    """The server is halted before the answer is written, so that it dies without having seen it."""
+    running: list[ServerProcess] = []
+    answered = threading.Event()
 
     def behave(handler: Any) -> None:
-        answer = json_answer(b'{"text": "done"}').bytes
-        if not killed and point == "before the answer":
-            go_on.wait(PATIENCE_S)
+        if answered.is_set():
+            handler.wfile.write(json_answer(b'{"text": "done"}').bytes)
+            return
+        running[0].signal(signal.SIGSTOP)
         handler.wfile.write(answer)
         handler.wfile.flush()
-        if not killed and point == "after the answer":
-            go_on.set()
+        answered.set()
 
     receiver = receiving(behave)
     with ServerProcess(certs, tmp_path / "data", *FLAGS).start() as server:
+        running.append(server)
         ana = make_token(server, "ana")
         make_hook(server, receiver)
-        say(server, ana, "hello")
+        (hello,) = say(server, ana, "hello")
         first = next_of(receiver)
-        if point == "after the answer":
-            assert go_on.wait(PATIENCE_S)
-        killed.append(server)
+        assert answered.wait(PATIENCE_S)
         server.kill()
-        go_on.set()
     with ServerProcess(certs, tmp_path / "data", *FLAGS).start() as server:
-        say(server, ana, "the next")
-        seen = [next_of(receiver)]
-        while text_of(seen[-1]) != "the next":
-            seen.append(next_of(receiver))
+        again = next_of(receiver)
+        assert (again.headers["webhook-id"], again.body) == (first.headers["webhook-id"], first.body)
+        (following,) = say(server, ana, "the next")
+        assert text_of(next_of(receiver)) == "the next"
         wait_until(lambda: caught_up(server), "all to be noted")
-        assert {each.headers["webhook-id"] for each in seen[:-1]} <= {first.headers["webhook-id"]}
-        assert point == "after the answer" or len(seen) == 2
-        found = [(message["text"], message.get("reply")) for message in messages(server, ana)]
-        (hello, following) = (message["seq"] for message in messages(server, ana) if message["name"] == "ana")
-        assert sorted(each for each in found if each[0] == "done") == [("done", hello), ("done", following)]
+        found = [(message["text"], message["reply"]) for message in messages(server, ana) if message.get("reply")]
+        assert found == [("done", hello), ("done", following)]
+    assert receiver.count == 3
+
+
+_RECEIVER = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        print(self.headers["webhook-id"], flush=True)
+        if sys.argv[2] == "hang":
+            sys.stdin.read()
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def test_a_receiver_that_is_killed_and_comes_back_gets_the_same_delivery_and_then_the_rest(
+    server: ServerProcess, ana: str
+) -> None:
+    port = closed_port()
+
+    def receive(how: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", _RECEIVER, str(port), how],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        )  # fmt: skip
+
+    def line_of(process: subprocess.Popen[str]) -> str:
+        assert process.stdout is not None
+        return process.stdout.readline().strip()
+
+    with receive("hang") as killed:
+        make_hook(server, port)
+        say(server, ana, "one", "two")
+        first = line_of(killed)
+        assert first.startswith("msg_")
+        killed.kill()
+    server.wait_for_event("hook_failed", name="webhook")
+    with receive("answer") as back:
+        assert line_of(back) == first
+        assert line_of(back) not in {"", first}
+        wait_until(lambda: caught_up(server), "all to be noted")
+        back.kill()
+    assert not listed(server)["failures"]
 
 
 def test_a_stop_does_not_wait_for_a_receiver_that_hangs(
@@ -363,13 +413,124 @@ def test_a_stop_does_not_wait_for_a_receiver_that_hangs(
     go_on.set()
 
 
-def test_no_secret_of_a_webhook_is_in_what_the_server_and_the_tool_print(
-    server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
+# --- Where to, and what comes back ----------------------------------------------------------------------------------
+
+
+def test_a_name_that_leads_into_a_network_that_is_not_named_gets_nothing(
+    certs: Path, tmp_path: Path, receiving: Callable[..., Receiver]
 ) -> None:
-    secret = make_hook(server, receiving(answering(Answer(500))))["secret"]
+    authority = Authority(tmp_path)
+    (tmp_path / "ca.pem").write_text(authority.pem)
+    receiver = receiving(context=authority.context("localhost"))
+    flags = (*LIMITLESS, "--webhook-ca", str(tmp_path / "ca.pem"))
+    with ServerProcess(certs, tmp_path / "data", *flags).start() as server:
+        row(server, "hook", "out", "lobby", f"https://localhost:{receiver.port}/", "--on", "all")
+        say(server, make_token(server, "ana"), "hello")
+        failed = server.wait_for_event("hook_failed", name="webhook")
+        assert failed["reason"] == "forbidden"
+        assert "webhook_networks" in failed["detail"]
+        wait_until(lambda: listed(server)["failures"], "the failure")
+        assert listed(server)["problem"] == failed["detail"]
+    with ServerProcess(
+        certs, tmp_path / "data", *flags, "--webhook-network", "127.0.0.0/8", "--webhook-network", "::1"
+    ):
+        assert text_of(next_of(receiver)) == "hello"
+    assert receiver.count == 1, "none before"
+
+
+def test_a_redirect_is_not_followed(server: ServerProcess, ana: str, receiving: Callable[..., Receiver]) -> None:
+    elsewhere = receiving()
+    answers = [Answer(status, headers={"location": url_of(elsewhere)}) for status in (307, 308)]
+    receiver = receiving(lambda handler: handler.wfile.write((answers.pop(0) if answers else Answer()).bytes))
+    make_hook(server, receiver)
     say(server, ana, "hello")
-    wait_until(lambda: listed(server)["failures"], "the failure")
-    printed = [admin(server.data, *words).stdout for words in (("hook", "list"), ("bot",), ("audit",), ("status",))]
-    everything = "\n".join([*printed, *map(str, server.events())])
-    assert secret.removeprefix("whsec_") not in everything
-    assert "secret-path" not in everything
+    assert server.wait_for_event("hook_failed", name="webhook")["reason"] == "redirect"
+    row(server, "hook", "on", "webhook")
+    row(server, "hook", "on", "webhook")
+    wait_until(lambda: caught_up(server), "the delivery")
+    assert (receiver.count, elsewhere.count) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reply", "lost"),
+    [
+        (json_answer(gzip.compress(b'{"text": "packed"}'), **{"content-encoding": "gzip"}), None, "encoded"),
+        (json_answer(gzip.compress(b" " * 50_000_000 + b"{}"), **{"content-encoding": "gzip"}), None, "encoded"),
+        (json_answer(b'{"text": "fits"}'.ljust(64 * 1024)), "fits", None),
+        (json_answer(b'{"text": "too long"}'.ljust(64 * 1024 + 1)), None, "too_long"),
+        (json_answer(b'{"text": "' + b"x" * 4_001 + b'"}'), None, "text_too_long"),
+    ],
+    ids=["gzip", "gzip bomb", "64 KiB", "64 KiB and a byte", "long text"],
+)  # fmt: skip
+def test_what_of_an_answer_becomes_a_reply(
+    server: ServerProcess,
+    ana: str,
+    receiving: Callable[..., Receiver],
+    answer: Answer,
+    reply: str | None,
+    lost: str | None,
+) -> None:
+    make_hook(server, receiving(answering(answer)))
+    say(server, ana, "hello")
+    if lost is not None:
+        assert server.wait_for_event("hook_reply", name="webhook")["reason"] == lost
+    wait_until(lambda: caught_up(server), "the delivery")
+    assert texts(server, ana) == (["hello"] if reply is None else ["hello", reply])
+
+
+def test_no_proxy_of_the_environment_is_used(certs: Path, tmp_path: Path, receiving: Callable[..., Receiver]) -> None:
+    authority = Authority(tmp_path)
+    (tmp_path / "ca.pem").write_text(authority.pem)
+    proxy, plain = receiving(), receiving()
+    secure = receiving(context=authority.context("localhost"))
+    names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    env = {each: f"http://127.0.0.1:{proxy.port}" for name in names for each in (name, name.lower())}
+    flags = (*FLAGS, "--webhook-network", "::1", "--webhook-ca", str(tmp_path / "ca.pem"))
+    with ServerProcess(certs, tmp_path / "data", *flags, env={**env, "NO_PROXY": "", "no_proxy": ""}).start() as server:
+        make_hook(server, plain)
+        row(server, "hook", "out", "lobby", f"https://localhost:{secure.port}/", "--on", "all", "--name", "secure")
+        say(server, make_token(server, "ana"), "hello")
+        assert text_of(next_of(plain)) == text_of(next_of(secure)) == "hello"
+    assert proxy.count == 0
+
+
+# --- Secrets --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("json_log", [True, False])
+def test_no_secret_and_no_url_of_a_webhook_is_in_any_output(
+    certs: Path, tmp_path: Path, receiving: Callable[..., Receiver], json_log: bool
+) -> None:
+    """Each kind of failure, with a secret in the path and in the query."""
+    path, query = "hush-in-the-path", "hush-in-the-query"
+    receivers = {
+        "status": receiving(answering(Answer(500))),
+        "redirect": receiving(answering(Answer(302, headers={"location": f"http://127.0.0.1/{path}?{query}"}))),
+        "malformed": receiving(answering(b"what\r\n\r\n")),
+        "cut": receiving(lambda _handler: None),
+        "unreachable": closed_port(),
+        "gone": receiving(answering(Answer(410))),
+        "reply": receiving(answering(json_answer(b'{"text": 7}'))),
+    }
+    process = ServerProcess(certs, tmp_path / "data", *FLAGS, "--show-messages", json_log=json_log)
+    secrets, shown = [], []
+    with process.start() as server:
+        ana = make_token(server, "ana")
+        for name, receiver in receivers.items():
+            port = receiver if isinstance(receiver, int) else receiver.port
+            url = f"http://127.0.0.1:{port}/{path}?key={query}"
+            made = row(server, "hook", "out", "lobby", url, "--on", "all", "--name", name)
+            secrets.append(made["secret"].removeprefix("whsec_"))
+        say(server, ana, "hello")
+        for name in ("status", "redirect", "malformed", "cut", "unreachable"):
+            server.wait_for_line(f'"{name}" could not' if not json_log else f'"hook_failed","name":"{name}"')
+        server.wait_for_line("hook_off")
+        server.wait_for_line("hook_reply")
+        for words in (("hook", "list"), ("hook", "list", "--json"), ("bot",), ("audit",), ("status",), ("check",)):
+            done = admin(server.data, *words)
+            shown += [done.stdout, done.stderr]
+        shown += texts(server, ana)
+        server.stop()
+    everything = "\n".join([*shown, *process.lines, process.stderr])
+    assert "127.0.0.1" in everything
+    assert not [each for each in (path, query, *secrets) if each in everything]

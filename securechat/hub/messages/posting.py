@@ -19,6 +19,7 @@ from securechat.hub.mutes import expect_unmuted, expect_unmuted_in
 from securechat.hub.rate_limits import DailyQuota
 from securechat.hub.rooms.permissions import Permission, Rank, has_permission
 from securechat.hub.rooms.room import HubRoom
+from securechat.hub.workflow import Append, Workflow
 from securechat.limits import MAX_TEXT_BYTES
 from securechat.model import (
     Acked,
@@ -159,6 +160,32 @@ class Posting:
             mentions=mentioned(text, partial(self._sender_named, room)) if "@" in text else (),
             bot=True,
         )
+
+    def store(self, draft: Draft, room: HubRoom, quota_key: str) -> Workflow[None]:
+        """Store a message of `draft_of`, within slow mode and the daily quota, of which each key has one.
+
+        Raises:
+            Refusal: SLOW_MODE; QUOTA; what the log says.
+        """
+        record = room.record
+        rank = self._room_directory.rank(room, draft.sender_id)
+        if record is not None and record.slow_s and not has_permission(rank, Permission.SKIP_SLOW_MODE):
+            self._slow_mode.require_waited(record, draft.sender_id, draft.stream, draft.client_id)
+        size_bytes = len(draft.text.encode())
+        if not self._quota.take_if_room(quota_key, size_bytes, self._context.now):
+            raise refusal_for("webhook_storage_used_up")
+        noted = self._slow_mode.note_sent(room, draft)
+        is_new = False
+        try:
+            stored: Appended = yield Append(draft)
+            is_new = not stored.retry
+        finally:
+            if not is_new:
+                self._quota.give_back(quota_key, size_bytes)
+                if noted is not None:
+                    self._slow_mode.not_stored(noted)
+        if is_new and self._hears_messages:
+            self._operator_log.happened(OperatorEvent.SAID, None, draft.name, room.name, draft.text)
 
     def _probe(self, connection: MemberConnection, command: DraftCommand, refusal: Refusal) -> Draft | None:
         """Return what asks the log for an earlier copy of a refused draft; None where there can be none.

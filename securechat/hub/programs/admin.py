@@ -26,12 +26,14 @@ class OutgoingState(NamedTuple):
         room: the name of its room; empty for one that is gone.
         is_allowed: whether it may read there.
         behind: how many entries of the log, of any room, it has not looked at; 0 for one that waits for messages.
+        problem: why the last attempt has failed; empty if it has not, or that is not known any more.
     """
 
     row: OutgoingWebhook
     room: str
     is_allowed: bool
     behind: int
+    problem: str
 
 
 class ProgramCommands:
@@ -130,7 +132,8 @@ class ProgramCommands:
             return None
         room = self._outgoing.room_of(row)
         name = "" if room is None else room.name
-        return OutgoingState(row, name, self._outgoing.is_allowed(row), self._outgoing.behind(row))
+        outgoing = self._outgoing
+        return OutgoingState(row, name, outgoing.is_allowed(row), outgoing.behind(row), outgoing.problem(row))
 
     def name_of(self, sender_id: int) -> str:
         """Return the name of an account; empty for one that is gone."""

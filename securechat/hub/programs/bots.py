@@ -130,13 +130,17 @@ class Bots:
         row = replace(rows[0], sender_id=sender_id)
         return TokenMade(0, secrets[0], self.token_info(row, new.made_by), Person(sender_id, name, bot=True))
 
-    def make_account(self, new: NewBot, row: OutgoingWebhook) -> Workflow[int]:
+    def make_account(self, new: NewBot, row: Callable[[], OutgoingWebhook]) -> Workflow[int]:
         """Make the account of an outgoing webhook along with its row; it has no token. Return its sender_id.
 
+        Args:
+            new: its account.
+            row: makes the row when it is this webhook's turn to be made, or refuses.
+
         Raises:
-            Refusal: as `make`.
+            Refusal: as `make`; what ``row`` raises.
         """
-        return (yield from self._make(new, check_name(new.name), lambda: row))
+        return (yield from self._make(new, check_name(new.name), row))
 
     def _make(self, new: NewBot, name: str, row: Callable[[], ApiToken | OutgoingWebhook]) -> Workflow[int]:
         with (yield Turn("bots")):  # of all makers, because all of them share bots_total and hooks_per_room

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from securechat.hub.context import HubContext
 from securechat.hub.messages.posting import Posting
 from securechat.hub.programs.bots import Bots, NewBot
 from securechat.hub.programs.tokens import ApiTokens
+from securechat.hub.rate_limits import TokenBucket
 from securechat.hub.rooms.room import HubRoom
 from securechat.hub.workflow import Append, Commit, Identify, Turn, Workflow, amend
 from securechat.model import LogEntry, Message
@@ -51,22 +52,49 @@ class OutgoingPort(Protocol):
     def behind(self, sender_id: int) -> int:
         """Return how many entries of the log a webhook has not looked at."""
 
-    def posted(self, sender_id: int, *, wanted: bool) -> None:
-        """Messages were committed in the room of a webhook; ``wanted``: one of them may be for it."""
+    def problem(self, sender_id: int) -> str:
+        """Return why the last attempt has failed: a clause in English; empty if it has not, or before a restart."""
+
+    def posted(self, sender_id: int, *, wanted: bool, before: int) -> None:
+        """Messages were committed in the room of a webhook.
+
+        Args:
+            sender_id: the webhook.
+            wanted: whether one of them may be for it.
+            before: the last seq of the log before them.
+        """
+
+
+class RoomPage(NamedTuple):
+    """The question for the next messages of the room of a webhook.
+
+    Attributes:
+        room: it.
+        name: its name when it was asked.
+        query: what is read.
+        after: only above this seq.
+    """
+
+    room: HubRoom
+    name: str
+    query: HistoryQuery
+    after: int
 
 
 class NextMessage(Struct, frozen=True):
-    """The answer to the question for the next message to deliver.
+    """The next message that a webhook delivers.
 
     Attributes:
         message: it; None: there is none up to ``through``.
         through: everything up to this seq has been looked at.
         more: whether the log has messages above it.
+        purged: retention has deleted messages that were to be looked at, up to this seq; 0: none.
     """
 
     message: Message | None
     through: int
     more: bool
+    purged: int = 0
 
 
 class OutgoingWebhooks:
@@ -89,6 +117,7 @@ class OutgoingWebhooks:
         self._bots = bots
         self._api_tokens = api_tokens
         self._posting = posting
+        self._rates: dict[int, TokenBucket] = {}  # of webhooks that have posted
         self.port: OutgoingPort | None = None
 
     # --- Making and changing --------------------------------------------------------------------------------------
@@ -105,19 +134,28 @@ class OutgoingWebhooks:
             raise refusal_for("webhooks_off")
         check_trigger(trigger)
         self.port.judge(url)
-        if len(self._directory.outgoing) >= self._context.limits.outgoing_hooks_total:
-            raise refusal_for("outgoing_hooks_used_up", count=len(self._directory.outgoing))
         hook_id = self._context.authentication.token_bytes(_HOOK_ID_BYTES).hex()
         room_id = 0 if room.record is None else room.record.room_id
+        made: list[OutgoingWebhook] = []
+
+        def make_row() -> OutgoingWebhook:
+            """In the turn of all that are made: two at once must not pass the limit together."""
+            if (count := len(self._directory.outgoing)) >= self._context.limits.outgoing_hooks_total:
+                raise refusal_for("outgoing_hooks_used_up", count=count)
+            row = OutgoingWebhook(
+                NEW_SENDER, hook_id, room_id, url.strip(), trigger, bots, secret, cursor=self._context.fed_seq
+            )
+            made.append(row)
+            return row
+
         new = NewBot(
             kind=AccountKind.HOOK, name=name, rooms=(room,), scopes=(), days=None, made_by=0, actor=actor,
             act="add-hook-out",
         )  # fmt: skip
-        row = OutgoingWebhook(
-            NEW_SENDER, hook_id, room_id, url.strip(), trigger, bots, secret, cursor=self._context.fed_seq
-        )
-        sender_id = yield from self._bots.make_account(new, row)
-        return replace(row, sender_id=sender_id)
+        sender_id = yield from self._bots.make_account(new, make_row)
+        if self.port is not None:
+            self.port.changed(sender_id)  # by now it belongs to its room
+        return replace(made[0], sender_id=sender_id)
 
     def rotate(self, actor: str, account: Account, secret: str) -> Workflow[OutgoingWebhook]:
         """Sign with another secret, and for token_overlap_s with the old one besides. Raises: Refusal, NOT_FOUND."""
@@ -156,7 +194,7 @@ class OutgoingWebhooks:
                 yield Commit((PutMembership(entered),))
 
         def edit(row: OutgoingWebhook) -> OutgoingWebhook:
-            return replace(row, failures=0, failing_since_ms=0, next_ms=0, off="", off_at_ms=0)
+            return replace(row, failures=0, failing_since_ms=0, next_ms=0, off="")
 
         note = self._directory.note(actor, "hook-on", account.name)
         yield from amend(self._directory, OutgoingWebhook, account.sender_id, edit, (note,))
@@ -182,6 +220,10 @@ class OutgoingWebhooks:
         living = self._directory.living(sender_id)
         return None if living is None else self._directory.outgoing.get(sender_id)
 
+    def is_there(self, sender_id: int) -> bool:
+        """Whether there is such a webhook, or one whose removal is under way and may be refused."""
+        return sender_id in self._directory.outgoing
+
     def rows(self) -> list[OutgoingWebhook]:
         """Return all of them."""
         return list(self._directory.outgoing.values())
@@ -194,6 +236,10 @@ class OutgoingWebhooks:
     def behind(self, row: OutgoingWebhook) -> int:
         """Return how many entries of the log it has not looked at."""
         return self._context.fed_seq - row.cursor if self.port is None else self.port.behind(row.sender_id)
+
+    def problem(self, row: OutgoingWebhook) -> str:
+        """Return why its last attempt has failed; empty if it has not, or that is not known any more."""
+        return "" if self.port is None or not row.failures else self.port.problem(row.sender_id)
 
     def room_of(self, row: OutgoingWebhook) -> HubRoom | None:
         """Return its room; None for one that was deleted."""
@@ -231,8 +277,13 @@ class OutgoingWebhooks:
         if port is None:
             return
         for sender_id in changed:
+            if sender_id not in self._directory.outgoing:
+                self._rates.pop(sender_id, None)
             port.changed(sender_id)
-        if not batch or not self._directory.outgoing:
+        for row in self.rows():
+            if not row.off and self.room_of(row) is None:
+                port.changed(row.sender_id)
+        if not batch:
             return
         said: dict[str, list[Message]] = {}
         for entry in batch:
@@ -243,45 +294,64 @@ class OutgoingWebhooks:
             room = self.room_of(row)
             entries = said.get(room.name, ()) if room is not None else ()
             if entries or is_renamed:
-                port.posted(row.sender_id, wanted=is_renamed or any(self.wants(row, entry) for entry in entries))
+                is_wanted = is_renamed or any(self.wants(row, entry) for entry in entries)
+                port.posted(row.sender_id, wanted=is_wanted, before=batch[0].seq - 1)
 
     @property
     def fed_seq(self) -> int:
         """The last seq fanned out."""
         return self._context.fed_seq
 
+    @property
+    def log_id(self) -> str:
+        """Tells this log from every other: a restored one gives the same numbers to other messages."""
+        return self._context.log_id
+
     def now_ms(self) -> int:
         """The time by which everything expires, UTC milliseconds."""
         return self._directory.wall_ms()
 
-    def ask_next(self, row: OutgoingWebhook, after: int, done: Callable[[NextMessage | NotAppended], None]) -> None:
-        """Read the next page of the room of a webhook, and find the first message in it that it delivers.
+    def page(self, row: OutgoingWebhook, after: int) -> RoomPage:
+        """Return the question for the next page of the room of a webhook.
 
         Args:
             row: the webhook, which is allowed to read.
             after: only above this seq.
-            done: called later with the answer.
         """
         room, up_to = self.room_of(row), self._context.fed_seq
         assert room is not None
         membership = room.memberships.get(row.sender_id)
         if room.record is not None and room.record.history_from_join and membership is not None:
             after = max(after, membership.joined_seq)
+        return RoomPage(room, room.name, HistoryQuery(up_to, _PAGE, rooms=(room.name,), after=after), after)
 
-        def answered(rows: HistoryRows | NotAppended) -> None:
-            if isinstance(rows, NotAppended):
-                done(rows)
-                return
-            found = next((message for message in rows.messages if self.wants(row, message)), None)
-            through = rows.messages[-1].seq if rows.more else max(up_to, after)
-            done(NextMessage(found, through if found is None else found.seq, more=rows.more))
+    def read(self, page: RoomPage, done: Callable[[HistoryRows | NotAppended], None]) -> None:
+        """Read a page; ``done`` is called later."""
+        self._context.log.history(page.query, done)
 
-        self._context.log.history(HistoryQuery(up_to, _PAGE, rooms=(room.name,), after=after), answered)
+    def found(self, row: OutgoingWebhook, page: RoomPage, rows: HistoryRows) -> NextMessage | None:
+        """Return the first message of a page that a webhook delivers.
+
+        Returns:
+            None: the room has been renamed meanwhile, so that another name was read; ask again.
+        """
+        room, messages, after = page.room, rows.messages, page.after
+        if room.is_renaming or room.name != page.name:
+            return None
+        found = next((message for message in messages if self.wants(row, message)), None)
+        through = messages[-1].seq if rows.more and messages else max(page.query.up_to, after)
+        is_gap = room.purged_seq > after and not (messages and messages[0].seq <= room.purged_seq)
+        return NextMessage(
+            found,
+            through if found is None else found.seq,
+            more=rows.more,
+            purged=room.purged_seq if is_gap else 0,
+        )
 
     # --- What it says ---------------------------------------------------------------------------------------------
 
     def say(
-        self, row: OutgoingWebhook, text: str, key: str, reply: int | None, done: Callable[[NotAppended | None], None]
+        self, row: OutgoingWebhook, text: str, key: str, reply: int | None, done: Callable[[NotAppended | float], None]
     ) -> None:
         """Post a message as the account of a webhook, once for each key.
 
@@ -289,15 +359,16 @@ class OutgoingWebhooks:
             row: the webhook.
             text: as it came.
             key: see `Draft`.
-            reply: the seq that it answers.
-            done: called now or later: None when it is durable, or the refusal.
+            reply: the seq that it answers; None for a notice of the server's own, which counts against no quota.
+            done: called now or later, with the refusal; or, when the message is durable, with the seconds for which
+                the webhook has to pause, because it is over its rate.
         """
         try:
             self._context.workflows.report(self._say(row, text, key, reply), done)
         except Refusal as refusal:
             done(NotAppended.of(refusal))
 
-    def _say(self, row: OutgoingWebhook, text: str, key: str, reply: int | None) -> Workflow[None]:
+    def _say(self, row: OutgoingWebhook, text: str, key: str, reply: int | None) -> Workflow[float]:
         device = sha256(f"securechat outgoing webhook {row.hook_id}".encode()).digest()
         account = self._directory.living(row.sender_id)
         if account is None:
@@ -307,7 +378,23 @@ class OutgoingWebhooks:
         if account is None or room is None or not self.is_allowed(row):
             raise refusal_for("no_such_bot")
         draft = self._posting.draft_of(account, room, text, reply=reply, key=key)
-        yield Append(replace(draft, client_id=identity.last_client_id + 1, stream=identity.stream))
+        draft = replace(draft, client_id=identity.last_client_id + 1, stream=identity.stream)
+        if reply is None:
+            yield Append(draft)
+        else:
+            yield from self._posting.store(draft, room, f"webhook {row.sender_id}")
+        return self._charge(row.sender_id)
+
+    def _charge(self, sender_id: int) -> float:
+        """Count a message against the rate of a webhook, which is that of a bot's token; return the pause, seconds."""
+        context = self._context
+        if not context.rates:
+            return 0.0
+        limits = context.limits
+        bucket = self._rates.get(sender_id)
+        if bucket is None:
+            bucket = self._rates[sender_id] = TokenBucket(limits.bot_message_burst, limits.bot_message_rate)
+        return bucket.take(1.0, context.now)
 
 
 def check_trigger(trigger: str) -> None:

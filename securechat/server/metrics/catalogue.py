@@ -104,7 +104,7 @@ METRICS: tuple[Metric, ...] = (
         _COUNTER,
         "Attempts of outgoing webhooks to deliver.",
         ("outcome",),
-        "delivered, gone (410), reply_refused (a reply that the room does not take), and why one failed: docs/bots.md",
+        "delivered, gone (410), reply_refused (a reply that became no message), and why one failed: docs/bots.md",
     ),
     Metric(
         "securechat_hook_fields_ignored_total", _COUNTER, "Fields of their payloads that mean nothing to this server."

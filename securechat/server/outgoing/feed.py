@@ -5,7 +5,7 @@ that was committed has been looked at; a message that may be for it wakes it. Th
 the cursor, a page at a time, and hands the first message that it wants to the worker. What the receiver answers is
 posted as a reply, with the id of the delivery as its key; then the cursor moves, in one write with the state of the
 retries. So after a crash at any point the delivery is made again, under the same id, and its reply stands once. A
-message that was deleted meanwhile is skipped, and a gap that retention has made is passed over.
+message that was deleted meanwhile is skipped. A gap that retention has made is passed over, and the operator is told.
 
 For messages that are not for a webhook nothing is written: the cursor follows with the next delivery, when the server
 stops, and when it is LAZY_ENTRIES behind. After a crash these are read once more, and again left alone.
@@ -19,18 +19,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode
-from securechat.hub.programs.outgoing import ROOM_GONE, NextMessage
+from securechat.hub.programs.outgoing import ROOM_GONE
 from securechat.records.accounts import OutgoingWebhook
 from securechat.records.log import NotAppended
+from securechat.records.queries import HistoryRows
 from securechat.server.outgoing.destinations import DestinationInvalid, parse_destination
 from securechat.server.outgoing.outcome import Delivered, DeliveryProblem, Failed, Gone, Outcome
 from securechat.server.outgoing.payload import delivery_id, payload_of
-from securechat.server.outgoing.schedule import OffReason, Plan, RetryState, SwitchedOff, planned
+from securechat.server.outgoing.schedule import PAUSES_S, OffReason, Plan, RetryState, SwitchedOff, planned
 from securechat.server.outgoing.sender import OutgoingRequest
 from securechat.server.outgoing.signature import parse_secret
 from securechat.text.refusals import refusal_for
@@ -38,7 +40,7 @@ from securechat.translation import english, sentence_of
 
 if TYPE_CHECKING:
     from securechat.containment import Containment
-    from securechat.hub.programs.outgoing import OutgoingWebhooks
+    from securechat.hub.programs.outgoing import OutgoingWebhooks, RoomPage
     from securechat.model import Message
     from securechat.server.outgoing.networks import NetworkPolicy
     from securechat.server.session import Cancellable
@@ -47,6 +49,8 @@ LAZY_ENTRIES: Final = 1_000
 READ_PAUSE_S: Final = 0.005
 AGAIN_S: Final = 5.0
 """Before something that the server itself could not do (a full queue, a full disk) is tried again."""
+_RENAMING_AGAIN_S: Final = 0.2
+"""Before a room is read again that was being renamed."""
 _FAULT_AGAIN_S: Final = 60.0
 _MOST_WAIT_S: Final = 3_600.0
 """A longer wait looks at the wall clock in between, which may have been set."""
@@ -89,8 +93,17 @@ class FeedObserver(Protocol):
     def outgoing_delivered(self, outcome: str) -> None:
         """An attempt has this outcome: ``delivered``, ``gone``, a `DeliveryProblem`; or a reply was refused."""
 
+    def outgoing_failed(self, name: str, problem: str, detail: str) -> None:
+        """An attempt has failed: a `DeliveryProblem`, and a clause for the operator, without path and query."""
+
     def outgoing_off(self, name: str, why: str) -> None:
         """A webhook was switched off."""
+
+    def outgoing_reply_lost(self, name: str, why: str) -> None:
+        """The receiver's answer became no message: the word of a refusal, or a `ReplyProblem`."""
+
+    def outgoing_gap(self, name: str, through: int) -> None:
+        """Retention has deleted messages that a webhook had not looked at, up to this seq."""
 
 
 class _State(Enum):
@@ -108,14 +121,16 @@ class _State(Enum):
 class _Feed:
     """One webhook."""
 
-    __slots__ = ("after", "is_dirty", "owner", "sender_id", "state", "timer")
+    __slots__ = ("after", "is_dirty", "owner", "page", "problem", "sender_id", "state", "timer")
 
     def __init__(self, owner: OutgoingFeed, sender_id: int, after: int) -> None:
         self.owner = owner
         self.sender_id = sender_id
-        self.after = after  # looked at up to here; meaningless while it is idle
+        self.after = after  # looked at up to here; while it is idle, up to all that was committed
         self.state = _State.HELD
         self.is_dirty = False  # a message has come since the read began
+        self.page: RoomPage | None = None  # that is being read
+        self.problem = ""  # why the last attempt has failed
         self.timer: Cancellable | None = None
 
     @property
@@ -178,8 +193,7 @@ class OutgoingFeed:
         for feed in self._feeds.values():
             self._cancel(feed)
             self._worker.forget(feed.sender_id)
-            if feed.state is _State.IDLE:
-                self._note_cursor(feed, self._webhooks.fed_seq)
+            self._note_cursor(feed, self._webhooks.fed_seq if feed.state is _State.IDLE else feed.after)
 
     # --- For the hub ----------------------------------------------------------------------------------------------
 
@@ -195,12 +209,14 @@ class OutgoingFeed:
         row, feed = self._webhooks.row(sender_id), self._feeds.get(sender_id)
         if row is None:
             if feed is not None:
-                self._forget(feed)
+                self._vanished(feed)
             return
         if feed is None:
             feed = self._feeds[sender_id] = _Feed(self, sender_id, row.cursor)
             self._run(feed, lambda: self._go(feed))
-        elif feed.state in (_State.HELD, _State.WAITING):
+        elif feed.state is not _State.DELIVERING and (
+            feed.state in (_State.HELD, _State.WAITING) or self._webhooks.room_of(row) is None
+        ):
             self._run(feed, lambda: self._go(feed))
 
     def behind(self, sender_id: int) -> int:
@@ -208,23 +224,27 @@ class OutgoingFeed:
         feed = self._feeds.get(sender_id)
         return 0 if feed is None or feed.state is _State.IDLE else max(0, self._webhooks.fed_seq - feed.after)
 
-    def posted(self, sender_id: int, *, wanted: bool) -> None:
+    def problem(self, sender_id: int) -> str:
+        """See `OutgoingPort.problem`."""
+        feed = self._feeds.get(sender_id)
+        return "" if feed is None else feed.problem
+
+    def posted(self, sender_id: int, *, wanted: bool, before: int) -> None:
         """See `OutgoingPort.posted`."""
         feed = self._feeds.get(sender_id)
         if feed is None:
             return
         feed.is_dirty = True
+        if feed.state is _State.IDLE:
+            feed.after = max(feed.after, before if wanted else self._webhooks.fed_seq)
         if feed.state is _State.IDLE and not wanted:
-            feed.after = self._webhooks.fed_seq
             self._note_lazily(feed)
         elif feed.state in (_State.IDLE, _State.HELD):
             self._run(feed, lambda: self._go(feed))
 
     def failed(self, feed: _Feed) -> None:
         """Work for a webhook raised an exception: look again in a while."""
-        if feed in self._readers:
-            self._readers.remove(feed)
-        self._worker.forget(feed.sender_id)
+        self._end_step(feed)
         self._later(feed, _FAULT_AGAIN_S, lambda: self._go(feed))
 
     # --- One step after the other ---------------------------------------------------------------------------------
@@ -235,15 +255,16 @@ class OutgoingFeed:
             return
         row = self._webhooks.row(feed.sender_id)
         if row is None:
-            self._forget(feed)
+            self._vanished(feed)
             return
-        self._cancel(feed)
+        self._end_step(feed)
         feed.after = max(feed.after, row.cursor)
+        wait_s = (row.next_ms - self._webhooks.now_ms()) / 1000
         if not row.off and self._webhooks.room_of(row) is None:
             self._switch_off(feed, ROOM_GONE)
         elif row.off or not self._webhooks.is_allowed(row):
-            feed.state, feed.after = _State.HELD, row.cursor
-        elif (wait_s := (row.next_ms - self._webhooks.now_ms()) / 1000) > 0:
+            feed.state = _State.HELD
+        elif 0 < wait_s <= PAUSES_S[-1]:  # no pause is longer: the clock has been put back
             self._later(feed, min(wait_s, _MOST_WAIT_S), lambda: self._go(feed))
         else:
             feed.state = _State.READING
@@ -252,42 +273,61 @@ class OutgoingFeed:
 
     def _pump(self) -> None:
         """Begin the next read, if none is under way."""
-        if self._is_reading or self._stopped or not self._readers:
-            return
-        feed = self._readers.popleft()
+        while self._readers and not self._is_reading and not self._stopped:
+            feed = self._readers.popleft()
+            self._run(feed, partial(self._ask, feed))
+
+    def _ask(self, feed: _Feed) -> None:
         row = self._webhooks.row(feed.sender_id)
         if row is None or not self._webhooks.is_allowed(row):
-            self._run(feed, lambda: self._go(feed))
-            self._pump()
+            self._go(feed)
             return
-        self._is_reading, feed.is_dirty = True, False
+        feed.is_dirty = False
+        feed.page = page = self._webhooks.page(row, feed.after)
 
-        def done(answer: NextMessage | NotAppended) -> None:
+        def done(rows: HistoryRows | NotAppended) -> None:
             self._scheduler.call_later(READ_PAUSE_S, self._next_read)
-            if feed.state is _State.READING and self._feeds.get(feed.sender_id) is feed:
-                self._run(feed, lambda: self._read(feed, answer))
+            if feed.page is page:
+                self._run(feed, lambda: self._read(feed, page, rows))
 
-        self._webhooks.ask_next(row, feed.after, done)
+        self._is_reading = True
+        try:
+            self._webhooks.read(page, done)
+        except BaseException:
+            self._is_reading = False  # of the others, too
+            raise
 
     def _next_read(self) -> None:
         self._is_reading = False
         self._pump()
 
-    def _read(self, feed: _Feed, answer: NextMessage | NotAppended) -> None:
+    def _read(self, feed: _Feed, page: RoomPage, rows: HistoryRows | NotAppended) -> None:
+        feed.page = None
         if self._stopped:
             return
         row = self._webhooks.row(feed.sender_id)
-        if isinstance(answer, NotAppended) or row is None:
+        if isinstance(rows, NotAppended) or row is None:
             self._later(feed, AGAIN_S, lambda: self._go(feed))
-        elif answer.message is not None:
+            return
+        answer = self._webhooks.found(row, page, rows)
+        if answer is None:
+            self._later(feed, _RENAMING_AGAIN_S, lambda: self._go(feed))
+            return
+        if answer.purged > feed.after:
+            self._observer.outgoing_gap(self._webhooks.name_of(feed.sender_id), answer.purged)
+            feed.after = answer.purged
+            self._note_cursor(feed, answer.purged)
+        if answer.message is not None:
             self._deliver(feed, row, answer.message)
+            return
+        feed.after = answer.through
+        if answer.more or feed.is_dirty:
+            self._go(feed)
+        elif row.failures:  # the message whose deliveries have failed is gone
+            self._advance(feed, answer.through)
         else:
-            feed.after = answer.through
-            if answer.more or feed.is_dirty:
-                self._go(feed)
-            else:
-                feed.state = _State.IDLE
-                self._note_lazily(feed)
+            feed.state = _State.IDLE
+            self._note_lazily(feed)
 
     def _deliver(self, feed: _Feed, row: OutgoingWebhook, message: Message) -> None:
         feed.state = _State.DELIVERING
@@ -301,7 +341,7 @@ class OutgoingFeed:
             secrets.append(row.old_secret)
         request = OutgoingRequest(
             destination,
-            delivery_id(row.hook_id, message.seq),
+            self._delivery_id(row, message),
             payload_of(message, bot=message.bot),
             tuple(map(parse_secret, secrets)),
         )
@@ -312,21 +352,32 @@ class OutgoingFeed:
         if not self._worker.deliver(feed.sender_id, request, done):
             self._later(feed, AGAIN_S, lambda: self._go(feed))
 
+    def _delivery_id(self, row: OutgoingWebhook, message: Message) -> str:
+        """Return the id of a delivery. In a restored log another message may have the same seq."""
+        return delivery_id(f"{row.hook_id} {self._webhooks.log_id}", message.seq)
+
     def _answered(self, feed: _Feed, message: Message, outcome: Outcome) -> None:
         """Go on with the outcome of an attempt."""
+        if self._stopped:
+            return
         row = self._webhooks.row(feed.sender_id)
-        if self._stopped or row is None:
+        if row is None:
+            self._vanished(feed)
             return
         match outcome:
-            case Delivered(reply):
+            case Delivered(reply, problem):
                 self._observer.outgoing_delivered("delivered")
+                if problem is not None:
+                    self._lose_reply(feed, problem.value)
                 if reply is None:
-                    self._advance(feed, message)
+                    self._advance(feed, message.seq)
                 else:
                     self._reply(feed, message, reply)
                 return
-            case Failed(problem):
+            case Failed(problem, detail):
+                feed.problem = english(detail) or problem.value
                 self._observer.outgoing_delivered(problem.value)
+                self._observer.outgoing_failed(self._webhooks.name_of(feed.sender_id), problem.value, feed.problem)
             case Gone():
                 self._observer.outgoing_delivered("gone")
         state = RetryState(row.failures, row.failing_since_ms, row.next_ms)
@@ -342,45 +393,57 @@ class OutgoingFeed:
 
     def _reply(self, feed: _Feed, message: Message, text: str) -> None:
         row = self._webhooks.row(feed.sender_id)
-        if row is None or self._stopped:
+        if row is None:
+            self._vanished(feed)
             return
 
-        def done(refused: NotAppended | None) -> None:
-            if isinstance(refused, NotAppended) and refused.code in _PASSING:
+        def done(answer: NotAppended | float) -> None:
+            if not isinstance(answer, NotAppended):
+                self._advance(feed, message.seq, answer)
+            elif answer.code in _PASSING:
                 self._later(feed, AGAIN_S, lambda: self._reply(feed, message, text), _State.DELIVERING)
-                return
-            if isinstance(refused, NotAppended):
-                self._observer.outgoing_delivered(REPLY_REFUSED)
-            self._advance(feed, message)
+            else:
+                self._lose_reply(feed, answer.code.value)
+                self._advance(feed, message.seq)
 
-        self._webhooks.say(row, text, delivery_id(row.hook_id, message.seq), message.seq, done)
+        self._webhooks.say(row, text, self._delivery_id(row, message), message.seq, done)
 
-    def _advance(self, feed: _Feed, message: Message) -> None:
-        """A message is done with: move the cursor, and look for the next one."""
+    def _lose_reply(self, feed: _Feed, why: str) -> None:
+        self._observer.outgoing_delivered(REPLY_REFUSED)
+        self._observer.outgoing_reply_lost(self._webhooks.name_of(feed.sender_id), why)
+
+    def _advance(self, feed: _Feed, seq: int, pause_s: float = 0.0) -> None:
+        """All up to here is done with: move the cursor, and look for the next message after a pause."""
 
         def edit(row: OutgoingWebhook) -> OutgoingWebhook:
-            cursor = max(row.cursor, message.seq)
-            return replace(row, cursor=cursor, failures=0, failing_since_ms=0, next_ms=0)
+            return replace(row, cursor=max(row.cursor, seq), failures=0, failing_since_ms=0, next_ms=0)
 
-        feed.after = max(feed.after, message.seq)
-        self._note(feed, edit, lambda: self._go(feed))
+        def go_on() -> None:
+            if pause_s:
+                self._later(feed, pause_s, lambda: self._go(feed), _State.DELIVERING)
+            else:
+                self._go(feed)
+
+        feed.after, feed.problem = max(feed.after, seq), ""
+        self._note(feed, edit, go_on)
 
     def _tell_off(self, feed: _Feed, reason: OffReason) -> None:
         """Tell the room first, by a key: after a crash in between it is told once."""
         row = self._webhooks.row(feed.sender_id)
-        if row is None or self._stopped:
+        if row is None:
+            self._vanished(feed)
             return
 
-        def done(refused: NotAppended | None) -> None:
-            if isinstance(refused, NotAppended) and refused.code in _PASSING:
+        def done(answer: NotAppended | float) -> None:
+            if isinstance(answer, NotAppended) and answer.code in _PASSING:
                 self._later(feed, AGAIN_S, lambda: self._tell_off(feed, reason), _State.DELIVERING)
             else:
                 self._switch_off(feed, reason.value)
 
-        self._webhooks.say(row, _OFF_TEXTS[reason], f"off {row.hook_id} {row.cursor}", None, done)
+        # the time of the last such end is another one for each of them, and the same after a crash
+        self._webhooks.say(row, _OFF_TEXTS[reason], f"off {row.hook_id} {row.off_at_ms}", None, done)
 
     def _switch_off(self, feed: _Feed, why: str) -> None:
-        feed.state = _State.DELIVERING
         now_ms = self._webhooks.now_ms()
         self._observer.outgoing_off(self._webhooks.name_of(feed.sender_id), why)
         self._note(feed, lambda now: replace(now, off=why, off_at_ms=now_ms), lambda: self._go(feed))
@@ -389,6 +452,7 @@ class OutgoingFeed:
 
     def _note(self, feed: _Feed, edit: Callable[[OutgoingWebhook], OutgoingWebhook], then: Callable[[], None]) -> None:
         """Write the record of a webhook, again and again while the disk is full, and go on."""
+        feed.state = _State.DELIVERING
 
         def done(answer: object) -> None:
             if self._stopped or self._feeds.get(feed.sender_id) is not feed:
@@ -396,7 +460,7 @@ class OutgoingFeed:
             if not isinstance(answer, NotAppended):
                 self._run(feed, then)
             elif self._webhooks.row(feed.sender_id) is None:
-                self._forget(feed)
+                self._vanished(feed)
             else:
                 self._later(feed, AGAIN_S, lambda: self._note(feed, edit, then), _State.DELIVERING)
 
@@ -433,11 +497,18 @@ class OutgoingFeed:
             feed.timer.cancel()
             feed.timer = None
 
-    def _forget(self, feed: _Feed) -> None:
-        """A webhook is gone: its delivery is ended."""
+    def _end_step(self, feed: _Feed) -> None:
+        """End what is under way for a webhook: its timer, its read, its delivery."""
         self._cancel(feed)
+        feed.page = None
         self._worker.forget(feed.sender_id)
         if feed in self._readers:
             self._readers.remove(feed)
-        if self._feeds.get(feed.sender_id) is feed:
+
+    def _vanished(self, feed: _Feed) -> None:
+        """A webhook is gone, and what is under way is ended; or it is going, which a full disk may still prevent."""
+        self._end_step(feed)
+        if self._webhooks.is_there(feed.sender_id):
+            self._later(feed, AGAIN_S, lambda: self._go(feed))
+        elif self._feeds.get(feed.sender_id) is feed:
             del self._feeds[feed.sender_id]

@@ -48,6 +48,18 @@ class OutgoingObserver:
         """See `FeedObserver`."""
         self._operator_log.outgoing_off(name, why, self._loop.now)
 
+    def outgoing_failed(self, name: str, problem: str, detail: str) -> None:
+        """See `FeedObserver`."""
+        self._operator_log.outgoing_failed(name, problem, detail, self._loop.now)
+
+    def outgoing_reply_lost(self, name: str, why: str) -> None:
+        """See `FeedObserver`."""
+        self._operator_log.outgoing_reply_lost(name, why, self._loop.now)
+
+    def outgoing_gap(self, name: str, through: int) -> None:
+        """See `FeedObserver`."""
+        self._operator_log.outgoing_gap(name, through)
+
 
 class OutgoingService:
     """Delivers the outgoing webhooks of one server.

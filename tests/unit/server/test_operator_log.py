@@ -154,3 +154,48 @@ def test_a_refusal_is_one_line_an_address_code_and_minute() -> None:
         "refused       192.0.2.2:5000: name_in_use: the name is taken",
         'refused       192.0.2.1:5000 "ann": name_in_use: the name is taken (and 99 more)',
     ]
+
+
+def test_a_webhook_that_is_off_is_one_line_a_minute() -> None:
+    def tell(chronicle: OperatorLog) -> None:
+        for now in (0.0, 1.0, REPEAT_EVERY_S):
+            chronicle.outgoing_off("deploy", "gone", now)
+        chronicle.outgoing_off("other", "room_gone", 1.0)
+
+    lines = [line.partition("hook_off")[2].strip() for line in _lines(tell)]
+    assert lines == [
+        'the outgoing webhook "deploy" is off: the receiver answered 410',
+        'the outgoing webhook "deploy" is off: the receiver answered 410 (and 1 more)',
+        'the outgoing webhook "other" is off: its room was deleted',
+    ]
+
+
+def test_a_lost_reply_is_one_line_a_webhook_reason_and_minute() -> None:
+    def tell(chronicle: OperatorLog) -> None:
+        for now in (0.0, 1.0):
+            chronicle.outgoing_reply_lost("deploy", "quota", now)
+        chronicle.outgoing_reply_lost("deploy", "late", 1.0)
+        chronicle.outgoing_reply_lost("deploy", "quota", REPEAT_EVERY_S)
+
+    lines = [line.partition("hook_reply")[2].strip() for line in _lines(tell)]
+    assert lines == [
+        'a reply to the outgoing webhook "deploy" was not posted: it has stored all it may for today',
+        'a reply to the outgoing webhook "deploy" was not posted: the answer was not complete in time',
+        'a reply to the outgoing webhook "deploy" was not posted: it has stored all it may for today (and 1 more)',
+    ]
+
+
+def test_a_gap_names_the_webhook_and_the_last_message() -> None:
+    (line,) = _lines(lambda chronicle: chronicle.outgoing_gap("deploy", 41))
+    assert 'the outgoing webhook "deploy"' in line
+    assert "up to number 41" in line
+
+
+def test_a_failed_delivery_is_one_line_a_webhook_problem_and_minute() -> None:
+    def tell(chronicle: OperatorLog) -> None:
+        for now in (0.0, 1.0, REPEAT_EVERY_S):
+            chronicle.outgoing_failed("deploy", "status", "the receiver answered 503", now)
+
+    lines = [line.partition("hook_failed")[2].strip() for line in _lines(tell)]
+    said = 'the outgoing webhook "deploy" could not deliver, and tries again: the receiver answered 503'
+    assert lines == [said, f"{said} (and 1 more)"]

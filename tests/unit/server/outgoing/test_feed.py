@@ -1,0 +1,913 @@
+"""The feeds of outgoing webhooks: order, retries, ends, and what a crash, a full disk and a purge may do to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from securechat.containment import Failure
+from securechat.errors import ErrorCode, Refusal
+from securechat.hub.workflow import Commit
+from securechat.limits import Limits
+from securechat.model import Delete, Edit, Grant, Join, Moderate, SetRoom
+from securechat.records.accounts import AccountKind
+from securechat.records.log import NotAppended
+from securechat.records.rooms import DropRoom, PurgeExpired
+from securechat.server.outgoing.feed import AGAIN_S, LAZY_ENTRIES
+from securechat.server.outgoing.networks import NetworkPolicy
+from securechat.server.outgoing.outcome import Delivered, DeliveryProblem, Failed, Gone, ReplyProblem
+from securechat.server.outgoing.schedule import OFF_AFTER_S, PAUSES_S
+from securechat.server.outgoing.signature import parse_secret
+from securechat.text.refusals import refusal_for
+from tests.support.hub_rig import FakePeer
+from tests.support.outgoing_rig import DOWN, SECRET, OutgoingRig
+from tests.unit.hub.rooms.test_rooms import ok
+
+DAY_S = 86_400
+
+
+@pytest.fixture
+def rig() -> OutgoingRig:
+    return OutgoingRig()
+
+
+@pytest.fixture
+def ann(rig: OutgoingRig) -> FakePeer:
+    """Ann owns #ops."""
+    return rig.person("ann", "ops")
+
+
+# --- In order -------------------------------------------------------------------------------------------------------
+
+
+def test_a_webhook_gets_one_delivery_at_a_time_in_the_order_of_the_room(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one", "two", "three")
+    rig.rest()
+    assert [made.text for made in rig.worker.made] == ["one"]
+    assert rig.deliver_all(hook) == ["one", "two", "three"]
+    assert rig.row(hook).cursor == rig.hub.fed_seq
+
+
+def test_webhooks_do_not_wait_for_each_other_and_each_keeps_its_order(rig: OutgoingRig, ann: FakePeer) -> None:
+    one, two = rig.hook(name="one"), rig.hook(name="two")
+    rig.say(ann, "a", "b", "c")
+    rig.rest()
+    assert rig.deliver_all(two) == ["a", "b", "c"], "while the other one hangs"
+    rig.say(ann, "d")
+    assert rig.deliver_all(one, two) == ["a", "b", "c", "d", "d"]
+    for hook in (one, two):
+        seqs = [made.seq for made in rig.worker.made if made.hook == hook]
+        assert seqs == sorted(set(seqs))
+
+
+def test_it_begins_with_the_message_after_it_was_made_and_hears_its_room_alone(rig: OutgoingRig, ann: FakePeer) -> None:
+    rig.say(ann, "before", room="ops")
+    hook = rig.hook("ops")
+    rig.say(ann, "elsewhere")
+    assert rig.feed.behind(hook) == 0
+    rig.say(ann, "here", room="ops")
+    assert rig.deliver_all(hook) == ["here"]
+
+
+def test_it_finds_its_messages_among_many_others_after_a_pause(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook(on="!deploy")
+    rig.say(ann, "!deploy first")
+    rig.rest()
+    rig.answer(hook, Gone())
+    rig.say(ann, *["nothing"] * 120, "!deploy", *["nothing"] * 60, "!deploy again")
+    rig.switch_on()
+    assert rig.deliver_all(hook) == ["!deploy first", "!deploy", "!deploy again"]
+    assert rig.feed.behind(hook) == 0
+
+
+def test_a_message_that_comes_during_a_read_is_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch, rig: OutgoingRig, ann: FakePeer
+) -> None:
+    hook = rig.hook(on="!deploy")
+    held: list[tuple[Any, Any]] = []
+    with monkeypatch.context() as slow:
+        slow.setattr(rig.log, "history", lambda query, done: held.append((query, done)))
+        (seq,) = rig.say(ann, "!deploy one")
+        rig.change(ann, lambda cid: Delete(client_id=cid, seq=seq, room="lobby"))
+        rig.say(ann, "!deploy two")
+    ((query, done),) = held
+    rig.log.history(query, done)
+    rig.settle()
+    assert rig.deliver_all(hook) == ["!deploy two"]
+
+
+def test_the_cursor_moves_when_the_receiver_has_answered_and_not_before(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    assert rig.feed.behind(hook) == 0
+    before = rig.row(hook).cursor
+    (seq,) = rig.say(ann, "one")
+    rig.rest()
+    assert (rig.worker.made[-1].seq, rig.row(hook).cursor) == (seq, before)
+    rig.answer(hook)
+    assert rig.row(hook).cursor >= seq
+
+
+def test_a_reply_answers_the_message_and_has_the_id_of_its_delivery_as_key(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    (seq,) = rig.say(ann, "one")
+    rig.rest()
+    rig.answer(hook, Delivered("pong"))
+    reply = rig.fed[-1]
+    assert (reply.text, reply.reply, reply.name, reply.bot) == ("pong", seq, "deploy", True)
+    refusal = rig.answered(
+        lambda done: rig.hub.outgoing.say(rig.row(hook), "another text", rig.worker.made[-1].id, seq, done)
+    )
+    assert refusal.code is ErrorCode.KEY_USED
+
+
+# --- Failures -------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_delivery_comes_again_by_the_plan_and_then_it_is_off(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    (seq,) = rig.say(ann, "one")
+    rig.rest()
+    began = rig.now
+    attempts = [began]
+    while not rig.row(hook).off:
+        rig.worker.taken.pop(hook)(DOWN)
+        rig.settle()
+        if rig.row(hook).off:
+            break
+        wait_s = (rig.row(hook).next_ms - rig.wall_ms()) / 1000
+        rig.pass_time(wait_s - 0.1)
+        assert hook not in rig.worker.taken, "too early"
+        rig.pass_time(0.2)
+        attempts.append(rig.now)
+    pauses = [round(later - earlier, -1 if later - earlier > 60 else 0) for earlier, later in pairwise(attempts)]
+    assert pauses[:6] == list(PAUSES_S) == [5, 300, 1800, 7200, 18000, 36000]
+    assert attempts[-1] - began == pytest.approx(OFF_AFTER_S, abs=5)
+    assert {(made.id, made.seq) for made in rig.worker.made} == {(rig.worker.made[0].id, seq)}
+    assert (rig.row(hook).off, rig.off) == ("failing", [("deploy", "failing")])
+    assert rig.texts[-1].startswith("This webhook is off: every delivery of a day has failed")
+
+
+def test_on_again_it_goes_on_from_the_cursor(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    rig.answer(hook, Gone())
+    rig.say(ann, "two")
+    rig.pass_time(2 * DAY_S)
+    assert hook not in rig.worker.taken
+    rig.switch_on()
+    assert rig.deliver_all(hook) == ["one", "two"]
+    assert (rig.row(hook).off, rig.row(hook).failures) == ("", 0)
+
+
+def test_410_switches_it_off_and_the_room_is_told_each_time(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    for times in (1, 2):
+        rig.rest()
+        rig.answer(hook, Gone())
+        told = [text for text in rig.texts if text.startswith("This webhook is off: the receiver answered 410")]
+        assert (len(told), rig.off) == (times, [("deploy", "gone")] * times)
+        assert rig.outcomes == ["gone"] * times
+        rig.switch_on()
+
+
+def test_a_crash_while_it_is_switched_off_tells_the_room_once(rig: OutgoingRig, ann: FakePeer) -> None:
+    outcomes = set()
+    for steps in range(8):
+        rig = OutgoingRig()
+        hook = rig.hook()
+        rig.say(rig.person("ann"), "one")
+        rig.rest()
+        rig.answer(hook, Gone(), settle=False)
+        for _ in range(steps):
+            rig.step()
+        rig.crash()
+        rig.rest()
+        outcomes.add(hook in rig.worker.taken)
+        if hook in rig.worker.taken:
+            rig.answer(hook, Gone())
+        assert rig.row(hook).off == "gone"
+        assert len([text for text in rig.texts if text.startswith("This webhook is off")]) == 1
+    assert outcomes == {True, False}, "before it was stored, and after"
+
+
+def test_a_day_alone_switches_nothing_off_without_the_whole_plan(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    rig.answer(hook, DOWN)
+    rig.kill()
+    rig.now += 2.5 * DAY_S
+    rig.revive()
+    rig.rest()
+    rig.answer(hook, DOWN, settle=False)
+    rig.settle()
+    assert (rig.row(hook).failures, rig.row(hook).off) == (2, "")
+    assert (rig.row(hook).next_ms - rig.wall_ms()) / 1000 == pytest.approx(PAUSES_S[1], abs=1)
+
+
+def test_a_restart_keeps_the_retries(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    for pause_s in PAUSES_S[:3]:
+        rig.answer(hook, DOWN, settle=False)
+        rig.settle()
+        rig.crash()
+        rig.pass_time(pause_s - 1)
+        assert hook not in rig.worker.taken
+        rig.pass_time(2)
+        assert hook in rig.worker.taken
+    assert rig.row(hook).failures == 3
+
+
+def test_a_success_ends_the_failures(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    rig.answer(hook, DOWN)
+    rig.pass_time(PAUSES_S[0])
+    rig.answer(hook)
+    assert (rig.row(hook).failures, rig.row(hook).failing_since_ms, rig.row(hook).next_ms) == (0, 0, 0)
+    assert rig.outcomes == ["unreachable", "delivered"]
+
+
+def test_a_failed_message_that_is_deleted_takes_its_failures_along(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    (seq,) = rig.say(ann, "one")
+    rig.rest()
+    rig.answer(hook, DOWN)
+    rig.change(ann, lambda cid: Delete(client_id=cid, seq=seq, room="lobby"))
+    rig.pass_time(PAUSES_S[0])
+    assert hook not in rig.worker.taken
+    assert (rig.row(hook).failures, rig.row(hook).next_ms) == (0, 0)
+    rig.say(ann, "two")
+    assert rig.deliver_all(hook) == ["two"]
+
+
+def test_a_clock_that_was_put_back_does_not_make_a_pause_longer(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    far_ms = rig.wall_ms() + 365 * DAY_S * 1000
+    rig.answered(lambda done: rig.hub.outgoing.note(hook, lambda row: replace(row, failures=1, next_ms=far_ms), done))
+    rig.crash()
+    rig.rest()
+    assert hook in rig.worker.taken
+
+
+def test_what_the_worker_cannot_take_comes_again(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.worker.takes = False
+    rig.say(ann, "one")
+    rig.rest()
+    rig.worker.takes = True
+    rig.pass_time(AGAIN_S)
+    assert rig.deliver_all(hook) == ["one"]
+    assert rig.row(hook).failures == 0
+
+
+def test_a_network_that_is_not_named_any_more_is_a_failure(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.feed._policy = NetworkPolicy()
+    rig.say(ann, "one")
+    rig.rest()
+    assert (rig.worker.made, rig.outcomes) == ([], [DeliveryProblem.FORBIDDEN.value])
+    assert rig.row(hook).failures == 1
+
+
+# --- Crashes --------------------------------------------------------------------------------------------------------
+
+
+def test_a_crash_before_the_delivery_loses_nothing(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.crash()
+    assert rig.deliver_all(hook) == ["one"]
+
+
+def test_a_crash_during_the_delivery_makes_it_again_under_the_same_id(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    first = rig.worker.made[-1]
+    rig.crash()
+    rig.rest()
+    assert rig.worker.made[-1].id == first.id
+    assert rig.deliver_all(hook) == ["one"]
+
+
+def test_a_crash_at_every_step_of_an_answer_loses_nothing_and_doubles_no_reply() -> None:
+    repeated = set()
+    for steps in range(12):
+        rig = OutgoingRig()
+        hook, ann = rig.hook(), rig.person("ann")
+        rig.say(ann, "one", "two")
+        rig.rest()
+        first = rig.worker.made[-1]
+        rig.answer(hook, Delivered("pong"), settle=False)
+        for _ in range(steps):
+            rig.step()
+        had_reply, had_cursor = "pong" in rig.texts, rig.row(hook).cursor >= first.seq
+        rig.crash()
+        rig.rest()
+        again = [made.id for made in rig.worker.made]
+        assert (first.id in again) == (not had_cursor), steps
+        repeated.add((had_reply, had_cursor))
+        rig.deliver_all(hook, reply="pong")
+        assert rig.texts == ["one", "two", "pong", "pong"], steps
+        assert [message.reply for message in rig.fed if message.text == "pong"] == [first.seq, first.seq + 1]
+    assert repeated == {(False, False), (True, False), (True, True)}
+
+
+def test_after_the_cursor_is_stored_nothing_comes_again(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    rig.answer(hook, Delivered("pong"))
+    rig.crash()
+    rig.rest()
+    assert rig.worker.made == []
+    rig.say(rig.person("bob"), "two")
+    assert rig.deliver_all(hook) == ["two"]
+
+
+def test_in_a_restored_log_the_same_number_is_another_delivery(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    first = rig.worker.made[-1]
+    rig.kill()
+    rig.store.log_id = "0000restored"
+    rig.revive()
+    rig.rest()
+    assert rig.under_way(hook).seq == first.seq
+    assert rig.under_way(hook).id != first.id
+
+
+# --- A full disk ----------------------------------------------------------------------------------------------------
+
+
+def test_a_reply_waits_for_space(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one", "two")
+    rig.rest()
+    rig.full()
+    rig.answer(hook, Delivered("pong"))
+    rig.pass_time(60)
+    assert ("pong" in rig.texts, hook in rig.worker.taken) == (False, False)
+    rig.full(full=False)
+    rig.pass_time(AGAIN_S)
+    assert rig.texts == ["one", "two", "pong"]
+    assert rig.under_way(hook).text == "two"
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_a_cursor_waits_for_space_and_a_crash_meanwhile_doubles_no_reply(
+    rig: OutgoingRig, ann: FakePeer, crashes: bool
+) -> None:
+    hook = rig.hook()
+    before = rig.row(hook).cursor
+    rig.say(ann, "one")
+    rig.rest()
+    rig.answer(hook, Delivered("pong"), settle=False)
+    rig.step_until(lambda: "pong" in rig.texts)
+    rig.full()
+    rig.settle()
+    rig.pass_time(60)
+    assert rig.row(hook).cursor == before
+    if crashes:
+        rig.kill()
+        rig.full(full=False)
+        rig.revive()
+        rig.deliver_all(hook, reply="pong")
+    else:
+        rig.full(full=False)
+        rig.pass_time(AGAIN_S)
+        assert len(rig.worker.made) == 1
+    assert rig.texts == ["one", "pong"]
+    assert rig.row(hook).cursor > before
+
+
+def test_a_removal_that_the_disk_refuses_leaves_a_webhook_that_delivers(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one", "two")
+    rig.rest()
+    answers: list[Any] = []
+    rig.hub.admin_commands.programs.remove_bot("root", "deploy", answers.append)
+    rig.step_until(lambda: rig.hub.outgoing.row(hook) is None)  # its end is on its way to the log
+    rig.full()
+    rig.answer(hook)
+    assert isinstance(answers[0], NotAppended)
+    rig.full(full=False)
+    rig.pass_time(AGAIN_S)
+    assert rig.deliver_all(hook) == ["one", "two"]
+
+
+# --- The cursor of an idle webhook ----------------------------------------------------------------------------------
+
+
+def test_the_cursor_is_written_after_a_thousand_entries_that_are_not_delivered(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook(on="!deploy")
+    before = rig.row(hook).cursor
+    rig.say(ann, *["nothing"] * (LAZY_ENTRIES - 10))
+    assert rig.row(hook).cursor == before
+    rig.say(ann, *["nothing"] * 20)
+    assert LAZY_ENTRIES - 10 < rig.row(hook).cursor - before <= LAZY_ENTRIES + 10
+    assert rig.feed.behind(hook) == 0
+
+
+def test_the_cursor_is_written_at_a_stop_and_not_by_a_crash(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook(on="!deploy")
+    before = rig.row(hook).cursor
+    rig.say(ann, "nothing")
+    rig.crash()
+    assert rig.row(hook).cursor == before
+    rig.rest()
+    rig.stop()
+    rig.revive()
+    assert rig.row(hook).cursor == rig.hub.fed_seq > before
+
+
+def test_a_stop_ends_the_delivery_under_way_and_it_is_made_again(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    first, done = rig.worker.made[-1], rig.worker.taken[hook]
+    rig.feed.stop()
+    assert hook not in rig.worker.taken
+    done(Delivered("too late"))
+    rig.settle()
+    rig.stop()
+    rig.revive()
+    rig.rest()
+    assert rig.under_way(hook).id == first.id
+    rig.answer(hook, Delivered("pong"))
+    assert rig.texts == ["one", "pong"]
+
+
+# --- What happens to messages ---------------------------------------------------------------------------------------
+
+
+def retire(rig: OutgoingRig, ann: FakePeer, hook: int, *texts: str) -> None:
+    """Have retention delete messages while the webhook is off."""
+    ok(rig, ann, SetRoom(ref=1, room="ops", retention_days=1))
+    rig.say(ann, "first", room="ops")
+    rig.rest()
+    rig.answer(hook, Gone())
+    rig.say(ann, *texts, room="ops")
+    rig.pass_time(2 * DAY_S)
+    rig.hub.tidy()
+    rig.settle()
+
+
+def test_a_gap_that_retention_has_made_is_said_once_and_passed_over(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook("ops")
+    retire(rig, ann, hook, "lost", "lost, too")
+    purged = rig.hub.context.rooms.named("ops").purged_seq
+    rig.say(ann, "left", room="ops")
+    rig.switch_on()
+    assert rig.gaps == [("deploy", purged)]
+    rig.answer(hook, DOWN)
+    rig.crash()
+    rig.pass_time(PAUSES_S[0])
+    assert rig.deliver_all(hook) == ["left"]
+    assert len(rig.gaps) == 1
+
+
+def test_a_room_in_which_all_is_deleted_does_not_hang(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook("ops")
+    retire(rig, ann, hook, "lost")
+    rig.switch_on()
+    assert len(rig.gaps) == 1
+    assert (rig.feed.behind(hook), rig.worker.taken) == (0, {})
+    rig.say(ann, "next", room="ops")
+    assert rig.deliver_all(hook) == ["next"]
+
+
+def test_retention_of_what_was_looked_at_is_no_gap(rig: OutgoingRig, ann: FakePeer) -> None:
+    ok(rig, ann, SetRoom(ref=1, room="ops", retention_days=1))
+    hook = rig.hook("ops", "!deploy")
+    rig.say(ann, "nothing", room="ops")
+    rig.say(ann, "elsewhere")
+    rig.pass_time(2 * DAY_S)
+    rig.hub.tidy()
+    rig.settle()
+    rig.say(ann, "!deploy", room="ops")
+    assert rig.deliver_all(hook) == ["!deploy"]
+    assert rig.gaps == []
+
+
+def test_a_deleted_message_is_skipped_and_an_edited_one_has_its_newest_text(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    _, deleted, edited = rig.say(ann, "one", "deleted", "old")
+    rig.rest()
+    rig.change(ann, lambda cid: Delete(client_id=cid, seq=deleted, room="lobby"))
+    rig.change(ann, lambda cid: Edit(client_id=cid, seq=edited, room="lobby", text="new"))
+    rig.answer(hook)
+    first = rig.under_way(hook)
+    rig.answer(hook, DOWN)
+    rig.change(ann, lambda cid: Edit(client_id=cid, seq=edited, room="lobby", text="newer"))
+    rig.pass_time(PAUSES_S[0])
+    assert (first.text, first.seq) == ("new", edited)
+    assert (rig.under_way(hook).text, rig.under_way(hook).id) == ("newer", first.id)
+
+
+def test_an_edit_makes_no_delivery(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook(on="!deploy")
+    (seq,) = rig.say(ann, "deploy")
+    rig.change(ann, lambda cid: Edit(client_id=cid, seq=seq, room="lobby", text="!deploy"))
+    rig.rest()
+    assert rig.deliver_all(hook) == []
+
+
+@pytest.mark.parametrize("bots", [False, True])
+def test_bots_and_webhooks_trigger_it_only_when_asked(rig: OutgoingRig, ann: FakePeer, bots: bool) -> None:
+    hook = rig.hook(bots=bots)
+    for kind in (AccountKind.BOT, AccountKind.HOOK):
+        bot = rig.program(kind, "lobby")
+        if kind is AccountKind.BOT:
+            rig.say(bot, "beep")
+        else:
+            rig.say(bot, "alert")
+    rig.say(ann, "hello")
+    assert rig.deliver_all(hook) == (["beep", "alert", "hello"] if bots else ["hello"])
+
+
+def test_what_outgoing_webhooks_say_triggers_none_of_them(rig: OutgoingRig, ann: FakePeer) -> None:
+    one, two = rig.hook(name="one", bots=True), rig.hook(name="two", bots=True)
+    rig.say(ann, "ping")
+    assert rig.deliver_all(one, two, reply="pong") == ["ping", "ping"]
+    rig.rest()
+    assert rig.texts == ["ping", "pong", "pong"]
+    assert rig.worker.taken == {}
+    rig.crash()
+    rig.rest()
+    assert rig.worker.made == [], "nor when they read the log again"
+
+
+# --- What happens to its room and its account -----------------------------------------------------------------------
+
+
+def test_a_renamed_room_keeps_it(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook("ops")
+    rig.say(ann, "one", room="ops")
+    ok(rig, ann, SetRoom(ref=1, room="ops", name="operations"))
+    rig.say(ann, "two", room="operations")
+    assert rig.deliver_all(hook, reply="pong") == ["one", "two"]
+    assert [message.room for message in rig.fed if message.text == "pong"] == ["operations"] * 2
+
+
+def test_a_room_that_is_renamed_while_it_is_read_loses_no_message(rig: OutgoingRig) -> None:
+    for steps in range(12):
+        rig = OutgoingRig()
+        ann = rig.person("ann", "ops")
+        hook = rig.hook("ops")
+        rig.say(ann, "one", room="ops")  # its read is under way, or not yet asked for
+        rig.do(ann, SetRoom(ref=1, room="ops", name="operations"), settle=False)
+        for _ in range(steps):
+            rig.step()
+        rig.rest()
+        assert rig.deliver_all(hook) == ["one"], steps
+
+
+def test_a_read_that_a_rename_overtakes_is_made_again(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook("ops")
+    rig.do(ann, SetRoom(ref=1, room="ops", name="operations"), settle=False)  # before it in the log's queue
+    page = rig.hub.outgoing.page(rig.row(hook), 0)
+    rows: list[Any] = []
+    rig.hub.outgoing.read(page, rows.append)
+    assert rig.hub.context.rooms.named("ops").is_renaming
+    rig.settle()
+    assert rig.hub.outgoing.found(rig.row(hook), page, rows[0]) is None
+    page = rig.hub.outgoing.page(rig.row(hook), 0)
+    assert rig.hub.outgoing.found(rig.row(hook), page, rows[0]) is not None
+
+
+def test_an_archived_room_takes_no_reply_and_what_was_said_before_is_delivered(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook("ops")
+    rig.say(ann, "one", room="ops")
+    ok(rig, ann, SetRoom(ref=1, room="ops", archived=True))
+    assert rig.deliver_all(hook, reply="pong") == ["one"]
+    assert rig.texts == ["one"]
+    assert rig.lost == [("deploy", "archived")]
+
+
+@pytest.mark.parametrize("when", ["idle", "delivering", "waiting"])
+def test_a_deleted_room_switches_it_off_at_once(rig: OutgoingRig, ann: FakePeer, when: str) -> None:
+    hook = rig.hook("ops")
+    if when != "idle":
+        rig.say(ann, "one", room="ops")
+        rig.rest()
+    if when == "waiting":
+        rig.answer(hook, DOWN)
+        rig.pass_time(PAUSES_S[0])
+        rig.answer(hook, DOWN)
+    room = rig.record("ops")
+    assert room is not None
+
+    def drop() -> Any:
+        yield Commit((PurgeExpired("ops", rig.wall_ms() + 1, 100), DropRoom(room.room_id)))
+
+    rig.hub.context.workflows.run(drop())
+    rig.settle()
+    if when == "delivering":
+        rig.answer(hook, Delivered("pong"))
+    assert rig.row(hook).off == "room_gone"
+    assert rig.off == [("deploy", "room_gone")]
+    assert "pong" not in rig.texts
+
+
+def moderate(rig: OutgoingRig, ann: FakePeer, hook: int, act: Any) -> None:
+    ok(rig, ann, Moderate(ref=7, room="ops", person=hook, act=act))
+
+
+@pytest.mark.parametrize("act", ["kick", "ban"])
+def test_out_of_its_room_it_delivers_nothing_until_it_is_brought_back(
+    rig: OutgoingRig, ann: FakePeer, act: str
+) -> None:
+    hook = rig.hook("ops")
+    rig.say(ann, "one", room="ops")
+    rig.rest()
+    moderate(rig, ann, hook, act)
+    rig.answer(hook, Delivered("pong"))
+    rig.say(ann, "two", room="ops")
+    rig.rest()
+    assert (rig.worker.taken, rig.lost) == ({}, [("deploy", "not_found")])
+    if act == "ban":
+        with pytest.raises(Refusal, match="banned"):
+            rig.administer("switch_on", "deploy")
+        moderate(rig, ann, hook, "unban")
+    rig.switch_on()
+    assert rig.deliver_all(hook) == ["two"]
+    assert rig.texts == ["one", "two"]
+
+
+def test_banned_from_the_server_it_delivers_nothing(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    answers: list[Any] = []
+    rig.hub.admin_commands.ban("root", "deploy", reason="", duration_s=None, done=answers.append)
+    rig.settle()
+    assert not isinstance(answers[0], NotAppended)
+    rig.answer(hook, Delivered("pong"))
+    rig.say(ann, "two")
+    rig.rest()
+    assert (rig.texts, rig.worker.taken) == (["one", "two"], {})
+
+
+def test_muted_it_delivers_and_its_replies_are_lost(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook("ops")
+    moderate(rig, ann, hook, "mute")
+    rig.say(ann, "one", room="ops")
+    assert rig.deliver_all(hook, reply="pong") == ["one"]
+    assert (rig.texts, rig.lost, rig.outcomes) == (["one"], [("deploy", "muted")], ["delivered", "reply_refused"])
+    assert rig.row(hook).cursor == rig.hub.fed_seq
+
+
+def test_removed_in_the_middle_of_a_delivery_it_says_nothing_more(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    done = rig.worker.taken[hook]
+    assert not isinstance(rig.remove(), NotAppended)
+    assert hook not in rig.worker.taken
+    done(Delivered("pong"))
+    rig.rest()
+    assert rig.texts == ["one"]
+    assert rig.feed.behind(hook) == 0
+
+
+# --- Limits ---------------------------------------------------------------------------------------------------------
+
+
+def test_no_more_webhooks_than_allowed_not_even_when_two_are_made_at_once() -> None:
+    rig = OutgoingRig(Limits(outgoing_hooks_total=3))
+    rig.hook(name="one")
+    rig.hook(name="two")
+    answers: list[Any] = []
+    for name in ("three", "four"):
+        rig.hub.admin_commands.programs.add_outgoing(
+            "root", "lobby", "http://127.0.0.1:9/", trigger="all", name=name, secret=SECRET, bots=False,
+            done=answers.append,
+        )  # fmt: skip
+    rig.settle()
+    refused = [answer for answer in answers if isinstance(answer, NotAppended)]
+    assert [refusal.reason for refusal in refused] == ["outgoing_hooks_used_up"]
+    assert len(rig.hub.outgoing.rows()) == 3
+    rig.remove("one")
+    rig.hook(name="five")
+
+
+def test_replies_over_the_rate_of_a_bot_make_it_pause() -> None:
+    rig = OutgoingRig(Limits(bot_message_burst=2, bot_message_rate=0.1), rates=True)
+    ann, hook = rig.person("ann"), rig.hook()
+    rig.say(ann, "1", "2", "3", "4")
+    for text in ("1", "2", "3"):
+        rig.rest()
+        assert rig.under_way(hook).text == text
+        rig.answer(hook, Delivered(f"{text}!"))
+    rig.rest()
+    assert rig.texts[4:] == ["1!", "2!", "3!"]
+    assert rig.row(hook).cursor >= rig.worker.made[-1].seq, "what was delivered is noted"
+    assert hook not in rig.worker.taken
+    rig.pass_time(10)
+    assert rig.deliver_all(hook) == ["4"]
+
+
+def test_replies_over_the_daily_quota_are_lost_counted_and_told_and_deliveries_go_on() -> None:
+    rig = OutgoingRig(Limits(stored_bytes_per_address_day=1_000))
+    one, two = rig.hook(name="one"), rig.hook(name="two")
+    ann = rig.person("ann")
+    rig.say(ann, "a", "b")
+    rig.deliver_all(one, reply="x" * 600)
+    assert [text for text in rig.texts if text.startswith("x")] == ["x" * 600]
+    assert (rig.lost, rig.outcomes) == ([("one", "quota")], ["delivered", "delivered", "reply_refused"])
+    rig.answer(two, Delivered("y" * 600))
+    assert rig.texts[-1] == "y" * 600, "each webhook has a quota of its own"
+    rig.pass_time(DAY_S)
+    rig.say(ann, "c")
+    rig.deliver_all(one, reply="z" * 600)
+    assert rig.texts[-1] == "z" * 600
+
+
+def test_a_reply_that_was_stored_before_the_crash_counts_once_against_the_quota(rig: OutgoingRig) -> None:
+    rig = OutgoingRig(Limits(stored_bytes_per_address_day=1_000))
+    hook, ann = rig.hook(), rig.person("ann")
+    rig.say(ann, "a")
+    rig.rest()
+    rig.answer(hook, Delivered("x" * 600), settle=False)
+    rig.step_until(lambda: "x" * 600 in rig.texts)
+    rig.crash()
+    rig.rest()
+    rig.answer(hook, Delivered("x" * 600))
+    rig.say(rig.person("bob"), "b")
+    rig.deliver_all(hook, reply="y" * 600)
+    assert rig.texts == ["a", "x" * 600, "b", "y" * 600]
+
+
+def test_replies_keep_to_slow_mode(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook("ops")
+    ok(rig, ann, SetRoom(ref=1, room="ops", slow_s=600))
+    rig.say(ann, "one", "two", room="ops")
+    assert rig.deliver_all(hook, reply="pong") == ["one", "two"]
+    assert rig.texts == ["one", "two", "pong"]
+    assert rig.lost == [("deploy", "slow_mode")]
+    rig.pass_time(600)
+    rig.say(ann, "three", room="ops")
+    rig.deliver_all(hook, reply="pong")
+    assert rig.texts[-2:] == ["three", "pong"]
+
+
+def test_a_notice_of_the_server_counts_against_no_quota() -> None:
+    rig = OutgoingRig(Limits(stored_bytes_per_address_day=100))
+    hook, ann = rig.hook(), rig.person("ann")
+    rig.say(ann, "a")
+    rig.rest()
+    rig.answer(hook, Gone())
+    assert rig.texts[-1].startswith("This webhook is off")
+    assert len(rig.texts[-1]) > 100
+
+
+@pytest.mark.parametrize("problem", ReplyProblem)
+def test_an_answer_that_makes_no_reply_is_told(rig: OutgoingRig, ann: FakePeer, problem: ReplyProblem) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one", "two")
+    rig.rest()
+    rig.answer(hook, Delivered(problem=problem))
+    assert (rig.lost, rig.outcomes) == ([("deploy", problem.value)], ["delivered", "reply_refused"])
+    assert rig.under_way(hook).text == "two"
+
+
+def test_an_empty_or_endless_reply_is_dropped_with_its_reason(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    assert rig.deliver_all(hook, reply="x" * 5_000) == ["one"]
+    assert (rig.texts, rig.lost) == (["one"], [("deploy", "text_too_long")])
+
+
+# --- Secrets --------------------------------------------------------------------------------------------------------
+
+
+def test_two_secrets_sign_while_it_is_rotated_and_then_the_new_one_alone(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook, new = rig.hook(), SECRET.replace("A", "B")
+    rig.administer("rotate_outgoing", "deploy", new)
+    rig.say(ann, "one")
+    rig.rest()
+    assert rig.under_way(hook).request.secrets == (parse_secret(new), parse_secret(SECRET))
+    rig.crash()
+    rig.rest()
+    assert rig.under_way(hook).request.secrets == (parse_secret(new), parse_secret(SECRET))
+    rig.answer(hook)
+    rig.pass_time(rig.limits.token_overlap_s)
+    rig.say(rig.person("bob"), "two")
+    rig.rest()
+    assert rig.under_way(hook).request.secrets == (parse_secret(new),)
+
+
+# --- Faults ---------------------------------------------------------------------------------------------------------
+
+
+def broken(*_: Any) -> Any:
+    raise RuntimeError("a bug")
+
+
+@pytest.mark.parametrize("step", ["page", "read", "found"])
+def test_a_fault_in_the_read_of_one_delays_no_other(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    failures: list[Failure] = []
+    rig = OutgoingRig(on_failure=failures.append)
+    one, two = rig.hook(name="one"), rig.hook(name="two")
+    ann = rig.person("ann")
+    with monkeypatch.context() as broken_once:
+        real: Callable[..., Any] = getattr(rig.hub.outgoing, step)
+        left = [broken]
+
+        def broken_first(*asked: Any) -> Any:
+            return (left.pop() if left else real)(*asked)
+
+        broken_once.setattr(rig.hub.outgoing, step, broken_first)
+        rig.say(ann, "a")
+        rig.rest()
+        assert rig.deliver_all(two) == ["a"]
+        assert [failure.owner for failure in failures] == [f"outgoing webhook {one}"]
+    rig.pass_time(60)
+    assert rig.deliver_all(one) == ["a"]
+
+
+def test_a_fault_around_an_answer_makes_the_delivery_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures: list[Failure] = []
+    rig = OutgoingRig(on_failure=failures.append)
+    hook, ann = rig.hook(), rig.person("ann")
+    rig.say(ann, "a")
+    rig.rest()
+    with monkeypatch.context() as broken_once:
+        broken_once.setattr(rig.hub.outgoing, "say", broken)
+        rig.answer(hook, Delivered("pong"))
+    assert len(failures) == 1
+    rig.pass_time(60)
+    assert rig.deliver_all(hook, reply="pong") == ["a"]
+    assert rig.texts == ["a", "pong"]
+
+
+def test_a_read_that_the_log_refuses_is_made_again(monkeypatch: pytest.MonkeyPatch, rig: OutgoingRig) -> None:
+    hook, ann = rig.hook(), rig.person("ann")
+    with monkeypatch.context() as busy:
+        refused = NotAppended.of(refusal_for("query_too_expensive"))
+        busy.setattr(rig.log, "history", lambda _query, done: rig.posted.append(lambda: done(refused)))
+        rig.say(ann, "a")
+        rig.rest()
+    assert rig.worker.made == []
+    rig.pass_time(AGAIN_S)
+    assert rig.deliver_all(hook) == ["a"]
+
+
+def test_off_it_says_how_far_it_is_behind(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    rig.answer(hook, Gone())
+    rig.say(ann, "two")
+    state = rig.hub.admin_commands.programs.outgoing(hook)
+    assert state is not None
+    assert state.behind == rig.hub.fed_seq - rig.row(hook).cursor > 0
+
+
+def test_failed_attempts_are_counted_by_their_problem(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    rig.answer(hook, Failed(DeliveryProblem.STATUS, "the receiver answered 503", 503, retry_after_s=600.0))
+    assert rig.outcomes == ["status"]
+    assert rig.failed == [("deploy", "status", "the receiver answered 503")]
+    state = rig.hub.admin_commands.programs.outgoing(hook)
+    assert state is not None
+    assert state.problem == "the receiver answered 503"
+    rig.pass_time(590)
+    assert hook not in rig.worker.taken
+    rig.pass_time(20)
+    assert rig.deliver_all(hook) == ["one"]
+    state = rig.hub.admin_commands.programs.outgoing(hook)
+    assert state is not None
+    assert state.problem == ""
+
+
+def test_a_webhook_of_a_room_with_history_from_join_gets_nothing_older(rig: OutgoingRig, ann: FakePeer) -> None:
+    bob = rig.person("bob")
+    ok(rig, ann, SetRoom(ref=1, room="ops", history="joined"))
+    rig.do(bob, Join(ref=2, rooms=["ops"]))
+    ok(rig, ann, Grant(ref=3, room="ops", person=rig.id_of(bob), role="moderator"))
+    hook = rig.hook("ops")
+    rig.say(ann, "one", room="ops")
+    rig.deliver_all(hook)
+    moderate(rig, ann, hook, "kick")
+    rig.say(ann, "two", room="ops")
+    rig.switch_on()
+    rig.say(ann, "three", room="ops")
+    assert rig.deliver_all(hook) == ["three"]
