@@ -51,6 +51,7 @@ from securechat.text.names import check_room
 MOST_WAITING = 1_000
 """Entries that wait before more are held back; with those that are held (gap_fill.HELD_MESSAGES) and one page some
 2,200, or 35 MB with the longest texts."""
+UNNAMED_BOT = "A bot needs a token or a name: set SECURECHAT_TOKEN_FILE, or SECURECHAT_NAME"
 LOGIN_REFUSED = "The login was refused: {}. Give a file with a valid token, or with the password"
 _CODES = {events.RejectReason.NOT_IN_ROOM: ErrorCode.NOT_A_MEMBER}
 """Where the core has a word of its own for what the server says with another one."""
@@ -429,7 +430,7 @@ class BotSession:
             case events.LoggedIn(me=me):
                 self._settle(self._started, person_of(me.id, me.name))
             case events.NameNeeded():
-                self._over(StartupFailed("A bot needs a name: set SECURECHAT_NAME, or give name="))
+                self._over(StartupFailed(UNNAMED_BOT))
             case events.NameRefused(name, _, text):
                 self._over(StartupFailed(f"The name {name} was refused: {text}"))
             case events.PasswordNeeded(text=text):

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from securechat import __version__
 from securechat.bot.cursor import CursorFolder
 from securechat.bot.records import StartupFailed
-from securechat.bot.session import BotSession
-from securechat.client.connection_plan import ConnectionOptions, ConnectionPlan, StartupError, decide
+from securechat.bot.session import UNNAMED_BOT, BotSession
+from securechat.client.connection_plan import ConnectionOptions, ConnectionPlan, NoName, StartupError, decide
 from securechat.client.core.client import ClientCore
 from securechat.client.core.credentials import Credentials
 from securechat.client.core.state import Visibility
@@ -59,6 +59,8 @@ def prepare(given: BotOptions) -> tuple[BotSession, CursorFolder]:
     token = _token(given.token_file)
     try:
         plan = decide(_options(given, store, token), store, interactive=False, needs_name=True)
+    except NoName:
+        raise StartupFailed(UNNAMED_BOT) from None
     except StartupError as error:
         raise StartupFailed(str(translated(error.sentence))) from None
     except SecurechatError as error:

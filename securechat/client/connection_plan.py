@@ -50,6 +50,13 @@ class StartupError(Exception):
         self.sentence = sentence
 
 
+class NoName(StartupError):
+    """A name is needed, and nothing gives one."""
+
+    def __init__(self) -> None:
+        super().__init__(ClientExit.USAGE, catalogue.connection.NAME_MISSING())
+
+
 class ConnectionOptions(Struct, frozen=True):
     """Options from the command line or the environment; None where neither has one.
 
@@ -118,7 +125,7 @@ def decide(
     remembered = known or (local_store.server(host, port) if local_store is not None else None)
     typed_name = None if given.name is None else checked(check_name, given.name, ClientExit.NAME_INVALID)
     if needs_name and typed_name is None and (remembered is None or given.invite is not None):
-        raise StartupError(ClientExit.USAGE, catalogue.connection.NAME_MISSING())  # before any use of the network
+        raise NoName  # before any use of the network
     ca_pem = _authority(given, host, port, remembered, confirm)
     context = _context(ca_pem, given, host, port)
     tokens = local_store.tokens(host, port, ca_pem) if local_store is not None else {}
@@ -129,7 +136,7 @@ def decide(
         remembered = None
     name = typed_name or _remembered_name(given, remembered, tokens, interactive=interactive)
     if needs_name and name is None:
-        raise StartupError(ClientExit.USAGE, catalogue.connection.NAME_MISSING())
+        raise NoName
     if known is not None:
         notes.append(catalogue.accounts.going_to(host, port, name))
     secret = secrets.token_hex(SECRET_BYTES)

@@ -96,7 +96,10 @@ PROGRAM_REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     "unknown_bot": (ErrorCode.NOT_FOUND, N_("There is no bot or webhook of this name")),
     "unknown_room": (
         ErrorCode.NO_SUCH_ROOM,
-        N_("There is no room of this name that a member with an account has made"),
+        N_(
+            "There is no room of this name that a member with an account has made. Such a member makes it in the chat, "
+            "with /join"
+        ),
     ),
     "unknown_token": (ErrorCode.NOT_FOUND, N_("There is no token of this number")),
     "tokens_used_up": (ErrorCode.TOO_MANY, N_("There are {count} tokens, as many as allowed. Remove one first")),

@@ -262,7 +262,7 @@ def test_a_server_with_another_log_does_not_know_the_account(server: ServerProce
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [
-        ({"SECURECHAT_NAME": ""}, "name"),
+        ({"SECURECHAT_NAME": ""}, "set SECURECHAT_TOKEN_FILE, or SECURECHAT_NAME"),
         ({"SECURECHAT_CA": "/nowhere/ca.pem"}, "/nowhere/ca.pem"),
         ({"SECURECHAT_SERVER": "127.0.0.1:1"}, "127.0.0.1"),
         ({"SECURECHAT_LINK": "https://example.org/"}, "link"),

@@ -54,14 +54,15 @@ def bot_line(name: str, maker: str | None, rooms: Sequence[str], *, hook: bool, 
     Args:
         name: as `named` returns it.
         maker: the member that made it; None for an administrator of the server.
-        rooms: of a webhook: the one it posts into.
+        rooms: of a webhook: the one it posts into; none for an outgoing one, and where its token is gone.
         hook: whether it is a webhook.
         stopped: whether it can do nothing, because its maker is banned or gone.
     """
     by = _("made by an administrator") if maker is None else _("made by {name}", name=quoted(maker))
     parts = [by, *([_("stopped, because its maker is banned or gone")] if stopped else [])]
     if hook:
-        parts = [_("webhook of {rooms}", rooms=_rooms(rooms)), *parts]
+        what = _("webhook of {rooms}", rooms=_rooms(rooms)) if rooms else _("webhook without an address")
+        parts = [what, *parts]
     return f"{marked(name)}  {', '.join(parts)}"
 
 

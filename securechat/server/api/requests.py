@@ -116,7 +116,7 @@ def parameters(request: Request, known: Collection[str]) -> Mapping[str, str]:
     for part in query.split("&") if query else ():
         name, _, value = (_decoded(each.replace("+", " ").encode()) for each in part.partition("="))
         if name not in known:
-            raise ProblemError(400, "bad_request", "The query has a parameter that is not known here")
+            raise ProblemError(400, "bad_request", _unknown_parameter(known))
         if name in found:
             raise ProblemError(400, "bad_request", "The query has a parameter twice")
         found[name] = value
@@ -215,6 +215,12 @@ def message_key(raw: bytes) -> str:
     return text if _KEY.match(text) else sha256(raw).hexdigest()
 
 
+def _unknown_parameter(known: Collection[str]) -> str:
+    if not known:
+        return "This address takes no query"
+    return f"The query has a parameter that is not known here. There are: {', '.join(sorted(known))}"
+
+
 def _text(body: bytes) -> str:
     """The text of a body that is no JSON, without the line end that a file or ``echo`` has behind it."""
     try:
@@ -251,7 +257,8 @@ def _invalid(body: bytes, why: str) -> HttpError:
     if not _is_json(body):  # msgspec stops at a wrong type, and what follows may be no JSON at all
         return _no_json()
     args = {"why": why} if why.startswith(_SAFE_REASONS) and "Object contains" not in why else {}
-    return ProblemError(422, "body_invalid", "The JSON of the body has not the fields that belong there", args=args)
+    detail = "The JSON of the body has not the fields that belong there. /api/v1/openapi.json has them"
+    return ProblemError(422, "body_invalid", detail, args=args)
 
 
 def _no_json() -> ProblemError:

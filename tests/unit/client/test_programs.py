@@ -313,6 +313,7 @@ def test_the_list_of_bots_says_who_made_them_and_what_their_tokens_did(monkeypat
                 bot(30, "deploy", used, made_by=ANN, stopped=True),
                 bot(31, "grafana", hook, kind="hook"),
                 bot(32, "idle"),
+                bot(33, "ci", kind="hook"),  # an outgoing one
             ],
         )
     )
@@ -324,6 +325,7 @@ def test_the_list_of_bots_says_who_made_them_and_what_their_tokens_did(monkeypat
                 "grafana [bot]  webhook of #ops, made by an administrator",
                 "    9  since <2>, does not expire, never used",
                 "idle [bot]  made by an administrator",
+                "ci [bot]  webhook without an address, made by an administrator",
                 "/bot rotate NAME gives it another token, /bot remove NAME removes it",
             ]
         )

@@ -114,6 +114,13 @@ def test_parameters_are_those_that_are_known_once() -> None:
         assert caught.value.status == 400
 
 
+def test_an_unknown_parameter_is_answered_with_those_that_there_are() -> None:
+    with pytest.raises(ProblemError, match=r"There are: limit, q$"):
+        parameters(request("/x?Q=1"), {"q", "limit"})
+    with pytest.raises(ProblemError, match="takes no query"):
+        parameters(request("/x?q=1"), ())
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [("0", 0), ("7", 7), (str(2**53 - 1), 2**53 - 1), (str(2**53), None), ("9" * 16, None), ("9" * 5_000, None)]
