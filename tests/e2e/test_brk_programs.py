@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from tests.e2e.test_api import head
@@ -38,3 +41,27 @@ def test_brk_a_type_of_quality_0_is_not_wanted(certs: Path, tmp_path: Path) -> N
         wire.send(head(wire, make_token(server, "ana"), target="/api/v1/events", method="GET")[:-2] + accept)
         answer = wire.sock.recv(4096)
         assert b"Content-Type: text/event-stream\r\n" in answer
+
+
+def test_brk_a_stream_that_is_behind_catches_up_with_a_busy_room(certs: Path, tmp_path: Path) -> None:
+    """Its pages cost requests of 48 KiB; what the room says in a second is more than one of them here.
+
+    By default it is 5 pages a second, shared by the 8 streams of a token: 30 KiB/s for each.
+    """
+    rates = ("--rate-limit", "off", "--limit", "request_rate=1", "--limit", "request_burst=2")
+    with ServerProcess(certs, tmp_path / "data", *rates).start() as server:
+        ana, reader = make_token(server, "ana"), make_token(server, "reader")
+        with ApiClient(server, ana) as api, Wire(server) as wire:
+            for number in range(60):
+                api.say(f"{number:04} " + "x" * 3_900)
+            wire.send(head(wire, reader, target="/api/v1/events?after=0", method="GET"))
+            heard, number = b"", 60
+            until = time.monotonic() + 12
+            while time.monotonic() < until:
+                api.say(f"{number:04} " + "x" * 3_900)
+                number += 1
+                wire.sock.settimeout(0.04)
+                with suppress(TimeoutError):
+                    heard = (heard + wire.sock.recv(1_000_000))[-1_000_000:]
+            last = max(int(found) for found in re.findall(rb'"text":"(\d{4}) ', heard))
+            assert number - last < 20, f"{number - last} of {number} messages behind after 12 s"
