@@ -60,3 +60,15 @@ def test_brk_early_hints_are_no_answer(
     next_of(receiver)
     wait_until(lambda: texts(server, ana)[1:] or listed(server)["failures"], "an outcome")
     assert texts(server, ana) == ["hello", "done"]
+
+
+def test_brk_the_room_is_told_each_time_that_it_is_switched_off(
+    server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
+) -> None:
+    make_hook(server, receiving(answering(Answer(410))))
+    say(server, ana, "hello")
+    wait_until(lambda: listed(server)["off"] == "gone", "it to be off")
+    assert sum("This webhook is off" in text for text in texts(server, ana)) == 1
+    row(server, "hook", "on", "webhook")
+    wait_until(lambda: listed(server)["off"] == "gone", "it to be off again")
+    assert sum("This webhook is off" in text for text in texts(server, ana)) == 2
