@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import threading
+import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from securechat.model import AskBots, BotList, Done, Hello, Leave, Left, Moderate, Welcome
 from tests.e2e.test_outgoing import (
     FLAGS,
     ana,
     caught_up,
     listed,
     make_hook,
-    messages,
     next_of,
     receiving,
     say,
@@ -24,8 +23,9 @@ from tests.e2e.test_outgoing import (
 )
 from tests.support.admin import admin, needs_socket, row
 from tests.support.api import ApiClient, make_token
+from tests.support.native import NativeClient
 from tests.support.receiver import Answer, Receiver, answering, json_answer
-from tests.support.server import PATIENCE_S, ServerProcess, wait_until
+from tests.support.server import ServerProcess, wait_until
 
 pytestmark = needs_socket
 __all__ = ["ana", "receiving", "server"]
@@ -50,9 +50,7 @@ def test_brk_an_old_message_edited_into_a_command_is_not_delivered_by_a_crash(
         assert text_of(next_of(receiver)) == "!deploy web"
 
 
-def test_brk_early_hints_are_no_answer(
-    server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
-) -> None:
+def test_brk_early_hints_are_no_answer(server: ServerProcess, ana: str, receiving: Callable[..., Receiver]) -> None:
     early = b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n"
     receiver = receiving(answering(early + json_answer(b'{"text": "done"}').bytes))
     make_hook(server, receiver)
@@ -72,3 +70,29 @@ def test_brk_the_room_is_told_each_time_that_it_is_switched_off(
     row(server, "hook", "on", "webhook")
     wait_until(lambda: listed(server)["off"] == "gone", "it to be off again")
     assert sum("This webhook is off" in text for text in texts(server, ana)) == 2
+
+
+def test_brk_with_the_deletion_of_its_room_it_is_off(
+    certs: Path, tmp_path: Path, receiving: Callable[..., Receiver]
+) -> None:
+    with ServerProcess(certs, tmp_path / "data", *FLAGS).start() as process, account(process, "ann") as ann:
+        ann.join("ops")
+        row(process, "hook", "out", "ops", url_of(receiving()), "--on", "all")
+        ann.send(AskBots(2, "ops"))
+        (bot,) = ann.wait_for(BotList).bots
+        ann.send(Moderate(3, "ops", bot.id, "kick"))
+        ann.wait_for(Done, lambda done: done.ref == 3)
+        ann.send(Leave(4, "ops"))
+        ann.wait_for(Left, lambda left: left.room == "ops")
+        admin(process.data, "rooms", "prune", "--yes")
+        assert "ops" not in admin(process.data, "rooms").stdout
+        wait_until(lambda: listed(process)["off"] == "room_gone", "it to be off", patience_s=10)
+
+
+def account(server: ServerProcess, name: str) -> NativeClient:
+    link = row(server, "invite", "--host", f"{server.host}:{server.port}")["link"]
+    client = NativeClient(server.port, server.ca, host=server.host)
+    invite = next(part for part in link.split("/") if len(part) == 32)
+    client.send(Hello(1, name, client.secret, password=secrets.token_hex(8), invite=invite))
+    client.wait_for(Welcome)
+    return client

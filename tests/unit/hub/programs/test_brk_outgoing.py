@@ -87,5 +87,3 @@ def test_brk_a_room_that_is_renamed_while_it_is_read_loses_no_message() -> None:
 def _say(rig: HubRig, peer: Any, room: str, text: str) -> int:
     rig.do(peer, Say(client_id=1, room=room, text=text))
     return int(peer.last(Acked).seq)
-
-

@@ -6,9 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
-from securechat.model import Hello, Join, Moderate
+from securechat.model import Moderate
 from tests.support.api_rig import ApiRig
 from tests.support.hub_rig import FakePeer
 from tests.unit.server.api.test_streams import ana, api, owner, pages, say, token
