@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,3 +97,34 @@ def account(server: ServerProcess, name: str) -> NativeClient:
     client.send(Hello(1, name, client.secret, password=secrets.token_hex(8), invite=invite))
     client.wait_for(Welcome)
     return client
+
+
+def test_brk_it_goes_on_when_the_ban_of_its_account_is_lifted(
+    server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
+) -> None:
+    receiver = receiving()
+    make_hook(server, receiver)
+    assert admin(server.data, "ban", "webhook").returncode == 0
+    say(server, ana, "while it is banned")
+    assert listed(server)["behind"]
+    assert admin(server.data, "unban", "webhook").returncode == 0
+    assert text_of(receiver.received.get(timeout=10)) == "while it is banned"
+
+
+def test_brk_receivers_that_take_their_time_do_not_make_others_wait(
+    server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
+) -> None:
+    """They answer 200 after 3 s, so no pause of a schedule keeps them away from the four threads."""
+
+    def slow(handler: Any) -> None:
+        threading.Event().wait(3)
+        handler.wfile.write(Answer().bytes)
+
+    for number in range(12):
+        make_hook(server, receiving(slow), "all", "--name", f"slow{number}")
+    honest = receiving()
+    make_hook(server, honest, "!ping", "--name", "honest")
+    say(server, ana, *map(str, range(10)))
+    for _ in range(2):
+        say(server, ana, "!ping")
+        assert text_of(honest.received.get(timeout=5)) == "!ping"
