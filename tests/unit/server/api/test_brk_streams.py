@@ -9,7 +9,7 @@ from typing import Any
 from securechat.model import Moderate
 from tests.support.api_rig import ApiRig
 from tests.support.hub_rig import FakePeer
-from tests.unit.server.api.test_streams import ana, api, owner, pages, say, token
+from tests.unit.server.api.test_streams import ana, api, limited, owner, pages, say, token
 
 __all__ = ["ana", "api", "pages", "token"]
 
@@ -53,3 +53,19 @@ def test_brk_held_messages_of_a_room_do_not_follow_the_kick_from_it(
     api.rig.do(ana, Moderate(3, "ops", me, "kick"))
     read_all(api, pages)
     assert stream.kinds == ["start", "message", "left"]
+
+
+def test_brk_a_stream_of_a_token_for_a_room_names_that_room_when_it_ends(
+    api: ApiRig, token: str, ana: FakePeer
+) -> None:
+    stream = api.stream(limited(api, token, "ops"))
+    say(api, ana, "before", "ops")
+    api.rig.do(ana, Moderate(3, "ops", api.get("/me", token).json["id"], "kick"))
+    api.pass_time(15)
+    assert stream.kinds == ["start", "message", "left", "closing"]
+    assert "lobby" not in stream.events[-1]["data"]["text"]
+
+
+def test_brk_a_request_that_is_refused_enters_no_room(api: ApiRig, token: str, ana: FakePeer) -> None:
+    assert api.ask("GET", "/events?rooms=ops,nowhere", token).status == 404
+    assert api.get("/rooms/ops", token).json["role"] is None
