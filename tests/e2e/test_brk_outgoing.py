@@ -166,3 +166,4 @@ def test_brk_after_a_restore_another_message_has_another_id(
         after = next_of(receiver)
     assert text_of(after) == "after the restore"
     assert before.headers["webhook-id"] != after.headers["webhook-id"]
+
