@@ -167,3 +167,16 @@ def test_brk_after_a_restore_another_message_has_another_id(
     assert text_of(after) == "after the restore"
     assert before.headers["webhook-id"] != after.headers["webhook-id"]
 
+
+def test_brk_many_reactions_in_its_room_do_not_end_its_deliveries(
+    server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
+) -> None:
+    receiver = receiving()
+    make_hook(server, receiver, "!deploy")
+    (old,) = say(server, ana, "lunch?")
+    with ApiClient(server, ana) as api:
+        for number in range(250):
+            answer = api.ask("DELETE" if number % 2 else "PUT", f"/rooms/lobby/messages/{old}/reactions/%F0%9F%91%8D")
+            assert answer.status == 200, answer
+    say(server, ana, "!deploy web")
+    assert text_of(receiver.received.get(timeout=15)) == "!deploy web"
