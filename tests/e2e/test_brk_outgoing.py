@@ -180,3 +180,21 @@ def test_brk_many_reactions_in_its_room_do_not_end_its_deliveries(
             assert answer.status == 200, answer
     say(server, ana, "!deploy web")
     assert text_of(receiver.received.get(timeout=15)) == "!deploy web"
+
+
+def test_brk_many_reactions_in_one_room_do_not_end_the_deliveries_of_all_others(
+    server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
+) -> None:
+    receiver = receiving()
+    with account(server, "ann") as ann:
+        ann.join("ops")
+        make_hook(server, receiving(), "!deploy")
+        row(server, "hook", "out", "ops", url_of(receiver), "--on", "all", "--name", "other")
+        (old,) = say(server, ana, "lunch?")
+        with ApiClient(server, ana) as api:
+            for number in range(250):
+                api.ask("DELETE" if number % 2 else "PUT", f"/rooms/lobby/messages/{old}/reactions/%F0%9F%91%8D")
+        say(server, ana, "!deploy web")
+        server.wait_for_event("error")
+        ann.say("in another room", "ops")
+        assert text_of(receiver.received.get(timeout=15)) == "in another room"
