@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from securechat.model import AskBots, BotList, Done, Hello, Leave, Left, Moderate, Welcome
 from tests.e2e.test_outgoing import (
