@@ -50,7 +50,7 @@ def test_brk_another_room_that_gets_the_name_while_it_is_read_is_not_delivered()
     asked: list[Callable[[], None]] = []
     log = rig.hub.context.log
     read = log.history
-    _say(rig, bob, "board", "nobody else may read this")
+    _say(rig, bob, "board", "for the board alone")
     log.history = lambda *arguments: asked.append(lambda: read(*arguments))  # type: ignore[method-assign]
     answers: list[Any] = []
     rig.hub.outgoing.ask_next(row, row.cursor, answers.append)

@@ -28,7 +28,7 @@ def test_brk_held_messages_of_a_removed_account_do_not_follow_its_purge(
     spam = owner(api, "spam")
     stream = api.stream(token, f"?after={start}")
     assert pages, "a page is under way"
-    say(api, spam, "an address of someone's home")
+    say(api, spam, "a home address")
     told: list[Any] = []
     api.hub.admin_commands.delete_user("root", "spam", remove=True, progress=lambda _: None, done=told.append)
     for _ in range(20):
