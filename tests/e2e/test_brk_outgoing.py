@@ -148,27 +148,6 @@ def test_brk_a_message_that_is_deleted_while_its_delivery_waits_for_a_thread_is_
     assert text_of(next_of(honest)) == "the next"
 
 
-def test_brk_after_a_restore_another_message_has_another_id(
-    certs: Path, tmp_path: Path, receiving: Callable[..., Receiver]
-) -> None:
-    """A receiver that remembers ids, as docs/bots.md asks, would leave the new message out."""
-    receiver, archive, restored = receiving(), tmp_path / "backup.tar", tmp_path / "restored"
-    with ServerProcess(certs, tmp_path / "data", *FLAGS).start() as process:
-        ana = make_token(process, "ana")
-        make_hook(process, receiver)
-        saved = admin(process.data, "backup", str(archive), "--cert", str(certs / "server.pem"))
-        assert saved.returncode == 0, saved.stderr
-        say(process, ana, "before the loss")
-        before = next_of(receiver)
-    done = admin(restored, "restore", str(archive), "--certs", str(tmp_path / "certs"))
-    assert done.returncode == 0, done.stderr
-    with ServerProcess(certs, restored, *FLAGS).start() as process:
-        say(process, ana, "after the restore")
-        after = next_of(receiver)
-    assert text_of(after) == "after the restore"
-    assert before.headers["webhook-id"] != after.headers["webhook-id"]
-
-
 def test_brk_many_reactions_in_its_room_do_not_end_its_deliveries(
     server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
 ) -> None:

@@ -342,6 +342,27 @@ def test_a_kill_around_a_delivery_makes_it_again_and_its_reply_stands_once(
         assert sorted(each for each in found if each[0] == "done") == [("done", hello), ("done", following)]
 
 
+def test_after_a_restore_another_message_has_another_id(
+    certs: Path, tmp_path: Path, receiving: Callable[..., Receiver]
+) -> None:
+    """A receiver that remembers ids, as docs/bots.md asks, would leave the new message out."""
+    receiver, archive, restored = receiving(), tmp_path / "backup.tar", tmp_path / "restored"
+    with ServerProcess(certs, tmp_path / "data", *FLAGS).start() as process:
+        ana = make_token(process, "ana")
+        make_hook(process, receiver)
+        saved = admin(process.data, "backup", str(archive), "--cert", str(certs / "server.pem"))
+        assert saved.returncode == 0, saved.stderr
+        say(process, ana, "before the loss")
+        before = next_of(receiver)
+    done = admin(restored, "restore", str(archive), "--certs", str(tmp_path / "certs"))
+    assert done.returncode == 0, done.stderr
+    with ServerProcess(certs, restored, *FLAGS).start() as process:
+        say(process, ana, "after the restore")
+        after = next_of(receiver)
+    assert text_of(after) == "after the restore"
+    assert before.headers["webhook-id"] != after.headers["webhook-id"]
+
+
 def test_a_stop_does_not_wait_for_a_receiver_that_hangs(
     certs: Path, tmp_path: Path, receiving: Callable[..., Receiver]
 ) -> None:

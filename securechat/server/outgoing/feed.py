@@ -301,7 +301,7 @@ class OutgoingFeed:
             secrets.append(row.old_secret)
         request = OutgoingRequest(
             destination,
-            delivery_id(row.hook_id, message.seq),
+            delivery_id(row.hook_id, message),
             payload_of(message, bot=message.bot),
             tuple(map(parse_secret, secrets)),
         )
@@ -353,7 +353,7 @@ class OutgoingFeed:
                 self._observer.outgoing_delivered(REPLY_REFUSED)
             self._advance(feed, message)
 
-        self._webhooks.say(row, text, delivery_id(row.hook_id, message.seq), message.seq, done)
+        self._webhooks.say(row, text, delivery_id(row.hook_id, message), message.seq, done)
 
     def _advance(self, feed: _Feed, message: Message) -> None:
         """A message is done with: move the cursor, and look for the next one."""
