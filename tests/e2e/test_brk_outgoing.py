@@ -26,7 +26,7 @@ from tests.e2e.test_outgoing import (
 from tests.support.admin import admin, needs_socket, row
 from tests.support.api import ApiClient, make_token
 from tests.support.native import NativeClient
-from tests.support.receiver import Answer, Receiver, answering, json_answer
+from tests.support.receiver import Answer, Receiver, answering
 from tests.support.server import ServerProcess, wait_until
 
 pytestmark = needs_socket
@@ -50,16 +50,6 @@ def test_brk_an_old_message_edited_into_a_command_is_not_delivered_by_a_crash(
     with ServerProcess(certs, tmp_path / "data", *FLAGS).start() as process:
         say(process, ana, "!deploy web")
         assert text_of(next_of(receiver)) == "!deploy web"
-
-
-def test_brk_early_hints_are_no_answer(server: ServerProcess, ana: str, receiving: Callable[..., Receiver]) -> None:
-    early = b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n"
-    receiver = receiving(answering(early + json_answer(b'{"text": "done"}').bytes))
-    make_hook(server, receiver)
-    say(server, ana, "hello")
-    next_of(receiver)
-    wait_until(lambda: texts(server, ana)[1:] or listed(server)["failures"], "an outcome")
-    assert texts(server, ana) == ["hello", "done"]
 
 
 def test_brk_the_room_is_told_each_time_that_it_is_switched_off(

@@ -209,6 +209,16 @@ def test_a_huge_answer_and_a_compressed_one_are_deliveries_without_a_reply(
     assert texts(server, ana)[5:] == ["the last"]
 
 
+def test_early_hints_are_no_answer(server: ServerProcess, ana: str, receiving: Callable[..., Receiver]) -> None:
+    early = b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n"
+    receiver = receiving(answering(early + json_answer(b'{"text": "done"}').bytes))
+    make_hook(server, receiver)
+    say(server, ana, "hello")
+    next_of(receiver)
+    wait_until(lambda: texts(server, ana)[1:] or listed(server)["failures"], "an outcome")
+    assert texts(server, ana) == ["hello", "done"]
+
+
 def test_410_switches_it_off_the_room_and_the_operator_are_told_and_it_goes_on(
     server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
 ) -> None:

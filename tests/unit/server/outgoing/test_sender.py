@@ -160,6 +160,9 @@ def test_an_answer_becomes_an_outcome(authority: Authority, secure: Secure, answ
     assert sent(sender(authority), request(receiver.port)) == wanted
 
 
+CUT = Delivered(problem=ReplyProblem.CUT)
+
+
 def chunked(*pieces: bytes) -> bytes:
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
     return head + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (*pieces, b""))
@@ -169,14 +172,28 @@ def chunked(*pieces: bytes) -> bytes:
     ("written", "wanted"),
     [
         (chunked(b'{"text":', b'"x"}'), Delivered("x")),
-        (chunked(b'{"text":', b'"x"}')[:-9], Delivered(problem=ReplyProblem.CUT)),
+        (chunked(b'{"text":', b'"x"}')[:-9], CUT),
         (chunked(b'{"text":"x"}', *[b" "] * MOST_ANSWER_BYTES), Delivered(problem=ReplyProblem.TOO_LONG)),
         (b'HTTP/1.0 200 OK\r\ncontent-type: application/json\r\n\r\n{"text":"x"}', Delivered("x")),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + Answer().bytes, Delivered()),
         (b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000, Failed),
-        (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 200 + b"\r\n", DeliveryProblem.MALFORMED),
-        (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 100_000 + b"\r\n\r\n", DeliveryProblem.MALFORMED),
-        (b"HTTP/1.1 200 OK\r\n" + (b"x: " + b"y" * 60_000 + b"\r\n") * 50 + b"\r\n", DeliveryProblem.MALFORMED),
+        (b"HTTP/1.1 102 Processing\r\n\r\n" + Answer().bytes, Delivered()),
+        (b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 3 + json_answer(b'{"text":"x"}').bytes, Delivered("x")),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10_000, DeliveryProblem.MALFORMED),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" * 21 + Answer().bytes, DeliveryProblem.MALFORMED),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n", DeliveryProblem.CUT),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" + Answer(503).bytes, DeliveryProblem.STATUS),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + Answer().bytes, DeliveryProblem.STATUS),
+        (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 200 + b"\r\n", CUT),
+        (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 100_000 + b"\r\n\r\n", CUT),
+        (b"HTTP/1.1 200 OK\r\n" + (b"x: " + b"y" * 60_000 + b"\r\n") * 50, Delivered(problem=ReplyProblem.TOO_LONG)),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 5, 6\r\n\r\nhello", CUT),
+        (b"HTTP/1.1 200 OK\r\n", Delivered()),  # as if an empty line had come
+        (b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nx: " + b"y" * 100_000, CUT),
+        (b"HTTP/1.1 500 Why\r\nx: " + b"y" * 100_000, DeliveryProblem.MALFORMED),
+        (b"HTTP/2.0 200 OK\r\n\r\n", DeliveryProblem.MALFORMED),
+        (chunked()[:-5] + b"-5\r\nhello\r\n0\r\n\r\n", CUT),
+        (chunked()[:-5] + b"five\r\nhello\r\n0\r\n\r\n", CUT),
         (b"SSH-2.0-OpenSSH\r\n", DeliveryProblem.MALFORMED),
         (b"HTTP/1.1 abc\r\n\r\n", DeliveryProblem.MALFORMED),
         (b"\0" * 1_000, DeliveryProblem.MALFORMED),
@@ -212,7 +229,7 @@ def test_whatever_is_answered_has_an_outcome(authority: Authority, secure: Secur
         (503, "Fri, 31 Dec 9999 23:59:59 GMT", 604_800.0),
         (503, "Fri, 99 Dec 9999 23:59:59 GMT", None),
         (500, "60", 60.0),
-        (103, "", None),
+        (101, "", None),
     ],
 )
 def test_another_status_is_a_failure(
@@ -260,10 +277,12 @@ def trickling(receiver_over: list[Receiver], written: bytes) -> Callable[[Any], 
 @pytest.mark.parametrize(
     ("written", "wanted"),
     [
-        (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 10_000, Failed(DeliveryProblem.TIMEOUT, "no answer in time")),
+        (b"HTTP/1.1 500 Why\r\nx: " + b"y" * 10_000, Failed(DeliveryProblem.TIMEOUT, "no answer in time")),
+        (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 10_000, Delivered(problem=ReplyProblem.LATE)),
+        (b"HTTP/1.1 103 Hints\r\n\r\n" * 1_000, Failed(DeliveryProblem.TIMEOUT, "no answer in time")),
         (b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000, Failed(DeliveryProblem.TIMEOUT, "no answer in time")),
     ],
-    ids=["headers", "interim answers"],
+    ids=["headers", "headers of a delivery", "early hints", "interim answers"],
 )
 def test_a_byte_now_and_then_does_not_make_an_attempt_longer(
     authority: Authority, secure: Secure, written: bytes, wanted: Outcome
