@@ -158,6 +158,8 @@ class WebhookSender:
                 setting=SETTING,
                 address=str(first.address),
             )
+        if not first.kind.is_reachable:  # what some filters answer for a name that they block
+            return allowed, Sentence("its address {address} is none that can be reached", address=str(first.address))
         return allowed, Sentence(
             "its address {address} is not one of the internet ({kind}), and {setting} names no network that has it",
             address=str(first.address),

@@ -17,7 +17,7 @@ from standardwebhooks.webhooks import Webhook
 
 from securechat.model import Message
 from securechat.server.outgoing.attempt import MOST_ANSWER_BYTES, Attempt, AttemptPhase
-from securechat.server.outgoing.connection import connected
+from securechat.server.outgoing.connection import MOST_TRIED, connected
 from securechat.server.outgoing.destinations import Destination
 from securechat.server.outgoing.networks import NetworkPolicy, parse_networks
 from securechat.server.outgoing.outcome import Delivered, DeliveryProblem, Failed, Gone, Outcome, ReplyProblem
@@ -382,7 +382,6 @@ def test_nothing_is_sent_when_the_time_is_over(
         (("::ffff:127.0.0.1",), NetworkPolicy(), "loopback"),
         (("10.0.0.1", "127.0.0.1"), NetworkPolicy(parse_networks(["192.168.0.0/16"])), "private"),
         (("64:ff9b::7f00:1",), NetworkPolicy(), "loopback"),
-        (("0.0.0.0",), NetworkPolicy(), "unspecified"),
     ],
 )
 def test_no_connection_to_an_address_that_is_not_allowed(
@@ -398,6 +397,14 @@ def test_no_connection_to_an_address_that_is_not_allowed(
     assert receiver.count == 0
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "224.0.0.1"])
+def test_an_address_that_no_machine_has_is_said_to_be_none(authority: Authority, address: str) -> None:
+    """Some filters of names answer 0.0.0.0 for those that they block."""
+    assert sent(sender(authority, address), request(1)) == Failed(
+        DeliveryProblem.FORBIDDEN, f"its address {address} is none that can be reached"
+    )
+
+
 def test_each_delivery_judges_anew(authority: Authority, secure: Secure) -> None:
     """A name that led to an allowed address may lead elsewhere a moment later (DNS rebinding)."""
     receiver = secure(answering(Answer()))
@@ -411,9 +418,9 @@ def test_each_delivery_judges_anew(authority: Authority, secure: Secure) -> None
     assert receiver.count == 1
 
 
-def test_of_several_addresses_only_allowed_ones_are_tried(
-    authority: Authority, secure: Secure, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses that connections were asked of."""
     tried: list[str] = []
     connect = socket.socket.connect
 
@@ -422,10 +429,24 @@ def test_of_several_addresses_only_allowed_ones_are_tried(
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", noting)
+    return tried
+
+
+def test_of_several_addresses_only_allowed_ones_are_tried(
+    authority: Authority, secure: Secure, tried: list[str]
+) -> None:
     receiver = secure(answering(Answer()))
     made = sender(authority, "10.0.0.1", "127.0.0.9", "169.254.169.254", "127.0.0.1")
     assert sent(made, request(receiver.port)) == Delivered()
     assert tried == ["127.0.0.9", "127.0.0.1"], "nothing listens at the first one that is allowed"
+
+
+def test_of_many_addresses_the_first_that_are_allowed_are_tried(authority: Authority, tried: list[str]) -> None:
+    allowed = [f"127.0.0.{number}" for number in range(9, 9 + MOST_TRIED + 1)]
+    refused = [f"10.0.0.{number}" for number in range(1, MOST_TRIED + 2)]
+    outcome = sent(sender(authority, *refused, *allowed), request(closed_port()))
+    assert outcome == Failed(DeliveryProblem.UNREACHABLE, "Connection refused")
+    assert tried == allowed[:MOST_TRIED]
 
 
 def test_plain_http_goes_to_named_networks_alone(authority: Authority) -> None:
