@@ -48,6 +48,8 @@ _CONTROLS = bytes(each for each in (*range(0x20), 0x7F) if each not in b"\t\r\n"
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n|\Z)|(?<!\r)\n")
 """Control characters, a CR or LF alone. The \\Z: of a CR at the end of what has come, the LF may follow."""
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])\Z")
+_REQUEST_BEGUN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ (/[\x21-\x3e\x40-\x7e]*)")
+"""A request line, or the beginning of one, as far as its path goes."""
 _FOLDED = re.compile(rb"\r\n[ \t]")
 _ONE_LENGTH = re.compile(rb"\r\ncontent-length: ([1-9][0-9]{0,14})\r\n", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:[ \t]*([^\r]*)", re.IGNORECASE)
@@ -368,9 +370,11 @@ def _bytes(text: str | bytes) -> bytes:
 
 
 def _too_long(head: bytes) -> HttpError:
-    if b"\r\n" not in head:
-        return HttpError(414, "The address is too long.")
-    return HttpError(431, "The headers are too long.")
+    is_target = b"\r\n" not in head
+    error = HttpError(414, "The address is too long.") if is_target else HttpError(431, "The headers are too long.")
+    if (line := _REQUEST_BEGUN.match(head)) is not None:  # of a long path the beginning, which tells who answers
+        error.path = line[1].decode()
+    return error
 
 
 def _is_clean(head: bytearray) -> bool:

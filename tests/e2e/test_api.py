@@ -175,6 +175,22 @@ def test_a_hostile_head_is_refused_and_nothing_behind_it_is_read(
     api.close()
 
 
+@pytest.mark.parametrize(
+    ("target", "line", "expected"),
+    [
+        (f"/api/v1{POST}?limit={'1' * 9_000}", "A: a", (414, "address_too_long")),
+        (f"/api/v1{POST}", f"A: {'a' * 9_000}", (431, "headers_too_long")),
+    ],
+    ids=["address", "headers"],
+)
+def test_a_head_that_is_too_long_is_refused_with_a_problem(
+    serving: ServerProcess, token: str, target: str, line: str, expected: tuple[int, str]
+) -> None:
+    with Wire(serving) as wire:
+        wire.send(head(wire, token, line, target=target))
+        assert problem(wire) == expected
+
+
 def test_a_slow_body_is_ended_and_delays_no_one(serving: ServerProcess, token: str, api: ApiClient) -> None:
     with Wire(serving) as wire:
         wire.send(head(wire, token, "Content-Length: 100"))

@@ -216,6 +216,16 @@ def test_a_huge_answer_and_a_compressed_one_are_deliveries_without_a_reply(
     assert texts(server, ana)[5:] == ["the last"]
 
 
+def test_early_hints_are_no_answer(server: ServerProcess, ana: str, receiving: Callable[..., Receiver]) -> None:
+    early = b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n"
+    receiver = receiving(answering(early + json_answer(b'{"text": "done"}').bytes))
+    make_hook(server, receiver)
+    say(server, ana, "hello")
+    next_of(receiver)
+    wait_until(lambda: texts(server, ana)[1:] or listed(server)["failures"], "an outcome")
+    assert texts(server, ana) == ["hello", "done"]
+
+
 def test_410_switches_it_off_the_room_and_the_operator_are_told_and_it_goes_on(
     server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
 ) -> None:
@@ -391,6 +401,27 @@ def test_a_receiver_that_is_killed_and_comes_back_gets_the_same_delivery_and_the
         wait_until(lambda: caught_up(server), "all to be noted")
         back.kill()
     assert not listed(server)["failures"]
+
+
+def test_after_a_restore_another_message_has_another_id(
+    certs: Path, tmp_path: Path, receiving: Callable[..., Receiver]
+) -> None:
+    """A receiver that remembers ids, as docs/bots.md asks, would leave the new message out."""
+    receiver, archive, restored = receiving(), tmp_path / "backup.tar", tmp_path / "restored"
+    with ServerProcess(certs, tmp_path / "data", *FLAGS).start() as process:
+        ana = make_token(process, "ana")
+        make_hook(process, receiver)
+        saved = admin(process.data, "backup", str(archive), "--cert", str(certs / "server.pem"))
+        assert saved.returncode == 0, saved.stderr
+        say(process, ana, "before the loss")
+        before = next_of(receiver)
+    done = admin(restored, "restore", str(archive), "--certs", str(tmp_path / "certs"))
+    assert done.returncode == 0, done.stderr
+    with ServerProcess(certs, restored, *FLAGS).start() as process:
+        say(process, ana, "after the restore")
+        after = next_of(receiver)
+    assert text_of(after) == "after the restore"
+    assert before.headers["webhook-id"] != after.headers["webhook-id"]
 
 
 def test_a_stop_does_not_wait_for_a_receiver_that_hangs(

@@ -312,11 +312,6 @@ class OutgoingWebhooks:
         """The last seq fanned out."""
         return self._context.fed_seq
 
-    @property
-    def log_id(self) -> str:
-        """Tells this log from every other: a restored one gives the same numbers to other messages."""
-        return self._context.log_id
-
     def now_ms(self) -> int:
         """The time by which everything expires, UTC milliseconds."""
         return self._directory.wall_ms()

@@ -53,11 +53,13 @@ class Attempt:
     Attributes:
         phase: what it is doing.
         fault: the last error of the socket.
+        accepted: whether the receiver's answer has begun with a status of 2xx, whatever came of the rest.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic, limit_s: float = ATTEMPT_S) -> None:
         self.phase = AttemptPhase.RESOLVING
         self.fault: OSError | None = None
+        self.accepted = False
         self._clock = clock
         self._limit_s = limit_s
         self._deadline = float("inf")

@@ -3,7 +3,9 @@
 The module imports urllib3, which takes some 70 ms, so it is imported on a worker's thread at the first delivery.
 
 Every operation on a socket gets the time that is left of the attempt: urllib3's own timeouts begin anew with each byte.
-urllib3 logs requests with their path and query, which are secrets, so its loggers are silent in this process.
+Answers are read by http.client, which takes 102 and 103 for answers, and forgets the status when the headers behind it
+are malformed; `_Response` mends both. urllib3 logs requests with their path and query, which are secrets, so its
+loggers are silent in this process.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from http.client import HTTPException, HTTPResponse
 from ipaddress import IPv4Address
 from typing import Any, Final, cast
 
@@ -28,10 +31,20 @@ logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
 
 MOST_TRIED: Final = 4
 """Addresses of a name that are tried, one after the other: each gets its share of the time that is left."""
+_MOST_INTERIM: Final = 20
+"""Interim answers (1xx) that are skipped; servers send one or two. Their bytes count as those of the answer."""
+_SWITCHING_PROTOCOLS: Final = 101
+"""The one status of 1xx that is final (RFC 9110 section 15.2.2)."""
 
 
 def connected(addresses: Sequence[IpAddress], port: int, attempt: Attempt) -> tuple[socket.socket, IpAddress]:
     """Connect to the first address that takes the connection; nothing is sent.
+
+    Args:
+        addresses: those that the policy allows, at least one, in the order of preference. The first MOST_TRIED are
+            tried, and no others: more would each get less than a second.
+        port: TCP port.
+        attempt: limits the time.
 
     Returns:
         The socket, and its address.
@@ -108,7 +121,33 @@ def pool_over(
     )
 
 
+class _Response(HTTPResponse):
+    """An answer. `begin` skips interim ones, and notes on the attempt whether the status line says 2xx."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._attempt = cast("_TimedSocket", sock).attempt
+
+    def begin(self) -> None:
+        for _ in range(_MOST_INTERIM + 1):
+            self.headers = self.msg = None  # type: ignore[assignment]  # as before the first call
+            self.version = self.status = 0
+            try:
+                super().begin()
+            except BaseException:
+                self.close()  # it would keep the descriptor
+                raise
+            finally:
+                self._attempt.accepted = bool(self.version) and 200 <= self.status < 300  # a version: it is HTTP/1
+            if not 100 <= self.status < 200 or self.status == _SWITCHING_PROTOCOLS:
+                return
+        self.close()
+        raise HTTPException("too many interim answers")
+
+
 class _PlainConnection(HTTPConnection):
+    response_class = _Response
+
     def __init__(self, *args: Any, made: socket.socket, attempt: Attempt, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._made = made
@@ -123,6 +162,8 @@ class _PlainConnection(HTTPConnection):
 
 
 class _SecureConnection(HTTPSConnection):
+    response_class = _Response
+
     def __init__(self, *args: Any, made: socket.socket, attempt: Attempt, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._made = made
@@ -160,17 +201,17 @@ class _TimedSocket:
 
     def __init__(self, made: socket.socket, attempt: Attempt) -> None:
         self._made = made
-        self._attempt = attempt
+        self.attempt = attempt
 
     def sendall(self, data: bytes) -> None:
         left = memoryview(data)
         while left:
-            with _noting(self._attempt):
-                self._made.settimeout(self._attempt.left_s())
+            with _noting(self.attempt):
+                self._made.settimeout(self.attempt.left_s())
                 left = left[self._made.send(left) :]
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_TimedReader(self._made, self._attempt))
+        return io.BufferedReader(_TimedReader(self._made, self.attempt))
 
     def settimeout(self, _timeout_s: float | None) -> None:
         """Ignore urllib3's timeouts: the attempt has its own."""

@@ -10,7 +10,7 @@ A URL's path and query are a secret for many receivers, so no error and no repr 
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from msgspec import Struct
@@ -32,6 +32,9 @@ _URL = re.compile(
 """RFC 3986, appendix B, for what has an authority."""
 _TARGET = re.compile(r"(?:%[0-9A-Fa-f]{2}|[A-Za-z0-9\-._~!$&'()*+,;=:@/?])*")
 """Path and query of RFC 3986, sections 3.3 and 3.4."""
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.IGNORECASE | re.DOTALL)
+"""A host that ends in a number is an IPv4 address (WHATWG URL, "ends in a number checker"): browsers read 0x7f000001,
+127.1 and 0177.0.0.1 as 127.0.0.1, and so do resolvers (inet_aton(3))."""
 
 
 class DestinationInvalid(ValueError):
@@ -91,7 +94,8 @@ def parse_destination(url: str, policy: NetworkPolicy) -> Destination:
     Raises:
         DestinationInvalid: it is no URL of http or https, or too long; it has userinfo, a fragment, a host or port that
             is none, or characters that must be encoded; it is http and no network is named; its host is an address
-            that is not allowed.
+            that is not allowed, that no machine can have, or that is written in another way than with four decimal
+            numbers.
     """
     bare = url.strip()
     if len(bare) > MOST_URL_CHARS:
@@ -158,9 +162,23 @@ def _host(text: str) -> str:
     if ":" in text or text != text.strip():
         raise _no_host()
     try:
-        return str(parse_name(text))
+        return str(IPv4Address(text))
     except ValueError:
-        raise _no_host() from None
+        pass
+    try:
+        name = str(parse_name(text))
+    except ValueError:
+        name = ""
+    if _NUMBER.fullmatch(name or text):
+        raise DestinationInvalid(
+            Sentence(
+                "An IPv4 address in a webhook's URL has four decimal numbers, such as 192.0.2.7; "
+                "other ways to write one are refused"
+            )
+        )
+    if not name:
+        raise _no_host()
+    return name
 
 
 def _no_host() -> DestinationInvalid:
@@ -182,6 +200,13 @@ def _expect_allowed(destination: Destination, policy: NetworkPolicy) -> None:
     if destination.address is None:
         return
     judged = policy.judge(destination.address)
+    if not judged.kind.is_reachable:
+        raise DestinationInvalid(
+            Sentence(
+                "A webhook's URL needs the address of a machine, and {address} is no address that can be reached",
+                address=destination.host,
+            )
+        )
     if judged.allowed and (destination.encrypted or judged.named):
         return
     if judged.allowed:

@@ -352,7 +352,7 @@ class OutgoingFeed:
             secrets.append(row.old_secret)
         request = OutgoingRequest(
             destination,
-            self._delivery_id(row, message),
+            delivery_id(row.hook_id, message),
             payload_of(message, bot=message.bot),
             tuple(map(parse_secret, secrets)),
         )
@@ -362,10 +362,6 @@ class OutgoingFeed:
 
         if not self._worker.deliver(feed.sender_id, request, done):
             self._later(feed, AGAIN_S, lambda: self._go(feed))
-
-    def _delivery_id(self, row: OutgoingWebhook, message: Message) -> str:
-        """Return the id of a delivery. In a restored log another message may have the same seq."""
-        return delivery_id(f"{row.hook_id} {self._webhooks.log_id}", message.seq)
 
     def _answered(self, feed: _Feed, message: Message, outcome: Outcome) -> None:
         """Go on with the outcome of an attempt."""
@@ -417,7 +413,7 @@ class OutgoingFeed:
                 self._lose_reply(feed, answer.code.value)
                 self._advance(feed, message.seq)
 
-        self._webhooks.say(row, text, self._delivery_id(row, message), message.seq, done)
+        self._webhooks.say(row, text, delivery_id(row.hook_id, message), message.seq, done)
 
     def _lose_reply(self, feed: _Feed, why: str) -> None:
         self._observer.outgoing_delivered(REPLY_REFUSED)

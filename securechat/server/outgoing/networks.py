@@ -41,6 +41,11 @@ class AddressKind(StrEnum):
     DOCUMENTATION = "documentation"
     RESERVED = "reserved"
 
+    @property
+    def is_reachable(self) -> bool:
+        """Whether a machine can have such an address, in whatever network."""
+        return self not in (AddressKind.UNSPECIFIED, AddressKind.MULTICAST)
+
 
 _IPV4: Final = tuple(
     (IPv4Network(network), kind)

@@ -40,7 +40,7 @@ class DeliveryProblem(StrEnum):
 
 
 class ReplyProblem(StrEnum):
-    """Why an answer with JSON made no reply, although the delivery succeeded. Values are stable words."""
+    """Why an answer made no reply that might have one, although the delivery succeeded. Values are stable words."""
 
     TOO_LONG = "too_long"
     """More than 64 KiB of answer, or a text that no message can hold."""
@@ -49,7 +49,7 @@ class ReplyProblem(StrEnum):
     LATE = "late"
     """Not complete in time."""
     CUT = "cut"
-    """The connection ended in the middle."""
+    """It ended in the middle, or goes on with what is not HTTP."""
     INVALID = "invalid"
     """No JSON object with a ``text`` that is text."""
 
@@ -59,7 +59,7 @@ class Delivered(Struct, frozen=True):
 
     Attributes:
         reply: the text that it answers with, as it came: the hub judges it like any message; None: no reply.
-        problem: why its JSON made no reply.
+        problem: why its answer made no reply, where it might have one: it is JSON, or its headers could not be read.
     """
 
     reply: str | None = None

@@ -90,14 +90,18 @@ def payload_of(message: Message, *, bot: bool) -> bytes:
     return msgspec.json.encode(Payload(TYPE, _timestamp(message.sent_at_ms), data))
 
 
-def delivery_id(hook: str, seq: int) -> str:
+def delivery_id(hook: str, message: Message) -> str:
     """Return the ``webhook-id`` of the delivery of a message by a hook: the same at every attempt, in any run.
+
+    The seq alone does not tell messages apart: a server that was restored from a backup gives the seqs behind it once
+    more, to others. Time and sender of a message never change, and its text does, by an edit.
 
     Args:
         hook: a random text that the hook got when it was made and keeps, so that ids of two servers differ.
-        seq: of the message.
+        message: what is delivered.
     """
-    return f"msg_{hashlib.sha256(f'securechat webhook {hook} {seq}'.encode()).hexdigest()[:32]}"
+    told = f"securechat webhook {hook} {message.seq} {message.sent_at_ms} {message.sender_id}"
+    return f"msg_{hashlib.sha256(told.encode()).hexdigest()[:32]}"
 
 
 def _timestamp(at_ms: int) -> str:

@@ -2,8 +2,8 @@
 
 Promises: no connection goes to an address that the policy does not allow; no redirect is followed and no proxy of the
 environment used; an attempt ends within `attempt.ATTEMPT_S`; at most 64 KiB of body are read, and nothing is decoded:
-48 KB of gzip can be 50 MB. A receiver that answers 2xx has the delivery, whatever becomes of the answer's body: another
-attempt would make it act twice.
+48 KB of gzip can be 50 MB. A receiver that answers 2xx has the delivery, whatever becomes of the rest of the answer:
+another attempt would make it act twice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from msgspec import Struct
 from securechat import __version__
 from securechat.errors import TlsFailure
 from securechat.limits import MAX_TEXT_CHARS
-from securechat.server.outgoing.attempt import MOST_ANSWER_BYTES, AnswerTooLong, Attempt, AttemptPhase
+from securechat.server.outgoing.attempt import MOST_ANSWER_BYTES, AnswerTooLong, Attempt, AttemptAborted, AttemptPhase
 from securechat.server.outgoing.destinations import SETTING, Destination
 from securechat.server.outgoing.networks import IpAddress, NetworkPolicy
 from securechat.server.outgoing.outcome import Delivered, DeliveryProblem, Failed, Gone, Outcome, ReplyProblem
@@ -171,6 +171,8 @@ class WebhookSender:
                 setting=SETTING,
                 address=str(first.address),
             )
+        if not first.kind.is_reachable:  # what some filters answer for a name that they block
+            return allowed, Sentence("its address {address} is none that can be reached", address=str(first.address))
         return allowed, Sentence(
             "its address {address} is not one of the internet ({kind}), and {setting} names no network that has it",
             address=str(first.address),
@@ -179,24 +181,29 @@ class WebhookSender:
         )
 
     def _exchanged(self, pool: HTTPConnectionPool, request: OutgoingRequest, attempt: Attempt) -> Outcome:
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - imported by now
-
+        headers = self._headers(request)
         response: BaseHTTPResponse | None = None
         try:
             response = pool.urlopen(
                 "POST",
                 request.destination.target,
                 body=request.body,
-                headers=self._headers(request),
+                headers=headers,
                 retries=False,
                 redirect=False,
                 preload_content=False,
                 decode_content=False,
             )
-            return self._outcome(response, attempt)
-        except (HTTPError, OSError, AnswerTooLong) as error:
+            return self._outcome(response)
+        except AttemptAborted:
+            raise
+        except Exception as error:
             attempt.expect_wanted()
-            return _failed(error, attempt)
+            if attempt.accepted:
+                return Delivered(problem=_reply_problem(error, attempt))
+            if isinstance(error, MemoryError):
+                raise
+            return _failed(error, attempt)  # of any type: so the parsers of the library fail at what is not HTTP
         finally:
             if response is not None:
                 response.close()
@@ -217,10 +224,10 @@ class WebhookSender:
             **signed_headers(request.delivery_id, int(self._wall_s()), request.body, request.secrets),
         }
 
-    def _outcome(self, response: BaseHTTPResponse, attempt: Attempt) -> Outcome:
+    def _outcome(self, response: BaseHTTPResponse) -> Outcome:
         status = response.status
         if 200 <= status < 300:
-            return _delivered(response, attempt)
+            return _delivered(response)
         if status == _GONE:
             return Gone()
         retry_after_s = self._retry_after_s(response.headers.get("retry-after", ""))
@@ -243,33 +250,25 @@ class WebhookSender:
         return min(max(at.timestamp() - self._wall_s(), 0.0), _MOST_RETRY_AFTER_S)
 
 
-def _delivered(response: BaseHTTPResponse, attempt: Attempt) -> Delivered:
+def _delivered(response: BaseHTTPResponse) -> Delivered:
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != _JSON:
         return Delivered()
     try:
-        return Delivered(_reply_in(_body_of(response, attempt)))
+        return Delivered(_reply_in(_body_of(response)))
     except _NoReply as error:
         return Delivered(problem=error.problem)
 
 
-def _body_of(response: BaseHTTPResponse, attempt: Attempt) -> bytes:
-    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - imported by now
-
+def _body_of(response: BaseHTTPResponse) -> bytes:
     if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise _NoReply(ReplyProblem.ENCODED)
     body = b""
-    try:
-        while len(body) <= MOST_ANSWER_BYTES:
-            piece = response.read(MOST_ANSWER_BYTES + 1 - len(body), decode_content=False)
-            if not piece:
-                return body
-            body += piece
-    except AnswerTooLong:
-        pass  # what frames the body counts too
-    except (HTTPError, OSError):
-        attempt.expect_wanted()
-        raise _NoReply(ReplyProblem.LATE if attempt.is_late else ReplyProblem.CUT) from None
+    while len(body) <= MOST_ANSWER_BYTES:
+        piece = response.read(MOST_ANSWER_BYTES + 1 - len(body), decode_content=False)
+        if not piece:
+            return body
+        body += piece
     raise _NoReply(ReplyProblem.TOO_LONG)
 
 
@@ -281,6 +280,13 @@ def _reply_in(body: bytes) -> str | None:
     if text is not None and len(text) > _MOST_TEXT_CHARS:
         raise _NoReply(ReplyProblem.TOO_LONG)
     return text if text is not None and text.strip() else None
+
+
+def _reply_problem(error: Exception, attempt: Attempt) -> ReplyProblem:
+    """Return what an error means behind a status line of 2xx."""
+    if isinstance(error, AnswerTooLong):
+        return ReplyProblem.TOO_LONG  # what frames the body counts too
+    return ReplyProblem.LATE if attempt.is_late else ReplyProblem.CUT
 
 
 def _failed(error: Exception, attempt: Attempt) -> Failed:

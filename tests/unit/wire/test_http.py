@@ -155,6 +155,21 @@ def test_what_is_no_request_is_an_error(data: bytes, status: int, size: int) -> 
     assert error.sentence.isascii()
 
 
+@pytest.mark.parametrize(
+    ("data", "path"),
+    [
+        (b"POST /api/x?" + b"a" * HEAD_BYTES, "/api/x"),
+        (b"POST /api/" + b"a" * HEAD_BYTES, "/api/" + "a" * (HEAD_BYTES - len("POST /api/"))),
+        (with_headers(b"A: " + b"a" * HEAD_BYTES, line=b"GET /api/x?y HTTP/1.1"), "/api/x"),
+        (b"a" * HEAD_BYTES, None),
+        (b"GET api/" + b"a" * HEAD_BYTES, None),
+    ],
+    ids=["query", "path", "headers", "method", "no path"],
+)
+def test_what_is_too_long_has_its_path_as_far_as_it_has_come(data: bytes, path: str | None) -> None:
+    assert refused(data).path == path
+
+
 def test_an_error_is_the_end() -> None:
     codec = HttpServerCodec()
     codec.receive_data(b"nonsense\r\n\r\n" + GET)

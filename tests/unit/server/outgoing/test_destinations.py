@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from ipaddress import ip_network
 
 import pytest
@@ -31,6 +32,9 @@ LAN = NetworkPolicy((ip_network("192.168.1.0/24"), ip_network("fd00:1::/64")))
         ("https://9.9.9.9/", Destination(True, "9.9.9.9", 443, "/"), "9.9.9.9"),
         ("https://[2620:FE::fe]:65535/", Destination(True, "2620:fe::fe", 65535, "/"), "[2620:fe::fe]:65535"),
         ("https://localhost/", Destination(True, "localhost", 443, "/"), "localhost"),
+        ("https://0xg/", Destination(True, "0xg", 443, "/"), "0xg"),
+        ("https://0x7f.example/", Destination(True, "0x7f.example", 443, "/"), "0x7f.example"),
+        ("https://x7f/", Destination(True, "x7f", 443, "/"), "x7f"),
     ],
 )
 def test_a_url_is_parsed(url: str, wanted: Destination, authority: str) -> None:
@@ -73,9 +77,19 @@ def test_a_url_is_parsed(url: str, wanted: Destination, authority: str) -> None:
         ("https://[2620:fe::fe/", "needs the name"),
         ("https://[::1%25lo]/", "zone"),
         ("https://[ci.example.org]/", "needs the name"),
-        ("https://2130706433/", "needs the name"),
-        ("https://127.1/", "needs the name"),
-        ("https://0177.0.0.1/", "needs the name"),
+        ("https://2130706433/", "four decimal numbers"),
+        ("https://127.1/", "four decimal numbers"),
+        ("https://0177.0.0.1/", "four decimal numbers"),
+        ("https://127.0.0.01/", "four decimal numbers"),
+        ("https://256.0.0.1/", "four decimal numbers"),
+        ("https://9.9.9.9./", "four decimal numbers"),
+        ("https://0x7f000001/", "four decimal numbers"),
+        ("https://0X7F000001:8443/", "four decimal numbers"),
+        ("https://0x7f.0.0.1/", "four decimal numbers"),
+        ("https://127.0.0.0x1/", "four decimal numbers"),
+        ("https://ci.example.0x7f./", "four decimal numbers"),
+        ("https://0x/", "four decimal numbers"),
+        ("https://０ｘ7f000001/", "four decimal numbers"),
         ("https://127。0。0。1/", "needs the name"),
         ("https://" + "a." * 127 + "org/", "needs the name"),
         ("https://ci.example.org:0/", "number from 1 to 65535"),
@@ -91,6 +105,13 @@ def test_a_url_is_parsed(url: str, wanted: Destination, authority: str) -> None:
         ("https://[::ffff:10.0.0.1]/", "private"),
         ("https://[64:ff9b::7f00:1]/", "loopback"),
         ("https://[fe80::1]/", "link-local"),
+        ("https://0.0.0.0/", r"0\.0\.0\.0 is no address that can be reached"),
+        ("https://0.1.2.3/", "no address that can be reached"),
+        ("https://224.0.0.1/", "no address that can be reached"),
+        ("https://[::]/", ":: is no address that can be reached"),
+        ("https://[ff02::1]/", "no address that can be reached"),
+        ("https://[::ffff:0.0.0.0]/", "no address that can be reached"),
+        ("https://255.255.255.255/", "reserved"),
     ],
 )
 def test_what_no_delivery_can_go_to_is_refused_with_the_reason(url: str, why: str) -> None:
@@ -110,6 +131,12 @@ def test_what_no_delivery_can_go_to_is_refused_with_the_reason(url: str, why: st
 )
 def test_a_named_network_is_allowed_and_may_be_plain(url: str) -> None:
     assert parse_destination(url, LAN).url == (url if url.endswith("/") else f"{url}/")
+
+
+@pytest.mark.parametrize("url", ["https://0.0.0.0/", "https://[::]/", "http://224.0.0.1/", "https://[ff02::1]/"])
+def test_an_address_that_no_machine_has_is_refused_although_it_is_named(url: str) -> None:
+    with pytest.raises(DestinationInvalid, match="no address that can be reached"):
+        parse_destination(url, NetworkPolicy((ip_network("0.0.0.0/0"), ip_network("::/0"))))
 
 
 @pytest.mark.parametrize("url", ["http://9.9.9.9/", "http://192.168.2.5/", "https://192.168.2.5/", "http://127.0.0.1/"])
@@ -158,3 +185,6 @@ def test_every_text_is_parsed_or_refused_and_what_is_parsed_is_plain(
     assert "@" not in made.authority
     assert 1 <= made.port <= 65_535
     assert parse_destination(made.url, policy) == made, "it reads the same the second time"
+    if made.address is None:
+        with pytest.raises(OSError, match="illegal"):  # else the resolver would take it for an address
+            socket.inet_aton(made.host)

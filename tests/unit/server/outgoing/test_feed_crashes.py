@@ -71,19 +71,6 @@ def test_after_the_cursor_is_stored_nothing_comes_again(rig: OutgoingRig, ann: F
     assert rig.deliver_all(hook) == ["two"]
 
 
-def test_in_a_restored_log_the_same_number_is_another_delivery(rig: OutgoingRig, ann: FakePeer) -> None:
-    hook = rig.hook()
-    rig.say(ann, "one")
-    rig.rest()
-    first = rig.worker.made[-1]
-    rig.kill()
-    rig.store.log_id = "0000restored"
-    rig.revive()
-    rig.rest()
-    assert rig.under_way(hook).seq == first.seq
-    assert rig.under_way(hook).id != first.id
-
-
 # --- A full disk ---------------------------------------------------------------------------------------------------
 
 

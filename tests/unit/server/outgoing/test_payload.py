@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from securechat.limits import MAX_TEXT_CHARS
 from securechat.model import Message
@@ -41,9 +42,23 @@ def test_the_longest_text_has_a_bound(char: str) -> None:
     assert len(body) <= 6 * MAX_TEXT_CHARS + 6 * 96 + 300
 
 
-def test_an_id_is_the_same_at_every_attempt_and_differs_between_hooks_and_messages() -> None:
-    ids = {delivery_id(hook, seq) for hook in ("a", "b", "a1") for seq in (1, 2, 11)}
+SAID = Message(1, 0, 2, "Ana", 1_796_000_000_123, "hi", room="ops")
+
+
+def test_an_id_differs_between_hooks_and_messages() -> None:
+    ids = {delivery_id(hook, replace(SAID, seq=seq)) for hook in ("a", "b", "a1") for seq in (1, 2, 11)}
     assert len(ids) == 9
-    assert delivery_id("a", 1) == delivery_id("a", 1) == "msg_f62c589abd7921bfb3a33d0ffa141bcf"
     for each in ids:
         signed_headers(each, 0, b"", [WebhookSecret(bytes(24))])
+
+
+@pytest.mark.parametrize("other", [{"sent_at_ms": 1_796_000_000_124}, {"sender_id": 3}], ids=repr)
+def test_another_message_with_the_same_seq_has_another_id(other: dict[str, int]) -> None:
+    """A server that was restored from a backup gives seqs once more."""
+    assert delivery_id("a", replace(SAID, **other)) != delivery_id("a", SAID)
+
+
+def test_an_id_is_the_same_at_every_attempt() -> None:
+    assert delivery_id("a", SAID) == "msg_65794b565b5d27ea584b255cdd68c3a8"
+    later = replace(SAID, text="edited", edited=5, changed=6, name="Anna", room="renamed", prev=0)
+    assert delivery_id("a", later) == delivery_id("a", SAID)

@@ -17,7 +17,7 @@ from standardwebhooks.webhooks import Webhook
 
 from securechat.model import Message
 from securechat.server.outgoing.attempt import MOST_ANSWER_BYTES, Attempt, AttemptPhase
-from securechat.server.outgoing.connection import connected
+from securechat.server.outgoing.connection import MOST_TRIED, connected
 from securechat.server.outgoing.destinations import Destination
 from securechat.server.outgoing.networks import NetworkPolicy, parse_networks
 from securechat.server.outgoing.outcome import Delivered, DeliveryProblem, Failed, Gone, Outcome, ReplyProblem
@@ -160,6 +160,9 @@ def test_an_answer_becomes_an_outcome(authority: Authority, secure: Secure, answ
     assert sent(sender(authority), request(receiver.port)) == wanted
 
 
+CUT = Delivered(problem=ReplyProblem.CUT)
+
+
 def chunked(*pieces: bytes) -> bytes:
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
     return head + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (*pieces, b""))
@@ -169,14 +172,28 @@ def chunked(*pieces: bytes) -> bytes:
     ("written", "wanted"),
     [
         (chunked(b'{"text":', b'"x"}'), Delivered("x")),
-        (chunked(b'{"text":', b'"x"}')[:-9], Delivered(problem=ReplyProblem.CUT)),
+        (chunked(b'{"text":', b'"x"}')[:-9], CUT),
         (chunked(b'{"text":"x"}', *[b" "] * MOST_ANSWER_BYTES), Delivered(problem=ReplyProblem.TOO_LONG)),
         (b'HTTP/1.0 200 OK\r\ncontent-type: application/json\r\n\r\n{"text":"x"}', Delivered("x")),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + Answer().bytes, Delivered()),
         (b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000, Failed),
-        (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 200 + b"\r\n", DeliveryProblem.MALFORMED),
-        (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 100_000 + b"\r\n\r\n", DeliveryProblem.MALFORMED),
-        (b"HTTP/1.1 200 OK\r\n" + (b"x: " + b"y" * 60_000 + b"\r\n") * 50 + b"\r\n", DeliveryProblem.MALFORMED),
+        (b"HTTP/1.1 102 Processing\r\n\r\n" + Answer().bytes, Delivered()),
+        (b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 3 + json_answer(b'{"text":"x"}').bytes, Delivered("x")),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10_000, DeliveryProblem.MALFORMED),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" * 21 + Answer().bytes, DeliveryProblem.MALFORMED),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n", DeliveryProblem.CUT),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" + Answer(503).bytes, DeliveryProblem.STATUS),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + Answer().bytes, DeliveryProblem.STATUS),
+        (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 200 + b"\r\n", CUT),
+        (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 100_000 + b"\r\n\r\n", CUT),
+        (b"HTTP/1.1 200 OK\r\n" + (b"x: " + b"y" * 60_000 + b"\r\n") * 50, Delivered(problem=ReplyProblem.TOO_LONG)),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 5, 6\r\n\r\nhello", CUT),
+        (b"HTTP/1.1 200 OK\r\n", Delivered()),  # as if an empty line had come
+        (b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nx: " + b"y" * 100_000, CUT),
+        (b"HTTP/1.1 500 Why\r\nx: " + b"y" * 100_000, DeliveryProblem.MALFORMED),
+        (b"HTTP/2.0 200 OK\r\n\r\n", DeliveryProblem.MALFORMED),
+        (chunked()[:-5] + b"-5\r\nhello\r\n0\r\n\r\n", CUT),
+        (chunked()[:-5] + b"five\r\nhello\r\n0\r\n\r\n", CUT),
         (b"SSH-2.0-OpenSSH\r\n", DeliveryProblem.MALFORMED),
         (b"HTTP/1.1 abc\r\n\r\n", DeliveryProblem.MALFORMED),
         (b"\0" * 1_000, DeliveryProblem.MALFORMED),
@@ -212,7 +229,7 @@ def test_whatever_is_answered_has_an_outcome(authority: Authority, secure: Secur
         (503, "Fri, 31 Dec 9999 23:59:59 GMT", 604_800.0),
         (503, "Fri, 99 Dec 9999 23:59:59 GMT", None),
         (500, "60", 60.0),
-        (103, "", None),
+        (101, "", None),
     ],
 )
 def test_another_status_is_a_failure(
@@ -260,10 +277,12 @@ def trickling(receiver_over: list[Receiver], written: bytes) -> Callable[[Any], 
 @pytest.mark.parametrize(
     ("written", "wanted"),
     [
-        (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 10_000, Failed(DeliveryProblem.TIMEOUT, "no answer in time")),
+        (b"HTTP/1.1 500 Why\r\nx: " + b"y" * 10_000, Failed(DeliveryProblem.TIMEOUT, "no answer in time")),
+        (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 10_000, Delivered(problem=ReplyProblem.LATE)),
+        (b"HTTP/1.1 103 Hints\r\n\r\n" * 1_000, Failed(DeliveryProblem.TIMEOUT, "no answer in time")),
         (b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000, Failed(DeliveryProblem.TIMEOUT, "no answer in time")),
     ],
-    ids=["headers", "interim answers"],
+    ids=["headers", "headers of a delivery", "early hints", "interim answers"],
 )
 def test_a_byte_now_and_then_does_not_make_an_attempt_longer(
     authority: Authority, secure: Secure, written: bytes, wanted: Outcome
@@ -363,7 +382,6 @@ def test_nothing_is_sent_when_the_time_is_over(
         (("::ffff:127.0.0.1",), NetworkPolicy(), "loopback"),
         (("10.0.0.1", "127.0.0.1"), NetworkPolicy(parse_networks(["192.168.0.0/16"])), "private"),
         (("64:ff9b::7f00:1",), NetworkPolicy(), "loopback"),
-        (("0.0.0.0",), NetworkPolicy(), "unspecified"),
     ],
 )
 def test_no_connection_to_an_address_that_is_not_allowed(
@@ -393,6 +411,14 @@ def test_a_destination_is_doubted_by_its_addresses_and_not_connected_to(authorit
     assert doubt(host="nowhere.lan") == "the name has no address"
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "224.0.0.1"])
+def test_an_address_that_no_machine_has_is_said_to_be_none(authority: Authority, address: str) -> None:
+    """Some filters of names answer 0.0.0.0 for those that they block."""
+    assert sent(sender(authority, address), request(1)) == Failed(
+        DeliveryProblem.FORBIDDEN, f"its address {address} is none that can be reached"
+    )
+
+
 def test_each_delivery_judges_anew(authority: Authority, secure: Secure) -> None:
     """A name that led to an allowed address may lead elsewhere a moment later (DNS rebinding)."""
     receiver = secure(answering(Answer()))
@@ -406,9 +432,9 @@ def test_each_delivery_judges_anew(authority: Authority, secure: Secure) -> None
     assert receiver.count == 1
 
 
-def test_of_several_addresses_only_allowed_ones_are_tried(
-    authority: Authority, secure: Secure, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses that connections were asked of."""
     tried: list[str] = []
     connect = socket.socket.connect
 
@@ -417,10 +443,24 @@ def test_of_several_addresses_only_allowed_ones_are_tried(
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", noting)
+    return tried
+
+
+def test_of_several_addresses_only_allowed_ones_are_tried(
+    authority: Authority, secure: Secure, tried: list[str]
+) -> None:
     receiver = secure(answering(Answer()))
     made = sender(authority, "10.0.0.1", "127.0.0.9", "169.254.169.254", "127.0.0.1")
     assert sent(made, request(receiver.port)) == Delivered()
     assert tried == ["127.0.0.9", "127.0.0.1"], "nothing listens at the first one that is allowed"
+
+
+def test_of_many_addresses_the_first_that_are_allowed_are_tried(authority: Authority, tried: list[str]) -> None:
+    allowed = [f"127.0.0.{number}" for number in range(9, 9 + MOST_TRIED + 1)]
+    refused = [f"10.0.0.{number}" for number in range(1, MOST_TRIED + 2)]
+    outcome = sent(sender(authority, *refused, *allowed), request(closed_port()))
+    assert outcome == Failed(DeliveryProblem.UNREACHABLE, "Connection refused")
+    assert tried == allowed[:MOST_TRIED]
 
 
 def test_plain_http_goes_to_named_networks_alone(authority: Authority) -> None:

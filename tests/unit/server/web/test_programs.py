@@ -11,7 +11,7 @@ from securechat.net.interfaces import NullHandler
 from securechat.net.socket_options import CloseReason
 from securechat.server.web.programs import ProgramAnswer, ProgramPrefixes, StreamAnswer
 from securechat.server.web.site import Answering, sentence
-from securechat.wire.http import HttpError, Request, response_head
+from securechat.wire.http import HEAD_BYTES, HttpError, Request, response_head
 
 
 class HeldExchange:
@@ -123,6 +123,16 @@ def test_a_pass_has_only_so_many_bytes_of_bodies(web: Any, paths: FakePaths) -> 
     assert programs[0].answer().status == 201
 
 
+@pytest.mark.parametrize("head", [b"GET /x", b"GET /?/api/", b"GET ", b'"/api/ /api/', b"GET  /api/"])
+def test_a_head_that_is_too_long_elsewhere_is_refused_by_the_page(web: Any, paths: FakePaths, head: bytes) -> None:
+    browser = web.connect()
+    browser.send(head + b"x" * HEAD_BYTES)
+    answer = browser.answer()
+    assert (answer.status, browser.link.closed) == (414, True)
+    assert b"problem" not in answer.body
+    assert not paths.begun
+
+
 def test_the_page_stays_as_it_was(web: Any, paths: FakePaths) -> None:
     browser = web.connect()
     browser.get("/")
@@ -150,6 +160,9 @@ def test_paths_beside_it_are_the_pages(web: Any, paths: FakePaths, path: str) ->
         pytest.param(post("/api/bad", "Expect: 100-continue", body=b"", length=5), 404, True, id="no upload"),
         pytest.param(post("/api/bad", "Expect: 100-continue"), 404, True, id="the client did not wait"),
         pytest.param(post(length=101), 413, True, id="too long"),
+        pytest.param(b"GET /api/" + b"x" * HEAD_BYTES, 414, True, id="a long path"),
+        pytest.param(b"GET /api/x?" + b"x" * HEAD_BYTES, 414, True, id="a long query"),
+        pytest.param(b"GET /api/x HTTP/1.1\r\nA: " + b"a" * HEAD_BYTES, 431, True, id="a long header"),
         pytest.param(post("/api/x?token=1"), 400, False, id="a secret in the query"),
         pytest.param(post("/api/x?token=1", "Origin: https://other.example"), 400, False, id="the secret comes first"),
         pytest.param(post("/api/x", "Origin: https://other.example"), 403, False, id="another page"),
