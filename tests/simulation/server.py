@@ -208,6 +208,9 @@ class SimulatedServer:
     def refused(self, code: ErrorCode, login: LoginKind | None) -> None:
         """A request was refused."""
 
+    def stream_closed(self, code: ErrorCode) -> None:
+        """An event stream was ended."""
+
     def happened(self, what: OperatorEvent, peer: Peer | None, name: str, detail: str, text: str = "") -> None:
         """The hub tells."""
         if what is OperatorEvent.SAID and peer is not None:
