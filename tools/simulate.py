@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
             return run_mutants(first, seeds, note=given.note)
         if given.seed is not None:
             return run_one(given.seed, options_of(given), trace=given.trace)
-        world = Options(web=bool(given.web), bot=bool(given.bot), http=bool(given.http), events=bool(given.events))
+        world = options_of(given)
         return run_many(first, seeds, given.minutes, given.jobs or 1, shrinking=not given.no_shrink, options=world)
 
 
@@ -93,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--bot", action="store_true", help="a bot answers, and is killed at any moment")
     made.add_argument("--http", action="store_true", help="scripts post over HTTP, by the tokens that people make")
     made.add_argument("--events", action="store_true", help="as --http, and programs read event streams")
+    made.add_argument("--outgoing", action="store_true", help="as --http, and rooms have outgoing webhooks")
     one = made.add_argument_group("one run")
     one.add_argument("--seed", type=whole(0), metavar="N", help="run this one, and say what it is about")
     one.add_argument("--trace", action="store_true", help="print all that happens, with virtual seconds")
@@ -177,6 +178,7 @@ def options_of(given: argparse.Namespace) -> Options:
         bot=bool(given.bot),
         http=bool(given.http),
         events=bool(given.events),
+        outgoing=bool(given.outgoing),
     )
 
 

@@ -47,7 +47,19 @@ from securechat.model import (
     UnreadList,
     Welcome,
 )
-from securechat.records.accounts import Account, AccountKind, ApiToken, Ban, BanKind, Change, Drop, Mute, Put, Scope
+from securechat.records.accounts import (
+    Account,
+    AccountKind,
+    ApiToken,
+    Ban,
+    BanKind,
+    Change,
+    Drop,
+    Mute,
+    OutgoingWebhook,
+    Put,
+    Scope,
+)
 from securechat.testing.log_checks import HistoryBroken
 from securechat.text.api_tokens import hash_of_api_token
 from securechat.text.names import LOBBY
@@ -102,7 +114,8 @@ class TokenLaw:
         self._tokens = {token_hash: row for token_hash, row in self._tokens.items() if token_hash in kept}
         for table in (self._hashes, self._accounts, self._bans, self._mutes):
             table.clear()
-        self._take([Put(row) for row in (*people.accounts, *people.tokens, *people.bans, *people.mutes)])
+        rows = (*people.accounts, *people.tokens, *people.bans, *people.mutes, *people.outgoing)
+        self._take([Put(row) for row in rows])
 
     def apply(self, changes: Sequence[Change]) -> None:
         """These changes are durable, and the hub hears of it now. Raises as `restore`."""
@@ -127,6 +140,8 @@ class TokenLaw:
                     self._bans[row.ban_id] = row
                 case Put(Mute() as row):
                     self._mutes[row.sender_id] = row
+                case Put(OutgoingWebhook() as row):
+                    self._world.receiver.noted(row)
                 case Drop(kind, number):
                     self._drop(kind, number)
                 case _:
@@ -138,6 +153,7 @@ class TokenLaw:
             self._ended.add(token_hash)
             del self._tokens[token_hash]
         elif kind is Account:
+            self._world.receiver.dropped(number)
             self._accounts.pop(number, None)
             for row in [row for row in self._tokens.values() if row.sender_id == number]:
                 self._drop(ApiToken, row.token_id)

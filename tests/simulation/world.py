@@ -29,6 +29,7 @@ from tests.simulation.faults import Faults
 from tests.simulation.flavour import (
     EVENTS,
     HTTP,
+    OUTGOING,
     PROGRAM,
     SETTLED,
     TOKENS,
@@ -53,6 +54,7 @@ from tests.simulation.people import Person
 from tests.simulation.poster import Poster
 from tests.simulation.program import Program
 from tests.simulation.reader import Reader
+from tests.simulation.receiver import Receiver
 from tests.simulation.returning import Returning
 from tests.simulation.reviser import RevisingPoster
 from tests.simulation.robot import Robot
@@ -146,10 +148,12 @@ class World:
         self.flavour |= tokens_of(self.chance.dice("tokens"), self.flavour, options.without)
         if options.web and "certificates" not in self.flavour:
             self.flavour |= {WEB}
-        if (options.http or options.events) and "stuffed" not in self.flavour:
+        if (options.http or options.events or options.outgoing) and "stuffed" not in self.flavour:
             self.flavour |= {HTTP, TOKENS, SETTLED}
             if options.events:
                 self.flavour |= {EVENTS}
+            if options.outgoing:  # the clock is left alone: a webhook waits for a time of day
+                self.flavour = (self.flavour | {OUTGOING}) - {"clock", "upkeep"}
         self.pages = pages_of(sizes, self.flavour)
         if "small" in self.flavour:
             self.limits = small(self.limits, sizes)
@@ -173,6 +177,7 @@ class World:
         self.law = Law(self)
         self.token_law = TokenLaw(self)
         self.stream_law = StreamLaw(self)
+        self.receiver = Receiver(self)
         self.makers = Makers(self)
         self.returning = Returning(self)
         self.hush = Hush()
@@ -327,7 +332,7 @@ class World:
                 self._act_while_things_break()
                 self._come_to_rest()
                 self._check_histories()
-                for program in (*self.programs, *self.readers, *self.robots):
+                for program in (*self.programs, *self.readers, *self.robots, self.receiver):
                     program.check()
                 if "small" in self.flavour:
                     self._check_rooms()
@@ -365,6 +370,8 @@ class World:
             keep_doing(program.base, program.act, program.every_s, until)
         for reader in self.readers:
             keep_doing(reader.base, reader.act, reader.every_s, until)
+        if OUTGOING in self.flavour:
+            keep_doing(self.receiver.base, self.receiver.act, self.receiver.every_s, until)
         if self.readers:
             keep_doing(self.hosts.base, self.hosts.act, self.hosts.every_s, until)
         for robot in self.robots:
@@ -410,6 +417,8 @@ class World:
             stranger.leave()
         for program in (*self.robots, *self.readers):
             program.begin_to_rest()
+        if OUTGOING in self.flavour:
+            self.receiver.begin_to_rest()
         self.restart()
         self.administrator.pardon_all()
         for person in self.people:
@@ -429,7 +438,7 @@ class World:
         attendance = self.server.hub._presence
         if not self.server.alive or self.administrator.is_busy or attendance._absent or attendance._presence_due:
             return False
-        if not all(program.is_quiet for program in (*self.robots, *self.readers)):
+        if not all(program.is_quiet for program in (*self.robots, *self.readers, self.receiver)):
             return False
         return all(device.is_quiet for person in self.people for device in person.devices)
 
@@ -443,7 +452,7 @@ class World:
                 if not device.is_quiet
             )
             or ", ".join(reader.base for reader in self.readers if not reader.is_quiet)
-            or "the server"
+            or ("the server" if self.receiver.is_quiet else "the outgoing webhooks")
         )
 
     def _check_histories(self) -> None:
@@ -452,7 +461,8 @@ class World:
         rows, gone = found.messages, transcript.is_gone
         self.clock.note("world", f"at rest with {len(rows)} messages")
         transcript.check_end(found)
-        check_streams(self.streams.values(), rows, found.changes, gone)
+        said = [row for row in rows if row.sender_id not in self.receiver.hooks]  # those tell the same twice
+        check_streams(self.streams.values(), said, found.changes, gone)
         self.law.check_rows(rows)
         self.house.check_owners()
         exam = Exam(self, rows)

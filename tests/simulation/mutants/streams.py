@@ -13,12 +13,40 @@ from securechat.hub.messages.delivery import Delivery
 from securechat.hub.messages.purges import PurgeDelivery
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.model import HistoryPage, Message, Purged
+from securechat.server.api import routes
 from securechat.server.api.streams import StreamPeer
 from securechat.wire.event_stream import EventStreamFormat, ResetReason
 from tests.simulation.mutants.planting import Mutant, nothing, planted
 
 STREAM_MUTANTS: dict[str, Mutant] = {}
-SIGHTINGS: dict[str, int] = {}
+SIGHTINGS = {
+    "change_of_the_message_before": 2,
+    "changes_behind_the_messages_of_a_page": 2,
+    "cursor_moved_by_what_is_held_back": 14,
+    "dialogue_told_to_its_sender_alone": 39,
+    "direct_message_whose_key_is_not_handed_on": 1,
+    "entries_over_the_most_held_are_forgotten": 2,
+    "entry_that_came_during_a_page_is_dropped": 2,
+    "first_page_asked_for_one_too_high": 2,
+    "held_entry_written_at_once": 2,
+    "id_one_too_high": 0,
+    "kicked_member_whose_stream_hears_on": 2,
+    "page_goes_on_behind_its_last_message": 89,
+    "page_that_has_more_taken_for_the_last": 4,
+    "reaction_taken_back_that_is_given": 2,
+    "removed_sender_not_told_to_who_was_away": 4,
+    "removed_token_whose_stream_stays": 2,
+    "reset_never_told": 2,
+    "resumed_stream_begins_live_at_once": 2,
+    "resumed_stream_without_changes": 2,
+    "retention_not_told_to_who_is_here": 106,
+    "retention_while_away_not_told": 60,
+    "start_told_one_too_high": 0,
+    "stream_goes_on_without_the_hub": 1,
+    "stream_of_no_room_of_its_token_hears_all": 0,
+    "stream_of_some_rooms_reads_all": 0,
+    "stream_without_rooms_goes_on": 14,
+}
 """The first seed that found each: where a test looks first."""
 
 
@@ -205,3 +233,21 @@ def dialogue_told_to_its_sender_alone(original: Any) -> Any:
         return [peer for peer in peers if not isinstance(peer, StreamPeer) or (member and peer in member.peers)]
 
     return audience
+
+
+# --- Scripts that change messages, and write to people ----------------------------------------------------------------
+
+
+@planted(routes, "Direct", STREAM_MUTANTS)
+def direct_message_whose_key_is_not_handed_on(original: Any) -> Any:
+    return lambda number, person, text, reply=None, key=None: original(number, person, text, reply)
+
+
+@planted(routes, "_reaction", STREAM_MUTANTS)
+def reaction_taken_back_that_is_given(original: Any) -> Any:
+    return lambda call, *, on: original(call, on=True)
+
+
+@planted(routes, "_seq", STREAM_MUTANTS)
+def change_of_the_message_before(original: Any) -> Any:
+    return lambda call: max(1, original(call) - 1)
