@@ -173,7 +173,7 @@ class Reader:
         self._own: list[TokenMade] = []
         self._bots = 0
         self._is_made = False
-        self._is_resting = False
+        self._is_resting = self._is_deaf = False
         self._tries = 0
 
     @property
@@ -370,6 +370,9 @@ class Reader:
             self._law.purged(subscription, record)
         elif isinstance(record, Closing):
             line.is_ended = True
+            self._is_deaf = record.code is ErrorCode.NOT_A_MEMBER  # its token is for rooms that its account is not in
+            if self._is_deaf and self._law.hears_the_lobby(subscription):
+                self._broken(f"hears the lobby, and is sent away: {record}")
             self.ends += 1
             is_known = record.code in _ENDS or (not line.is_begun and record.code in _UNWELCOME)
             if not is_known or (record.code is ErrorCode.INTERNAL and "bug" not in self.world.flavour):
@@ -472,6 +475,8 @@ class Reader:
         """Whether it has everything, or is not let in any more."""
         subscription, line = self._subscription, self._line
         if subscription is None or self._is_one_too_many(subscription):
+            return True
+        if self._is_deaf and not self._law.missing(subscription):
             return True
         return line is not None and line.is_begun and not self._law.missing(subscription)
 

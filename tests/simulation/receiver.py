@@ -173,6 +173,11 @@ class Receiver:
             hook.unwanted_in = None
         hook.row = row
 
+    def restarted(self, there: set[int]) -> None:
+        """A process begins, and has these webhooks: the others were removed, and the last one has not told it."""
+        for sender_id in self.hooks.keys() - there:
+            self.dropped(sender_id)
+
     def dropped(self, sender_id: int) -> None:
         """An account is gone."""
         if sender_id in self.hooks:

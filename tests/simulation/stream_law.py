@@ -232,6 +232,12 @@ class StreamLaw:
         transcript, cursor = self._world.storage.transcript, subscription.cursor or 0
         return [seq for seq in subscription.owed if seq > cursor and not transcript.is_gone(seq)]
 
+    def hears_the_lobby(self, subscription: Subscription) -> bool:
+        """Tell whether a reader has asked for the lobby, where every account is, and its token is good for it."""
+        row = self._world.token_law.row_of(subscription.token)
+        rooms = [each for each in (subscription.rooms, () if row is None else row.rooms) if each]
+        return row is not None and all(0 in each for each in rooms)
+
     def _covers(self, purged: Purged, seq: int) -> bool:
         transcript = self._world.storage.transcript
         change = transcript.changes.get(seq)

@@ -114,6 +114,7 @@ class TokenLaw:
         self._tokens = {token_hash: row for token_hash, row in self._tokens.items() if token_hash in kept}
         for table in (self._hashes, self._accounts, self._bans, self._mutes):
             table.clear()
+        self._world.receiver.restarted({row.sender_id for row in people.outgoing})
         rows = (*people.accounts, *people.tokens, *people.bans, *people.mutes, *people.outgoing)
         self._take([Put(row) for row in rows])
 
