@@ -440,7 +440,10 @@ class World:
             return False
         if not all(program.is_quiet for program in (*self.robots, *self.readers, self.receiver)):
             return False
-        return all(device.is_quiet for person in self.people for device in person.devices)
+        devices = [device for person in self.people for device in person.devices]
+        if self.readers and any(device.is_asking for device in devices):
+            return False  # hosts are kept to the rates of requests, and so are the pages that they ask for
+        return all(device.is_quiet for device in devices)
 
     def _who_is_not(self) -> str:
         return (
