@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
             return run_mutants(first, seeds, note=given.note)
         if given.seed is not None:
             return run_one(given.seed, options_of(given), trace=given.trace)
-        world = Options(web=bool(given.web), bot=bool(given.bot), http=bool(given.http))
+        world = options_of(given)
         return run_many(first, seeds, given.minutes, given.jobs or 1, shrinking=not given.no_shrink, options=world)
 
 
@@ -92,6 +92,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--web", action="store_true", help="some devices are browsers with the page's core (needs deno)")
     made.add_argument("--bot", action="store_true", help="a bot answers, and is killed at any moment")
     made.add_argument("--http", action="store_true", help="scripts post over HTTP, by the tokens that people make")
+    made.add_argument("--events", action="store_true", help="as --http, and programs read event streams")
+    made.add_argument("--outgoing", action="store_true", help="as --http, and rooms have outgoing webhooks")
     one = made.add_argument_group("one run")
     one.add_argument("--seed", type=whole(0), metavar="N", help="run this one, and say what it is about")
     one.add_argument("--trace", action="store_true", help="print all that happens, with virtual seconds")
@@ -175,6 +177,8 @@ def options_of(given: argparse.Namespace) -> Options:
         web=bool(given.web),
         bot=bool(given.bot),
         http=bool(given.http),
+        events=bool(given.events),
+        outgoing=bool(given.outgoing),
     )
 
 

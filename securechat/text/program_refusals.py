@@ -98,7 +98,7 @@ PROGRAM_REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.NO_SUCH_ROOM,
         N_(
             "There is no room of this name that a member with an account has made. Such a member makes it in the chat, "
-            "with /join"
+            "by joining it"
         ),
     ),
     "unknown_token": (ErrorCode.NOT_FOUND, N_("There is no token of this number")),

@@ -62,6 +62,9 @@ class Exam:
     def keep(self, device: Device) -> None:
         """Look at what a device keeps of the rooms and dialogues that it is in; a page keeps a list and windows.
 
+        A program knows rooms by their names alone (docs/design/0009-rooms-by-identity.md): where another room has got a
+        name while it was away, it keeps what was said in the first, and is told no more of that.
+
         Raises:
             HistoryBroken: it keeps a message that is gone for good.
         """
@@ -75,7 +78,9 @@ class Exam:
         for conversation in core.conversations.values():
             for message in conversation.messages if conversation.member else ():
                 half_done = message.sender_id in transcript.taken_back - transcript.deleted
-                if message.seq not in there and not half_done:
+                said, room = transcript.said.get(message.seq), getattr(conversation.key, "room", None)
+                is_of_another = said and room is not None and transcript.conversation_in(room) != said.place
+                if message.seq not in there and not half_done and not is_of_another:
                     self._broken(device, f"message {message.seq} is kept, and is gone for good")
 
     def count(self, device: Device) -> None:

@@ -43,6 +43,10 @@ _CROWDED = 0.6
 """How many of the small worlds have a crowd; others have none: what a crowd does is felt where limits are small."""
 HTTP = "http"
 """Scripts post over HTTP, by the tokens that people make."""
+EVENTS = "events"
+"""Programs read event streams over HTTP, beside scripts that post, and that edit, delete and react."""
+OUTGOING = "outgoing"
+"""The operator makes outgoing webhooks, beside scripts that post over HTTP."""
 WEB = "web"
 """Some devices are browsers, which have no certificates."""
 _BESIDE_STUFFED = frozenset({"admin", "rates", "delay", "clock", "revise"})
@@ -62,6 +66,8 @@ class Options:
         web: whether some devices are browsers.
         bot: whether a bot answers, but where a reader stops, whose lines would only get longer.
         http: whether people make tokens and scripts post over HTTP, but there.
+        events: whether programs read event streams as well.
+        outgoing: whether there are outgoing webhooks, beside such scripts.
     """
 
     people: int | None = None
@@ -72,6 +78,8 @@ class Options:
     web: bool = False
     bot: bool = False
     http: bool = False
+    events: bool = False
+    outgoing: bool = False
 
     def flags(self) -> str:
         """Return what makes the same run again, for `tools/simulate.py`."""
@@ -92,6 +100,10 @@ class Options:
             said.append("--bot")
         if self.http:
             said.append("--http")
+        if self.events:
+            said.append("--events")
+        if self.outgoing:
+            said.append("--outgoing")
         return " ".join(said)
 
 

@@ -109,6 +109,7 @@ class House:
             self._drop_place(room_id, if_empty=all(c.if_empty for c in changes if isinstance(c, DropRoom)))
         for change in changes:
             self._world.temptation.changed(change)
+        self._world.stream_law.changed(changes)
 
     def _take(self, changes: Iterable[Change]) -> None:
         for change in changes:
@@ -444,7 +445,8 @@ class House:
         """The hub lets old messages be deleted: their room wants that. Raises HistoryBroken: it does not."""
         place = self.place(room)
         days = 0 if place is None else place.retention_days
-        if not days or before_ms > self._world.clock.wall_ms() - days * _DAY_MS:
+        now_ms = max(self._world.clock.wall_ms(), self._world.law.tidied_at_ms)  # the clock may have been put back
+        if not days or before_ms > now_ms - days * _DAY_MS:
             self._broken(
                 f"what is older than {before_ms} is deleted in #{room}, which keeps it for {days or 'all'} days"
             )

@@ -6,6 +6,7 @@ behind the paths of programs asks for none of them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from securechat import __version__
@@ -22,6 +23,8 @@ from securechat.server.web.programs import ProgramPrefixes
 from securechat.server.web.rates import RequestRates
 from securechat.server.web.turns import RequestTurns
 from securechat.testing.link import Connection, Death
+from tests.simulation.flavour import EVENTS
+from tests.simulation.stream_law import WatchedStreams
 
 if TYPE_CHECKING:
     from tests.simulation.server import SimulatedServer
@@ -51,6 +54,11 @@ class HttpSide:
         self.site: Any = None  # no path but those of programs is asked for
         self.hosts: Any = self
         self.peers = ProgramPeers(server.hub, loop, limits, server)
+        if EVENTS in server.world.flavour:
+            dice = server.world.chance.dice("stream pages", server.rng.random())
+            pages = replace(server.world.pages, page_rows=dice.choice((2, 3, 200)))
+            law, held = server.world.stream_law, dice.choice((0, 1, 32))
+            self.peers.streams = WatchedStreams(law, self.peers.streams, pages, held)
         self.programs = ProgramPrefixes(
             {
                 api.PREFIX: api.ApiPaths(self.peers, limits, __version__),

@@ -128,6 +128,7 @@ class Poster:
         answers: that something is stored, and how many of them were to what had such an answer.
         again: how often it posted what had no answer.
         refused: how often a token that was over was refused.
+        posts: all that it ever posted.
     """
 
     every_s = 0.05
@@ -138,7 +139,7 @@ class Poster:
         self.answers = self.replays = self.again = self.refused = 0
         self._address = f"10.80.0.{number + 1}"
         self._line: HttpLine | None = None
-        self._posts: list[Post] = []
+        self.posts: list[Post] = []
         self._own: list[TokenMade] = []  # of the operator's, the latest last
         self._bots = 0
         self._is_made = False
@@ -191,16 +192,17 @@ class Poster:
 
     def _some_post(self, dice: random.Random) -> Post | None:
         what = dice.random()
-        unanswered = [post for post in self._posts if not post.is_done and not post.is_refused]
-        if what < 0.45 or not self._posts:
-            return self._new_post(dice)
+        unanswered = [post for post in self.posts if not post.is_done and not post.is_refused]
+        if what < 0.45 or not self.posts:
+            return self.new_post(dice)
         if what < 0.7 and unanswered:
             self.again += 1
             return unanswered[-1] if dice.random() < 0.5 else dice.choice(unanswered)
-        return dice.choice(self._posts)
+        return dice.choice(self.posts)
 
-    def _new_post(self, dice: random.Random) -> Post | None:
-        number = len(self._posts) + 1
+    def new_post(self, dice: random.Random) -> Post | None:
+        """Think of something to post; None where there is no token."""
+        number = len(self.posts) + 1
         if self._own and dice.random() < 0.6:
             made = self._own[-1] if dice.random() < 0.8 else dice.choice(self._own)
             post = Post(number, made.token, "hook" in made.info.scopes, LOBBY)
@@ -210,7 +212,7 @@ class Poster:
                 return None
             rooms = (*secret.rooms, *secret.rooms, LOBBY, LOBBY, *deeds.rooms.ROOMS)
             post = Post(number, secret.token, "hook" in secret.scopes, dice.choice(rooms))
-        self._posts.append(post)
+        self.posts.append(post)
         return post
 
     def _send(self, line: HttpLine, post: Post) -> None:
@@ -219,14 +221,18 @@ class Poster:
         post.sent_at, post.dead = self.world.clock.now, law.why_dead(post.token)
         self.world.hush.guessed(post.room, {post.me})
         self.world.clock.note(self.base, f"> {post!r}"[:160])
-        if post.hook:
-            path, key, more = f"/hooks/{post.token}", "webhook-id", "Content-Type: application/json\r\n"
-            body = json.dumps({"text": self._text(post)}).encode()
-        else:
-            path, key = f"/api/v1/rooms/{quote(post.room, safe='')}/messages", "Idempotency-Key"
-            body, more = self._text(post).encode(), f"Authorization: Bearer {post.token}\r\n"
-        head = f"POST {path} HTTP/1.1\r\nHost: a\r\n{key}: {self.base}-{post.number}\r\n{more}"
+        method, path, headers, body = self.request(post)
+        head = "".join(f"{line}\r\n" for line in (f"{method} {path} HTTP/1.1", "Host: a", *headers))
         line.ask(post, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+
+    def request(self, post: Post) -> tuple[str, str, list[str], bytes]:
+        """Return the method, path, headers and body that post something."""
+        key, text = f"{self.base}-{post.number}", self.text(post)
+        if post.hook:
+            body = json.dumps({"text": text}).encode()
+            return "POST", f"/hooks/{post.token}", [f"webhook-id: {key}", "Content-Type: application/json"], body
+        path = f"/api/v1/rooms/{quote(post.room, safe='')}/messages"
+        return "POST", path, [f"Idempotency-Key: {key}", f"Authorization: Bearer {post.token}"], text.encode()
 
     def answered(self, post: Post, status: int, body: bytes) -> None:
         """Hold an answer against the one before, and against what is stored.
@@ -235,12 +241,12 @@ class Poster:
             HistoryBroken: it is not true.
         """
         self.world.clock.note(self.base, f"< {status} {body!r}"[:160])
-        text = self._text(post)
-        if status == (200 if post.hook else 201):
+        text = self.text(post)
+        if status == self.success(post):
             law = self.world.token_law
             if post.dead and law.why_dead(post.token) and not law.wall_moved_since(post.sent_at):
                 raise HistoryBroken(f"{text!r} was posted by a token that was {post.dead} before")
-            self._stored(post, 0 if post.hook else json.loads(body)["seq"])
+            self.stored(post, 0 if post.hook else json.loads(body)["seq"])
             if post.hook and body != b"ok":
                 raise HistoryBroken(f"{text!r} was answered with {body!r}, which no sender takes for ok")
             self.replays += post.is_done
@@ -257,9 +263,13 @@ class Poster:
                 if post.room == said.states[0][1].room == LOBBY and len(said.states) == 1:
                     raise HistoryBroken(f"the key of {text!r} is said to be another message's")
 
-    def _stored(self, post: Post, seq: int) -> None:
-        """It is said to be stored: as this message, where one is named."""
-        text, said = self._text(post), self._said(post)
+    def success(self, post: Post) -> int:
+        """Return the status of an answer that something is stored."""
+        return 200 if post.hook else 201
+
+    def stored(self, post: Post, seq: int) -> None:
+        """It is said to be stored: as this message, where one is named. Raises as `answered`."""
+        text, said = self.text(post), self._said(post)
         if not said:
             raise HistoryBroken(f"{text!r} is answered as stored, and was not committed")
         if not seq:
@@ -272,7 +282,7 @@ class Poster:
 
     def _said(self, post: Post) -> list[Said]:
         """The messages that say it."""
-        text = self._text(post)
+        text = self.text(post)
         found = [each for each in self.world.storage.transcript.said.values() if each.states[0][1].text == text]
         if strange := [each for each in found if each.states[0][1].sender_id != post.me]:
             raise HistoryBroken(f"{text!r} was posted by {post.me}, and said by {strange[0].states[0][1].sender_id}")
@@ -284,12 +294,16 @@ class Poster:
         Raises:
             HistoryBroken: it is not so.
         """
-        for post in self._posts:
+        self.check_posts(self.posts)
+
+    def check_posts(self, posts: list[Post]) -> None:
+        """See `check`, for some of them."""
+        for post in posts:
             said = self._said(post)
             if len(said) > 1:
-                raise HistoryBroken(f"{self._text(post)!r} was stored as {[each.states[0][1].seq for each in said]}")
+                raise HistoryBroken(f"{self.text(post)!r} was stored as {[each.states[0][1].seq for each in said]}")
             if post.is_done and not said:
-                raise HistoryBroken(f"{self._text(post)!r} was answered as stored, and is not there")
+                raise HistoryBroken(f"{self.text(post)!r} was answered as stored, and is not there")
 
     def is_at(self, line: HttpLine) -> bool:
         """Whether it still uses a connection."""
@@ -306,5 +320,6 @@ class Poster:
             self._line.connection.die()
             self._line = None
 
-    def _text(self, post: Post) -> str:
+    def text(self, post: Post) -> str:
+        """Return what something says."""
         return f"{self.base}:{post.number} tea"

@@ -27,8 +27,9 @@ from securechat.text.names import LOBBY
 from securechat.wire.http import HTTP_ALPN
 from securechat.wire.native import NativeServerCodec
 from securechat.wire.negotiation import CodecTable, SpokenProtocol
-from tests.simulation.flavour import HTTP
+from tests.simulation.flavour import HTTP, OUTGOING
 from tests.simulation.http_side import HttpSide
+from tests.simulation.receiver import SimulatedWorker
 from tests.simulation.watch import Watch, WatchedLog, WatchedOutlet, WatchedSession
 from tests.simulation.work import CountedFormat, Work
 
@@ -123,6 +124,7 @@ class SimulatedServer:
         self._let_answers_fail()
         work.measure(self.hub)
         self.admin_commands = self.hub.admin_commands
+        self.worker = SimulatedWorker(self) if OUTGOING in world.flavour else None
         if HTTP in world.flavour:
             self.http = HttpSide(self)
 
@@ -157,6 +159,8 @@ class SimulatedServer:
         state = self.log.start(self.hub.on_commit, self._log_failed)
         now_ms = self.clock.wall_ms()
         self.hub.restore(state, self.clock.now, now_ms, now_ms)  # a clock that is moved here is believed: days pass so
+        if self.worker is not None:
+            self.worker.feed.start()
         self._sing()
         return state
 
@@ -207,6 +211,9 @@ class SimulatedServer:
 
     def refused(self, code: ErrorCode, login: LoginKind | None) -> None:
         """A request was refused."""
+
+    def stream_closed(self, code: ErrorCode) -> None:
+        """An event stream was ended."""
 
     def happened(self, what: OperatorEvent, peer: Peer | None, name: str, detail: str, text: str = "") -> None:
         """The hub tells."""
@@ -272,6 +279,8 @@ class SimulatedServer:
     def drain(self) -> None:
         """Stop in good order."""
         self.draining = True
+        if self.worker is not None:
+            self.worker.feed.stop()
         for session in self.sessions:
             session.stop_taking()
         self._wait_for_log(self.clock.now + 2.0)
@@ -298,6 +307,8 @@ class SimulatedServer:
     def kill(self, *, power: bool = False, close: bool = False) -> None:
         """End the process now: as kill -9 does, with the power, or (``close``) with its last line."""
         self.alive = False
+        if self.worker is not None:
+            self.worker.close()
         self.passes.stop()
         if close and self.log.failure is None:
             self.log.close()

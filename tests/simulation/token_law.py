@@ -47,7 +47,19 @@ from securechat.model import (
     UnreadList,
     Welcome,
 )
-from securechat.records.accounts import Account, AccountKind, ApiToken, Ban, BanKind, Change, Drop, Mute, Put, Scope
+from securechat.records.accounts import (
+    Account,
+    AccountKind,
+    ApiToken,
+    Ban,
+    BanKind,
+    Change,
+    Drop,
+    Mute,
+    OutgoingWebhook,
+    Put,
+    Scope,
+)
 from securechat.testing.log_checks import HistoryBroken
 from securechat.text.api_tokens import hash_of_api_token
 from securechat.text.names import LOBBY
@@ -102,7 +114,9 @@ class TokenLaw:
         self._tokens = {token_hash: row for token_hash, row in self._tokens.items() if token_hash in kept}
         for table in (self._hashes, self._accounts, self._bans, self._mutes):
             table.clear()
-        self._take([Put(row) for row in (*people.accounts, *people.tokens, *people.bans, *people.mutes)])
+        self._world.receiver.restarted({row.sender_id for row in people.outgoing})
+        rows = (*people.accounts, *people.tokens, *people.bans, *people.mutes, *people.outgoing)
+        self._take([Put(row) for row in rows])
 
     def apply(self, changes: Sequence[Change]) -> None:
         """These changes are durable, and the hub hears of it now. Raises as `restore`."""
@@ -127,6 +141,8 @@ class TokenLaw:
                     self._bans[row.ban_id] = row
                 case Put(Mute() as row):
                     self._mutes[row.sender_id] = row
+                case Put(OutgoingWebhook() as row):
+                    self._world.receiver.noted(row)
                 case Drop(kind, number):
                     self._drop(kind, number)
                 case _:
@@ -138,6 +154,7 @@ class TokenLaw:
             self._ended.add(token_hash)
             del self._tokens[token_hash]
         elif kind is Account:
+            self._world.receiver.dropped(number)
             self._accounts.pop(number, None)
             for row in [row for row in self._tokens.values() if row.sender_id == number]:
                 self._drop(ApiToken, row.token_id)
@@ -187,9 +204,13 @@ class TokenLaw:
         if not any(row.expires_at_ms is not None and row.expires_at_ms <= clock.wall_ms() + overlap_ms for row in rows):
             self._broken(f"one of the tokens {[row.token_id for row in rows]} was rotated, and goes on")
 
+    def row_of(self, secret: str) -> ApiToken | None:
+        """The token with this secret; None where the log has none."""
+        return self._tokens.get(hash_of_api_token(secret))
+
     def sender_of(self, secret: str) -> int:
         """Whose token it is; 0 where the log has none with this secret."""
-        row = self._tokens.get(hash_of_api_token(secret))
+        row = self.row_of(secret)
         return 0 if row is None else row.sender_id
 
     def why_dead(self, secret: str) -> str:
@@ -245,7 +266,7 @@ class TokenLaw:
         if self.in_by:
             for session in hub._connections:
                 if (secret := self.in_by.get(session.label)) is not None:
-                    self._check_good(session.label, secret, late_ms=_LATE_MS)
+                    self.check_good(session.label, secret, late_ms=_LATE_MS)
         for member in hub.context.members.values():
             if (maker := self.maker_of(member.sender_id)) and self.were_bots:
                 for room in member.rooms:
@@ -254,7 +275,8 @@ class TokenLaw:
                             f"the bot {member.name} is in #{room.name}, and its maker {maker} may not be there"
                         )
 
-    def _check_good(self, label: str, secret: str, *, late_ms: int = 0) -> None:
+    def check_good(self, label: str, secret: str, *, late_ms: int = 0) -> None:
+        """A connection is in by a token. Raises HistoryBroken: it is good for nothing, for longer than this."""
         row = self._tokens.get(hash_of_api_token(secret))
         if row is None:
             self._broken(f"{label} is in by a token that was removed, or never was")
@@ -280,7 +302,7 @@ class TokenLaw:
         if secret is None:
             return
         if isinstance(event, Welcome):
-            self._check_good(label, secret)
+            self.check_good(label, secret)
             return
         if isinstance(event, _ALWAYS):
             return
@@ -316,6 +338,15 @@ class TokenLaw:
             return False
         place = self._world.house.place(room)
         return (0 if room == LOBBY else place.room_id if place is not None else None) in row.rooms
+
+    def accounts(self) -> list[int]:
+        """Return the sender_ids of all accounts."""
+        return sorted(self._accounts)
+
+    def name_of(self, sender_id: int) -> str:
+        """Return the name of an account; empty for one that is gone."""
+        account = self._accounts.get(sender_id)
+        return "" if account is None else account.name
 
     def maker_of(self, sender_id: int) -> int:
         """Who made a bot; 0 for an administrator at the socket, and for a person."""

@@ -102,7 +102,8 @@ class WatchedOutlet(Broadcaster):
         raise HistoryBroken(f"many are told what does not fit into a frame: {error}")
 
     def broadcast(self, peers: Sequence[Peer], events: Sequence[Event]) -> None:
-        """Tell many the same; a peer over HTTP is told nothing of it."""
+        """Tell many the same; a peer over HTTP is told nothing of it, but for event streams."""
+        self._watch.stream_law.broadcast(peers, events)
         self._watch.broadcast([peer for peer in peers if isinstance(peer, WatchedSession)], events)
         super().broadcast(peers, events)
 
@@ -112,10 +113,18 @@ class WatchedLog(SlowLog):
 
     watch: Watch
 
-    def start(self, *args: Any) -> LogState:
+    def start(
+        self, on_commit: Callable[[Sequence[LogEntry]], None], on_failure: Callable[[Exception], None]
+    ) -> LogState:
         """Begin."""
-        state = super().start(*args)
+
+        def committed(batch: Sequence[LogEntry]) -> None:
+            self.watch.stream_law.fed(batch)
+            on_commit(batch)
+
+        state = super().start(committed, on_failure)
         self.watch.house.restore(state)
+        self.watch.stream_law.restarted()
         return state
 
     def record(self, changes: Sequence[Change], done: Callable[[Committed | NotAppended], None]) -> None:
@@ -179,6 +188,7 @@ class Watch:
         self._transcript = world.storage.transcript
         self._law = world.law
         self.token_law = world.token_law
+        self.stream_law = world.stream_law
         self._hush = world.hush
         self._page_rows = world.pages.page_rows
         self.house: House = world.house

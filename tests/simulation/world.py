@@ -27,7 +27,9 @@ from tests.simulation.crowd import Prober, Visitor
 from tests.simulation.exam import Exam
 from tests.simulation.faults import Faults
 from tests.simulation.flavour import (
+    EVENTS,
     HTTP,
+    OUTGOING,
     PROGRAM,
     SETTLED,
     TOKENS,
@@ -43,6 +45,7 @@ from tests.simulation.flavour import (
     tokens_of,
 )
 from tests.simulation.hostile import Hostile
+from tests.simulation.hosts import Hosts
 from tests.simulation.house import House
 from tests.simulation.hush import Hush
 from tests.simulation.law import Law
@@ -50,12 +53,16 @@ from tests.simulation.makers import Makers, TokenProgram
 from tests.simulation.people import Person
 from tests.simulation.poster import Poster
 from tests.simulation.program import Program
+from tests.simulation.reader import Reader
+from tests.simulation.receiver import Receiver
 from tests.simulation.returning import Returning
+from tests.simulation.reviser import RevisingPoster
 from tests.simulation.robot import Robot
 from tests.simulation.schedule import Schedule
 from tests.simulation.server import SimulatedServer
 from tests.simulation.stewards import Administrator
 from tests.simulation.storage import Storage
+from tests.simulation.stream_law import StreamLaw
 from tests.simulation.temptation import Temptation
 from tests.simulation.texts import long_name
 from tests.simulation.token_law import TokenLaw
@@ -87,6 +94,7 @@ TOKEN_OVERLAP_S = 0.7
 """So that a rotated token ends within a run."""
 TOKEN_PROGRAMS = 3
 POSTERS = 2
+READERS = 3
 MOST_FAILED = 1_000
 """So that tokens which are over are judged each time."""
 MAKING_S = 4.0
@@ -140,8 +148,12 @@ class World:
         self.flavour |= tokens_of(self.chance.dice("tokens"), self.flavour, options.without)
         if options.web and "certificates" not in self.flavour:
             self.flavour |= {WEB}
-        if options.http and "stuffed" not in self.flavour:
+        if (options.http or options.events or options.outgoing) and "stuffed" not in self.flavour:
             self.flavour |= {HTTP, TOKENS, SETTLED}
+            if options.events:
+                self.flavour |= {EVENTS}
+            if options.outgoing:  # the clock is left alone: a webhook waits for a time of day
+                self.flavour = (self.flavour | {OUTGOING}) - {"clock", "upkeep"}
         self.pages = pages_of(sizes, self.flavour)
         if "small" in self.flavour:
             self.limits = small(self.limits, sizes)
@@ -150,6 +162,11 @@ class World:
         if HTTP in self.flavour:
             idle_s = self.chance.dice("http").choice((0.5, 60.0))
             self.limits = replace(self.limits, api_idle_s=idle_s, api_failed_tokens=MOST_FAILED)
+        if EVENTS in self.flavour:
+            dice = self.chance.dice("events")
+            if dice.random() < 0.4:
+                self.flavour |= {"upkeep"}  # days pass, and what is old is forgotten
+            self.limits = replace(self.limits, api_alive_s=dice.choice((0.5, 3.0)), api_streams=dice.choice((2, 8)))
         self._long_names = "small" in self.flavour and sizes.random() < 0.5
         self.room_records = 1 if "rules" in self.flavour else 2
         self.storage = Storage(
@@ -159,6 +176,8 @@ class World:
         self.connections: list[tuple[Connection, Person | None]] = []
         self.law = Law(self)
         self.token_law = TokenLaw(self)
+        self.stream_law = StreamLaw(self)
+        self.receiver = Receiver(self)
         self.makers = Makers(self)
         self.returning = Returning(self)
         self.hush = Hush()
@@ -181,7 +200,10 @@ class World:
         if TOKENS in self.flavour and HTTP not in self.flavour:
             self.programs += [TokenProgram(self, number) for number in range(TOKEN_PROGRAMS)]
         if HTTP in self.flavour:
-            self.programs += [Poster(self, number) for number in range(POSTERS)]
+            poster = RevisingPoster if EVENTS in self.flavour else Poster
+            self.programs += [poster(self, number) for number in range(POSTERS)]
+        self.readers = [Reader(self, number) for number in range(READERS)] if EVENTS in self.flavour else []
+        self.hosts = Hosts(self)
         self.robots = [Robot(self)] if options.bot and "stuffed" not in self.flavour else []
         if "crowd" in self.flavour:
             self.crowd += [Visitor(self, number) for number in range(sizes.choice((2, 3)))]
@@ -247,6 +269,8 @@ class World:
         self.law.check_seats()
         if TOKENS in self.flavour:
             self.token_law.check_connections()
+        if EVENTS in self.flavour:
+            self.stream_law.check_connections()
         if server.log.waiting > self.limits.append_queue:
             raise HistoryBroken(f"{server.log.waiting} drafts wait for the log")
         if len(server.loop.backlogs):
@@ -308,7 +332,7 @@ class World:
                 self._act_while_things_break()
                 self._come_to_rest()
                 self._check_histories()
-                for program in (*self.programs, *self.robots):
+                for program in (*self.programs, *self.readers, *self.robots, self.receiver):
                     program.check()
                 if "small" in self.flavour:
                     self._check_rooms()
@@ -344,6 +368,12 @@ class World:
             keep_doing(self.makers.base, self.makers.act, 0.08, until)
         for program in self.programs:
             keep_doing(program.base, program.act, program.every_s, until)
+        for reader in self.readers:
+            keep_doing(reader.base, reader.act, reader.every_s, until)
+        if OUTGOING in self.flavour:
+            keep_doing(self.receiver.base, self.receiver.act, self.receiver.every_s, until)
+        if self.readers:
+            keep_doing(self.hosts.base, self.hosts.act, self.hosts.every_s, until)
         for robot in self.robots:
             keep_doing(robot.base, robot.act, 0.05, until)
         if self.crowd:
@@ -385,8 +415,10 @@ class World:
         self.faults.stop()
         for stranger in (*self.hostile, *self.crowd, *self.programs, self.prober):
             stranger.leave()
-        for robot in self.robots:
-            robot.begin_to_rest()
+        for program in (*self.robots, *self.readers):
+            program.begin_to_rest()
+        if OUTGOING in self.flavour:
+            self.receiver.begin_to_rest()
         self.restart()
         self.administrator.pardon_all()
         for person in self.people:
@@ -406,9 +438,12 @@ class World:
         attendance = self.server.hub._presence
         if not self.server.alive or self.administrator.is_busy or attendance._absent or attendance._presence_due:
             return False
-        if not all(robot.is_quiet for robot in self.robots):
+        if not all(program.is_quiet for program in (*self.robots, *self.readers, self.receiver)):
             return False
-        return all(device.is_quiet for person in self.people for device in person.devices)
+        devices = [device for person in self.people for device in person.devices]
+        if self.readers and any(device.is_asking for device in devices):
+            return False  # hosts are kept to the rates of requests, and so are the pages that they ask for
+        return all(device.is_quiet for device in devices)
 
     def _who_is_not(self) -> str:
         return (
@@ -419,7 +454,8 @@ class World:
                 for device in person.devices
                 if not device.is_quiet
             )
-            or "the server"
+            or ", ".join(reader.base for reader in self.readers if not reader.is_quiet)
+            or ("the server" if self.receiver.is_quiet else "the outgoing webhooks")
         )
 
     def _check_histories(self) -> None:
@@ -428,7 +464,8 @@ class World:
         rows, gone = found.messages, transcript.is_gone
         self.clock.note("world", f"at rest with {len(rows)} messages")
         transcript.check_end(found)
-        check_streams(self.streams.values(), rows, found.changes, gone)
+        said = [row for row in rows if row.sender_id not in self.receiver.hooks]  # those tell the same twice
+        check_streams(self.streams.values(), said, found.changes, gone)
         self.law.check_rows(rows)
         self.house.check_owners()
         exam = Exam(self, rows)
@@ -459,13 +496,14 @@ class World:
 
     def _leave(self) -> None:
         self.leaving = True
-        for robot in self.robots:
-            robot.leave()
+        for program in (*self.robots, *self.readers):
+            program.leave()
         for person in self.people:
             for device in (*person.devices, *person.replaced):
                 device.want(actions.LeaveChat(1.0))
         self.clock.run_until(self.clock.now + FORGET_S)
         idle.check_empty(self.server)
+        self.stream_law.check_over(self.server)
 
 
 def failure_of(seed: int, options: Options | None = None) -> str:

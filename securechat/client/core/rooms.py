@@ -35,6 +35,8 @@ from securechat.text.names import LOBBY, check_room
 
 FENCE = 0
 """Of the ping whose answer comes behind the rooms an account belongs to; timing.Liveness counts from 1."""
+_NOT_THERE = frozenset({ErrorCode.NOT_A_MEMBER, ErrorCode.NO_SUCH_ROOM, ErrorCode.ROOM_INVALID})
+"""Refusals of a leave that was not needed."""
 JOIN_ROOMS = 100
 """Rooms that one Join takes (model.py)."""
 
@@ -286,10 +288,11 @@ class RoomActions:
         """A room was not left; the only member of a private one is asked, and is sure when it leaves again."""
         if event.code is ErrorCode.LAST_MEMBER:
             self._doubted = request.room
-            if request.quiet:  # left while offline, and still the user's
-                self._send_join([request.room.room], again=True)
-        if not request.quiet or event.code is ErrorCode.LAST_MEMBER:
-            self._context.show(events.RequestRefused.of(event))
+        if request.quiet and event.code in _NOT_THERE:
+            return
+        if request.quiet:  # left while offline, and still the user's: the server's disk is full, say
+            self._send_join([request.room.room], again=True)
+        self._context.show(events.RequestRefused.of(event))
 
     def _join_later(self, room: RoomKey) -> None:
         self._membership.want(room)

@@ -166,6 +166,9 @@ class EventStreams:
         scheduler: timers and the time of this pass.
         limits: how many streams a token may have, and how often they show a sign of life.
         observer: is told of logins and refusals, and of streams that were cut.
+
+    Attributes:
+        peer_type: what a stream is made as; a simulation sets it, for smaller pages.
     """
 
     def __init__(self, hub: Hub, scheduler: Scheduler, limits: Limits, observer: PeerObserver) -> None:
@@ -173,6 +176,7 @@ class EventStreams:
         self.scheduler = scheduler
         self.limits = limits
         self.observer = observer
+        self.peer_type = StreamPeer
         self._formats: dict[bool, EventStreamFormat] = {}
         self._by_token: dict[bytes, dict[int, StreamPeer]] = {}
 
@@ -258,7 +262,7 @@ class EventStreams:
             if not slots and self._by_token.get(key) is slots:
                 del self._by_token[key]
 
-        stream = slots[slot] = StreamPeer(self, request, slot, rooms, link, over)
+        stream = slots[slot] = self.peer_type(self, request, slot, rooms, link, over)
         return stream
 
 
@@ -279,10 +283,12 @@ class StreamPeer:
     Attributes:
         format: `HELD` while it reads history.
         link: as given.
+        most_held: live entries that are held back at most.
     """
 
     is_program = True  # for the operator's log
     certificate: str | None = None
+    most_held = MOST_HELD
 
     def __init__(
         self,
@@ -477,7 +483,7 @@ class StreamPeer:
         """Hold a live event back, while a page is read."""
         if not self._events.encode(event):
             return
-        if len(self._held) < MOST_HELD:
+        if len(self._held) < self.most_held:
             self._held.append(event)
             return
         self._write_others()

@@ -103,6 +103,10 @@ class Transcript:
             self._names.append({room} if room is not None else set())
         return number
 
+    def conversation_in(self, room: str) -> int | None:
+        """Return the number of the conversation in the room of this name; None where nothing was said there."""
+        return self._room_records.get(room)
+
     def _has_place(self, row: RoomRecord) -> None:
         """A room has this name from now on."""
         old = self._called.get(row.room_id, row.name)

@@ -281,6 +281,23 @@ def test_a_room_left_while_away_stays_left_where_membership_survived() -> None:
     assert driver.server.rooms == {"lobby"}
 
 
+def test_a_room_whose_leave_could_not_be_stored_is_entered_again() -> None:
+    driver = online(rooms=("ops",))
+    driver.cut()
+    driver.want(actions.LeaveRoom("ops"))
+    driver.sent.clear()
+    driver.tick()
+    driver.to_server(1)
+    driver.to_client()
+    [leave] = [command for command in driver.sent if isinstance(command, m.Leave)]
+    driver.sent.clear()
+    driver.hear(m.Refused(ErrorCode.DISK_FULL, "full", leave.ref))
+    assert [refused.code for refused in driver.all(events.RequestRefused)] == [ErrorCode.DISK_FULL]
+    [join] = [command for command in driver.sent if isinstance(command, m.Join)]
+    driver.hear(m.Joined("ops", 0, 1, [], join.ref))
+    assert "ops" in driver.core.rooms
+
+
 def test_a_refused_room_does_not_hold_up_the_rest() -> None:
     driver = Driver(rooms=("ops", "no"))
     driver.tick()

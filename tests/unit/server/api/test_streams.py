@@ -222,7 +222,7 @@ def test_what_is_said_while_a_page_is_read_comes_once_and_in_order(
 def test_more_than_can_be_held_is_read_from_the_log(
     api: ApiRig, token: str, ana: FakePeer, pages: deque[Callable[[], None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "MOST_HELD", 2)
+    monkeypatch.setattr(streams.StreamPeer, "most_held", 2)
     start = say(api, ana, "start")
     stream = api.stream(token, f"?after={start}")
     for number in range(5):
@@ -438,7 +438,7 @@ def test_a_kick_among_more_than_is_held_back_is_told(
     api: ApiRig, token: str, ana: FakePeer, pages: deque[Callable[[], None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The page behind has the entries that are dropped, and it has no kick."""
-    monkeypatch.setattr(streams, "MOST_HELD", 2)
+    monkeypatch.setattr(streams.StreamPeer, "most_held", 2)
     me = api.get("/me", token).json["id"]
     stream = api.stream(token, "?rooms=ops,lobby")
     start = say(api, ana, "start")
