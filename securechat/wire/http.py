@@ -291,10 +291,12 @@ class HttpServerCodec:
         if not (end >= 0 and not self._seen_bytes and _is_clean(buffer[:size_bytes])) and _FORBIDDEN.search(
             buffer, max(0, self._seen_bytes - 1), size_bytes
         ):
-            raise HttpError(400, "The request has a character that it may not have.")
+            error = HttpError(400, "The request has a character that it may not have.")
+            raise _with_path(error, bytes(buffer[:size_bytes]))
         if end < 0:
             if len(buffer) >= HEAD_BYTES:
-                raise _too_long(bytes(buffer[:HEAD_BYTES]))
+                head = bytes(buffer[:HEAD_BYTES])
+                raise _with_path(_too_long(head), head)
             self._seen_bytes = len(buffer)
             return None
         head = bytes(buffer[:size_bytes])
@@ -370,9 +372,14 @@ def _bytes(text: str | bytes) -> bytes:
 
 
 def _too_long(head: bytes) -> HttpError:
-    is_target = b"\r\n" not in head
-    error = HttpError(414, "The address is too long.") if is_target else HttpError(431, "The headers are too long.")
-    if (line := _REQUEST_BEGUN.match(head)) is not None:  # of a long path the beginning, which tells who answers
+    if b"\r\n" not in head:
+        return HttpError(414, "The address is too long.")
+    return HttpError(431, "The headers are too long.")
+
+
+def _with_path(error: HttpError, head: bytes) -> HttpError:
+    """Give an error the path of a head that is no whole one: the beginning tells who answers."""
+    if (line := _REQUEST_BEGUN.match(head)) is not None:
         error.path = line[1].decode()
     return error
 

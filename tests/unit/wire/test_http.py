@@ -155,6 +155,7 @@ def test_what_is_no_request_is_an_error(data: bytes, status: int, size: int) -> 
     assert error.sentence.isascii()
 
 
+@pytest.mark.parametrize("size", [0, 1])
 @pytest.mark.parametrize(
     ("data", "path"),
     [
@@ -163,11 +164,14 @@ def test_what_is_no_request_is_an_error(data: bytes, status: int, size: int) -> 
         (with_headers(b"A: " + b"a" * HEAD_BYTES, line=b"GET /api/x?y HTTP/1.1"), "/api/x"),
         (b"a" * HEAD_BYTES, None),
         (b"GET api/" + b"a" * HEAD_BYTES, None),
+        (b"GET /api/x HTTP/1.1\r\nA: \0", "/api/x"),
+        (b"GET /api/x\0y", "/api/x"),
+        (b"\0GET /api/x", None),
     ],
-    ids=["query", "path", "headers", "method", "no path"],
+    ids=["query", "path", "headers", "method", "no path", "a zero", "a zero in the path", "a zero at first"],
 )
-def test_what_is_too_long_has_its_path_as_far_as_it_has_come(data: bytes, path: str | None) -> None:
-    assert refused(data).path == path
+def test_what_is_no_whole_head_has_its_path_as_far_as_it_has_come(data: bytes, path: str | None, size: int) -> None:
+    assert refused(data, size).path == path
 
 
 def test_an_error_is_the_end() -> None:

@@ -163,6 +163,7 @@ def test_paths_beside_it_are_the_pages(web: Any, paths: FakePaths, path: str) ->
         pytest.param(b"GET /api/" + b"x" * HEAD_BYTES, 414, True, id="a long path"),
         pytest.param(b"GET /api/x?" + b"x" * HEAD_BYTES, 414, True, id="a long query"),
         pytest.param(b"GET /api/x HTTP/1.1\r\nA: " + b"a" * HEAD_BYTES, 431, True, id="a long header"),
+        pytest.param(b"GET /api/x HTTP/1.1\r\nA: \0", 400, True, id="a character that none may have"),
         pytest.param(post("/api/x?token=1"), 400, False, id="a secret in the query"),
         pytest.param(post("/api/x?token=1", "Origin: https://other.example"), 400, False, id="the secret comes first"),
         pytest.param(post("/api/x", "Origin: https://other.example"), 403, False, id="another page"),
