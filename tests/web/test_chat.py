@@ -15,6 +15,7 @@ CUT = ("WebSocket", "ERR_CONNECTION", "ERR_INTERNET", "net::")
 """What the console says about a connection that a test cuts."""
 
 
+@pytest.mark.desktop
 def test_a_phone_and_a_laptop_talk(visit: Callable[..., Visitor]) -> None:
     ana, budi = come_in(visit(**PHONE), "ana"), come_in(visit(**LAPTOP), "budi")
     say(ana, "halo 🎉")
