@@ -20,7 +20,7 @@ SEEDS = int(os.environ.get("SECURECHAT_SEEDS", "2000"))
 FIRST = int(os.environ.get("SECURECHAT_SEED", "0"))
 CHUNK = 100
 """Seeds of one test: some five seconds, so that workers share them evenly."""
-FAST = 400
+FAST = 100
 """Seeds of the fast tests; the others are as likely to find something, and run where all tests run."""
 MEAN_EVENTS = 500
 """What a run must do at least, in the mean, to be worth its name."""
