@@ -1,6 +1,6 @@
 """A program that writes down what it was given, and ends as it is told.
 
-Usage: probe FILE [exit CODE | leave CODE | raise | kill | wait]; after leave, a thread and a handler still say something.
+Usage: probe FILE [exit CODE | leave CODE | raise | kill | wait]; leave has a thread and a handler speak after it.
 """
 
 from __future__ import annotations
