@@ -66,6 +66,7 @@ routes._made = wrong
 """
 
 
+@pytest.mark.slow
 @pytest.mark.cold
 @pytest.mark.parametrize("fault", ["status", "field"])
 def test_an_answer_that_is_not_described_is_found(certs: Path, tmp_path: Path, fault: str) -> None:
