@@ -25,7 +25,10 @@ CONFIG = """
 expected-statuses = ["2xx", "401", "403", "404", "409", "422", "429", "503"]
 """
 SEED = 20261130
-pytestmark = pytest.mark.skipif(COMMAND is None, reason="schemathesis is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(COMMAND is None, reason="schemathesis is not installed"),
+]
 
 
 def run(server: ServerProcess, token: str, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
@@ -66,7 +69,6 @@ routes._made = wrong
 """
 
 
-@pytest.mark.slow
 @pytest.mark.cold
 @pytest.mark.parametrize("fault", ["status", "field"])
 def test_an_answer_that_is_not_described_is_found(certs: Path, tmp_path: Path, fault: str) -> None:

@@ -93,7 +93,7 @@ def test_a_draft_survives_a_reload_and_a_change_of_room(visit: Callable[..., Vis
     expect(composer(page)).to_have_value("half a thought", timeout=PATIENCE_MS)
 
 
-@pytest.mark.parametrize("device", [PHONE, LAPTOP], ids=["phone", "laptop"])
+@pytest.mark.parametrize("device", [pytest.param(PHONE, marks=pytest.mark.slow), LAPTOP], ids=["phone", "laptop"])
 def test_a_second_tab_takes_the_chat_over(visit: Callable[..., Visitor], device: dict[str, object]) -> None:
     visitor = visit(**device)
     page = visitor.open()

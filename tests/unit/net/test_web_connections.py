@@ -191,7 +191,6 @@ def test_an_end_without_close_notify_is_no_failure(door: WebDoor) -> None:
     assert (door.failed, door.denied) == (0, [])
 
 
-@pytest.mark.slow
 def test_thirty_phones_load_the_page_five_times(door: WebDoor) -> None:
     """Each with the six connections of a browser and one that it opened ahead; then they are members."""
     members: list[Peer] = []
