@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 _ONE_BY_ONE = ("tests/simulation/", "tests/web/")
 _TOGETHER = "tests/arch/"
 """A whole folder: all of it parses the same sources."""
-_LONGEST_FIRST = ("e2e", "web", "simulation", "arch")
+_LONGEST_FIRST = ("tests/e2e/", "tests/web/", "tests/simulation/", "tests/arch/")
 
 
 def order(item: pytest.Item) -> tuple[bool, int]:
     """Sort what takes longest to the front, so that nothing long is left to run alone at the end."""
-    folder = next((each for each in _LONGEST_FIRST if each in item.path.parts), "")
-    return item.get_closest_marker("slow") is None, (*_LONGEST_FIRST, "").index(folder)
+    place = next((n for n, each in enumerate(_LONGEST_FIRST) if item.nodeid.startswith(each)), len(_LONGEST_FIRST))
+    return item.get_closest_marker("slow") is None, place
 
 
 def unit_of(nodeid: str) -> str:
