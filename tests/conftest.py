@@ -8,12 +8,13 @@ import tempfile
 from asyncio import events
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
-from tests.support import pseudo, slow_page, warm
-from tests.support.locales import compile_stale_catalogues
+from tests.support import pseudo, scheduling, slow_page, warm
+from tests.support.locales import compile_stale_catalogues, read_catalogues_once
 from tests.support.secrecy import files_with_secrets
 
 settings.register_profile("project", deadline=None)  # a busy machine takes its time: speed is measured in tools/bench
@@ -33,6 +34,7 @@ for variable in ("LANGUAGE", "SECURECHAT_LANG", "SECURECHAT_LOCALE_DIR"):
     os.environ.pop(variable, None)
 os.environ["LC_MESSAGES"] = "C"
 compile_stale_catalogues()
+read_catalogues_once()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -82,14 +84,16 @@ def pytest_configure(config: pytest.Config) -> None:
     slow_page.late = config.getoption("--slow-page")
     if config.getoption("--pseudo"):
         pseudo.install(Path(tempfile.mkdtemp(prefix="securechat-pseudo-")))
-    if config.getoption("maxschedchunk", 0) is None:  # pytest-xdist's: it would give all the long tests to one worker
-        config.option.maxschedchunk = 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return scheduling.scheduler(config, log) if config.getoption("dist") == "load" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that nothing long is left to run alone at the end; for the rest, in order."""
     if pseudo.is_installed():
         for item in items:
             if (marker := item.get_closest_marker("not_pseudo")) is not None:
                 item.add_marker(pytest.mark.skip(reason=f"not in the pseudo-locale: {marker.args[0]}"))
-    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, "e2e" not in item.path.parts))
+    items.sort(key=scheduling.order)

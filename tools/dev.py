@@ -23,6 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn, TextIO
 
@@ -187,9 +188,13 @@ def test(arguments: list[str]) -> int:
         "mypy": [python, "-m", "mypy"],
         "mypy for Windows": [python, "-m", "mypy", "--platform", "win32", "--cache-dir", ".mypy_cache/win32"],
         "lint-imports": [script("lint-imports"), "--no-logo"],
+        # It compiles the tests, which otherwise each worker does for itself in a fresh checkout.
+        "collection": [python, "-m", "pytest", "--collect-only", "--quiet"],
         **checks_of_the_page(),
     }
-    failed = [name for name, command in checks.items() if not check(name, command)]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        passed = dict(zip(checks, pool.map(check, checks, checks.values()), strict=True))
+    failed = [name for name in checks if not passed[name]]
     if failed:
         print(_("dev: Failed before the tests: {checks}", checks=", ".join(failed)))
     # Two workers for each of the two cores that CI has: the tests that start processes wait half of their time.

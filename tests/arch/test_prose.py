@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tools.prose import PERSONS, QUESTIONS, count
+from tools.prose import PERSONS, QUESTIONS
+from tools.prose import count as count_prose
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDERS = sorted(
     {path.parent.relative_to(ROOT) for top in ("securechat", "tools") for path in (ROOT / top).rglob("*.py")}
 )
 MOST_PER_THOUSAND_WORDS = 1.0
+count = cache(count_prose)
 
 
 def files_of(folder: Path) -> list[Path]:

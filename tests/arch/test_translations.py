@@ -9,6 +9,7 @@ import re
 import sys
 import tomllib
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,19 +19,20 @@ from tests.support.locales import translations_tool
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 tool = translations_tool()
+extracted = cache(tool.extracted)
 
 MOST_BYTES = 14 * 1024
 """Of the page's catalogue, compressed: what the page loads before its first text."""
 
 
 def test_both_catalogues_are_complete() -> None:
-    source = tool.extracted()
+    source = extracted()
     found = [each for language in tool.LANGUAGES for each in tool.problems(language, source)]
     assert not found, "\n".join(found)
 
 
 def test_a_catalogue_is_written_as_the_tool_writes_it() -> None:
-    source = tool.extracted()
+    source = extracted()
     for language in tool.LANGUAGES:
         assert tool.catalogue_path(language).read_bytes() == tool.updated(language, source), language
 
@@ -72,7 +74,7 @@ def test_another_percent_field_is_found(wrong: str, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("language", tool.LANGUAGES)
 def test_another_rule_for_plural_forms_is_found(language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = tool.extracted()
+    source = extracted()
     text = tool.catalogue_path(language).read_text(encoding="utf-8")
     monkeypatch.setattr(tool, "ROOT", tmp_path)
     monkeypatch.setattr(tool, "LOCALES", tmp_path / "locale")
@@ -170,7 +172,7 @@ def test_the_page_has_its_texts_and_the_refusals_that_a_member_meets(tmp_path: P
         tool.short_key("\4".join(filter(None, (message.context, tool.forms(message.id)[0])))): len(
             tool.forms(message.id)
         )
-        for message in tool.entries(tool.extracted())
+        for message in tool.entries(extracted())
         if any(name.startswith(tool.PAGE) for name, _line in message.locations)
     }
     assert page["language"] == "id"

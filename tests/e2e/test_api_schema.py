@@ -25,7 +25,10 @@ CONFIG = """
 expected-statuses = ["2xx", "401", "403", "404", "409", "422", "429", "503"]
 """
 SEED = 20261130
-pytestmark = pytest.mark.skipif(COMMAND is None, reason="schemathesis is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(COMMAND is None, reason="schemathesis is not installed"),
+]
 
 
 def run(server: ServerProcess, token: str, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:

@@ -437,6 +437,7 @@ with Client.from_environment() as chat:
 KILLS = 8
 
 
+@pytest.mark.slow
 def test_killed_anywhere_a_bot_handles_each_message_and_gives_each_answer_once(
     server: ServerProcess, bot: dict[str, str], connect: Connect, tmp_path: Path
 ) -> None:

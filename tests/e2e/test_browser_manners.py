@@ -99,6 +99,7 @@ class Phone:
         return sock.recv(65_536)
 
 
+@pytest.mark.slow
 def test_thirty_phones_behind_one_address_get_in(server: ServerProcess) -> None:
     phones = [Phone(server) for _ in range(PHONES)]
     with ThreadPoolExecutor(PHONES) as pool:

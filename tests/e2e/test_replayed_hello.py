@@ -23,6 +23,9 @@ MEMBER_S = 2.0
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only there all of 127/8 is loopback")
 
 
+REST = ((1_500, ("http/1.1",)), (5_000, ()), (5_000, ("http/1.1",)))
+
+
 @contextlib.contextmanager
 def _replay(port: int, size: int, *protocols: str) -> Iterator[None]:
     command = [sys.executable, str(PROGRAM), str(port), str(size), *protocols]
@@ -35,8 +38,10 @@ def _replay(port: int, size: int, *protocols: str) -> Iterator[None]:
             crowd.kill()
 
 
-@pytest.mark.parametrize("protocols", [(), ("http/1.1",)])
-@pytest.mark.parametrize("size", [1_500, pytest.param(5_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("size", "protocols"),
+    [(1_500, ()), *(pytest.param(*each, marks=pytest.mark.slow) for each in REST)],
+)
 def test_a_replayed_hello_keeps_no_newcomer_out(
     server: ServerProcess, connect: Connect, size: int, protocols: tuple[str, ...]
 ) -> None:

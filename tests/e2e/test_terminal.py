@@ -198,8 +198,10 @@ def test_a_bell_rings_for_ones_own_name_and_for_direct_messages_only(screen: Ope
     assert b"\x07" not in bob.output
 
 
-@pytest.mark.cold
-@pytest.mark.parametrize("key", ["exit\r", "/quit\r", CTRL_D, CTRL_C])
+@pytest.mark.parametrize(
+    "key",
+    ["exit\r", "/quit\r", pytest.param(CTRL_D, marks=pytest.mark.cold), pytest.param(CTRL_C, marks=pytest.mark.cold)],
+)
 def test_6_every_way_of_leaving_is_clean_logged_and_told_and_the_others_carry_on(
     screen: Open, server: ServerProcess, key: str
 ) -> None:

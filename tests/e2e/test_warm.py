@@ -91,6 +91,12 @@ def test_every_end_is_known(tmp_path: Path, start: str, how: str, code: int) -> 
     assert ("RuntimeError: as told" in done.stderr) is (how == "raise")
 
 
+def test_an_end_waits_for_threads_and_runs_what_was_left_for_it(tmp_path: Path, start: str) -> None:
+    command = [*PROBE, str(tmp_path / "facts.json"), "leave", "5"]
+    done = warm.run(command, text="", timeout=PATIENCE_S, cwd=warm.ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (5, "said\nlate last\n", "told\n")
+
+
 def test_what_does_not_end_is_killed(tmp_path: Path, start: str) -> None:
     file = tmp_path / "facts.json"
     with pytest.raises(subprocess.TimeoutExpired):

@@ -199,6 +199,7 @@ SENTENCES = [
 """A program, a world, the exit code, and what the sentence says that is to be done."""
 
 
+@pytest.mark.slow
 def test_every_program_in_every_world(outcomes: Outcomes) -> None:
     wrong = {key: (_wrong(*outcome), outcome[1].err[-300:]) for key, outcome in outcomes.items() if _wrong(*outcome)}
     assert wrong == {}

@@ -57,6 +57,7 @@ def test_a_seed_with_a_bot_is_the_same_run_again() -> None:
     assert first == second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOT_MUTANTS)
 def test_a_bug_planted_in_the_library_is_found(name: str) -> None:
     with BOT_MUTANTS[name]():

@@ -225,6 +225,7 @@ def test_the_table_is_kept_when_somebody_says_so(few_mutants: Path) -> None:
     assert Sightings.read().seeds == {"found": 5, "hidden": 9}
 
 
+@pytest.mark.slow
 def test_planted_bugs_stay_planted_no_longer_than_they_are_looked_for(capsys: pytest.CaptureFixture[str]) -> None:
     """The real ones, with one seed each."""
     before = simulate.result(3)

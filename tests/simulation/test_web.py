@@ -22,7 +22,7 @@ pytestmark = needs_deno
 SEEDS = int(os.environ.get("SECURECHAT_WEB_SEEDS", "300"))
 FIRST = int(os.environ.get("SECURECHAT_SEED", "0"))
 CHUNK = 50
-FAST = 100
+FAST = 50
 """Seeds of the fast tests; the others run where all tests run."""
 MUTANT_SEEDS = 1_000
 """At most, for a planted bug; nearly all are found by one of the first hundred."""

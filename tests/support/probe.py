@@ -1,10 +1,11 @@
 """A program that writes down what it was given, and ends as it is told.
 
-Usage: probe FILE [exit CODE | raise | kill | wait]
+Usage: probe FILE [exit CODE | leave CODE | raise | kill | wait]; leave has a thread and a handler speak after it.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -26,6 +27,11 @@ def main() -> None:
     draft.rename(target)  # whoever waits for it finds all of it
     match rest:
         case ["exit", code]:
+            sys.exit(int(code))
+        case ["leave", code]:
+            atexit.register(print, "last")
+            main_thread = threading.main_thread()
+            threading.Thread(target=lambda: (main_thread.join(), print("late", end=" "))).start()
             sys.exit(int(code))
         case ["raise"]:
             raise RuntimeError("as told")

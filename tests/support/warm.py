@@ -15,6 +15,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import select
 import signal
 import socket
@@ -36,8 +37,8 @@ _TOGETHER = {
     "securechat.cli.chat": ("securechat.client.terminal.app",),
 }
 """What is imported for each program; the client's line editor is only wanted at a terminal, and then at every one."""
-_READ_BY_PYTHON = ("PYTHON", "LC_", "LANG", "OPENSSL_", "SSL_")
-"""How the variables begin that the interpreter and its libraries read once: these a start cannot change any more."""
+_READ_BY_PYTHON = re.compile(r"PYTHON|(?:LC_ALL|LC_CTYPE|LANG)$|OPENSSL_|SSL_")
+"""The variables that the interpreter and its libraries read once: these a start cannot change any more."""
 
 cold = False
 """Whether programs start from nothing now; the fixtures of the end-to-end tests see to it."""
@@ -224,7 +225,7 @@ _making = threading.Lock()
 
 def _forker_for(program: str, env: Mapping[str, str], *, is_terminal: bool) -> _Forker:
     modules = (program, *(_TOGETHER[program] if is_terminal else ()))
-    fixed = {name: value for name, value in env.items() if name.startswith(_READ_BY_PYTHON)}
+    fixed = {name: value for name, value in env.items() if _READ_BY_PYTHON.match(name)}
     with _making:
         key = (modules, tuple(sorted(fixed.items())))
         if key not in _forkers:

@@ -6,6 +6,7 @@ which each message is one start: what it is given, as JSON, with its three strea
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
 import gc
@@ -19,17 +20,39 @@ import socket
 import struct
 import sys
 import termios
+import threading
 import time
+from functools import cache
 from typing import Any
 
 MOST_BYTES = 1 << 20
+_LATER = {
+    "securechat.cli.serve": (
+        "cryptography.hazmat.backends.openssl.backend",
+        "encodings.ascii",
+        "encodings.idna",
+        "securechat.server.api.paths",
+        "securechat.server.api.peers",
+        "securechat.server.hooks.paths",
+        "securechat.server.metrics.paths",
+        "websockets.protocol",
+    ),
+    "securechat.cli.admin": (
+        "encodings.idna",
+        "securechat.admin.exporting",
+        "securechat.admin.file_commands",
+    ),
+    "securechat.cli.chat": ("cryptography.hazmat.backends.openssl.backend", "encodings.idna"),
+}
+"""What a program imports when it comes to need it, which nearly each run does."""
 
 
 def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     program, *others = sys.argv[2:]
-    for module in (program, *others):
+    for module in (program, *_LATER.get(program, ()), *others):
         importlib.import_module(module)
+    _make_ready(program)
     del sys.modules[program]  # it will be `__main__`
     gc.collect()
     gc.freeze()  # what is never looked at is never copied
@@ -48,6 +71,25 @@ def main() -> None:
         for descriptor in descriptors:
             os.close(descriptor)
         _forget_ended()
+
+
+def _make_ready(program: str) -> None:
+    """Make what every run of a program makes anew, and alike: tables, decoders, and the page without its comments."""
+    from securechat.text import confusables
+    from securechat.wire import native
+
+    if program == "securechat.cli.chat":
+        native._events()
+    if program == "securechat.cli.serve":
+        from securechat.server.web import site
+
+        native._commands()
+        confusables.preload()
+        site.without_comments = cache(site.without_comments)
+        site._gzip = cache(site._gzip)
+        for path, body in site.read_tree().items():
+            if path.rpartition(".")[2] not in site._PACKED:
+                site._gzip(body)
 
 
 def _forget_ended() -> None:
@@ -88,7 +130,28 @@ def _become(program: str, start: dict[str, Any], streams: list[int]) -> None:
     time.tzset()
     sys.path[0] = start["cwd"]
     sys.argv = [program, *start["arguments"]]
-    runpy.run_module(program, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if isinstance(end.code, int):
+            _end_at_once(end.code)
+        raise
+
+
+def _end_at_once(code: int) -> None:
+    """End as the interpreter does, but leave its modules to the kernel: to take them down is two thirds of a short run.
+
+    Returns if the interpreter has something to say about the end.
+    """
+    threading._shutdown()  # type: ignore[attr-defined] - waits for threads, as Py_FinalizeEx does
+    atexit._run_exitfuncs()
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None and not stream.closed:
+                stream.flush()
+    except OSError:
+        return
+    os._exit(code & 0xFF)
 
 
 def _stream(number: int, former: io.TextIOWrapper) -> io.TextIOWrapper:

@@ -27,8 +27,19 @@ def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def browser(certs: Path) -> Iterator[Browser]:
     """A Chromium that accepts the test servers' key and no other."""
-    with chromium(f"--ignore-certificate-errors-spki-list={spki_hash(certs / 'server.pem')}") as started:
+    with chromium(accepting(certs)) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def desktop_browser(certs: Path) -> Iterator[Browser]:
+    """The same with all that a desktop's has beside pages, for tests that are marked `desktop`."""
+    with chromium(accepting(certs), whole=True) as started:
+        yield started
+
+
+def accepting(certs: Path) -> str:
+    return f"--ignore-certificate-errors-spki-list={spki_hash(certs / 'server.pem')}"
 
 
 @pytest.fixture
@@ -40,7 +51,9 @@ def server(certs: Path, tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
-def visit(browser: Browser, server: ServerProcess) -> Iterator[Callable[..., Visitor]]:
+def visit(request: pytest.FixtureRequest, server: ServerProcess) -> Iterator[Callable[..., Visitor]]:
     """Makes browser profiles; at the end none of them may have complained."""
+    is_desktop = request.node.get_closest_marker("desktop") is not None
+    browser = request.getfixturevalue("desktop_browser" if is_desktop else "browser")
     with visitors(browser, f"https://localhost:{server.port}") as new:
         yield new

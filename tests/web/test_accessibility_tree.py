@@ -24,6 +24,7 @@ _CHANGING = (
 
 
 @pytest.mark.slow
+@pytest.mark.desktop
 @pytest.mark.parametrize(("name", "device"), [("phone", PHONE), ("laptop", LAPTOP)], ids=["phone", "laptop"])
 def test_the_trees_are_the_recorded_ones(
     name: str, device: dict[str, Any], visit: Callable[..., Visitor], request: pytest.FixtureRequest

@@ -15,6 +15,7 @@ CUT = ("WebSocket", "ERR_CONNECTION", "ERR_INTERNET", "net::")
 """What the console says about a connection that a test cuts."""
 
 
+@pytest.mark.desktop
 def test_a_phone_and_a_laptop_talk(visit: Callable[..., Visitor]) -> None:
     ana, budi = come_in(visit(**PHONE), "ana"), come_in(visit(**LAPTOP), "budi")
     say(ana, "halo 🎉")
@@ -92,7 +93,7 @@ def test_a_draft_survives_a_reload_and_a_change_of_room(visit: Callable[..., Vis
     expect(composer(page)).to_have_value("half a thought", timeout=PATIENCE_MS)
 
 
-@pytest.mark.parametrize("device", [PHONE, LAPTOP], ids=["phone", "laptop"])
+@pytest.mark.parametrize("device", [pytest.param(PHONE, marks=pytest.mark.slow), LAPTOP], ids=["phone", "laptop"])
 def test_a_second_tab_takes_the_chat_over(visit: Callable[..., Visitor], device: dict[str, object]) -> None:
     visitor = visit(**device)
     page = visitor.open()

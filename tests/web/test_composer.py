@@ -989,7 +989,9 @@ def test_nothing_scrolls_sideways_and_all_can_be_touched(opened: Open) -> None:
     assert page.evaluate(small) == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark", "contrast"])
+@pytest.mark.parametrize(
+    "theme", ["light", pytest.param("dark", marks=pytest.mark.slow), pytest.param("contrast", marks=pytest.mark.slow)]
+)
 def test_axe_finds_nothing(opened: Open, theme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
     page = opened(query=f"theme={theme}")

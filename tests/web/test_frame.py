@@ -250,6 +250,7 @@ def test_a_button_that_is_pressed_keeps_the_focus(visit: Callable[..., Visitor])
         expect_focus(button)
 
 
+@pytest.mark.desktop
 def test_behind_a_menu_the_row_has_the_focus_and_not_its_link(visit: Callable[..., Visitor]) -> None:
     page = come_in(visit(), "ana")
     say(page, "see https://example.org/ there")

@@ -862,6 +862,7 @@ def expect_reached(walker: Walker, root: str, names: set[str]) -> None:
     raise AssertionError(f"Tab does not lead to {walker.page.evaluate(missed)}")
 
 
+@pytest.mark.desktop
 def test_settings(visit: Callable[..., Visitor]) -> None:
     olga = arrive(visit, "olga")
     olga.go_to("Settings", "Shift+Tab")

@@ -92,6 +92,7 @@ def test_the_row_stays_where_scroll_positions_cannot_be_written(show: Callable[.
     assert found["violations"] == []
 
 
+@pytest.mark.slow
 def test_a_fling_goes_on_while_pages_load(show: Callable[..., Page]) -> None:
     page = show("messages=3000&delay=30", script=NO_LONG_PRESS, **PHONE)
     # In each frame the rows move by what was scrolled, and by nothing else.

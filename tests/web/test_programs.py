@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.browser import PATIENCE_MS, PHONE, Visitor, until
 from tests.support.page import come_in, composer, message, say
 from tests.support.played_hub import PlayedHub
@@ -92,6 +94,7 @@ def test_a_program_is_marked_wherever_its_name_stands(visit: Callable[..., Visit
     ana.locator(".member", has_text="rollout").locator(".bot").wait_for()
 
 
+@pytest.mark.desktop
 def test_a_notification_names_a_program_as_one(visit: Callable[..., Visitor]) -> None:
     visitor = visit()
     PlayedHub(visitor.context, "deploy")

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.admin import admin
 from tests.support.browser import PATIENCE_MS, PHONE, Visitor, expect_focus, until
 from tests.support.page import come_in, composer, expect_once, say
@@ -130,6 +132,7 @@ def test_a_room_that_one_is_not_in_has_an_address(visit: Callable[..., Visitor])
     composer(page, "#garden").wait_for()
 
 
+@pytest.mark.desktop
 def test_a_mention_elsewhere_is_told_by_title_icon_and_system(visit: Callable[..., Visitor]) -> None:
     visitor = visit()
     visitor.context.grant_permissions(["notifications"], origin=visitor.origin)
@@ -292,6 +295,7 @@ def test_a_tab_that_could_not_store_the_chat_leaves_it(visit: Callable[..., Visi
     expect_once(first, "it goes on here")
 
 
+@pytest.mark.desktop
 def test_a_duplicated_tab_says_nothing_twice(visit: Callable[..., Visitor], server: ServerProcess) -> None:
     visitor = visit()
     visitor.allowed += CUT

@@ -183,7 +183,7 @@ def visitor(visit: Callable[..., Visitor]) -> Callable[..., Visitor]:
     return new
 
 
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("width", [360, pytest.param(1280, marks=pytest.mark.slow)])
 def test_every_word_comes_from_the_catalogue(visitor: Callable[..., Visitor], width: int) -> None:
     page = visitor(bracketed=True, width=width, locale="id-ID").page
     walk = Walk(page, lambda page: unlisted(page.evaluate(VISIBLE)))
@@ -191,8 +191,8 @@ def test_every_word_comes_from_the_catalogue(visitor: Callable[..., Visitor], wi
     assert walk.findings == {}
 
 
-@pytest.mark.parametrize("locale", ["id-ID", "en-GB"])
-@pytest.mark.parametrize("width", [320, 360])
+@pytest.mark.parametrize("locale", ["id-ID", pytest.param("en-GB", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("width", [320, pytest.param(360, marks=pytest.mark.slow)])
 def test_the_translations_fit_a_narrow_phone(visitor: Callable[..., Visitor], width: int, locale: str) -> None:
     page = visitor(bracketed=False, width=width, locale=locale).page
     walk = Walk(page, lambda page: page.evaluate(OVERFLOW))

@@ -57,6 +57,15 @@ def test_english_needs_no_catalogue() -> None:
     assert pgettext("room", "open") == "open"
 
 
+def test_a_catalogue_that_was_changed_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also here, where a process reads each catalogue once (tests/support/locales.py)."""
+    monkeypatch.setenv("SECURECHAT_LOCALE_DIR", str(tmp_path / "other"))
+    for word in ("satu", "dua lagi"):
+        write_catalogue(tmp_path / "other", "id", {"Hello": word})
+        assert use("id") == ""
+        assert _("Hello") == word
+
+
 def test_texts_are_translated() -> None:
     assert use("id") == ""
     assert language() == "id"

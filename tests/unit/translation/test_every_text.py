@@ -6,6 +6,7 @@ import argparse
 import datetime as dt
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -42,6 +43,7 @@ def _english_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     use("en")
 
 
+@cache
 def texts() -> list[Message]:
     return [each for each in tool.entries(tool.read("en")) if (ARGPARSE, None) not in each.locations]
 

@@ -419,7 +419,9 @@ def test_a_full_disk_is_waited_for(bench):
 
 
 @pytest.mark.parametrize("error", [disk_full, input_output()], ids=["full", "broken"])
-@pytest.mark.parametrize("kind", ["create", "write", "sync", "truncate", "delete"])
+@pytest.mark.parametrize(
+    "kind", ["create", pytest.param("write", marks=pytest.mark.slow), "sync", "truncate", "delete"]
+)
 def test_whatever_fails_below_the_index_fails_nothing_else(bench, kind, error):
     """At each call of its kind, once and from there on."""
     for times in (1, 60):
@@ -474,6 +476,7 @@ def story(bench):
     bench.say("kumquat")
 
 
+@pytest.mark.slow
 def test_a_power_cut_at_any_moment_costs_no_answer(bench):
     story(bench)
     said = list(bench.said)

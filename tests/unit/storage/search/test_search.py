@@ -468,7 +468,7 @@ QUERIES = st.builds(
 )
 
 
-@pytest.mark.parametrize("kind", [Inline, Log], ids=["inline", "threaded"])
+@pytest.mark.parametrize("kind", [Inline, pytest.param(Log, marks=pytest.mark.slow)], ids=["inline", "threaded"])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(said=SAID, queries=st.lists(QUERIES, min_size=5, max_size=25))
 def test_a_search_finds_what_a_naive_reader_finds_and_nothing_else(kind, said, queries):
