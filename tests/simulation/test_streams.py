@@ -56,7 +56,7 @@ def test_nothing_is_found_with_readers(first: int) -> None:
     assert resumed > 4 * CHUNK, "hardly any stream went on behind a cursor"
     assert again > CHUNK / 2, "hardly any reader has lost what it had handled last"
     assert ends > CHUNK / 2, "hardly any stream was ended by the server"
-    assert changed > CHUNK, "scripts have changed hardly anything"
+    assert changed > CHUNK / 2, "scripts have changed hardly anything"
 
 
 def test_a_seed_with_readers_is_the_same_run_again() -> None:

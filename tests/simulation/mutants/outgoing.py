@@ -75,8 +75,8 @@ def failed_delivery_passed_over(original: Any) -> Any:
 
 @planted(OutgoingFeed, "_advance", OUTGOING_MUTANTS)
 def cursor_not_noted(original: Any) -> Any:
-    def advance(self: Any, one: Any, message: Any) -> None:
-        one.after = max(one.after, message.seq)
+    def advance(self: Any, one: Any, seq: int, pause_s: float = 0.0) -> None:
+        one.after = max(one.after, seq)
         self._go(one)
 
     return advance
@@ -85,7 +85,7 @@ def cursor_not_noted(original: Any) -> Any:
 @planted(feed, "delivery_id", OUTGOING_MUTANTS)
 def id_of_each_attempt_another(original: Any) -> Any:
     count = iter(range(10**9))
-    return lambda hook, seq: original(f"{hook} {next(count)}", seq)
+    return lambda hook, message: original(f"{hook} {next(count)}", message)
 
 
 @planted(OutgoingFeed, "_switch_off", OUTGOING_MUTANTS)

@@ -71,7 +71,7 @@ def entries_over_the_most_held_are_forgotten(original: Any) -> Any:
 def held_entry_written_at_once(original: Any) -> Any:
     def hold(self: Any, entry: Any) -> None:
         if self._is_reading:
-            self._send([entry])
+            self._write([entry])
 
     return hold
 
@@ -79,10 +79,10 @@ def held_entry_written_at_once(original: Any) -> Any:
 @planted(StreamPeer, "_page", STREAM_MUTANTS)
 def cursor_moved_by_what_is_held_back(original: Any) -> Any:
     def page(self: Any, answer: HistoryPage) -> None:
-        held = list(self._held)
+        held = [each.seq for each in self._held if hasattr(each, "seq")]
         original(self, answer)
         if held:
-            self._cursor = max(self._cursor, held[-1].seq)
+            self._cursor = max(self._cursor, held[-1])
 
     return page
 
@@ -109,7 +109,7 @@ def resumed_stream_without_changes(original: Any) -> Any:
 @planted(StreamPeer, "_page", STREAM_MUTANTS)
 def changes_behind_the_messages_of_a_page(original: Any) -> Any:
     def page(self: Any, answer: HistoryPage) -> None:
-        self._send(answer.messages)
+        self._write(answer.messages)
         original(self, replace(answer, messages=[]))
 
     return page
