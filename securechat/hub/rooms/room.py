@@ -10,7 +10,7 @@ and a member who came and went may be named as gone to clients that never saw th
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple, Protocol
 
 from securechat.hub.interfaces import Peer
@@ -62,13 +62,31 @@ class HubRoom:
         bans: by sender_id, in force or not.
         members: the present members, by sender_id.
         is_renaming: whether a new name is on its way to the log, from this room or to it. Nothing may be said in it.
+        renames: how often another name was given to it, or its own name to another room. What the log has read by its
+            name is of this room if none of them came in between, and none is under way.
         opened_from: the address whose share it counts against while it is occupied; None for none.
         purged_seq: no message up to this seq is left; kept by `RoomDirectory`.
     """
 
     __slots__ = (
-        "__weakref__", "_audience", "_greeted_as", "_joined", "_left", "_people", "_renamed", "_told_as", "bans",
-        "is_renaming", "members", "memberships", "name", "opened_from", "purged_seq", "record",
+        "__weakref__",
+        "_audience",
+        "_greeted_as",
+        "_joined",
+        "_left",
+        "_people",
+        "_renamed",
+        "_told_as",
+        "_unsettled",
+        "bans",
+        "is_renaming",
+        "members",
+        "memberships",
+        "name",
+        "opened_from",
+        "purged_seq",
+        "record",
+        "renames",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -78,6 +96,7 @@ class HubRoom:
         self.bans: dict[int, RoomBan] = {}
         self.members: dict[int, RoomMember] = {}
         self.is_renaming = False
+        self.renames = 0
         self.opened_from: str | None = None
         self.purged_seq = 0
         self._audience: tuple[Peer, ...] | None = None
@@ -87,6 +106,7 @@ class HubRoom:
         self._renamed: dict[int, Renaming] = {}
         self._told_as: dict[int, str] = {}  # names of those who have another since, as the last presence left them
         self._greeted_as: dict[int, str] = {}  # names that greetings have told since
+        self._unsettled: list[Callable[[], object]] = []  # they wait for the end of a renaming
 
     @property
     def is_lobby(self) -> bool:
@@ -96,8 +116,23 @@ class HubRoom:
     def renamed(self, name: str) -> None:
         """Take a new name; the members who are present may use the old one for a while."""
         old, self.name = self.name, name
+        self.renames += 1
         for member in self.members.values():
             member.note_room_renamed(self, old)
+
+    def when_named(self, callback: Callable[[], object]) -> None:
+        """Call back when no new name is on its way to the log: now, or when the log has answered."""
+        if self.is_renaming:
+            self._unsettled.append(callback)
+        else:
+            callback()
+
+    def renaming_over(self) -> None:
+        """The log has answered: the room has the new name, or keeps its own."""
+        self.is_renaming = False
+        waiting, self._unsettled = self._unsettled, []
+        for callback in waiting:
+            callback()
 
     # --- Memberships ----------------------------------------------------------------------------------------------
 

@@ -107,8 +107,10 @@ class RoomSettings:
         room.is_renaming = displaced.is_renaming = True
         try:
             yield displaced
+            displaced.renames += 1
         finally:
-            room.is_renaming = displaced.is_renaming = False
+            room.renaming_over()
+            displaced.renaming_over()
 
     def _take_effect(self, room: HubRoom, before: RoomRecord, displaced: HubRoom | None, by: Person) -> None:
         """Tell of new settings; before all others, and by its old name, members who have to go."""
