@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import secrets
 import signal
 import subprocess
 import sys
@@ -16,9 +17,11 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from securechat.model import AskBots, BotList, Done, Hello, Leave, Left, Moderate, Welcome
 from tests.support.admin import admin, needs_socket, row
 from tests.support.api import ApiClient, make_token
 from tests.support.client import ROOT
+from tests.support.native import NativeClient
 from tests.support.receiver import Answer, Authority, Received, Receiver, answering, closed_port, json_answer
 from tests.support.server import PATIENCE_S, ServerProcess, wait_until
 
@@ -93,6 +96,15 @@ def text_of(received: Received) -> str:
 
 def caught_up(server: ServerProcess) -> bool:
     return not listed(server)["behind"]
+
+
+def account(server: ServerProcess, name: str) -> NativeClient:
+    link = row(server, "invite", "--host", f"{server.host}:{server.port}")["link"]
+    client = NativeClient(server.port, server.ca, host=server.host)
+    invite = next(part for part in link.split("/") if len(part) == 32)
+    client.send(Hello(1, name, client.secret, password=secrets.token_hex(8), invite=invite))
+    client.wait_for(Welcome)
+    return client
 
 
 # --- Delivery -------------------------------------------------------------------------------------------------------
@@ -283,6 +295,75 @@ def test_webhooks_off_delivers_and_makes_none(certs: Path, tmp_path: Path, recei
     assert receiver.count == 0
     with ServerProcess(certs, tmp_path / "data", *FLAGS).start():
         assert text_of(next_of(receiver)) == "hello"
+
+
+def test_many_reactions_in_one_room_do_not_end_the_deliveries_of_all_others(
+    server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
+) -> None:
+    receiver = receiving()
+    with account(server, "ann") as ann:
+        ann.join("ops")
+        first = receiving()
+        make_hook(server, first, "!deploy")
+        row(server, "hook", "out", "ops", url_of(receiver), "--on", "all", "--name", "other")
+        (old,) = say(server, ana, "lunch?")
+        with ApiClient(server, ana) as api:
+            for number in range(250):
+                api.ask("DELETE" if number % 2 else "PUT", f"/rooms/lobby/messages/{old}/reactions/%F0%9F%91%8D")
+        say(server, ana, "!deploy web")
+        wait_until(lambda: first.count or any(each["event"] == "error" for each in server.events()), "an outcome")
+        ann.say("in another room", "ops")
+        assert text_of(receiver.received.get(timeout=15)) == "in another room"
+
+
+def test_the_room_is_told_each_time_that_it_is_switched_off(
+    server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
+) -> None:
+    make_hook(server, receiving(answering(Answer(410))))
+    say(server, ana, "hello")
+    wait_until(lambda: listed(server)["off"] == "gone", "it to be off")
+    assert sum("This webhook is off" in text for text in texts(server, ana)) == 1
+    row(server, "hook", "on", "webhook")
+    wait_until(lambda: listed(server)["off"] == "gone", "it to be off again")
+    assert sum("This webhook is off" in text for text in texts(server, ana)) == 2
+
+
+def test_with_the_deletion_of_its_room_it_is_off(
+    certs: Path, tmp_path: Path, receiving: Callable[..., Receiver]
+) -> None:
+    with ServerProcess(certs, tmp_path / "data", *FLAGS).start() as process, account(process, "ann") as ann:
+        ann.join("ops")
+        row(process, "hook", "out", "ops", url_of(receiving()), "--on", "all")
+        ann.send(AskBots(2, "ops"))
+        (bot,) = ann.wait_for(BotList).bots
+        ann.send(Moderate(3, "ops", bot.id, "kick"))
+        ann.wait_for(Done, lambda done: done.ref == 3)
+        ann.send(Leave(4, "ops"))
+        ann.wait_for(Left, lambda left: left.room == "ops")
+        admin(process.data, "rooms", "prune", "--yes")
+        assert "ops" not in admin(process.data, "rooms").stdout
+        wait_until(lambda: listed(process)["off"] == "room_gone", "it to be off", patience_s=10)
+
+
+def test_after_a_restore_another_message_has_another_id(
+    certs: Path, tmp_path: Path, receiving: Callable[..., Receiver]
+) -> None:
+    """A receiver that remembers ids, as docs/bots.md asks, would leave the new message out."""
+    receiver, archive, restored = receiving(), tmp_path / "backup.tar", tmp_path / "restored"
+    with ServerProcess(certs, tmp_path / "data", *FLAGS).start() as process:
+        ana = make_token(process, "ana")
+        make_hook(process, receiver)
+        saved = admin(process.data, "backup", str(archive), "--cert", str(certs / "server.pem"))
+        assert saved.returncode == 0, saved.stderr
+        say(process, ana, "before the loss")
+        before = next_of(receiver)
+    done = admin(restored, "restore", str(archive), "--certs", str(tmp_path / "certs"))
+    assert done.returncode == 0, done.stderr
+    with ServerProcess(certs, restored, *FLAGS).start() as process:
+        say(process, ana, "after the restore")
+        after = next_of(receiver)
+    assert text_of(after) == "after the restore"
+    assert before.headers["webhook-id"] != after.headers["webhook-id"]
 
 
 # --- Stops and kills ------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from itertools import chain
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
@@ -73,13 +74,13 @@ class RoomPage(NamedTuple):
 
     Attributes:
         room: it.
-        name: its name when it was asked.
+        read_as: what decided which messages are read: the number of its names, and whether older ones are hidden.
         query: what is read.
         after: only above this seq.
     """
 
     room: HubRoom
-    name: str
+    read_as: tuple[int, bool]
     query: HistoryQuery
     after: int
 
@@ -333,7 +334,8 @@ class OutgoingWebhooks:
         membership = room.memberships.get(row.sender_id)
         if room.record is not None and room.record.history_from_join and membership is not None:
             after = max(after, membership.joined_seq)
-        return RoomPage(room, room.name, HistoryQuery(up_to, _PAGE, rooms=(room.name,), after=after), after)
+        query = HistoryQuery(up_to, _PAGE, rooms=(room.name,), after=after)
+        return RoomPage(room, _read_as(room), query, after)
 
     def read(self, page: RoomPage, done: Callable[[HistoryRows | NotAppended], None]) -> None:
         """Read a page; ``done`` is called later."""
@@ -342,14 +344,21 @@ class OutgoingWebhooks:
     def found(self, row: OutgoingWebhook, page: RoomPage, rows: HistoryRows) -> NextMessage | None:
         """Return the first message of a page that a webhook delivers.
 
+        Args:
+            row: the webhook, which is allowed to read.
+            page: the question.
+            rows: the answer, which has waited until the room has its name (`HubRoom.when_named`).
+
         Returns:
-            None: the room has been renamed meanwhile, so that another name was read; ask again.
+            None: the room is another one, has had another name, or hides older messages since; ask again.
         """
         room, messages, after = page.room, rows.messages, page.after
-        if room.is_renaming or room.name != page.name:
+        if room is not self.room_of(row) or _read_as(room) != page.read_as:
             return None
         found = next((message for message in messages if self.wants(row, message)), None)
-        through = messages[-1].seq if rows.more and messages else max(page.query.up_to, after)
+        through = max(page.query.up_to, after)
+        if rows.more:  # the page ends with its last entry of either kind, and may have changes alone
+            through = max((entry.seq for entry in chain(messages[-1:], rows.changes[-1:])), default=after)
         is_gap = room.purged_seq > after and not (messages and messages[0].seq <= room.purged_seq)
         return NextMessage(
             found,
@@ -405,6 +414,11 @@ class OutgoingWebhooks:
         if bucket is None:
             bucket = self._rates[sender_id] = TokenBucket(limits.bot_message_burst, limits.bot_message_rate)
         return bucket.take(1.0, context.now)
+
+
+def _read_as(room: HubRoom) -> tuple[int, bool]:
+    """Return what decides which messages of a room a question reads; its name as the number of its changes."""
+    return room.renames, room.record is not None and room.record.history_from_join
 
 
 def check_trigger(trigger: str) -> None:

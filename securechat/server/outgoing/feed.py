@@ -49,8 +49,6 @@ LAZY_ENTRIES: Final = 1_000
 READ_PAUSE_S: Final = 0.005
 AGAIN_S: Final = 5.0
 """Before something that the server itself could not do (a full queue, a full disk) is tried again."""
-_RENAMING_AGAIN_S: Final = 0.2
-"""Before a room is read again that was being renamed."""
 _FAULT_AGAIN_S: Final = 60.0
 _MOST_WAIT_S: Final = 3_600.0
 """A longer wait looks at the wall clock in between, which may have been set."""
@@ -298,8 +296,8 @@ class OutgoingFeed:
 
         def done(rows: HistoryRows | NotAppended) -> None:
             self._scheduler.call_later(READ_PAUSE_S, self._next_read)
-            if feed.page is page:
-                self._run(feed, lambda: self._read(feed, page, rows))
+            # the log sees a new name before the hub hears of it: what was read may be another room's
+            page.room.when_named(lambda: self._run(feed, lambda: self._read(feed, page, rows)))
 
         self._is_reading = True
         try:
@@ -313,16 +311,16 @@ class OutgoingFeed:
         self._pump()
 
     def _read(self, feed: _Feed, page: RoomPage, rows: HistoryRows | NotAppended) -> None:
-        feed.page = None
-        if self._stopped:
+        if self._stopped or feed.page is not page:
             return
+        feed.page = None
         row = self._webhooks.row(feed.sender_id)
-        if isinstance(rows, NotAppended) or row is None:
+        if isinstance(rows, NotAppended):
             self._later(feed, AGAIN_S, lambda: self._go(feed))
             return
-        answer = self._webhooks.found(row, page, rows)
-        if answer is None:
-            self._later(feed, _RENAMING_AGAIN_S, lambda: self._go(feed))
+        answer = None if row is None or not self._webhooks.is_allowed(row) else self._webhooks.found(row, page, rows)
+        if row is None or answer is None:  # gone, out of its room, or the room has had another name: look again
+            self._go(feed)
             return
         if answer.purged > feed.after:
             self._observer.outgoing_gap(self._webhooks.name_of(feed.sender_id), answer.purged)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,7 @@ from securechat.containment import Failure
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.workflow import Commit
 from securechat.limits import Limits
-from securechat.model import Delete, Edit, Grant, Join, Moderate, SetRoom
+from securechat.model import Delete, Edit, Grant, Join, Moderate, React, SetRoom
 from securechat.records.accounts import AccountKind
 from securechat.records.log import NotAppended
 from securechat.records.rooms import DropRoom, PurgeExpired
@@ -82,6 +83,26 @@ def test_it_finds_its_messages_among_many_others_after_a_pause(rig: OutgoingRig,
     rig.say(ann, *["nothing"] * 120, "!deploy", *["nothing"] * 60, "!deploy again")
     rig.switch_on()
     assert rig.deliver_all(hook) == ["!deploy first", "!deploy", "!deploy again"]
+    assert rig.feed.behind(hook) == 0
+
+
+def test_more_reactions_than_a_page_has_hide_no_message(rig: OutgoingRig, ann: FakePeer) -> None:
+    """A page that has as many changes as it may ends with a change, and perhaps without a message."""
+    hook = rig.hook()
+    (first,) = rig.say(ann, "first")
+    rig.rest()
+    rig.answer(hook)
+    rig.say(ann, "while it is down")
+    rig.rest()
+    rig.answer(hook, Gone())
+    for number in range(450):
+        rig.change(ann, lambda cid, on=not number % 2: React(client_id=cid, seq=first, room="lobby", sign="👍", on=on))
+    rig.say(ann, "second")
+    for number in range(250):
+        rig.change(ann, lambda cid, on=not number % 2: React(client_id=cid, seq=first, room="lobby", sign="👍", on=on))
+    rig.say(ann, "third")
+    rig.switch_on()
+    assert rig.deliver_all(hook) == ["while it is down", "second", "third"]
     assert rig.feed.behind(hook) == 0
 
 
@@ -577,17 +598,65 @@ def test_a_room_that_is_renamed_while_it_is_read_loses_no_message(rig: OutgoingR
         assert rig.deliver_all(hook) == ["one"], steps
 
 
-def test_a_read_that_a_rename_overtakes_is_made_again(rig: OutgoingRig, ann: FakePeer) -> None:
+@contextmanager
+def held_read(rig: OutgoingRig) -> Iterator[None]:
+    """Hold back what is read from the log meanwhile; afterwards it is read, as if the thread had been slow."""
+    held: list[tuple[Any, Any]] = []
+    with pytest.MonkeyPatch.context() as slow:
+        slow.setattr(rig.log, "history", lambda query, done: held.append((query, done)))
+        yield
+    assert held, "nothing was read"
+    for query, done in held:
+        rig.log.history(query, done)
+    rig.rest()
+
+
+def test_a_room_that_had_another_name_for_a_while_is_read_again(rig: OutgoingRig, ann: FakePeer) -> None:
+    """The thread reads while it has that name, and finds nothing."""
     hook = rig.hook("ops")
-    rig.do(ann, SetRoom(ref=1, room="ops", name="operations"), settle=False)  # before it in the log's queue
-    page = rig.hub.outgoing.page(rig.row(hook), 0)
+    with pytest.MonkeyPatch.context() as slow:
+        held: list[tuple[Any, Any]] = []
+        slow.setattr(rig.log, "history", lambda query, done: held.append((query, done)))
+        rig.say(ann, "one", room="ops")
+    ok(rig, ann, SetRoom(ref=1, room="ops", name="works"))
+    ((query, done),) = held
     rows: list[Any] = []
-    rig.hub.outgoing.read(page, rows.append)
-    assert rig.hub.context.rooms.named("ops").is_renaming
+    rig.log.history(query, rows.append)
     rig.settle()
-    assert rig.hub.outgoing.found(rig.row(hook), page, rows[0]) is None
-    page = rig.hub.outgoing.page(rig.row(hook), 0)
-    assert rig.hub.outgoing.found(rig.row(hook), page, rows[0]) is not None
+    ok(rig, ann, SetRoom(ref=2, room="works", name="ops"))
+    done(rows[0])
+    assert rig.deliver_all(hook) == ["one"]
+
+
+def test_a_page_that_comes_during_a_rename_waits_for_its_end(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook("ops")
+    with held_read(rig):
+        rig.say(ann, "one", room="ops")
+        rig.do(ann, SetRoom(ref=1, room="ops", name="operations"), settle=False)  # before the read in the log's queue
+        assert rig.hub.context.rooms.named("ops").is_renaming
+    assert rig.deliver_all(hook) == ["one"]
+
+
+def test_taken_out_of_its_room_while_it_is_read_it_delivers_nothing(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook("ops")
+    with held_read(rig):
+        rig.say(ann, "one", room="ops")
+        moderate(rig, ann, hook, "kick")
+    assert rig.worker.made == []
+    rig.switch_on()
+    assert rig.deliver_all(hook) == ["one"]
+
+
+def test_older_messages_that_are_hidden_while_it_is_read_are_not_delivered(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook("ops")
+    moderate(rig, ann, hook, "kick")
+    rig.say(ann, "before it joined", room="ops")
+    with held_read(rig):
+        rig.switch_on()
+        ok(rig, ann, SetRoom(ref=1, room="ops", history="joined"))
+    assert rig.worker.made == []
+    rig.say(ann, "next", room="ops")
+    assert rig.deliver_all(hook) == ["next"]
 
 
 def test_an_archived_room_takes_no_reply_and_what_was_said_before_is_delivered(rig: OutgoingRig, ann: FakePeer) -> None:
