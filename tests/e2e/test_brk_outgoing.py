@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from securechat.model import Hello, Welcome
 from tests.e2e.test_outgoing import (
@@ -25,7 +23,7 @@ from tests.e2e.test_outgoing import (
 from tests.support.admin import admin, needs_socket, row
 from tests.support.api import ApiClient, make_token
 from tests.support.native import NativeClient
-from tests.support.receiver import Answer, Receiver, answering, json_answer
+from tests.support.receiver import Receiver, answering, json_answer
 from tests.support.server import ServerProcess, wait_until
 
 pytestmark = needs_socket
@@ -80,39 +78,3 @@ def test_brk_it_goes_on_when_the_ban_of_its_account_is_lifted(
     assert listed(server)["behind"]
     assert admin(server.data, "unban", "webhook").returncode == 0
     assert text_of(receiver.received.get(timeout=10)) == "while it is banned"
-
-
-def test_brk_receivers_that_take_their_time_do_not_make_others_wait(
-    server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
-) -> None:
-    """They answer 200 after 3 s, so no pause of a schedule keeps them away from the four threads."""
-
-    def slow(handler: Any) -> None:
-        threading.Event().wait(3)
-        handler.wfile.write(Answer().bytes)
-
-    for number in range(12):
-        make_hook(server, receiving(slow), "all", "--name", f"slow{number}")
-    honest = receiving()
-    make_hook(server, honest, "!ping", "--name", "honest")
-    say(server, ana, *map(str, range(10)))
-    for _ in range(2):
-        say(server, ana, "!ping")
-        assert text_of(honest.received.get(timeout=5)) == "!ping"
-
-
-def test_brk_a_message_that_is_deleted_while_its_delivery_waits_for_a_thread_is_left_out(
-    server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
-) -> None:
-    hanging = receiving(lambda _handler: hanging.hang())
-    for number in range(4):
-        make_hook(server, hanging, "!x", "--name", f"hanging{number}")
-    honest = receiving()
-    make_hook(server, honest, "all", "--name", "honest")
-    (said,) = say(server, ana, "!x and a password")
-    wait_until(lambda: hanging.count == 4, "all threads to hang")
-    assert honest.count == 0
-    with ApiClient(server, ana) as api:
-        assert api.ask("DELETE", f"/rooms/lobby/messages/{said}").status == 200
-    say(server, ana, "the next")
-    assert text_of(next_of(honest)) == "the next"

@@ -18,6 +18,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from securechat.model import AskBots, BotList, Done, Hello, Leave, Left, Moderate, Welcome
+from securechat.server.outgoing.worker import MOST_THREADS
 from tests.support.admin import admin, needs_socket, row
 from tests.support.api import ApiClient, make_token
 from tests.support.client import ROOT
@@ -364,6 +365,42 @@ def test_after_a_restore_another_message_has_another_id(
         after = next_of(receiver)
     assert text_of(after) == "after the restore"
     assert before.headers["webhook-id"] != after.headers["webhook-id"]
+
+
+def test_receivers_that_take_their_time_do_not_make_others_wait(
+    server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
+) -> None:
+    """They answer 200 after 3 s, so no pause of a schedule keeps them away from the threads."""
+
+    def slow(handler: Any) -> None:
+        threading.Event().wait(3)
+        handler.wfile.write(Answer().bytes)
+
+    for number in range(12):
+        make_hook(server, receiving(slow), "all", "--name", f"slow{number}")
+    honest = receiving()
+    make_hook(server, honest, "!ping", "--name", "honest")
+    say(server, ana, *map(str, range(10)))
+    for _ in range(2):
+        say(server, ana, "!ping")
+        assert text_of(honest.received.get(timeout=5)) == "!ping"
+
+
+def test_a_message_that_is_deleted_while_its_delivery_waits_for_a_thread_is_left_out(
+    server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
+) -> None:
+    hanging = receiving(lambda _handler: hanging.hang())
+    for number in range(MOST_THREADS):
+        make_hook(server, hanging, "!x", "--name", f"hanging{number}")
+    honest = receiving()
+    make_hook(server, honest, "all", "--name", "honest")
+    (said,) = say(server, ana, "!x and a password")
+    wait_until(lambda: hanging.count == MOST_THREADS, "all threads to hang")
+    assert honest.count == 0
+    with ApiClient(server, ana) as api:
+        assert api.ask("DELETE", f"/rooms/lobby/messages/{said}").status == 200
+    say(server, ana, "the next")
+    assert text_of(next_of(honest)) == "the next"
 
 
 # --- Stops and kills ------------------------------------------------------------------------------------------------

@@ -11,12 +11,12 @@ For messages that are not for a webhook nothing is written: the cursor follows w
 stops, and when it is LAZY_ENTRIES behind. After a crash these are read once more, and again left alone.
 
 One read of the log is under way for all webhooks together, with a pause of READ_PAUSE_S after each, so that one that
-was off for a month delays members' own reads by one page at most.
+was off for a month delays members' own reads by one page at most. A webhook reads when there is a thread for the
+delivery (`turns`), so that nothing is delivered that was deleted while it waited.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
 from functools import partial
@@ -35,6 +35,7 @@ from securechat.server.outgoing.payload import delivery_id, payload_of
 from securechat.server.outgoing.schedule import PAUSES_S, OffReason, Plan, RetryState, SwitchedOff, planned
 from securechat.server.outgoing.sender import OutgoingRequest
 from securechat.server.outgoing.signature import parse_secret
+from securechat.server.outgoing.turns import SLOW_S, DeliveryTurns
 from securechat.text.refusals import refusal_for
 from securechat.translation import english, sentence_of
 
@@ -67,6 +68,10 @@ REPLY_REFUSED = "reply_refused"
 
 class FeedScheduler(Protocol):
     """The part of the loop that a feed uses."""
+
+    @property
+    def now(self) -> float:
+        """The time of this pass, monotonic seconds."""
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Cancellable:
         """Call back once."""
@@ -107,7 +112,7 @@ class FeedObserver(Protocol):
 class _State(Enum):
     IDLE = auto()
     READING = auto()
-    """Or waiting for its turn to read."""
+    """Or waiting for a thread, and for its turn to read."""
     DELIVERING = auto()
     """Or answering, or noting the outcome."""
     WAITING = auto()
@@ -179,8 +184,9 @@ class OutgoingFeed:
         self._plan = plan
         self._doubt = doubt
         self._feeds: dict[int, _Feed] = {}
-        self._readers: deque[_Feed] = deque()
+        self._turns = DeliveryTurns()
         self._is_reading = False
+        self._is_pumping = False
         self._stopped = False
 
     def start(self) -> None:
@@ -222,6 +228,7 @@ class OutgoingFeed:
             return
         if feed is None:
             feed = self._feeds[sender_id] = _Feed(self, sender_id, row.cursor)
+            self._turns.judge(sender_id, is_slow=row.failures > 0)
             self._run(feed, lambda: self._go(feed))
         elif feed.state is not _State.DELIVERING and (
             feed.state in (_State.HELD, _State.WAITING) or self._webhooks.room_of(row) is None
@@ -277,14 +284,25 @@ class OutgoingFeed:
             self._later(feed, min(wait_s, _MOST_WAIT_S), lambda: self._go(feed))
         else:
             feed.state = _State.READING
-            self._readers.append(feed)
+            self._turns.wait(feed.sender_id)
             self._pump()
 
     def _pump(self) -> None:
-        """Begin the next read, if none is under way."""
-        while self._readers and not self._is_reading and not self._stopped:
-            feed = self._readers.popleft()
-            self._run(feed, partial(self._ask, feed))
+        """Begin the next read, if none is under way and there is a thread for what it finds."""
+        if self._is_pumping:  # a read that could not begin has ended its turn
+            return
+        self._is_pumping = True
+        try:
+            while not self._is_reading and not self._stopped and (number := self._turns.next()) is not None:
+                feed = self._feeds[number]
+                self._run(feed, partial(self._ask, feed))
+        finally:
+            self._is_pumping = False
+
+    def _end_turn(self, feed: _Feed) -> None:
+        """Another webhook may have its thread."""
+        if self._turns.end(feed.sender_id):
+            self._pump()
 
     def _ask(self, feed: _Feed) -> None:
         row = self._webhooks.row(feed.sender_id)
@@ -332,7 +350,9 @@ class OutgoingFeed:
         feed.after = answer.through
         if answer.more or feed.is_dirty:
             self._go(feed)
-        elif row.failures:  # the message whose deliveries have failed is gone
+            return
+        self._end_turn(feed)
+        if row.failures:  # the message whose deliveries have failed is gone
             self._advance(feed, answer.through)
         else:
             feed.state = _State.IDLE
@@ -355,7 +375,11 @@ class OutgoingFeed:
             tuple(map(parse_secret, secrets)),
         )
 
+        began = self._scheduler.now
+
         def done(outcome: Outcome) -> None:
+            is_slow = isinstance(outcome, Failed) or self._scheduler.now - began > SLOW_S
+            self._turns.judge(feed.sender_id, is_slow=is_slow)
             self._run(feed, lambda: self._answered(feed, message, outcome))
 
         if not self._worker.deliver(feed.sender_id, request, done):
@@ -367,6 +391,7 @@ class OutgoingFeed:
 
     def _answered(self, feed: _Feed, message: Message, outcome: Outcome) -> None:
         """Go on with the outcome of an attempt."""
+        self._end_turn(feed)
         if self._stopped:
             return
         row = self._webhooks.row(feed.sender_id)
@@ -498,6 +523,7 @@ class OutgoingFeed:
         if self._stopped:
             return
         self._cancel(feed)
+        self._end_turn(feed)
         feed.state = state
         feed.timer = self._scheduler.call_later(delay_s, lambda: self._run(feed, step))
 
@@ -511,8 +537,7 @@ class OutgoingFeed:
         self._cancel(feed)
         feed.page = None
         self._worker.forget(feed.sender_id)
-        if feed in self._readers:
-            self._readers.remove(feed)
+        self._end_turn(feed)
 
     def _vanished(self, feed: _Feed) -> None:
         """A webhook is gone, and what is under way is ended; or it is going, which a full disk may still prevent."""
@@ -521,3 +546,4 @@ class OutgoingFeed:
             self._later(feed, AGAIN_S, lambda: self._go(feed))
         elif self._feeds.get(feed.sender_id) is feed:
             del self._feeds[feed.sender_id]
+            self._turns.forget(feed.sender_id)

@@ -23,6 +23,8 @@ from securechat.server.outgoing.networks import NetworkPolicy
 from securechat.server.outgoing.outcome import Delivered, DeliveryProblem, Failed, Gone, ReplyProblem
 from securechat.server.outgoing.schedule import OFF_AFTER_S, PAUSES_S
 from securechat.server.outgoing.signature import parse_secret
+from securechat.server.outgoing.turns import MOST_SLOW
+from securechat.server.outgoing.worker import MOST_THREADS
 from securechat.text.refusals import refusal_for
 from tests.support.hub_rig import FakePeer
 from tests.support.outgoing_rig import DOWN, SECRET, OutgoingRig
@@ -752,6 +754,74 @@ def test_removed_in_the_middle_of_a_delivery_it_says_nothing_more(rig: OutgoingR
     rig.rest()
     assert rig.texts == ["one"]
     assert rig.feed.behind(hook) == 0
+
+
+# --- Threads --------------------------------------------------------------------------------------------------------
+
+
+def hanging(rig: OutgoingRig, count: int = MOST_THREADS) -> list[int]:
+    """Make webhooks for ``!hang``."""
+    return [rig.hook(on="!hang", name=f"hanging{number}") for number in range(count)]
+
+
+def test_a_message_that_is_deleted_while_it_waits_for_a_thread_is_not_delivered(rig: OutgoingRig) -> None:
+    ann, others = rig.person("ann"), hanging(rig)
+    hook = rig.hook()
+    deleted, edited = rig.say(ann, "!hang and a password", "old")
+    rig.rest()
+    assert sorted(rig.worker.taken) == others
+    rig.change(ann, lambda cid: Delete(client_id=cid, seq=deleted, room="lobby"))
+    rig.change(ann, lambda cid: Edit(client_id=cid, seq=edited, room="lobby", text="new"))
+    rig.answer(others[0])
+    assert rig.under_way(hook).text == "new"
+
+
+@pytest.mark.parametrize("act", ["kick", "ban"])
+def test_a_webhook_that_is_taken_out_while_it_waits_for_a_thread_delivers_nothing(
+    rig: OutgoingRig, ann: FakePeer, act: str
+) -> None:
+    others, hook, next_one = hanging(rig), rig.hook("ops"), rig.hook(name="next")
+    rig.say(ann, "!hang")
+    rig.say(ann, "one", room="ops")
+    rig.rest()
+    moderate(rig, ann, hook, act)
+    rig.answer(others[0])
+    assert hook not in rig.worker.taken
+    assert rig.under_way(next_one).text == "!hang", "and its thread is another one's"
+
+
+def test_receivers_that_take_their_time_leave_half_of_the_threads_to_others(rig: OutgoingRig, ann: FakePeer) -> None:
+    slow = hanging(rig, 2 * MOST_THREADS)
+    quick = rig.hook(name="quick", on="!quick")
+    rig.say(ann, "!quick", *["!hang"] * 5)
+    rig.deliver_all(quick)
+    for _ in range(2):  # until each of them is known
+        rig.pass_time(3)
+        for hook in list(rig.worker.taken):
+            rig.answer(hook)
+    rig.rest()
+    assert len(rig.worker.taken) == MOST_SLOW
+    assert set(rig.worker.taken) <= set(slow)
+    rig.say(ann, "!quick")
+    rig.rest()
+    assert rig.deliver_all(quick) == ["!quick"]
+    hook = next(iter(rig.worker.taken))
+    rig.answer(hook)
+    assert len(rig.worker.taken) == MOST_SLOW
+    assert hook not in rig.worker.taken, "those that waited longer come first"
+
+
+def test_receivers_that_fail_share_the_threads_of_slow_ones_also_after_a_restart(
+    rig: OutgoingRig, ann: FakePeer
+) -> None:
+    failing = hanging(rig)
+    rig.say(ann, "!hang")
+    rig.rest()
+    for hook in failing:
+        rig.answer(hook, DOWN)
+    rig.crash()
+    rig.pass_time(PAUSES_S[0])
+    assert len(rig.worker.taken) == MOST_SLOW
 
 
 # --- Limits ---------------------------------------------------------------------------------------------------------
