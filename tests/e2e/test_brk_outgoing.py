@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from pathlib import Path
 
 from securechat.model import Hello, Welcome
 from tests.e2e.test_outgoing import (
-    FLAGS,
     ana,
-    caught_up,
     listed,
     make_hook,
     next_of,
@@ -21,32 +18,12 @@ from tests.e2e.test_outgoing import (
     texts,
 )
 from tests.support.admin import admin, needs_socket, row
-from tests.support.api import ApiClient, make_token
 from tests.support.native import NativeClient
 from tests.support.receiver import Receiver, answering, json_answer
 from tests.support.server import ServerProcess, wait_until
 
 pytestmark = needs_socket
 __all__ = ["ana", "receiving", "server"]
-
-
-def test_brk_an_old_message_edited_into_a_command_is_not_delivered_by_a_crash(
-    certs: Path, tmp_path: Path, receiving: Callable[..., Receiver]
-) -> None:
-    receiver = receiving()
-    with ServerProcess(certs, tmp_path / "data", *FLAGS).start() as process:
-        ana = make_token(process, "ana")
-        make_hook(process, receiver, "!deploy")
-        (old,) = say(process, ana, "lunch?")
-        wait_until(lambda: caught_up(process), "it to be looked at")
-        with ApiClient(process, ana) as api:
-            assert api.ask("PATCH", f"/rooms/lobby/messages/{old}", "!deploy prod").status == 200
-        wait_until(lambda: caught_up(process), "it to be looked at")
-        assert receiver.count == 0
-        process.kill()
-    with ServerProcess(certs, tmp_path / "data", *FLAGS).start() as process:
-        say(process, ana, "!deploy web")
-        assert text_of(next_of(receiver)) == "!deploy web"
 
 
 def test_brk_early_hints_are_no_answer(server: ServerProcess, ana: str, receiving: Callable[..., Receiver]) -> None:

@@ -464,6 +464,25 @@ def test_a_kill_around_the_answer_makes_the_delivery_again_and_its_reply_stands_
     assert receiver.count == 3
 
 
+def test_an_old_message_edited_into_a_command_is_not_delivered_by_a_crash(
+    certs: Path, tmp_path: Path, receiving: Callable[..., Receiver]
+) -> None:
+    receiver = receiving()
+    with ServerProcess(certs, tmp_path / "data", *FLAGS).start() as process:
+        ana = make_token(process, "ana")
+        make_hook(process, receiver, "!deploy")
+        (old,) = say(process, ana, "lunch?")
+        wait_until(lambda: caught_up(process), "it to be looked at")
+        with ApiClient(process, ana) as api:
+            assert api.ask("PATCH", f"/rooms/lobby/messages/{old}", "!deploy prod").status == 200
+        wait_until(lambda: caught_up(process), "it to be looked at")
+        assert receiver.count == 0
+        process.kill()
+    with ServerProcess(certs, tmp_path / "data", *FLAGS).start() as process:
+        say(process, ana, "!deploy web")
+        assert text_of(next_of(receiver)) == "!deploy web"
+
+
 _RECEIVER = """
 import http.server, sys
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -24,7 +24,7 @@ from securechat.hub.programs.tokens import ApiTokens
 from securechat.hub.rate_limits import TokenBucket
 from securechat.hub.rooms.room import HubRoom
 from securechat.hub.workflow import Append, Commit, Identify, Turn, Workflow, amend
-from securechat.model import LogEntry, Message
+from securechat.model import Edited, LogEntry, Message
 from securechat.records.accounts import NEW_SENDER, Account, AccountKind, Committed, OutgoingWebhook
 from securechat.records.log import Identity, NotAppended
 from securechat.records.queries import HistoryQuery, HistoryRows
@@ -67,6 +67,9 @@ class OutgoingPort(Protocol):
             wanted: whether one of them may be for it.
             before: the last seq of the log before them.
         """
+
+    def edited(self, sender_id: int, seqs: Sequence[int]) -> None:
+        """The texts of messages in the room of a webhook have changed; called after `posted`."""
 
 
 class RoomPage(NamedTuple):
@@ -294,19 +297,31 @@ class OutgoingWebhooks:
         for row in self.rows():
             if not row.off and self.room_of(row) is None:
                 port.changed(row.sender_id)
-        if not batch:
-            return
+        if batch:
+            self._tell_entries(port, batch)
+
+    def _tell_entries(self, port: OutgoingPort, batch: Sequence[LogEntry]) -> None:
+        """Tell the port of messages and edits in the rooms of webhooks."""
         said: dict[str, list[Message]] = {}
+        edited: dict[str, list[int]] = {}
         for entry in batch:
             if isinstance(entry, Message) and entry.room is not None:
                 said.setdefault(entry.room, []).append(entry)
-        is_renamed = any(self._rooms.named(name) is None for name in said)  # in this batch: each webhook looks itself
-        for row in self.rows():
+            elif isinstance(entry, Edited) and entry.room is not None:
+                edited.setdefault(entry.room, []).append(entry.target)
+        # of a room that was renamed in this batch: each webhook looks itself
+        is_renamed = any(self._rooms.named(name) is None for name in chain(said, edited))
+        all_edited = list(chain.from_iterable(edited.values()))
+        for row in self.rows() if said or edited else ():
             room = self.room_of(row)
-            entries = said.get(room.name, ()) if room is not None else ()
+            if room is None:
+                continue
+            entries = said.get(room.name, ())
             if entries or is_renamed:
                 is_wanted = is_renamed or any(self.wants(row, entry) for entry in entries)
                 port.posted(row.sender_id, wanted=is_wanted, before=batch[0].seq - 1)
+            if seqs := all_edited if is_renamed else edited.get(room.name):
+                port.edited(row.sender_id, seqs)
 
     @property
     def fed_seq(self) -> int:

@@ -8,7 +8,9 @@ retries. So after a crash at any point the delivery is made again, under the sam
 message that was deleted meanwhile is skipped. A gap that retention has made is passed over, and the operator is told.
 
 For messages that are not for a webhook nothing is written: the cursor follows with the next delivery, when the server
-stops, and when it is LAZY_ENTRIES behind. After a crash these are read once more, and again left alone.
+stops, and when it is LAZY_ENTRIES behind. After a crash these are read once more, and again left alone. When one of
+them is edited, the cursor is written at once: its new text may be what the webhook waits for, but an edit delivers
+nothing.
 
 One read of the log is under way for all webhooks together, with a pause of READ_PAUSE_S after each, so that one that
 was off for a month delays members' own reads by one page at most. A webhook reads when there is a thread for the
@@ -17,7 +19,7 @@ delivery (`turns`), so that nothing is delivered that was deleted while it waite
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
@@ -258,6 +260,15 @@ class OutgoingFeed:
         elif feed.state in (_State.IDLE, _State.HELD):
             self._run(feed, lambda: self._go(feed))
 
+    def edited(self, sender_id: int, seqs: Sequence[int]) -> None:
+        """See `OutgoingPort.edited`. What was looked at must not be looked at again with another text."""
+        feed, row = self._feeds.get(sender_id), self._webhooks.row(sender_id)
+        if feed is None or row is None:
+            return
+        through = self._webhooks.fed_seq if feed.state is _State.IDLE else feed.after
+        if any(row.cursor < seq <= through for seq in seqs):
+            self._note_cursor(feed, through)
+
     def failed(self, feed: _Feed) -> None:
         """Work for a webhook raised an exception: look again in a while."""
         self._end_step(feed)
@@ -360,6 +371,7 @@ class OutgoingFeed:
 
     def _deliver(self, feed: _Feed, row: OutgoingWebhook, message: Message) -> None:
         feed.state = _State.DELIVERING
+        feed.after = max(feed.after, message.seq - 1)
         try:
             destination = parse_destination(row.url, self._policy)
         except DestinationInvalid as error:  # its network was named when it was made, and is not any more

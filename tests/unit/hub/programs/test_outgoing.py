@@ -10,7 +10,7 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.hub.programs.admin import NewOutgoing
 from securechat.hub.programs.outgoing import check_trigger
 from securechat.limits import Limits
-from securechat.model import AskBots, BotList, Message, Moderate, OutgoingInfo, Refused, RemoveBot, SetRoom
+from securechat.model import AskBots, BotList, Edit, Message, Moderate, OutgoingInfo, React, Refused, RemoveBot, SetRoom
 from securechat.records.accounts import AccountKind, OutgoingWebhook
 from securechat.records.log import NotAppended
 from securechat.text.refusals import refusal_for
@@ -30,6 +30,7 @@ class FakePort:
         self.heard: list[int] = []
         self.doubts = False
         self.told: list[tuple[int, bool, int]] = []
+        self.revised: list[tuple[int, list[int]]] = []
 
     def judge(self, url: str) -> None:
         self.judged.append(url)
@@ -50,6 +51,9 @@ class FakePort:
 
     def posted(self, sender_id: int, *, wanted: bool, before: int) -> None:
         self.told.append((sender_id, wanted, before))
+
+    def edited(self, sender_id: int, seqs: Any) -> None:
+        self.revised.append((sender_id, list(seqs)))
 
 
 @pytest.fixture
@@ -238,6 +242,18 @@ def test_the_port_is_told_of_messages_in_its_room_alone(rig: HubRig, port: FakeP
     say(rig, ann, "ops", "nothing")
     say(rig, ann, "ops", "!deploy")
     assert port.told == [(made.sender_id, False, before), (made.sender_id, True, before + 1)]
+
+
+def test_the_port_is_told_of_edits_in_its_room_alone(rig: HubRig, port: FakePort, ann: FakePeer) -> None:
+    made = make(rig, on="!deploy")
+    say(rig, ann, "lobby", "elsewhere")
+    say(rig, ann, "ops", "here")
+    here = rig.hub.fed_seq
+    rig.do(ann, Edit(client_id=3, seq=here - 1, room="lobby", text="!deploy"))
+    rig.do(ann, React(client_id=4, seq=here, room="ops", sign="👍"))
+    assert port.revised == []
+    rig.do(ann, Edit(client_id=5, seq=here, room="ops", text="!deploy"))
+    assert port.revised == [(made.sender_id, [here])]
 
 
 def test_a_message_under_the_old_name_of_a_room_wakes_it(rig: HubRig, port: FakePort, ann: FakePeer) -> None:

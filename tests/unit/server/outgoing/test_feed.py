@@ -550,6 +550,49 @@ def test_an_edit_makes_no_delivery(rig: OutgoingRig, ann: FakePeer) -> None:
     assert rig.deliver_all(hook) == []
 
 
+def test_an_edit_of_an_old_message_makes_no_delivery_after_a_crash(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook(on="!deploy")
+    one, two = rig.say(ann, "lunch?", "dinner?")
+    rig.change(ann, lambda cid: Edit(client_id=cid, seq=one, room="lobby", text="!deploy prod"))
+    rig.change(ann, lambda cid: Edit(client_id=cid, seq=two, room="lobby", text="@deploy !deploy"))
+    rig.crash()
+    rig.say(rig.person("bob"), "!deploy web")
+    assert rig.deliver_all(hook) == ["!deploy web"]
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_an_edit_of_what_was_passed_over_makes_no_delivery_while_another_is_tried_again(
+    rig: OutgoingRig, ann: FakePeer, crashes: bool
+) -> None:
+    hook = rig.hook(on="!deploy")
+    rig.say(ann, "!deploy first")
+    rig.rest()
+    rig.answer(hook, Gone())
+    old, asked = rig.say(ann, "lunch?", "!deploy web")
+    rig.switch_on()
+    rig.answer(hook)
+    assert rig.under_way(hook).text == "!deploy web"
+    rig.change(ann, lambda cid: Edit(client_id=cid, seq=old, room="lobby", text="!deploy prod"))
+    rig.change(ann, lambda cid: Edit(client_id=cid, seq=asked, room="lobby", text="!deploy all"))
+    rig.answer(hook, DOWN)
+    if crashes:
+        rig.crash()
+    rig.pass_time(PAUSES_S[0])
+    assert rig.deliver_all(hook) == ["!deploy all"], "what was to be delivered, with its newest text"
+
+
+def test_an_edit_of_what_a_webhook_that_is_off_has_to_deliver_is_delivered(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook(on="!deploy")
+    rig.say(ann, "!deploy first")
+    rig.rest()
+    rig.answer(hook, Gone())
+    _, seq = rig.say(ann, "!deploy second", "!deploi third")
+    rig.change(ann, lambda cid: Edit(client_id=cid, seq=seq, room="lobby", text="!deploy third"))
+    rig.crash()
+    rig.switch_on()
+    assert rig.deliver_all(hook) == ["!deploy first", "!deploy second", "!deploy third"]
+
+
 @pytest.mark.parametrize("bots", [False, True])
 def test_bots_and_webhooks_trigger_it_only_when_asked(rig: OutgoingRig, ann: FakePeer, bots: bool) -> None:
     hook = rig.hook(bots=bots)
