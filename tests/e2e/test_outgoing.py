@@ -403,6 +403,20 @@ def test_a_message_that_is_deleted_while_its_delivery_waits_for_a_thread_is_left
     assert text_of(next_of(honest)) == "the next"
 
 
+def test_it_goes_on_when_the_ban_of_its_account_is_lifted(
+    server: ServerProcess, ana: str, receiving: Callable[..., Receiver]
+) -> None:
+    receiver = receiving()
+    make_hook(server, receiver)
+    assert admin(server.data, "ban", "webhook").returncode == 0
+    say(server, ana, "while it is banned")
+    assert listed(server)["behind"]
+    assert listed(server)["held"] == "banned"
+    assert "banned" in admin(server.data, "hook", "list").stdout
+    assert admin(server.data, "unban", "webhook").returncode == 0
+    assert text_of(receiver.received.get(timeout=10)) == "while it is banned"
+
+
 # --- Stops and kills ------------------------------------------------------------------------------------------------
 
 

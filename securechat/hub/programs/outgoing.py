@@ -9,6 +9,7 @@ with the id of its delivery as its key.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from hashlib import sha256
 from itertools import chain
 from typing import NamedTuple, Protocol
@@ -41,6 +42,18 @@ _COMMAND_CHARS = 32
 _HOOK_ID_BYTES = 16
 
 
+class Held(StrEnum):
+    """Why a webhook that is on delivers nothing. Values are stable words."""
+
+    STOPPED = "stopped"
+    """Its account is going, its room is gone, or its maker may do nothing."""
+    BANNED = "banned"
+    """From the server."""
+    BANNED_IN_ROOM = "banned_in_room"
+    NOT_IN_ROOM = "not_in_room"
+    """`switch_on` brings it back; every other reason has to end elsewhere."""
+
+
 class OutgoingPort(Protocol):
     """What delivers; see `securechat.server.outgoing.feed.OutgoingFeed`."""
 
@@ -52,6 +65,9 @@ class OutgoingPort(Protocol):
 
     def changed(self, sender_id: int) -> None:
         """A webhook was made, changed or removed."""
+
+    def look_again(self) -> None:
+        """Something was committed: a webhook that was not allowed to read may be allowed now."""
 
     def behind(self, sender_id: int) -> int:
         """Return how many entries of the log a webhook has not looked at."""
@@ -261,14 +277,18 @@ class OutgoingWebhooks:
 
     def is_allowed(self, row: OutgoingWebhook) -> bool:
         """Whether its account may read its room now: it belongs there, is not banned, and its maker may act."""
+        return self.held(row) is None
+
+    def held(self, row: OutgoingWebhook) -> Held | None:
+        """Return why its account may not read its room now; None: it may."""
         account, room = self._directory.living(row.sender_id), self.room_of(row)
         if account is None or room is None or self._api_tokens.is_stopped(account):
-            return False
+            return Held.STOPPED
         if self._directory.banned.on_sender(row.sender_id) is not None:
-            return False
+            return Held.BANNED
         if self._rooms.ban(room, row.sender_id) is not None:
-            return False
-        return room.is_lobby or room.belongs(row.sender_id)
+            return Held.BANNED_IN_ROOM
+        return None if room.is_lobby or room.belongs(row.sender_id) else Held.NOT_IN_ROOM
 
     def wants(self, row: OutgoingWebhook, message: Message) -> bool:
         """Whether a message is one that a webhook delivers.
@@ -297,6 +317,7 @@ class OutgoingWebhooks:
         for row in self.rows():
             if not row.off and self.room_of(row) is None:
                 port.changed(row.sender_id)
+        port.look_again()
         if batch:
             self._tell_entries(port, batch)
 

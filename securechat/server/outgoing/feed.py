@@ -34,7 +34,7 @@ from securechat.records.queries import HistoryRows
 from securechat.server.outgoing.destinations import Destination, DestinationInvalid, parse_destination
 from securechat.server.outgoing.outcome import Delivered, DeliveryProblem, Failed, Gone, Outcome
 from securechat.server.outgoing.payload import delivery_id, payload_of
-from securechat.server.outgoing.schedule import PAUSES_S, OffReason, Plan, RetryState, SwitchedOff, planned
+from securechat.server.outgoing.schedule import OffReason, Plan, RetryState, SwitchedOff, longest_pause_s, planned
 from securechat.server.outgoing.sender import OutgoingRequest
 from securechat.server.outgoing.signature import parse_secret
 from securechat.server.outgoing.turns import SLOW_S, DeliveryTurns
@@ -53,6 +53,8 @@ READ_PAUSE_S: Final = 0.005
 AGAIN_S: Final = 5.0
 """Before something that the server itself could not do (a full queue, a full disk) is tried again."""
 _FAULT_AGAIN_S: Final = 60.0
+_HELD_AGAIN_S: Final = 60.0
+"""Before it is asked again whether a webhook may read: bans end without an entry in the log."""
 _MOST_WAIT_S: Final = 3_600.0
 """A longer wait looks at the wall clock in between, which may have been set."""
 _PASSING: Final = frozenset(
@@ -237,6 +239,13 @@ class OutgoingFeed:
         ):
             self._run(feed, lambda: self._go(feed))
 
+    def look_again(self) -> None:
+        """See `OutgoingPort.look_again`."""
+        for feed in [feed for feed in self._feeds.values() if feed.state is _State.HELD]:
+            row = self._webhooks.row(feed.sender_id)
+            if row is not None and not row.off and self._webhooks.is_allowed(row):
+                self._run(feed, partial(self._go, feed))
+
     def behind(self, sender_id: int) -> int:
         """See `OutgoingPort.behind`."""
         feed = self._feeds.get(sender_id)
@@ -276,8 +285,13 @@ class OutgoingFeed:
 
     # --- One step after the other ---------------------------------------------------------------------------------
 
-    def _go(self, feed: _Feed) -> None:
-        """Begin with what is due: nothing, waiting, or reading."""
+    def _go(self, feed: _Feed, *, is_due: bool = False) -> None:
+        """Begin with what is due: nothing, waiting, or reading.
+
+        Args:
+            feed: the webhook.
+            is_due: its pause is over by the clock of the loop, whatever the wall clock says.
+        """
         if self._stopped:
             return
         row = self._webhooks.row(feed.sender_id)
@@ -286,13 +300,15 @@ class OutgoingFeed:
             return
         self._end_step(feed)
         feed.after = max(feed.after, row.cursor)
-        wait_s = (row.next_ms - self._webhooks.now_ms()) / 1000
+        wait_s = 0.0 if is_due else (row.next_ms - self._webhooks.now_ms()) / 1000
         if not row.off and self._webhooks.room_of(row) is None:
             self._switch_off(feed, ROOM_GONE)
-        elif row.off or not self._webhooks.is_allowed(row):
+        elif row.off:
             feed.state = _State.HELD
-        elif 0 < wait_s <= PAUSES_S[-1]:  # no pause is longer: the clock has been put back
-            self._later(feed, min(wait_s, _MOST_WAIT_S), lambda: self._go(feed))
+        elif not self._webhooks.is_allowed(row):
+            self._later(feed, _HELD_AGAIN_S, lambda: self._go(feed), _State.HELD)
+        elif 0 < wait_s <= longest_pause_s(row.failures):  # one that is longer: the clock has been put back
+            self._later(feed, min(wait_s, _MOST_WAIT_S), lambda: self._go(feed, is_due=wait_s <= _MOST_WAIT_S))
         else:
             feed.state = _State.READING
             self._turns.wait(feed.sender_id)

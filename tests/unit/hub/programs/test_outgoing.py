@@ -29,6 +29,7 @@ class FakePort:
         self.judged: list[str] = []
         self.heard: list[int] = []
         self.doubts = False
+        self.looked_again = 0
         self.told: list[tuple[int, bool, int]] = []
         self.revised: list[tuple[int, list[int]]] = []
 
@@ -42,6 +43,9 @@ class FakePort:
 
     def changed(self, sender_id: int) -> None:
         self.heard.append(sender_id)
+
+    def look_again(self) -> None:
+        self.looked_again += 1
 
     def behind(self, sender_id: int) -> int:
         return 7
@@ -302,6 +306,33 @@ def test_it_may_read_while_it_belongs_there_and_is_not_banned(rig: HubRig, ann: 
     assert not allowed(row_of(rig, made))
     act(rig, "ban", "hall", reason="", duration_s=None)
     assert not allowed(row_of(rig, lobby))
+
+
+def test_it_is_told_why_it_delivers_nothing(rig: HubRig, ann: FakePeer) -> None:
+    made, lobby = make(rig), make(rig, "lobby", name="hall")
+
+    def held(row: OutgoingWebhook) -> str | None:
+        state = rig.hub.admin_commands.programs.outgoing(row.sender_id)
+        assert state is not None
+        return state.held
+
+    assert held(made) is None
+    ok(rig, ann, Moderate(ref=2, room="ops", person=made.sender_id, act="kick"))
+    assert held(made) == "not_in_room"
+    ok(rig, ann, Moderate(ref=3, room="ops", person=made.sender_id, act="ban"))
+    assert held(made) == "banned_in_room"
+    ok(rig, ann, Moderate(ref=4, room="ops", person=made.sender_id, act="unban"))
+    assert held(made) == "not_in_room"
+    act(rig, "ban", "hall", reason="", duration_s=None)
+    assert held(lobby) == "banned"
+
+
+def test_the_port_looks_again_when_a_ban_is_lifted(rig: HubRig, port: FakePort, ann: FakePeer) -> None:
+    make(rig, "lobby", name="hall")
+    act(rig, "ban", "hall", reason="", duration_s=None)
+    before = port.looked_again
+    act(rig, "unban", "hall")
+    assert port.looked_again > before
 
 
 def test_on_again_it_is_back_in_its_room(rig: HubRig, ann: FakePeer) -> None:

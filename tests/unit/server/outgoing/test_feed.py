@@ -17,7 +17,7 @@ from securechat.limits import Limits
 from securechat.model import Delete, Edit, Grant, Join, Moderate, React, SetRoom
 from securechat.records.accounts import AccountKind
 from securechat.records.log import NotAppended
-from securechat.records.rooms import DropRoom, PurgeExpired
+from securechat.records.rooms import DropRoom, PurgeExpired, PutMembership
 from securechat.server.outgoing.feed import AGAIN_S, LAZY_ENTRIES
 from securechat.server.outgoing.networks import NetworkPolicy
 from securechat.server.outgoing.outcome import Delivered, DeliveryProblem, Failed, Gone, ReplyProblem
@@ -283,6 +283,25 @@ def test_a_clock_that_was_put_back_does_not_make_a_pause_longer(rig: OutgoingRig
     rig.crash()
     rig.rest()
     assert hook in rig.worker.taken
+
+
+@pytest.mark.parametrize("back_s", [600, 3_000, 9 * 3_600, DAY_S])
+@pytest.mark.parametrize("crashes", [False, True])
+def test_a_clock_that_is_put_back_during_a_pause_makes_it_an_hour_at_most(
+    monkeypatch: pytest.MonkeyPatch, rig: OutgoingRig, ann: FakePeer, back_s: int, crashes: bool
+) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    rig.answer(hook, DOWN)
+    assert hook not in rig.worker.taken
+    monkeypatch.setattr(rig, "wall_ms", lambda: int((rig.now - back_s) * 1000))
+    if crashes:
+        rig.crash()
+    else:
+        monkeypatch.setattr(rig.hub.context.accounts, "wall_ms", rig.wall_ms)
+    rig.pass_time(3_600 + PAUSES_S[0] if crashes else PAUSES_S[0])
+    assert rig.deliver_all(hook) == ["one"]
 
 
 def test_what_the_worker_cannot_take_comes_again(rig: OutgoingRig, ann: FakePeer) -> None:
@@ -775,6 +794,58 @@ def test_banned_from_the_server_it_delivers_nothing(rig: OutgoingRig, ann: FakeP
     rig.say(ann, "two")
     rig.rest()
     assert (rig.texts, rig.worker.taken) == (["one", "two"], {})
+
+
+def banned(rig: OutgoingRig, act: str, **options: Any) -> None:
+    answers: list[Any] = []
+    getattr(rig.hub.admin_commands, act)("root", "deploy", done=answers.append, **options)
+    rig.settle()
+    assert not isinstance(answers[0], NotAppended)
+    rig.rest()
+
+
+def test_it_goes_on_when_the_ban_of_its_account_is_lifted(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    banned(rig, "ban", reason="", duration_s=None)
+    rig.say(ann, "while it is banned")
+    rig.pass_time(DAY_S)
+    assert hook not in rig.worker.taken
+    banned(rig, "unban")
+    assert rig.deliver_all(hook) == ["while it is banned"]
+
+
+def test_it_goes_on_within_a_minute_of_the_end_of_a_ban(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    banned(rig, "ban", reason="", duration_s=3_600)
+    rig.say(ann, "while it is banned")
+    rig.pass_time(3_500)
+    assert hook not in rig.worker.taken
+    rig.pass_time(160)
+    assert rig.deliver_all(hook) == ["while it is banned"]
+
+
+def test_off_it_stays_off_when_a_ban_of_its_account_is_lifted(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    rig.answer(hook, Gone())
+    banned(rig, "ban", reason="", duration_s=None)
+    banned(rig, "unban")
+    assert (hook in rig.worker.taken, rig.row(hook).off) == (False, "gone")
+
+
+def test_it_goes_on_when_it_is_in_its_room_again(rig: OutgoingRig, ann: FakePeer) -> None:
+    """Put there by a write that is not its own: only the commit tells."""
+    hook = rig.hook("ops")
+    membership = rig.hub.context.rooms.named("ops").memberships[hook]
+    moderate(rig, ann, hook, "kick")
+    rig.say(ann, "while it is out", room="ops")
+
+    def put_back() -> Any:
+        yield Commit((PutMembership(membership),))
+
+    rig.hub.context.workflows.run(put_back())
+    assert rig.deliver_all(hook) == ["while it is out"]
 
 
 def test_muted_it_delivers_and_its_replies_are_lost(rig: OutgoingRig, ann: FakePeer) -> None:
