@@ -28,9 +28,11 @@ from msgspec.structs import replace
 
 from securechat.errors import ErrorCode
 from securechat.hub.programs.outgoing import ROOM_GONE
+from securechat.limits import MAX_TEXT_BYTES, MAX_TEXT_CHARS
 from securechat.records.accounts import OutgoingWebhook
 from securechat.records.log import NotAppended
 from securechat.records.queries import HistoryRows
+from securechat.server.hooks.shortening import shortened
 from securechat.server.outgoing.destinations import Destination, DestinationInvalid, parse_destination
 from securechat.server.outgoing.outcome import Delivered, DeliveryProblem, Failed, Gone, Outcome
 from securechat.server.outgoing.payload import delivery_id, payload_of
@@ -454,6 +456,7 @@ class OutgoingFeed:
                 )
 
     def _reply(self, feed: _Feed, message: Message, text: str) -> None:
+        """Post a reply; one that is longer than a message may be is cut, with a note of what is missing."""
         row = self._webhooks.row(feed.sender_id)
         if row is None:
             self._vanished(feed)
@@ -468,6 +471,8 @@ class OutgoingFeed:
                 self._lose_reply(feed, answer.code.value)
                 self._advance(feed, message.seq)
 
+        if len(text) > MAX_TEXT_CHARS:
+            text = shortened(text, MAX_TEXT_CHARS, MAX_TEXT_BYTES)
         self._webhooks.say(row, text, self._delivery_id(row, message), message.seq, done)
 
     def _lose_reply(self, feed: _Feed, why: str) -> None:

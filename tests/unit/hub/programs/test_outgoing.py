@@ -165,6 +165,16 @@ def test_a_hundred_and_no_more() -> None:
     assert "three" not in {account.name for account in rig.hub.context.accounts.accounts.values()}
 
 
+def test_they_count_as_webhooks_of_their_room(ann: FakePeer, rig: HubRig) -> None:
+    assert rig.limits.hooks_per_room == 30
+    for number in range(30):
+        make(rig, name=f"hook{number}")
+    with pytest.raises(Refusal) as caught:
+        make(rig, name="another")
+    assert caught.value.reason == "hooks_of_room_used_up"
+    make(rig, "lobby", name="elsewhere")
+
+
 # --- What moderators see --------------------------------------------------------------------------------------------
 
 

@@ -1039,11 +1039,22 @@ def test_an_answer_that_makes_no_reply_is_told(rig: OutgoingRig, ann: FakePeer, 
     assert rig.under_way(hook).text == "two"
 
 
-def test_an_empty_or_endless_reply_is_dropped_with_its_reason(rig: OutgoingRig, ann: FakePeer) -> None:
+@pytest.mark.parametrize("char", ["x", "\U0001f600"])
+def test_a_reply_that_is_longer_than_a_message_is_cut_with_a_note(rig: OutgoingRig, ann: FakePeer, char: str) -> None:
     hook = rig.hook()
     rig.say(ann, "one")
-    assert rig.deliver_all(hook, reply="x" * 5_000) == ["one"]
-    assert (rig.texts, rig.lost) == (["one"], [("deploy", "text_too_long")])
+    assert rig.deliver_all(hook, reply=char * 5_000) == ["one"]
+    kept, note = rig.texts[1].split("\n")
+    assert set(kept) == {char}
+    assert note == f"({5_000 - len(kept):,} more characters)"
+    assert (len(kept) > 3_900, rig.lost) == (True, [])
+
+
+def test_a_reply_that_fits_is_posted_as_it_is(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.deliver_all(hook, reply="a\n\n\n\nb".ljust(4_000, "x"))
+    assert rig.texts[1] == "a\n\n\n\nb".ljust(4_000, "x")
 
 
 # --- Secrets --------------------------------------------------------------------------------------------------------
