@@ -139,7 +139,7 @@ class OutgoingWorker:
         """End all deliveries and the threads; from now on no ``done`` is called. Takes a second at most."""
         with self._closing:
             self._closed = True
-        for hook_id in [*self._taken]:
+        for hook_id in reversed([*self._taken]):  # what waits first, or a thread that has become free would begin it
             self.forget(hook_id)
         for _thread in self._threads:
             self._jobs.put(None)
