@@ -231,7 +231,7 @@ class Limits:
     )
     bots_total: int = _limit(1_000, "bots", "bots and webhooks of the server, about 1 KiB of memory each")
     bots_made_per_account_day: int = _limit(100, "bots", "made by one account, removed ones included")
-    hooks_per_room: int = _limit(20, "webhooks", "incoming, of one room")
+    hooks_per_room: int = _limit(20, "webhooks", "of one room, incoming and outgoing together")
     outgoing_hooks_total: int = _limit(100, "webhooks", "outgoing, of the server; each has one delivery at a time")
     tokens_per_account: int = _limit(20, "tokens", "API tokens of one person, or of one bot while they are rotated")
     token_overlap_s: float = _limit(86_400.0, "s", "a token that was rotated is good for so long beside the new one")

@@ -239,6 +239,12 @@ _OFF_WORDS = {
     "failing": LazyText("off since {since}: every delivery of a day has failed"),
     "room_gone": LazyText("off since {since}: its room was deleted"),
 }
+_HELD_WORDS = {
+    "stopped": LazyText("stopped"),
+    "banned": LazyText("banned"),
+    "banned_in_room": LazyText("banned from the room"),
+    "not_in_room": LazyText("not in the room; `hook on` brings it back"),
+}
 
 
 def outgoing(row: TableRow) -> Sequence[str]:
@@ -252,7 +258,7 @@ def _outgoing_state(hook: TableRow) -> str:
     if hook["off"]:
         return _OFF_WORDS.get(hook["off"], LazyText("off since {since}"))(since=shown_time(hook["off_at_ms"]))
     if hook["stopped"]:
-        return _("not in the room; `hook on` brings it back")
+        return _word(_HELD_WORDS, hook.get("held") or "not_in_room")
     if hook["failures"] and hook.get("problem"):
         return _(
             "failing since {since}, next attempt {next}: {why}",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from securechat.hub.context import HubContext
 from securechat.hub.programs.bots import Bots, NewBot
-from securechat.hub.programs.outgoing import OutgoingWebhooks
+from securechat.hub.programs.outgoing import Held, OutgoingWebhooks
 from securechat.hub.rooms.room import HubRoom
 from securechat.model import BotInfo, TokenInfo, TokenMade
 from securechat.records.accounts import Account, AccountKind, ApiToken, OutgoingWebhook, Scope
@@ -24,14 +24,14 @@ class OutgoingState(NamedTuple):
     Attributes:
         row: its record.
         room: the name of its room; empty for one that is gone.
-        is_allowed: whether it may read there.
+        held: why it may not read there; None: it may.
         behind: how many entries of the log, of any room, it has not looked at; 0 for one that waits for messages.
         problem: why the last attempt has failed; empty if it has not, or that is not known any more.
     """
 
     row: OutgoingWebhook
     room: str
-    is_allowed: bool
+    held: Held | None
     behind: int
     problem: str
 
@@ -147,7 +147,7 @@ class ProgramCommands:
         room = self._outgoing.room_of(row)
         name = "" if room is None else room.name
         outgoing = self._outgoing
-        return OutgoingState(row, name, outgoing.is_allowed(row), outgoing.behind(row), outgoing.problem(row))
+        return OutgoingState(row, name, outgoing.held(row), outgoing.behind(row), outgoing.problem(row))
 
     def name_of(self, sender_id: int) -> str:
         """Return the name of an account; empty for one that is gone."""

@@ -9,7 +9,9 @@ with the id of its delivery as its key.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from hashlib import sha256
+from itertools import chain
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
@@ -23,7 +25,7 @@ from securechat.hub.programs.tokens import ApiTokens
 from securechat.hub.rate_limits import TokenBucket
 from securechat.hub.rooms.room import HubRoom
 from securechat.hub.workflow import Append, Commit, Identify, Turn, Workflow, amend
-from securechat.model import LogEntry, Message
+from securechat.model import Edited, LogEntry, Message
 from securechat.records.accounts import NEW_SENDER, Account, AccountKind, Committed, OutgoingWebhook
 from securechat.records.log import Identity, NotAppended
 from securechat.records.queries import HistoryQuery, HistoryRows
@@ -40,6 +42,18 @@ _COMMAND_CHARS = 32
 _HOOK_ID_BYTES = 16
 
 
+class Held(StrEnum):
+    """Why a webhook that is on delivers nothing. Values are stable words."""
+
+    STOPPED = "stopped"
+    """Its account is going, its room is gone, or its maker may do nothing."""
+    BANNED = "banned"
+    """From the server."""
+    BANNED_IN_ROOM = "banned_in_room"
+    NOT_IN_ROOM = "not_in_room"
+    """`switch_on` brings it back; every other reason has to end elsewhere."""
+
+
 class OutgoingPort(Protocol):
     """What delivers; see `securechat.server.outgoing.feed.OutgoingFeed`."""
 
@@ -51,6 +65,9 @@ class OutgoingPort(Protocol):
 
     def changed(self, sender_id: int) -> None:
         """A webhook was made, changed or removed."""
+
+    def look_again(self) -> None:
+        """Something was committed: a webhook that was not allowed to read may be allowed now."""
 
     def behind(self, sender_id: int) -> int:
         """Return how many entries of the log a webhook has not looked at."""
@@ -67,19 +84,22 @@ class OutgoingPort(Protocol):
             before: the last seq of the log before them.
         """
 
+    def edited(self, sender_id: int, seqs: Sequence[int]) -> None:
+        """The texts of messages in the room of a webhook have changed; called after `posted`."""
+
 
 class RoomPage(NamedTuple):
     """The question for the next messages of the room of a webhook.
 
     Attributes:
         room: it.
-        name: its name when it was asked.
+        read_as: what decided which messages are read: the number of its names, and whether older ones are hidden.
         query: what is read.
         after: only above this seq.
     """
 
     room: HubRoom
-    name: str
+    read_as: tuple[int, bool]
     query: HistoryQuery
     after: int
 
@@ -257,14 +277,18 @@ class OutgoingWebhooks:
 
     def is_allowed(self, row: OutgoingWebhook) -> bool:
         """Whether its account may read its room now: it belongs there, is not banned, and its maker may act."""
+        return self.held(row) is None
+
+    def held(self, row: OutgoingWebhook) -> Held | None:
+        """Return why its account may not read its room now; None: it may."""
         account, room = self._directory.living(row.sender_id), self.room_of(row)
         if account is None or room is None or self._api_tokens.is_stopped(account):
-            return False
+            return Held.STOPPED
         if self._directory.banned.on_sender(row.sender_id) is not None:
-            return False
+            return Held.BANNED
         if self._rooms.ban(room, row.sender_id) is not None:
-            return False
-        return room.is_lobby or room.belongs(row.sender_id)
+            return Held.BANNED_IN_ROOM
+        return None if room.is_lobby or room.belongs(row.sender_id) else Held.NOT_IN_ROOM
 
     def wants(self, row: OutgoingWebhook, message: Message) -> bool:
         """Whether a message is one that a webhook delivers.
@@ -293,19 +317,32 @@ class OutgoingWebhooks:
         for row in self.rows():
             if not row.off and self.room_of(row) is None:
                 port.changed(row.sender_id)
-        if not batch:
-            return
+        port.look_again()
+        if batch:
+            self._tell_entries(port, batch)
+
+    def _tell_entries(self, port: OutgoingPort, batch: Sequence[LogEntry]) -> None:
+        """Tell the port of messages and edits in the rooms of webhooks."""
         said: dict[str, list[Message]] = {}
+        edited: dict[str, list[int]] = {}
         for entry in batch:
             if isinstance(entry, Message) and entry.room is not None:
                 said.setdefault(entry.room, []).append(entry)
-        is_renamed = any(self._rooms.named(name) is None for name in said)  # in this batch: each webhook looks itself
-        for row in self.rows():
+            elif isinstance(entry, Edited) and entry.room is not None:
+                edited.setdefault(entry.room, []).append(entry.target)
+        # of a room that was renamed in this batch: each webhook looks itself
+        is_renamed = any(self._rooms.named(name) is None for name in chain(said, edited))
+        all_edited = list(chain.from_iterable(edited.values()))
+        for row in self.rows() if said or edited else ():
             room = self.room_of(row)
-            entries = said.get(room.name, ()) if room is not None else ()
+            if room is None:
+                continue
+            entries = said.get(room.name, ())
             if entries or is_renamed:
                 is_wanted = is_renamed or any(self.wants(row, entry) for entry in entries)
                 port.posted(row.sender_id, wanted=is_wanted, before=batch[0].seq - 1)
+            if seqs := all_edited if is_renamed else edited.get(room.name):
+                port.edited(row.sender_id, seqs)
 
     @property
     def fed_seq(self) -> int:
@@ -328,7 +365,8 @@ class OutgoingWebhooks:
         membership = room.memberships.get(row.sender_id)
         if room.record is not None and room.record.history_from_join and membership is not None:
             after = max(after, membership.joined_seq)
-        return RoomPage(room, room.name, HistoryQuery(up_to, _PAGE, rooms=(room.name,), after=after), after)
+        query = HistoryQuery(up_to, _PAGE, rooms=(room.name,), after=after)
+        return RoomPage(room, _read_as(room), query, after)
 
     def read(self, page: RoomPage, done: Callable[[HistoryRows | NotAppended], None]) -> None:
         """Read a page; ``done`` is called later."""
@@ -337,14 +375,21 @@ class OutgoingWebhooks:
     def found(self, row: OutgoingWebhook, page: RoomPage, rows: HistoryRows) -> NextMessage | None:
         """Return the first message of a page that a webhook delivers.
 
+        Args:
+            row: the webhook, which is allowed to read.
+            page: the question.
+            rows: the answer, which has waited until the room has its name (`HubRoom.when_named`).
+
         Returns:
-            None: the room has been renamed meanwhile, so that another name was read; ask again.
+            None: the room is another one, has had another name, or hides older messages since; ask again.
         """
         room, messages, after = page.room, rows.messages, page.after
-        if room.is_renaming or room.name != page.name:
+        if room is not self.room_of(row) or _read_as(room) != page.read_as:
             return None
         found = next((message for message in messages if self.wants(row, message)), None)
-        through = messages[-1].seq if rows.more and messages else max(page.query.up_to, after)
+        through = max(page.query.up_to, after)
+        if rows.more:  # the page ends with its last entry of either kind, and may have changes alone
+            through = max((entry.seq for entry in chain(messages[-1:], rows.changes[-1:])), default=after)
         is_gap = room.purged_seq > after and not (messages and messages[0].seq <= room.purged_seq)
         return NextMessage(
             found,
@@ -400,6 +445,11 @@ class OutgoingWebhooks:
         if bucket is None:
             bucket = self._rates[sender_id] = TokenBucket(limits.bot_message_burst, limits.bot_message_rate)
         return bucket.take(1.0, context.now)
+
+
+def _read_as(room: HubRoom) -> tuple[int, bool]:
+    """Return what decides which messages of a room a question reads; its name as the number of its changes."""
+    return room.renames, room.record is not None and room.record.history_from_join
 
 
 def check_trigger(trigger: str) -> None:

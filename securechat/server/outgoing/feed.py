@@ -8,16 +8,18 @@ retries. So after a crash at any point the delivery is made again, under the sam
 message that was deleted meanwhile is skipped. A gap that retention has made is passed over, and the operator is told.
 
 For messages that are not for a webhook nothing is written: the cursor follows with the next delivery, when the server
-stops, and when it is LAZY_ENTRIES behind. After a crash these are read once more, and again left alone.
+stops, and when it is LAZY_ENTRIES behind. After a crash these are read once more, and again left alone. When one of
+them is edited, the cursor is written at once: its new text may be what the webhook waits for, but an edit delivers
+nothing.
 
 One read of the log is under way for all webhooks together, with a pause of READ_PAUSE_S after each, so that one that
-was off for a month delays members' own reads by one page at most.
+was off for a month delays members' own reads by one page at most. A webhook reads when there is a thread for the
+delivery (`turns`), so that nothing is delivered that was deleted while it waited.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
@@ -26,15 +28,18 @@ from msgspec.structs import replace
 
 from securechat.errors import ErrorCode
 from securechat.hub.programs.outgoing import ROOM_GONE
+from securechat.limits import MAX_TEXT_BYTES, MAX_TEXT_CHARS
 from securechat.records.accounts import OutgoingWebhook
 from securechat.records.log import NotAppended
 from securechat.records.queries import HistoryRows
+from securechat.server.hooks.shortening import shortened
 from securechat.server.outgoing.destinations import Destination, DestinationInvalid, parse_destination
 from securechat.server.outgoing.outcome import Delivered, DeliveryProblem, Failed, Gone, Outcome
 from securechat.server.outgoing.payload import delivery_id, payload_of
-from securechat.server.outgoing.schedule import PAUSES_S, OffReason, Plan, RetryState, SwitchedOff, planned
+from securechat.server.outgoing.schedule import OffReason, Plan, RetryState, SwitchedOff, longest_pause_s, planned
 from securechat.server.outgoing.sender import OutgoingRequest
 from securechat.server.outgoing.signature import parse_secret
+from securechat.server.outgoing.turns import SLOW_S, DeliveryTurns
 from securechat.text.refusals import refusal_for
 from securechat.translation import english, sentence_of
 
@@ -49,9 +54,9 @@ LAZY_ENTRIES: Final = 1_000
 READ_PAUSE_S: Final = 0.005
 AGAIN_S: Final = 5.0
 """Before something that the server itself could not do (a full queue, a full disk) is tried again."""
-_RENAMING_AGAIN_S: Final = 0.2
-"""Before a room is read again that was being renamed."""
 _FAULT_AGAIN_S: Final = 60.0
+_HELD_AGAIN_S: Final = 60.0
+"""Before it is asked again whether a webhook may read: bans end without an entry in the log."""
 _MOST_WAIT_S: Final = 3_600.0
 """A longer wait looks at the wall clock in between, which may have been set."""
 _PASSING: Final = frozenset(
@@ -69,6 +74,10 @@ REPLY_REFUSED = "reply_refused"
 
 class FeedScheduler(Protocol):
     """The part of the loop that a feed uses."""
+
+    @property
+    def now(self) -> float:
+        """The time of this pass, monotonic seconds."""
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Cancellable:
         """Call back once."""
@@ -109,7 +118,7 @@ class FeedObserver(Protocol):
 class _State(Enum):
     IDLE = auto()
     READING = auto()
-    """Or waiting for its turn to read."""
+    """Or waiting for a thread, and for its turn to read."""
     DELIVERING = auto()
     """Or answering, or noting the outcome."""
     WAITING = auto()
@@ -181,8 +190,9 @@ class OutgoingFeed:
         self._plan = plan
         self._doubt = doubt
         self._feeds: dict[int, _Feed] = {}
-        self._readers: deque[_Feed] = deque()
+        self._turns = DeliveryTurns()
         self._is_reading = False
+        self._is_pumping = False
         self._stopped = False
 
     def start(self) -> None:
@@ -224,11 +234,19 @@ class OutgoingFeed:
             return
         if feed is None:
             feed = self._feeds[sender_id] = _Feed(self, sender_id, row.cursor)
+            self._turns.judge(sender_id, is_slow=row.failures > 0)
             self._run(feed, lambda: self._go(feed))
         elif feed.state is not _State.DELIVERING and (
             feed.state in (_State.HELD, _State.WAITING) or self._webhooks.room_of(row) is None
         ):
             self._run(feed, lambda: self._go(feed))
+
+    def look_again(self) -> None:
+        """See `OutgoingPort.look_again`."""
+        for feed in [feed for feed in self._feeds.values() if feed.state is _State.HELD]:
+            row = self._webhooks.row(feed.sender_id)
+            if row is not None and not row.off and self._webhooks.is_allowed(row):
+                self._run(feed, partial(self._go, feed))
 
     def behind(self, sender_id: int) -> int:
         """See `OutgoingPort.behind`."""
@@ -253,6 +271,15 @@ class OutgoingFeed:
         elif feed.state in (_State.IDLE, _State.HELD):
             self._run(feed, lambda: self._go(feed))
 
+    def edited(self, sender_id: int, seqs: Sequence[int]) -> None:
+        """See `OutgoingPort.edited`. What was looked at must not be looked at again with another text."""
+        feed, row = self._feeds.get(sender_id), self._webhooks.row(sender_id)
+        if feed is None or row is None:
+            return
+        through = self._webhooks.fed_seq if feed.state is _State.IDLE else feed.after
+        if any(row.cursor < seq <= through for seq in seqs):
+            self._note_cursor(feed, through)
+
     def failed(self, feed: _Feed) -> None:
         """Work for a webhook raised an exception: look again in a while."""
         self._end_step(feed)
@@ -260,8 +287,13 @@ class OutgoingFeed:
 
     # --- One step after the other ---------------------------------------------------------------------------------
 
-    def _go(self, feed: _Feed) -> None:
-        """Begin with what is due: nothing, waiting, or reading."""
+    def _go(self, feed: _Feed, *, is_due: bool = False) -> None:
+        """Begin with what is due: nothing, waiting, or reading.
+
+        Args:
+            feed: the webhook.
+            is_due: its pause is over by the clock of the loop, whatever the wall clock says.
+        """
         if self._stopped:
             return
         row = self._webhooks.row(feed.sender_id)
@@ -270,23 +302,36 @@ class OutgoingFeed:
             return
         self._end_step(feed)
         feed.after = max(feed.after, row.cursor)
-        wait_s = (row.next_ms - self._webhooks.now_ms()) / 1000
+        wait_s = 0.0 if is_due else (row.next_ms - self._webhooks.now_ms()) / 1000
         if not row.off and self._webhooks.room_of(row) is None:
             self._switch_off(feed, ROOM_GONE)
-        elif row.off or not self._webhooks.is_allowed(row):
+        elif row.off:
             feed.state = _State.HELD
-        elif 0 < wait_s <= PAUSES_S[-1]:  # no pause is longer: the clock has been put back
-            self._later(feed, min(wait_s, _MOST_WAIT_S), lambda: self._go(feed))
+        elif not self._webhooks.is_allowed(row):
+            self._later(feed, _HELD_AGAIN_S, lambda: self._go(feed), _State.HELD)
+        elif 0 < wait_s <= longest_pause_s(row.failures):  # one that is longer: the clock has been put back
+            self._later(feed, min(wait_s, _MOST_WAIT_S), lambda: self._go(feed, is_due=wait_s <= _MOST_WAIT_S))
         else:
             feed.state = _State.READING
-            self._readers.append(feed)
+            self._turns.wait(feed.sender_id)
             self._pump()
 
     def _pump(self) -> None:
-        """Begin the next read, if none is under way."""
-        while self._readers and not self._is_reading and not self._stopped:
-            feed = self._readers.popleft()
-            self._run(feed, partial(self._ask, feed))
+        """Begin the next read, if none is under way and there is a thread for what it finds."""
+        if self._is_pumping:  # a read that could not begin has ended its turn
+            return
+        self._is_pumping = True
+        try:
+            while not self._is_reading and not self._stopped and (number := self._turns.next()) is not None:
+                feed = self._feeds[number]
+                self._run(feed, partial(self._ask, feed))
+        finally:
+            self._is_pumping = False
+
+    def _end_turn(self, feed: _Feed) -> None:
+        """Another webhook may have its thread."""
+        if self._turns.end(feed.sender_id):
+            self._pump()
 
     def _ask(self, feed: _Feed) -> None:
         row = self._webhooks.row(feed.sender_id)
@@ -298,8 +343,8 @@ class OutgoingFeed:
 
         def done(rows: HistoryRows | NotAppended) -> None:
             self._scheduler.call_later(READ_PAUSE_S, self._next_read)
-            if feed.page is page:
-                self._run(feed, lambda: self._read(feed, page, rows))
+            # the log sees a new name before the hub hears of it: what was read may be another room's
+            page.room.when_named(lambda: self._run(feed, lambda: self._read(feed, page, rows)))
 
         self._is_reading = True
         try:
@@ -313,16 +358,16 @@ class OutgoingFeed:
         self._pump()
 
     def _read(self, feed: _Feed, page: RoomPage, rows: HistoryRows | NotAppended) -> None:
-        feed.page = None
-        if self._stopped:
+        if self._stopped or feed.page is not page:
             return
+        feed.page = None
         row = self._webhooks.row(feed.sender_id)
-        if isinstance(rows, NotAppended) or row is None:
+        if isinstance(rows, NotAppended):
             self._later(feed, AGAIN_S, lambda: self._go(feed))
             return
-        answer = self._webhooks.found(row, page, rows)
-        if answer is None:
-            self._later(feed, _RENAMING_AGAIN_S, lambda: self._go(feed))
+        answer = None if row is None or not self._webhooks.is_allowed(row) else self._webhooks.found(row, page, rows)
+        if row is None or answer is None:  # gone, out of its room, or the room has had another name: look again
+            self._go(feed)
             return
         if answer.purged > feed.after:
             self._observer.outgoing_gap(self._webhooks.name_of(feed.sender_id), answer.purged)
@@ -334,7 +379,9 @@ class OutgoingFeed:
         feed.after = answer.through
         if answer.more or feed.is_dirty:
             self._go(feed)
-        elif row.failures:  # the message whose deliveries have failed is gone
+            return
+        self._end_turn(feed)
+        if row.failures:  # the message whose deliveries have failed is gone
             self._advance(feed, answer.through)
         else:
             feed.state = _State.IDLE
@@ -342,6 +389,7 @@ class OutgoingFeed:
 
     def _deliver(self, feed: _Feed, row: OutgoingWebhook, message: Message) -> None:
         feed.state = _State.DELIVERING
+        feed.after = max(feed.after, message.seq - 1)
         try:
             destination = parse_destination(row.url, self._policy)
         except DestinationInvalid as error:  # its network was named when it was made, and is not any more
@@ -357,7 +405,11 @@ class OutgoingFeed:
             tuple(map(parse_secret, secrets)),
         )
 
+        began = self._scheduler.now
+
         def done(outcome: Outcome) -> None:
+            is_slow = isinstance(outcome, Failed) or self._scheduler.now - began > SLOW_S
+            self._turns.judge(feed.sender_id, is_slow=is_slow)
             self._run(feed, lambda: self._answered(feed, message, outcome))
 
         if not self._worker.deliver(feed.sender_id, request, done):
@@ -365,6 +417,7 @@ class OutgoingFeed:
 
     def _answered(self, feed: _Feed, message: Message, outcome: Outcome) -> None:
         """Go on with the outcome of an attempt."""
+        self._end_turn(feed)
         if self._stopped:
             return
         row = self._webhooks.row(feed.sender_id)
@@ -399,6 +452,7 @@ class OutgoingFeed:
                 )
 
     def _reply(self, feed: _Feed, message: Message, text: str) -> None:
+        """Post a reply; one that is longer than a message may be is cut, with a note of what is missing."""
         row = self._webhooks.row(feed.sender_id)
         if row is None:
             self._vanished(feed)
@@ -413,6 +467,8 @@ class OutgoingFeed:
                 self._lose_reply(feed, answer.code.value)
                 self._advance(feed, message.seq)
 
+        if len(text) > MAX_TEXT_CHARS:
+            text = shortened(text, MAX_TEXT_CHARS, MAX_TEXT_BYTES)
         self._webhooks.say(row, text, delivery_id(row.hook_id, message), message.seq, done)
 
     def _lose_reply(self, feed: _Feed, why: str) -> None:
@@ -496,6 +552,7 @@ class OutgoingFeed:
         if self._stopped:
             return
         self._cancel(feed)
+        self._end_turn(feed)
         feed.state = state
         feed.timer = self._scheduler.call_later(delay_s, lambda: self._run(feed, step))
 
@@ -509,8 +566,7 @@ class OutgoingFeed:
         self._cancel(feed)
         feed.page = None
         self._worker.forget(feed.sender_id)
-        if feed in self._readers:
-            self._readers.remove(feed)
+        self._end_turn(feed)
 
     def _vanished(self, feed: _Feed) -> None:
         """A webhook is gone, and what is under way is ended; or it is going, which a full disk may still prevent."""
@@ -519,3 +575,4 @@ class OutgoingFeed:
             self._later(feed, AGAIN_S, lambda: self._go(feed))
         elif self._feeds.get(feed.sender_id) is feed:
             del self._feeds[feed.sender_id]
+            self._turns.forget(feed.sender_id)

@@ -84,12 +84,21 @@ def planned(state: RetryState, outcome: Outcome, now_ms: int) -> Plan:
             return _after_failure(state, outcome.retry_after_s, now_ms)
 
 
+def longest_pause_s(failures: int) -> float:
+    """Return the longest wait that the plan may have after so many failures, seconds: a longer one is the clock's."""
+    return max(_pause_s(failures), MOST_RETRY_AFTER_S)
+
+
+def _pause_s(failures: int) -> float:
+    return PAUSES_S[min(max(failures, 1), len(PAUSES_S)) - 1]
+
+
 def _after_failure(state: RetryState, retry_after_s: float | None, now_ms: int) -> Plan:
     since_ms, failures = _since(state, now_ms), state.failures + 1
     end_ms = since_ms + round(OFF_AFTER_S * 1000)
     if failures > len(PAUSES_S) and now_ms >= end_ms:
         return SwitchedOff(OffReason.FAILING, since_ms)
-    pause_s = PAUSES_S[min(failures, len(PAUSES_S)) - 1]
+    pause_s = _pause_s(failures)
     if retry_after_s is not None:
         pause_s = max(pause_s, min(retry_after_s, MOST_RETRY_AFTER_S))
     next_ms = now_ms + round(pause_s * 1000)

@@ -2,9 +2,9 @@
 
 A hook has at most one delivery here at a time, and gets the next one when the outcome of the last is known: so its
 deliveries are in order, and after a crash at most one of them is made twice. Hooks do not wait for each other: up to
-four threads take deliveries in the order in which they came. One thread would let every receiver that hangs delay all
-others by the 5 s of an attempt; a thread a hook would be a thread for each receiver that is down. With four, others
-wait only when four receivers hang at once, for 5 s, and then those four are in the pauses of `schedule`.
+eight threads take deliveries in the order in which they came. One thread would let every receiver that hangs delay all
+others by the 5 s of an attempt; a thread a hook would be a thread for each receiver that is down. Which hook may have
+one of them is decided in `turns`.
 
 Threads begin with the first delivery, as many as are needed.
 """
@@ -23,7 +23,7 @@ from securechat.server.outgoing.outcome import DeliveryProblem, Failed, Outcome
 from securechat.server.outgoing.sender import OutgoingRequest
 from securechat.translation import Sentence
 
-MOST_THREADS: Final = 4
+MOST_THREADS: Final = 8
 MOST_WAITING: Final = 1_000
 """Deliveries taken and not yet answered: with bodies of up to 25 KB (4,000 control characters), 25 MB."""
 _CLOSE_S: Final = 1.0
@@ -139,7 +139,7 @@ class OutgoingWorker:
         """End all deliveries and the threads; from now on no ``done`` is called. Takes a second at most."""
         with self._closing:
             self._closed = True
-        for hook_id in [*self._taken]:
+        for hook_id in reversed([*self._taken]):  # what waits first, or a thread that has become free would begin it
             self.forget(hook_id)
         for _thread in self._threads:
             self._jobs.put(None)

@@ -10,7 +10,7 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.hub.programs.admin import NewOutgoing
 from securechat.hub.programs.outgoing import check_trigger
 from securechat.limits import Limits
-from securechat.model import AskBots, BotList, Message, Moderate, OutgoingInfo, Refused, RemoveBot, SetRoom
+from securechat.model import AskBots, BotList, Edit, Message, Moderate, OutgoingInfo, React, Refused, RemoveBot, SetRoom
 from securechat.records.accounts import AccountKind, OutgoingWebhook
 from securechat.records.log import NotAppended
 from securechat.text.refusals import refusal_for
@@ -29,7 +29,9 @@ class FakePort:
         self.judged: list[str] = []
         self.heard: list[int] = []
         self.doubts = False
+        self.looked_again = 0
         self.told: list[tuple[int, bool, int]] = []
+        self.revised: list[tuple[int, list[int]]] = []
 
     def judge(self, url: str) -> None:
         self.judged.append(url)
@@ -42,6 +44,9 @@ class FakePort:
     def changed(self, sender_id: int) -> None:
         self.heard.append(sender_id)
 
+    def look_again(self) -> None:
+        self.looked_again += 1
+
     def behind(self, sender_id: int) -> int:
         return 7
 
@@ -50,6 +55,9 @@ class FakePort:
 
     def posted(self, sender_id: int, *, wanted: bool, before: int) -> None:
         self.told.append((sender_id, wanted, before))
+
+    def edited(self, sender_id: int, seqs: Any) -> None:
+        self.revised.append((sender_id, list(seqs)))
 
 
 @pytest.fixture
@@ -157,6 +165,16 @@ def test_a_hundred_and_no_more() -> None:
     assert "three" not in {account.name for account in rig.hub.context.accounts.accounts.values()}
 
 
+def test_they_count_as_webhooks_of_their_room(ann: FakePeer, rig: HubRig) -> None:
+    assert rig.limits.hooks_per_room == 30
+    for number in range(30):
+        make(rig, name=f"hook{number}")
+    with pytest.raises(Refusal) as caught:
+        make(rig, name="another")
+    assert caught.value.reason == "hooks_of_room_used_up"
+    make(rig, "lobby", name="elsewhere")
+
+
 # --- What moderators see --------------------------------------------------------------------------------------------
 
 
@@ -240,6 +258,18 @@ def test_the_port_is_told_of_messages_in_its_room_alone(rig: HubRig, port: FakeP
     assert port.told == [(made.sender_id, False, before), (made.sender_id, True, before + 1)]
 
 
+def test_the_port_is_told_of_edits_in_its_room_alone(rig: HubRig, port: FakePort, ann: FakePeer) -> None:
+    made = make(rig, on="!deploy")
+    say(rig, ann, "lobby", "elsewhere")
+    say(rig, ann, "ops", "here")
+    here = rig.hub.fed_seq
+    rig.do(ann, Edit(client_id=3, seq=here - 1, room="lobby", text="!deploy"))
+    rig.do(ann, React(client_id=4, seq=here, room="ops", sign="👍"))
+    assert port.revised == []
+    rig.do(ann, Edit(client_id=5, seq=here, room="ops", text="!deploy"))
+    assert port.revised == [(made.sender_id, [here])]
+
+
 def test_a_message_under_the_old_name_of_a_room_wakes_it(rig: HubRig, port: FakePort, ann: FakePeer) -> None:
     made = make(rig, on="!deploy")
     port.told.clear()
@@ -286,6 +316,33 @@ def test_it_may_read_while_it_belongs_there_and_is_not_banned(rig: HubRig, ann: 
     assert not allowed(row_of(rig, made))
     act(rig, "ban", "hall", reason="", duration_s=None)
     assert not allowed(row_of(rig, lobby))
+
+
+def test_it_is_told_why_it_delivers_nothing(rig: HubRig, ann: FakePeer) -> None:
+    made, lobby = make(rig), make(rig, "lobby", name="hall")
+
+    def held(row: OutgoingWebhook) -> str | None:
+        state = rig.hub.admin_commands.programs.outgoing(row.sender_id)
+        assert state is not None
+        return state.held
+
+    assert held(made) is None
+    ok(rig, ann, Moderate(ref=2, room="ops", person=made.sender_id, act="kick"))
+    assert held(made) == "not_in_room"
+    ok(rig, ann, Moderate(ref=3, room="ops", person=made.sender_id, act="ban"))
+    assert held(made) == "banned_in_room"
+    ok(rig, ann, Moderate(ref=4, room="ops", person=made.sender_id, act="unban"))
+    assert held(made) == "not_in_room"
+    act(rig, "ban", "hall", reason="", duration_s=None)
+    assert held(lobby) == "banned"
+
+
+def test_the_port_looks_again_when_a_ban_is_lifted(rig: HubRig, port: FakePort, ann: FakePeer) -> None:
+    make(rig, "lobby", name="hall")
+    act(rig, "ban", "hall", reason="", duration_s=None)
+    before = port.looked_again
+    act(rig, "unban", "hall")
+    assert port.looked_again > before
 
 
 def test_on_again_it_is_back_in_its_room(rig: HubRig, ann: FakePeer) -> None:

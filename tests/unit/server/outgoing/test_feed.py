@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -11,21 +12,25 @@ from msgspec.structs import replace
 
 from securechat.containment import Failure
 from securechat.errors import ErrorCode
+from securechat.hub.workflow import Commit
 from securechat.limits import Limits
-from securechat.model import Delete, SetRoom
+from securechat.model import Delete, Edit, React, SetRoom
 from securechat.records.log import NotAppended
+from securechat.records.rooms import PutMembership
 from securechat.server.outgoing.feed import AGAIN_S
 from securechat.server.outgoing.networks import NetworkPolicy
 from securechat.server.outgoing.outcome import Delivered, DeliveryProblem, Failed, Gone, ReplyProblem
 from securechat.server.outgoing.schedule import OFF_AFTER_S, PAUSES_S
 from securechat.server.outgoing.signature import parse_secret
+from securechat.server.outgoing.turns import MOST_SLOW
+from securechat.server.outgoing.worker import MOST_THREADS
 from securechat.text.refusals import refusal_for
 from tests.support.hub_rig import FakePeer
 from tests.support.outgoing_rig import DOWN, SECRET, OutgoingRig
 from tests.unit.hub.rooms.test_rooms import ok
 
 DAY_S = 86_400
-
+from tests.unit.server.outgoing.test_feed_rooms import moderate
 
 # --- In order ------------------------------------------------------------------------------------------------------
 
@@ -369,13 +374,6 @@ def test_an_answer_that_makes_no_reply_is_told(rig: OutgoingRig, ann: FakePeer, 
     assert rig.under_way(hook).text == "two"
 
 
-def test_an_empty_or_endless_reply_is_dropped_with_its_reason(rig: OutgoingRig, ann: FakePeer) -> None:
-    hook = rig.hook()
-    rig.say(ann, "one")
-    assert rig.deliver_all(hook, reply="x" * 5_000) == ["one"]
-    assert (rig.texts, rig.lost) == (["one"], [("deploy", "text_too_long")])
-
-
 # --- Secrets -------------------------------------------------------------------------------------------------------
 
 
@@ -479,3 +477,284 @@ def test_failed_attempts_are_counted_by_their_problem(rig: OutgoingRig, ann: Fak
     state = rig.hub.admin_commands.programs.outgoing(hook)
     assert state is not None
     assert state.problem == ""
+
+
+def test_more_reactions_than_a_page_has_hide_no_message(rig: OutgoingRig, ann: FakePeer) -> None:
+    """A page that has as many changes as it may ends with a change, and perhaps without a message."""
+    hook = rig.hook()
+    (first,) = rig.say(ann, "first")
+    rig.rest()
+    rig.answer(hook)
+    rig.say(ann, "while it is down")
+    rig.rest()
+    rig.answer(hook, Gone())
+    for number in range(450):
+        rig.change(ann, lambda cid, on=not number % 2: React(client_id=cid, seq=first, room="lobby", sign="👍", on=on))
+    rig.say(ann, "second")
+    for number in range(250):
+        rig.change(ann, lambda cid, on=not number % 2: React(client_id=cid, seq=first, room="lobby", sign="👍", on=on))
+    rig.say(ann, "third")
+    rig.switch_on()
+    assert rig.deliver_all(hook) == ["while it is down", "second", "third"]
+    assert rig.feed.behind(hook) == 0
+
+
+@pytest.mark.parametrize("back_s", [600, 3_000, 9 * 3_600, DAY_S])
+@pytest.mark.parametrize("crashes", [False, True])
+def test_a_clock_that_is_put_back_during_a_pause_makes_it_an_hour_at_most(
+    monkeypatch: pytest.MonkeyPatch, rig: OutgoingRig, ann: FakePeer, back_s: int, crashes: bool
+) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    rig.answer(hook, DOWN)
+    assert hook not in rig.worker.taken
+    monkeypatch.setattr(rig, "wall_ms", lambda: int((rig.now - back_s) * 1000))
+    if crashes:
+        rig.crash()
+    else:
+        monkeypatch.setattr(rig.hub.context.accounts, "wall_ms", rig.wall_ms)
+    rig.pass_time(3_600 + PAUSES_S[0] if crashes else PAUSES_S[0])
+    assert rig.deliver_all(hook) == ["one"]
+
+
+def test_an_edit_of_an_old_message_makes_no_delivery_after_a_crash(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook(on="!deploy")
+    one, two = rig.say(ann, "lunch?", "dinner?")
+    rig.change(ann, lambda cid: Edit(client_id=cid, seq=one, room="lobby", text="!deploy prod"))
+    rig.change(ann, lambda cid: Edit(client_id=cid, seq=two, room="lobby", text="@deploy !deploy"))
+    rig.crash()
+    rig.say(rig.person("bob"), "!deploy web")
+    assert rig.deliver_all(hook) == ["!deploy web"]
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_an_edit_of_what_was_passed_over_makes_no_delivery_while_another_is_tried_again(
+    rig: OutgoingRig, ann: FakePeer, crashes: bool
+) -> None:
+    hook = rig.hook(on="!deploy")
+    rig.say(ann, "!deploy first")
+    rig.rest()
+    rig.answer(hook, Gone())
+    old, asked = rig.say(ann, "lunch?", "!deploy web")
+    rig.switch_on()
+    rig.answer(hook)
+    assert rig.under_way(hook).text == "!deploy web"
+    rig.change(ann, lambda cid: Edit(client_id=cid, seq=old, room="lobby", text="!deploy prod"))
+    rig.change(ann, lambda cid: Edit(client_id=cid, seq=asked, room="lobby", text="!deploy all"))
+    rig.answer(hook, DOWN)
+    if crashes:
+        rig.crash()
+    rig.pass_time(PAUSES_S[0])
+    assert rig.deliver_all(hook) == ["!deploy all"], "what was to be delivered, with its newest text"
+
+
+def test_an_edit_of_what_a_webhook_that_is_off_has_to_deliver_is_delivered(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook(on="!deploy")
+    rig.say(ann, "!deploy first")
+    rig.rest()
+    rig.answer(hook, Gone())
+    _, seq = rig.say(ann, "!deploy second", "!deploi third")
+    rig.change(ann, lambda cid: Edit(client_id=cid, seq=seq, room="lobby", text="!deploy third"))
+    rig.crash()
+    rig.switch_on()
+    assert rig.deliver_all(hook) == ["!deploy first", "!deploy second", "!deploy third"]
+
+
+@contextmanager
+def held_read(rig: OutgoingRig) -> Iterator[None]:
+    """Hold back what is read from the log meanwhile; afterwards it is read, as if the thread had been slow."""
+    held: list[tuple[Any, Any]] = []
+    with pytest.MonkeyPatch.context() as slow:
+        slow.setattr(rig.log, "history", lambda query, done: held.append((query, done)))
+        yield
+    assert held, "nothing was read"
+    for query, done in held:
+        rig.log.history(query, done)
+    rig.rest()
+
+
+def test_a_room_that_had_another_name_for_a_while_is_read_again(rig: OutgoingRig, ann: FakePeer) -> None:
+    """The thread reads while it has that name, and finds nothing."""
+    hook = rig.hook("ops")
+    with pytest.MonkeyPatch.context() as slow:
+        held: list[tuple[Any, Any]] = []
+        slow.setattr(rig.log, "history", lambda query, done: held.append((query, done)))
+        rig.say(ann, "one", room="ops")
+    ok(rig, ann, SetRoom(ref=1, room="ops", name="works"))
+    ((query, done),) = held
+    rows: list[Any] = []
+    rig.log.history(query, rows.append)
+    rig.settle()
+    ok(rig, ann, SetRoom(ref=2, room="works", name="ops"))
+    done(rows[0])
+    assert rig.deliver_all(hook) == ["one"]
+
+
+def test_a_page_that_comes_during_a_rename_waits_for_its_end(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook("ops")
+    with held_read(rig):
+        rig.say(ann, "one", room="ops")
+        rig.do(ann, SetRoom(ref=1, room="ops", name="operations"), settle=False)  # before the read in the log's queue
+        assert rig.hub.context.rooms.named("ops").is_renaming
+    assert rig.deliver_all(hook) == ["one"]
+
+
+def test_taken_out_of_its_room_while_it_is_read_it_delivers_nothing(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook("ops")
+    with held_read(rig):
+        rig.say(ann, "one", room="ops")
+        moderate(rig, ann, hook, "kick")
+    assert rig.worker.made == []
+    rig.switch_on()
+    assert rig.deliver_all(hook) == ["one"]
+
+
+def test_older_messages_that_are_hidden_while_it_is_read_are_not_delivered(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook("ops")
+    moderate(rig, ann, hook, "kick")
+    rig.say(ann, "before it joined", room="ops")
+    with held_read(rig):
+        rig.switch_on()
+        ok(rig, ann, SetRoom(ref=1, room="ops", history="joined"))
+    assert rig.worker.made == []
+    rig.say(ann, "next", room="ops")
+    assert rig.deliver_all(hook) == ["next"]
+
+
+def banned(rig: OutgoingRig, act: str, **options: Any) -> None:
+    answers: list[Any] = []
+    getattr(rig.hub.admin_commands, act)("root", "deploy", done=answers.append, **options)
+    rig.settle()
+    assert not isinstance(answers[0], NotAppended)
+    rig.rest()
+
+
+def test_it_goes_on_when_the_ban_of_its_account_is_lifted(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    banned(rig, "ban", reason="", duration_s=None)
+    rig.say(ann, "while it is banned")
+    rig.pass_time(DAY_S)
+    assert hook not in rig.worker.taken
+    banned(rig, "unban")
+    assert rig.deliver_all(hook) == ["while it is banned"]
+
+
+def test_it_goes_on_within_a_minute_of_the_end_of_a_ban(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    banned(rig, "ban", reason="", duration_s=3_600)
+    rig.say(ann, "while it is banned")
+    rig.pass_time(3_500)
+    assert hook not in rig.worker.taken
+    rig.pass_time(160)
+    assert rig.deliver_all(hook) == ["while it is banned"]
+
+
+def test_off_it_stays_off_when_a_ban_of_its_account_is_lifted(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.rest()
+    rig.answer(hook, Gone())
+    banned(rig, "ban", reason="", duration_s=None)
+    banned(rig, "unban")
+    assert (hook in rig.worker.taken, rig.row(hook).off) == (False, "gone")
+
+
+def test_it_goes_on_when_it_is_in_its_room_again(rig: OutgoingRig, ann: FakePeer) -> None:
+    """Put there by a write that is not its own: only the commit tells."""
+    hook = rig.hook("ops")
+    membership = rig.hub.context.rooms.named("ops").memberships[hook]
+    moderate(rig, ann, hook, "kick")
+    rig.say(ann, "while it is out", room="ops")
+
+    def put_back() -> Any:
+        yield Commit((PutMembership(membership),))
+
+    rig.hub.context.workflows.run(put_back())
+    assert rig.deliver_all(hook) == ["while it is out"]
+
+
+# --- Threads --------------------------------------------------------------------------------------------------------
+
+
+def hanging(rig: OutgoingRig, count: int = MOST_THREADS) -> list[int]:
+    """Make webhooks for ``!hang``."""
+    return [rig.hook(on="!hang", name=f"hanging{number}") for number in range(count)]
+
+
+def test_a_message_that_is_deleted_while_it_waits_for_a_thread_is_not_delivered(rig: OutgoingRig) -> None:
+    ann, others = rig.person("ann"), hanging(rig)
+    hook = rig.hook()
+    deleted, edited = rig.say(ann, "!hang and a password", "old")
+    rig.rest()
+    assert sorted(rig.worker.taken) == others
+    rig.change(ann, lambda cid: Delete(client_id=cid, seq=deleted, room="lobby"))
+    rig.change(ann, lambda cid: Edit(client_id=cid, seq=edited, room="lobby", text="new"))
+    rig.answer(others[0])
+    assert rig.under_way(hook).text == "new"
+
+
+@pytest.mark.parametrize("act", ["kick", "ban"])
+def test_a_webhook_that_is_taken_out_while_it_waits_for_a_thread_delivers_nothing(
+    rig: OutgoingRig, ann: FakePeer, act: str
+) -> None:
+    others, hook, next_one = hanging(rig), rig.hook("ops"), rig.hook(name="next")
+    rig.say(ann, "!hang")
+    rig.say(ann, "one", room="ops")
+    rig.rest()
+    moderate(rig, ann, hook, act)
+    rig.answer(others[0])
+    assert hook not in rig.worker.taken
+    assert rig.under_way(next_one).text == "!hang", "and its thread is another one's"
+
+
+def test_receivers_that_take_their_time_leave_half_of_the_threads_to_others(rig: OutgoingRig, ann: FakePeer) -> None:
+    slow = hanging(rig, 2 * MOST_THREADS)
+    quick = rig.hook(name="quick", on="!quick")
+    rig.say(ann, "!quick", *["!hang"] * 5)
+    rig.deliver_all(quick)
+    for _ in range(2):  # until each of them is known
+        rig.pass_time(3)
+        for hook in list(rig.worker.taken):
+            rig.answer(hook)
+    rig.rest()
+    assert len(rig.worker.taken) == MOST_SLOW
+    assert set(rig.worker.taken) <= set(slow)
+    rig.say(ann, "!quick")
+    rig.rest()
+    assert rig.deliver_all(quick) == ["!quick"]
+    hook = next(iter(rig.worker.taken))
+    rig.answer(hook)
+    assert len(rig.worker.taken) == MOST_SLOW
+    assert hook not in rig.worker.taken, "those that waited longer come first"
+
+
+def test_receivers_that_fail_share_the_threads_of_slow_ones_also_after_a_restart(
+    rig: OutgoingRig, ann: FakePeer
+) -> None:
+    failing = hanging(rig)
+    rig.say(ann, "!hang")
+    rig.rest()
+    for hook in failing:
+        rig.answer(hook, DOWN)
+    rig.crash()
+    rig.pass_time(PAUSES_S[0])
+    assert len(rig.worker.taken) == MOST_SLOW
+
+
+@pytest.mark.parametrize("char", ["x", "\U0001f600"])
+def test_a_reply_that_is_longer_than_a_message_is_cut_with_a_note(rig: OutgoingRig, ann: FakePeer, char: str) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    assert rig.deliver_all(hook, reply=char * 5_000) == ["one"]
+    kept, note = rig.texts[1].split("\n")
+    assert set(kept) == {char}
+    assert note == f"({5_000 - len(kept):,} more characters)"
+    assert (len(kept) > 3_900, rig.lost) == (True, [])
+
+
+def test_a_reply_that_fits_is_posted_as_it_is(rig: OutgoingRig, ann: FakePeer) -> None:
+    hook = rig.hook()
+    rig.say(ann, "one")
+    rig.deliver_all(hook, reply="a\n\n\n\nb".ljust(4_000, "x"))
+    assert rig.texts[1] == "a\n\n\n\nb".ljust(4_000, "x")

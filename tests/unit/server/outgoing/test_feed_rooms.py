@@ -146,19 +146,6 @@ def test_a_room_that_is_renamed_while_it_is_read_loses_no_message(rig: OutgoingR
         assert rig.deliver_all(hook) == ["one"], steps
 
 
-def test_a_read_that_a_rename_overtakes_is_made_again(rig: OutgoingRig, ann: FakePeer) -> None:
-    hook = rig.hook("ops")
-    rig.do(ann, SetRoom(ref=1, room="ops", name="operations"), settle=False)  # before it in the log's queue
-    page = rig.hub.outgoing.page(rig.row(hook), 0)
-    rows: list[Any] = []
-    rig.hub.outgoing.read(page, rows.append)
-    assert rig.hub.context.rooms.named("ops").is_renaming
-    rig.settle()
-    assert rig.hub.outgoing.found(rig.row(hook), page, rows[0]) is None
-    page = rig.hub.outgoing.page(rig.row(hook), 0)
-    assert rig.hub.outgoing.found(rig.row(hook), page, rows[0]) is not None
-
-
 def test_an_archived_room_takes_no_reply_and_what_was_said_before_is_delivered(rig: OutgoingRig, ann: FakePeer) -> None:
     hook = rig.hook("ops")
     rig.say(ann, "one", room="ops")

@@ -13,6 +13,7 @@ from securechat.server.outgoing.schedule import (
     OffReason,
     RetryState,
     SwitchedOff,
+    longest_pause_s,
     planned,
 )
 
@@ -103,3 +104,14 @@ def test_it_ends_after_the_whole_plan_and_a_day_and_waits_meanwhile(delays: list
         assert plan.failures == failures
         assert now_ms < plan.next_ms <= now_ms + 36_000_000
         state, now_ms = plan, plan.next_ms + late_ms
+
+
+def test_no_pause_is_longer_than_the_longest() -> None:
+    for retry_after_s in (None, 1e9):
+        state = WELL
+        for failures in range(1, 9):
+            plan = planned(state, Failed(DeliveryProblem.STATUS, retry_after_s=retry_after_s), 0)
+            assert isinstance(plan, RetryState)
+            assert plan.next_ms / 1000 <= longest_pause_s(failures) <= PAUSES_S[-1]
+            state = plan
+    assert longest_pause_s(1) == MOST_RETRY_AFTER_S

@@ -175,7 +175,7 @@ def test_receivers_that_hang_do_not_keep_others_waiting(real: Bench, start: Star
     assert real.worker.waiting == MOST_THREADS - 1
 
 
-def test_there_are_no_more_threads_than_deliveries_and_four(make: Make) -> None:
+def test_there_are_no_more_threads_than_there_may_be(make: Make) -> None:
     gate = Gate()
     bench = make(gate.send)
     before = len(alive())
