@@ -28,9 +28,9 @@ from securechat.text.refusals import refusal_for
 from tests.support.hub_rig import FakePeer
 from tests.support.outgoing_rig import DOWN, SECRET, OutgoingRig
 from tests.unit.hub.rooms.test_rooms import ok
+from tests.unit.server.outgoing.test_feed_rooms import moderate
 
 DAY_S = 86_400
-from tests.unit.server.outgoing.test_feed_rooms import moderate
 
 # --- In order ------------------------------------------------------------------------------------------------------
 
