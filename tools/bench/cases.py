@@ -23,7 +23,7 @@ from tools.bench.drive import Pace, closed_loop, open_loop
 from tools.bench.engine import Engine, Member
 from tools.bench.figures import latency_ms
 from tools.bench.process import Meter, Server
-from tools.bench.scrapes import Scraping
+from tools.bench.scrapes import Scraping, metrics_token
 from tools.bench.visits import paths_of_page, visitors
 
 Result = dict[str, Any]
@@ -164,15 +164,21 @@ def rate(scene: Scene, *, shape: Shape, per_s: float) -> Result:
     return result | {f"disk_{name}": value for name, value in disk.items()}
 
 
-def scraped(scene: Scene, *, shape: Shape, per_s: float, every_s: float) -> Result:
+def scraped(scene: Scene, *, shape: Shape, per_s: float, every_s: float, by_token: bool = False) -> Result:
     """An open loop, by turns alone and beside a scraper: what a scrape adds to the latency of members.
+
+    It scrapes the listener for metrics, or ``by_token`` the server's own port.
 
     The first scrape, for which the server imports its library, is measured apart.
     """
     crowd = scene.crowd(shape)
     latencies: list[list[int]] = [[], []]
     cpu_s = [0.0, 0.0]
-    scraping = Scraping(scene.server.metrics_port, every_s)
+    if by_token:
+        token = metrics_token(scene.data / "log")
+        scraping = Scraping(scene.server.port, every_s, token, scene.web_context)
+    else:
+        scraping = Scraping(scene.server.metrics_port, every_s)
     parts = max(2, round(scene.seconds))
     try:
         crowd.enter()

@@ -223,6 +223,13 @@ CASES = (
         (Bar("p99_added_ms", 2.0, "ms"),),
         metrics=True,
     ),
+    Case(
+        "scrapes-by-token",
+        "the same, scraped over TLS by a token",
+        partial(scraped, shape=Shape(members=100, senders=10, decoders=10), per_s=100, every_s=1.0, by_token=True),
+        20.0,
+        (Bar("p99_added_ms", 2.0, "ms"),),
+    ),
     Case("start", "spawn to listening", start, 0.0, (Bar("listening_ms", 250, "ms"),), rounds=10),
     Case(
         "smoke",
