@@ -351,6 +351,7 @@ def check_dropping_an_account_drops_what_hangs_on_it(implementation: Implementat
         bans=(people.bans[0], people.bans[2]),
         mutes=people.mutes[1:],
         tokens=people.tokens[1:],
+        outgoing=people.outgoing,
         serial=people.serial,
     )
     assert rig.restart(kill=True).people == left

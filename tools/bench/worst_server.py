@@ -139,6 +139,14 @@ asked(
 asked(admin_protocol.ListBots, "no bots", lambda _: admin_protocol.ListBots())
 asked(admin_protocol.RotateBot, "a name that grows", lambda _: admin_protocol.RotateBot(GROWS * 500))
 asked(admin_protocol.DeleteBot, "a name that grows", lambda _: admin_protocol.DeleteBot(GROWS * 500))
+asked(
+    admin_protocol.CreateOutgoing,
+    "a name and a room that grow, and a long URL",
+    lambda _: admin_protocol.CreateOutgoing(
+        GROWS * 128, "https://example.org/" + "x" * 1_900, "!" + "x" * 31, GROWS * 128, bots=True
+    ),
+)
+asked(admin_protocol.SwitchOn, "a name that grows", lambda _: admin_protocol.SwitchOn(GROWS * 500))
 asked(admin_protocol.ListTokens, "of 10,000 accounts", lambda _: admin_protocol.ListTokens())
 asked(admin_protocol.RevokeToken, "one that is not there", lambda _: admin_protocol.RevokeToken(1))
 asked(admin_protocol.ShutDown, "alone", lambda _: admin_protocol.ShutDown())

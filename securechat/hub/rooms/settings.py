@@ -107,10 +107,15 @@ class RoomSettings:
         room.is_renaming = displaced.is_renaming = True
         try:
             yield displaced
-            displaced.renames += 1
-        finally:
+        except GeneratorExit:
+            raise  # the hub is gone in the middle of it: nothing may be told any more
+        except BaseException:
             room.renaming_over()
             displaced.renaming_over()
+            raise
+        displaced.renames += 1
+        room.renaming_over()
+        displaced.renaming_over()
 
     def _take_effect(self, room: HubRoom, before: RoomRecord, displaced: HubRoom | None, by: Person) -> None:
         """Tell of new settings; before all others, and by its old name, members who have to go."""

@@ -5,7 +5,7 @@ The log knows rooms by name. A new name is durable, and its reading threads see 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -145,3 +145,19 @@ def test_retention_goes_on_under_the_new_name(rig: HubRig, ann: FakePeer) -> Non
     rig.do(ann, History(ref=4, room="works", after=0))
     assert texts(ann) == []
     assert [(purged.room, purged.through) for purged in ann.of(Purged)] == [("works", rig.fed[-1].seq)]
+
+
+def test_who_waits_for_a_name_is_told_nothing_by_a_hub_that_is_gone(rig: HubRig, ann: FakePeer) -> None:
+    """What a hub has under way when its process ends is thrown away, and with it the renaming."""
+    room, told = rig.hub.context.rooms.named("ops"), list[str]()
+    assert room is not None
+
+    def rename() -> Iterator[None]:
+        with rig.hub._room_settings._reserved_name(room, "works", 1):
+            yield
+
+    under_way = rename()
+    next(under_way)
+    room.when_named(lambda: told.append("named"))
+    under_way.close()
+    assert told == []
