@@ -82,6 +82,10 @@ class ErrorCode(StrEnum):
     LAST_MEMBER = "last_member"
     QUERY_INVALID = "query_invalid"
     KEY_USED = "key_used"
+    FILES_OFF = "files_off"
+    FILE_TOO_LARGE = "file_too_large"
+    FILE_NOT_READY = "file_not_ready"
+    PICTURE_UNREADABLE = "picture_unreadable"
     TOKEN_INVALID = "token_invalid"  # noqa: S105  # a code, not a token
 
     # Never sent: stands for an unknown code from a newer server.

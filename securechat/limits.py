@@ -61,6 +61,14 @@ REACTION_FIELDS_BYTES = 24
 _REACTION_BYTES = REACTION_FIELDS_BYTES + 4 * MAX_SIGN_CHARS + LISTED_ID_BYTES
 SECRET_BYTES = 16
 """A resume secret: 128 random bits, beyond guessing at any rate this server would answer."""
+MAX_MESSAGE_FILES = 10
+"""Files of one message (Mattermost 10, Slack 10)."""
+MAX_FILE_NAME_BYTES = 255
+"""A file's name, UTF-8 bytes: what ext4, APFS and NTFS take."""
+MAX_FILE_NAME_CHARS = 128
+"""A file's name, code points."""
+PREVIEW_SIDES = (320, 1_600)
+"""The longer sides of the smaller copies of a picture, pixels: one for a page of messages, one for a whole screen."""
 API_TOKEN_BYTES = 32
 """An API token: 256 random bits, because it may live for years."""
 
@@ -241,6 +249,27 @@ class Limits:
     audit_own_entries: int = _limit(
         20_000, "entries", "of the audit that accounts wrote about themselves (new names, passwords): the latest"
     )
+
+    # Files
+    file_bytes: int = _limit(25 * MIB, "B", "of one file; Slack 1 GB, Mattermost 100 MB, Gmail 25 MB")
+    files_per_person_bytes: int = _limit(250 * MIB, "B", "all files of one account; Zulip has 5 GB for all together")
+    files_per_bot_bytes: int = _limit(1024 * MIB, "B", "all files of one bot: nightly logs of a year")
+    files_per_guest_bytes: int = _limit(25 * MIB, "B", "all files of one guest")
+    guest_file_hours: float = _limit(24.0, "h", "a guest's file is deleted after this")
+    files_free_bytes: int = _limit(
+        1024 * MIB, "B", "free space below which files are refused, long before low_disk_bytes stops messages"
+    )
+    files_disk_share: float = _limit(0.5, "share", "of the disk that all files together may take")
+    upload_hours: float = _limit(24.0, "h", "an upload that is not sent in a message is given up")
+    upload_stall_s: float = _limit(30.0, "s", "without a byte of an upload, or without one taken of a download")
+    uploads_per_person: int = _limit(20, "uploads", "not sent in a message yet: two messages with all their files")
+    uploads_total: int = _limit(1_000, "uploads", "of all members, not sent in a message yet")
+    upload_buffer_bytes: int = _limit(256 * KIB, "B", "of one upload, waiting for the disk; then it is not read")
+    upload_buffers_bytes: int = _limit(2 * MIB, "B", "of all uploads, waiting for the disk; then none is read")
+    transfer_turn_bytes: int = _limit(16 * KIB, "B", "of one upload or download in one turn; 64 KiB: p99 7 ms, not 5")
+    transfers_per_pass_bytes: int = _limit(256 * KIB, "B", "of all uploads and downloads in one pass of the loop")
+    picture_pixels: int = _limit(50_000_000, "pixels", "of a picture, judged by its header; 0.9 s, 415 MiB of memory")
+    picture_queue: int = _limit(32, "pictures", "waiting to be written anew; then busy")
 
     # Conversation
     typing_interval_s: float = _limit(3.0, "s", "a typing notice of one member in one place is passed on this often")

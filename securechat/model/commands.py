@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, TypeAlias
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from securechat.limits import MAX_SIGN_CHARS, PAGE_ROWS
 from securechat.model.accounts import AccountCommand
 from securechat.model.base import DraftId, Id, LoginToken, MessageKey, Password, Raw, Record, Secretive, Text, Token
+from securechat.model.files import FileIds
 from securechat.model.programs import ProgramCommand
 from securechat.model.rooms import AskConversations, AskUnread, RoomCommand, Typing
 
@@ -65,6 +66,7 @@ class Say(Record, frozen=True, tag="say", rename={"client_id": "cid", "shown_as"
     message of then, or a refusal if it said something else or was changed since.
 
     ``shown_as`` is for incoming webhooks: the name that is shown, which ends in `` via `` and that of the webhook.
+    ``files`` are finished uploads of this sender, each used once; with one, the text may be empty.
     """
 
     client_id: DraftId
@@ -73,6 +75,7 @@ class Say(Record, frozen=True, tag="say", rename={"client_id": "cid", "shown_as"
     reply: Id | None = None
     key: MessageKey | None = None
     shown_as: Raw | None = None
+    files: FileIds = field(default_factory=list)
 
 
 class Direct(Record, frozen=True, tag="direct", rename={"client_id": "cid"}):
@@ -83,6 +86,7 @@ class Direct(Record, frozen=True, tag="direct", rename={"client_id": "cid"}):
     text: Text
     reply: Id | None = None
     key: MessageKey | None = None
+    files: FileIds = field(default_factory=list)
 
 
 class Edit(Record, frozen=True, tag="amend", rename={"client_id": "cid"}):

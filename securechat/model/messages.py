@@ -8,6 +8,7 @@ from typing import TypeAlias
 from msgspec import Struct, field
 
 from securechat.model.base import Id, Person, Record
+from securechat.model.files import FileInfo, StoredFile
 
 
 class Reaction(Struct, frozen=True, gc=False):
@@ -41,6 +42,8 @@ class Message(Record, frozen=True, tag="msg", rename={"sender_id": "by", "sent_a
         edited_by: who made the last edit, with the name at that time, unless it was the sender.
         deleted_by: likewise, who deleted it.
         bot: whether a program sent it, a bot or an incoming webhook.
+        files: its files. The last lines of ``text`` name them for clients that do not know files: see
+            `securechat.text.file_lines`.
     """
 
     seq: Id
@@ -61,6 +64,7 @@ class Message(Record, frozen=True, tag="msg", rename={"sender_id": "by", "sent_a
     edited_by: Person | None = None
     deleted_by: Person | None = None
     bot: bool = False
+    files: list[FileInfo] = field(default_factory=list)
 
 
 class Draft(Struct, frozen=True, gc=False):
@@ -72,6 +76,8 @@ class Draft(Struct, frozen=True, gc=False):
 
     A draft with a ``key`` that its sender has used in the last `KEY_DAYS` days is a retry too, on any device. With
     another text, reply or conversation than then, or when that text was changed since, it is refused.
+
+    The bytes of ``files`` are durable already, and the last lines of ``text`` name them.
     """
 
     sender_id: int
@@ -87,6 +93,7 @@ class Draft(Struct, frozen=True, gc=False):
     known_only: bool = False
     key: str | None = None
     bot: bool = False
+    files: tuple[StoredFile, ...] = ()
 
 
 class RevisionKind(StrEnum):

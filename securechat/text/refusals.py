@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from securechat.errors import ErrorCode, Overloaded, Refusal, RemoteProtocolError
+from securechat.text.file_refusals import FILE_REASONS
 from securechat.text.program_refusals import PROGRAM_REASONS
 from securechat.translation import N_, Sentence
 from securechat.translation.formatting import format_text
@@ -371,6 +372,7 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.UNSUPPORTED_VERSION,
         N_("This server speaks version {version} of the protocol. Install a matching client"),
     ),
+    **FILE_REASONS,  # hub/files
     **PROGRAM_REASONS,  # hub/programs
     # --- Rooms, roles and moderation (hub/rooms) --------------------------------------------------------------------
     "no_such_room": (ErrorCode.NO_SUCH_ROOM, N_("There is no such room that you can join. /rooms lists the rooms")),
