@@ -6,12 +6,15 @@ keep a SIGHUP that comes while the server starts, which lasts half a second and 
 
 from __future__ import annotations
 
+import gc
+
 from securechat.cli.process import is_program
 from securechat.server.hangup import hold_hangups
 from securechat.tls.key_exchange import prefer_modern_groups
 
 if is_program() or __name__ == "__main__":
     hold_hangups()
+    gc.disable()  # modules and tables stay: collecting among them is a tenth of a start. The server enables it again
 prefer_modern_groups()
 
 # ruff: noqa: E402  (see above)

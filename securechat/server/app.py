@@ -260,18 +260,19 @@ class Server:
             raise StartFailure(ExitCode.LOG, sentence_of(error)) from error
         try:
             self._hub.restore(state, self._loop.now, utc_ms(), read_time(self._config.data))
-            if self._config.webhooks:
-                self._feed_outgoing()
             self._install_signals()
             self._open_admin_socket()
             self._listen()
             self._serve_metrics()
+            if self._config.webhooks:
+                self._feed_outgoing()
             self._announce()
             self._answer_without_tls()
             self._look_at_certificate()
             self._look_at_clock()
             self._loop.call_later(_TIDY_S, self._tidy)
             sys.setswitchinterval(_SWITCH_INTERVAL_S)
+            gc.enable()
             gc.collect()
             gc.freeze()
             self._console.at_pass_end = self._loop.call_before_flush

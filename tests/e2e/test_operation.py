@@ -150,3 +150,23 @@ def test_closing_the_terminals_window_stops_the_server_and_a_hup_with_a_terminal
         window.wait_for("new certificate in use")
         window.close_window()
         assert window.process.wait(PATIENCE_S) == 0
+
+
+def test_no_garbage_is_collected_before_the_server_listens(certs: Path, tmp_path: Path) -> None:
+    script = """
+import gc, runpy, sys
+from unittest.mock import patch
+from securechat.server.app import Server
+
+def note(what):
+    return lambda server: print(what, gc.isenabled())
+
+sys.argv[0] = "securechat-server"
+with patch.object(Server, "_announce", note("listens")), patch.object(Server, "_serve", note("serves")):
+    runpy.run_module("securechat.cli.serve", run_name="__main__")
+"""
+    flags = ["--cert", certs / "server.pem", "--host", "127.0.0.1", "--port", "0", "--data", tmp_path / "data"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *flags], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert {"listens False", "serves True"} <= set(done.stdout.splitlines()), done.stderr

@@ -125,7 +125,7 @@ def _largest() -> str:
     """The path of the longest file."""
     site = web().site
     assert isinstance(site, Site)
-    return max(site.packed_files().items(), key=lambda each: len(each[1].body))[0]
+    return max(site.files.items(), key=lambda each: len(each[1].body))[0]
 
 
 requested("a page", lambda: head("/"))

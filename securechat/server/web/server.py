@@ -97,22 +97,38 @@ class WebServer:
         self.hosts = Hosts(certificate.names, self._more_hosts)
         self.probes = Probes(readiness)
         self.socket_path = SOCKET_PATH
-        self.site = Site(self._facts(), packed=False)
-        self.site.tell(self._facts(), self._trust())
+        self._site: Site | None = None
+
+    @property
+    def site(self) -> Site:
+        """The files and pages. A request that comes before `prepare` is done has them made, and sent as they are."""
+        if self._site is None:
+            self._site = self._told(Site(self._facts(), packed=False))
+        return self._site
 
     def prepare(self) -> None:
-        """Do what a start need not wait for, in a thread: until then files are sent as they are."""
+        """Do what a start need not wait for, in a thread."""
         http.load_library()
         websocket.load_library()
         if self.programs is not None:
             self.programs.prepare()
-        files = self.site.packed_files()
-        self._loop.post(lambda: self.site.use(files))
+        site = Site(self._facts())
+        self._loop.post(lambda: self._use(site))
+
+    def _use(self, site: Site) -> None:
+        """Take the site that `prepare` has made. The certificate may have been renewed meanwhile."""
+        self._site = self._told(site)
+
+    def _told(self, site: Site) -> Site:
+        """Tell a site what comes from the certificate."""
+        site.tell(self._facts(), self._trust(site))
+        return site
 
     def renewed(self) -> None:
         """The certificate is another one: its names and its CA are too, perhaps."""
         self.hosts = Hosts(self._certificate.names, self._more_hosts)
-        self.site.tell(self._facts(), self._trust())
+        if self._site is not None:
+            self._told(self._site)
 
     def accepted(self, transport: Transport) -> HttpConnection:
         """Return the handler of a connection that speaks HTTP."""
@@ -196,12 +212,12 @@ class WebServer:
             access=self._access,
         )
 
-    def _trust(self) -> dict[str, Answering]:
+    def _trust(self, site: Site) -> dict[str, Answering]:
         """The CA as files, and the page about it; nothing where the certificate comes without its CA."""
         authority = self._certificate.ca_der
         if authority is None:
             return {}
-        facts = TrustFacts(authority, self._certificate.ca_is_limited, self.site.address(STYLESHEET))
+        facts = TrustFacts(authority, self._certificate.ca_is_limited, site.address(STYLESHEET))
         return {
             PAGE_PATH: InLanguages(lambda language: trust_page(facts, language), PAGE_TYPE),
             PROFILE_PATH: InLanguages(lambda language: profile(facts, language), PROFILE_TYPE),

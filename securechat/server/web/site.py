@@ -151,7 +151,11 @@ class Site:
         facts: of the page; its addresses of files are filled in here.
         more: answers by path, from elsewhere.
         tree: the files by path, "/" between folders; those of the package by default.
-        packed: whether they are compressed now; else `packed_files` does it, in another thread.
+        packed: whether they are compressed, which takes some 10 ms.
+
+    Attributes:
+        hash: of all files.
+        files: by their addresses.
     """
 
     def __init__(
@@ -168,21 +172,13 @@ class Site:
         self._preloads = "\n".join(
             f'<link rel="modulepreload" href="{self.address(path)}">' for path in static_imports(self._tree, _ENTRY)
         ).encode()
-        self._files = self.packed_files() if packed else self._made_files(pack=False)
+        self.files = self._made_files(pack=packed)
         self._others: Mapping[str, Answering] = {}
         self.tell(facts, more)
 
     def tell(self, facts: ServerFacts, more: Mapping[str, Answering] | None = None) -> None:
         """Replace the facts and what comes from elsewhere: the certificate is another one."""
         self._others = {**(more or {}), "/": resource(self._index(facts), _TYPES["html"])}
-
-    def packed_files(self) -> Mapping[str, Resource]:
-        """Return all files, compressed; changes nothing. Some 10 ms of work that lets other threads run."""
-        return self._made_files(pack=True)
-
-    def use(self, files: Mapping[str, Resource]) -> None:
-        """Take files from `packed_files`."""
-        self._files = files
 
     def _made_files(self, *, pack: bool) -> Mapping[str, Resource]:
         made = {}
@@ -199,17 +195,17 @@ class Site:
     def answer(self, request: Request, *, date: str, closes: bool) -> bytes:
         """Return the answer to a request, 404 for what is in no table; see `securechat.wire.http.response`."""
         path = request.path
-        found = self._files.get(path) or self._others.get(path, self._nothing)
+        found = self.files.get(path) or self._others.get(path, self._nothing)
         return found.answer(request, date=date, closes=closes)
 
     @property
     def paths(self) -> Iterable[str]:
         """Every path that answers."""
-        return self._files.keys() | self._others.keys()
+        return self.files.keys() | self._others.keys()
 
     def is_file(self, path: str) -> bool:
         """Whether a path is a file with a hash, which a page fetches some thirty of."""
-        return path in self._files
+        return path in self.files
 
     def address(self, path: str) -> str:
         """Return the address of a file.

@@ -100,6 +100,7 @@ class MessageWriter:
     def __init__(self, connection: apsw.Connection, pages: PageLimits) -> None:
         self._most_reactions = pages.reactions
         self._connection = connection
+        self._cursor = connection.cursor()  # for INSERTs: a cursor for each would double what SQLite takes for a row
         self._last_client_ids: dict[int, int] = {}
         self._conversations: dict[ConversationKey, list[int]] = {}  # number and last seq
         self._name_parts: dict[str, int] = {}  # parts of checksums
@@ -348,7 +349,7 @@ class MessageWriter:
             width = max(map(len, part))
             if table == "messages" and width > _PLAIN:
                 part = [row if len(row) == width else (*row, *(None,) * (width - len(row))) for row in part]
-            self._execute(_insert_sql(table, width, len(part)), tuple(chain.from_iterable(part)))
+            self._cursor.execute(_insert_sql(table, width, len(part)), tuple(chain.from_iterable(part)))
 
     def _open_conversation(self, place: ConversationKey) -> list[int]:
         """Find or create the conversation; return its number and its last seq."""

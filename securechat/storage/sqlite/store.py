@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import Any
 
 import apsw
 
@@ -124,6 +123,7 @@ class SqliteStore:
         self._shared = shared
         self._lock: DirectoryLock | None = None
         self._writer: apsw.Connection | None = None
+        self._cursor: apsw.Cursor | None = None  # of the writer, for statements without rows
         self._reading: apsw.Connection | None = None
         self._reader: HistoryReader | None = None
         self._message_writer: MessageWriter | None = None
@@ -154,6 +154,7 @@ class SqliteStore:
             expect_no_loss(missing_database(path))
             make_private(path)
         writer = self._writer = apsw.Connection(str(path), vfs=self._vfs)
+        self._cursor = writer.cursor()
         writer.set_busy_timeout(_OPENING_BUSY_MS)
         if not self._shared:
             writer.pragma("locking_mode", "EXCLUSIVE")
@@ -205,6 +206,7 @@ class SqliteStore:
             index.close()
         reading, self._reading, self._reader = self._reading, None, None
         writer, self._writer = self._writer, None
+        self._cursor = None
         try:
             if reading is not None:
                 reading.close()
@@ -517,8 +519,10 @@ class SqliteStore:
         assert self._message_writer is not None, "the store is not open"
         return self._message_writer
 
-    def _execute(self, sql: str) -> list[Any]:
-        return self._db.execute(sql).fetchall()
+    def _execute(self, sql: str) -> None:
+        """Run a statement without rows."""
+        assert self._cursor is not None, "the store is not open"
+        self._cursor.execute(sql)
 
 
 def _one_after_the_other(read_marks: Sequence[int | None]) -> Callable[[PutReadMarker], int | None]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
+from securechat.containment import Containment
+from securechat.limits import Limits
 from securechat.server.web.programs import ProgramPrefixes
 from securechat.server.web.server import WebServer
+from securechat.tls.hostnames import parse_names
 from securechat.wire.http import Authority, Request
 from tests.support.api_rig import ApiRig
 from tests.unit.server.web.test_programs import FakePaths
@@ -74,13 +78,67 @@ def test_every_prefix_is_prepared() -> None:
     assert all(paths.is_prepared for paths in behind.values())
 
 
+class FakeLoop:
+    """Keeps what is posted to it."""
+
+    limits = Limits()
+    containment = Containment(lambda failure: None)
+
+    def __init__(self) -> None:
+        self.posted: list[Callable[[], None]] = []
+
+    def post(self, callback: Callable[[], None]) -> None:
+        self.posted.append(callback)
+
+
+def web_server(loop: FakeLoop, certificate: object, programs: FakePaths | None = None) -> WebServer:
+    unused = cast("Any", None)
+    return WebServer(
+        cast("Any", loop), unused, cast("Any", certificate), (), version="1", access="open", on_visit=unused,
+        upgrade=unused, readiness=unused, programs=programs,
+    )  # fmt: skip
+
+
+def certificate_of(ca_der: bytes | None) -> SimpleNamespace:
+    return SimpleNamespace(names=parse_names(["chat.example"]), ca_fingerprint=None, ca_is_limited=False, ca_der=ca_der)
+
+
+def answer(web: WebServer, path: str, *headers: tuple[bytes, bytes]) -> bytes:
+    return web.site.answer(Request("GET", path, Authority("a", 443), None, headers), date="", closes=False)
+
+
 def test_the_start_prepares_them_in_its_thread() -> None:
-    paths, posted = FakePaths(), []
-    site = SimpleNamespace(packed_files=dict, use=posted.append)
-    loop = SimpleNamespace(post=lambda callback: callback())
-    WebServer.prepare(cast("WebServer", SimpleNamespace(programs=paths, site=site, _loop=loop)))
+    paths, loop = FakePaths(), FakeLoop()
+    web_server(loop, certificate_of(None), paths).prepare()
     assert paths.is_prepared
-    assert posted == [{}]
+    assert len(loop.posted) == 1
+
+
+def test_a_page_is_served_before_the_thread_has_prepared_it() -> None:
+    gzip = (b"accept-encoding", b"gzip")
+    loop = FakeLoop()
+    web = web_server(loop, certificate_of(b"ca"))
+    path = web.site.address("style.css")
+    early = answer(web, path, gzip)
+    assert early.startswith(b"HTTP/1.1 200 ")
+    assert b"gzip" not in early.lower(), "packing takes as long as ten passes"
+    assert answer(web, "/ca.crt").endswith(b"ca")
+    web.prepare()
+    loop.posted.pop()()
+    assert b"content-encoding: gzip" in answer(web, path, gzip).lower()
+
+
+def test_a_certificate_renewed_while_the_thread_prepares_is_told() -> None:
+    loop, certificate = FakeLoop(), certificate_of(b"older")
+    web = web_server(loop, certificate)
+    web.prepare()
+    certificate.ca_der = b"newer"
+    web.renewed()
+    loop.posted.pop()()
+    assert answer(web, "/ca.crt").endswith(b"newer")
+    certificate.ca_der = b"newest"
+    web.renewed()
+    assert answer(web, "/ca.crt").endswith(b"newest")
 
 
 def test_the_description_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
