@@ -32,6 +32,7 @@ class HubEnvironment:
         server: program and version, for Welcome.
         rates: False switches message and byte rates off, for benchmarks and trusted bots.
         pages: the bounds of pages and texts.
+        file_features: the words of `Welcome.features` about files; empty where the server takes none.
         containment: handles exceptions of completions; by default they are raised. The log and the hasher are
             wrapped so that each completion belongs to the work that asked for it.
         clock: the wall clock, for everything that expires.
@@ -48,6 +49,7 @@ class HubEnvironment:
     server: str = "securechat"
     rates: bool = True
     pages: PageLimits = PAGE_LIMITS
+    file_features: tuple[str, ...] = ()
     containment: Containment = field(default_factory=Containment)
     clock: WallClock = field(init=False)
     now: float = field(default=0.0, init=False)

@@ -56,8 +56,11 @@ from securechat.model import (
     AddBot,
     AddCertificate,
     AddToken,
+    AddUpload,
     AskBots,
     AskConversations,
+    AskFiles,
+    AskLinks,
     AskPeople,
     AskRoom,
     AskTokens,
@@ -69,6 +72,7 @@ from securechat.model import (
     Delete,
     Direct,
     Edit,
+    FileCommand,
     Grant,
     Hello,
     History,
@@ -214,6 +218,7 @@ class Hub:
         moderation = Handling(self._moderation.answer, Cost.REQUEST)
         settings = Handling(self._room_settings.answer, Cost.REQUEST)
         programs = Handling(self._program_service.answer, Cost.REQUEST)
+        files = Handling(_refuse_files, Cost.REQUEST)
         return {
             Say: posting,
             Direct: posting,
@@ -252,6 +257,9 @@ class Hub:
             AskTokens: programs,
             RotateToken: programs,
             RemoveToken: programs,
+            AddUpload: files,
+            AskLinks: files,
+            AskFiles: files,
             Hello: Handling(_refuse_hello, Cost.REQUEST),
             Ping: Handling(_answer_ping, Cost.REQUEST),
             Pong: Handling(_ignore_pong, Cost.FREE),
@@ -496,6 +504,10 @@ class Hub:
 
 def _refuse_hello(_: Peer, __: Member, ___: Hello) -> None:
     raise refusal_for("hello_repeated")
+
+
+def _refuse_files(_: Peer, __: Member, ___: FileCommand) -> None:
+    raise refusal_for("files_off")
 
 
 def _answer_ping(peer: Peer, _: Member, command: Ping) -> None:

@@ -85,6 +85,8 @@ class Scope(StrEnum):
 
     POST = "post"
     READ = "read"
+    FILES = "files"
+    """To send files, and to see and delete its own."""
     METRICS = "metrics"
     HOOK = "hook"
     """To post into its one room by the address of an incoming webhook, and for nothing else."""

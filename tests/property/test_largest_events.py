@@ -23,6 +23,7 @@ from securechat.limits import (
     EXCERPT_CHARS,
     FRAME_SPARE_BYTES,
     KIB,
+    MAX_FILE_NAME_CHARS,
     MAX_FRAME_BYTES,
     MAX_MENTIONS,
     MAX_NAME_CHARS,
@@ -177,10 +178,15 @@ SENTENCES = (m.Refused, m.Closing, m.Left, m.Notice)
 CODE = max(ErrorCode, key=len)
 BASE = {"seq": ID, "target": ID, "sender_id": ID, "name": NAME, "sent_at_ms": BIG, "room": ROOM, "to": ID}
 LOGIN = m.LoginInfo(ID, CONTROL * 64, "f" * 45, BIG, BIG, online=True, current=True)
-API_TOKEN = m.TokenInfo(ID, NAME, ["metrics", "post", "read"], BIG, [ROOM] * 10, BIG, BIG, "f" * 45, online=True)
+API_TOKEN = m.TokenInfo(
+    ID, NAME, ["files", "metrics", "post", "read"], BIG, [ROOM] * 10, BIG, BIG, "f" * 45, online=True
+)
 OUTGOING = m.OutgoingInfo("https://" + "h" * 253 + ":65535", "!" + "😀" * 31, bots=True, off="room_gone")
 BOT = m.BotInfo(ID, NAME, "hook", [API_TOKEN] * 4, PERSON, stopped=True, outgoing=OUTGOING)
 CERTIFICATE = m.CertificateInfo(ID, "f" * 71, CONTROL * 64, BIG, current=True)
+FILE_ID = "f" * 32
+FILE_NAME = '"' * MAX_FILE_NAME_CHARS
+FILE = m.FileInfo(FILE_ID, FILE_NAME, ID, "application/" + "x" * 60, BIG, BIG, [320, 1600])
 
 LARGEST = {
     m.Welcome: lambda _: [
@@ -199,7 +205,7 @@ LARGEST = {
             True,
             ID,
             dict.fromkeys(m.WELCOME_LIMITS, 1e300 / 3),
-            m.FEATURES,
+            (*m.FEATURES, m.FILES_FEATURE, m.PICTURES_FEATURE),
         )
     ],
     m.Joined: greetings,
@@ -221,6 +227,13 @@ LARGEST = {
         paging.token_list(ID, [API_TOKEN], pages),
     ],
     m.TokenMade: lambda pages: [paging.token_made(m.TokenMade(0, "f" * 53, API_TOKEN, PERSON), ID, pages)],
+    m.UploadAdded: lambda _: [m.UploadAdded(ID, FILE_ID, f"/api/v1/uploads/{FILE_ID}/{FILE_ID}", FILE_NAME, BIG)],
+    m.FileLinks: lambda pages: [
+        paging.file_links(ID, [m.FileLink(FILE_ID, f"/files/{FILE_ID}/{ID}-{ID}-{FILE_ID}")] * 100, pages)
+    ],
+    m.FileList: lambda pages: [
+        paging.file_list(ID, [m.OwnFile(FILE, ID, BIG, ROOM, ID)] * 50, ID, ID, pages, more=True),
+    ],
     m.ReadElsewhere: lambda _: [m.ReadElsewhere(ID, ROOM, ID)],
     m.Notice: sentences(m.Notice, sent_at_ms=BIG),
     m.Message: lambda pages: [message(pages), deleted()],
@@ -418,7 +431,7 @@ def test_a_list_that_is_made_elsewhere_is_found(source):
 
 
 def test_lists_are_made_in_one_place():
-    assert sum(map(bool, LISTS.values())) == 13
+    assert sum(map(bool, LISTS.values())) == 15
     others = [path for path in HUB.parent.rglob("*.py") if path.name != "paging.py" and "client" not in path.parts]
     others = [path for path in others if "testing" not in path.parts]
     no_events = {
@@ -427,4 +440,4 @@ def test_lists_are_made_in_one_place():
     }
     assert [each for path in others if path not in no_events for each in in_file(path)] == []
     assert all(" replace " in each for path in no_events for each in in_file(path))
-    assert len(set(in_file(HUB / "paging.py"))) >= 13
+    assert len(set(in_file(HUB / "paging.py"))) >= 15

@@ -38,6 +38,10 @@ from securechat.model import (
     ConversationItem,
     ConversationList,
     Edited,
+    FileInfo,
+    FileLink,
+    FileLinks,
+    FileList,
     HistoryPage,
     Hit,
     Joined,
@@ -45,6 +49,7 @@ from securechat.model import (
     LoginInfo,
     LoginList,
     Message,
+    OwnFile,
     PeopleList,
     Person,
     Presence,
@@ -80,6 +85,10 @@ _CERTIFICATE_FIELDS_BYTES = 120
 _TOKEN_FIELDS_BYTES = 260
 """A token in a list, without names, scopes and address: 236 bytes with every number as long as can be."""
 _BOT_FIELDS_BYTES = 220
+_FILE_FIELDS_BYTES = 300
+"""A file, without its name and type, and what a list says of its message, without the room."""
+_LINK_FIELDS_BYTES = 64
+"""The address of a file, without the path."""
 _TOPIC_BYTES = 6 * MAX_TOPIC_CHARS
 
 
@@ -385,6 +394,29 @@ def token_list(ref: int, tokens: Sequence[TokenInfo], pages: PageLimits) -> Toke
     cut = [_with_fewer_rooms(token, pages.page_bytes) for token in tokens[: pages.page_rows]]
     kept = _fitting(cut, _token_bound, pages.page_bytes)
     return TokenList(ref, kept, more=len(kept) < len(tokens))
+
+
+def file_list(ref: int, files: Sequence[OwnFile], used: int, most: int, pages: PageLimits, *, more: bool) -> FileList:
+    """Cut a sender's files to a page."""
+    kept = _fitting(files[: pages.page_rows], _own_file_bound, pages.page_bytes)
+    return FileList(ref, kept, more or len(kept) < len(files), used, most)
+
+
+def file_links(ref: int, links: Sequence[FileLink], pages: PageLimits) -> FileLinks:
+    """Cut addresses of files to what fits: of frames as they are, all that may be asked for."""
+    return FileLinks(ref, _fitting(links, _link_bound, pages.page_bytes))
+
+
+def _file_bound(file: FileInfo) -> int:
+    return _FILE_FIELDS_BYTES + _text_bytes(file.name) + _text_bytes(file.type)
+
+
+def _own_file_bound(own: OwnFile) -> int:
+    return _file_bound(own.file) + _text_bytes(own.room)
+
+
+def _link_bound(link: FileLink) -> int:
+    return _LINK_FIELDS_BYTES + len(link.path)
 
 
 def token_made(made: TokenMade, ref: int, pages: PageLimits) -> TokenMade:
