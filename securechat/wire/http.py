@@ -62,11 +62,11 @@ _AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::(?P<po
 _HTTPS_PORT = 443
 
 Headers = Sequence[tuple[str, str] | tuple[bytes, bytes]]
-BodyRule: TypeAlias = Callable[[str], int]
-"""Returns how many bytes of body a request to this path may have; 0: none, and GET and HEAD alone."""
+BodyRule: TypeAlias = Callable[[str, str], int]
+"""Returns how many bytes of body a request may have, by path and method; 0: none, and GET and HEAD alone."""
 
 
-def no_body(_path: str) -> int:
+def no_body(_path: str, _method: str) -> int:
     """The rule of a server without programs: no path takes a body."""
     return 0
 
@@ -178,7 +178,7 @@ class HttpServerCodec:
     """The requests of one connection.
 
     Args:
-        most_body: how long a body may be, by path.
+        most_body: how long a body may be, by path and method.
 
     Attributes:
         unread_bytes: of the body of the last request, not taken yet. Nothing behind it is read as a request until then.
@@ -276,7 +276,7 @@ class HttpServerCodec:
         if kept is not None and kept.before == before and kept.behind == behind:
             request = kept.request
             body_bytes = int(length[1])
-            if body_bytes <= self._most_body(request.path):  # `_request` has the words for more
+            if body_bytes <= self._most_body(request.path, request.method):  # `_request` has the words for more
                 return replace(request, headers=_with_length(request.headers, length[1]), body_bytes=body_bytes)
         request = _request(head, self._most_body)
         self._kept = _KeptHead(before, behind, request) if len(head) <= _KEPT_HEAD_BYTES else None
@@ -408,7 +408,7 @@ def _request(head: bytes, most_body: BodyRule) -> Request:
     try:
         if line[3] + line[4] != b"11":
             raise HttpError(505, "This server speaks HTTP/1.1.")
-        return _judged(head, line[1], line[2], most_body(path))
+        return _judged(head, line[1], line[2], most_body(path, line[1].decode()))
     except HttpError as error:
         error.path = path
         raise

@@ -14,14 +14,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from securechat.client_address import origin_of
 from securechat.net.interfaces import TransportHandler
 from securechat.net.socket_options import CloseReason
 from securechat.server.session import Link
 from securechat.server.web.policy import SECURITY_HEADERS, error_answer
-from securechat.server.web.programs import Exchange, ProgramAnswer, ProgramPaths, StreamAnswer
+from securechat.server.web.programs import Exchange, FileAnswer, ProgramAnswer, ProgramPaths, StreamAnswer, is_streamed
 from securechat.server.web.rates import FILE_COST, MOST_WAIT_S
 from securechat.server.web.turns import turns_of, turns_of_body
 from securechat.wire.http import (
@@ -354,7 +354,7 @@ class HttpConnection:
         """Count a request against the rate of its address; returns the seconds that it must wait."""
         web = self._web
         cost = 1.0
-        if web.programs is not None and web.programs.most_body(request.path):
+        if web.programs is not None and web.programs.most_body(request.path, request.method):
             if web.programs.is_known(request):  # the hub has rates for it; what never gets there is bounded here
                 cost = FILE_COST
         elif web.site.is_file(request.path):
@@ -368,7 +368,7 @@ class HttpConnection:
 
     def _answer(self, request: Request) -> None:
         web = self._web
-        if web.programs is not None and web.programs.most_body(request.path):
+        if web.programs is not None and web.programs.most_body(request.path, request.method):
             self._begin(web.programs, request)
             return
         if (probe := web.probes.find(request.path)) is not None:
@@ -392,7 +392,7 @@ class HttpConnection:
             answer.await_made(lambda made: self._answer_made(made, request))
 
     def _is_of_programs(self, request: Request) -> bool:
-        return self._web.programs is not None and bool(self._web.programs.most_body(request.path))
+        return self._web.programs is not None and bool(self._web.programs.most_body(request.path, request.method))
 
     # --- programs
 
@@ -405,7 +405,10 @@ class HttpConnection:
                 self._counted = self._web.is_program(self)
                 if not self._counted:
                     raise _too_many_programs()
-            self._exchange = programs.begin(request, self._link.address)
+            begun = programs.begin(request, self._link.address)
+            if is_streamed(begun):
+                raise HttpError(501, "Bodies of this kind are not taken yet.")
+            self._exchange = cast(Exchange, begun)
         except HttpError as error:
             error.path = request.path
             self._refuse_by_head(programs, error, request)
@@ -452,6 +455,8 @@ class HttpConnection:
         if self._exchange is not exchange or self._over:
             return
         self._exchange = self._request = None
+        if isinstance(made, FileAnswer):
+            raise NotImplementedError
         if not isinstance(made, StreamAnswer):
             self._answer_with(made, request)
             return
@@ -527,7 +532,7 @@ class HttpConnection:
         self._end()
         is_head = request is not None and request.method == "HEAD"
         programs = self._web.programs
-        if programs is not None and error.path is not None and programs.most_body(error.path):
+        if programs is not None and error.path is not None and programs.most_body(error.path, ""):
             answer = programs.error_answer(error).answer(request or _NO_REQUEST, date=date(), closes=True)
             self._link.close_with(answer)
             return
