@@ -54,9 +54,7 @@ class UploadWriter:
         if self.is_cut or self.failure is not None or not data:
             return True
         if self._sent + len(data) > self.upload.state.size_bytes:
-            self.failure = refusal_for(
-                "file_too_large", size=self._sent + len(data), most=self.upload.state.size_bytes
-            )
+            self.failure = refusal_for("file_too_large", size=self._sent + len(data), most=self.upload.state.size_bytes)
             return True
         offset, self._sent = self._sent, self._sent + len(data)
         return self._writing.write(self, offset, data, more)

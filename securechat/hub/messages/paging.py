@@ -23,6 +23,7 @@ from securechat.hub.interfaces import Peer
 from securechat.hub.rooms.room import HubRoom
 from securechat.limits import (
     EDITOR_FIELDS_BYTES,
+    FILE_FIELDS_BYTES,
     LISTED_ID_BYTES,
     MAX_NAME_BYTES,
     MAX_TOPIC_CHARS,
@@ -85,8 +86,8 @@ _CERTIFICATE_FIELDS_BYTES = 120
 _TOKEN_FIELDS_BYTES = 260
 """A token in a list, without names, scopes and address: 236 bytes with every number as long as can be."""
 _BOT_FIELDS_BYTES = 220
-_FILE_FIELDS_BYTES = 300
-"""A file, without its name and type, and what a list says of its message, without the room."""
+_OWN_FILE_FIELDS_BYTES = 120
+"""What a list of files says of the message of one, without the room."""
 _LINK_FIELDS_BYTES = 64
 """The address of a file, without the path."""
 _TOPIC_BYTES = 6 * MAX_TOPIC_CHARS
@@ -103,6 +104,7 @@ def encoded_bound(entry: LogEntry) -> int:
         size += sum(map(_editor_bound, (entry.edited_by, entry.deleted_by)))
         for reaction in entry.reactions:
             size += REACTION_FIELDS_BYTES + _text_bytes(reaction.sign) + LISTED_ID_BYTES * len(reaction.by)
+        size += sum(map(file_bound, entry.files))
     elif isinstance(entry, Edited):
         size += _text_bytes(entry.text) + LISTED_ID_BYTES * len(entry.mentions)
     elif isinstance(entry, Reacted):
@@ -112,6 +114,11 @@ def encoded_bound(entry: LogEntry) -> int:
 
 def _editor_bound(editor: Person | None) -> int:
     return 0 if editor is None else EDITOR_FIELDS_BYTES + _text_bytes(editor.name)
+
+
+def file_bound(file: FileInfo) -> int:
+    """Return at least as many bytes as a file takes in JSON; of what a name may hold, only a quotation mark is escaped."""
+    return FILE_FIELDS_BYTES + len(file.name.encode()) + file.name.count('"') + len(file.type)
 
 
 def _text_bytes(text: str | None) -> int:
@@ -407,12 +414,8 @@ def file_links(ref: int, links: Sequence[FileLink], pages: PageLimits) -> FileLi
     return FileLinks(ref, _fitting(links, _link_bound, pages.page_bytes))
 
 
-def _file_bound(file: FileInfo) -> int:
-    return _FILE_FIELDS_BYTES + _text_bytes(file.name) + _text_bytes(file.type)
-
-
 def _own_file_bound(own: OwnFile) -> int:
-    return _file_bound(own.file) + _text_bytes(own.room)
+    return _OWN_FILE_FIELDS_BYTES + file_bound(own.file) + _text_bytes(own.room)
 
 
 def _link_bound(link: FileLink) -> int:
