@@ -32,7 +32,20 @@ class OpenedFile(NamedTuple):
     file: OpenFile
 
 
-Opened = Callable[[OpenedFile | None], None]
+class _Wanted(NamedTuple):
+    """One read.
+
+    Attributes:
+        file_id: which file.
+        key: of its address.
+        size: of a smaller copy, pixels; None for the file itself.
+        done: gets it, or None.
+    """
+
+    file_id: str
+    key: str
+    size: int | None
+    done: Callable[[OpenedFile | None], None]
 
 
 class FileAccess:
@@ -51,7 +64,7 @@ class FileAccess:
         self._disk = disk
         self._keys = keys
 
-    def open(self, file_id: str, key: str, size: int | None, done: Opened) -> None:
+    def open(self, file_id: str, key: str, size: int | None, done: Callable[[OpenedFile | None], None]) -> None:
         """Open a file by its link.
 
         Args:
@@ -60,48 +73,49 @@ class FileAccess:
             size: of a smaller copy, pixels; None for the file itself.
             done: gets the file, or None; now or later.
         """
-        peer = self._keys.peer_of(file_id, key)
-        if peer is None:
-            done(None)
-        else:
-            self._ask(peer, file_id, size, done, _TRIES)
+        self._ask(_Wanted(file_id, key, size, done), _TRIES)
 
-    def _ask(self, peer: Peer, file_id: str, size: int | None, done: Opened, tries: int) -> None:
-        connection = self._context.connections.get(peer)
-        if connection is None or not tries:
-            done(None)
+    def _ask(self, wanted: _Wanted, tries: int) -> None:
+        peer = self._keys.peer_of(wanted.file_id, wanted.key)
+        if peer is None or not tries:
+            wanted.done(None)
             return
-        asked = {room: room.renames for room in connection.member.rooms}
-        again = partial(self._ask, peer, file_id, size, done, tries - 1)
+        asked = {room: room.renames for room in self._context.connections[peer].member.rooms}
+        again = partial(self._ask, wanted, tries - 1)
 
         def read(row: FileRow | NotAppended | None) -> None:
-            if row is None or isinstance(row, NotAppended):
-                done(None)
+            if not isinstance(row, FileRow):
+                wanted.done(None)
                 return
-            renaming = next((room for room in asked if room.is_renaming), None)
-            if renaming is not None and row.room is not None:
+            renaming = next((room for room in asked if room.is_renaming), None) if row.room is not None else None
+            if renaming is not None:
                 renaming.when_named(self._context.containment.bind(again))
             elif row.room is not None and any(room.renames != renames for room, renames in asked.items()):
                 again()
-            elif not self._may_read(peer, row):
-                done(None)
-            elif size is not None and size not in row.file.previews:
-                done(None)
             else:
-                self._disk.open(file_id, size, self._context.containment.bind(opened(row)))
+                self._read(wanted, row)
 
-        def opened(row: FileRow) -> Callable[[OpenFile | None], None]:
-            return lambda file: done(None if file is None else OpenedFile(row, file))
+        self._context.log.file(FileQuery(wanted.file_id), read)
 
-        self._context.log.file(FileQuery(file_id), read)
+    def _read(self, wanted: _Wanted, row: FileRow) -> None:
+        """Open the file, if it may be read at this moment."""
+        peer = self._keys.peer_of(wanted.file_id, wanted.key)  # its login may have ended, or begun another connection
+        is_there = wanted.size is None or wanted.size in row.file.previews
+        if peer is None or not is_there or not self._may_read(peer, row):
+            wanted.done(None)
+            return
+
+        def opened(file: OpenFile | None) -> None:
+            wanted.done(None if file is None else OpenedFile(row, file))
+
+        self._disk.open(wanted.file_id, wanted.size, self._context.containment.bind(opened))
 
     def _may_read(self, peer: Peer, row: FileRow) -> bool:
-        """Tell whether the member of a connection may read the message of a file at this moment."""
+        """Tell whether the member of a connection may read the message of a file."""
         context = self._context
-        connection = context.connections.get(peer)
-        if connection is None or row.seq > context.fed_seq:
+        member = context.connections[peer].member
+        if row.seq > context.fed_seq:
             return False
-        member = connection.member
         if row.room is None:
             return row.dialogue is not None and member.sender_id in row.dialogue and peer in member.hearers(None)
         room = context.rooms.named(row.room)
