@@ -137,7 +137,7 @@ class BodyExchange(Protocol):
 
 
 def is_streamed(exchange: Exchange | BodyExchange) -> TypeGuard[BodyExchange]:
-    """Whether the body of a request is not kept. Told by one name: ``isinstance`` with a Protocol looks at all of them."""
+    """Whether the body of a request is not kept. Told by one name: ``isinstance`` with a Protocol looks at all."""
     return hasattr(exchange, "take")
 
 
