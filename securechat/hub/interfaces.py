@@ -170,6 +170,9 @@ class FileDisk(Protocol):
     def write(self, file_id: str, offset: int, data: bytes, done: Callable[[Refusal | None], None]) -> None:
         """Append to an upload; ``offset`` is its length so far. After a refusal nothing of ``data`` is there."""
 
+    def cut(self, file_id: str, offset: int, done: Callable[[Refusal | None], None]) -> None:
+        """Take bytes off the end of an upload again: it is ``offset`` long then."""
+
     def finish(self, upload: UploadState, done: Callable[[StoredFile | Refusal], None]) -> None:
         """End an upload: hash it, write a picture anew, and make all durable under the final name.
 
