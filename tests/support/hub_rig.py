@@ -142,7 +142,7 @@ class HubRig:
             rates=self._rates,
             pages=self._pages,
             file_disk=self.disk,
-            link_secret=b"secret of links",
+            link_secret=lambda: b"secret of links",
             file_features=() if self.disk is None else (FILES_FEATURE,),
             containment=self.containment,
         )

@@ -104,9 +104,7 @@ def test_a_refusal_costs_no_upload() -> None:
 
 
 def test_the_body_comes_when_it_may(rig: FileRig, token: str) -> None:
-    browser = rig.begin(
-        "PUT", "/api/v1/rooms/lobby/files/a", bearer(token), "Expect: 100-continue", size=len(BODY)
-    )
+    browser = rig.begin("PUT", "/api/v1/rooms/lobby/files/a", bearer(token), "Expect: 100-continue", size=len(BODY))
     assert browser.link.sent == CONTINUE
     browser.link.sent = b""
     browser.upload(BODY)
@@ -153,7 +151,7 @@ def test_a_disk_that_fails_leaves_nothing(rig: FileRig, token: str) -> None:
 
 
 def test_a_picture_that_cannot_be_read_is_refused_unless_it_is_a_file(rig: FileRig, token: str) -> None:
-    from securechat.text.refusals import refusal_for  # noqa: PLC0415
+    from securechat.text.refusals import refusal_for
 
     assert rig.rig.disk is not None
     disk: Any = rig.rig.disk
@@ -243,7 +241,7 @@ def test_a_link_is_followed_until_it_may_not_be(rig: FileRig, token: str) -> Non
 
 def test_a_picture_is_shown_and_its_preview_too(rig: FileRig, token: str) -> None:
     disk: Any = rig.rig.disk
-    from securechat.testing.memory_files import MemoryPicture  # noqa: PLC0415
+    from securechat.testing.memory_files import MemoryPicture
 
     disk._rewrite = lambda _, __: MemoryPicture(b"new", {320: b"small"}, "image/jpeg", 640, 480)
     bob = watcher(rig)

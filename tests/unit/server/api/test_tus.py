@@ -162,9 +162,7 @@ def test_metadata_that_are_none_are_400(rig: FileRig, token: str, line: str) -> 
 
 @pytest.mark.parametrize("length", ["", "-1", "1e3", "x", "99999999999999999999", "0x10"])
 def test_a_length_that_is_none_is_400(rig: FileRig, token: str, length: str) -> None:
-    answer = rig.request(
-        "POST", "/api/v1/uploads", TUS, f"Authorization: Bearer {token}", f"Upload-Length: {length}"
-    )
+    answer = rig.request("POST", "/api/v1/uploads", TUS, f"Authorization: Bearer {token}", f"Upload-Length: {length}")
     assert answer.status == 400
 
 
@@ -274,7 +272,7 @@ def test_what_waits_for_the_disk_is_bounded() -> None:
 
 
 def test_a_page_sends_what_its_connection_began(rig: FileRig) -> None:
-    from securechat.model import Acked, AddUpload, UploadAdded  # noqa: PLC0415
+    from securechat.model import Acked, AddUpload, UploadAdded
 
     ann = rig.rig.member("ann")
     rig.rig.do(ann, AddUpload(5, "x.bin", 3))
