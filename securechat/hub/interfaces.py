@@ -28,7 +28,7 @@ from securechat.model import (
     StoredFile,
 )
 from securechat.records.accounts import Change, Committed
-from securechat.records.files import FileQuery, FileRow, GoneFile, OwnFilesQuery, UploadState
+from securechat.records.files import FileQuery, FileRow, FilesOnDisk, GoneFile, OwnFilesQuery, UploadState
 from securechat.records.log import AppendOutcome, Identity, LogState, NotAppended
 from securechat.records.queries import (
     ConversationQuery,
@@ -169,7 +169,7 @@ class FileDisk(Protocol):
     Every ``done`` is called on the loop's thread, later than the call; after `close` none is. What is asked for one
     upload is done in the order asked.
 
-    What is refused: FILES_DISK_FULL (``files_disk_full``) when there is no space, ``file_not_stored`` when something
+    What is refused, by reason: ``files_disk_full`` when there is no space, ``file_not_stored`` when something
     else failed, both with the upload as it was before; ``upload_unknown`` when the disk has it no more (it was
     discarded, or a failed sync took it), so that its sender begins anew.
     """
@@ -214,8 +214,11 @@ class FileDisk(Protocol):
     def load(self, done: Callable[[list[UploadState]], None]) -> None:
         """Read the uploads that an earlier process left, at the start; what belongs to none of them is swept."""
 
-    def list_stored(self, prefix: str, done: Callable[[list[str]], None]) -> None:
-        """List the finished files that have no upload any more, and ids that begin with these two digits, sorted."""
+    def list_stored(self, prefix: str, done: Callable[[FilesOnDisk | None], None]) -> None:
+        """List the finished files that have no upload any more, and whose ids begin with these two digits.
+
+        None: the folder cannot be read.
+        """
 
     def close(self) -> None:
         """End what runs, and drop what waits. Blocks."""
