@@ -126,9 +126,11 @@ class TransferTurns:
         self._left_bytes -= used_bytes
 
     def _next(self) -> None:
-        self._left_bytes = self._limits.transfers_per_pass_bytes
+        limits = self._limits
+        self._left_bytes = limits.transfers_per_pass_bytes
+        turn_bytes = min(limits.transfer_turn_bytes, self._left_bytes)
         for _ in range(len(self._waiting)):  # who waits again is behind those that had no turn
-            if self._left_bytes <= 0:
+            if self._left_bytes < turn_bytes:
                 break
             transfer = self._waiting.popleft()
             self._containment.run(transfer.owner, transfer.take_turn)
