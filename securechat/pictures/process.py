@@ -54,6 +54,10 @@ class _DeadlineMissed(Exception):
     """The process has not answered in time."""
 
 
+class _AnswerCutOff(AnswerInvalid):
+    """The pipe was closed within the answer."""
+
+
 def worker_command(most_pixels: int, sides: Sequence[int]) -> list[str]:
     """Return the command of the worker.
 
@@ -125,17 +129,22 @@ class WorkerProcess:
         watch = threading.Timer(self._deadline_s, self.kill)
         if sys.platform == "win32":  # a pipe cannot be waited for there; the end of the process closes it
             watch.start()
+        is_final = False
         try:
             assert process.stdout is not None
             outcome = _take(_AnswerPipe(process.stdout.fileno(), deadline), self._rules, into, written)
-        except AnswerInvalid as error:
+            is_final = isinstance(outcome, UnreadablePicture)
+        except _AnswerCutOff as error:
             outcome = UnreadablePicture(UnreadableReason.BAD_ANSWER, str(error))
+        except AnswerInvalid as error:
+            outcome, is_final = UnreadablePicture(UnreadableReason.BAD_ANSWER, str(error)), True
         except _DeadlineMissed:
             outcome = UnreadablePicture(UnreadableReason.TOO_SLOW, f"no answer after {self._deadline_s:g} s")
+            is_final = True
         finally:
             watch.cancel()
             status = self._end(process)
-        return _with_status(outcome, status)
+        return outcome if is_final or status == 0 else _ended_with(status)
 
     def _start(self, descriptor: int) -> subprocess.Popen[bytes]:
         environment: dict[str, str] = {}
@@ -197,11 +206,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
-def _with_status(outcome: Picture | UnreadablePicture, status: int) -> Picture | UnreadablePicture:
-    """Return the outcome; the signal that has ended the process goes before what could not be read of its answer."""
-    is_own = isinstance(outcome, UnreadablePicture) and outcome.reason is not UnreadableReason.BAD_ANSWER
-    if status == 0 or is_own:
-        return outcome
+def _ended_with(status: int) -> UnreadablePicture:
     if sys.platform != "win32" and -status == signal.SIGXCPU:
         return UnreadablePicture(UnreadableReason.TOO_SLOW, "it has used up its time of the processor")
     return UnreadablePicture(UnreadableReason.CRASHED, f"the process ended with {status}")
@@ -228,7 +233,7 @@ class _AnswerPipe:
         while size_bytes:
             piece = self.read(min(size_bytes, _PIECE_BYTES))
             if not piece:
-                raise AnswerInvalid(f"it ends {size_bytes} bytes too early")
+                raise _AnswerCutOff(f"it ends {size_bytes} bytes too early")
             size_bytes -= len(piece)
             yield piece
 

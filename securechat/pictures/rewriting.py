@@ -11,7 +11,8 @@ goes on afterwards, call `use_four_formats` first.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Sequence
 from io import BytesIO
 from typing import BinaryIO, NamedTuple
 
@@ -21,7 +22,7 @@ from securechat.pictures.answers import MOST_OUTPUT_BYTES, PREVIEW_KIND, Unreada
 from securechat.pictures.containers import foreign_parts
 from securechat.pictures.kinds import HEAD_BYTES, PictureKind, canvas_of, kind_of
 from securechat.pictures.orientation import orientation_of
-from securechat.pictures.profiles import KEPT_PROFILES, coloured
+from securechat.pictures.profiles import KEPT_PROFILES, MOST_PROFILE_BYTES, coloured
 
 _OPENERS: dict[PictureKind, type[ImageFile.ImageFile]] = {
     PictureKind.JPEG: JpegImagePlugin.JpegImageFile,
@@ -42,14 +43,10 @@ _TURNS = {
 """What makes a picture of each orientation upright (EXIF 3.0, 4.6.5.1.4)."""
 _JPEG_QUALITY = (75, 90)
 """The least and the most: a picture that was compressed harder before does not grow for nothing."""
-_PREVIEW_QUALITY = 75
-_PREVIEW_METHOD = 2
-"""Of WebP: 1,600 x 1,200 pixels take 113 ms; method 4 takes 240 for 7 % less."""
-_PNG_LEVEL = 6
-_PNG_FAST_PIXELS = 16_000_000
-_PNG_FAST_LEVEL = 3
-_WEBP_METHOD_PIXELS = 3_000_000
-"""Up to so many pixels a WebP is compressed with care, method 4; larger ones with method 1, for the sake of time."""
+_WEBP_QUALITY = 90
+_WEBP_LOW_QUALITY = 60
+_LARGE_PIXELS = 4_000_000
+"""Larger pictures are compressed with less care, for the sake of time, where the kind allows that."""
 _STANDARD_LUMINANCE = (
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51,
     87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101,
@@ -110,9 +107,13 @@ class _Form(NamedTuple):
     """How a picture was written, as far as it is written so again."""
 
     kind: PictureKind
-    quality: int = 0
+    quality: int = _WEBP_QUALITY
     sampling: int = 0
     is_lossless: bool = False
+
+
+_PREVIEW = _Form(PREVIEW_KIND, 75)
+"""Of WebP with method 2: 1,600 x 1,200 pixels take 113 ms. Method 4 takes 240 for 7 % less."""
 
 
 def use_four_formats(most_pixels: int) -> None:
@@ -123,7 +124,20 @@ def use_four_formats(most_pixels: int) -> None:
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     for name in ("tEXt", "zTXt", "iTXt"):  # texts are passed over: a large one is no reason to refuse a picture
         setattr(PngImagePlugin.PngStream, f"chunk_{name}", _pass_over)
+    setattr(PngImagePlugin.PngStream, "chunk_iCCP", _take_profile)  # noqa: B010  (a method)
     setattr(JpegImagePlugin.JpegImageFile, "_read_dpi_from_exif", _read_nothing)  # noqa: B010  (a method)
+
+
+def load_all() -> None:
+    """Write a small picture of each kind anew, so that no module is left to be loaded."""
+    for kind in PictureKind:
+        for mode in ("RGB", "P"):
+            out = BytesIO()
+            profile = {} if kind is PictureKind.GIF else {"icc_profile": KEPT_PROFILES[1]}
+            image = Image.new(mode, (3, 2))
+            (image.convert("RGB") if kind is PictureKind.JPEG else image).save(out, kind.name, **profile)
+            out.seek(0)
+            rewrite(out, 6, (2,))
 
 
 def rewrite(file: BinaryIO, most_pixels: int, sides: Sequence[int]) -> Rewritten:
@@ -139,34 +153,26 @@ def rewrite(file: BinaryIO, most_pixels: int, sides: Sequence[int]) -> Rewritten
         CannotRewrite: it is no picture that is written anew.
         Exception: it is damaged, in one of many ways; MemoryError, too.
     """
-    head = file.read(HEAD_BYTES)
-    kind = kind_of(head)
-    if kind is None:
-        raise CannotRewrite(UnreadableReason.NOT_A_PICTURE)
-    if (canvas := canvas_of(kind, head)) is not None:
-        _judge(canvas, most_pixels)
-    file.seek(0)
-    opened = _OPENERS[kind](file)
-    _judge(opened.size, most_pixels)
-    form = _form_of(opened, kind, file)
-    profile, orientation = opened.info.get("icc_profile"), orientation_of(opened.info.get("exif") or b"")
-    moves = bool(getattr(opened, "is_animated", False))
-    opened.seek(0)
-    image = _pixels(opened)
-    if orientation in _TURNS:
-        image = image.transpose(_TURNS[orientation])
-    image, kept = coloured(image, profile)
-    files: list[RewrittenFile] = []
-    if not moves:
-        files.append(RewrittenFile(kind, 0, *image.size, _encoded(image, form, kept)))
+    found = _read(file, most_pixels)
+    image, kept = coloured(_turned(found.image, found.orientation), found.profile)
+    found = found._replace(image=_NOTHING)  # large pictures need the memory
     width, height = image.size
-    files.extend(reversed([*_previews(image, kept, sides, moves=moves)]))
+    files = []
+    if not found.moves:
+        files.append(RewrittenFile(found.form.kind, 0, width, height, _encoded(image, found.form, kept)))
+    previews: list[RewrittenFile] = []
+    if wanted := _sides_of(image.size, sides, moves=found.moves):
+        image = _without_palette(image)
+    for side in reversed(wanted):  # each from the one before
+        image = _smaller(image, side)
+        previews.insert(0, RewrittenFile(PREVIEW_KIND, side, *image.size, _encoded(image, _PREVIEW, kept)))
+    files.extend(previews)
     if sum(len(each.data) for each in files) > MOST_OUTPUT_BYTES:
         raise CannotRewrite(UnreadableReason.TOO_LARGE)
     for each in files:
         if foreign := foreign_parts(each.kind, each.data, KEPT_PROFILES):
             raise CannotRewrite(UnreadableReason.NOT_CLEAN, f"{each.kind.name}: {', '.join(foreign[:5])}")
-    return Rewritten(width, height, moves, tuple(files))
+    return Rewritten(width, height, found.moves, tuple(files))
 
 
 def _judge(size: tuple[int, int], most_pixels: int) -> None:
@@ -180,6 +186,45 @@ def _judge(size: tuple[int, int], most_pixels: int) -> None:
 # --- Reading ----------------------------------------------------------------------------------------------------------
 
 
+class _Found(NamedTuple):
+    """What was read of a file: all of it that is used."""
+
+    image: Image.Image
+    form: _Form
+    profile: bytes | None
+    orientation: int
+    moves: bool
+
+
+_NOTHING = Image.new("1", (1, 1))
+
+
+def _read(file: BinaryIO, most_pixels: int) -> _Found:
+    head = file.read(HEAD_BYTES)
+    kind = kind_of(head)
+    if kind is None:
+        raise CannotRewrite(UnreadableReason.NOT_A_PICTURE)
+    if (canvas := canvas_of(kind, head)) is not None:
+        _judge(canvas, most_pixels)
+    form = _Form(kind, is_lossless=kind is PictureKind.WEBP and _is_lossless_webp(file))
+    file.seek(0)
+    opened = _OPENERS[kind](file)
+    _judge(opened.size, most_pixels)
+    if isinstance(opened, JpegImagePlugin.JpegImageFile):
+        least, most = _JPEG_QUALITY
+        quality = max(least, min(most, jpeg_quality(opened.quantization.get(0, ()))))
+        form = form._replace(quality=quality, sampling=max(0, JpegImagePlugin.get_sampling(opened)))
+    moves = bool(getattr(opened, "is_animated", False))
+    opened.seek(0)
+    orientation = orientation_of(opened.info.get("exif") or b"")
+    return _Found(_pixels(opened), form, opened.info.get("icc_profile"), orientation, moves)
+
+
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    turn = _TURNS.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
 def _pixels(opened: ImageFile.ImageFile) -> Image.Image:
     """Decode, and return the pixels without all that came with them but transparency."""
     opened.load()
@@ -187,26 +232,13 @@ def _pixels(opened: ImageFile.ImageFile) -> Image.Image:
     image = Image.Image._new(opened, opened.im)
     image.info = {}
     if image.mode.startswith("I"):  # 16 bits of gray
-        return image.point(_HIGH_BYTE, "L") if image.mode == "I;16" else image.point(lambda value: value / 256, "L")
+        return image.point(lambda value: value * (1 / 256)).convert("L")
     if transparency is None:
         return image
     image.info["transparency"] = transparency
     if opened.format != "GIF" and image.mode in ("1", "L", "RGB"):
         return image.convert("RGBA" if image.mode == "RGB" else "LA")
     return image
-
-
-_HIGH_BYTE = [value >> 8 for value in range(65_536)]
-
-
-def _form_of(opened: ImageFile.ImageFile, kind: PictureKind, file: BinaryIO) -> _Form:
-    if isinstance(opened, JpegImagePlugin.JpegImageFile):
-        least, most = _JPEG_QUALITY
-        quality = max(least, min(most, jpeg_quality(opened.quantization.get(0, ()))))
-        return _Form(kind, quality, max(0, JpegImagePlugin.get_sampling(opened)))
-    if kind is PictureKind.WEBP:
-        return _Form(kind, is_lossless=_is_lossless_webp(file))
-    return _Form(kind)
 
 
 def jpeg_quality(table: Sequence[int]) -> int:
@@ -240,40 +272,43 @@ def _is_lossless_webp(file: BinaryIO) -> bool:
 
 
 def _encoded(image: Image.Image, form: _Form, profile: bytes) -> bytes:
-    pixels = image.width * image.height
-    out = BytesIO()
-    kept = profile or None
+    is_large = image.width * image.height > _LARGE_PIXELS
+    out, kept = BytesIO(), profile or None
     match form.kind:
         case PictureKind.JPEG:
             image.save(out, "JPEG", quality=form.quality, subsampling=form.sampling, icc_profile=kept)
         case PictureKind.PNG:
-            level = _PNG_LEVEL if pixels <= _PNG_FAST_PIXELS else _PNG_FAST_LEVEL
-            image.save(out, "PNG", compress_level=level, icc_profile=kept)
+            image.save(out, "PNG", compress_level=3 if is_large else 6, icc_profile=kept)
+        case PictureKind.WEBP if form.is_lossless:  # the quality is the effort, here
+            image.save(out, "WEBP", lossless=True, quality=0 if is_large else 50, method=0, icc_profile=kept)
         case PictureKind.WEBP:
-            method = 4 if pixels <= _WEBP_METHOD_PIXELS and not form.is_lossless else 1
-            image.save(out, "WEBP", quality=90, lossless=form.is_lossless, method=method, icc_profile=kept)
+            method = 1 if is_large else 2
+            try:
+                image.save(out, "WEBP", quality=form.quality, method=method, icc_profile=kept)
+            except ValueError:  # of large ones the modes of the blocks do not fit into their 512 KiB (RFC 9649, 9.3)
+                image.save(out, "WEBP", quality=_WEBP_LOW_QUALITY, method=method, icc_profile=kept)
         case PictureKind.GIF:
             image.save(out, "GIF")
     return out.getvalue()
 
 
-def _previews(image: Image.Image, profile: bytes, sides: Sequence[int], *, moves: bool) -> Iterator[RewrittenFile]:
-    """Make the previews, the largest first: each from the one before."""
-    longer = max(image.size)
-    for index, side in reversed([*enumerate(sides)]):
-        if side >= longer and not (moves and (index == 0 or longer > sides[index - 1])):
-            continue
-        image = _smaller(image, side)
-        out = BytesIO()
-        image.save(
-            out, PREVIEW_KIND.name, quality=_PREVIEW_QUALITY, method=_PREVIEW_METHOD, icc_profile=profile or None
-        )
-        yield RewrittenFile(PREVIEW_KIND, side, *image.size, out.getvalue())
+def _sides_of(size: tuple[int, int], sides: Sequence[int], *, moves: bool) -> list[int]:
+    longer, below = max(size), 0
+    wanted = []
+    for side in sides:
+        if side < longer or (moves and below < longer):
+            wanted.append(side)
+        below = side
+    return wanted
+
+
+def _without_palette(image: Image.Image) -> Image.Image:
+    if image.mode in ("RGB", "RGBA"):
+        return image
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def _smaller(image: Image.Image, side: int) -> Image.Image:
-    if image.mode not in ("RGB", "RGBA"):
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     share = side / max(image.size)
     if share >= 1:
         return image
@@ -284,6 +319,18 @@ def _smaller(image: Image.Image, side: int) -> Image.Image:
 def _pass_over(stream: PngImagePlugin.PngStream, _at: int, length: int) -> bytes:
     assert stream.fp is not None
     return ImageFile._safe_read(stream.fp, length)
+
+
+def _take_profile(stream: PngImagePlugin.PngStream, at: int, length: int) -> bytes:
+    """Instead of Pillow's own, which refuses a picture whose profile is damaged or has more than 1 MiB."""
+    content = _pass_over(stream, at, length)
+    try:
+        profile = zlib.decompressobj().decompress(content.partition(b"\0")[2][1:], MOST_PROFILE_BYTES + 1)
+    except zlib.error:
+        profile = b""
+    if len(profile) <= MOST_PROFILE_BYTES:
+        stream.im_info["icc_profile"] = profile
+    return content
 
 
 def _read_nothing(_opened: JpegImagePlugin.JpegImageFile) -> None:

@@ -36,11 +36,13 @@ def main(arguments: list[str]) -> None:
     from securechat.pictures import answers  # noqa: PLC0415  (found by the path alone)
     from securechat.pictures.rewriting import (  # noqa: PLC0415
         CannotRewrite,
+        load_all,
         rewrite,
         use_four_formats,
     )
 
     use_four_formats(int(most_pixels))
+    load_all()
     _give_up_files_and_processes()
     parts: list[bytes]
     reasons = answers.UnreadableReason
