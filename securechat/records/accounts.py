@@ -14,6 +14,7 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
+from securechat.records.files import FileChange
 from securechat.records.rooms import RoomChange
 
 
@@ -344,7 +345,9 @@ OWN_ACTS = (
 target are the same."""
 
 
-Change: TypeAlias = Put | Drop | WriteAudit | EraseSender | PurgeGuests | PurgeMessageKeys | TrimAudit | RoomChange
+Change: TypeAlias = (
+    Put | Drop | WriteAudit | EraseSender | PurgeGuests | PurgeMessageKeys | TrimAudit | RoomChange | FileChange
+)
 
 
 NEW_SENDER = 0
@@ -368,7 +371,7 @@ class Committed(Struct, frozen=True, gc=False):
     """All of the changes are durable.
 
     Attributes:
-        count: messages erased or expired, guests, audit entries or keys deleted.
+        count: messages erased or expired, guests, audit entries, keys or files deleted.
         through: of an EraseSender: the seq up to which it has looked; None at the end of the log. Of a PurgeGuests: the
             same, of senders.
         dropped: rooms whose `DropRoom` took effect.

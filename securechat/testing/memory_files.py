@@ -123,6 +123,10 @@ class MemoryFiles:
         """Append to an upload; see `FileDisk.write`."""
         self._answer(partial(self._write, file_id, offset, data), done)
 
+    def cut(self, file_id: str, offset: int, done: Callable[[Refusal | None], None]) -> None:
+        """Take bytes off the end; see `FileDisk.cut`."""
+        self._answer(partial(self._cut, file_id, offset), done)
+
     def finish(self, upload: UploadState, done: Callable[[StoredFile | Refusal], None]) -> None:
         """End an upload; see `FileDisk.finish`."""
         self._answer(partial(self._finish, upload), done)
@@ -192,6 +196,13 @@ class MemoryFiles:
         if self.free_bytes < len(data):
             raise refusal_for("files_disk_full")
         growing.extend(data)
+
+    def _cut(self, file_id: str, offset: int) -> None:
+        growing = self.contents.incoming.get(file_id)
+        if growing is None:
+            raise refusal_for("upload_unknown")
+        self._expect_success()
+        del growing[offset:]
 
     def _finish(self, upload: UploadState) -> StoredFile:
         kept = self.contents.uploads.get(upload.file_id)

@@ -23,25 +23,34 @@ from securechat.limits import (
     EXCERPT_CHARS,
     FRAME_SPARE_BYTES,
     KIB,
-    MAX_FRAME_BYTES,
+    MAX_FILE_NAME_BYTES,
+    MAX_FILE_NAME_CHARS,
+    MAX_FILE_TYPE_BYTES,
     MAX_MENTIONS,
     MAX_NAME_CHARS,
     MAX_ROOM_CHARS,
     MAX_SIGN_CHARS,
     MAX_TOPIC_CHARS,
     PAGE_LIMITS,
+    PREVIEW_SIDES,
     Limits,
     PageLimits,
 )
 from securechat.model.rooms import Reason
 from securechat.records.queries import HistoryQuery, HistoryRows, SearchQuery, SearchRows
+from securechat.text.file_names import clean_name
 from securechat.text.names import check_name, check_room
 from securechat.text.refusals import REASONS
 from securechat.text.sanitize import is_hostile
 from securechat.wire.native import NativeClientCodec, NativeFormat
 from securechat.wire.websocket import WebFormat
 
-SIZES = [PAGE_LIMITS, PageLimits.of_frames(4 * KIB), PageLimits.of_frames(8 * KIB, page_rows=5)]
+SIZES = [
+    PAGE_LIMITS,
+    PageLimits.of_frames(4 * KIB),
+    PageLimits.of_frames(16 * KIB),
+    PageLimits.of_frames(8 * KIB, page_rows=5),
+]
 ID = 2**53 - 1
 MAX_REASON_CHARS = Reason.__metadata__[0].max_length
 BIG = 2**63 - 1
@@ -54,6 +63,8 @@ REASON = CONTROL * 500
 TOKEN = "f" * 32
 PERSON = m.Person(ID, NAME, bot=True)
 EDITOR = m.Person(ID, NAME)
+FILE_NAME = '"' * 85 + "\u00e9" + "\U00010331" * 42  # at both limits of a name, and with as many escapes as can be
+FILE = m.FileInfo("f" * 32, FILE_NAME, ID, "x" * MAX_FILE_TYPE_BYTES, 10**8 - 1, 10**8 - 1, list(PREVIEW_SIDES))
 LIMITS = Limits()
 
 
@@ -62,12 +73,16 @@ def test_the_parts_are_legal_and_as_long_as_can_be():
     assert check_room(ROOM) == ROOM
     assert not is_hostile(SIGN)
     assert len(NAME.encode()) == 128
+    assert clean_name(FILE_NAME) == FILE_NAME
+    assert len(msgspec.json.encode(FILE)) < paging.file_bound(FILE)
+    assert len(FILE_NAME.encode()) == MAX_FILE_NAME_BYTES
+    assert len(FILE_NAME) == MAX_FILE_NAME_CHARS
 
 
 def message(pages, seq=ID, marks=0, text=None):
     return m.Message(
         seq, ID, ID, NAME, BIG, text or CONTROL * pages.text_chars, ROOM, ID, NAME, ID, [ID] * MAX_MENTIONS, ID, ID,
-        [m.Reaction(SIGN, [ID]) for _ in range(pages.reactions)], ID, PERSON, bot=True,
+        [m.Reaction(SIGN, [ID]) for _ in range(pages.reactions)], ID, PERSON, bot=True, files=[FILE] * pages.files,
     )  # fmt: skip
 
 
@@ -339,7 +354,7 @@ def test_a_page_around_fits_whatever_surrounds_it(texts, reactions, at):
     ]
     query = HistoryQuery(up_to=100, limit=200, around=at)
     page = paging.history_page(ID, query, HistoryRows(messages, False), PAGE_LIMITS)
-    assert len(msgspec.json.encode(page)) <= MAX_FRAME_BYTES - 12 * KIB
+    assert len(msgspec.json.encode(page)) <= PAGE_LIMITS.page_bytes + FRAME_SPARE_BYTES
     assert at not in range(1, len(texts) + 1) or any(message.seq == at for message in page.messages)
 
 

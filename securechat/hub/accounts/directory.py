@@ -40,6 +40,7 @@ from securechat.records.accounts import (
     TrimAudit,
     WriteAudit,
 )
+from securechat.records.files import DropGoneFiles, PurgeFiles
 from securechat.records.rooms import StoredRooms
 from securechat.text.confusables import skeleton
 from securechat.text.names import name_key
@@ -309,6 +310,8 @@ class AccountDirectory:
             case Drop(kind, number):
                 self._drop(kind, number)
             case WriteAudit() | EraseSender() | PurgeGuests() | PurgeMessageKeys() | TrimAudit():
+                pass
+            case DropGoneFiles() | PurgeFiles():  # the log alone knows files
                 pass
             case _:
                 self.room_directory.apply(change)

@@ -23,6 +23,7 @@ from securechat.hub.interfaces import Peer
 from securechat.hub.rooms.room import HubRoom
 from securechat.limits import (
     EDITOR_FIELDS_BYTES,
+    FILE_FIELDS_BYTES,
     LISTED_ID_BYTES,
     MAX_NAME_BYTES,
     MAX_TOPIC_CHARS,
@@ -38,6 +39,7 @@ from securechat.model import (
     ConversationItem,
     ConversationList,
     Edited,
+    FileInfo,
     HistoryPage,
     Hit,
     Joined,
@@ -94,6 +96,7 @@ def encoded_bound(entry: LogEntry) -> int:
         size += sum(map(_editor_bound, (entry.edited_by, entry.deleted_by)))
         for reaction in entry.reactions:
             size += REACTION_FIELDS_BYTES + _text_bytes(reaction.sign) + LISTED_ID_BYTES * len(reaction.by)
+        size += sum(map(file_bound, entry.files))
     elif isinstance(entry, Edited):
         size += _text_bytes(entry.text) + LISTED_ID_BYTES * len(entry.mentions)
     elif isinstance(entry, Reacted):
@@ -103,6 +106,11 @@ def encoded_bound(entry: LogEntry) -> int:
 
 def _editor_bound(editor: Person | None) -> int:
     return 0 if editor is None else EDITOR_FIELDS_BYTES + _text_bytes(editor.name)
+
+
+def file_bound(file: FileInfo) -> int:
+    """Return at least as many bytes as a file takes in JSON, which escapes only quotation marks of a name."""
+    return FILE_FIELDS_BYTES + len(file.name.encode()) + file.name.count('"') + len(file.type)
 
 
 def _text_bytes(text: str | None) -> int:
