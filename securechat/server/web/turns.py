@@ -1,4 +1,7 @@
-"""Bounds what all HTTP requests together take from one pass of the loop: who comes later goes on in a later one."""
+"""Bounds what all HTTP together takes from one pass of the loop: who comes later goes on in a later one.
+
+`RequestTurns` are those of requests that are kept whole, `TransferTurns` those of the bytes of uploads and downloads.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from securechat.containment import Containment
+    from securechat.limits import Limits
     from securechat.server.session import Scheduler
 
 REQUESTS_PER_PASS = 16
@@ -78,3 +82,75 @@ class RequestTurns:
             self._scheduler.call_later(0.0, self._next)
         for connection in due:
             self._containment.run(connection, connection.go_on)
+
+
+class Transfer(Protocol):
+    """An upload or a download that waits for its turn."""
+
+    @property
+    def owner(self) -> object:
+        """The connection that it belongs to."""
+
+    def take_turn(self) -> None:
+        """Move at most limits.transfer_turn_bytes, and `TransferTurns.charge` them; then wait again, perhaps."""
+
+
+class TransferTurns:
+    """The turns of all uploads and downloads of one server: in a ring, until the bytes of a pass are used up.
+
+    They run in the timer step of a pass: what members have said in it is read by then, and on its way to the log.
+
+    Args:
+        scheduler: of the loop.
+        containment: takes what a turn has raised.
+        limits: of a pass.
+    """
+
+    def __init__(self, scheduler: Scheduler, containment: Containment, limits: Limits) -> None:
+        self._scheduler = scheduler
+        self._containment = containment
+        self._limits = limits
+        self._left_bytes = 0
+        self._is_due = False  # the timer is set, or runs
+        self._waiting: deque[Transfer] = deque()
+        self._flushing: list[Transfer] = []
+
+    def wait(self, transfer: Transfer) -> None:
+        """Have ``take_turn`` called, once: behind those that wait, in this pass if its bytes last."""
+        self._waiting.append(transfer)
+        self._set_timer()
+
+    def wait_for_flush(self, transfer: Transfer) -> None:
+        """Have ``take_turn`` called in a later pass, once: this one has not sent yet what is queued."""
+        self._flushing.append(transfer)
+        self._set_timer()
+
+    def charge(self, used_bytes: int) -> None:
+        """Count what a turn has used."""
+        self._left_bytes -= used_bytes
+
+    def _set_timer(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._scheduler.call_later(0.0, self._next)
+
+    def _next(self) -> None:
+        limits = self._limits
+        waiting = self._waiting
+        waiting += self._flushing
+        self._flushing.clear()
+        self._left_bytes = limits.transfers_per_pass_bytes
+        turn_bytes = min(limits.transfer_turn_bytes, self._left_bytes)
+        mark = self._containment
+        try:
+            while waiting and self._left_bytes >= turn_bytes:
+                transfer = waiting.popleft()
+                mark.current = transfer.owner
+                try:
+                    transfer.take_turn()
+                except Exception as exc:  # noqa: BLE001  (it affects its connection, as in the loop)
+                    mark.contain(transfer.owner, exc)
+        finally:
+            self._is_due = False
+            if waiting or self._flushing:
+                self._set_timer()
