@@ -1,0 +1,132 @@
+"""Runs transfers on threads of their own, one each, and tells about them on the thread of the one that asked.
+
+A thread has one buffer and one connection, so each transfer takes a bounded amount of memory. Threads end with the
+process: nothing waits for one that sits in a dead connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from securechat.client import catalogue
+from securechat.client.files import saving
+from securechat.client.files.download import download
+from securechat.client.files.https import Attempts, Cancelled, FileServer, TransferError, TryLater
+from securechat.client.files.saving import SavePlace
+from securechat.client.files.sources import LocalFile, opened
+from securechat.client.files.upload import discard, upload
+from securechat.text.sanitize import one_line
+from securechat.translation import system_error
+
+PROGRESS_S = 0.2
+"""Between two reports of a transfer."""
+Post: TypeAlias = Callable[[Callable[[], None]], None]
+"""Runs a callable on the thread of the one that asked."""
+Moved: TypeAlias = Callable[[int], None]
+
+
+class Transfer:
+    """One transfer under way."""
+
+    def __init__(self) -> None:
+        self.cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """End it; `Cancelled` is told. What has come stays on the server, what is here is removed."""
+        self.cancelled.set()
+
+
+class FileTransfers:
+    """The transfers of one session.
+
+    Args:
+        server: the server.
+        post: runs a callable where `moved` and `done` are to be called.
+        patience_s: time without progress after which a transfer is given up; None for never.
+    """
+
+    def __init__(self, server: FileServer, post: Post, patience_s: float | None = None) -> None:
+        self._server = server
+        self._post = post
+        self._patience_s = patience_s
+
+    def upload(
+        self, file: LocalFile, path: str, moved: Moved, done: Callable[[TransferError | None], None]
+    ) -> Transfer:
+        """Send a file to the path of an upload; ``done`` with None once the server has it whole."""
+
+        def work(attempts: Attempts) -> None:
+            with opened(file) as source:
+                upload(self._server, path, source, file.size, attempts=attempts, moved=self._seldom(moved))
+
+        return self._start("upload", work, done)
+
+    def save(
+        self, path: str, size: int, place: SavePlace, moved: Moved, done: Callable[[Path | TransferError], None]
+    ) -> Transfer:
+        """Write a file of a message to a place; ``done`` with where it is now."""
+
+        def work(attempts: Attempts) -> Path:
+            with saving.unfinished(place) as (file, unfinished):
+                try:
+                    download(self._server, path, size, file, attempts=attempts, moved=self._seldom(moved))
+                    return saving.finish(file, unfinished, place)
+                except OSError as error:
+                    why = system_error(error)
+                    raise TransferError(catalogue.files.not_saved(one_line(str(place.folder)), why)) from None
+
+        return self._start("download", work, done)
+
+    def read(self, path: str, size: int, done: Callable[[bytes | TransferError], None]) -> Transfer:
+        """Read a file of a message into memory; the caller has judged its size."""
+
+        def work(attempts: Attempts) -> bytes:
+            held = io.BytesIO()
+            download(self._server, path, size, held, attempts=attempts, moved=lambda _: None)
+            return held.getvalue()
+
+        return self._start("download", work, done)
+
+    def discard(self, path: str) -> None:
+        """Take an upload back, so that it counts no more; where that fails, the server gives it up later."""
+
+        def work(_: Attempts) -> None:
+            with contextlib.suppress(TryLater, OSError, http.client.HTTPException):
+                discard(self._server, path)
+
+        self._start("discard", work, lambda _: None)
+
+    def _start(self, name: str, work: Callable[[Attempts], object], done: Callable[..., None]) -> Transfer:
+        transfer = Transfer()
+
+        def run() -> None:
+            result: object
+            try:
+                result = work(Attempts(transfer.cancelled, self._patience_s))
+            except TransferError as error:
+                result = error
+            except Exception as error:  # noqa: BLE001 - a bug ends this transfer, and not the chat
+                result = TransferError(catalogue.connection.mistake(one_line(repr(error))))
+            self._post(lambda: done(Cancelled() if transfer.cancelled.is_set() else result))
+
+        threading.Thread(target=run, name=name, daemon=True).start()
+        return transfer
+
+    def _seldom(self, moved: Moved) -> Moved:
+        last = 0.0
+
+        def report(count: int) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= PROGRESS_S:
+                last = now
+                self._post(lambda: moved(count))
+
+        return report
