@@ -5,15 +5,16 @@ from __future__ import annotations
 from securechat.client.catalogue.names import in_turn
 from securechat.translation import LazyText, _, ngettext
 
+# Translators: the mark before a file of a message in a pipe; one word without comma, colon and slash.
+FILE_WORD = LazyText("file")
 CANCELLED = LazyText("The transfer was cancelled")
 CHANGED = LazyText("The file has changed while it was sent. Send it again")
 NONSENSE = LazyText("The server gave another file than expected. Tell its administrator")
 NOT_THERE = LazyText("The file is not there any more, or you may not read it any more")
-NO_FILES_SENT = LazyText("Nothing was sent")
 NO_OWN_FILES = LazyText("You have sent no files")
 DELETE_HINT = LazyText("/delete N deletes a message with its files")
 NO_FILES_THERE = LazyText("This message has no files")
-UPLOADS_END = LazyText("The files that were being sent are not sent")
+UNFINISHED = LazyText("The files that were on their way are not sent or saved")
 WITH_SEND = LazyText("--file needs --send")
 TEXT_WITHOUT_FILE = LazyText("A text behind HOST needs --file. Without it, --send reads standard input")
 CLI_FILE = LazyText("with --send: send this file, and TEXT with it, instead of standard input; up to 10 times")
@@ -61,7 +62,7 @@ def not_sent(name: str, why: str) -> str:
 
 def picture_unreadable(why: str, name: str) -> str:
     """Ask about a picture that the server cannot write anew."""
-    return in_turn(why, _("/upload --as-file sends it so. Not sent: {name}", name=name))
+    return in_turn(why, _("--as-file sends it so. Not sent: {name}", name=name))
 
 
 def cancelled(count: int) -> str:

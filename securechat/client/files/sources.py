@@ -17,6 +17,17 @@ from securechat.text.file_names import clean_name
 from securechat.text.sanitize import one_line
 from securechat.translation import system_error
 
+_LOOKED_AT_BYTES = 4096
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
+"""How JPEG, PNG and GIF begin; WebP has its name behind its length."""
+_TELLING = frozenset(
+    (
+        "3gp", "avi", "avif", "cr2", "cr3", "dng", "doc", "docx", "heic", "heif", "m4a", "m4v", "mkv", "mov", "mp3",
+        "mp4", "mpg", "nef", "odp", "ods", "odt", "ogg", "pdf", "ppt", "pptx", "tif", "tiff", "webm", "wmv", "xls",
+        "xlsx",
+    )
+)  # fmt: skip
+
 
 class LocalFile(Struct, frozen=True):
     """A file as it was when the user named it.
@@ -25,11 +36,15 @@ class LocalFile(Struct, frozen=True):
         path: where it is.
         name: as others will see it.
         size: bytes.
+        picture: whether it begins as a still picture that a server writes anew, so that place and time go.
+        telling: whether it is of a kind that has place, time or author in it, such as a video or a PDF.
     """
 
     path: Path
     name: str
     size: int
+    picture: bool = False
+    telling: bool = False
 
 
 def local_files(typed: Sequence[str]) -> tuple[LocalFile, ...]:
@@ -63,7 +78,18 @@ def _looked_at(path: Path, file: BinaryIO, typed: str) -> LocalFile:
     status = os.fstat(file.fileno())
     if not status.st_size:
         raise TransferError(catalogue.files.empty(one_line(typed)))
-    return LocalFile(path, clean_name(path.name), status.st_size)
+    begin = file.read(_LOOKED_AT_BYTES)
+    name = clean_name(path.name)
+    picture = begin.startswith(_PICTURES) or (begin.startswith(b"RIFF") and begin[8:12] == b"WEBP")
+    is_still = picture and not _is_animated(begin)
+    telling = (picture and not is_still) or name.rpartition(".")[2].lower() in _TELLING
+    return LocalFile(path, name, status.st_size, is_still, telling)
+
+
+def _is_animated(begin: bytes) -> bool:
+    """Tell by its begin whether a picture moves: such a file stays as it is."""
+    webp = begin[12:16] == b"VP8X" and bool(begin[20:21]) and bool(begin[20] & 2)
+    return webp or b"NETSCAPE2.0" in begin or (begin.startswith(b"\x89PNG") and b"acTL" in begin)
 
 
 def opened(file: LocalFile) -> BinaryIO:
