@@ -60,7 +60,7 @@ def not_sent(name: str, why: str) -> str:
     return in_turn(why, _("Not sent: {name}", name=name))
 
 
-def picture_unreadable(why: str, name: str) -> str:
+def picture_unreadable(name: str, why: str) -> str:
     """Ask about a picture that the server cannot write anew."""
     return in_turn(why, _("--as-file sends it so. Not sent: {name}", name=name))
 

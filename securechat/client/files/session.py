@@ -19,7 +19,7 @@ from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConversationId
-from securechat.client.files.https import FileServer, NotThere, TransferError
+from securechat.client.files.https import NotThere, TransferError
 from securechat.client.files.saving import SavePlace, save_place
 from securechat.client.files.sources import LocalFile
 from securechat.client.files.threads import FileTransfers, Transfer
@@ -60,9 +60,6 @@ class FilesToSave(Struct, frozen=True):
 
 class FileNetwork(Protocol):
     """What is needed of the network's thread; see `securechat.client.network.NetworkThread`."""
-
-    def post(self, callback: Callable[[], None]) -> None:
-        """Run a callable on the network's thread."""
 
     def want(self, action: actions.Action) -> None:
         """Pass an action to the core, on the network's thread."""
@@ -107,29 +104,27 @@ class FileSession:
     Args:
         core: knows what the server can do.
         network: runs the core.
-        server: where the bytes go and come from.
+        transfers: moves the bytes.
         tell: shows a sentence to the user.
-        changed: called when `progress` may be another one.
+        changed: called when `progress` may be another one, and when something has ended.
         failed: called when something is not sent or saved, after it was told; with whether the server refused it.
         announce: whether it is told what is about to be sent.
-        patience_s: time without progress after which a transfer is given up; None for never.
     """
 
     def __init__(
         self,
         core: ClientCore,
         network: FileNetwork,
-        server: FileServer,
+        transfers: FileTransfers,
         tell: Callable[[str], None],
         *,
         changed: Callable[[], None] = lambda: None,
         failed: Failed | None = None,
         announce: bool = True,
-        patience_s: float | None = None,
     ) -> None:
         self._core = core
         self._network = network
-        self._transfers = FileTransfers(server, network.post, patience_s)
+        self._transfers = transfers
         self._tell = tell
         self._changed = changed
         self._failed = failed or _ignore

@@ -13,6 +13,7 @@ from securechat.client.exit_codes import ClientExit
 from securechat.client.files.https import FileServer
 from securechat.client.files.session import FileSession, FilesToSend
 from securechat.client.files.sources import LocalFile
+from securechat.client.files.threads import FileTransfers
 from securechat.client.network import ServerTarget
 from securechat.client.pipe.pipes import STALLED_S, WAIT_S, PipeSend
 
@@ -24,15 +25,15 @@ def pipe_files(mode: PipeSend, server_target: ServerTarget, *, announce: bool, p
         over = mode.core.leaving or mode.core.phase is ConnectionPhase.ENDED
         mode.worsen(ClientExit.MESSAGE_REFUSED if refused and not over else ClientExit.LINES_LOST)
 
+    server = FileServer(server_target.host, server_target.port, server_target.ca_pem)
     return FileSession(
         mode.core,
         mode.network,
-        FileServer(server_target.host, server_target.port, server_target.ca_pem),
+        FileTransfers(server, mode.network.post, patience_s),
         mode.notice,
         changed=mode.files_moved,
         failed=failed,
         announce=announce,
-        patience_s=patience_s,
     )
 
 

@@ -38,6 +38,7 @@ from securechat.client.core.state import ConnectionPhase, PersonKey, RoomKey
 from securechat.client.exit_codes import ClientExit
 from securechat.client.files.https import FileServer
 from securechat.client.files.session import FileSession
+from securechat.client.files.threads import FileTransfers
 from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.terminal.editor import (
     HiddenInput,
@@ -93,7 +94,7 @@ class Terminal:
         self._files = FileSession(
             core,
             self._network,
-            FileServer(server_target.host, server_target.port, server_target.ca_pem),
+            FileTransfers(FileServer(server_target.host, server_target.port, server_target.ca_pem), self._network.post),
             self._say,
             changed=self._refresh,
         )
