@@ -31,12 +31,17 @@ FILE_REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         N_("You have {count} files that are not sent yet, as many as allowed. Send or remove some first"),
     ),
     "uploads_of_server_used_up": (ErrorCode.BUSY, N_("The server takes no further file for now. Try again later")),
+    "no_such_file": (ErrorCode.NOT_FOUND, N_("There is no such file. Check its id")),
     "upload_unknown": (
         ErrorCode.NOT_FOUND,
         N_("The server does not have this file any more. Send it again"),
     ),
     "upload_used": (ErrorCode.INVALID, N_("This file is part of another message already. Send it again")),
     "upload_not_whole": (ErrorCode.FILE_NOT_READY, N_("The file is not whole yet. Send the rest of it first")),
+    "text_too_long_with_files": (
+        ErrorCode.TEXT_TOO_LONG,
+        N_("With these files, the message may have {left} further characters at most. Shorten it"),
+    ),
     "upload_in_use": (ErrorCode.BUSY, N_("The file is being sent by another connection. Wait for that one")),
     "upload_not_ready": (
         ErrorCode.FILE_NOT_READY,

@@ -28,6 +28,8 @@ PART_BYTES = 4 * MIB
 """Of one PATCH: what the server syncs in one step."""
 _READ_BYTES = 16 * KIB
 """Read and sent at once: what the server takes in one turn."""
+FINISH_S = 150.0
+"""For the answer to the last part: the server may have to write a picture anew, and others before it (its 120 s)."""
 _FINAL = frozenset({"picture_unreadable", "upload_used"})
 _TUS = {"Tus-Resumable": "1.0.0"}
 
@@ -134,6 +136,8 @@ class _Upload:
                 raise
             sent += len(data)
             self._moved(offset + sent)
+        if offset + part == self._size:
+            connection.wait_for_answer(FINISH_S)
         response = connection.getresponse()
         if response.status in {200, 204}:
             response.read()
