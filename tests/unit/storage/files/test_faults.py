@@ -5,6 +5,7 @@ import errno
 import pytest
 from msgspec.structs import replace
 
+from securechat.errors import Refusal
 from securechat.storage.files.sidecar import encode_sidecar
 from securechat.storage.files.steps import run
 from tests.support.file_worlds import FileWorld, bytes_of, refused, state_of
@@ -44,6 +45,29 @@ def test_a_full_disk_takes_nothing_of_a_write_and_the_upload_goes_on_later(world
     assert refused(uploads.write(ID, 2000, DATA[2000:3000])) == "file_not_stored"  # what was sent behind it
     world.system.capacity_bytes = None
     world.write(STATE, 700, len(DATA))
+    finish_and_check(world)
+
+
+@pytest.mark.parametrize("offset", [0, 700, 1024, 2000])
+def test_a_part_that_is_cut_off_again_is_sent_anew(world, offset):
+    world.create(STATE, DATA)
+    world.write(STATE, 0, 2000)
+    world.store.uploads.cut(ID, offset)
+    assert world.system.content(world.store.layout.upload(ID)) == DATA[:offset]
+    with pytest.raises(Refusal):
+        world.store.uploads.cut(ID, offset + 1)
+    world.write(STATE, offset, len(DATA))
+    finish_and_check(world)
+
+
+def test_a_cut_that_fails_changes_nothing(world):
+    world.create(STATE, DATA)
+    world.write(STATE, 0, 2000)
+    world.system.fail("truncate", ID)
+    with pytest.raises(Refusal) as caught:
+        world.store.uploads.cut(ID, 10)
+    assert caught.value.reason == "file_not_stored"
+    world.write(STATE, 2000, len(DATA))
     finish_and_check(world)
 
 
