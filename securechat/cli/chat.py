@@ -70,12 +70,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: Sequence[str] | None, local_store: LocalStore | None) -> int:
     try:
-        return _run(_parser().parse_args(argv), local_store)
+        return _run(_parsed_flags(argv), local_store)
     except StartupError as stop:
         _say(catalogue.names.capital(translated(stop.sentence)))
         return stop.code
     except KeyboardInterrupt:  # while learning the CA, before the chat has started
         return ClientExit.INTERRUPTED
+
+
+def _parsed_flags(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line; a TEXT may stand behind flags that stand behind HOST."""
+    options, rest = _parser().parse_known_args(argv)
+    if options.file and options.text is None and len(rest) == 1 and not rest[0].startswith("-"):
+        options.text = rest[0]
+    elif rest:
+        return _parser().parse_args(argv)  # which tells what is not known
+    return options
 
 
 def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:

@@ -262,7 +262,6 @@ class FileSession:
         self._changed()
 
     def _say(self, job: _Sending) -> None:
-        self._end(job)
         asked = job.asked
         files = tuple(actions.UploadedFile(job.begun[index].id, file.name) for index, file in enumerate(asked.files))
         self._paths.update({begun.id: begun.path for begun in job.begun.values()})
@@ -270,6 +269,8 @@ class FileSession:
             self._network.want(actions.SendDirect(asked.to, asked.text, files))
         else:
             self._network.want(actions.SendMessage(asked.text, asked.target, key=asked.key, files=files))
+        self._end(job)  # not before: between the two a script would have nothing more to wait for
+        self._changed()
 
     def _not_sent(self, job: _Sending, name: str, error: TransferError) -> None:
         self._drop(job)
@@ -290,6 +291,7 @@ class FileSession:
     def _save_next(self, job: _Saving) -> None:
         if job.done == len(job.asked.files):
             self._end(job)
+            self._changed()
             return
         file = job.asked.files[job.done]
         if (path := job.links.get(file.id)) is None:
@@ -332,7 +334,6 @@ class FileSession:
         job.over = True
         if job in self._under_way:
             self._under_way.remove(job)
-        self._changed()
 
     def _drop_all(self) -> None:
         for job in tuple(self._under_way):

@@ -101,6 +101,18 @@ def test_a_message_is_sent_when_every_byte_of_its_files_is_there() -> None:
     assert (driver.files.busy, driver.failures, driver.transfers.discarded) == (False, [], [])
 
 
+def test_something_is_under_way_from_the_first_wish_to_the_message() -> None:
+    """A script ends when nothing is: it may not look in between."""
+    driver = FilesDriver()
+    seen: list[bool] = []
+    driver.files._changed = lambda: seen.append(driver.files.busy or bool(driver.core.unsent))
+    driver.send(REPORT)
+    driver.settle()
+    driver.transfers.end()
+    assert seen
+    assert all(seen)
+
+
 def test_nothing_is_sent_before_the_server_has_taken_every_file() -> None:
     driver = FilesDriver()
     driver.send(REPORT, LOG)
