@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from securechat.errors import ErrorCode
 from securechat.limits import MAX_TEXT_CHARS
-from securechat.model import Draft, FileInfo, Message, RevisionKind, StoredFile
+from securechat.model import Draft, Edited, FileInfo, RevisionKind, StoredFile
 from securechat.records.accounts import Account, Drop, EraseSender, Put
 from securechat.records.files import (
     DropGoneFiles,
@@ -128,9 +128,9 @@ def check_a_file_is_found_by_its_number(implementation: Implementation) -> None:
         assert find(rig, 3) == FileRow(files[3].info, files[3].sha256, 7, 2, at_ms, None, (4, 7), 4)
         assert find(rig, 4) == FileRow(files[4].info, files[4].sha256, 7, 3, at_ms, None, (7, 7), 7)
     rig.record(PutRoom(RoomRecord(5, "attic")))
-    row = find(rig, 2)
-    assert row is not None
-    assert row.room == "attic"
+    renamed = find(rig, 2)
+    assert renamed is not None
+    assert renamed.room == "attic"
     assert ask(rig, rig.log.file, FileQuery("'; --")) is None
     rig.close()
 
@@ -149,7 +149,7 @@ def check_an_edit_keeps_the_lines_of_files(implementation: Implementation) -> No
     assert codes(rig.append(revision(EDIT, 20, seq, sender_id=2, text="x" * MAX_TEXT_CHARS))) == [ErrorCode.NO_RIGHT]
     rig.seqs(revision(EDIT, 21, other, text="x" * MAX_TEXT_CHARS), revision(REACT, 22, seq, sign="+"))
     rig.until(lambda: len(rig.entries) == 9)
-    told = [entry.text for entry in rig.entries if not isinstance(entry, Message) and getattr(entry, "text", None)]
+    told = [entry.text for entry in rig.entries if isinstance(entry, Edited)]
     assert told[:5] == [f"new{lines}", f"newer{lines}", lines[1:], "x" * most + lines, "y" * most + lines]
     for kill in (None, False, True):
         if kill is not None:
@@ -272,7 +272,7 @@ def check_files_of_guests_end(implementation: Implementation) -> None:
         assert [len(message.files) for message in rows] == [0, 2, 2, 0, 2] * 2
         assert find(rig, 1) is None
         assert find(rig, 3) is not None
-    rig.seqs(revision(EDIT, 9, rows[0].seq, sender_id=guest, text="its lines are words now"))
+    rig.seqs(revision(EDIT, 9, 1, sender_id=guest, text="its lines are words now"))
     assert rig.everything()[0].text == "its lines are words now"
     rig.close()
 

@@ -212,9 +212,9 @@ def _post(call: ApiCall) -> Steps:
         key = own
     target = yield from target_of(call)
     if target.person is not None:
-        return stored((yield Direct(0, target.person, message.text, message.reply_to, key)), 201)
+        return stored((yield Direct(0, target.person, message.text, message.reply_to, key, message.files)), 201)
     room = target.room or ""
-    acked: Acked = yield from in_room(room, Say(0, room, message.text, message.reply_to, key))
+    acked: Acked = yield from in_room(room, Say(0, room, message.text, message.reply_to, key, None, message.files))
     return stored(acked, 201)
 
 

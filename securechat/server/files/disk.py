@@ -152,6 +152,10 @@ class ThreadedFileDisk:
             return
         self._ask(lambda: self._store.uploads.write(file_id, offset, data), done, _failure())
 
+    def cut(self, file_id: str, offset: int, done: Callable[[Refusal | None], None]) -> None:
+        """Take bytes off an upload again; see `FileDisk.cut`."""
+        self._ask(lambda: _at_once(partial(self._store.uploads.cut, file_id, offset)), done, _failure())
+
     def finish(self, upload: UploadState, done: Callable[[StoredFile | Refusal], None]) -> None:
         """End an upload; see `FileDisk.finish`. The thread is free while a picture is written anew."""
 
@@ -202,7 +206,10 @@ class ThreadedFileDisk:
         self._ask(lambda: self._open(file_id, size), opened, is_read=True)
 
     def load(self, done: Callable[[list[UploadState]], None]) -> None:
-        """Read the uploads that an earlier process left; see `FileDisk.load`."""
+        """Read the uploads that an earlier process left; see `FileDisk.load`. A server without files has none."""
+        if not self._store.layout.incoming.exists():
+            self._post(lambda: None if self._closed else done([]))
+            return
         self._ask(self._store.load, done, [])
 
     def list_stored(self, prefix: str, done: Callable[[FilesOnDisk | None], None]) -> None:

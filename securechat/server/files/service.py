@@ -9,12 +9,15 @@ import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from securechat.model import FILES_FEATURE
+from securechat.containment import FILES
+from securechat.model import FILES_FEATURE, PICTURES_FEATURE
+from securechat.pictures.workers import available
 from securechat.server.api import paths as api
 from securechat.server.api.files import FilePaths
 from securechat.server.files import paths as links
 from securechat.server.files.disk import ThreadedFileDisk
 from securechat.server.files.link_key import link_secret
+from securechat.server.files.pictures import WorkerRewriter
 from securechat.text.counts import counted
 
 if TYPE_CHECKING:
@@ -52,11 +55,18 @@ class ServerFiles:
         self._limits = config.limits
         self._loop = loop
         self._console = console
-        self.disk = ThreadedFileDisk(config.data, loop.post, warn)
+        self._pictures = WorkerRewriter(config.limits) if available() else None
+        self.disk = ThreadedFileDisk(
+            config.data, loop.post, pictures=self._pictures, on_trouble=warn, on_error=self._failed
+        )
 
     def for_hub(self) -> dict[str, Any]:
         """Return the arguments of `HubContext` about files."""
-        return {"file_disk": self.disk, "link_secret": self._link_secret, "file_features": (FILES_FEATURE,)}
+        features = (FILES_FEATURE,) if self._pictures is None else (FILES_FEATURE, PICTURES_FEATURE)
+        return {"file_disk": self.disk, "link_secret": self._link_secret, "file_features": features}
+
+    def _failed(self, error: Exception) -> None:
+        self._loop.containment.report(FILES, "the disk of files", error)
 
     def _link_secret(self) -> bytes:
         return link_secret(self._folder, secrets.token_bytes)
@@ -95,5 +105,7 @@ class ServerFiles:
             )
 
     def close(self) -> None:
-        """End the disk's thread."""
+        """End the threads, and the processes of pictures."""
+        if self._pictures is not None:
+            self._pictures.close()
         self.disk.close()

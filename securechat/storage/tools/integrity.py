@@ -65,11 +65,10 @@ _NOT_AS_STORED = LazyText("message {first} is not what was stored: readers are t
 _FILES_SINCE = 10
 """The schema version that added files."""
 _FILE_ROWS = f"""
-SELECT seq, CAST({FILES_OF_MESSAGE} AS BLOB) FROM (SELECT DISTINCT seq FROM files WHERE seq > ? ORDER BY seq LIMIT ?) AS messages
+SELECT seq, CAST({FILES_OF_MESSAGE} AS BLOB)
+FROM (SELECT DISTINCT seq FROM files WHERE seq > ? ORDER BY seq LIMIT ?) AS messages
 """  # noqa: S608  # our own words
-_FILE_NOT_AS_STORED = LazyText(
-    "a file of message {first} is not what was stored: readers are shown the message without it"
-)
+_FILE_NOT_AS_STORED = LazyText("a file of message {first} is not what was stored: readers do not see it")
 
 _NOBODY = "SELECT sender_id FROM accounts WHERE sender_id NOT IN (SELECT sender_id FROM senders) LIMIT ?"
 _OWNERLESS = "SELECT {0}_id, sender_id FROM {0}s WHERE sender_id NOT IN (SELECT sender_id FROM accounts) LIMIT ?"

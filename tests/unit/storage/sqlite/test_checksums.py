@@ -79,9 +79,8 @@ def test_a_flipped_bit_is_found_by_reading_and_by_check(tmp_path: Path, content:
     store.close()
 
 
-PICTURE = StoredFile(
-    FileInfo("ab" * 16, "marked name.jpg", 5, "image/marked", 40, 30, [320, 1600]), b"marked hash" + bytes(21), 7
-)
+MARKED = FileInfo("ab" * 16, "marked name.jpg", 5, "image/marked", 40, 30, [320, 1600])
+PICTURE = StoredFile(MARKED, b"marked hash" + bytes(21), 7)
 NOTE = StoredFile(FileInfo("cd" * 16, "note.txt", 3), bytes(32))
 
 
@@ -109,7 +108,7 @@ def test_a_flipped_bit_in_a_files_row_hides_the_file(tmp_path: Path, content: by
     with Snapshot(tmp_path / DATABASE) as snapshot:
         assert damage(snapshot, lambda share: None) == []
         assert damaged_messages(snapshot, lambda share: None) == [
-            "a file of message 1 is not what was stored: readers are shown the message without it"
+            "a file of message 1 is not what was stored: readers do not see it"
         ]
         assert [len(row.get("files", ())) for row in export_room(snapshot.connection, "lobby")] == [1, 0]
     store.apply([Revision(RevisionKind.DELETE, 1, "ann", 3, 1, "lobby")])
