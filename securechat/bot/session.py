@@ -46,10 +46,10 @@ from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConnectionPhase, ConversationId, PersonKey
 from securechat.client.core.timing import retry_at
-from securechat.client.files.https import NotThere, TransferError
-from securechat.client.files.saving import save_place
+from securechat.client.files.https import FileGone, TransferError
+from securechat.client.files.saving import local_target
 from securechat.client.files.sources import LocalFile, local_files
-from securechat.client.files.threads import FileTransfers, Transfer
+from securechat.client.files.threads import FileTransfer, FileTransfers
 from securechat.errors import ErrorCode, Refusal
 from securechat.limits import MAX_TEXT_CHARS, PAGE_ROWS
 from securechat.text.file_lines import without_file_lines
@@ -170,7 +170,7 @@ class BotSession:
         """
         room = target if isinstance(target, str) else ""
         _expect_valid(model.Say(1, room, text[:MAX_TEXT_CHARS], reply, key))  # the core refuses what is longer
-        uploaded = tuple(actions.UploadedFile(*file) for file in files)
+        uploaded = tuple(actions.PendingFile(*file) for file in files)
         return self._run(
             lambda future: self._send(actions.SendMessage(text, self._key(target), reply, key, uploaded), future)
         )
@@ -214,7 +214,7 @@ class BotSession:
     def save(self, path: str, file: HeardFile, typed: str | None) -> Future[Path]:
         """Write a file of a message to a folder of this machine; the result is where it is."""
         try:
-            place = save_place(typed, file.name)
+            place = local_target(typed, file.name)
         except TransferError as error:
             raise Refused(_UNUSABLE, str(error)) from None
         return self._transfer(lambda done: self.files.save(path, file.size, place, _ignore, done))
@@ -228,7 +228,7 @@ class BotSession:
             refusal = refusal_for("files_off")
             raise Refused(refusal.code.value, refusal.detail)
 
-    def _transfer(self, start: Callable[[Callable[[Any], None]], Transfer]) -> Future[Any]:
+    def _transfer(self, start: Callable[[Callable[[Any], None]], FileTransfer]) -> Future[Any]:
         def begin(future: Future[Any]) -> None:
             transfer = start(lambda result: self._transferred(future, result))
             future.add_done_callback(lambda _: transfer.cancel())  # it is not wanted, or the session is over
@@ -236,7 +236,7 @@ class BotSession:
         return self._run(begin)
 
     def _transferred(self, future: Future[Any], result: Any) -> None:
-        if isinstance(result, NotThere):
+        if isinstance(result, FileGone):
             self._fail(future, Refused(ErrorCode.NOT_FOUND.value, str(result), result.arguments))
         elif isinstance(result, TransferError):
             self._fail(future, Refused(result.code or _FAILED, str(result), result.arguments))

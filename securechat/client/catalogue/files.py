@@ -119,11 +119,6 @@ def own_file(number: str, line: str, where: str, date: str) -> str:
 # --- what goes wrong --------------------------------------------------------------------------------------------------
 
 
-def too_many(most: int) -> str:
-    """Refuse more files than a message can have."""
-    return _("A message has at most {most} files. Send the rest in another one", most=most)
-
-
 def no_such_file(path: str) -> str:
     """Refuse a path that leads to nothing."""
     return _('There is no such file. A path with blanks stands in quotes, "my photo.jpg". Not found: {path}', path=path)

@@ -18,7 +18,7 @@ class ChooseName(Struct, frozen=True):
     name: str
 
 
-class UploadedFile(Struct, frozen=True):
+class PendingFile(Struct, frozen=True):
     """A file whose every byte is on the server, and that belongs to no message yet; ``name`` is for sentences."""
 
     id: FileId
@@ -40,7 +40,7 @@ class SendMessage(Struct, frozen=True):
     target: ConversationId
     reply: int | None = None
     key: str | None = None
-    files: tuple[UploadedFile, ...] = ()
+    files: tuple[PendingFile, ...] = ()
 
 
 class ChangeMessage(Struct, frozen=True):
@@ -58,7 +58,7 @@ class SendDirect(Struct, frozen=True):
 
     name: str
     text: str
-    files: tuple[UploadedFile, ...] = ()
+    files: tuple[PendingFile, ...] = ()
 
 
 class JoinRoom(Struct, frozen=True):
@@ -350,8 +350,8 @@ class ModerateMember(Struct, frozen=True):
     role: RoleName = "member"
 
 
-class BeginUpload(Struct, frozen=True):
-    """Ask where a file goes: `events.UploadBegun` or `events.FileRequestRefused` with this number.
+class AskUpload(Struct, frozen=True):
+    """Ask where a file goes: `events.UploadAnswered` or `events.FileRequestRefused` with this number.
 
     It is asked again after a lost connection, and where the server has no time for it now.
 
@@ -369,14 +369,14 @@ class BeginUpload(Struct, frozen=True):
 
 
 class AskFileLinks(Struct, frozen=True):
-    """Ask where files are read: `events.FileLinksGiven` or `events.FileRequestRefused`; repeated as `BeginUpload`."""
+    """Ask where files are read: `events.FileLinksAnswered` or `events.FileRequestRefused`; repeated as `AskUpload`."""
 
     number: int
     ids: tuple[FileId, ...]
 
 
-class ForgetFileRequest(Struct, frozen=True):
-    """The answer to a `BeginUpload` or `AskFileLinks` is not wanted any more."""
+class DropFileRequest(Struct, frozen=True):
+    """The answer to a `AskUpload` or `AskFileLinks` is not wanted any more."""
 
     number: int
 
@@ -387,11 +387,11 @@ class ShowFiles(Struct, frozen=True):
     after: FileId | None = None
 
 
-FileAction: TypeAlias = BeginUpload | AskFileLinks | ForgetFileRequest | ShowFiles
+FileAction: TypeAlias = AskUpload | AskFileLinks | DropFileRequest | ShowFiles
 ReadAction: TypeAlias = (
     FindMessages | ShowMore | ListUnread | ListConversations | ShowUnread | ShowHistory | ShowDirectHistory
 )
-PagedAction: TypeAlias = FindMessages | ShowHistory | AskHistory | ShowFiles
+PageAction: TypeAlias = FindMessages | ShowHistory | AskHistory | ShowFiles
 RoomAction: TypeAlias = AskRoomSettings | ChangeRoomSettings | ModerateMember
 ConversationAction: TypeAlias = ChangeMessage | ReadAction | RoomAction | NotifyTyping | SetTypingNotices
 AccountRequestAction: TypeAlias = (

@@ -407,7 +407,7 @@ class ClientCore:
                 self._room_admin.request(action)
             case actions.ShowMore() if isinstance(self._conversations.next_page, actions.ShowFiles):
                 self._files.request(self._conversations.next_page)
-            case actions.BeginUpload() | actions.AskFileLinks() | actions.ForgetFileRequest() | actions.ShowFiles():
+            case actions.AskUpload() | actions.AskFileLinks() | actions.DropFileRequest() | actions.ShowFiles():
                 self._files.request(action)
             case (
                 actions.AskHistory()

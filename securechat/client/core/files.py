@@ -21,7 +21,7 @@ from securechat.client.core.timing import retry_at
 from securechat.model import FILES_FEATURE, AddUpload, AskFiles, AskLinks, FileLinks, FileList, Refused, UploadAdded
 from securechat.text.refusals import refusal_for
 
-_Kept: TypeAlias = actions.BeginUpload | actions.AskFileLinks
+_Kept: TypeAlias = actions.AskUpload | actions.AskFileLinks
 
 
 class FileRequests:
@@ -47,9 +47,9 @@ class FileRequests:
         """Ask, now or once connected."""
         context = self._context
         match action:
-            case actions.BeginUpload(number) | actions.AskFileLinks(number):
+            case actions.AskUpload(number) | actions.AskFileLinks(number):
                 self._waiting[number] = action, context.now
-            case actions.ForgetFileRequest(number):
+            case actions.DropFileRequest(number):
                 self._waiting.pop(number, None)
             case actions.ShowFiles(after):
                 self._conversations.next_page = None
@@ -64,7 +64,7 @@ class FileRequests:
         for action in due:
             del self._waiting[action.number]
             match action:
-                case actions.BeginUpload(_, name, size, as_file):
+                case actions.AskUpload(_, name, size, as_file):
                     self._send(action, partial(AddUpload, name=name, size=size, as_file=as_file))
                 case actions.AskFileLinks(_, ids):
                     self._send(action, partial(AskLinks, ids=list(ids)))
@@ -76,7 +76,7 @@ class FileRequests:
             self._context.send(make(self._context.requests.ask(PendingFileRequest(action))))
         else:  # an older server answers such a command without its ref
             refusal = refusal_for("files_off")
-            self._refuse(action, Refused(refusal.code, refusal.detail, reason=refusal.reason))
+            self._refuse(action, Refused.of(refusal))
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
@@ -86,10 +86,10 @@ class FileRequests:
         if not isinstance(request, PendingFileRequest):
             return  # the answer to a question of an earlier connection
         match event, request.action:
-            case UploadAdded(_, id, path, name, until_ms), actions.BeginUpload(number):
-                self._context.show(events.UploadBegun(number, id, path, name, until_ms))
+            case UploadAdded(_, id, path, name, until_ms), actions.AskUpload(number):
+                self._context.show(events.UploadAnswered(number, id, path, name, until_ms))
             case FileLinks(_, links), actions.AskFileLinks(number):
-                self._context.show(events.FileLinksGiven(number, tuple(links)))
+                self._context.show(events.FileLinksAnswered(number, tuple(links)))
             case FileList(_, files, more, used, most), actions.ShowFiles():
                 if more and files:
                     self._conversations.next_page = actions.ShowFiles(files[-1].file.id)

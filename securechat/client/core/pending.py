@@ -11,12 +11,12 @@ from msgspec import Struct, field
 
 from securechat.client.core.actions import (
     AskFileLinks,
-    BeginUpload,
+    AskUpload,
     ModerateMember,
+    PendingFile,
     ProgramAction,
     ShowDirectHistory,
     ShowFiles,
-    UploadedFile,
 )
 from securechat.client.core.events.account import AccountAction
 from securechat.client.core.state import RoomKey
@@ -62,7 +62,7 @@ class PendingDirect(Struct):
 
     name: str
     text: str
-    files: tuple[UploadedFile, ...] = ()
+    files: tuple[PendingFile, ...] = ()
 
 
 class PendingIgnore(Struct):
@@ -127,7 +127,7 @@ class PendingModeration(Struct):
 class PendingFileRequest(Struct):
     """A question about files."""
 
-    action: BeginUpload | AskFileLinks | ShowFiles
+    action: AskUpload | AskFileLinks | ShowFiles
 
 
 class PendingQuestion(Struct):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import insort
 from typing import assert_never
 
-from securechat.client.core.actions import UploadedFile
+from securechat.client.core.actions import PendingFile
 from securechat.client.core.events.messages import MessageChangeRequest, PendingMessage
 from securechat.client.core.state import ConversationId, RoomKey
 from securechat.model import Delete, Direct, Edit, React, RevisionKind, Say
@@ -60,7 +60,7 @@ class SendQueue:
         reply: int | None = None,
         change: MessageChangeRequest | None = None,
         key: str | None = None,
-        files: tuple[UploadedFile, ...] = (),
+        files: tuple[PendingFile, ...] = (),
     ) -> PendingMessage:
         """Take a message; the caller has looked at `full`."""
         self._numbers += 1

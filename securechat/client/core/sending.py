@@ -64,13 +64,13 @@ class Sending:
         to: str = "",
         reply: int | None = None,
         key: str | None = None,
-        files: tuple[actions.UploadedFile, ...] = (),
+        files: tuple[actions.PendingFile, ...] = (),
     ) -> None:
         """Send a message; ``to`` the name by which its person was meant, ``key`` what a program calls it."""
         if self._is_sendable(text, with_files=bool(files)):
             self._add(target, text, to, reply, key=key, files=files)
 
-    def send_direct(self, name: str, text: str, files: tuple[actions.UploadedFile, ...] = ()) -> None:
+    def send_direct(self, name: str, text: str, files: tuple[actions.PendingFile, ...] = ()) -> None:
         """Send a message to a person by name; a name in none of the user's rooms is looked up."""
         if (person := self._membership.find(name)) is not None:
             self.send(PersonKey(person.id), text, name, files=files)
@@ -99,7 +99,7 @@ class Sending:
         reply: int | None = None,
         change: MessageChangeRequest | None = None,
         key: str | None = None,
-        files: tuple[actions.UploadedFile, ...] = (),
+        files: tuple[actions.PendingFile, ...] = (),
     ) -> None:
         context = self._context
         if isinstance(target, RoomKey) and target.room != LOBBY and target not in self._membership.wanted:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from securechat.client import catalogue
-from securechat.client.files.https import Attempts, FileServer, HttpsConnection, TransferError, TryLater, problem_of
+from securechat.client.files.https import Attempts, FileServer, HttpsConnection, RetryLater, TransferError, problem_of
 from securechat.limits import KIB
 
 _READ_BYTES = 64 * KIB
@@ -35,7 +35,7 @@ def download(
         moved: told how many bytes are here.
 
     Raises:
-        TransferError: the server refuses it, or has another file there; `NotThere` where it has none.
+        TransferError: the server refuses it, or has another file there; `FileGone` where it has none.
         Cancelled: by ``attempts``.
         OSError: ``target`` cannot be written.
     """
@@ -44,7 +44,7 @@ def download(
         try:
             with server.connection() as connection:
                 reading.run(connection)
-        except TryLater as later:
+        except RetryLater as later:
             attempts.wait(later.error, later.delay_s)
         except (_Broken, http.client.HTTPException):
             pass

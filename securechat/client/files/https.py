@@ -58,7 +58,7 @@ class TransferError(Exception):
         self.arguments = dict(arguments or {})
 
 
-class NotThere(TransferError):
+class FileGone(TransferError):
     """The server has nothing at this address, or not for this login."""
 
 
@@ -69,7 +69,7 @@ class Cancelled(TransferError):
         super().__init__(catalogue.files.CANCELLED())
 
 
-class TryLater(Exception):
+class RetryLater(Exception):
     """The server has no time for a request now.
 
     Attributes:
@@ -201,11 +201,11 @@ AT_WORK = frozenset({"upload_not_ready", "upload_in_use", "pictures_busy"})
 _PASSING = frozenset({408, 423, 425, 429, 500, 502, 503, 504})
 
 
-def problem_of(response: http.client.HTTPResponse) -> TransferError | TryLater:
+def problem_of(response: http.client.HTTPResponse) -> TransferError | RetryLater:
     """Return what an answer that is no success means.
 
     Returns:
-        TryLater: the same request may succeed by itself.
+        RetryLater: the same request may succeed by itself.
         TransferError: it will not.
     """
     problem = _read_problem(response)
@@ -213,10 +213,10 @@ def problem_of(response: http.client.HTTPResponse) -> TransferError | TryLater:
     arguments = (problem.code, problem.reason, problem.arguments)
     sentence = _sentence(problem, response.status)
     if response.status in {404, 410}:
-        return NotThere(sentence, *arguments)
+        return FileGone(sentence, *arguments)
     error = TransferError(sentence, *arguments)
     if problem.reason in AT_WORK or (response.status in _PASSING and problem.code != "quota"):
-        return TryLater(error, delay_s)
+        return RetryLater(error, delay_s)
     return error
 
 

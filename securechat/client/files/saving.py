@@ -1,4 +1,4 @@
-"""Where files of messages are written: never over another file, never outside of the chosen folder, not executable.
+"""Writes files of messages: never over another file, never outside of the chosen folder, not executable.
 
 The name is a stranger's (promise 6): `save_name` leaves one that is no path, no device and not hidden on any system.
 A file is written beside its place under another name, readable by its user alone, and moved there when it is whole.
@@ -27,7 +27,7 @@ _MOST_NUMBERED = 10_000
 """Names that are tried: ``name (1).ext`` and so on."""
 
 
-class SavePlace(Struct, frozen=True):
+class LocalTarget(Struct, frozen=True):
     """Where a file goes.
 
     Attributes:
@@ -39,7 +39,7 @@ class SavePlace(Struct, frozen=True):
     name: str
 
 
-def save_place(typed: str | os.PathLike[str] | None, name: str, *, alone: bool = True) -> SavePlace:
+def local_target(typed: str | os.PathLike[str] | None, name: str, *, alone: bool = True) -> LocalTarget:
     """Return where a file goes.
 
     Args:
@@ -56,12 +56,12 @@ def save_place(typed: str | os.PathLike[str] | None, name: str, *, alone: bool =
             folder = platformdirs.user_downloads_path()
             shown = one_line(str(folder))
             folder.mkdir(parents=True, exist_ok=True)
-            return SavePlace(folder, save_name(name))
+            return LocalTarget(folder, save_name(name))
         path = Path(typed).expanduser()
         if path.is_dir():
-            return SavePlace(path, save_name(name))
+            return LocalTarget(path, save_name(name))
         if alone and not os.fspath(typed).endswith(("/", os.sep)) and path.parent.is_dir():
-            return SavePlace(path.parent, path.name)
+            return LocalTarget(path.parent, path.name)
     except OSError as error:
         raise TransferError(catalogue.files.not_saved(shown, system_error(error))) from None
     except (RuntimeError, ValueError):
@@ -70,7 +70,7 @@ def save_place(typed: str | os.PathLike[str] | None, name: str, *, alone: bool =
 
 
 @contextlib.contextmanager
-def unfinished(place: SavePlace) -> Iterator[tuple[BinaryIO, Path]]:
+def unfinished(place: LocalTarget) -> Iterator[tuple[BinaryIO, Path]]:
     """Open a file beside its place, to be written and moved by `finish`; it is removed where it is not.
 
     Raises:
@@ -89,7 +89,7 @@ def unfinished(place: SavePlace) -> Iterator[tuple[BinaryIO, Path]]:
             path.unlink()
 
 
-def finish(file: BinaryIO, path: Path, place: SavePlace) -> Path:
+def finish(file: BinaryIO, path: Path, place: LocalTarget) -> Path:
     """Give a whole file its name; return its path.
 
     Raises:

@@ -19,10 +19,10 @@ from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConversationId
-from securechat.client.files.https import NotThere, TransferError
-from securechat.client.files.saving import SavePlace, save_place
+from securechat.client.files.https import FileGone, TransferError
+from securechat.client.files.saving import LocalTarget, local_target
 from securechat.client.files.sources import LocalFile
-from securechat.client.files.threads import FileTransfers, Transfer
+from securechat.client.files.threads import FileTransfer, FileTransfers
 from securechat.model import PICTURES_FEATURE, FileId, FileInfo
 from securechat.text.sanitize import one_line
 
@@ -65,7 +65,7 @@ class FileNetwork(Protocol):
         """Pass an action to the core, on the network's thread."""
 
 
-class Failed(Protocol):
+class _OnFailure(Protocol):
     """Told when something is not sent or saved."""
 
     def __call__(self, *, refused: bool) -> None:
@@ -77,10 +77,10 @@ class _Sending(Struct, eq=False):
 
     asked: FilesToSend
     numbers: list[int] = field(default_factory=list)
-    begun: dict[int, events.UploadBegun] = field(default_factory=dict)
+    begun: dict[int, events.UploadAnswered] = field(default_factory=dict)
     done: int = 0
     moved: int = 0
-    transfer: Transfer | None = None
+    transfer: FileTransfer | None = None
     over: bool = False
 
 
@@ -88,13 +88,13 @@ class _Saving(Struct, eq=False):
     """Files that are being saved."""
 
     asked: FilesToSave
-    places: list[SavePlace]
+    places: list[LocalTarget]
     number: int = 0
     tries: int = 0
     links: dict[FileId, str] = field(default_factory=dict)
     done: int = 0
     moved: int = 0
-    transfer: Transfer | None = None
+    transfer: FileTransfer | None = None
     over: bool = False
 
 
@@ -119,7 +119,7 @@ class FileSession:
         tell: Callable[[str], None],
         *,
         changed: Callable[[], None] = lambda: None,
-        failed: Failed | None = None,
+        failed: _OnFailure | None = None,
         announce: bool = True,
     ) -> None:
         self._core = core
@@ -167,14 +167,14 @@ class FileSession:
             number = self._next_number()
             job.numbers.append(number)
             self._waiting[number] = job, index
-            self._network.want(actions.BeginUpload(number, file.name, file.size, asked.as_file))
+            self._network.want(actions.AskUpload(number, file.name, file.size, asked.as_file))
         self._changed()
 
     def save(self, asked: FilesToSave) -> None:
         """Save files of a message, one after the other."""
         alone = len(asked.files) == 1
         try:
-            places = [save_place(asked.typed, file.name, alone=alone) for file in asked.files]
+            places = [local_target(asked.typed, file.name, alone=alone) for file in asked.files]
         except TransferError as error:
             self._tell(str(error))
             self._failed(refused=False)
@@ -197,9 +197,9 @@ class FileSession:
     def note(self, ui_event: UiEvent) -> None:
         """Take an event of the core."""
         match ui_event:
-            case events.UploadBegun():
+            case events.UploadAnswered():
                 self._begun(ui_event)
-            case events.FileLinksGiven(number, links):
+            case events.FileLinksAnswered(number, links):
                 if isinstance(job := self._waiting.pop(number, None), _Saving):
                     job.links = {link.id: link.path for link in links}
                     self._save_next(job)
@@ -226,7 +226,7 @@ class FileSession:
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
-    def _begun(self, event: events.UploadBegun) -> None:
+    def _begun(self, event: events.UploadAnswered) -> None:
         waiting = self._waiting.pop(event.number, None)
         if not isinstance(waiting, tuple):  # it was cancelled meanwhile
             self._transfers.discard(event.path)
@@ -263,7 +263,7 @@ class FileSession:
 
     def _say(self, job: _Sending) -> None:
         asked = job.asked
-        files = tuple(actions.UploadedFile(job.begun[index].id, file.name) for index, file in enumerate(asked.files))
+        files = tuple(actions.PendingFile(job.begun[index].id, file.name) for index, file in enumerate(asked.files))
         self._paths.update({begun.id: begun.path for begun in job.begun.values()})
         if asked.target is None:
             self._network.want(actions.SendDirect(asked.to, asked.text, files))
@@ -306,7 +306,7 @@ class FileSession:
         def done(result: Path | TransferError) -> None:
             if job.over:
                 return
-            if isinstance(result, NotThere) and job.tries < _LINK_TRIES:
+            if isinstance(result, FileGone) and job.tries < _LINK_TRIES:
                 self._ask_links(job)
             elif isinstance(result, TransferError):
                 self._not_saved(job, str(result), refused=bool(result.code))
@@ -347,7 +347,7 @@ class FileSession:
         numbers = job.numbers if isinstance(job, _Sending) else [job.number]
         for number in numbers:
             if self._waiting.pop(number, None) is not None:
-                self._network.want(actions.ForgetFileRequest(number))
+                self._network.want(actions.DropFileRequest(number))
         if isinstance(job, _Sending):
             for index, begun in job.begun.items():
                 if job.transfer is None or index != job.done:  # the one that moves is taken back when it has ended

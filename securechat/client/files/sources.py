@@ -14,8 +14,9 @@ from securechat.client.files.https import TransferError
 from securechat.files import open_regular
 from securechat.limits import MAX_MESSAGE_FILES
 from securechat.text.file_names import clean_name
+from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import one_line
-from securechat.translation import system_error
+from securechat.translation import system_error, translated
 
 _LOOKED_AT_BYTES = 4096
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
@@ -57,7 +58,8 @@ def local_files(typed: Sequence[str]) -> tuple[LocalFile, ...]:
         TransferError: one cannot be sent, or they are too many.
     """
     if len(typed) > MAX_MESSAGE_FILES:
-        raise TransferError(catalogue.files.too_many(MAX_MESSAGE_FILES))
+        refusal = refusal_for("too_many_files", most=MAX_MESSAGE_FILES)
+        raise TransferError(translated(refusal.sentence), refusal.code.value, refusal.reason, refusal.arguments)
     return tuple(_local_file(path) for path in typed)
 
 

@@ -18,8 +18,8 @@ from typing import TypeAlias
 from securechat.client import catalogue
 from securechat.client.files import saving
 from securechat.client.files.download import download
-from securechat.client.files.https import Attempts, Cancelled, FileServer, TransferError, TryLater
-from securechat.client.files.saving import SavePlace
+from securechat.client.files.https import Attempts, Cancelled, FileServer, RetryLater, TransferError
+from securechat.client.files.saving import LocalTarget
 from securechat.client.files.sources import LocalFile, opened
 from securechat.client.files.upload import discard, upload
 from securechat.text.sanitize import one_line
@@ -27,12 +27,12 @@ from securechat.translation import system_error
 
 PROGRESS_S = 0.2
 """Between two reports of a transfer."""
-Post: TypeAlias = Callable[[Callable[[], None]], None]
+_Post: TypeAlias = Callable[[Callable[[], None]], None]
 """Runs a callable on the thread of the one that asked."""
-Moved: TypeAlias = Callable[[int], None]
+_Moved: TypeAlias = Callable[[int], None]
 
 
-class Transfer:
+class FileTransfer:
     """One transfer under way."""
 
     def __init__(self) -> None:
@@ -52,14 +52,14 @@ class FileTransfers:
         patience_s: time without progress after which a transfer is given up; None for never.
     """
 
-    def __init__(self, server: FileServer, post: Post, patience_s: float | None = None) -> None:
+    def __init__(self, server: FileServer, post: _Post, patience_s: float | None = None) -> None:
         self._server = server
         self._post = post
         self._patience_s = patience_s
 
     def upload(
-        self, file: LocalFile, path: str, moved: Moved, done: Callable[[TransferError | None], None]
-    ) -> Transfer:
+        self, file: LocalFile, path: str, moved: _Moved, done: Callable[[TransferError | None], None]
+    ) -> FileTransfer:
         """Send a file to the path of an upload; ``done`` with None once the server has it whole."""
 
         def work(attempts: Attempts) -> None:
@@ -69,8 +69,8 @@ class FileTransfers:
         return self._start("upload", work, done)
 
     def save(
-        self, path: str, size: int, place: SavePlace, moved: Moved, done: Callable[[Path | TransferError], None]
-    ) -> Transfer:
+        self, path: str, size: int, place: LocalTarget, moved: _Moved, done: Callable[[Path | TransferError], None]
+    ) -> FileTransfer:
         """Write a file of a message to a place; ``done`` with where it is now."""
 
         def work(attempts: Attempts) -> Path:
@@ -84,7 +84,7 @@ class FileTransfers:
 
         return self._start("download", work, done)
 
-    def read(self, path: str, size: int, done: Callable[[bytes | TransferError], None]) -> Transfer:
+    def read(self, path: str, size: int, done: Callable[[bytes | TransferError], None]) -> FileTransfer:
         """Read a file of a message into memory; the caller has judged its size."""
 
         def work(attempts: Attempts) -> bytes:
@@ -98,13 +98,13 @@ class FileTransfers:
         """Take an upload back, so that it counts no more; where that fails, the server gives it up later."""
 
         def work(_: Attempts) -> None:
-            with contextlib.suppress(TryLater, OSError, http.client.HTTPException):
+            with contextlib.suppress(RetryLater, OSError, http.client.HTTPException):
                 discard(self._server, path)
 
         self._start("discard", work, lambda _: None)
 
-    def _start(self, name: str, work: Callable[[Attempts], object], done: Callable[..., None]) -> Transfer:
-        transfer = Transfer()
+    def _start(self, name: str, work: Callable[[Attempts], object], done: Callable[..., None]) -> FileTransfer:
+        transfer = FileTransfer()
 
         def run() -> None:
             result: object
@@ -119,7 +119,7 @@ class FileTransfers:
         threading.Thread(target=run, name=name, daemon=True).start()
         return transfer
 
-    def _seldom(self, moved: Moved) -> Moved:
+    def _seldom(self, moved: _Moved) -> _Moved:
         last = 0.0
 
         def report(count: int) -> None:

@@ -17,8 +17,8 @@ from securechat.client.files.https import (
     Attempts,
     FileServer,
     HttpsConnection,
+    RetryLater,
     TransferError,
-    TryLater,
     problem_of,
 )
 from securechat.limits import KIB, MIB
@@ -64,7 +64,7 @@ def upload(
             with server.connection() as connection:
                 sending.run(connection, known)
                 return
-        except TryLater as later:
+        except RetryLater as later:
             attempts.wait(later.error, later.delay_s)
         except (OSError, http.client.HTTPException):
             attempts.wait(TransferError(catalogue.files.upload_stalled()))
@@ -75,7 +75,7 @@ def discard(server: FileServer, path: str) -> None:
     """Take an upload back, so that it counts no more; the server gives it up by itself otherwise.
 
     Raises:
-        TransferError, TryLater, OSError, http.client.HTTPException: it could not be told.
+        TransferError, RetryLater, OSError, http.client.HTTPException: it could not be told.
     """
     with server.connection() as connection:
         response = connection.ask("DELETE", path, {**_TUS, "Content-Length": "0"})
@@ -143,7 +143,7 @@ class _Upload:
             response.read()
             after = self._offset_of(response)
             if after < offset + part:
-                raise http.client.HTTPException("the part was taken in part")  # the next attempt asks for the offset
+                raise RetryLater(TransferError(catalogue.files.upload_stalled()))  # the next one asks for the offset
             return after
         raise _problem_of_part(response)
 
@@ -172,9 +172,9 @@ class _Upload:
         return int(text[:18])
 
 
-def _problem_of_part(response: http.client.HTTPResponse) -> TransferError | TryLater:
+def _problem_of_part(response: http.client.HTTPResponse) -> TransferError | RetryLater:
     """Return what the answer to a part means: a conflict is one of offsets (tus 1.0.0), unless it has a reason."""
     problem = problem_of(response)
     if response.status == 409 and isinstance(problem, TransferError) and problem.reason not in _FINAL:
-        return TryLater(problem)
+        return RetryLater(problem)
     return problem

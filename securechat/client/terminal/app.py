@@ -41,10 +41,10 @@ from securechat.client.files.session import FileSession
 from securechat.client.files.threads import FileTransfers
 from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.terminal.editor import (
+    FileCompleter,
     HiddenInput,
     InputHistory,
     MentionCompleter,
-    PathCompleter,
     keep_pastes_alive,
     without_echo,
 )
@@ -141,7 +141,7 @@ class Terminal:
             message=lambda: self._prompt,
             history=InputHistory(lambda: self._hidden or self._is_secret() or self._interaction.guarded),
             input_processors=[ConditionalProcessor(HiddenInput(), Condition(lambda: self._hidden))],
-            completer=merge_completers([PathCompleter(), MentionCompleter(lambda: self._names)]),
+            completer=merge_completers([FileCompleter(), MentionCompleter(lambda: self._names)]),
             complete_while_typing=False,
             complete_style=CompleteStyle.READLINE_LIKE,
             clipboard=DynamicClipboard(lambda: nothing if self._hidden else killed),

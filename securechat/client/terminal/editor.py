@@ -97,7 +97,7 @@ class MentionCompleter(Completer):
                 yield Completion(f"{name} ", start_position=-len(typed))
 
 
-class PathCompleter(Completer):
+class FileCompleter(Completer):
     """Completes the paths behind /upload and /save; one with blanks is put into quotes."""
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:

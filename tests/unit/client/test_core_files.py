@@ -16,7 +16,7 @@ from securechat.model import AddUpload, AskFiles, AskLinks, Deleted, Direct, Fil
 from tests.support.chat_model import ModelServer
 from tests.support.core_driver import Driver
 
-FILE = actions.UploadedFile("ab" * 16, "report.pdf")
+FILE = actions.PendingFile("ab" * 16, "report.pdf")
 STEP = st.one_of(
     st.tuples(st.just("upload"), st.none()),
     st.tuples(st.just("links"), st.none()),
@@ -54,13 +54,13 @@ class FileSender:
 
     def begin(self) -> None:
         self.numbers += 1
-        self.driver.want(actions.BeginUpload(self.numbers, f"{self.numbers}.bin", self.numbers))
+        self.driver.want(actions.AskUpload(self.numbers, f"{self.numbers}.bin", self.numbers))
 
     def go_on(self) -> None:
-        for begun in self.driver.all(events.UploadBegun):
+        for begun in self.driver.all(events.UploadAnswered):
             if begun.number not in self.said:
                 self.said.add(begun.number)
-                file = actions.UploadedFile(begun.id, begun.name)
+                file = actions.PendingFile(begun.id, begun.name)
                 room = self.driver.core.room("ops")
                 self.driver.want(actions.SendMessage(f"files {begun.number}", room, files=(file,)))
 
@@ -98,8 +98,10 @@ def test_each_file_is_in_one_message_wherever_the_connection_breaks(steps: list[
     sender.go_on()
     settle(driver)
 
-    assert Counter(begun.number for begun in driver.all(events.UploadBegun)) == Counter(range(1, sender.numbers + 1))
-    assert Counter(given.number - 1_000 for given in driver.all(events.FileLinksGiven)) == Counter(range(1, asked + 1))
+    assert Counter(begun.number for begun in driver.all(events.UploadAnswered)) == Counter(range(1, sender.numbers + 1))
+    assert Counter(given.number - 1_000 for given in driver.all(events.FileLinksAnswered)) == Counter(
+        range(1, asked + 1)
+    )
     stored = [message for message in driver.server.log if message.files]
     assert sorted(message.files[0].size for message in stored) == list(range(1, sender.numbers + 1))
     assert all(message.text.startswith(f"files {message.files[0].size}\n[file: ") for message in stored)
@@ -138,7 +140,7 @@ def test_a_text_alone_may_not_be_empty_and_one_with_files_may() -> None:
 def test_a_server_without_files_is_not_asked() -> None:
     driver = Driver(ModelServer())
     driver.settle()
-    driver.want(actions.BeginUpload(1, "report.pdf", 10))
+    driver.want(actions.AskUpload(1, "report.pdf", 10))
     driver.want(actions.AskFileLinks(2, (FILE.id,)))
     driver.want(actions.ShowFiles())
     assert not [command for command in driver.sent if isinstance(command, AddUpload | AskLinks | AskFiles)]
@@ -153,7 +155,7 @@ def test_a_server_without_files_is_not_asked() -> None:
 def test_a_refused_upload_is_shown_with_its_reason_and_number() -> None:
     driver = driver_with_files()
     driver.settle()
-    driver.want(actions.BeginUpload(7, "film.mkv", 10))
+    driver.want(actions.AskUpload(7, "film.mkv", 10))
     (asked,) = [command for command in driver.sent if isinstance(command, AddUpload)]
     driver.wire.clear()
     driver.hear(
@@ -167,8 +169,8 @@ def test_a_question_that_is_not_wanted_any_more_is_not_asked_again() -> None:
     driver = driver_with_files()
     driver.settle()
     driver.cut()
-    driver.want(actions.BeginUpload(7, "film.mkv", 10))
-    driver.want(actions.ForgetFileRequest(7))
+    driver.want(actions.AskUpload(7, "film.mkv", 10))
+    driver.want(actions.DropFileRequest(7))
     driver.settle()
     assert not [command for command in driver.sent if isinstance(command, AddUpload)]
 
@@ -178,7 +180,7 @@ def test_own_files_come_page_by_page() -> None:
     driver.server.page_rows = 2
     driver.settle()
     for number in range(1, 6):
-        file = actions.UploadedFile(f"{number:032x}", f"{number}.bin")
+        file = actions.PendingFile(f"{number:032x}", f"{number}.bin")
         driver.server.uploads[file.id] = FileInfo(file.id, file.name, number)
         driver.want(actions.SendMessage("", driver.core.room("ops"), files=(file,)))
     driver.settle()

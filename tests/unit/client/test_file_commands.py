@@ -15,7 +15,7 @@ from securechat.client.catalogue.help_pages import usage
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.state import PersonKey, RoomKey
-from securechat.client.terminal.editor import PathCompleter
+from securechat.client.terminal.editor import FileCompleter
 from securechat.client.ui.commands.parser import read
 from securechat.client.ui.commands.results import InputError, SaveRequest, UploadRequest
 from securechat.client.ui.event_rows import MessageRows
@@ -268,5 +268,5 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 @pytest.mark.usefixtures("folder")
 def test_tab_completes_a_path(line: str, expected: list[str]) -> None:
-    found = PathCompleter().get_completions(Document(line), CompleteEvent())
+    found = FileCompleter().get_completions(Document(line), CompleteEvent())
     assert [line[: len(line) + each.start_position] + each.text for each in found] == expected

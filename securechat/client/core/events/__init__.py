@@ -43,7 +43,7 @@ from securechat.client.core.events.connection import (
     Reconnecting,
     StateNotSaved,
 )
-from securechat.client.core.events.files import FileLinksGiven, FileRequestRefused, FilesShown, UploadBegun
+from securechat.client.core.events.files import FileLinksAnswered, FileRequestRefused, FilesShown, UploadAnswered
 from securechat.client.core.events.messages import (
     ConversationsShown,
     HistoryLoaded,
@@ -145,8 +145,8 @@ UiEvent: TypeAlias = (
     | MessageRefused
     | MessagesLost
     | WillBeDeliveredLater
-    | UploadBegun
-    | FileLinksGiven
+    | UploadAnswered
+    | FileLinksAnswered
     | FileRequestRefused
     | FilesShown
     | ActionRejected
@@ -190,7 +190,7 @@ __all__ = [
     "Disconnect",
     "DisconnectReason",
     "EndReason",
-    "FileLinksGiven",
+    "FileLinksAnswered",
     "FileRequestRefused",
     "FilesShown",
     "HistoryLoaded",
@@ -250,6 +250,6 @@ __all__ = [
     "TypingNoticesSet",
     "UiEvent",
     "UnreadShown",
-    "UploadBegun",
+    "UploadAnswered",
     "WillBeDeliveredLater",
 ]

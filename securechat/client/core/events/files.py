@@ -10,11 +10,11 @@ from securechat.errors import ErrorCode
 from securechat.model import FileId, FileLink, OwnFile, Secretive
 
 
-class UploadBegun(Secretive, frozen=True):
+class UploadAnswered(Secretive, frozen=True):
     """The server takes a file.
 
     Attributes:
-        number: of the `actions.BeginUpload`.
+        number: of the `actions.AskUpload`.
         id: of the upload; later of the file.
         path: where its bytes go, by tus 1.0.0; a secret.
         name: as it will be shown.
@@ -28,7 +28,7 @@ class UploadBegun(Secretive, frozen=True):
     until_ms: int
 
 
-class FileLinksGiven(Secretive, frozen=True):
+class FileLinksAnswered(Secretive, frozen=True):
     """The addresses of files, for this login alone; ``number`` of the `actions.AskFileLinks`."""
 
     number: int
@@ -36,7 +36,7 @@ class FileLinksGiven(Secretive, frozen=True):
 
 
 class FileRequestRefused(Struct, frozen=True):
-    """The server refuses a `actions.BeginUpload` or `actions.AskFileLinks`."""
+    """The server refuses a `actions.AskUpload` or `actions.AskFileLinks`."""
 
     number: int
     code: ErrorCode

@@ -7,7 +7,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-from securechat.client.core.actions import UploadedFile
+from securechat.client.core.actions import PendingFile
 from securechat.client.core.state import ConversationId
 from securechat.errors import ErrorCode
 from securechat.model import ConversationItem, Hit, Message, MessageChange, Person, Purged, RevisionKind, UnreadItem
@@ -42,7 +42,7 @@ class PendingMessage(Struct, frozen=True):
     reply: int | None = None
     change: MessageChangeRequest | None = None
     key: str | None = None
-    files: tuple[UploadedFile, ...] = ()
+    files: tuple[PendingFile, ...] = ()
 
 
 class MessageShown(Struct, frozen=True):

@@ -10,11 +10,11 @@ import pytest
 
 from securechat.client.core import actions, events
 from securechat.client.core.client import CoreOutput
-from securechat.client.files.https import NotThere, TransferError
-from securechat.client.files.saving import SavePlace
+from securechat.client.files.https import FileGone, TransferError
+from securechat.client.files.saving import LocalTarget
 from securechat.client.files.session import FileSession, FilesToSave, FilesToSend
 from securechat.client.files.sources import LocalFile
-from securechat.client.files.threads import Transfer
+from securechat.client.files.threads import FileTransfer
 from securechat.errors import ErrorCode
 from securechat.model import AddUpload, AskLinks, FileInfo, Refused, Say
 from tests.support.chat_model import ModelServer
@@ -30,19 +30,21 @@ class PlayedTransfers:
     """Notes each transfer; the test moves and ends it."""
 
     def __init__(self) -> None:
-        self.under_way: list[tuple[str, Callable[[int], None], Callable[[Any], None], Transfer]] = []
-        self.places: list[SavePlace] = []
+        self.under_way: list[tuple[str, Callable[[int], None], Callable[[Any], None], FileTransfer]] = []
+        self.places: list[LocalTarget] = []
         self.discarded: list[str] = []
 
-    def upload(self, _: LocalFile, path: str, moved: Callable[[int], None], done: Callable[[Any], None]) -> Transfer:
-        self.under_way.append((path, moved, done, Transfer()))
+    def upload(
+        self, _: LocalFile, path: str, moved: Callable[[int], None], done: Callable[[Any], None]
+    ) -> FileTransfer:
+        self.under_way.append((path, moved, done, FileTransfer()))
         return self.under_way[-1][3]
 
     def save(
-        self, path: str, _: int, place: SavePlace, moved: Callable[[int], None], done: Callable[[Any], None]
-    ) -> Transfer:
+        self, path: str, _: int, place: LocalTarget, moved: Callable[[int], None], done: Callable[[Any], None]
+    ) -> FileTransfer:
         self.places.append(place)
-        self.under_way.append((path, moved, done, Transfer()))
+        self.under_way.append((path, moved, done, FileTransfer()))
         return self.under_way[-1][3]
 
     def discard(self, path: str) -> None:
@@ -247,7 +249,7 @@ def test_files_are_saved_one_after_the_other(tmp_path: Path) -> None:
     driver.settle()
     assert driver.transfers.end(tmp_path / "report.pdf") == f"/files/{FILE.id}/key"
     assert driver.transfers.end(tmp_path / "photo.jpg") == f"/files/{other.id}/key"
-    assert driver.transfers.places == [SavePlace(tmp_path, "report.pdf"), SavePlace(tmp_path, "photo.jpg")]
+    assert driver.transfers.places == [LocalTarget(tmp_path, "report.pdf"), LocalTarget(tmp_path, "photo.jpg")]
     assert driver.told_user == [f"Saved: {tmp_path}/report.pdf", f"Saved: {tmp_path}/photo.jpg"]
     assert (driver.files.busy, driver.failures) == (False, [])
 
@@ -257,11 +259,11 @@ def test_the_address_of_a_login_that_has_ended_is_asked_for_anew(tmp_path: Path)
     driver.save(FILE, typed=str(tmp_path))
     driver.settle()
     driver.cut()
-    driver.transfers.end(NotThere("gone"))
+    driver.transfers.end(FileGone("gone"))
     assert driver.told_user == []
     driver.settle()
     assert len([command for command in driver.sent if isinstance(command, AskLinks)]) == 2
-    driver.transfers.end(NotThere("It is gone", "not_found"))
+    driver.transfers.end(FileGone("It is gone", "not_found"))
     assert driver.told_user == ["It is gone. Not saved: report.pdf"]
     assert driver.failures == [True]
 

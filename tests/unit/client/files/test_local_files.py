@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from securechat.client.files import saving
 from securechat.client.files.https import TransferError
-from securechat.client.files.saving import SavePlace, save_place
+from securechat.client.files.saving import LocalTarget, local_target
 from securechat.client.files.sources import LocalFile, local_files, opened
 from securechat.limits import MAX_FILE_NAME_BYTES, MAX_MESSAGE_FILES
 from securechat.text.sanitize import is_hostile
 
 
-def saved(place: SavePlace, data: bytes = b"x") -> Path:
+def saved(place: LocalTarget, data: bytes = b"x") -> Path:
     with saving.unfinished(place) as (file, path):
         file.write(data)
         return saving.finish(file, path, place)
@@ -89,21 +89,21 @@ def test_a_log_that_grows_is_sent_as_long_as_it_was_and_one_that_shrank_is_not(t
 def test_files_go_to_the_downloads_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "home" / "Downloads"
     monkeypatch.setattr(platformdirs, "user_downloads_path", lambda: folder)
-    assert saved(save_place(None, "a.txt")) == folder / "a.txt"
+    assert saved(local_target(None, "a.txt")) == folder / "a.txt"
 
 
 def test_a_folder_or_a_name_may_be_given(tmp_path: Path) -> None:
-    assert save_place(str(tmp_path), "a.txt") == SavePlace(tmp_path, "a.txt")
-    assert save_place(str(tmp_path / "b.txt"), "a.txt") == SavePlace(tmp_path, "b.txt")
+    assert local_target(str(tmp_path), "a.txt") == LocalTarget(tmp_path, "a.txt")
+    assert local_target(str(tmp_path / "b.txt"), "a.txt") == LocalTarget(tmp_path, "b.txt")
     for typed, alone in ((tmp_path / "b.txt", False), (f"{tmp_path}/no/", True), (tmp_path / "no" / "b.txt", True)):
         with pytest.raises(TransferError, match="no such folder"):
-            save_place(typed, "a.txt", alone=alone)
+            local_target(typed, "a.txt", alone=alone)
 
 
 def test_nothing_is_ever_written_over(tmp_path: Path) -> None:
     (tmp_path / "a.tar.gz").write_bytes(b"mine")
     (tmp_path / "a.tar (1).gz").symlink_to(tmp_path / "elsewhere")
-    assert saved(SavePlace(tmp_path, "a.tar.gz")) == tmp_path / "a.tar (2).gz"
+    assert saved(LocalTarget(tmp_path, "a.tar.gz")) == tmp_path / "a.tar (2).gz"
     assert (tmp_path / "a.tar.gz").read_bytes() == b"mine"
     assert not (tmp_path / "elsewhere").exists()
 
@@ -114,7 +114,7 @@ def test_a_disk_without_links_keeps_the_promise_too(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(saving.os, "link", no_links)
     (tmp_path / "a").write_bytes(b"mine")
-    assert saved(SavePlace(tmp_path, "a"), b"theirs") == tmp_path / "a (1)"
+    assert saved(LocalTarget(tmp_path, "a"), b"theirs") == tmp_path / "a (1)"
     assert (tmp_path / "a").read_bytes() == b"mine"
     assert (tmp_path / "a (1)").read_bytes() == b"theirs"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a", "a (1)"]
@@ -123,14 +123,14 @@ def test_a_disk_without_links_keeps_the_promise_too(tmp_path: Path, monkeypatch:
 def test_a_saved_file_is_its_users_alone_and_not_executable(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        assert saved(SavePlace(tmp_path, "run.sh")).stat().st_mode & 0o777 == 0o600
+        assert saved(LocalTarget(tmp_path, "run.sh")).stat().st_mode & 0o777 == 0o600
     finally:
         os.umask(before)
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(TransferError, match="Cannot save in"):
-        saved(SavePlace(tmp_path / "gone", "a"))
+        saved(LocalTarget(tmp_path / "gone", "a"))
 
 
 HOSTILE = st.one_of(
@@ -148,7 +148,7 @@ def test_no_name_of_a_stranger_leaves_the_folder(
     tmp_path_factory: pytest.TempPathFactory, name: str, times: int
 ) -> None:
     folder = tmp_path_factory.mktemp("saved")
-    paths = [saved(save_place(str(folder), name)) for _ in range(times)]
+    paths = [saved(local_target(str(folder), name)) for _ in range(times)]
     assert len(set(paths)) == times
     for path in paths:
         assert path.parent == folder

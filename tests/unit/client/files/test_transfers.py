@@ -14,8 +14,8 @@ import pytest
 
 from securechat.client.files import https, saving, threads
 from securechat.client.files.download import download
-from securechat.client.files.https import Attempts, Cancelled, FileServer, NotThere, TransferError
-from securechat.client.files.saving import SavePlace
+from securechat.client.files.https import Attempts, Cancelled, FileGone, FileServer, TransferError
+from securechat.client.files.saving import LocalTarget
 from securechat.client.files.sources import LocalFile, local_files
 from securechat.client.files.threads import FileTransfers
 from securechat.client.files.upload import PART_BYTES, upload
@@ -153,7 +153,7 @@ def test_a_refusal_of_a_newer_server_keeps_its_sentence_and_stays_harmless(doubl
 
 
 def test_an_upload_that_is_gone_is_told(double: FilesDouble) -> None:
-    with pytest.raises(NotThere):
+    with pytest.raises(FileGone):
         send(double)
     assert double.requests == [("PATCH", UPLOAD)]
 
@@ -245,7 +245,7 @@ def test_a_range_that_is_not_there_begins_anew(double: FilesDouble) -> None:
 
 
 def test_a_file_that_is_gone_is_told(double: FilesDouble) -> None:
-    with pytest.raises(NotThere, match="not there any more"):
+    with pytest.raises(FileGone, match="not there any more"):
         read(double)
 
 
@@ -325,7 +325,7 @@ def test_a_file_goes_there_and_back(double: FilesDouble, tmp_path: Path, monkeyp
     double.files[FILE] = DATA
     folder = tmp_path / "downloads"
     folder.mkdir()
-    place = SavePlace(folder, "report.pdf")
+    place = LocalTarget(folder, "report.pdf")
     asker.transfers.save(FILE, SIZE, place, asker.moved.append, asker.results.append)
     assert asker.result() == folder / "report.pdf"
     asker.transfers.save(FILE, SIZE, place, asker.moved.append, asker.results.append)
@@ -354,7 +354,7 @@ def test_a_cancelled_download_leaves_nothing(double: FilesDouble, tmp_path: Path
     folder = tmp_path / "downloads"
     folder.mkdir()
     asker = Asker(double.seen_by(), None)
-    transfer = asker.transfers.save(FILE, SIZE, SavePlace(folder, "a"), asker.moved.append, asker.results.append)
+    transfer = asker.transfers.save(FILE, SIZE, LocalTarget(folder, "a"), asker.moved.append, asker.results.append)
     transfer.cancel()
     assert isinstance(asker.result(), Cancelled)
     assert list(folder.iterdir()) == []
@@ -372,7 +372,7 @@ def test_a_disk_that_is_full_is_told_and_leaves_nothing(
     folder = tmp_path / "downloads"
     folder.mkdir()
     asker = Asker(double.seen_by())
-    asker.transfers.save(FILE, SIZE, SavePlace(folder, "a"), asker.moved.append, asker.results.append)
+    asker.transfers.save(FILE, SIZE, LocalTarget(folder, "a"), asker.moved.append, asker.results.append)
     assert "No space left" in str(asker.result())
     assert list(folder.iterdir()) == []
 
