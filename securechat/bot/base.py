@@ -191,6 +191,9 @@ class Bot:
             for upload in begun:
                 self._live.discard(upload.path)
             raise
+        if key is not None:  # the answer may be the message of an earlier run, and these files are in none
+            for upload in begun:
+                self._live.discard(upload.path)
         return Sent(seq, target)
 
     def _upload_steps(self, paths: LocalPaths, begun: list[Any], *, as_file: bool) -> Steps[list[tuple[str, str]]]:

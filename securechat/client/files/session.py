@@ -192,6 +192,10 @@ class FileSession:
             self._tell(catalogue.files.cancelled(count))
             self._changed()
 
+    def finish(self) -> None:
+        """Wait a moment, from any thread, until what was not sent is taken back; the session is over."""
+        self._transfers.finish()
+
     # --- what the core shows ------------------------------------------------------------------------------------------
 
     def note(self, ui_event: UiEvent) -> None:
@@ -207,7 +211,8 @@ class FileSession:
                 self._refused(self._waiting.pop(number, None), refusal_sentence(ui_event))
             case events.MessageAcked(message) | events.MessageRefused(message):
                 paths = [self._paths.pop(file.id, "") for file in message.files]
-                if isinstance(ui_event, events.MessageRefused):
+                # With a key the answer may be the message of an earlier run, and these files are in none.
+                if isinstance(ui_event, events.MessageRefused) or message.key is not None:
                     for path in filter(None, paths):
                         self._transfers.discard(path)
             case events.ClientEnded() if self._under_way:
@@ -249,7 +254,7 @@ class FileSession:
 
         def done(error: TransferError | None) -> None:
             if job.over:
-                self._transfers.discard(begun.path)
+                self._transfers.discard(begun.path)  # once more: the server may have been at its end
                 return
             if error is not None:
                 job.transfer = None
@@ -349,9 +354,8 @@ class FileSession:
             if self._waiting.pop(number, None) is not None:
                 self._network.want(actions.DropFileRequest(number))
         if isinstance(job, _Sending):
-            for index, begun in job.begun.items():
-                if job.transfer is None or index != job.done:  # the one that moves is taken back when it has ended
-                    self._transfers.discard(begun.path)
+            for begun in job.begun.values():
+                self._transfers.discard(begun.path)
 
 
 def _ignore(*, refused: bool) -> None:

@@ -25,6 +25,8 @@ from securechat.client.files.upload import discard, upload
 from securechat.text.sanitize import one_line
 from securechat.translation import system_error
 
+FINISH_S = 2.0
+"""At the end of a program: two round trips of a slow network."""
 PROGRESS_S = 0.2
 """Between two reports of a transfer."""
 _Post: TypeAlias = Callable[[Callable[[], None]], None]
@@ -56,6 +58,7 @@ class FileTransfers:
         self._server = server
         self._post = post
         self._patience_s = patience_s
+        self._discards: list[threading.Thread] = []
 
     def upload(
         self, file: LocalFile, path: str, moved: _Moved, done: Callable[[TransferError | None], None]
@@ -66,7 +69,7 @@ class FileTransfers:
             with opened(file) as source:
                 upload(self._server, path, source, file.size, attempts=attempts, moved=self._seldom(moved))
 
-        return self._start("upload", work, done)
+        return self._start("upload", work, done)[1]
 
     def save(
         self, path: str, size: int, place: LocalTarget, moved: _Moved, done: Callable[[Path | TransferError], None]
@@ -82,7 +85,7 @@ class FileTransfers:
                     why = system_error(error)
                     raise TransferError(catalogue.files.not_saved(one_line(str(place.folder)), why)) from None
 
-        return self._start("download", work, done)
+        return self._start("download", work, done)[1]
 
     def read(self, path: str, size: int, done: Callable[[bytes | TransferError], None]) -> FileTransfer:
         """Read a file of a message into memory; the caller has judged its size."""
@@ -92,7 +95,7 @@ class FileTransfers:
             download(self._server, path, size, held, attempts=attempts, moved=lambda _: None)
             return held.getvalue()
 
-        return self._start("download", work, done)
+        return self._start("download", work, done)[1]
 
     def discard(self, path: str) -> None:
         """Take an upload back, so that it counts no more; where that fails, the server gives it up later."""
@@ -101,9 +104,18 @@ class FileTransfers:
             with contextlib.suppress(RetryLater, OSError, http.client.HTTPException):
                 discard(self._server, path)
 
-        self._start("discard", work, lambda _: None)
+        thread, _ = self._start("discard", work, lambda _: None)
+        self._discards = [*(each for each in self._discards if each.is_alive()), thread]
 
-    def _start(self, name: str, work: Callable[[Attempts], object], done: Callable[..., None]) -> FileTransfer:
+    def finish(self, timeout_s: float = FINISH_S) -> None:
+        """Wait until uploads are taken back, so that they count no more at the next start."""
+        until = time.monotonic() + timeout_s
+        for thread in self._discards:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def _start(
+        self, name: str, work: Callable[[Attempts], object], done: Callable[..., None]
+    ) -> tuple[threading.Thread, FileTransfer]:
         transfer = FileTransfer()
 
         def run() -> None:
@@ -116,8 +128,9 @@ class FileTransfers:
                 result = TransferError(catalogue.connection.mistake(one_line(repr(error))))
             self._post(lambda: done(Cancelled() if transfer.cancelled.is_set() else result))
 
-        threading.Thread(target=run, name=name, daemon=True).start()
-        return transfer
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        thread.start()
+        return thread, transfer
 
     def _seldom(self, moved: _Moved) -> _Moved:
         last = 0.0

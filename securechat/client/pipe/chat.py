@@ -69,6 +69,10 @@ class PipeChat(PipeSend):
         """Turn the terminal's echo on again."""
         self._echo_control.off()
 
+    def ended(self) -> None:
+        """Take back what was not sent."""
+        self._files.finish()
+
     def pull(self) -> None:
         """Read lines; if a name or a password is asked for, before login or later, the next line is the answer."""
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from securechat.client import catalogue
 from securechat.client.core import events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
@@ -15,7 +16,10 @@ from securechat.client.files.session import FileSession, FilesToSend
 from securechat.client.files.sources import LocalFile
 from securechat.client.files.threads import FileTransfers
 from securechat.client.network import ServerTarget
-from securechat.client.pipe.pipes import STALLED_S, WAIT_S, PipeSend
+from securechat.client.pipe.pipes import PROGRESS_S, STALLED_S, WAIT_S, PipeSend
+
+FILE_STALLED_S = 180.0
+"""Time without progress of a file after which sending gives up: the end of a picture may take the server 120 s."""
 
 
 def pipe_files(mode: PipeSend, server_target: ServerTarget, *, announce: bool, patience_s: float | None) -> FileSession:
@@ -63,6 +67,8 @@ class PipeSendFiles(PipeSend):
         self._asked = FilesToSend(files, text, self.key, as_file=as_file, key=key)
         # A job's log has what went wrong; words before sending are for one who reads them then.
         self._files = pipe_files(self, server_target, announce=sys.stderr.isatty(), patience_s=STALLED_S)
+        self._last_progress = ""
+        self._last_progress_at = 0.0
 
     def begin(self) -> None:
         """Read nothing."""
@@ -80,6 +86,25 @@ class PipeSendFiles(PipeSend):
         if any(isinstance(each, events.LoggedIn) for each in ui_events) and not self.core.leaving:
             self._input_over = True
             self._files.send(self._asked)
+            self._watch()
+            self._watch_files()
+
+    def ended(self) -> None:
+        """Take back what was not sent."""
+        self._files.finish()
+
+    def _watch_files(self) -> None:
+        """Give up when no file moves for too long: a job in a pipeline must end."""
+        now, progress = self.network.now, self._files.progress
+        if progress != self._last_progress:
+            self._last_progress, self._last_progress_at = progress, now
+        if not self.busy or self.core.phase is ConnectionPhase.ENDED:
+            return
+        if now - self._last_progress_at >= FILE_STALLED_S:
+            self.notice(catalogue.connection.stalled(FILE_STALLED_S))
+            self.finish(ClientExit.LINES_LOST, 0.0)
+        else:
+            self.network.call_later(PROGRESS_S, self._watch_files)
 
     def files_moved(self) -> None:
         """Report the progress every few seconds, at a terminal."""

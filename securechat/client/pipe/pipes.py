@@ -91,12 +91,16 @@ class PipeClient:
             for number, handler in previous.items():
                 signal.signal(number, handler)
             self.restore()
+        self.ended()
         if self.network.failure is not None:
             raise self.network.failure
         return self.exit
 
     def begin(self) -> None:
         """Start what a mode needs besides the network; nothing by default."""
+
+    def ended(self) -> None:
+        """The session is over; nothing by default."""
 
     def restore(self) -> None:
         """Restore the terminal; nothing by default."""

@@ -127,6 +127,7 @@ class Terminal:
                 self._network.start()
                 self._read_lines(self._session, self._prompt_output)
                 self._wait_for_the_end()
+                self._files.finish()
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
