@@ -7,6 +7,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -78,8 +79,11 @@ def uploaded(api: ApiClient, body: bytes = BODY) -> str:
 
 def on_disk(server: ServerProcess) -> dict[str, bytes]:
     """The finished files, by name."""
-    folder = server.data / "files"
-    return {path.name: path.read_bytes() for path in folder.glob("??/*")} if folder.exists() else {}
+    found = {}
+    for path in (server.data / "files").glob("??/*"):
+        with suppress(FileNotFoundError):  # unlinked meanwhile
+            found[path.name] = path.read_bytes()
+    return found
 
 
 def member(server: ServerProcess, name: str) -> NativeClient:

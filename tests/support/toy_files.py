@@ -168,7 +168,11 @@ class _Reading:
         if self._request.method not in ("GET", "HEAD"):
             done(sentence(200, f"{self._request.method} {len(body)}"))
             return
-        size_bytes = int(self._request.path.rpartition("/")[2])
+        name = self._request.path.rpartition("/")[2]
+        if not name.isdecimal() or len(name) > 8 or int(name) > self._files.most_bytes:
+            done(sentence(404, "problem: no file"))
+            return
+        size_bytes = int(name)
         found = select(self._request, size_bytes, ETAG)
         if found.status in (304, 416):
             done(sentence(found.status, "problem: no part of it"))

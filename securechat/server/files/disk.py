@@ -83,8 +83,8 @@ class ThreadedFileDisk:
     Args:
         data: the data directory.
         post: runs a callable on the loop's thread, in order; callable from any thread.
-        pictures: writes pictures anew; None: every picture is a file.
         on_trouble: told on the loop's thread, in a sentence, of what the operator has to know.
+        pictures: writes pictures anew; None: every picture is a file.
         on_error: told on the loop's thread of a failure that is a bug.
         clock: monotonic seconds.
         most_waiting: jobs beyond which writes are refused.
@@ -95,9 +95,9 @@ class ThreadedFileDisk:
         self,
         data: Path,
         post: Callable[[Callable[[], None]], None],
+        on_trouble: Callable[[str], None] = lambda _: None,
         *,
         pictures: PictureRewriter | None = None,
-        on_trouble: Callable[[str], None] = lambda _: None,
         on_error: Callable[[Exception], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         most_waiting: int = MOST_WAITING,
@@ -153,8 +153,8 @@ class ThreadedFileDisk:
         self._ask(lambda: self._store.uploads.write(file_id, offset, data), done, _failure())
 
     def cut(self, file_id: str, offset: int, done: Callable[[Refusal | None], None]) -> None:
-        """Take bytes off an upload again; see `FileDisk.cut`."""
-        self._ask(lambda: _at_once(partial(self._store.uploads.cut, file_id, offset)), done, _failure())
+        """Take bytes off the end of an upload; see `FileDisk.cut`."""
+        self._ask(lambda: self._store.uploads.cut(file_id, offset), done, _failure())
 
     def finish(self, upload: UploadState, done: Callable[[StoredFile | Refusal], None]) -> None:
         """End an upload; see `FileDisk.finish`. The thread is free while a picture is written anew."""

@@ -155,21 +155,25 @@ class UploadFiles:
             upload.hasher.update(data)
             upload.hashed = end
 
-    def cut(self, file_id: str, offset: int) -> None:
-        """Take bytes off the end; see `FileDisk.cut`.
+    def cut(self, file_id: str, offset: int) -> Steps[None]:
+        """Take bytes off the end, durably; see `FileDisk.cut`.
+
+        Durably, because others may come in their place: the length that a power cut leaves must not vouch for these.
 
         Raises:
             Refusal: the upload is as it was.
         """
         upload = self._expect(file_id)
-        if upload.state.stored is not None or offset > upload.length:
+        if upload.state.stored is not None or not 0 <= offset <= upload.length:
             raise refusal_for("file_not_stored")
         with self._judged(upload, "an upload could not be cut"):
             self._system.truncate(self._descriptor(file_id), offset)
-        upload.length = offset
-        upload.synced = min(upload.synced, offset)
-        if upload.hashed > offset:  # what it has hashed is gone: the file is read again at its end
-            upload.hasher, upload.hashed = hashlib.sha256(), 0
+            upload.length = offset
+            upload.synced = min(upload.synced, offset)
+            if upload.hashed > offset:  # what it has hashed is gone: the file is read again at its end
+                upload.hasher, upload.hashed = hashlib.sha256(), 0
+            yield
+            self._sync(upload)
 
     def is_picture(self, file_id: str) -> bool:
         """Return whether a whole upload begins as a picture that the server writes anew.

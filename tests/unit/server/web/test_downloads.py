@@ -117,7 +117,7 @@ def test_a_client_that_takes_nothing_is_closed(web: Any, files: ToyFiles) -> Non
 
 def test_the_end_waits_until_a_slow_client_has_taken_it(web: Any, files: ToyFiles) -> None:
     browser = asked(web, 40 * KIB, "Connection: close", blocked=True)
-    assert files.source.reads[-1][0] == 32 * KIB
+    assert sum(files.source.reads[-1]) == 40 * KIB, "all of it is queued"
     assert not browser.link.closed, "a close has less patience than a download"
     web.run(STALL_S - 5)
     browser.link.taken(1)
@@ -152,7 +152,7 @@ def test_a_source_that_fails_ends_the_connection_before_the_end(web: Any, files:
     files.make_source = make
     browser = asked(web, 100 * KIB)
     assert browser.link.closed
-    assert browser.link.sent.endswith(toy_bytes(0, 32 * KIB))
+    assert browser.link.sent.partition(b"\r\n\r\n")[2] == toy_bytes(0, files.source.reads[-1][0])
     assert files.source.closed == 1
 
 
@@ -255,6 +255,13 @@ def test_an_answer_that_comes_too_late_is_closed(web: Any, files: ToyFiles) -> N
     browser.lost()
     waiting.pop()()
     assert (files.source.reads, files.source.closed) == ([], 1)
+
+
+def test_the_head_makes_up_one_record_with_the_first_part(web: Any, files: ToyFiles) -> None:
+    """When it is queued still; so no part is copied for a record."""
+    browser = asked(web, 100 * KIB, blocked=True)
+    head_bytes = browser.link.sent.index(b"\r\n\r\n") + 4
+    assert [most for _, most in files.source.reads][:2] == [TURN_BYTES - head_bytes, TURN_BYTES]
 
 
 def test_turns_are_shared(web: Any, files: ToyFiles) -> None:

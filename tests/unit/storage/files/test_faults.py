@@ -1,11 +1,11 @@
 """Calls that fail while files are kept: each is a clear answer to one sender, and nothing half done stays."""
 
 import errno
+import random
 
 import pytest
 from msgspec.structs import replace
 
-from securechat.errors import Refusal
 from securechat.storage.files.sidecar import encode_sidecar
 from securechat.storage.files.steps import run
 from tests.support.file_worlds import FileWorld, bytes_of, refused, state_of
@@ -45,29 +45,6 @@ def test_a_full_disk_takes_nothing_of_a_write_and_the_upload_goes_on_later(world
     assert refused(uploads.write(ID, 2000, DATA[2000:3000])) == "file_not_stored"  # what was sent behind it
     world.system.capacity_bytes = None
     world.write(STATE, 700, len(DATA))
-    finish_and_check(world)
-
-
-@pytest.mark.parametrize("offset", [0, 700, 1024, 2000])
-def test_a_part_that_is_cut_off_again_is_sent_anew(world, offset):
-    world.create(STATE, DATA)
-    world.write(STATE, 0, 2000)
-    world.store.uploads.cut(ID, offset)
-    assert world.system.content(world.store.layout.upload(ID)) == DATA[:offset]
-    with pytest.raises(Refusal):
-        world.store.uploads.cut(ID, offset + 1)
-    world.write(STATE, offset, len(DATA))
-    finish_and_check(world)
-
-
-def test_a_cut_that_fails_changes_nothing(world):
-    world.create(STATE, DATA)
-    world.write(STATE, 0, 2000)
-    world.system.fail("truncate", ID)
-    with pytest.raises(Refusal) as caught:
-        world.store.uploads.cut(ID, 10)
-    assert caught.value.reason == "file_not_stored"
-    world.write(STATE, 2000, len(DATA))
     finish_and_check(world)
 
 
@@ -171,6 +148,27 @@ def test_the_folder_whose_names_cannot_be_synced_is_not_off_the_disk(sent):
     sent.system.fail("sync_directory", "00")
     sent.delete(STATE)
     assert sent.gone == {ID}
+
+
+def test_bytes_that_were_taken_off_again_do_not_come_back(world):
+    wrong = bytes_of(9, 5000)
+    world.create(STATE, DATA)
+    world.write(STATE, 0, 700)
+    run(world.store.uploads.write(ID, 700, wrong[700:3000]))  # across two syncs
+    run(world.store.uploads.cut(ID, 700))
+    for seed in range(20):
+        after = world.after(world.system.cut(random.Random(seed)))
+        after.check(after.start())
+    world.write(STATE, 700, len(DATA))
+    finish_and_check(world)
+    assert refused(world.store.uploads.cut(ID, 0)) == "file_not_stored"  # it is finished
+
+
+def test_a_cut_that_fails_leaves_the_upload_as_it_was(sent):
+    sent.system.fail("truncate", ID)
+    assert refused(sent.store.uploads.cut(ID, 100)) == "file_not_stored"
+    assert refused(sent.store.uploads.cut(ID, 5001)) == "file_not_stored"
+    finish_and_check(sent)
 
 
 def test_misuse_is_refused(world):
