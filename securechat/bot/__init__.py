@@ -13,8 +13,8 @@ imported when a bot starts: a program that only names the library does not pay f
 
 from __future__ import annotations
 
-from securechat.bot.async_client import AsyncClient, AsyncEvent, AsyncMessage
-from securechat.bot.client import Client, Event, Message
+from securechat.bot.async_client import AsyncClient, AsyncEvent, AsyncFile, AsyncMessage
+from securechat.bot.client import Client, Event, File, Message
 from securechat.bot.records import (
     BotError,
     CursorNotKept,
@@ -22,6 +22,7 @@ from securechat.bot.records import (
     Disconnected,
     Edited,
     Gap,
+    HeardFile,
     HeardMessage,
     LeftRoom,
     Person,
@@ -34,7 +35,7 @@ from securechat.bot.records import (
 )
 
 __all__ = [
-    "AsyncClient", "AsyncEvent", "AsyncMessage", "BotError", "Client", "CursorNotKept", "Deleted", "Disconnected",
-    "Edited", "Event", "Gap", "HeardMessage", "LeftRoom", "Message", "Person", "Reacted", "Reconnected", "Refused",
-    "Sent", "StartupFailed", "Stopped",
+    "AsyncClient", "AsyncEvent", "AsyncFile", "AsyncMessage", "BotError", "Client", "CursorNotKept", "Deleted",
+    "Disconnected", "Edited", "Event", "File", "Gap", "HeardFile", "HeardMessage", "LeftRoom", "Message", "Person",
+    "Reacted", "Reconnected", "Refused", "Sent", "StartupFailed", "Stopped",
 ]  # fmt: skip

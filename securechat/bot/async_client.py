@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar
 
-from securechat.bot.base import Bot, Steps
+from securechat.bot.base import MOST_READ_BYTES, Bot, Steps
 from securechat.bot.records import (
     Deleted,
     Disconnected,
     Edited,
     Gap,
+    HeardFile,
     HeardMessage,
     LeftRoom,
     Person,
@@ -28,14 +31,33 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
+class AsyncFile(HeardFile):
+    """A file of a message that `AsyncClient` hands out."""
+
+    _chat: AsyncClient = field(repr=False, compare=False)
+
+    async def save(self, place: str | os.PathLike[str] | None = None) -> Path:
+        """Write the file to this machine; see `File.save`."""
+        return await self._chat._run(self._chat._save_steps(self, place))
+
+    async def read(self, most_bytes: int = MOST_READ_BYTES) -> bytes:
+        """Return the bytes of the file; see `File.read`."""
+        return await self._chat._run(self._chat._read_steps(self, most_bytes))
+
+
+@dataclass(frozen=True, kw_only=True)
 class AsyncMessage(HeardMessage):
     """A message that `AsyncClient` hands out."""
 
     _chat: AsyncClient = field(repr=False, compare=False)
 
-    async def reply(self, text: str) -> Sent | None:
+    files: tuple[AsyncFile, ...] = ()
+
+    async def reply(
+        self, text: str = "", *, files: Sequence[str | os.PathLike[str]] = (), as_file: bool = False
+    ) -> Sent | None:
         """Answer the message, in its room or dialogue; see `Client.reply`."""
-        return await self._chat.reply(self, text)
+        return await self._chat.reply(self, text, files=files, as_file=as_file)
 
     async def react(self, emoji: str) -> int:
         """React to the message; see `Client.react`."""
@@ -103,7 +125,7 @@ class AsyncClient(Bot):
                 await self._aside(self._keep)
             self._handed_out(heard)
             if is_wanted and heard.fields is not None:
-                yield AsyncMessage(**heard.fields, _chat=self)
+                yield self._message(heard.fields)
             elif is_wanted and heard.event is not None:
                 yield heard.event
 
@@ -113,17 +135,41 @@ class AsyncClient(Bot):
         """Enter a room. Raises Refused."""
         await self._wait(self._live.join(room))
 
-    async def send(self, room: str, text: str, *, reply_to: int | None = None, key: str | None = None) -> Sent:
+    async def send(
+        self,
+        room: str,
+        text: str = "",
+        *,
+        reply_to: int | None = None,
+        key: str | None = None,
+        files: Sequence[str | os.PathLike[str]] = (),
+        as_file: bool = False,
+    ) -> Sent:
         """Send a message to a room; see `Client.send`."""
-        return await self._run(self._send_steps(room, text, reply_to, key))
+        return await self._run(self._send_steps(room, text, reply_to, key, files, as_file=as_file))
 
-    async def direct(self, name: str, text: str, *, key: str | None = None) -> Sent:
+    async def direct(
+        self,
+        name: str,
+        text: str = "",
+        *,
+        key: str | None = None,
+        files: Sequence[str | os.PathLike[str]] = (),
+        as_file: bool = False,
+    ) -> Sent:
         """Send a direct message to a person; see `Client.direct`."""
-        return await self._run(self._direct_steps(name, text, key))
+        return await self._run(self._direct_steps(name, text, key, files, as_file=as_file))
 
-    async def reply(self, message: HeardMessage, text: str) -> Sent | None:
+    async def reply(
+        self,
+        message: HeardMessage,
+        text: str = "",
+        *,
+        files: Sequence[str | os.PathLike[str]] = (),
+        as_file: bool = False,
+    ) -> Sent | None:
         """Answer a message; see `Client.reply`."""
-        return await self._run(self._reply_steps(message, text))
+        return await self._run(self._reply_steps(message, text, files, as_file=as_file))
 
     async def edit(self, message: HeardMessage | Sent, text: str) -> int:
         """Replace the text of one of the bot's messages; see `Client.edit`."""
@@ -152,7 +198,11 @@ class AsyncClient(Bot):
         return await self._run(self._members_steps(room))
 
     def _made(self, found: list[dict[str, Any]]) -> list[AsyncMessage]:
-        return [AsyncMessage(**fields, _chat=self) for fields in found]
+        return [self._message(fields) for fields in found]
+
+    def _message(self, fields: dict[str, Any]) -> AsyncMessage:
+        files = tuple(AsyncFile(**file, _chat=self) for file in fields.get("files", ()))
+        return AsyncMessage(**{**fields, "files": files}, _chat=self)
 
     async def _run(self, steps: Steps[_T]) -> _T:
         try:

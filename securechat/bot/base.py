@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
-from securechat.bot.records import Gap, HeardMessage, Person, Refused, Sent, Stopped
+from securechat.bot.records import Gap, HeardFile, HeardMessage, Person, Refused, Sent, Stopped
 
 if TYPE_CHECKING:
     from securechat.bot.cursor import CursorFile, CursorFolder, Progress
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 Steps: TypeAlias = Generator[Future[Any], Any, _T]
+LocalPaths: TypeAlias = Sequence[str | os.PathLike[str]]
+"""Files of this machine."""
+MOST_READ_BYTES = 32 * 1024 * 1024
+"""Of a file that is read into memory, where a program names no other limit."""
 MOST_COUNTED = 1_000
 """Messages with replies that are counted: those that a program may still be answering."""
 _KEY_USED = "key_used"
@@ -167,19 +172,80 @@ class Bot:
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
-    def _send_steps(self, target: str | int, text: str, reply_to: int | None, key: str | None) -> Steps[Sent]:
+    def _send_steps(
+        self,
+        target: str | int,
+        text: str,
+        reply_to: int | None,
+        key: str | None,
+        files: LocalPaths = (),
+        *,
+        as_file: bool = False,
+    ) -> Steps[Sent]:
         reply_to = None if reply_to is None else int(reply_to)  # it may be Sent
-        seq: int = yield self._live.send(target, text, reply_to, key)
+        begun: list[Any] = []
+        try:
+            uploaded = yield from self._upload_steps(files, begun, as_file=as_file)
+            seq: int = yield self._live.send(target, text, reply_to, key, uploaded)
+        except BaseException:
+            for upload in begun:
+                self._live.discard(upload.path)
+            raise
+        if key is not None:  # the answer may be the message of an earlier run, and these files are in none
+            for upload in begun:
+                self._live.discard(upload.path)
         return Sent(seq, target)
 
-    def _direct_steps(self, name: str, text: str, key: str | None) -> Steps[Sent]:
-        found = yield self._live.find_person(name)
-        return (yield from self._send_steps(found.person.id, text, None, key))
+    def _upload_steps(self, paths: LocalPaths, begun: list[Any], *, as_file: bool) -> Steps[list[tuple[str, str]]]:
+        """Send files; returns the id and name of each. What has begun is noted, to be taken back."""
+        if not paths:
+            return []
+        local = yield self._live.look_at([os.fspath(path) for path in paths])
+        for file in local:
+            upload = yield self._live.begin_upload(file, as_file=as_file)
+            begun.append(upload)  # at once: a later one may be refused
+        for file, upload in zip(local, begun, strict=True):
+            yield self._live.upload(file, upload.path)
+        return [(upload.id, upload.name) for upload in begun]
 
-    def _reply_steps(self, message: HeardMessage, text: str) -> Steps[Sent | None]:
+    def _save_steps(self, file: HeardFile, place: str | os.PathLike[str] | None) -> Steps[Path]:
+        typed = None if place is None else os.fspath(place)
+        saved: Path = yield from self._linked_steps(file, lambda path: self._live.save(path, file, typed))
+        return saved
+
+    def _read_steps(self, file: HeardFile, most_bytes: int) -> Steps[bytes]:
+        if file.size > most_bytes:
+            raise Refused("file_too_large", f"The file has {file.size} bytes, and at most {most_bytes} are to be read")
+        data: bytes = yield from self._linked_steps(file, lambda path: self._live.read(path, file))
+        return data
+
+    def _linked_steps(self, file: HeardFile, transfer: Callable[[str], Future[Any]]) -> Steps[Any]:
+        """Ask for the address of a file and use it; once more where the login that it was for has ended meanwhile."""
+        for is_last in (False, True):
+            links = yield self._live.links(file.id)
+            path = next((link.path for link in links.links if link.id == file.id), None)
+            try:
+                if path is None:
+                    raise Refused("not_found", "The file is not there any more, or the bot may not read it any more")
+                return (yield transfer(path))
+            except Refused as refused:
+                if refused.code != "not_found" or is_last:
+                    raise
+        raise AssertionError
+
+    def _direct_steps(
+        self, name: str, text: str, key: str | None, files: LocalPaths = (), *, as_file: bool = False
+    ) -> Steps[Sent]:
+        found = yield self._live.find_person(name)
+        return (yield from self._send_steps(found.person.id, text, None, key, files, as_file=as_file))
+
+    def _reply_steps(
+        self, message: HeardMessage, text: str, files: LocalPaths = (), *, as_file: bool = False
+    ) -> Steps[Sent | None]:
         number = self._count_reply(message.seq)
+        key = f"reply:{message.seq}:{number}"
         try:
-            return (yield from self._send_steps(message.target, text, message.seq, f"reply:{message.seq}:{number}"))
+            return (yield from self._send_steps(message.target, text, message.seq, key, files, as_file=as_file))
         except Refused as refused:
             if refused.code == _KEY_USED:
                 return None

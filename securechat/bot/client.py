@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar
 
-from securechat.bot.base import Bot, Steps
+from securechat.bot.base import MOST_READ_BYTES, Bot, Steps
 from securechat.bot.records import (
     Deleted,
     Disconnected,
     Edited,
     Gap,
+    HeardFile,
     HeardMessage,
     LeftRoom,
     Person,
@@ -30,14 +33,41 @@ _POLL_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
+class File(HeardFile):
+    """A file of a message that `Client` hands out."""
+
+    _chat: Client = field(repr=False, compare=False)
+
+    def save(self, place: str | os.PathLike[str] | None = None) -> Path:
+        """Write the file to this machine; returns where it is. Never over another file: ``name (1).ext`` then.
+
+        Args:
+            place: a folder, in which it gets its own name, made safe; or a path in one. By default the user's
+                downloads folder.
+
+        Raises:
+            Refused: it is not there any more (``not_found``), or cannot be written.
+        """
+        return self._chat._run(self._chat._save_steps(self, place))
+
+    def read(self, most_bytes: int = MOST_READ_BYTES) -> bytes:
+        """Return the bytes of the file. Raises Refused, also where it has more than ``most_bytes``."""
+        return self._chat._run(self._chat._read_steps(self, most_bytes))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Message(HeardMessage):
     """A message that `Client` hands out."""
 
     _chat: Client = field(repr=False, compare=False)
 
-    def reply(self, text: str) -> Sent | None:
+    files: tuple[File, ...] = ()
+
+    def reply(
+        self, text: str = "", *, files: Sequence[str | os.PathLike[str]] = (), as_file: bool = False
+    ) -> Sent | None:
         """Answer the message, in its room or dialogue; see `Client.reply`."""
-        return self._chat.reply(self, text)
+        return self._chat.reply(self, text, files=files, as_file=as_file)
 
     def react(self, emoji: str) -> int:
         """React to the message; see `Client.react`."""
@@ -130,7 +160,7 @@ class Client(Bot):
                 self._keep()
             self._handed_out(heard)
             if is_wanted and heard.fields is not None:
-                yield Message(**heard.fields, _chat=self)
+                yield self._message(heard.fields)
             elif is_wanted and heard.event is not None:
                 yield heard.event
 
@@ -140,25 +170,51 @@ class Client(Bot):
         """Enter a room. Raises Refused."""
         self._wait(self._live.join(room))
 
-    def send(self, room: str, text: str, *, reply_to: int | None = None, key: str | None = None) -> Sent:
+    def send(
+        self,
+        room: str,
+        text: str = "",
+        *,
+        reply_to: int | None = None,
+        key: str | None = None,
+        files: Sequence[str | os.PathLike[str]] = (),
+        as_file: bool = False,
+    ) -> Sent:
         """Send a message to a room; returns its seq when it is durable.
 
         Args:
             room: one that the bot is in.
-            text: 1 to 4,000 characters.
+            text: 1 to 4,000 characters; may be empty with files.
             reply_to: the seq of the message that it answers.
             key: what the program calls the message; sent again with it within 30 days, it is stored once.
+            files: paths of up to 10 files of this machine that it brings.
+            as_file: whether pictures among them stay as they are, with place and time in them.
 
         Raises:
-            Refused: a rule forbids it. Rates are waited for, not refused.
+            Refused: a rule forbids it, or a file cannot be read. Rates and lost connections are waited for.
         """
-        return self._run(self._send_steps(room, text, reply_to, key))
+        return self._run(self._send_steps(room, text, reply_to, key, files, as_file=as_file))
 
-    def direct(self, name: str, text: str, *, key: str | None = None) -> Sent:
-        """Send a direct message to a person; returns its seq when it is durable. Raises Refused."""
-        return self._run(self._direct_steps(name, text, key))
+    def direct(
+        self,
+        name: str,
+        text: str = "",
+        *,
+        key: str | None = None,
+        files: Sequence[str | os.PathLike[str]] = (),
+        as_file: bool = False,
+    ) -> Sent:
+        """Send a direct message to a person; returns its seq when it is durable. See `send`. Raises Refused."""
+        return self._run(self._direct_steps(name, text, key, files, as_file=as_file))
 
-    def reply(self, message: HeardMessage, text: str) -> Sent | None:
+    def reply(
+        self,
+        message: HeardMessage,
+        text: str = "",
+        *,
+        files: Sequence[str | os.PathLike[str]] = (),
+        as_file: bool = False,
+    ) -> Sent | None:
         """Answer a message, in its room or dialogue; returns the seq of the answer when it is durable.
 
         Answers are counted, and the n-th answer to a message is stored once, whatever run sends it.
@@ -169,7 +225,7 @@ class Client(Bot):
         Raises:
             Refused: a rule forbids it.
         """
-        return self._run(self._reply_steps(message, text))
+        return self._run(self._reply_steps(message, text, files, as_file=as_file))
 
     def edit(self, message: HeardMessage | Sent, text: str) -> int:
         """Replace the text of one of the bot's messages; returns the seq of the change. Raises Refused."""
@@ -207,7 +263,11 @@ class Client(Bot):
         return self._run(self._members_steps(room))
 
     def _made(self, found: list[dict[str, Any]]) -> list[Message]:
-        return [Message(**fields, _chat=self) for fields in found]
+        return [self._message(fields) for fields in found]
+
+    def _message(self, fields: dict[str, Any]) -> Message:
+        files = tuple(File(**file, _chat=self) for file in fields.get("files", ()))
+        return Message(**{**fields, "files": files}, _chat=self)
 
     def _run(self, steps: Steps[_T]) -> _T:
         try:

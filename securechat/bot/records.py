@@ -33,8 +33,8 @@ class Refused(BotError):
     """The server, or this library by the server's rules, refuses a request. Nothing was stored or changed.
 
     Attributes:
-        code: a word of the table in docs/protocol.md, section 9, by which a program decides; `queue_full` and
-            `leaving` are this library's own.
+        code: a word of the table in docs/protocol.md, section 9, by which a program decides; `queue_full`, `leaving`,
+            `file_unusable` (one of this machine) and `transfer_failed` are this library's own.
         text: one sentence for a person, in English.
         arguments: what the sentence was made from.
         retry_after_s: seconds after which the same may succeed, where that is known.
@@ -88,6 +88,27 @@ class Sent(int):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeardFile:
+    """A file of a message.
+
+    Attributes:
+        id: its number, random.
+        name: as it is shown: a stranger's text, and not a path. `save` makes one that is safe on any disk.
+        size: bytes.
+        type: a media type by the ending of the name, or of a picture that the server wrote: no promise about the bytes.
+        width: of a picture that the server wrote, pixels; 0 for every other file.
+        height: likewise.
+    """
+
+    id: str
+    name: str
+    size: int
+    type: str = "application/octet-stream"
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class HeardMessage:
     """A message, as it was when it was heard.
 
@@ -96,7 +117,7 @@ class HeardMessage:
         room: the room, without ``#``; None for a direct message.
         sender: who sent it, with the name at that time.
         to: the number of the other side of a direct message; None in a room.
-        text: what it says; may have any character that a person can type.
+        text: what it says; may have any character that a person can type. Empty where it only brings files.
         sent_at: when the server stored it, UTC.
         reply_to: the seq of the message that it answers.
         mentions: the numbers of the people that it mentions.
@@ -104,6 +125,7 @@ class HeardMessage:
         own: whether the bot sent it.
         bot: whether a bot sent it.
         again: whether it was handed out before, to a run that ended while it handled it.
+        files: its files.
     """
 
     seq: int
@@ -118,6 +140,7 @@ class HeardMessage:
     own: bool = False
     bot: bool = False
     again: bool = False
+    files: tuple[HeardFile, ...] = ()
 
     @property
     def target(self) -> str | int:

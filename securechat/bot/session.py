@@ -16,6 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -30,6 +31,7 @@ from securechat.bot.records import (
     Disconnected,
     Edited,
     Gap,
+    HeardFile,
     LeftRoom,
     Person,
     Reacted,
@@ -44,13 +46,21 @@ from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConnectionPhase, ConversationId, PersonKey
 from securechat.client.core.timing import retry_at
+from securechat.client.files.https import FileGone, TransferError
+from securechat.client.files.saving import local_target
+from securechat.client.files.sources import LocalFile, local_files
+from securechat.client.files.threads import FileTransfer, FileTransfers
 from securechat.errors import ErrorCode, Refusal
 from securechat.limits import MAX_TEXT_CHARS, PAGE_ROWS
+from securechat.text.file_lines import without_file_lines
 from securechat.text.names import check_room
+from securechat.text.refusals import refusal_for
 
 MOST_WAITING = 1_000
 """Entries that wait before more are held back; with those that are held (gap_fill.HELD_MESSAGES) and one page some
 2,200, or 35 MB with the longest texts."""
+_UNUSABLE, _FAILED = "file_unusable", "transfer_failed"
+"""Codes of the library's own: of a file of this machine, and of a transfer that the server has not refused."""
 UNNAMED_BOT = "A bot needs a token or a name: set SECURECHAT_TOKEN_FILE, or SECURECHAT_NAME"
 LOGIN_REFUSED = "The login was refused: {}. Give a file with a valid token, or with the password"
 _CODES = {events.RejectReason.NOT_IN_ROOM: ErrorCode.NOT_A_MEMBER}
@@ -96,11 +106,13 @@ class BotSession:
 
     Attributes:
         network: runs the core and passes on what it shows to `heard`; set before `start`.
+        files: transfers files, and calls back on the network's thread; set before `start`.
         cursors: where earlier runs ended, by the number of the account.
         core: read on the network's thread, or where a single number is wanted.
     """
 
     network: BotNetwork
+    files: FileTransfers
 
     def __init__(self, core: ClientCore, host: str, port: int, most_waiting: int = MOST_WAITING) -> None:
         self.core = core
@@ -144,11 +156,92 @@ class BotSession:
         """Enter a room, at once or after the reconnect."""
         return self._run(lambda future: self._join(room, future))
 
-    def send(self, target: str | int, text: str, reply: int | None = None, key: str | None = None) -> Future[int]:
-        """Send a message to a room, by name, or to a person, by number; the result is its seq, when it is durable."""
+    def send(
+        self,
+        target: str | int,
+        text: str,
+        reply: int | None = None,
+        key: str | None = None,
+        files: Sequence[tuple[str, str]] = (),
+    ) -> Future[int]:
+        """Send a message to a room, by name, or to a person, by number; the result is its seq, when it is durable.
+
+        ``files`` are the ids and names of finished uploads.
+        """
         room = target if isinstance(target, str) else ""
         _expect_valid(model.Say(1, room, text[:MAX_TEXT_CHARS], reply, key))  # the core refuses what is longer
-        return self._run(lambda future: self._send(actions.SendMessage(text, self._key(target), reply, key), future))
+        uploaded = tuple(actions.PendingFile(*file) for file in files)
+        return self._run(
+            lambda future: self._send(actions.SendMessage(text, self._key(target), reply, key, uploaded), future)
+        )
+
+    # --- files
+
+    def look_at(self, paths: Sequence[str]) -> Future[Any]:
+        """Look at files of this machine, aside; the result is what `upload` takes."""
+        future: Future[Any] = Future()
+
+        def look() -> None:
+            try:
+                future.set_result(local_files(paths))
+            except TransferError as error:
+                future.set_exception(Refused(_UNUSABLE, str(error)))
+            except Exception as error:  # noqa: BLE001 - such as a path that is none: the program's mistake
+                future.set_exception(error)
+
+        threading.Thread(target=look, name="files", daemon=True).start()
+        return future
+
+    def begin_upload(self, file: LocalFile, *, as_file: bool) -> Future[Any]:
+        """Ask where a file goes; the result is a `model.UploadAdded`."""
+        self._expect_files()
+        return self._ask(lambda ref: model.AddUpload(ref, file.name, file.size, as_file))
+
+    def upload(self, file: LocalFile, path: str) -> Future[None]:
+        """Send a file; done when the server has all of it."""
+        return self._transfer(lambda done: self.files.upload(file, path, _ignore, done))
+
+    def discard(self, path: str) -> None:
+        """Take an upload back that is in no message."""
+        self.files.discard(path)
+
+    def links(self, file_id: str) -> Future[Any]:
+        """Ask where a file is read; the result is a `model.FileLinks`."""
+        self._expect_files()
+        _expect_valid(model.AskLinks(1, [file_id]))
+        return self._ask(lambda ref: model.AskLinks(ref, [file_id]))
+
+    def save(self, path: str, file: HeardFile, typed: str | None) -> Future[Path]:
+        """Write a file of a message to a folder of this machine; the result is where it is."""
+        try:
+            place = local_target(typed, file.name)
+        except TransferError as error:
+            raise Refused(_UNUSABLE, str(error)) from None
+        return self._transfer(lambda done: self.files.save(path, file.size, place, _ignore, done))
+
+    def read(self, path: str, file: HeardFile) -> Future[bytes]:
+        """Read a file of a message into memory."""
+        return self._transfer(lambda done: self.files.read(path, file.size, done))
+
+    def _expect_files(self) -> None:
+        if model.FILES_FEATURE not in self.core.features:  # an older server answers such a command without its ref
+            refusal = refusal_for("files_off")
+            raise Refused(refusal.code.value, refusal.detail)
+
+    def _transfer(self, start: Callable[[Callable[[Any], None]], FileTransfer]) -> Future[Any]:
+        def begin(future: Future[Any]) -> None:
+            transfer = start(lambda result: self._transferred(future, result))
+            future.add_done_callback(lambda _: transfer.cancel())  # it is not wanted, or the session is over
+
+        return self._run(begin)
+
+    def _transferred(self, future: Future[Any], result: Any) -> None:
+        if isinstance(result, FileGone):
+            self._fail(future, Refused(ErrorCode.NOT_FOUND.value, str(result), result.arguments))
+        elif isinstance(result, TransferError):
+            self._fail(future, Refused(result.code or _FAILED, str(result), result.arguments))
+        else:
+            self._settle(future, result)
 
     def edit(self, target: str | int, seq: int, text: str) -> Future[int]:
         """Replace the text of a message; the result is the seq of the change, when it is durable."""
@@ -386,8 +479,8 @@ class BotSession:
                 if self._is_before_the_first_run(message.seq):
                     return None  # a direct message that waited for the bot
                 return HeardEntry(message.seq, fields={**self.fields_of(message), "mentions_me": mentions_me})
-            case events.MessageChanged(change):
-                return HeardEntry(change.seq, event=_change_of(change))
+            case events.MessageChanged(change, message=message):
+                return HeardEntry(change.seq, event=_change_of(change, message))
             case _:
                 other = self._other_event(event)
                 return None if other is None else HeardEntry(event=other)
@@ -412,17 +505,19 @@ class BotSession:
 
     def fields_of(self, message: model.Message) -> dict[str, Any]:
         """Return the fields of a message that stand in the log."""
+        files = [(file.name, file.size) for file in message.files]
         return {
             "seq": message.seq,
             "room": message.room,
             "sender": person_of(message.sender_id, message.name),
             "to": message.to,
-            "text": message.text,
+            "text": without_file_lines(message.text, files),
             "sent_at": dt.datetime.fromtimestamp(message.sent_at_ms / 1000, dt.UTC),
             "reply_to": message.reply,
             "mentions": tuple(message.mentions),
             "own": message.sender_id == self.core.me.id,
             "bot": message.bot,
+            "files": tuple(_file_fields(file) for file in message.files),
         }
 
     def _note(self, event: UiEvent) -> None:  # noqa: C901, PLR0912 - one flat match
@@ -524,10 +619,27 @@ def person_of(number: int, name: str) -> Person:
     return Person(number, name)
 
 
-def _change_of(change: model.MessageChange) -> Edited | Deleted | Reacted:
+def _file_fields(file: model.FileInfo) -> dict[str, Any]:
+    return {
+        "id": file.id,
+        "name": file.name,
+        "size": file.size,
+        "type": file.type,
+        "width": file.width,
+        "height": file.height,
+    }
+
+
+def _ignore(_: object) -> None:
+    pass
+
+
+def _change_of(change: model.MessageChange, message: model.Message | None = None) -> Edited | Deleted | Reacted:
     base = (change.seq, change.target, change.room, person_of(change.sender_id, change.name))
     match change:
         case model.Edited(text=text):
+            if text is not None and message is not None and message.text == text:
+                text = without_file_lines(text, [(file.name, file.size) for file in message.files])
             return Edited(*base, text)
         case model.Deleted():
             return Deleted(*base)

@@ -19,6 +19,8 @@ from securechat.client.connection_plan import ConnectionOptions, ConnectionPlan,
 from securechat.client.core.client import ClientCore
 from securechat.client.core.credentials import Credentials
 from securechat.client.core.state import Visibility
+from securechat.client.files.https import FileServer
+from securechat.client.files.threads import FileTransfers
 from securechat.client.local_store import STATE_VARIABLE, LocalStore, authority_of, open_local_store
 from securechat.client.network import NetworkThread
 from securechat.client.secret_files import read_password_file
@@ -79,6 +81,7 @@ def prepare(given: BotOptions) -> tuple[BotSession, CursorFolder]:
     )
     session = BotSession(core, target.host, target.port)
     session.network = NetworkThread(core, target, session.heard)
+    session.files = FileTransfers(FileServer(target.host, target.port, target.ca_pem), session.network.post)
     session.cursors = cursors
     return session, folder
 

@@ -28,8 +28,11 @@ from securechat.client.connection_plan import (
 from securechat.client.core.client import ClientCore
 from securechat.client.core.state import Visibility
 from securechat.client.exit_codes import ClientExit
+from securechat.client.files.https import TransferError
+from securechat.client.files.sources import LocalFile, local_files
 from securechat.client.local_store import LocalStore, open_local_store
 from securechat.client.pipe.chat import PipeChat
+from securechat.client.pipe.files import PipeSendFiles
 from securechat.client.pipe.pipes import WAIT_S, PipeClient, PipeSend, PipeTail
 from securechat.client.ui.rendering import NOTICE_MARK
 from securechat.errors import Refusal
@@ -67,12 +70,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: Sequence[str] | None, local_store: LocalStore | None) -> int:
     try:
-        return _run(_parser().parse_args(argv), local_store)
+        return _run(_parsed_flags(argv), local_store)
     except StartupError as stop:
         _say(catalogue.names.capital(translated(stop.sentence)))
         return stop.code
     except KeyboardInterrupt:  # while learning the CA, before the chat has started
         return ClientExit.INTERRUPTED
+
+
+def _parsed_flags(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line; a TEXT may stand behind flags that stand behind HOST."""
+    options, rest = _parser().parse_known_args(argv)
+    if options.file and options.text is None and len(rest) == 1 and not rest[0].startswith("-"):
+        options.text = rest[0]
+    elif rest:
+        return _parser().parse_args(argv)  # which tells what is not known
+    return options
 
 
 def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
@@ -82,11 +95,12 @@ def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
         raise StartupError(ClientExit.USAGE, catalogue.connection.COMMANDS_NOT_HERE())
     if options.key and not options.send:
         raise StartupError(ClientExit.USAGE, catalogue.connection.KEY_WITHOUT_SEND())
+    files = _files(options)
     if options.forget:
         _say(forget(ConnectionOptions(options.server, options.port), local_store))
         return ClientExit.OK
     room = checked(check_room, options.room or LOBBY, ClientExit.ROOM_REFUSED)
-    if sys.stdin is None and not options.tail:
+    if sys.stdin is None and not options.tail and not files:
         raise StartupError(ClientExit.USAGE, catalogue.connection.STDIN_CLOSED())
     if sys.stdout is None and not options.send:
         raise StartupError(ClientExit.OUTPUT_FAILED, catalogue.connection.STDOUT_CLOSED())
@@ -101,7 +115,19 @@ def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
     core = _core(options, destination, room, interactive=interactive, typing=typing)
     if interactive and os.environ.get("TERM", "") not in {"dumb", "unknown"}:
         return _terminal(core, destination)
-    return _pipe(options, core, destination, room, echo=interactive).run()
+    return _pipe(options, core, destination, room, files, echo=interactive).run()
+
+
+def _files(options: argparse.Namespace) -> tuple[LocalFile, ...]:
+    """Look at the files to be sent, before anything else is done."""
+    if (options.file or options.as_file) and not options.send:
+        raise StartupError(ClientExit.USAGE, catalogue.files.WITH_SEND())
+    if (options.text or options.as_file) and not options.file:
+        raise StartupError(ClientExit.USAGE, catalogue.files.TEXT_WITHOUT_FILE())
+    try:
+        return local_files(options.file)
+    except TransferError as error:
+        raise StartupError(ClientExit.USAGE, str(error)) from None
 
 
 def _core(
@@ -221,13 +247,30 @@ def _terminal(core: ClientCore, destination: ConnectionPlan) -> int:
 
 
 def _pipe(
-    options: argparse.Namespace, core: ClientCore, destination: ConnectionPlan, room: str, *, echo: bool
+    options: argparse.Namespace,
+    core: ClientCore,
+    destination: ConnectionPlan,
+    room: str,
+    files: tuple[LocalFile, ...],
+    *,
+    echo: bool,
 ) -> PipeClient:
     server_target = destination.server_target
     if options.tail:
         made_up = destination.name is None
         rename = _made_up_name if made_up else None
         return PipeTail(core, server_target, room, json=options.json, rename=rename, wait_s=options.wait)
+    if files:
+        return PipeSendFiles(
+            core,
+            server_target,
+            room,
+            files,
+            options.text or "",
+            as_file=options.as_file,
+            message_key=options.key,
+            wait_s=options.wait,
+        )
     if options.send:
         return PipeSend(core, server_target, room, message_key=options.key, wait_s=options.wait)
     commands = echo or options.commands or _is_terminal(sys.stdin)  # typed lines may be commands, those of a pipe not
@@ -255,6 +298,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"{catalogue.accounts.CLI_MEMORY()} {catalogue.connection.CLI_EXIT_CODES(codes=codes)}",
     )
     parser.add_argument("server", nargs="?", type=_filled, metavar="HOST[:PORT]", help=catalogue.connection.CLI_HOST())
+    parser.add_argument("text", nargs="?", metavar=catalogue.files.TEXT_PLACEHOLDER(), help=catalogue.files.CLI_TEXT())
     parser.add_argument("--ca", metavar="FILE", type=_filled, help=catalogue.connection.CLI_CA())
     parser.add_argument("--pin", metavar="sha256:...", type=_filled, help=catalogue.connection.CLI_PIN())
     name, room = catalogue.connection.NAME_PLACEHOLDER(), catalogue.connection.ROOM_PLACEHOLDER()
@@ -267,6 +311,11 @@ def _parser() -> argparse.ArgumentParser:
     ways = parser.add_mutually_exclusive_group()
     ways.add_argument("--send", action="store_true", help=catalogue.connection.CLI_SEND())
     ways.add_argument("--tail", action="store_true", help=catalogue.connection.CLI_TAIL())
+    path = catalogue.files.PATH_PLACEHOLDER()
+    parser.add_argument(
+        "--file", metavar=path, action="append", default=[], type=_filled, help=catalogue.files.CLI_FILE()
+    )
+    parser.add_argument("--as-file", action="store_true", help=catalogue.files.CLI_AS_FILE())
     parser.add_argument("--commands", action="store_true", help=catalogue.connection.CLI_COMMANDS())
     parser.add_argument("--key", metavar="KEY", type=_key, help=catalogue.connection.CLI_KEY())
     parser.add_argument("--history", metavar="N", type=_count, help=catalogue.connection.CLI_HISTORY())

@@ -152,7 +152,7 @@ def decide(
     state_recorder = (
         StateRecorder(local_store, host, port, ca_pem, as_last=as_last) if local_store is not None else None
     )
-    target = ServerTarget(host, port, context, state_recorder, _ca_path(given, remembered, ca_pem))
+    target = ServerTarget(host, port, context, state_recorder, _ca_path(given, remembered, ca_pem), ca_pem)
     return ConnectionPlan(target, name, credentials, secret, notes)
 
 

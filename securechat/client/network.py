@@ -54,7 +54,8 @@ class ServerTarget(Struct, frozen=True):
     """The server to connect to, how to verify it, and the recorder of successful logins (None for none).
 
     ``ca`` is the path of a file with its CA, quoted for a shell; None where that came from no file, and empty where
-    this machine trusts it anyway.
+    this machine trusts it anyway. ``ca_pem`` is the CA itself, for connections that carry files; none is trusted where
+    it is empty.
     """
 
     host: str
@@ -62,6 +63,7 @@ class ServerTarget(Struct, frozen=True):
     context: ClientContext
     state_recorder: StateRecorder | None = None
     ca: str | None = None
+    ca_pem: str = ""
 
 
 class NetworkThread:

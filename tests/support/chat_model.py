@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from securechat import model as m
 from securechat.errors import ErrorCode
+from securechat.text.file_lines import with_file_lines
 
 
 @dataclass
@@ -23,6 +24,10 @@ class ModelServer:
     refuse_drafts: int = 0
     me: int = 0
     connected: bool = False
+    features: tuple[str, ...] = ()
+    uploads: dict[str, m.FileInfo] = field(default_factory=dict)
+    """Those that are not used yet: as if every byte of them were there."""
+    refuse_uploads: int = 0
 
     @property
     def fed(self) -> int:
@@ -38,14 +43,24 @@ class ModelServer:
         if restart:
             self.rooms.clear()
 
-    def store(self, sender: int, text: str, *, room: str | None = None, to: int | None = None) -> m.Message:
+    def store(
+        self,
+        sender: int,
+        text: str,
+        *,
+        room: str | None = None,
+        to: int | None = None,
+        files: tuple[m.FileInfo, ...] = (),
+    ) -> m.Message:
         def key(message: m.Message) -> object:
             return message.room or frozenset({message.sender_id, message.to})
 
         wanted = room or frozenset({sender, to})
         prev = next((old.seq for old in reversed(self.log) if key(old) == wanted), 0)
         seq = self.fed + 1 + len(self.log) % 3
-        message = m.Message(seq, prev, sender, f"p{sender}", 0, text, room, to, f"p{to}" if to else None)
+        said = with_file_lines(text, [(file.name, file.size) for file in files])
+        to_name = f"p{to}" if to else None
+        message = m.Message(seq, prev, sender, f"p{sender}", 0, said, room, to, to_name, files=list(files))
         self.log.append(message)
         return message
 
@@ -80,10 +95,23 @@ class ModelServer:
             case m.Leave(ref, room):
                 self.rooms.discard(room)
                 self.out.append(m.Left(room, ref))
-            case m.Say(client_id, room, text):
-                self.draft(client_id, text, room, None)
-            case m.Direct(client_id, to, text):
-                self.draft(client_id, text, None, to)
+            case m.Say(client_id, room, text, files=files):
+                self.draft(client_id, text, room, None, files)
+            case m.Direct(client_id, to, text, files=files):
+                self.draft(client_id, text, None, to, files)
+            case m.AddUpload(ref, name, size) if self.refuse_uploads:
+                self.refuse_uploads -= 1
+                self.out.append(m.Refused(ErrorCode.BUSY, "later", ref=ref, retry_after_s=1.0))
+            case m.AddUpload(ref, name, size):
+                number = f"{len(self.stored) * 1000 + len(self.uploads) + 1:032x}"
+                while number in self.uploads:
+                    number = f"{int(number, 16) + 1:032x}"
+                self.uploads[number] = m.FileInfo(number, name, size)
+                self.out.append(m.UploadAdded(ref, number, f"/api/v1/uploads/{number}/key", name, 1))
+            case m.AskLinks(ref, ids):
+                self.out.append(m.FileLinks(ref, [m.FileLink(each, f"/files/{each}/key") for each in ids]))
+            case m.AskFiles(ref, after):
+                self.own_files(ref, after)
             case m.History():
                 self.history(command)
             case m.Ping(n):
@@ -98,11 +126,19 @@ class ModelServer:
     def hello(self, secret: str, name: str) -> None:
         self.me = self.identities.setdefault(secret, len(self.identities) + 1)
         last = max((cid for (who, cid) in self.stored if who == self.me), default=0)
-        self.out.append(m.Welcome(1, "model", self.me, name, self.fed, last, bool(self.rooms)))
+        self.out.append(m.Welcome(1, "model", self.me, name, self.fed, last, bool(self.rooms), features=self.features))
         self.rooms.add("lobby")
         self.out.append(m.Joined("lobby", self.fed, 1, [m.Person(self.me, name)]))
 
-    def draft(self, client_id: int, text: str, room: str | None, to: int | None) -> None:
+    def own_files(self, ref: int, after: str | None) -> None:
+        own = [m.OwnFile(file, x.seq, 0, x.room, x.to) for x in self.log if x.sender_id == self.me for file in x.files]
+        own.sort(key=lambda each: (-each.file.size, each.file.id))
+        begin = next((index + 1 for index, each in enumerate(own) if each.file.id == after), 0)
+        page = own[begin : begin + self.page_rows]
+        used = sum(each.file.size for each in own)
+        self.out.append(m.FileList(ref, page, begin + len(page) < len(own), used, 1_000))
+
+    def draft(self, client_id: int, text: str, room: str | None, to: int | None, files: list[str]) -> None:
         key = (self.me, client_id)
         last = max((cid for (who, cid) in self.stored if who == self.me), default=0)
         if key in self.stored:
@@ -112,8 +148,11 @@ class ModelServer:
         elif self.refuse_drafts:
             self.refuse_drafts -= 1
             self.out.append(m.Refused(ErrorCode.OVERLOADED, "later", client_id=client_id))
+        elif any(file not in self.uploads for file in files):
+            self.out.append(m.Refused(ErrorCode.NOT_FOUND, "used or never there", client_id=client_id))
         else:
-            message = self.store(self.me, text, room=room, to=to)
+            used = tuple(self.uploads.pop(file) for file in files)
+            message = self.store(self.me, text, room=room, to=to, files=used)
             self.stored[key] = message.seq
             self.out.append(m.Acked(client_id, message.seq))
             self.push(message)

@@ -17,6 +17,7 @@ from securechat.model import (
     Edit,
     Edited,
     Event,
+    FileInfo,
     History,
     HistoryPage,
     LogEntry,
@@ -46,8 +47,16 @@ class ChangingServer(ModelServer):
     def fed(self) -> int:
         return self.entries[-1].seq if self.entries else 0
 
-    def store(self, sender: int, text: str, *, room: str | None = None, to: int | None = None) -> Message:
-        message = super().store(sender, text, room=room, to=to)
+    def store(
+        self,
+        sender: int,
+        text: str,
+        *,
+        room: str | None = None,
+        to: int | None = None,
+        files: tuple[FileInfo, ...] = (),
+    ) -> Message:
+        message = super().store(sender, text, room=room, to=to, files=files)
         self.entries.append(message)
         return message
 

@@ -4,6 +4,7 @@ from securechat.client.catalogue import (
     accounts,
     connection,
     days,
+    files,
     help_pages,
     language,
     names,
@@ -12,4 +13,15 @@ from securechat.client.catalogue import (
     translation,
 )
 
-__all__ = ["accounts", "connection", "days", "help_pages", "language", "names", "programs", "rooms", "translation"]
+__all__ = [
+    "accounts",
+    "connection",
+    "days",
+    "files",
+    "help_pages",
+    "language",
+    "names",
+    "programs",
+    "rooms",
+    "translation",
+]

@@ -152,6 +152,29 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
         HelpRow(LazyText("/search report from:ana after:yesterday"), LazyText("several together")),
         HelpRow("/more", LazyText("shows the next page")),
     ),
+    "/upload": (
+        HelpRow(
+            LazyText("/upload PATH text"), LazyText("send a file; the text may be left out: /upload report.pdf done")
+        ),
+        HelpRow("", LazyText('A path with blanks stands in quotes: /upload "my photo.jpg"')),
+        HelpRow("", LazyText("Behind it may stand up to 9 further paths that begin with / ./ ../ or ~/")),
+        HelpRow(LazyText("/upload @NAME PATH"), LazyText("send it to a member alone")),
+        HelpRow(
+            LazyText("/upload --as-file PATH"),
+            LazyText("keep a picture as it is, with place, time and camera in it; else they are taken out"),
+        ),
+        HelpRow("", LazyText("Ctrl-C on an empty line cancels it. /files shows what you have sent.")),
+    ),
+    "/save": (
+        HelpRow("/save 12", LazyText("save file [12], or all files of message [12], in your downloads folder")),
+        HelpRow(LazyText("/save 12 PATH"), LazyText("in another folder, or under another name")),
+        HelpRow("", LazyText("No file is written over: a second report.pdf becomes report (1).pdf.")),
+    ),
+    "/files": (
+        HelpRow("/files", LazyText("list your own files, the largest first, and how much room they take")),
+        HelpRow("/more", LazyText("shows the next page")),
+        HelpRow("/delete 12", LazyText("deletes message [12] with its files")),
+    ),
     "/more": (HelpRow("/more", LazyText("show the next page of the last search, history or list")),),
     "/unread": (
         HelpRow("/unread", LazyText("list the conversations with unread messages")),

@@ -21,6 +21,7 @@ NOT_SUPPORTED = LazyText("This server does not support that yet")
 RefusalUiEvent: TypeAlias = (
     events.ClientEnded
     | events.ConnectionLost
+    | events.FileRequestRefused
     | events.MessageRefused
     | events.NameRefused
     | events.NoticeShown

@@ -9,12 +9,19 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from securechat.client.core.state import ConversationId
-from securechat.model import Command, History, RevisionKind, RoleName, Search, Secretive, SetRoom, TokenScope
+from securechat.model import Command, FileId, History, RevisionKind, RoleName, Search, Secretive, SetRoom, TokenScope
 
 
 class ChooseName(Struct, frozen=True):
     """Use this name: the answer to NameNeeded and NameRefused; later the same as a change of name."""
 
+    name: str
+
+
+class PendingFile(Struct, frozen=True):
+    """A file whose every byte is on the server, and that belongs to no message yet; ``name`` is for sentences."""
+
+    id: FileId
     name: str
 
 
@@ -26,12 +33,14 @@ class SendMessage(Struct, frozen=True):
         target: where it goes.
         reply: the seq of the message it answers.
         key: what a program calls it, to send it again after a restart; see `model.MessageKey`.
+        files: that it brings; with one, the text may be empty.
     """
 
     text: str
     target: ConversationId
     reply: int | None = None
     key: str | None = None
+    files: tuple[PendingFile, ...] = ()
 
 
 class ChangeMessage(Struct, frozen=True):
@@ -45,10 +54,11 @@ class ChangeMessage(Struct, frozen=True):
 
 
 class SendDirect(Struct, frozen=True):
-    """Send a direct message to a person, by name."""
+    """Send a direct message to a person, by name; ``files`` as in `SendMessage`."""
 
     name: str
     text: str
+    files: tuple[PendingFile, ...] = ()
 
 
 class JoinRoom(Struct, frozen=True):
@@ -340,9 +350,48 @@ class ModerateMember(Struct, frozen=True):
     role: RoleName = "member"
 
 
+class AskUpload(Struct, frozen=True):
+    """Ask where a file goes: `events.UploadAnswered` or `events.FileRequestRefused` with this number.
+
+    It is asked again after a lost connection, and where the server has no time for it now.
+
+    Attributes:
+        number: the user interface's own.
+        name: of the file.
+        size: bytes.
+        as_file: the bytes of a picture stay as they are, with place and time in them.
+    """
+
+    number: int
+    name: str
+    size: int
+    as_file: bool = False
+
+
+class AskFileLinks(Struct, frozen=True):
+    """Ask where files are read: `events.FileLinksAnswered` or `events.FileRequestRefused`; repeated as `AskUpload`."""
+
+    number: int
+    ids: tuple[FileId, ...]
+
+
+class DropFileRequest(Struct, frozen=True):
+    """The answer to a `AskUpload` or `AskFileLinks` is not wanted any more."""
+
+    number: int
+
+
+class ShowFiles(Struct, frozen=True):
+    """Ask for the user's own files, the largest first; ``after`` a file for the next page."""
+
+    after: FileId | None = None
+
+
+FileAction: TypeAlias = AskUpload | AskFileLinks | DropFileRequest | ShowFiles
 ReadAction: TypeAlias = (
     FindMessages | ShowMore | ListUnread | ListConversations | ShowUnread | ShowHistory | ShowDirectHistory
 )
+PageAction: TypeAlias = FindMessages | ShowHistory | AskHistory | ShowFiles
 RoomAction: TypeAlias = AskRoomSettings | ChangeRoomSettings | ModerateMember
 ConversationAction: TypeAlias = ChangeMessage | ReadAction | RoomAction | NotifyTyping | SetTypingNotices
 AccountRequestAction: TypeAlias = (
@@ -373,6 +422,7 @@ Action: TypeAlias = (
     | AskHistory
     | IgnorePerson
     | ConversationAction
+    | FileAction
     | AccountRequestAction
     | ProgramAction
     | LeaveChat

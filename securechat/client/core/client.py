@@ -29,10 +29,12 @@ from securechat.client.core.events import UiEvent
 from securechat.client.core.events.account import AccountAction
 from securechat.client.core.events.connection import Disconnect
 from securechat.client.core.events.requests import RejectReason
+from securechat.client.core.files import FileRequests
 from securechat.client.core.joined_rooms import JoinedRooms
 from securechat.client.core.pending import (
     PendingAccountAction,
     PendingDirect,
+    PendingFileRequest,
     PendingHistory,
     PendingIgnore,
     PendingJoin,
@@ -142,6 +144,7 @@ class ClientCore:
         self._room_admin = RoomAdmin(context, self._membership)
         self._account = AccountActions(context)
         self._programs = ProgramActions(context)
+        self._files = FileRequests(context, self._conversations)
         self._queries = Queries(context, self._membership, self._conversations)
         self._connecting = Connecting(
             context,
@@ -153,6 +156,7 @@ class ClientCore:
             self._room_admin,
             self._queries,
             self._typing,
+            self._files,
             jitter=jitter,
             client=client,
         )
@@ -295,7 +299,7 @@ class ClientCore:
             return None
         due = [self._connecting.deadline, self._conversations.timeline.deadline, self._typing.deadline]
         if context.online:
-            due.append(self._sending.deadline)
+            due += [self._sending.deadline, self._files.deadline]
             if context.credentials.account:
                 due.append(self._conversations.read_markers.deadline())
         return min((when for when in due if when is not None), default=None)
@@ -346,6 +350,7 @@ class ClientCore:
         if context.online:
             self._sending.send_due()
             self._queries.send_due()
+            self._files.send_due()
             if context.credentials.account and (read := read_markers.due(context.now)) is not None:
                 context.send(read)
         self._typing.expire()
@@ -357,7 +362,7 @@ class ClientCore:
 
     # --- user actions -------------------------------------------------------------------------------------------------
 
-    def _perform(self, action: actions.Action) -> None:  # noqa: C901, PLR0912 - one flat match
+    def _perform(self, action: actions.Action) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat match
         context = self._context
         match action:
             case actions.ChooseName(name):
@@ -366,12 +371,12 @@ class ClientCore:
                 self._connecting.give_password(password)
             case actions.LeaveChat(patience_s):
                 self._connecting.leave(patience_s)
-            case actions.SendMessage(text, target, reply, key):
+            case actions.SendMessage(text, target, reply, key, files):
                 self._typing.message_sent()
-                self._sending.send(target, text, reply=reply, key=key)
-            case actions.SendDirect(name, text):
+                self._sending.send(target, text, reply=reply, key=key, files=files)
+            case actions.SendDirect(name, text, files):
                 self._typing.message_sent()
-                self._sending.send_direct(name, text)
+                self._sending.send_direct(name, text, files)
             case actions.ChangeMessage():
                 self._sending.change(action)
             case actions.JoinRoom(room):
@@ -400,6 +405,10 @@ class ClientCore:
                 self._typing.switch(on=on)
             case actions.AskRoomSettings() | actions.ChangeRoomSettings() | actions.ModerateMember():
                 self._room_admin.request(action)
+            case actions.ShowMore() if isinstance(self._conversations.next_page, actions.ShowFiles):
+                self._files.request(self._conversations.next_page)
+            case actions.AskUpload() | actions.AskFileLinks() | actions.DropFileRequest() | actions.ShowFiles():
+                self._files.request(action)
             case (
                 actions.AskHistory()
                 | actions.FindMessages()
@@ -501,7 +510,9 @@ class ClientCore:
                 self._account_answered(event)
             case model.BotList() | model.TokenList() | model.TokenMade():
                 self._programs.answered(event)
-            case model.PeopleList() | model.UploadAdded() | model.FileLinks() | model.FileList():
+            case model.UploadAdded() | model.FileLinks() | model.FileList():
+                self._files.answered(event)
+            case model.PeopleList():
                 pass  # this client never asks
             case _:
                 assert_never(event)
@@ -573,6 +584,8 @@ class ClientCore:
                 self._context.show(events.RenameRefused(name, event.code, event.text, event.reason, event.arguments))
             case PendingLeave():
                 self._rooms.leave_refused(event, request)
+            case PendingFileRequest():
+                self._files.refused(request, event)
             case None if event.ref is not None:
                 pass  # a question of an earlier connection
             case _:

@@ -14,9 +14,11 @@ from securechat.client.core.context import CoreContext
 from securechat.client.core.conversations import Conversations
 from securechat.client.core.events.connection import Disconnect, DisconnectReason
 from securechat.client.core.events.requests import RejectReason
+from securechat.client.core.files import FileRequests
 from securechat.client.core.pending import (
     PendingAccountAction,
     PendingDirect,
+    PendingFileRequest,
     PendingHistory,
     PendingJoin,
     PendingLeave,
@@ -61,6 +63,7 @@ class Connecting:
         room_admin: shows requests that were not answered.
         queries: ask after a welcome what is unread.
         typing: begins anew with a welcome.
+        files: its questions are asked again after a loss.
         jitter: returns a number in [0, 1).
         client: program and version, for the server's log.
 
@@ -79,6 +82,7 @@ class Connecting:
         room_admin: RoomAdmin,
         queries: Queries,
         typing: TypingState,
+        files: FileRequests,
         *,
         jitter: Callable[[], float],
         client: str,
@@ -93,6 +97,7 @@ class Connecting:
         self._room_admin = room_admin
         self._queries = queries
         self._typing = typing
+        self._files = files
         self._client = client
         self._backoff = ReconnectBackoff(jitter)
         self._liveness: Liveness | None = None
@@ -416,6 +421,8 @@ class Connecting:
                     self._room_admin.unanswered()
                 case PendingHistory():
                     self._context.reject(RejectReason.AWAY)
+                case PendingFileRequest():
+                    self._files.unanswered(request)
                 case PendingQuestion(number):
                     self._context.show(events.QuestionAnswered(number, None))
         requests.clear()

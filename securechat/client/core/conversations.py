@@ -53,7 +53,7 @@ class Conversations:
         self.timeline = Timeline(self, context.rooms)
         self.read_markers = ReadMarkers()
         self.visibility = visibility
-        self.next_page: actions.FindMessages | actions.ShowHistory | actions.AskHistory | None = None
+        self.next_page: actions.PageAction | None = None
         self._context = context
         self._typing = typing
         self._acked_here: dict[int, None] = {}

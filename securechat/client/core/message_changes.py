@@ -28,7 +28,7 @@ def apply_change(message: Message, change: MessageChange) -> Message:
         case Deleted(seq):
             return replace(
                 message, text="", deleted=seq, deleted_by=_by_another(message, change), edited=None, edited_by=None,
-                mentions=[], reactions=[], changed=seq,
+                mentions=[], reactions=[], changed=seq, files=[],
             )  # fmt: skip
         case Edited(seq, text=text, mentions=mentions):
             if text is None or seq <= (message.edited or 0):  # a server that does not name the last change

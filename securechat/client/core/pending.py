@@ -9,7 +9,15 @@ from typing import TypeAlias
 
 from msgspec import Struct, field
 
-from securechat.client.core.actions import ModerateMember, ProgramAction, ShowDirectHistory
+from securechat.client.core.actions import (
+    AskFileLinks,
+    AskUpload,
+    ModerateMember,
+    PendingFile,
+    ProgramAction,
+    ShowDirectHistory,
+    ShowFiles,
+)
 from securechat.client.core.events.account import AccountAction
 from securechat.client.core.state import RoomKey
 from securechat.model import BotInfo, Person, RoomCount, TokenInfo
@@ -54,6 +62,7 @@ class PendingDirect(Struct):
 
     name: str
     text: str
+    files: tuple[PendingFile, ...] = ()
 
 
 class PendingIgnore(Struct):
@@ -115,6 +124,12 @@ class PendingModeration(Struct):
     person: Person | None
 
 
+class PendingFileRequest(Struct):
+    """A question about files."""
+
+    action: AskUpload | AskFileLinks | ShowFiles
+
+
 class PendingQuestion(Struct):
     """A question of a program, by its number."""
 
@@ -135,6 +150,7 @@ PendingRequest: TypeAlias = (
     | PendingRoomInfo
     | PendingNameLookup
     | PendingModeration
+    | PendingFileRequest
     | PendingQuestion
 )
 

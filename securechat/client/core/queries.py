@@ -75,10 +75,11 @@ class Queries:
             case actions.FindMessages():
                 self._search(action)
             case actions.ShowMore():
-                if self._conversations.next_page is None:
+                page = self._conversations.next_page
+                if page is None or isinstance(page, actions.ShowFiles):  # the second is asked for by `FileRequests`
                     self._context.reject(RejectReason.NOTHING_MORE)
                 else:
-                    self.request(self._conversations.next_page)
+                    self.request(page)
             case actions.ListUnread():
                 self.ask_unread(asked=True)
             case actions.ListConversations():

@@ -92,6 +92,10 @@ HELLO_OUTCOMES: Mapping[ErrorCode, HelloOutcome] = {
     ErrorCode.QUERY_INVALID: _OVER,
     ErrorCode.KEY_USED: _OVER,
     ErrorCode.TOKEN_INVALID: _OVER,
+    ErrorCode.FILES_OFF: _OVER,
+    ErrorCode.FILE_TOO_LARGE: _OVER,
+    ErrorCode.FILE_NOT_READY: _OVER,
+    ErrorCode.PICTURE_UNREADABLE: _OVER,
     ErrorCode.LAST_MEMBER: _OVER,
     ErrorCode.PASSWORD_TEMPORARY: _OVER,
     # A newer server: its sentence is shown.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import insort
 from typing import assert_never
 
+from securechat.client.core.actions import PendingFile
 from securechat.client.core.events.messages import MessageChangeRequest, PendingMessage
 from securechat.client.core.state import ConversationId, RoomKey
 from securechat.model import Delete, Direct, Edit, React, RevisionKind, Say
@@ -59,10 +60,11 @@ class SendQueue:
         reply: int | None = None,
         change: MessageChangeRequest | None = None,
         key: str | None = None,
+        files: tuple[PendingFile, ...] = (),
     ) -> PendingMessage:
         """Take a message; the caller has looked at `full`."""
         self._numbers += 1
-        message = PendingMessage(self._numbers, target, text, to, reply, change, key)
+        message = PendingMessage(self._numbers, target, text, to, reply, change, key, files)
         self._waiting.append(message)
         return message
 
@@ -151,9 +153,10 @@ def command_of(client_id: int, message: PendingMessage) -> Say | Direct | Edit |
     target = message.target
     room, to = (target.room, None) if isinstance(target, RoomKey) else (None, target.person_id)
     if message.change is None:
+        files = [file.id for file in message.files]
         if room is not None:
-            return Say(client_id, room, message.text, message.reply, message.key)
-        return Direct(client_id, to or 0, message.text, message.reply, message.key)
+            return Say(client_id, room, message.text, message.reply, message.key, files=files)
+        return Direct(client_id, to or 0, message.text, message.reply, message.key, files)
     seq, emoji = message.change.seq, message.change.emoji
     match message.change.kind:
         case RevisionKind.EDIT:

@@ -58,19 +58,25 @@ class Sending:
     # --- the user's actions -------------------------------------------------------------------------------------------
 
     def send(
-        self, target: ConversationId, text: str, to: str = "", reply: int | None = None, key: str | None = None
+        self,
+        target: ConversationId,
+        text: str,
+        to: str = "",
+        reply: int | None = None,
+        key: str | None = None,
+        files: tuple[actions.PendingFile, ...] = (),
     ) -> None:
         """Send a message; ``to`` the name by which its person was meant, ``key`` what a program calls it."""
-        if self._is_sendable(text):
-            self._add(target, text, to, reply, key=key)
+        if self._is_sendable(text, with_files=bool(files)):
+            self._add(target, text, to, reply, key=key, files=files)
 
-    def send_direct(self, name: str, text: str) -> None:
+    def send_direct(self, name: str, text: str, files: tuple[actions.PendingFile, ...] = ()) -> None:
         """Send a message to a person by name; a name in none of the user's rooms is looked up."""
         if (person := self._membership.find(name)) is not None:
-            self.send(PersonKey(person.id), text, name)
-        elif self._is_sendable(text):
+            self.send(PersonKey(person.id), text, name, files=files)
+        elif self._is_sendable(text, with_files=bool(files)):
             # A name seen before is no answer: names change hands, and messages belong to people.
-            request = PendingDirect(name, text)
+            request = PendingDirect(name, text, files)
             if self._context.online:
                 self._look_up(request)
             else:
@@ -93,20 +99,21 @@ class Sending:
         reply: int | None = None,
         change: MessageChangeRequest | None = None,
         key: str | None = None,
+        files: tuple[actions.PendingFile, ...] = (),
     ) -> None:
         context = self._context
         if isinstance(target, RoomKey) and target.room != LOBBY and target not in self._membership.wanted:
             context.reject(RejectReason.NOT_IN_ROOM, target.room)
             return
-        message = self._queue.add(target, text, to, reply=reply, change=change, key=key)
+        message = self._queue.add(target, text, to, reply=reply, change=change, key=key, files=files)
         if not context.online:
             deferred = events.ActionDeferred(DeferredKind.DIRECT, to, text)
             context.show(deferred if to else events.MessageWaiting(message))
         elif self._queue.queues(message):
             context.show(events.MessageWaiting(message, ErrorCode.SLOW_MODE))
 
-    def _is_sendable(self, text: str) -> bool:
-        if not text.strip():
+    def _is_sendable(self, text: str, *, with_files: bool = False) -> bool:
+        if not text.strip() and not with_files:
             self._context.reject(RejectReason.TEXT_EMPTY)
         elif len(text) > MAX_TEXT_CHARS or len(text.encode(errors="replace")) > MAX_TEXT_BYTES:
             self._context.reject(RejectReason.TEXT_TOO_LONG, str(len(text)))
@@ -128,7 +135,7 @@ class Sending:
     def found(self, request: PendingDirect, event: Found) -> None:
         """Send the message to the person found; an absence is shown once, until the person is connected again."""
         person = event.person
-        self.send(PersonKey(person.id), request.text, person.name)
+        self.send(PersonKey(person.id), request.text, person.name, files=request.files)
         if not event.absent:
             self._told_absent.discard(person.id)
         elif person.id not in self._told_absent:
@@ -196,7 +203,7 @@ class Sending:
 
 def _without_person(direct: PendingDirect) -> PendingMessage:
     """Return a message whose person is not known yet."""
-    return PendingMessage(0, PersonKey(0), direct.text, direct.name)
+    return PendingMessage(0, PersonKey(0), direct.text, direct.name, files=direct.files)
 
 
 def _message_refused(message: PendingMessage, event: Refused) -> events.MessageRefused:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
 
 from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import usage
@@ -20,10 +21,11 @@ from securechat.client.core.state import ConversationId
 from securechat.client.echo import EchoControl
 from securechat.client.exit_codes import ClientExit
 from securechat.client.network import ServerTarget
+from securechat.client.pipe.files import pipe_files
 from securechat.client.pipe.pipes import STALLED_S, WAIT_S, PipeSend
 from securechat.client.ui.event_rows import MessageRows, before_history
 from securechat.client.ui.interaction import PASSWORD_ANSWERS, Interaction
-from securechat.client.ui.rendering import change_line, elsewhere, tail_line
+from securechat.client.ui.rendering import change_line, elsewhere, file_tail_line, tail_line
 from securechat.model import Message
 from securechat.text.sanitize import one_line
 from securechat.translation import translated
@@ -52,6 +54,7 @@ class PipeChat(PipeSend):
         self._commands = commands
         self._echo_control = EchoControl()
         self._shown = MessageRows(core)
+        self._files = pipe_files(self, server_target, announce=True, patience_s=None if echo else STALLED_S)
         self._interaction = Interaction(core, self._shown.numbers, server_target.context, can_hide=echo)
 
     def begin(self) -> None:
@@ -66,6 +69,10 @@ class PipeChat(PipeSend):
         """Turn the terminal's echo on again."""
         self._echo_control.off()
 
+    def ended(self) -> None:
+        """Take back what was not sent."""
+        self._files.finish()
+
     def pull(self) -> None:
         """Read lines; if a name or a password is asked for, before login or later, the next line is the answer."""
         while True:
@@ -73,6 +80,17 @@ class PipeChat(PipeSend):
             super().pull()
             if not self.asks or self._lines.empty():
                 return
+
+    @property
+    def busy(self) -> bool:
+        """Whether files are on their way."""
+        return self._files.busy
+
+    def on_ui_events(self, ui_events: Sequence[UiEvent]) -> None:
+        """Follow the files, too."""
+        for ui_event in ui_events:
+            self._files.note(ui_event)
+        super().on_ui_events(ui_events)
 
     @property
     def asks(self) -> bool:
@@ -180,6 +198,10 @@ class PipeChat(PipeSend):
             self._show_question()
         if result.action is not None:
             self.network.want(result.action)
+        if result.send is not None:
+            self._files.send(result.send)
+        if result.save is not None:
+            self._files.save(result.save)
 
     def _note(self, ui_event: UiEvent) -> None:
         self._interaction.note(ui_event)
@@ -222,6 +244,9 @@ class PipeChat(PipeSend):
             case events.RequestRefused() | events.RenameRefused():
                 self.tell(ui_event)
                 self.worsen(ClientExit.MESSAGE_REFUSED)
+            case events.FilesShown():
+                for said in self._shown.own_files(ui_event):
+                    self.notice(said)
             case events.HistoryShown():
                 self.notice(before_history(ui_event))
             case _:
@@ -256,6 +281,10 @@ class PipeChat(PipeSend):
     def _print(self, key: ConversationId, message: Message, room: str | None) -> None:
         number = self._number_of(key, message.seq, message)
         self.put(tail_line(message, room=room, number=number, is_bot=self.core.is_bot))
+        for file in message.files:
+            file_number = self._shown.numbers.give_file(message.seq, file)
+            if self._echo:
+                self.put(file_tail_line(message, file, file_number, self.core.is_bot))
 
     def _number_of(self, key: ConversationId, seq: int, message: Message | None = None) -> int | None:
         """Return the number of a message at a terminal, where the user sees it; none for scripts."""

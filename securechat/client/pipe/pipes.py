@@ -91,12 +91,16 @@ class PipeClient:
             for number, handler in previous.items():
                 signal.signal(number, handler)
             self.restore()
+        self.ended()
         if self.network.failure is not None:
             raise self.network.failure
         return self.exit
 
     def begin(self) -> None:
         """Start what a mode needs besides the network; nothing by default."""
+
+    def ended(self) -> None:
+        """The session is over; nothing by default."""
 
     def restore(self) -> None:
         """Restore the terminal; nothing by default."""
@@ -372,7 +376,7 @@ class PipeSend(PipeClient):
             else:
                 self.take_line(line)
         self._pulling = False
-        if self._input_over and not self.core.unsent and not self.core.leaving:
+        if self._input_over and not self.core.unsent and not self.busy and not self.core.leaving:
             self.finish(ClientExit.OK, STALLED_S)
 
     def login_delayed(self, event: events.LoginDelayed) -> None:
@@ -388,6 +392,15 @@ class PipeSend(PipeClient):
             self._login_by = None  # told once
             self.notice(catalogue.connection.login_late(self._wait_s))
             self.finish(ClientExit.LINES_LOST, 0.0)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something else than messages is on its way."""
+        return False
+
+    def files_moved(self) -> None:
+        """A file has moved, or moves no more."""
+        self.pull()
 
     @property
     def asks(self) -> bool:

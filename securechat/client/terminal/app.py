@@ -23,6 +23,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.clipboard import DummyClipboard, DynamicClipboard, InMemoryClipboard
+from prompt_toolkit.completion import merge_completers
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.layout.processors import ConditionalProcessor
@@ -35,8 +36,12 @@ from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConnectionPhase, PersonKey, RoomKey
 from securechat.client.exit_codes import ClientExit
+from securechat.client.files.https import FileServer
+from securechat.client.files.session import FileSession
+from securechat.client.files.threads import FileTransfers
 from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.terminal.editor import (
+    FileCompleter,
     HiddenInput,
     InputHistory,
     MentionCompleter,
@@ -86,6 +91,13 @@ class Terminal:
         self._event_text = EventText(core)
         self._gathering = False
         self._trouble: object = None
+        self._files = FileSession(
+            core,
+            self._network,
+            FileTransfers(FileServer(server_target.host, server_target.port, server_target.ca_pem), self._network.post),
+            self._say,
+            changed=self._refresh,
+        )
         self._interaction = Interaction(core, self._lines.numbers, server_target.context, default_name=login)
         self._asked = (catalogue.connection.PROMPT, False)
         self._prompt, self._hidden = self._asked
@@ -115,6 +127,7 @@ class Terminal:
                 self._network.start()
                 self._read_lines(self._session, self._prompt_output)
                 self._wait_for_the_end()
+                self._files.finish()
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
@@ -129,7 +142,7 @@ class Terminal:
             message=lambda: self._prompt,
             history=InputHistory(lambda: self._hidden or self._is_secret() or self._interaction.guarded),
             input_processors=[ConditionalProcessor(HiddenInput(), Condition(lambda: self._hidden))],
-            completer=MentionCompleter(lambda: self._names),
+            completer=merge_completers([FileCompleter(), MentionCompleter(lambda: self._names)]),
             complete_while_typing=False,
             complete_style=CompleteStyle.READLINE_LIKE,
             clipboard=DynamicClipboard(lambda: nothing if self._hidden else killed),
@@ -157,6 +170,9 @@ class Terminal:
             except (EOFError, KeyboardInterrupt) as end:
                 if isinstance(end, KeyboardInterrupt) and self._is_half_written(session):
                     self._network.post(lambda: self._say(catalogue.connection.LINE_CLEARED()))
+                    continue
+                if isinstance(end, KeyboardInterrupt) and self._files.busy and not self._hidden:
+                    self._network.post(self._files.cancel)
                     continue
                 if not self._may_be_cancelled():
                     self._leave()
@@ -284,11 +300,16 @@ class Terminal:
             self._prefill = result.prefill
         if result.action is not None:
             self._network.want(result.action)
+        if result.send is not None:
+            self._files.send(result.send)
+        if result.save is not None:
+            self._files.save(result.save)
 
     def _on_ui_events(self, ui_events: Sequence[UiEvent]) -> None:
         rows: list[TextRow] = []
         bell = False
         for ui_event in ui_events:
+            self._files.note(ui_event)
             shown = self._lines.rows(ui_event, self._columns())
             rows += self._rows(ui_event) if shown is None else shown
             bell = bell or (isinstance(ui_event, events.MessageShown) and _rings(ui_event))
@@ -380,7 +401,7 @@ class Terminal:
         else:
             asked = catalogue.connection.prompt(room=room, waiting=waiting)
         writers = [shown_name(person) for person in self._core.typists] if interaction.prompt is None else []
-        corner = catalogue.rooms.typing(writers) if writers else ""
+        corner = self._files.progress or (catalogue.rooms.typing(writers) if writers else "")
         here = self._core.rooms.get(current.room) if isinstance(current, RoomKey) else None
         self._names = tuple(person.name for person in here.people.values()) if here is not None else ()
         if corner != self._corner:

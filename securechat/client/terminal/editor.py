@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
@@ -15,6 +16,7 @@ from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 
+from securechat.client.ui.commands.files import AS_FILE, is_path, split_path
 from securechat.client.ui.commands.parser import holds_secret
 from securechat.text.names import name_key
 from securechat.text.sanitize import is_hostile
@@ -22,6 +24,8 @@ from securechat.text.sanitize import is_hostile
 PASTE_END = "\x1b[201~"
 """What a terminal sends after pasted text (bracketed paste)."""
 CTRL_C = "\x03"
+_MOST_COMPLETED = 5_000
+"""Entries of a folder that are looked at."""
 
 
 class HiddenInput(Processor):
@@ -91,6 +95,59 @@ class MentionCompleter(Completer):
         for name in self._names():
             if name_key(name).startswith(key) and not is_hostile(name):
                 yield Completion(f"{name} ", start_position=-len(typed))
+
+
+class FileCompleter(Completer):
+    """Completes the paths behind /upload and /save; one with blanks is put into quotes."""
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
+        """Yield the files and folders that begin with the path before the cursor."""
+        del complete_event
+        if (typed := path_to_complete(document.text_before_cursor)) is None:
+            return
+        path = split_path(f"{typed}{typed[0]}" if typed[:1] in {'"', "'"} and typed else typed)
+        begun = path[0] if path is not None else ""
+        folder, _, name = begun.rpartition("/")
+        within = Path(f"{folder}/" if "/" in begun else ".")
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            for entry in sorted(within.expanduser().iterdir())[:_MOST_COMPLETED]:
+                if _is_meant(entry.name, name):
+                    whole = f"{folder}/{entry.name}" if "/" in begun else entry.name
+                    yield Completion(_as_typed(whole, is_folder=entry.is_dir()), start_position=-len(typed))
+
+
+def path_to_complete(line: str) -> str | None:
+    """Return the path that stands before the cursor, as far as it is typed, with its quote; None where none does."""
+    word, _, rest = line.lstrip().partition(" ")
+    if word.casefold() == "/save":
+        _, _, rest = rest.lstrip().partition(" ")
+        return rest.lstrip() or None
+    if word.casefold() != "/upload" or "\n" in rest:
+        return None
+    rest, is_first = rest.lstrip().removeprefix(AS_FILE).lstrip(), True
+    while rest:
+        if not is_first and not is_path(rest):
+            return None  # the text
+        path = split_path(rest)
+        if path is None or (not path[1] and not rest[-1:].isspace()):
+            return rest
+        if not path[1]:
+            return None  # behind a blank anything may follow
+        rest, is_first = path[1], False
+    return None
+
+
+def _is_meant(name: str, begun: str) -> bool:
+    return name.startswith(begun) and (begun.startswith(".") or not name.startswith(".")) and not is_hostile(name)
+
+
+def _as_typed(path: str, *, is_folder: bool) -> str:
+    """Return a path as it is typed: with a closing quote and a blank only where it is whole."""
+    end = "/" if is_folder else " "
+    if any(char.isspace() or char in "\"'\\" for char in path):
+        quote = "'" if '"' in path else '"'
+        return f"{quote}{path}{end}" if is_folder else f"{quote}{path}{quote} "
+    return f"{path}{end}"
 
 
 class PasteParser(Vt100Parser):

@@ -53,7 +53,7 @@ def of_entering(event: events.RoomJoined) -> list[str]:
 def line_text(line: PendingMessage) -> str:
     """Return the beginning of a pending message's text, or a description of its change."""
     if line.change is None:
-        return excerpt(line.text)
+        return excerpt(" ".join([*([line.text] if line.text else []), *(f"[{file.name}]" for file in line.files)]))
     match line.change.kind:
         case RevisionKind.EDIT:
             return catalogue.rooms.line_of_edit(excerpt(line.text))

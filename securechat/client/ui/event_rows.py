@@ -8,22 +8,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from securechat.client import catalogue
-from securechat.client.catalogue.names import named
+from securechat.client.catalogue.names import marked, named
 from securechat.client.core import events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
 from securechat.client.core.events.messages import HistoryRange
-from securechat.client.core.state import ConversationId
+from securechat.client.core.state import ConversationId, PersonKey
 from securechat.client.ui.line_numbers import LineNumbers
 from securechat.client.ui.rendering import (
     TextRow,
     announcement_rows,
     elsewhere,
+    file_rows,
+    file_text,
     hit_rows,
+    local_date,
     local_day,
     local_time,
     message_rows,
     notice_rows,
+    own_text,
     quote_row,
     safe_sign,
     today,
@@ -78,7 +82,7 @@ class MessageRows:
             case events.HistoryReset():
                 self.numbers.forget()
 
-    def rows(self, ui_event: UiEvent, columns: int) -> list[TextRow] | None:
+    def rows(self, ui_event: UiEvent, columns: int) -> list[TextRow] | None:  # noqa: PLR0911 - one row an event
         """Return the rows of an event; None for an event that is not about messages."""
         self.note(ui_event)
         match ui_event:
@@ -93,8 +97,29 @@ class MessageRows:
                 return self._hits(ui_event, columns)
             case events.MessageChanged(change, key):
                 return self._change(change, key, columns)
+            case events.FilesShown():
+                return [row for said in self.own_files(ui_event) for row in notice_rows(said, columns)]
             case _:
                 return None
+
+    def own_files(self, event: events.FilesShown) -> list[str]:
+        """Return the sentences of a page of the user's own files, which get numbers by it."""
+        said = [catalogue.files.used(event.used, event.most)]
+        for own in event.files:
+            key = self._core.room(own.room) if own.room is not None else PersonKey(own.to or 0)
+            self.numbers.give(key, own.seq)
+            number = catalogue.rooms.number(self.numbers.give_file(own.seq, own.file))
+            line, date = file_text(own.file), local_date(own.sent_at_ms)
+            said.append(catalogue.files.own_file(number, line, self._where(key), date))
+        if not event.files:
+            return [*said, catalogue.files.NO_OWN_FILES()]
+        return [*said, catalogue.files.DELETE_HINT(), *([catalogue.rooms.MORE()] if event.more else [])]
+
+    def _where(self, key: ConversationId) -> str:
+        if not isinstance(key, PersonKey):
+            return f"#{one_line(key.room)}"
+        name = self._core.name_of(key.person_id) or catalogue.rooms.UNKNOWN_MEMBER()
+        return f"@{marked(self._shown(key.person_id, name))}"
 
     def gathered(self, columns: int) -> list[TextRow]:
         """Return a row for each message whose reactions changed since the last call."""
@@ -108,7 +133,10 @@ class MessageRows:
         if message.reply is not None and message.deleted is None:
             rows.append(self._quote(key, message.reply, columns))
         number = self.numbers.give(key, message.seq, message)
-        return rows + message_rows(message, columns, room=room, number=number, is_bot=self._core.is_bot)
+        rows += message_rows(message, columns, room=room, number=number, is_bot=self._core.is_bot)
+        for file in message.files:
+            rows += file_rows(file, self.numbers.give_file(message.seq, file), columns)
+        return rows
 
     def _messages(
         self, key: ConversationId, messages: Sequence[Message], columns: int, room: str | None
@@ -145,6 +173,8 @@ class MessageRows:
         name = self._shown(change.sender_id, change.name)
         match change:
             case Edited(text=str(text)):
+                if (message := self.numbers.message(change.target)) is not None and message.text == text:
+                    text = own_text(message)
                 return announcement_rows(catalogue.rooms.edited(number, name, visible(text)), columns)
             case Deleted():
                 return announcement_rows(catalogue.rooms.deleted(number, name), columns)

@@ -15,6 +15,9 @@ from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConnectionPhase, ConversationId
+from securechat.client.files.https import TransferError
+from securechat.client.files.session import FilesToSave, FilesToSend
+from securechat.client.files.sources import local_files
 from securechat.client.secret_files import certificate_to_add
 from securechat.client.ui.commands.parser import is_text, may_be_command, read
 from securechat.client.ui.commands.results import (
@@ -23,13 +26,16 @@ from securechat.client.ui.commands.results import (
     HistoryRequest,
     InputError,
     PrefillInput,
+    SaveRequest,
     SetLanguage,
     ShowHelp,
+    UploadRequest,
 )
 from securechat.client.ui.line_numbers import LineNumbers
 from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose, PromptCancelled
 from securechat.client.ui.rendering import day_at_ms, excerpt, local_days
 from securechat.errors import Refusal
+from securechat.limits import MAX_TEXT_CHARS
 from securechat.text.names import check_name, check_room
 from securechat.text.sanitize import one_line
 from securechat.text.search_query import parse, unknown_filters
@@ -66,6 +72,8 @@ class InputResult(Struct, frozen=True):
         refused: whether the line is not carried out; ``notice`` has the reason.
         secret: whether the next lines may be passwords, because the line asked for one in vain.
         language: the code of the language that is in use from now on, to be remembered.
+        send: files to be sent in a message.
+        save: files of a message to be saved.
     """
 
     action: actions.Action | None = None
@@ -74,6 +82,8 @@ class InputResult(Struct, frozen=True):
     refused: bool = False
     secret: bool = False
     language: str = ""
+    send: FilesToSend | None = None
+    save: FilesToSave | None = None
 
 
 class Interaction:
@@ -262,10 +272,30 @@ class Interaction:
             case AddCertificateFile(path):
                 added = certificate_to_add(path, self._context, core.me.id)
                 return _refused(one_line(added)) if isinstance(added, str) else InputResult(added)
+            case UploadRequest() as request:
+                return self._upload(request)
+            case SaveRequest(number, path):
+                files = self._numbers.files(number)
+                return InputResult(save=FilesToSave(files, path)) if files else _refused(self._why_no_files(number))
             case actions.FindMessages() as action:
                 return InputResult(_dated(action), self._unknown_filters(action.query))
             case action:
                 return InputResult(action)
+
+    def _upload(self, request: UploadRequest) -> InputResult:
+        if len(request.text) > MAX_TEXT_CHARS:
+            length = str(len(request.text))
+            return _refused(catalogue.connection.declined(events.RejectReason.TEXT_TOO_LONG, length, ""))
+        try:
+            files = local_files(request.paths)
+        except TransferError as error:
+            return _refused(str(error))
+        target = None if request.to else self._core.current
+        return InputResult(send=FilesToSend(files, request.text, target, request.to, request.as_file))
+
+    def _why_no_files(self, number: int) -> str:
+        is_known = self._numbers.find(number) is not None
+        return catalogue.files.NO_FILES_THERE() if is_known else catalogue.rooms.no_such_number(str(number))
 
     def _history(self, request: HistoryRequest) -> InputResult:
         """Decide which conversation is meant; a word without a mark is a room that the user is in, or else a person."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from securechat.client.core.message_changes import apply_change
 from securechat.client.core.state import ConversationId
-from securechat.model import Message, MessageChange, Purged
+from securechat.model import FileInfo, Message, MessageChange, Purged
 
 KEPT_NUMBERS = 2_000
 """Numbers remembered: a day of a busy room, and 32 MB if every message had the longest text."""
@@ -25,11 +25,21 @@ class NumberedMessage(Struct):
     message: Message | None = None
 
 
+class NumberedFile(Struct):
+    """A file with a number of its own, and the seq of its message."""
+
+    number: int
+    seq: int
+    file: FileInfo
+
+
 class LineNumbers:
-    """The numbers of the messages shown so far."""
+    """The numbers of the messages shown so far, and of their files, which count together."""
 
     def __init__(self) -> None:
         self._last = 0
+        self._files: dict[int, NumberedFile] = {}
+        self._file_numbers: dict[str, int] = {}
         self._by_number: dict[int, NumberedMessage] = {}
         self._by_seq: dict[int, NumberedMessage] = {}
 
@@ -46,9 +56,29 @@ class LineNumbers:
             entry.message = message
         return entry.number
 
+    def give_file(self, seq: int, file: FileInfo) -> int:
+        """Return the number of a file of a message, a new one if it has none."""
+        if (number := self._file_numbers.get(file.id)) is None:
+            self._last += 1
+            number = self._file_numbers[file.id] = self._last
+            self._files[number] = NumberedFile(number, seq, file)
+            if len(self._files) > KEPT_NUMBERS:
+                oldest = self._files.pop(next(iter(self._files)))
+                del self._file_numbers[oldest.file.id]
+        return number
+
     def find(self, number: int) -> NumberedMessage | None:
-        """Return the message with this number."""
-        return self._by_number.get(number)
+        """Return the message with this number, or the one of the file with it."""
+        file = self._files.get(number)
+        return self._by_number.get(number) if file is None else self._by_seq.get(file.seq)
+
+    def files(self, number: int) -> tuple[FileInfo, ...]:
+        """Return the file with this number, or the files of the message with it; none where they are deleted."""
+        message = named.message if (named := self.find(number)) is not None else None
+        there = None if message is None else {file.id for file in message.files}
+        if (one := self._files.get(number)) is not None:
+            return (one.file,) if there is None or one.file.id in there else ()
+        return () if message is None else tuple(message.files)
 
     def number(self, seq: int) -> int:
         """Return the number of a message; 0 for none."""
@@ -91,3 +121,5 @@ class LineNumbers:
         """Forget all messages, because the log is another one. Numbers count on, so that none is used twice."""
         self._by_number.clear()
         self._by_seq.clear()
+        self._files.clear()
+        self._file_numbers.clear()

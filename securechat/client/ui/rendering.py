@@ -10,6 +10,8 @@
   (``catalogue/names.py``), so a sender that ends in a bracket outside of quotes is a bot.
 - The number of a message, in brackets, always stands before the name; a quote of the answered message has its own row
   above, under a mark that begins no other row.
+- A file of a message has its own row below, under a mark that begins no other row; where there are no such rows it
+  stands behind ``/file``, which is no name.
 - Lines of code between two rows of three backquotes are cut at the edge of the screen only.
 """
 
@@ -27,7 +29,8 @@ from msgspec import Struct
 from securechat.client import catalogue
 from securechat.client.catalogue.names import marked, named
 from securechat.client.core.state import ConversationId, PersonKey
-from securechat.model import Deleted, Edited, Hit, Message, MessageChange, Person, Purged, Reacted
+from securechat.model import Deleted, Edited, FileInfo, Hit, Message, MessageChange, Person, Purged, Reacted
+from securechat.text.file_lines import without_file_lines
 from securechat.text.local_time import begin_of_day_ms, local
 from securechat.text.sanitize import CONTINUATION_MARK, one_line, visible, width
 from securechat.text.search_query import Calendar
@@ -35,6 +38,7 @@ from securechat.text.search_query import Calendar
 NOTICE_MARK = "-- "
 _CONTINUED = f"      {CONTINUATION_MARK} "
 _QUOTE_MARK = "      > "
+_FILE_MARK = "      + "
 _FENCE = "```"
 _SNIPPET = 160
 """Characters shown of a search result: two rows of 80 columns."""
@@ -100,7 +104,32 @@ def message_rows(
     who = sender(message, room, is_bot)
     if message.deleted is not None:
         return _rows(clock, f"{mark}{who}", columns, _dim(mark))
-    return _rows(clock, f"{mark}{who}: {visible(message.text)}", columns, _dim(mark))
+    text = own_text(message)
+    said = f": {visible(text)}" if text else ":"
+    return _rows(clock, f"{mark}{who}{said}", columns, _dim(mark))
+
+
+def own_text(message: Message) -> str:
+    """Return the text of a message without the lines that name its files, where those are shown by themselves."""
+    return without_file_lines(message.text, [(file.name, file.size) for file in message.files])
+
+
+def file_text(file: FileInfo) -> str:
+    """Describe a file of a message, on one line, safe to show."""
+    return catalogue.files.file_line(one_line(file.name), file.size, file.width, file.height)
+
+
+def file_rows(file: FileInfo, number: int, columns: int) -> list[TextRow]:
+    """Return the rows of a file, below those of its message."""
+    mark = f"{catalogue.rooms.number(number)} "
+    return _rows(_FILE_MARK, f"{mark}{file_text(file)}", columns, _dim(mark))
+
+
+def file_tail_line(message: Message, file: FileInfo, number: int, is_bot: BotLookup = no_bots) -> str:
+    """Return a file as one line, below that of its message."""
+    return (
+        f"{catalogue.rooms.number(number)} /{catalogue.files.FILE_WORD()} {_author(message, is_bot)}: {file_text(file)}"
+    )
 
 
 def quote_row(
@@ -201,7 +230,8 @@ def tail_line(
 ) -> str:
     """Return a message as one line. No name contains a slash or comma, so none can imitate the mark of a change.
 
-    An edit by its author has no mark; one by another member has, because the text is not the author's.
+    An edit by its author has no mark; one by another member has, because the text is not the author's. With a number
+    the lines of its files are left out, because `file_tail_line` shows each with its own.
     """
     mark = "" if number is None else f"{catalogue.rooms.number(number)} "
     by = message.edited_by if message.deleted is None else message.deleted_by
@@ -210,7 +240,8 @@ def tail_line(
     who = sender(message, room, is_bot)
     if message.deleted is not None:
         return f"{mark}{who}"
-    return f"{mark}{who}: {one_line(message.text)}"
+    text = message.text if number is None else own_text(message)
+    return f"{mark}{who}: {one_line(text)}" if text else f"{mark}{who}:"
 
 
 def change_line(
@@ -239,9 +270,16 @@ def json_line(message: Message, is_bot: BotLookup = no_bots) -> str:
     for name in ("edited_by", "deleted_by"):
         if (by := getattr(message, name)) is not None:
             fields[name] = {"id": by.id, "name": by.name, **_bot_field(bot=by.bot or is_bot(by.id))}
+    if message.files:
+        fields["files"] = [_json_file(file) for file in message.files]
     if message.reactions:
         fields["reactions"] = [{"sign": reaction.sign, "by": reaction.by} for reaction in message.reactions]
     return json.dumps(fields)
+
+
+def _json_file(file: FileInfo) -> dict[str, str | int]:
+    size = {"width": file.width, "height": file.height} if file.is_picture else {}
+    return {"id": file.id, "name": file.name, "size": file.size, "type": file.type, **size}
 
 
 _CHANGE_WORDS: dict[type[MessageChange], str] = {Edited: "edited", Deleted: "deleted", Reacted: "reacted"}

@@ -44,7 +44,7 @@ class PlayedSession:
         self.taker = Future()
         return self.taker
 
-    def send(self, target: str | int, text: str, reply: int | None, key: str | None) -> Future[int]:
+    def send(self, target: str | int, text: str, reply: int | None, key: str | None, _files: Any = ()) -> Future[int]:
         self.sent.append((target, text, reply, key))
         return done(self.answers.popleft() if self.answers else 1000 + len(self.sent))
 

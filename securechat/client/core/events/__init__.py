@@ -43,6 +43,7 @@ from securechat.client.core.events.connection import (
     Reconnecting,
     StateNotSaved,
 )
+from securechat.client.core.events.files import FileLinksAnswered, FileRequestRefused, FilesShown, UploadAnswered
 from securechat.client.core.events.messages import (
     ConversationsShown,
     HistoryLoaded,
@@ -144,6 +145,10 @@ UiEvent: TypeAlias = (
     | MessageRefused
     | MessagesLost
     | WillBeDeliveredLater
+    | UploadAnswered
+    | FileLinksAnswered
+    | FileRequestRefused
+    | FilesShown
     | ActionRejected
     | ActionDeferred
     | QuestionAnswered
@@ -185,6 +190,9 @@ __all__ = [
     "Disconnect",
     "DisconnectReason",
     "EndReason",
+    "FileLinksAnswered",
+    "FileRequestRefused",
+    "FilesShown",
     "HistoryLoaded",
     "HistoryRange",
     "HistoryReset",
@@ -242,5 +250,6 @@ __all__ = [
     "TypingNoticesSet",
     "UiEvent",
     "UnreadShown",
+    "UploadAnswered",
     "WillBeDeliveredLater",
 ]

@@ -7,6 +7,7 @@ from enum import Enum
 
 from msgspec import Struct
 
+from securechat.client.core.actions import PendingFile
 from securechat.client.core.state import ConversationId
 from securechat.errors import ErrorCode
 from securechat.model import ConversationItem, Hit, Message, MessageChange, Person, Purged, RevisionKind, UnreadItem
@@ -31,6 +32,7 @@ class PendingMessage(Struct, frozen=True):
         reply: the seq of the message it answers.
         change: the change of an earlier message that it asks for; None for a message.
         key: what a program calls it.
+        files: that it brings; all their bytes are on the server.
     """
 
     number: int
@@ -40,6 +42,7 @@ class PendingMessage(Struct, frozen=True):
     reply: int | None = None
     change: MessageChangeRequest | None = None
     key: str | None = None
+    files: tuple[PendingFile, ...] = ()
 
 
 class MessageShown(Struct, frozen=True):

@@ -11,6 +11,8 @@ from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import PAGES, usage
 from securechat.client.core import actions
 from securechat.client.core.state import ConversationId, RoomKey
+from securechat.client.ui.commands.files import WORDS as FILE_WORDS
+from securechat.client.ui.commands.files import about_files
 from securechat.client.ui.commands.leading_name import split_name
 from securechat.client.ui.commands.messages import WORDS as TALK_WORDS
 from securechat.client.ui.commands.messages import about_messages
@@ -53,7 +55,7 @@ _SECRET = {"/register": PasswordPurpose.REGISTER, "/password": PasswordPurpose.C
 COMMANDS = (
     *("/help", "/who", "/join", "/leave", "/rooms", "/msg", "/history", "/nick", "/ignore", "/lang", "/quit", "/exit"),
     *(*_SECRET, "/sessions", "/logout", "/cert"),
-    *(*TALK_WORDS, *ROOM_WORDS, *PROGRAM_WORDS),
+    *(*TALK_WORDS, *ROOM_WORDS, *PROGRAM_WORDS, *FILE_WORDS),
 )
 
 
@@ -107,6 +109,7 @@ def read(
         about_messages(word.casefold(), rest, current, numbers or LineNumbers(), me)
         or about_rooms(word.casefold(), rest, here, known)
         or about_programs(word.casefold(), rest, here)
+        or about_files(word.casefold(), rest, known)
         or _command(word, rest, here, known)
     )
 

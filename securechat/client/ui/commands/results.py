@@ -67,6 +67,29 @@ class HistoryRequest(Struct, frozen=True):
     date: str = ""
 
 
+class UploadRequest(Struct, frozen=True):
+    """Send files of this machine in a message.
+
+    Attributes:
+        paths: as typed.
+        text: of the message; may be empty.
+        to: the name of the person it goes to; empty for the active conversation.
+        as_file: pictures stay as they are.
+    """
+
+    paths: tuple[str, ...]
+    text: str = ""
+    to: str = ""
+    as_file: bool = False
+
+
+class SaveRequest(Struct, frozen=True):
+    """Save the files with this number, or those of the message with it; ``path`` as typed, None for the usual place."""
+
+    number: int
+    path: str | None = None
+
+
 ParsedInput: TypeAlias = (
     actions.Action
     | ShowHelp
@@ -76,4 +99,6 @@ ParsedInput: TypeAlias = (
     | PrefillInput
     | HistoryRequest
     | SetLanguage
+    | UploadRequest
+    | SaveRequest
 )

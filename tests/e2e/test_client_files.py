@@ -1,0 +1,231 @@
+"""Files from the terminal, from scripts and from a bot, against a real server: there and back, byte for byte."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from securechat.bot import AsyncClient, Client, Refused
+from securechat.client.exit_codes import ClientExit
+from securechat.limits import MIB
+from tests.support.client import CLIENT, ROOT, at, run_client
+from tests.support.native import NativeClient
+from tests.support.screen import CTRL_C, Screen
+from tests.support.server import PATIENCE_S, ServerProcess, wait_until
+
+Open = Callable[..., Screen]
+Connect = Callable[..., NativeClient]
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    path = tmp_path / "sent" / "report one.pdf"
+    path.parent.mkdir()
+    path.write_bytes(os.urandom(3 * MIB + 17))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "saved"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def robi(server: ServerProcess) -> Iterator[Client]:
+    with Client(f"127.0.0.1:{server.port}", "robi", ca=server.ca, state="") as chat:
+        chat.join("ops")
+        yield chat
+
+
+def send(server: ServerProcess, *flags: str) -> subprocess.CompletedProcess[str]:
+    return run_client(*at(server, "--name", "ci", "--room", "ops", "--send", *flags))
+
+
+def digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
+
+
+# --- scripts ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_script_sends_files_and_a_bot_saves_them(
+    server: ServerProcess, robi: Client, report: Path, folder: Path
+) -> None:
+    log = report.parent / "nightly.log"
+    log.write_text("all is well\n")
+    sent = send(server, "--file", str(report), "--file", str(log), "the numbers")
+    assert (sent.returncode, sent.stdout, sent.stderr) == (ClientExit.OK, "", "")
+    message = next(robi.messages())
+    assert message.text == "the numbers"
+    assert [(file.name, file.size) for file in message.files] == [("report one.pdf", 3 * MIB + 17), ("nightly.log", 12)]
+    saved = message.files[0].save(folder)
+    assert saved == folder / "report one.pdf"
+    assert digest(saved) == digest(report)
+    assert saved.stat().st_mode & 0o777 == 0o600
+    assert message.files[0].save(folder) == folder / "report one (1).pdf"
+    assert message.files[1].read() == b"all is well\n"
+    with pytest.raises(Refused) as refused:
+        message.files[0].read(most_bytes=MIB)
+    assert refused.value.code == "file_too_large"
+
+
+def test_every_failure_of_a_script_has_its_exit_code(server: ServerProcess, report: Path) -> None:
+    missing = send(server, "--file", str(report.parent / "none"))
+    assert missing.returncode == ClientExit.USAGE
+    assert "There is no such file" in missing.stderr
+    many = send(server, *(flag for _ in range(11) for flag in ("--file", str(report))))
+    assert (many.returncode, "at most 10 files" in many.stderr) == (ClientExit.USAGE, True)
+    large = report.parent / "film.mkv"
+    large.touch()
+    os.truncate(large, 25 * MIB + 1)
+    refused = send(server, "--file", str(large))
+    assert refused.returncode == ClientExit.MESSAGE_REFUSED
+    assert refused.stderr.endswith("are allowed for one file. Not sent: film.mkv\n")
+    without = run_client(*at(server, "--name", "ci", "--file", str(report)), stdin="")
+    assert (without.returncode, "--file needs --send" in without.stderr) == (ClientExit.USAGE, True)
+    text = run_client(*at(server, "--name", "ci", "--send", "no file"), stdin="")
+    assert text.returncode == ClientExit.USAGE
+
+
+def test_a_server_without_files_says_so(certs: Path, tmp_path: Path, report: Path) -> None:
+    with ServerProcess(certs, tmp_path / "data", "--files", "off").start() as server:
+        refused = send(server, "--file", str(report))
+        assert refused.returncode == ClientExit.MESSAGE_REFUSED
+        assert "-- This server takes no files. Ask its administrator. Not sent: report one.pdf\n" in refused.stderr
+
+
+def test_tail_tells_the_files_in_its_json(server: ServerProcess, report: Path) -> None:
+    flags = at(server, "--tail", "--json", "--room", "ops")
+    with subprocess.Popen([*CLIENT, *flags], stdout=subprocess.PIPE, text=True, cwd=ROOT) as reading:
+        assert reading.stdout is not None
+        wait_until(lambda: send(server, "--file", str(report)).returncode == ClientExit.OK, "a message")
+        fields = json.loads(reading.stdout.readline())
+        reading.terminate()
+        reading.wait(PATIENCE_S)
+    assert fields["text"] == "[file: report one.pdf, 3.0 MiB]"
+    (file,) = fields["files"]
+    assert (file["name"], file["size"], file["type"]) == ("report one.pdf", 3 * MIB + 17, "application/pdf")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
+def test_an_upload_survives_kill_9_of_the_server(server: ServerProcess, tmp_path: Path, folder: Path) -> None:
+    large = tmp_path / "large.bin"
+    large.write_bytes(os.urandom(24 * MIB))
+    incoming = server.data / "files" / "incoming"
+
+    def received() -> int:
+        return max((each.stat().st_size for each in incoming.glob("*") if not each.suffix), default=0)
+
+    flags = at(server, "--name", "ci", "--send", "--file", str(large))
+    with subprocess.Popen([*CLIENT, *flags], cwd=ROOT) as sending:
+        wait_until(lambda: received() > MIB, "a part of the file")
+        server.kill()
+        server.start()
+        assert sending.wait(PATIENCE_S) == ClientExit.OK
+    with Client(f"127.0.0.1:{server.port}", "robi", ca=server.ca, state="") as chat:
+        (message,) = chat.history("lobby")
+        (file,) = message.files
+        assert digest(file.save(folder)) == digest(large)
+
+
+# --- bots -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_bot_sends_files(server: ServerProcess, robi: Client, report: Path, connect: Connect) -> None:
+    ana = connect(server, "ana")
+    ana.join("ops")
+    assert robi.send("ops", files=[report]) == ana.wait_for_text("[file: report one.pdf, 3.0 MiB]").seq
+    robi.direct("ana", "for you", files=[report])
+    assert [file.size for file in ana.wait_for_text("for you\n[file: report one.pdf, 3.0 MiB]").files] == [3 * MIB + 17]
+    with pytest.raises(Refused) as refused:
+        robi.send("ops", "gone", files=[report.parent / "none"])
+    assert refused.value.code == "file_unusable"
+    ana.say_acked("look", "ops")
+    heard = next(robi.messages())
+    answered = heard.reply(files=[report])
+    assert answered is not None
+    assert [file.name for file in robi.history("ops")[-1].files] == ["report one.pdf"]
+    assert robi.history("ops")[-1].text == ""
+
+
+def test_a_file_is_gone_with_its_message(robi: Client, report: Path, folder: Path) -> None:
+    seq = robi.send("ops", files=[report])
+    (message,) = robi.history("ops")
+    (file,) = message.files
+    robi.delete(seq)
+    with pytest.raises(Refused) as refused:
+        file.save(folder)
+    assert refused.value.code == "not_found"
+    assert list(folder.iterdir()) == []
+
+
+def test_a_bot_on_asyncio_sends_and_saves(server: ServerProcess, report: Path, folder: Path) -> None:
+    async def both() -> Path:
+        async with AsyncClient(f"127.0.0.1:{server.port}", "robi", ca=server.ca, state="") as chat:
+            await chat.join("ops")
+            await asyncio.gather(*(chat.send("ops", str(number), files=[report]) for number in range(3)))
+            messages = await chat.history("ops")
+            assert {message.text for message in messages} == {"0", "1", "2"}
+            assert len(await messages[0].files[0].read()) == 3 * MIB + 17
+            return await messages[0].files[0].save(folder)
+
+    assert digest(asyncio.run(both())) == digest(report)
+
+
+# --- the terminal -----------------------------------------------------------------------------------------------------
+
+unix = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix")
+
+
+@unix
+def test_a_person_sends_and_another_one_saves(screen: Open, report: Path, folder: Path) -> None:
+    ann = screen("--name", "ann", columns=120)
+    ann.wait_for("Joined #lobby")
+    bob = screen("--name", "bob", columns=120)
+    ann.wait_for("bob joined")
+    ann.type(f"/upload {report.parent}/rep")
+    ann.type("\t")
+    ann.wait_for('report one.pdf"')
+    ann.line("have a look")
+    ann.wait_for("Sending report one.pdf, 3 MiB. The file is sent as it is")
+    bob.wait_for("[1] ann: have a look")
+    bob.wait_for("      + [2] report one.pdf, 3 MiB")
+    assert "[file:" not in bob.text
+    bob.line(f"/save 2 {folder}")
+    bob.wait_for("Saved: ")
+    assert digest(folder / "report one.pdf") == digest(report)
+    ann.wait_for("+ [2] report one.pdf")
+    ann.line("/files")
+    ann.wait_for("Your files take 3 MiB of 25 MiB")
+    ann.line("/delete 2")
+    bob.wait_for("-- ann deleted [1]")
+    bob.line("/save 2")
+    bob.wait_for("This message has no files")
+
+
+@unix
+def test_ctrl_c_cancels_a_transfer_and_nothing_else(screen: Open, server: ServerProcess, report: Path) -> None:
+    ann = screen("--name", "ann", columns=120)
+    ann.wait_for("Joined #lobby")
+    ann.wait_until(lambda: ann.rows[-1:] == [">>"], "a prompt")
+    server.signal(signal.SIGSTOP)
+    ann.line(f"/upload '{report}'")
+    ann.wait_for("0 % of report one.pdf")
+    ann.type(CTRL_C)
+    ann.wait_for("1 transfer cancelled")
+    ann.wait_until(lambda: ann.rows[-1:] == [">>"], "a prompt with an empty corner")
+    server.signal(signal.SIGCONT)
+    ann.line("still here")
+    ann.wait_for("ann: still here")
+    assert "+ [" not in ann.text

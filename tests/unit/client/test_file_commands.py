@@ -1,0 +1,272 @@
+"""/upload, /save and /files as typed, and the rows of messages with files."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
+
+from securechat.client import catalogue
+from securechat.client.catalogue.help_pages import usage
+from securechat.client.core import actions, events
+from securechat.client.core.client import ClientCore
+from securechat.client.core.state import PersonKey, RoomKey
+from securechat.client.terminal.editor import FileCompleter
+from securechat.client.ui.commands.parser import read
+from securechat.client.ui.commands.results import InputError, SaveRequest, UploadRequest
+from securechat.client.ui.event_rows import MessageRows
+from securechat.client.ui.interaction import Interaction
+from securechat.client.ui.line_numbers import LineNumbers
+from securechat.client.ui.rendering import file_tail_line, json_line, tail_line
+from securechat.model import Deleted, Edited, FileInfo, Message, OwnFile
+from securechat.text.file_lines import with_file_lines
+from securechat.tls.contexts import client_context
+from tests.support.receiver import Authority
+
+HERE = RoomKey("lobby")
+PHOTO = FileInfo("ab" * 16, "photo.jpg", 1_258_291, "image/jpeg", 4000, 3000, [320])
+REPORT = FileInfo("cd" * 16, "report.pdf", 1_000)
+
+
+def message(text: str = "look", *files: FileInfo, seq: int = 7, sender: int = 2) -> Message:
+    whole = with_file_lines(text, [(file.name, file.size) for file in files])
+    return Message(seq, 0, sender, "ana", 0, whole, "lobby", files=list(files))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("/upload report.pdf", UploadRequest(("report.pdf",))),
+        ("/upload report.pdf the numbers", UploadRequest(("report.pdf",), "the numbers")),
+        ('/upload "my photo.jpg" at the sea', UploadRequest(("my photo.jpg",), "at the sea")),
+        ("/upload '/home/ana/my photo.jpg'  '/tmp/b c'", UploadRequest(("/home/ana/my photo.jpg", "/tmp/b c"))),
+        ("/upload my\\ photo.jpg at the sea", UploadRequest(("my photo.jpg",), "at the sea")),
+        ("/upload a ./b ../c ~/d /e and text", UploadRequest(("a", "./b", "../c", "~/d", "/e"), "and text")),
+        ("/upload a.jpg notes are in b.txt", UploadRequest(("a.jpg",), "notes are in b.txt")),
+        ("/upload --as-file a.jpg", UploadRequest(("a.jpg",), as_file=True)),
+        ("/upload @ana a.jpg for you", UploadRequest(("a.jpg",), "for you", "ana")),
+        ('/upload --as-file @"user1 pc" a.jpg', UploadRequest(("a.jpg",), "", "user1 pc", as_file=True)),
+        ("/upload a.jpg two\nlines", UploadRequest(("a.jpg",), "two\nlines")),
+        ("/upload", InputError(usage("/upload"))),
+        ("/upload @ana", InputError(usage("/upload"))),
+        ('/upload "my photo.jpg', InputError(usage("/upload"))),
+        ("/upload --as-file", InputError(usage("/upload"))),
+        ("/save 12", SaveRequest(12)),
+        ("/save [12]", SaveRequest(12)),
+        ("/save 12 ~/my photos", SaveRequest(12, "~/my photos")),
+        ('/save 12 "my photos"', SaveRequest(12, "my photos")),
+        ("/save", InputError(usage("/save"))),
+        ("/save photo.jpg", InputError(usage("/save"))),
+        ("/files", actions.ShowFiles()),
+        ("/files all", InputError(usage("/files"))),
+    ],
+)
+def test_commands(line: str, expected: object) -> None:
+    assert read(line, HERE, ["user1 pc", "ana"]) == expected
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def test_messages_and_files_count_together_and_a_file_stands_for_its_message() -> None:
+    numbers = LineNumbers()
+    both = message("look", PHOTO, REPORT)
+    assert numbers.give(HERE, 7, both) == 1
+    assert [numbers.give_file(7, file) for file in both.files] == [2, 3]
+    assert numbers.give_file(7, PHOTO) == 2
+    assert numbers.give(HERE, 8, message(seq=8)) == 4
+    assert numbers.files(1) == (PHOTO, REPORT)
+    assert numbers.files(3) == (REPORT,)
+    assert numbers.files(4) == numbers.files(9) == ()
+    assert (named := numbers.find(3)) is not None
+    assert named.number == 1
+    numbers.change(Deleted(9, 7, 2, "ana", 0, "lobby"))
+    assert numbers.files(1) == numbers.files(3) == ()
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def rows_of(shown: Message, columns: int = 80) -> list[str]:
+    core = ClientCore(secret="0" * 32, jitter=lambda: 0.0, name="me")
+    rows = MessageRows(core).rows(events.MessageShown(shown, core.room("lobby"), own=False), columns)
+    assert rows is not None
+    return [str(row) for row in rows][1:]  # behind the day
+
+
+def test_each_file_has_a_row_with_its_number_below_the_text() -> None:
+    head, first, second = rows_of(message("look", PHOTO, REPORT))
+    assert head.endswith("[1] ana: look")
+    assert first == "      + [2] photo.jpg, 1.2 MiB, picture 4000 × 3000"
+    assert second == "      + [3] report.pdf, 1,000 B"
+
+
+def test_a_message_of_files_alone_has_no_text() -> None:
+    head, row = rows_of(message("", REPORT))
+    assert head.endswith("[1] ana:")
+    assert row == "      + [2] report.pdf, 1,000 B"
+
+
+def test_no_text_looks_like_the_row_of_a_file() -> None:
+    said = rows_of(message("look\n      + [2] report.pdf, 1000 B\n[file: report.pdf, 1000 B]"))
+    assert not any(row.startswith("      + ") for row in said)
+
+
+HOSTILE = FileInfo("ef" * 16, "\x1b[2J\u202egpj.exe\n-- bob: hi ┆", 5)
+
+
+def test_the_name_of_a_file_is_harmless_everywhere() -> None:
+    shown = message("look", HOSTILE)
+    told = [*rows_of(shown), tail_line(shown), tail_line(shown, number=1), file_tail_line(shown, HOSTILE, 2)]
+    for line in told:
+        assert not set("\x1b\u202e\n") & set(line)
+        assert not line.startswith("--")
+    assert file_tail_line(shown, HOSTILE, 2).startswith("[2] /file ana: ")
+    assert json_line(shown).isascii()
+
+
+def test_a_pipe_without_numbers_has_one_line_a_message_as_it_always_had() -> None:
+    assert tail_line(message("look", REPORT)) == "ana: look⏎[file: report.pdf, 1000 B]"
+    assert tail_line(message("look", REPORT), number=3) == "[3] ana: look"
+    assert tail_line(message("", REPORT), number=3) == "[3] ana:"
+
+
+def test_json_has_the_files() -> None:
+    fields = json.loads(json_line(message("look", PHOTO, REPORT)))
+    assert fields["text"] == "look\n[file: photo.jpg, 1.2 MiB]\n[file: report.pdf, 1000 B]"
+    assert fields["files"] == [
+        {
+            "id": PHOTO.id,
+            "name": "photo.jpg",
+            "size": 1_258_291,
+            "type": "image/jpeg",
+            "width": 4000,
+            "height": 3000,
+        },
+        {"id": REPORT.id, "name": "report.pdf", "size": 1_000, "type": "application/octet-stream"},
+    ]
+    assert "files" not in json.loads(json_line(message("look")))
+
+
+def test_an_edit_is_told_without_the_lines_of_the_files() -> None:
+    core = ClientCore(secret="0" * 32, jitter=lambda: 0.0, name="me")
+    rows, key = MessageRows(core), core.room("lobby")
+    before = message("look", REPORT)
+    rows.rows(events.MessageShown(before, key, own=False), 80)
+    after = message("seen?", REPORT)
+    edit = Edited(8, 7, 2, "ana", 0, "lobby", text=after.text)
+    (told,) = rows.rows(events.MessageChanged(edit, key, after), 80) or []
+    assert str(told) == "-- ana edited [1]: seen?"
+
+
+def test_own_files_are_listed_with_numbers_that_save_and_delete() -> None:
+    core = ClientCore(secret="0" * 32, jitter=lambda: 0.0, name="me")
+    rows = MessageRows(core)
+    page = events.FilesShown((OwnFile(PHOTO, 7, 0, "ops"), OwnFile(HOSTILE, 9, 0, to=5)), True, 2_000_000, 262_144_000)
+    used, first, second, *hints = rows.own_files(page)
+    assert used == "Your files take 1.9 MiB of 250 MiB"
+    assert first.startswith("[2] ")
+    assert first.endswith(" #ops: photo.jpg, 1.2 MiB, picture 4000 × 3000")
+    assert " @another member: " in second
+    assert "\x1b" not in second
+    assert hints == [catalogue.files.DELETE_HINT(), catalogue.rooms.MORE()]
+    assert rows.numbers.files(2) == (PHOTO,)
+    assert (named := rows.numbers.find(2)) is not None
+    assert (named.key, named.seq) == (core.room("ops"), 7)
+    assert (named := rows.numbers.find(4)) is not None
+    assert named.key == PersonKey(5)
+    assert rows.own_files(events.FilesShown((), False, 0, 100)) == [
+        "Your files take 0 B of 100 B",
+        catalogue.files.NO_OWN_FILES(),
+    ]
+
+
+def test_a_row_of_a_narrow_terminal_is_cut_like_any_other() -> None:
+    rows = rows_of(message("", FileInfo("a" * 32, "b" * 60 + ".tar.gz", 5)), columns=40)
+    assert all(len(row) < 40 for row in rows)
+    assert rows[1].startswith("      + [2] bbb")
+
+
+# --- what a typed line leads to ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ca_pem(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return Authority(tmp_path_factory.mktemp("ca")).pem
+
+
+def interaction(ca_pem: str) -> tuple[Interaction, ClientCore, LineNumbers]:
+    core = ClientCore(secret="0" * 32, jitter=lambda: 0.0, name="me")
+    numbers = LineNumbers()
+    return Interaction(core, numbers, client_context(ca_pem)), core, numbers
+
+
+def test_an_upload_is_looked_at_when_it_is_typed(ca_pem: str, tmp_path: Path) -> None:
+    user, core, _ = interaction(ca_pem)
+    (tmp_path / "a b.txt").write_bytes(b"123")
+    asked = user.take(f'/upload "{tmp_path}/a b.txt" hello').send
+    assert asked is not None
+    assert ([file.name for file in asked.files], asked.text, asked.target) == (["a b.txt"], "hello", core.current)
+    to_ana = user.take(f'/upload @ana "{tmp_path}/a b.txt"').send
+    assert to_ana is not None
+    assert (to_ana.target, to_ana.to) == (None, "ana")
+    refused = user.take(f"/upload {tmp_path}/none hello")
+    assert (refused.send, refused.refused) == (None, True)
+    assert refused.notice.endswith(f"Not found: {tmp_path}/none")
+    long = user.take(f'/upload "{tmp_path}/a b.txt" {"x" * 4_001}')
+    assert (long.send, long.refused) == (None, True)
+
+
+def test_what_is_saved_is_named_by_number(ca_pem: str) -> None:
+    user, _, numbers = interaction(ca_pem)
+    numbers.give(HERE, 7, message("look", PHOTO, REPORT))
+    numbers.give_file(7, PHOTO)
+    numbers.give(HERE, 8, message(seq=8))
+    saved = [user.take(line).save for line in ("/save 1", "/save 2 /tmp")]
+    assert [(each.files, each.typed) for each in saved if each] == [((PHOTO, REPORT), None), ((PHOTO,), "/tmp")]
+    assert user.take("/save 3").notice == catalogue.files.NO_FILES_THERE()
+    assert user.take("/save 9").notice == catalogue.rooms.no_such_number("9")
+
+
+# --- completion -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("photo.jpg", "photo 2.jpg", ".hidden", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "sea.png").touch()
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/photo\x1b[2J")).touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("/upload no", ["/upload notes.txt "]),
+        ("/upload ph", ['/upload "photo 2.jpg" ', "/upload photo.jpg ", "/upload photos/"]),
+        ('/upload "photo 2', ['/upload "photo 2.jpg" ']),
+        ("/upload photos/s", ["/upload photos/sea.png "]),
+        ("/upload ~/no", ["/upload ~/notes.txt "]),
+        ("/upload --as-file no", ["/upload --as-file notes.txt "]),
+        ("/upload a.jpg ./no", ["/upload a.jpg ./notes.txt "]),
+        ("/upload a.jpg no", []),
+        ("/upload .h", ["/upload .hidden "]),
+        ("/upload nowhere/x", []),
+        ("/save 12 pho", ['/save 12 "photo 2.jpg" ', "/save 12 photo.jpg ", "/save 12 photos/"]),
+        ("/save 12", []),
+        ("hello no", []),
+        ("/upload", []),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_tab_completes_a_path(line: str, expected: list[str]) -> None:
+    found = FileCompleter().get_completions(Document(line), CompleteEvent())
+    assert [line[: len(line) + each.start_position] + each.text for each in found] == expected
