@@ -74,12 +74,12 @@ def _give_up_resources() -> None:
         _limit(resource.RLIMIT_AS, MOST_MEMORY_BYTES)
         _limit(resource.RLIMIT_CPU, MOST_CPU_S)
         _limit(resource.RLIMIT_CORE, 0)
-        _limit(resource.RLIMIT_FSIZE, 0)  # a pipe is no file
 
 
 def _give_up_files_and_processes() -> None:
     """After every module is loaded: no descriptor beyond 0, 1 and 2 is given out any more, no thread, no process."""
     if sys.platform != "win32":
+        _limit(resource.RLIMIT_FSIZE, 0)  # a pipe is no file
         _limit(resource.RLIMIT_NOFILE, 3)
         _limit(resource.RLIMIT_NPROC, 0)
 
