@@ -70,7 +70,8 @@ def _write(data: bytes) -> None:
 
 def _give_up_resources() -> None:
     if sys.platform != "win32":  # it has none of these limits: there the server's deadline is the only one
-        os.nice(NICENESS)
+        with suppress(OSError):
+            os.nice(NICENESS)
         _limit(resource.RLIMIT_AS, MOST_MEMORY_BYTES)
         _limit(resource.RLIMIT_CPU, MOST_CPU_S)
         _limit(resource.RLIMIT_CORE, 0)
