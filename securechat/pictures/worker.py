@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> None:
     sys.path.append(pillow)
     from securechat.pictures import answers  # noqa: PLC0415  (found by the path alone)
     from securechat.pictures.rewriting import (  # noqa: PLC0415
-        CannotRewrite,
+        RewriteRefused,
         load_all,
         rewrite,
         use_four_formats,
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> None:
         rows = [answers.WrittenPicture(*each[:4], len(each.data)) for each in made.files]
         head = answers.encode_written(rows, made.width, made.height, previews_only=made.previews_only)
         parts = [head, *(each.data for each in made.files)]
-    except CannotRewrite as error:
+    except RewriteRefused as error:
         parts = [answers.encode_unreadable(error.reason, error.detail)]
     except MemoryError:
         parts = [answers.encode_unreadable(reasons.NO_MEMORY, "")]
