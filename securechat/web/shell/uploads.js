@@ -225,7 +225,7 @@ export async function openUploads(
       return;
     }
     const refusal = error instanceof UploadRefused ? error.refusal : refusalOf(error);
-    const passes = /^(offline|busy|overloaded|throttled)$/.test(refusal.code) || refusal.retryS !== null;
+    const passes = /^(offline|busy|overloaded)$/.test(refusal.code) || (refusal.retryS ?? null) !== null;
     if (passes) return rest(parcel, file, refusal.retryS, tried);
     file.refusal = refusal;
     file.state = refusal.code === "picture_unreadable" ? "unreadable" : "failed";
@@ -501,7 +501,7 @@ function refusalOf(error) {
     return ownRefusal("file_unreadable", "This browser does not have the file any more. Choose it again");
   }
   if (error && typeof error === "object" && "code" in error && "text" in error) {
-    return { retryS: null, .../** @type {Refusal} */ (/** @type {unknown} */ (error)) };
+    return /** @type {Refusal} */ (/** @type {unknown} */ (error));
   }
   return ownRefusal("file_failed", "The file could not be sent. Try again");
 }

@@ -8,7 +8,7 @@
  */
 import { oneLine, visible } from "../core/text.js";
 import { BACK, CLOSE, fill, h, icon, later, WRITING } from "./dom.js";
-import { _, date, ngettext, refusalText, size } from "./i18n.js";
+import { _, date, refusalText, size } from "./i18n.js";
 
 /** The longer side of a picture in a row, and in full, pixels: the previews that a server makes. */
 const ROW_PX = 320;
@@ -168,7 +168,7 @@ export function fileRows(app, { seq, files }, key, before) {
   const others = files.filter((each) => !isPicture(each));
   return h(
     "div",
-    { class: "files", "data-ids": ids, on: { again: ({ target }) => refresh(app, /** @type {Element} */ (target)) } },
+    { class: "files", "data-ids": ids, on: { again: (/** @type {Event} */ event) => refresh(app, event) } },
     pictures.length > 0 &&
       h(
         "div",
@@ -179,9 +179,9 @@ export function fileRows(app, { seq, files }, key, before) {
   );
 }
 
-/** Asks for the addresses anew, after a reconnect. @param {App} app @param {Element} element */
-function refresh(app, element) {
-  for (const each of element.querySelectorAll("[data-file]")) {
+/** Asks for the addresses anew, after a reconnect. @param {App} app @param {Event} event */
+function refresh(app, { currentTarget }) {
+  for (const each of /** @type {Element} */ (currentTarget).querySelectorAll("[data-file]")) {
     want(app, /** @type {HTMLElement} */ (each).dataset.file ?? "", (path) => path && linked.get(each)?.(path));
   }
 }
