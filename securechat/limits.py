@@ -42,8 +42,8 @@ MAX_REACTIONS = 200
 """Reactions under one message, all signs and people together: some 2 KiB of its page, and never over 21."""
 PAGE_ROWS = 200
 """Rows of a history, roster or rooms page (Ergo 1,000): with PAGE_BYTES it keeps each answer in one frame."""
-PAGE_BYTES = 48 * KIB
-"""Encoded rows of a page; leaves 16 KiB of the frame for one maximal text more than fits."""
+PAGE_BYTES = 54 * KIB
+"""Encoded rows of a page: the largest message takes 51.4 KiB, and what is around the rows FRAME_SPARE_BYTES at most."""
 FRAME_SPARE_BYTES = 2 * KIB
 """What a frame has left beside a page's rows, at least: a room's name and topic, and every field around the rows."""
 EXCERPT_CHARS = 100
@@ -67,6 +67,15 @@ MAX_FILE_NAME_BYTES = 255
 """A file's name, UTF-8 bytes: what ext4, APFS and NTFS take."""
 MAX_FILE_NAME_CHARS = 128
 """A file's name, code points."""
+MAX_FILE_TYPE_BYTES = 100
+"""A file's media type: the longest that names of files end in has 73 (OOXML presentations)."""
+FILE_FIELDS_BYTES = 150
+"""Id, field names, numbers and punctuation of one file, without name and type: 144 bytes, rounded up.
+
+The size has at most 16 digits; a width or height 8: a file has pixels only where the picture worker wrote them."""
+_FILE_BYTES = FILE_FIELDS_BYTES + MAX_FILE_NAME_BYTES + MAX_FILE_NAME_CHARS + MAX_FILE_TYPE_BYTES
+"""JSON escapes a quotation mark with one byte more (RFC 8259, section 7), and a name has no more of them than
+characters."""
 PREVIEW_SIDES = (320, 1_600)
 """The longer sides of the smaller copies of a picture, pixels: one for a page of messages, one for a whole screen."""
 API_TOKEN_BYTES = 32
@@ -304,6 +313,7 @@ class PageLimits:
         page_bytes: encoded rows of a page; what is left of the frame is for the fields around them.
         text_chars: code points of a message's text.
         reactions: reactions under one message.
+        files: files of one message; in small frames there may be none.
     """
 
     frame_bytes: int = MAX_FRAME_BYTES
@@ -311,6 +321,7 @@ class PageLimits:
     page_bytes: int = PAGE_BYTES
     text_chars: int = MAX_TEXT_CHARS
     reactions: int = MAX_REACTIONS
+    files: int = MAX_MESSAGE_FILES
 
     def __post_init__(self) -> None:
         """Refuse limits with which an answer would not fit.
@@ -322,6 +333,8 @@ class PageLimits:
             raise ValueError(f"page_rows must be from 1 to {PAGE_ROWS}")
         if not (1 <= self.text_chars <= MAX_TEXT_CHARS and 1 <= self.reactions <= MAX_REACTIONS):
             raise ValueError("text_chars and reactions must be at least 1 and at most what the protocol allows")
+        if not 0 <= self.files <= MAX_MESSAGE_FILES:
+            raise ValueError(f"files of a message must be from 0 to {MAX_MESSAGE_FILES}")
         if self.frame_bytes > MAX_FRAME_BYTES:
             raise ValueError(f"frame_bytes must be at most {MAX_FRAME_BYTES}")
         if self.largest_message_bytes > self.page_bytes:
@@ -345,6 +358,7 @@ class PageLimits:
             + 6 * self.text_chars
             + MAX_MENTIONS * LISTED_ID_BYTES
             + self.reactions * _REACTION_BYTES
+            + self.files * _FILE_BYTES
         )
 
     @classmethod
@@ -359,14 +373,18 @@ class PageLimits:
             ValueError: frame_bytes is too small.
         """
         page_bytes = min(PAGE_BYTES, frame_bytes - FRAME_SPARE_BYTES)
-        fixed_bytes = PAGE_LIMITS.largest_message_bytes - 6 * MAX_TEXT_CHARS - MAX_REACTIONS * _REACTION_BYTES
-        share = min(1.0, (page_bytes - fixed_bytes) / (PAGE_LIMITS.largest_message_bytes - fixed_bytes))
+        files_bytes = MAX_MESSAGE_FILES * _FILE_BYTES
+        other_bytes = 6 * MAX_TEXT_CHARS + MAX_REACTIONS * _REACTION_BYTES
+        room_bytes = page_bytes - (PAGE_LIMITS.largest_message_bytes - files_bytes - other_bytes)
+        files = int(MAX_MESSAGE_FILES * min(1.0, max(0.0, room_bytes / (files_bytes + other_bytes))))
+        share = min(1.0, (room_bytes - files * _FILE_BYTES) / other_bytes)
         return cls(
             frame_bytes=frame_bytes,
             page_rows=page_rows,
             page_bytes=page_bytes,
             text_chars=int(MAX_TEXT_CHARS * share),
             reactions=int(MAX_REACTIONS * share),
+            files=files,
         )
 
 

@@ -287,7 +287,7 @@ def _add_programs(command: _Commands) -> None:
         help=_("a room it belongs to; its token is good for these alone (default: all)"),
     )  # fmt: skip
     add.add_argument(
-        "--scope", choices=("post", "read", "metrics"), action="append", default=[],
+        "--scope", choices=("post", "read", "files", "metrics"), action="append", default=[],
         help=_("what its token is good for; may be repeated (default: post and read)"),
     )  # fmt: skip
     hooks = command("hook", program_commands.hooks, _("list the webhooks; `hook add` makes an incoming one"))

@@ -9,13 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from securechat.model import AskConversations, AskPeople, AskUnread, History, Refused, Rooms, Search, Who, Whois
+from securechat.model import (
+    AskConversations,
+    AskFiles,
+    AskPeople,
+    AskUnread,
+    History,
+    Refused,
+    Rooms,
+    Search,
+    Who,
+    Whois,
+)
 from securechat.text.refusals import refusal_for
 
 if TYPE_CHECKING:
     from securechat.hub.interfaces import Peer
 
-Question: TypeAlias = Who | Whois | AskPeople | Rooms | History | Search | AskUnread | AskConversations
+Question: TypeAlias = Who | Whois | AskPeople | Rooms | History | Search | AskUnread | AskConversations | AskFiles
 
 
 class ContainedQuestion:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from securechat.containment import Containment
 from securechat.hub.contained_log import ContainedHasher, ContainedLog
-from securechat.hub.interfaces import AuthenticationSettings, BroadcastPort, MessageLog, OperatorLogPort
+from securechat.hub.interfaces import AuthenticationSettings, BroadcastPort, FileDisk, MessageLog, OperatorLogPort
 from securechat.hub.wall_clock import WallClock
 from securechat.limits import PAGE_LIMITS, Limits, PageLimits
 
@@ -32,6 +32,9 @@ class HubEnvironment:
         server: program and version, for Welcome.
         rates: False switches message and byte rates off, for benchmarks and trusted bots.
         pages: the bounds of pages and texts.
+        file_disk: where the bytes of files are; None where the server takes none.
+        link_secret: makes the keys of links; unguessable, and the same as long as links shall last.
+        file_features: the words of `Welcome.features` about files; empty where the server takes none.
         containment: handles exceptions of completions; by default they are raised. The log and the hasher are
             wrapped so that each completion belongs to the work that asked for it.
         clock: the wall clock, for everything that expires.
@@ -48,6 +51,9 @@ class HubEnvironment:
     server: str = "securechat"
     rates: bool = True
     pages: PageLimits = PAGE_LIMITS
+    file_disk: FileDisk | None = None
+    link_secret: bytes = b""
+    file_features: tuple[str, ...] = ()
     containment: Containment = field(default_factory=Containment)
     clock: WallClock = field(init=False)
     now: float = field(default=0.0, init=False)

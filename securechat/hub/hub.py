@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from securechat.errors import Overloaded, Refusal
 from securechat.hub.accounts.authentication import Authenticator
@@ -29,7 +29,7 @@ from securechat.hub.messages.conversations import ConversationQueries
 from securechat.hub.messages.delivery import Delivery
 from securechat.hub.messages.history import HistoryQueries
 from securechat.hub.messages.log_reads import LogReads
-from securechat.hub.messages.posting import Posting
+from securechat.hub.messages.posting import Posting, is_trial
 from securechat.hub.messages.read_markers import AccountReadMarkers
 from securechat.hub.messages.search import SearchQueries
 from securechat.hub.messages.typing import TypingNotices
@@ -56,8 +56,11 @@ from securechat.model import (
     AddBot,
     AddCertificate,
     AddToken,
+    AddUpload,
     AskBots,
     AskConversations,
+    AskFiles,
+    AskLinks,
     AskPeople,
     AskRoom,
     AskTokens,
@@ -69,6 +72,7 @@ from securechat.model import (
     Delete,
     Direct,
     Edit,
+    FileCommand,
     Grant,
     Hello,
     History,
@@ -101,6 +105,9 @@ from securechat.model import (
 )
 from securechat.records.log import LogState
 from securechat.text.refusals import refusal_for
+
+if TYPE_CHECKING:
+    from securechat.hub.files.service import FileService
 
 Handler: TypeAlias = Callable[[Peer, Member, Any], None]
 _ROOMS_PER_REQUEST = 10
@@ -140,6 +147,7 @@ class Hub:
         clock: the time by which everything expires.
         admin_commands: the commands of an administrator.
         metrics_access: judges who may read the metrics.
+        files: uploads and downloads; None where the server takes no files.
         outgoing: the outgoing webhooks.
         handlers: the handler and the cost of each command of a member.
     """
@@ -161,7 +169,8 @@ class Hub:
         self._unread = UnreadQueries(context, self._log_reads, visibility)
         self._conversations = ConversationQueries(context, self._log_reads, visibility)
         self._room_queries = RoomQueries(context)
-        self._posting = Posting(context)
+        self.files = _file_service(context, self._log_reads, visibility)
+        self._posting = Posting(context, self.files)
         self._delivery = Delivery(context, visibility)
         self._room_membership = RoomMembership(context)
         self._moderation = Moderation(context, self._room_membership)
@@ -214,6 +223,7 @@ class Hub:
         moderation = Handling(self._moderation.answer, Cost.REQUEST)
         settings = Handling(self._room_settings.answer, Cost.REQUEST)
         programs = Handling(self._program_service.answer, Cost.REQUEST)
+        files = Handling(_refuse_files if self.files is None else self.files.answer, Cost.REQUEST)
         return {
             Say: posting,
             Direct: posting,
@@ -252,6 +262,9 @@ class Hub:
             AskTokens: programs,
             RotateToken: programs,
             RemoveToken: programs,
+            AddUpload: files,
+            AskLinks: files,
+            AskFiles: files,
             Hello: Handling(_refuse_hello, Cost.REQUEST),
             Ping: Handling(_answer_ping, Cost.REQUEST),
             Pong: Handling(_ignore_pong, Cost.FREE),
@@ -293,6 +306,8 @@ class Hub:
         self.context.log_id = state.log_id
         self.clock.restore(sure_at_ms or max(state.last_at_ms, state.people.last_at_ms()))
         self._directory.restore(state.people, state.room_records)
+        if self.files is not None:
+            self.files.restore(state)
         self.context.names.restore(state.reservations, now, now_ms, self.context.limits.name_reservation_s)
 
     def on_commit(self, batch: Sequence[LogEntry]) -> None:
@@ -309,10 +324,16 @@ class Hub:
             self._api_tokens.ended(numbers)
         if self.context.rooms.narrowed:
             self._makers_rights.look_again()
+        if self._directory.dropped_accounts:
+            dropped, self._directory.dropped_accounts = self._directory.dropped_accounts, set()
+            if self.files is not None:
+                self.files.forget_senders(dropped)
         self._delivery.fan_out(batch)
         if batch:
             self.context.fed_seq = batch[-1].seq
             self._posting.acknowledge_fed()
+            if self.files is not None:
+                self.files.committed(batch)
         if self._directory.outgoing or self._directory.changed_outgoing:
             self.outgoing.committed(batch)
 
@@ -441,7 +462,8 @@ class Hub:
         except Refusal as refusal:
             peer.deliver(_refused(command, refusal))
             name = command.name if isinstance(command, Hello) else self.name_of(peer)
-            self._operator_log.happened(OperatorEvent.REFUSED, peer, name, str(refusal))
+            if not is_trial(command):
+                self._operator_log.happened(OperatorEvent.REFUSED, peer, name, str(refusal))
             return self.charge_request(peer)
         if cost is Cost.FREE:
             return 0.0
@@ -477,6 +499,8 @@ class Hub:
         try:
             self._disconnection.end_overdue()
             self._presence.tell()
+            if self.files is not None:
+                self.files.tick()
             self._disconnection.end_each(self._api_tokens.overdue(), TOKEN_ENDED)
         except Exception:
             # for the members not reached yet; not at once, because it may raise again
@@ -494,8 +518,20 @@ class Hub:
         )
 
 
+def _file_service(context: HubContext, reads: LogReads, visibility: MessageVisibility) -> FileService | None:
+    if context.file_disk is None:
+        return None
+    from securechat.hub.files.service import FileService  # noqa: PLC0415 - a server may take no files
+
+    return FileService(context, reads, visibility)
+
+
 def _refuse_hello(_: Peer, __: Member, ___: Hello) -> None:
     raise refusal_for("hello_repeated")
+
+
+def _refuse_files(_: Peer, __: Member, ___: FileCommand) -> None:
+    raise refusal_for("files_off")
 
 
 def _answer_ping(peer: Peer, _: Member, command: Ping) -> None:

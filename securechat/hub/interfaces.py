@@ -25,8 +25,10 @@ from securechat.model import (
     Event,
     LogEntry,
     Revision,
+    StoredFile,
 )
 from securechat.records.accounts import Change, Committed
+from securechat.records.files import UploadState
 from securechat.records.log import AppendOutcome, Identity, LogState, NotAppended
 from securechat.records.queries import (
     ConversationQuery,
@@ -127,6 +129,75 @@ class MessageLog(Protocol):
 
     def close(self) -> None:
         """Commit what is queued (their ``done`` are called by the loop if it still runs), then close. Blocks."""
+
+
+class OpenFile(Protocol):
+    """A file that is open for reading; it stays readable when it is unlinked meanwhile."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Its length."""
+
+    def read(self, offset: int, most_bytes: int, done: Callable[[bytes | None], None]) -> None:
+        """Read from an offset; less than asked for only at the end. None: it cannot be read any more."""
+
+    def close(self) -> None:
+        """Close it. Idempotent; a reading under way is not answered any more."""
+
+
+class FileDisk(Protocol):
+    """The bytes of files, in the data directory. Every method is called on the loop's thread and returns at once.
+
+    Every ``done`` is called on the loop's thread, later than the call; after `close` none is. What is asked for one
+    upload is done in the order asked.
+
+    What is refused: FILES_DISK_FULL (``files_disk_full``) when there is no space, ``file_not_stored`` when something
+    else failed, both with the upload as it was before; ``upload_unknown`` when the disk has it no more (it was
+    discarded, or a failed sync took it), so that its sender begins anew.
+    """
+
+    @property
+    def free_bytes(self) -> int:
+        """Free space of the disk, at most a second old."""
+
+    @property
+    def total_bytes(self) -> int:
+        """The size of the disk, at most a second old."""
+
+    def create(self, upload: UploadState) -> None:
+        """Begin an upload durably; a failure comes with its first write."""
+
+    def write(self, file_id: str, offset: int, data: bytes, done: Callable[[Refusal | None], None]) -> None:
+        """Append to an upload; ``offset`` is its length so far. After a refusal nothing of ``data`` is there."""
+
+    def finish(self, upload: UploadState, done: Callable[[StoredFile | Refusal], None]) -> None:
+        """End an upload: hash it, write a picture anew, and make all durable under the final name.
+
+        Asked again it answers the same. Also refused with ``upload_not_whole`` when bytes are missing, and with
+        ``picture_unreadable`` or ``pictures_busy``; the upload is then whole, and may be finished again, with
+        ``as_file``.
+        """
+
+    def discard(self, file_id: str) -> None:
+        """Give an upload up, finished or not, durably: nothing of it stays."""
+
+    def settle(self, file_id: str) -> None:
+        """The message of a finished upload is committed: from now on the log alone says that the file is there."""
+
+    def unlink(self, file_ids: Sequence[str], done: Callable[[tuple[str, ...]], None]) -> None:
+        """Unlink files with their smaller copies; ``done`` gets those that are off the disk for certain."""
+
+    def open(self, file_id: str, size: int | None, done: Callable[[OpenFile | None], None]) -> None:
+        """Open a file to read from, or its smaller copy of ``size`` pixels; None when it cannot be opened."""
+
+    def load(self, done: Callable[[list[UploadState]], None]) -> None:
+        """Read the uploads that an earlier process left, at the start; what belongs to none of them is swept."""
+
+    def list_stored(self, prefix: str, done: Callable[[list[str]], None]) -> None:
+        """List the finished files that have no upload any more, and ids that begin with these two digits, sorted."""
+
+    def close(self) -> None:
+        """End what runs, and drop what waits. Blocks."""
 
 
 class PasswordCheck(Struct, frozen=True, gc=False):

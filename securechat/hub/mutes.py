@@ -20,8 +20,11 @@ from securechat.model import (
     AddBot,
     AddCertificate,
     AddToken,
+    AddUpload,
     AskBots,
     AskConversations,
+    AskFiles,
+    AskLinks,
     AskPeople,
     AskRoom,
     AskTokens,
@@ -122,6 +125,9 @@ EFFECTS: Final[dict[type[Command], Effect]] = {
     RemoveBot: _FREE,
     RemoveToken: _FREE,
     RotateToken: _FREE,
+    AddUpload: Effect(WhileMuted.REFUSED, WhileMuted.ALLOWED),  # it may be for another room
+    AskFiles: _FREE,
+    AskLinks: _FREE,
     Ping: _FREE,
     Pong: _FREE,
 }

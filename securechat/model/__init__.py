@@ -65,6 +65,8 @@ from securechat.model.commands import (
 )
 from securechat.model.events import (
     FEATURES,
+    FILES_FEATURE,
+    PICTURES_FEATURE,
     WELCOME_LIMITS,
     Acked,
     Closing,
@@ -91,6 +93,8 @@ from securechat.model.files import (
     AddUpload,
     AskFiles,
     AskLinks,
+    FileCommand,
+    FileId,
     FileInfo,
     FileLink,
     FileLinks,
@@ -157,6 +161,8 @@ from securechat.model.rooms import (
 __all__ = [
     "ALPN",
     "FEATURES",
+    "FILES_FEATURE",
+    "PICTURES_FEATURE",
     "PROTOCOL_VERSION",
     "UNKNOWN_ROOM",
     "WELCOME_LIMITS",
@@ -194,6 +200,8 @@ __all__ = [
     "Edit",
     "Edited",
     "Event",
+    "FileCommand",
+    "FileId",
     "FileInfo",
     "FileLink",
     "FileLinks",

@@ -9,7 +9,7 @@ from msgspec import Meta, field
 from securechat.limits import MAX_SIGN_CHARS, PAGE_ROWS
 from securechat.model.accounts import AccountCommand
 from securechat.model.base import DraftId, Id, LoginToken, MessageKey, Password, Raw, Record, Secretive, Text, Token
-from securechat.model.files import FileIds
+from securechat.model.files import FileCommand, FileIds
 from securechat.model.programs import ProgramCommand
 from securechat.model.rooms import AskConversations, AskUnread, RoomCommand, Typing
 
@@ -232,6 +232,7 @@ Command: TypeAlias = (
     | AccountCommand
     | RoomCommand
     | ProgramCommand
+    | FileCommand
     | Typing
     | AskUnread
     | AskConversations

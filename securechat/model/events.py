@@ -10,6 +10,7 @@ from securechat.errors import ErrorCode, Refusal, RemoteProtocolError
 from securechat.model.accounts import CertificateList, Done, LoginList, Registered
 from securechat.model.base import Id, Person, Record, Renaming, Seconds, Secretive
 from securechat.model.commands import Ping, Pong
+from securechat.model.files import FileLinks, FileList, UploadAdded
 from securechat.model.messages import Hit, Message, MessageChange
 from securechat.model.programs import BotList, TokenList, TokenMade
 from securechat.model.rooms import ConversationList, Invited, RoleChanged, RoomRules, TypingNow, UnreadList
@@ -31,6 +32,10 @@ FEATURES = (
     "room_ids",
 )
 """The words of `Welcome.features`: additions that a client cannot notice by trying, or not without a request."""
+FILES_FEATURE = "files"
+"""A further word of `Welcome.features`, where the server takes files."""
+PICTURES_FEATURE = "pictures"
+"""And another one, where it writes pictures anew, so that place and time go and previews come."""
 WELCOME_LIMITS = {
     "message_burst": "messages at once",
     "message_rate": "messages a second after them",
@@ -44,8 +49,10 @@ WELCOME_LIMITS = {
     "idle_ping_s": "seconds of silence before the server pings",
     "ping_timeout_s": "seconds for the answer",
     "name_reservation_s": "seconds for which a lost name is kept",
+    "file_bytes": "bytes of one file",
 }
-"""The keys of `Welcome.limits`, each the name of a limit. Message and byte rates are left out where they are off."""
+"""The keys of `Welcome.limits`, each the name of a limit. Message and byte rates, and the size of a file, are left out
+where they are off."""
 
 
 class Welcome(Secretive, frozen=True, tag="welcome", rename={"last_client_id": "lastcid", "seen_seq": "seen"}):
@@ -67,7 +74,8 @@ class Welcome(Secretive, frozen=True, tag="welcome", rename={"last_client_id": "
         must_change: the password was set by an administrator: choose your own.
         rooms: so many rooms, the lobby included, follow as Joined, or Refused with the room, with ``ref`` 0.
         limits: the numbers of this server that a client should pace itself by; see `WELCOME_LIMITS`.
-        features: additions to the first securechat/1 that this server has; see `FEATURES`.
+        features: additions to the first securechat/1 that this server has; see `FEATURES`, `FILES_FEATURE` and
+            `PICTURES_FEATURE`.
     """
 
     version: int
@@ -404,6 +412,9 @@ Event: TypeAlias = (
     | BotList
     | TokenList
     | TokenMade
+    | UploadAdded
+    | FileLinks
+    | FileList
     | ReadElsewhere
     | Notice
     | Message

@@ -170,3 +170,6 @@ class FileList(Record, frozen=True, tag="filelist"):
     more: bool
     used: FileSize
     most: FileSize
+
+
+FileCommand: TypeAlias = AddUpload | AskLinks | AskFiles

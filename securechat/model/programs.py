@@ -8,12 +8,12 @@ from msgspec import Meta, Struct, field
 
 from securechat.model.base import Id, Person, Raw, Record, Secretive
 
-TokenScope: TypeAlias = Literal["post", "read", "metrics"]
+TokenScope: TypeAlias = Literal["post", "read", "files", "metrics"]
 BotKind: TypeAlias = Literal["bot", "hook"]
 TokenName: TypeAlias = Annotated[str, Meta(max_length=64)]
 """What the owner of a token recognises it by."""
 TokenDays: TypeAlias = Annotated[int, Meta(ge=1, le=3650)]
-TokenScopes: TypeAlias = Annotated[list[TokenScope], Meta(min_length=1, max_length=3)]
+TokenScopes: TypeAlias = Annotated[list[TokenScope], Meta(min_length=1, max_length=4)]
 UNKNOWN_ROOM: Final = "#"
 """In a list of the rooms of a token; it can be no room's name."""
 TokenRooms: TypeAlias = Annotated[list[Raw], Meta(max_length=10)]
@@ -116,7 +116,7 @@ class TokenInfo(
     Attributes:
         token: its number.
         name: what its owner recognises it by.
-        scopes: what it is good for: ``post``, ``read``, ``metrics``, or ``hook`` for an incoming webhook.
+        scopes: what it is good for: ``post``, ``read``, ``files``, ``metrics``, or ``hook`` for an incoming webhook.
         since_ms: when it was made, milliseconds since the epoch, UTC.
         rooms: the names of the only rooms it is good for, `UNKNOWN_ROOM` for those that are gone or that the reader may
             not see; empty for all.

@@ -17,6 +17,7 @@ for writability.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from securechat.net.graceful_close import GracefulClose
@@ -66,8 +67,8 @@ class Transport:
 
     __slots__ = (
         "_again_pass", "_append", "_backlog", "_blocked", "_bulk", "_detail", "_dirty", "_graceful_close", "_handler",
-        "_handshake", "_interest", "_loop", "_outbox", "_owner", "_probe", "_read_wants_write", "_reading", "_reason",
-        "_sendable", "_sock", "_state", "_write_wants_read", "_writing",
+        "_handshake", "_interest", "_loop", "_on_readable", "_outbox", "_owner", "_probe", "_read_wants_write",
+        "_reading", "_reason", "_sendable", "_sock", "_state", "_unread_bytes", "_write_wants_read", "_writing",
         "address", "alpn", "error", "owes_hello", "peer", "peer_certificate", "tls_version",
     )  # fmt: skip
 
@@ -98,6 +99,8 @@ class Transport:
         self._writing = True  # write() still queues
         self._dirty = False
         self._reading = True
+        self._on_readable: Callable[[], None] | None = None  # while paused: what waits for input
+        self._unread_bytes = 0  # that the peer may still send when this side closes
         self._interest = 0  # the events registered with the selector; 0: not registered
         self._again_pass = 0  # the pass that added this to the ready-again list; 0: not on it
         self._bulk = False
@@ -156,9 +159,52 @@ class Transport:
         """Deliver again, beginning with already decrypted bytes."""
         if self._state is _State.OPEN and not self._reading:
             self._reading = True
+            self._on_readable = None
             self._watch()
             self._again_pass = self._loop.passes
             self._loop.again.appendleft(self)
+
+    def read_paused(self, most_bytes: int) -> bytes:
+        """Read now, while delivery is paused: for a handler that shares turns with others.
+
+        Args:
+            most_bytes: one record is read at most.
+
+        Returns:
+            What was read; empty where reading would block, and where the connection is closing.
+        """
+        if self._state is not _State.OPEN or self._read_wants_write:
+            return b""
+        try:
+            data = self._sock.recv(min(most_bytes, TLS_RECORD_BYTES))
+        except ssl.SSLWantReadError:
+            return b""
+        except OSError as exc:
+            self._read_refused(exc)
+            return b""
+        if not data:
+            self._peer_says_bye()
+            return b""
+        self._loop.reads += 1
+        self._loop.bytes_in += len(data)
+        return data
+
+    def await_readable(self, callback: Callable[[], None]) -> None:
+        """Have ``callback`` called once, while delivery is paused, when there may be something to read.
+
+        To be called when `read_paused` has returned nothing: only then are no decrypted bytes left, which the selector
+        does not see.
+        """
+        if self._state is _State.OPEN and not self._reading:
+            self._on_readable = callback
+            self._watch()
+
+    def linger_for(self, unread_bytes: int) -> None:
+        """Have the next `close_with` discard so many bytes more of what the peer is sending, so that it reads on.
+
+        They must come within limits.upload_stall_s, and without a break of limits.lingering_close_s.
+        """
+        self._unread_bytes = unread_bytes
 
     def close_with(self, last_words: bytes = b"", drop_backlog: bool = False) -> None:
         """Send ``last_words`` after all queued bytes, and close so that the peer receives them. Never blocks.
@@ -359,6 +405,9 @@ class Transport:
             self._discard()
         elif self._reading:
             self._receive()
+        elif (on_readable := self._on_readable) is not None:
+            self._on_readable = None  # the registration stays, as after a pause: it may wait again in this pass
+            on_readable()
         else:
             self._watch()  # paused: now the registration goes
 
@@ -479,8 +528,11 @@ class Transport:
         self._state = _State.CLOSING
         self._writing = False
         self._reading = not peer_closed
+        self._on_readable = None
         self._watch()
-        self._graceful_close = GracefulClose(self._loop, self._sock, self._end, peer_closed=peer_closed)
+        self._graceful_close = GracefulClose(
+            self._loop, self._sock, self._end, peer_closed=peer_closed, unread_bytes=self._unread_bytes
+        )
         self._mark_dirty()
 
     def _linger(self, graceful_close: GracefulClose) -> None:
@@ -490,6 +542,7 @@ class Transport:
             return
         self._state = _State.LINGERING
         self._writing = self._sendable = self._blocked = self._read_wants_write = self._write_wants_read = False
+        self._on_readable = None
         self._reading = True
         self._forget_backlog()
         self._watch()
@@ -517,6 +570,7 @@ class Transport:
             self._reason, self._detail = reason, detail
         self._writing = self._reading = self._sendable = self._blocked = False
         self._read_wants_write = self._write_wants_read = False
+        self._on_readable = None
         self._watch()
         self._forget_backlog()
         self._forget_handshake()
@@ -527,7 +581,8 @@ class Transport:
     def _watch(self) -> None:
         """Update the selector's interest to the events that are needed."""
         wanted = 0
-        if (self._reading and not self._read_wants_write) or self._write_wants_read:
+        wants_input = self._reading or self._on_readable is not None
+        if (wants_input and not self._read_wants_write) or self._write_wants_read:
             wanted = EVENT_READ
         if (self._blocked and not self._write_wants_read) or self._read_wants_write:
             wanted |= EVENT_WRITE

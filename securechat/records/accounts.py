@@ -14,6 +14,7 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
+from securechat.records.files import FileChange
 from securechat.records.rooms import RoomChange
 
 
@@ -85,6 +86,8 @@ class Scope(StrEnum):
 
     POST = "post"
     READ = "read"
+    FILES = "files"
+    """To send files, and to see and delete its own."""
     METRICS = "metrics"
     HOOK = "hook"
     """To post into its one room by the address of an incoming webhook, and for nothing else."""
@@ -344,7 +347,9 @@ OWN_ACTS = (
 target are the same."""
 
 
-Change: TypeAlias = Put | Drop | WriteAudit | EraseSender | PurgeGuests | PurgeMessageKeys | TrimAudit | RoomChange
+Change: TypeAlias = (
+    Put | Drop | WriteAudit | EraseSender | PurgeGuests | PurgeMessageKeys | TrimAudit | RoomChange | FileChange
+)
 
 
 NEW_SENDER = 0
@@ -368,7 +373,7 @@ class Committed(Struct, frozen=True, gc=False):
     """All of the changes are durable.
 
     Attributes:
-        count: messages erased or expired, guests, audit entries or keys deleted.
+        count: messages erased or expired, guests, audit entries, keys or files deleted.
         through: of an EraseSender: the seq up to which it has looked; None at the end of the log. Of a PurgeGuests: the
             same, of senders.
         dropped: rooms whose `DropRoom` took effect.

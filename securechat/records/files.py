@@ -7,6 +7,8 @@ unlinked its bytes count.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from msgspec import Struct
 
 from securechat.model import FileInfo, StoredFile
@@ -40,13 +42,13 @@ class StoredFiles(Struct, frozen=True, gc=False):
 
 
 class FileQuery(Struct, frozen=True, gc=False):
-    """A file to be read: where is it, and what is it."""
+    """Ask for one file and where its message is, by its id; answered by a FileRow, or None where there is none."""
 
     file_id: str
 
 
 class FileRow(Struct, frozen=True, gc=False):
-    """A file and its message, which is not deleted.
+    """A file and its message, which is committed, not deleted, and not damaged.
 
     Attributes:
         file: what it is.
@@ -74,8 +76,9 @@ class OwnFilesQuery(Struct, frozen=True, gc=False):
 
     Attributes:
         sender_id: who sent them.
-        after: the id of the last one of the page before; None for the first page.
-        limit: rows.
+        after: the id of the last one of the page before; None for the first page. After one that is unlinked already,
+            the pages begin again.
+        limit: rows; one more than a page has shows whether there are further ones.
     """
 
     sender_id: int
@@ -98,13 +101,17 @@ class DropGoneFiles(Struct, frozen=True, gc=False):
 
 
 class PurgeFiles(Struct, frozen=True, gc=False):
-    """Delete files, not their messages, that were sent before ``before_ms`` by senders without an account: guests.
+    """Delete files, not their messages, that were sent before ``before_ms`` by guests, the oldest first.
 
-    At most ``most``; if `Committed.count` reaches that, call again.
+    A guest is a sender with a secret and without an account. Files of an account that is gone stay with its messages.
+    About ``most`` files: all of a message or none. If `Committed.count` reaches ``most``, call again.
     """
 
     before_ms: int
     most: int = 500
+
+
+FileChange: TypeAlias = DropGoneFiles | PurgeFiles
 
 
 class UploadState(Struct, frozen=True):

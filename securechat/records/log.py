@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.records.accounts import StoredAccounts
+from securechat.records.files import StoredFiles
 from securechat.records.rooms import StoredRooms
 
 
@@ -93,6 +94,7 @@ class LogState(Struct, frozen=True, gc=False):
         last_at_ms: when the newest message or change was stored, UTC milliseconds; 0 for none.
         log_id: tells this log from every other, also from the one that a restored backup was made of: 12 lower-case hex
             digits.
+        files: what each sender keeps.
     """
 
     last_seq: int
@@ -101,3 +103,4 @@ class LogState(Struct, frozen=True, gc=False):
     room_records: StoredRooms = StoredRooms()
     last_at_ms: int = 0
     log_id: str = ""
+    files: StoredFiles = StoredFiles()

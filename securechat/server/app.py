@@ -651,6 +651,8 @@ class Server:
         if not (self._sessions or is_answering) or self._loop.now >= deadline:
             for transport in list(self._sessions.values()):
                 transport.abort()
+            if self._web is not None:
+                self._web.cut()
             self._metrics.close()  # last: until here a probe is told that the server stops
             self._loop.stop()
             return

@@ -62,7 +62,7 @@ class Conduct(Struct):
 
 _MOST_SINGLE_BYTES = 8
 """Segments of one byte at the head of a write, then the rest in larger ones: every header is cut everywhere, and a
-page of 48 KiB is not 48,000 events."""
+page of 54 KiB is not 54,000 events."""
 
 
 class _Pipe:

@@ -5,12 +5,15 @@ finds a file by them, and export, log and IRC show them. A client that knows fil
 lines of the files that are there from the end of the text. The line of a file that was deleted alone stays: it then
 says what was there.
 
-They are English, as all that the server writes for every reader.
+They are English, as all that the server writes for every reader. The page computes the same lines:
+`tests/golden/file_lines.json` holds both to it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from securechat.text.clusters import cut_after, cut_before
 
 MAX_LINE_NAME_CHARS = 60
 """Of a name in a line, code points; a longer one is cut in the middle, so that its ending stays."""
@@ -45,16 +48,29 @@ def shortened(name: str) -> str:
     if len(name) <= MAX_LINE_NAME_CHARS:
         return name
     behind = MAX_LINE_NAME_CHARS // 3
-    return f"{name[: MAX_LINE_NAME_CHARS - behind - 1]}\N{HORIZONTAL ELLIPSIS}{name[-behind:]}"
+    first = cut_before(name, MAX_LINE_NAME_CHARS - behind - 1)
+    last = cut_after(name, len(name) - behind)
+    return f"{name[:first]}\N{HORIZONTAL ELLIPSIS}{name[last:]}"
 
 
 def size_words(size_bytes: int) -> str:
-    """Return a size as people read it: ``731 B``, ``12 KiB``, ``1.2 MiB``, ``3.0 GiB``."""
+    """Return a size as people read it: ``731 B``, ``12 KiB``, ``1.2 MiB``, ``3.0 GiB``.
+
+    It is rounded to the nearest, a half upwards, in whole numbers, so that every language computes the same. What would
+    round to 1,024 of a unit is one of the next.
+    """
     if size_bytes < _KIB:
         return f"{size_bytes} B"
-    size, unit = size_bytes / _KIB, "KiB"
-    for larger in ("MiB", "GiB"):
-        if size < _KIB:
-            break
-        size, unit = size / _KIB, larger
-    return f"{size:.0f} {unit}" if unit == "KiB" else f"{size:.1f} {unit}"
+    whole = _rounded(size_bytes, _KIB)
+    if whole < _KIB:
+        return f"{whole} KiB"
+    tenths = _rounded(10 * size_bytes, _KIB**2)
+    unit = "MiB"
+    if tenths >= 10 * _KIB:
+        tenths = _rounded(10 * size_bytes, _KIB**3)
+        unit = "GiB"
+    return f"{tenths // 10}.{tenths % 10} {unit}"
+
+
+def _rounded(size: int, unit: int) -> int:
+    return (2 * size + unit) // (2 * unit)

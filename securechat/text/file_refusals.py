@@ -37,6 +37,10 @@ FILE_REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     ),
     "upload_used": (ErrorCode.INVALID, N_("This file is part of another message already. Send it again")),
     "upload_not_whole": (ErrorCode.FILE_NOT_READY, N_("The file is not whole yet. Send the rest of it first")),
+    "text_too_long_with_files": (
+        ErrorCode.TEXT_TOO_LONG,
+        N_("With these files, the message may have {left} further characters at most. Shorten it"),
+    ),
     "upload_in_use": (ErrorCode.BUSY, N_("The file is being sent by another connection. Wait for that one")),
     "upload_not_ready": (
         ErrorCode.FILE_NOT_READY,

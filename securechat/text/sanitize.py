@@ -61,13 +61,18 @@ def is_hostile(text: str) -> bool:
     return "\n" in text or visible(text) != text
 
 
+def without_hostile(text: str) -> str:
+    """Return ``text`` without what `visible` would show as a symbol; newlines stay, and so do piles of marks."""
+    return _HOSTILE.sub("", text)
+
+
 def is_blank(text: str) -> bool:
     """Tell whether nothing in ``text`` shows by itself: it has spaces, joiners, marks and variation selectors alone.
 
     A mark without a character to stand on draws on a neighbour, or on nothing. Code points without a category count as
     visible, because emoji of a later Unicode are among them.
     """
-    left = _BLANK.sub("", _HOSTILE.sub("", text))
+    left = _BLANK.sub("", without_hostile(text))
     return all(unicodedata.category(char).startswith("M") for char in left)
 
 

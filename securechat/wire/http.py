@@ -62,11 +62,11 @@ _AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::(?P<po
 _HTTPS_PORT = 443
 
 Headers = Sequence[tuple[str, str] | tuple[bytes, bytes]]
-BodyRule: TypeAlias = Callable[[str], int]
-"""Returns how many bytes of body a request to this path may have; 0: none, and GET and HEAD alone."""
+BodyRule: TypeAlias = Callable[[str, str], int]
+"""Returns how many bytes of body a request may have, by path and method; 0: none, and GET and HEAD alone."""
 
 
-def no_body(_path: str) -> int:
+def no_body(_path: str, _method: str) -> int:
     """The rule of a server without programs: no path takes a body."""
     return 0
 
@@ -81,6 +81,7 @@ class HttpError(Exception):
 
     Attributes:
         path: of the request, once it is known; None before. For the one who forms the answer, and never a part of it.
+        body_bytes: the length of a body that is too long, which the client may be sending already; 0 for all others.
     """
 
     def __init__(self, status: int, sentence: str, headers: Headers = ()) -> None:
@@ -89,6 +90,7 @@ class HttpError(Exception):
         self.sentence = sentence
         self.headers = tuple(headers)
         self.path: str | None = None
+        self.body_bytes = 0
 
 
 class Authority(Struct, frozen=True):
@@ -178,7 +180,7 @@ class HttpServerCodec:
     """The requests of one connection.
 
     Args:
-        most_body: how long a body may be, by path.
+        most_body: how long a body may be, by path and method.
 
     Attributes:
         unread_bytes: of the body of the last request, not taken yet. Nothing behind it is read as a request until then.
@@ -250,6 +252,21 @@ class HttpServerCodec:
         del self._buffer[:size_bytes]
         return body
 
+    def take_body(self, data: bytes = b"") -> bytes:
+        """Return what has come of the body of the last request, for a body that is not kept.
+
+        Args:
+            data: decrypted bytes that have come just now; what is behind the body stays for the next request.
+        """
+        if not self._buffer and len(data) <= self.unread_bytes:  # as nearly always: nothing is copied
+            self.unread_bytes -= len(data)
+            return data
+        self._buffer += data
+        part = bytes(self._buffer[: self.unread_bytes])
+        del self._buffer[: len(part)]
+        self.unread_bytes -= len(part)
+        return part
+
     def switch(self) -> bytes:
         """Return what came behind the last request; this protocol is over."""
         left = bytes(self._buffer)
@@ -276,7 +293,7 @@ class HttpServerCodec:
         if kept is not None and kept.before == before and kept.behind == behind:
             request = kept.request
             body_bytes = int(length[1])
-            if body_bytes <= self._most_body(request.path):  # `_request` has the words for more
+            if body_bytes <= self._most_body(request.path, request.method):  # `_request` has the words for more
                 return replace(request, headers=_with_length(request.headers, length[1]), body_bytes=body_bytes)
         request = _request(head, self._most_body)
         self._kept = _KeptHead(before, behind, request) if len(head) <= _KEPT_HEAD_BYTES else None
@@ -342,7 +359,14 @@ def response_head(status: int, headers: Iterable[tuple[str, str] | tuple[bytes, 
 
 
 def response(
-    head: bytes, body: bytes, *, date: str = "", closes: bool = False, has_body: bool = True, is_head: bool = False
+    head: bytes,
+    body: bytes,
+    *,
+    date: str = "",
+    closes: bool = False,
+    has_body: bool = True,
+    is_head: bool = False,
+    size_bytes: int | None = None,
 ) -> bytes:
     """Return an answer.
 
@@ -353,12 +377,13 @@ def response(
         closes: whether the connection ends behind it.
         has_body: False for 1xx, 204 and 304.
         is_head: whether it answers a HEAD: all headers, and no body.
+        size_bytes: of a body that is sent behind this; None: ``body`` is all of it.
     """
     parts = [head]
     if date:
         parts.append(b"Date: %b\r\n" % date.encode())
     if has_body:
-        parts.append(b"Content-Length: %d\r\n" % len(body))
+        parts.append(b"Content-Length: %d\r\n" % (len(body) if size_bytes is None else size_bytes))
     if closes:
         parts.append(b"Connection: close\r\n")
     parts.append(b"\r\n")
@@ -408,7 +433,7 @@ def _request(head: bytes, most_body: BodyRule) -> Request:
     try:
         if line[3] + line[4] != b"11":
             raise HttpError(505, "This server speaks HTTP/1.1.")
-        return _judged(head, line[1], line[2], most_body(path))
+        return _judged(head, line[1], line[2], most_body(path, line[1].decode()))
     except HttpError as error:
         error.path = path
         raise
@@ -490,7 +515,9 @@ def _body_bytes(head: bytes, most_bytes: int) -> int:
         raise HttpError(413 if length.isdigit() else 400, "The length of the body is not one that this server takes.")
     size_bytes = int(length)
     if size_bytes > most_bytes:
-        raise HttpError(413, f"The body is too long: at most {most_bytes} bytes are taken here.")
+        error = HttpError(413, f"The body is too long: at most {most_bytes} bytes are taken here.")
+        error.body_bytes = size_bytes
+        raise error
     if size_bytes and any(coding.strip().lower() not in (b"", b"identity") for coding in _CODING.findall(head)):
         raise HttpError(415, "The body is coded; this server takes it as it is.", [("Accept-Encoding", "identity")])
     return size_bytes

@@ -63,6 +63,7 @@ CLOSE_CODES: Mapping[ErrorCode, int] = {
             ErrorCode.LOGIN_EXPIRED, ErrorCode.LOGIN_SLOWED, ErrorCode.CERTIFICATE_UNKNOWN, ErrorCode.PASSWORD_NEEDED,
             ErrorCode.PASSWORD_TEMPORARY, ErrorCode.INVITE_UNKNOWN, ErrorCode.INVITE_USED, ErrorCode.INVITE_EXPIRED,
             ErrorCode.INVITE_REVOKED, ErrorCode.ACCOUNT_NEEDED, ErrorCode.ALREADY_REGISTERED, ErrorCode.MUTED,
+            ErrorCode.FILES_OFF, ErrorCode.FILE_TOO_LARGE, ErrorCode.FILE_NOT_READY, ErrorCode.PICTURE_UNREADABLE,
             ErrorCode.NOT_FOUND, ErrorCode.TOO_MANY, ErrorCode.NO_RIGHT, ErrorCode.NO_SUCH_ROOM, ErrorCode.READ_ONLY,
             ErrorCode.SLOW_MODE, ErrorCode.ARCHIVED, ErrorCode.ROOM_BANNED, ErrorCode.LAST_MEMBER,
             ErrorCode.QUERY_INVALID, ErrorCode.KEY_USED, ErrorCode.TOKEN_INVALID, ErrorCode.UNKNOWN,

@@ -19,8 +19,11 @@ from securechat.model import (
     AddBot,
     AddCertificate,
     AddToken,
+    AddUpload,
     AskBots,
     AskConversations,
+    AskFiles,
+    AskLinks,
     AskPeople,
     AskRoom,
     AskTokens,
@@ -39,6 +42,8 @@ from securechat.model import (
     Edit,
     Edited,
     Event,
+    FileLinks,
+    FileList,
     Found,
     Grant,
     Hello,
@@ -81,6 +86,7 @@ from securechat.model import (
     TokenList,
     TokenMade,
     UnreadList,
+    UploadAdded,
     Welcome,
     Who,
     Whois,
@@ -98,6 +104,7 @@ ANSWERS: dict[type, type] = {
     Certificates: CertificateList, AddCertificate: Done, RemoveCertificate: Done, SetRoom: Done, AskRoom: RoomRules,
     InviteTo: Done, Moderate: Done, Grant: Done, AddBot: TokenMade, AskBots: BotList, RemoveBot: Done,
     AddToken: TokenMade, AskTokens: TokenList, RotateToken: TokenMade, RemoveToken: Done,
+    AddUpload: UploadAdded, AskLinks: FileLinks, AskFiles: FileList,
 }  # fmt: skip
 """The record that answers a request, besides `refused`; a request that is not here may be answered by any."""
 LAST_WORDS = frozenset(list(ErrorCode)[: list(ErrorCode).index(ErrorCode.BYE) + 1])

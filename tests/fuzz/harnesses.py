@@ -216,7 +216,7 @@ def http_bodies(data: bytes) -> None:
 
 def _http_exchanges(pieces: list[bytes]) -> tuple[list[tuple[Request, bytes | None]], HttpError | None]:
     """Read requests with their bodies; the body of the last one is None where it has not come whole."""
-    codec = HttpServerCodec(lambda path: MOST_BODY if path.startswith("/api/") else 0)
+    codec = HttpServerCodec(lambda path, _method: MOST_BODY if path.startswith("/api/") else 0)
     found: list[tuple[Request, bytes | None]] = []
     waiting: Request | None = None
     for piece in pieces:

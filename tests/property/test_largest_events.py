@@ -23,6 +23,9 @@ from securechat.limits import (
     EXCERPT_CHARS,
     FRAME_SPARE_BYTES,
     KIB,
+    MAX_FILE_NAME_BYTES,
+    MAX_FILE_NAME_CHARS,
+    MAX_FILE_TYPE_BYTES,
     MAX_FRAME_BYTES,
     MAX_MENTIONS,
     MAX_NAME_CHARS,
@@ -30,18 +33,25 @@ from securechat.limits import (
     MAX_SIGN_CHARS,
     MAX_TOPIC_CHARS,
     PAGE_LIMITS,
+    PREVIEW_SIDES,
     Limits,
     PageLimits,
 )
 from securechat.model.rooms import Reason
 from securechat.records.queries import HistoryQuery, HistoryRows, SearchQuery, SearchRows
+from securechat.text.file_names import clean_name
 from securechat.text.names import check_name, check_room
 from securechat.text.refusals import REASONS
 from securechat.text.sanitize import is_hostile
 from securechat.wire.native import NativeClientCodec, NativeFormat
 from securechat.wire.websocket import WebFormat
 
-SIZES = [PAGE_LIMITS, PageLimits.of_frames(4 * KIB), PageLimits.of_frames(8 * KIB, page_rows=5)]
+SIZES = [
+    PAGE_LIMITS,
+    PageLimits.of_frames(4 * KIB),
+    PageLimits.of_frames(16 * KIB),
+    PageLimits.of_frames(8 * KIB, page_rows=5),
+]
 ID = 2**53 - 1
 MAX_REASON_CHARS = Reason.__metadata__[0].max_length
 BIG = 2**63 - 1
@@ -54,6 +64,8 @@ REASON = CONTROL * 500
 TOKEN = "f" * 32
 PERSON = m.Person(ID, NAME, bot=True)
 EDITOR = m.Person(ID, NAME)
+FILE_NAME = '"' * 85 + "\u00e9" + "\U00010331" * 42  # at both limits of a name, and with as many escapes as can be
+FILE = m.FileInfo("f" * 32, FILE_NAME, ID, "x" * MAX_FILE_TYPE_BYTES, 10**8 - 1, 10**8 - 1, list(PREVIEW_SIDES))
 LIMITS = Limits()
 
 
@@ -62,12 +74,16 @@ def test_the_parts_are_legal_and_as_long_as_can_be():
     assert check_room(ROOM) == ROOM
     assert not is_hostile(SIGN)
     assert len(NAME.encode()) == 128
+    assert clean_name(FILE_NAME) == FILE_NAME
+    assert len(msgspec.json.encode(FILE)) < paging.file_bound(FILE)
+    assert len(FILE_NAME.encode()) == MAX_FILE_NAME_BYTES
+    assert len(FILE_NAME) == MAX_FILE_NAME_CHARS
 
 
 def message(pages, seq=ID, marks=0, text=None):
     return m.Message(
         seq, ID, ID, NAME, BIG, text or CONTROL * pages.text_chars, ROOM, ID, NAME, ID, [ID] * MAX_MENTIONS, ID, ID,
-        [m.Reaction(SIGN, [ID]) for _ in range(pages.reactions)], ID, PERSON, bot=True,
+        [m.Reaction(SIGN, [ID]) for _ in range(pages.reactions)], ID, PERSON, bot=True, files=[FILE] * pages.files,
     )  # fmt: skip
 
 
@@ -177,10 +193,13 @@ SENTENCES = (m.Refused, m.Closing, m.Left, m.Notice)
 CODE = max(ErrorCode, key=len)
 BASE = {"seq": ID, "target": ID, "sender_id": ID, "name": NAME, "sent_at_ms": BIG, "room": ROOM, "to": ID}
 LOGIN = m.LoginInfo(ID, CONTROL * 64, "f" * 45, BIG, BIG, online=True, current=True)
-API_TOKEN = m.TokenInfo(ID, NAME, ["metrics", "post", "read"], BIG, [ROOM] * 10, BIG, BIG, "f" * 45, online=True)
+API_TOKEN = m.TokenInfo(
+    ID, NAME, ["files", "metrics", "post", "read"], BIG, [ROOM] * 10, BIG, BIG, "f" * 45, online=True
+)
 OUTGOING = m.OutgoingInfo("https://" + "h" * 253 + ":65535", "!" + "😀" * 31, bots=True, off="room_gone")
 BOT = m.BotInfo(ID, NAME, "hook", [API_TOKEN] * 4, PERSON, stopped=True, outgoing=OUTGOING)
 CERTIFICATE = m.CertificateInfo(ID, "f" * 71, CONTROL * 64, BIG, current=True)
+FILE_ID = "f" * 32
 
 LARGEST = {
     m.Welcome: lambda _: [
@@ -199,7 +218,7 @@ LARGEST = {
             True,
             ID,
             dict.fromkeys(m.WELCOME_LIMITS, 1e300 / 3),
-            m.FEATURES,
+            (*m.FEATURES, m.FILES_FEATURE, m.PICTURES_FEATURE),
         )
     ],
     m.Joined: greetings,
@@ -221,6 +240,13 @@ LARGEST = {
         paging.token_list(ID, [API_TOKEN], pages),
     ],
     m.TokenMade: lambda pages: [paging.token_made(m.TokenMade(0, "f" * 53, API_TOKEN, PERSON), ID, pages)],
+    m.UploadAdded: lambda _: [m.UploadAdded(ID, FILE_ID, f"/api/v1/uploads/{FILE_ID}/{FILE_ID}", FILE_NAME, BIG)],
+    m.FileLinks: lambda pages: [
+        paging.file_links(ID, [m.FileLink(FILE_ID, f"/files/{FILE_ID}/{ID}-{ID}-{FILE_ID}")] * 100, pages)
+    ],
+    m.FileList: lambda pages: [
+        paging.file_list(ID, [m.OwnFile(FILE, ID, BIG, ROOM, ID)] * 50, ID, ID, pages, more=True),
+    ],
     m.ReadElsewhere: lambda _: [m.ReadElsewhere(ID, ROOM, ID)],
     m.Notice: sentences(m.Notice, sent_at_ms=BIG),
     m.Message: lambda pages: [message(pages), deleted()],
@@ -339,7 +365,7 @@ def test_a_page_around_fits_whatever_surrounds_it(texts, reactions, at):
     ]
     query = HistoryQuery(up_to=100, limit=200, around=at)
     page = paging.history_page(ID, query, HistoryRows(messages, False), PAGE_LIMITS)
-    assert len(msgspec.json.encode(page)) <= MAX_FRAME_BYTES - 12 * KIB
+    assert len(msgspec.json.encode(page)) <= PAGE_LIMITS.page_bytes + FRAME_SPARE_BYTES
     assert at not in range(1, len(texts) + 1) or any(message.seq == at for message in page.messages)
 
 
@@ -418,7 +444,7 @@ def test_a_list_that_is_made_elsewhere_is_found(source):
 
 
 def test_lists_are_made_in_one_place():
-    assert sum(map(bool, LISTS.values())) == 13
+    assert sum(map(bool, LISTS.values())) == 15
     others = [path for path in HUB.parent.rglob("*.py") if path.name != "paging.py" and "client" not in path.parts]
     others = [path for path in others if "testing" not in path.parts]
     no_events = {
@@ -427,4 +453,4 @@ def test_lists_are_made_in_one_place():
     }
     assert [each for path in others if path not in no_events for each in in_file(path)] == []
     assert all(" replace " in each for path in no_events for each in in_file(path))
-    assert len(set(in_file(HUB / "paging.py"))) >= 13
+    assert len(set(in_file(HUB / "paging.py"))) >= 15

@@ -21,7 +21,7 @@ from securechat.server.web.connection import HttpConnection
 from securechat.server.web.probes import Probes
 from securechat.server.web.programs import ProgramPrefixes
 from securechat.server.web.rates import RequestRates
-from securechat.server.web.turns import RequestTurns
+from securechat.server.web.turns import RequestTurns, TransferTurns
 from securechat.testing.link import Connection, Death
 from tests.simulation.flavour import EVENTS
 from tests.simulation.stream_law import WatchedStreams
@@ -47,6 +47,8 @@ class HttpSide:
         self.limits = limits
         self.turns = RequestTurns(loop, loop.containment)
         self.body_turns = RequestTurns(loop, loop.containment)
+        self.transfers = TransferTurns(loop, loop.containment, limits)
+        self._transports: dict[HttpConnection, Transport] = {}
         self.rates = RequestRates(limits)
         readable: Any = server.log
         self.probes = Probes(Readiness(readable))
@@ -71,6 +73,7 @@ class HttpSide:
         """Take a connection."""
         handler = HttpConnection(transport, self)
         self.connections[handler] = connection
+        self._transports[handler] = transport
         transport.start(handler)
 
     def close(self, code: ErrorCode) -> None:
@@ -102,6 +105,11 @@ class HttpSide:
         """As many as there are."""
         return True
 
+    def transfer_link(self, connection: HttpConnection) -> Transport:
+        """The transport of a connection."""
+        return self._transports[connection]
+
     def closed(self, connection: HttpConnection) -> None:
         """A connection is over."""
         self.connections.pop(connection, None)
+        self._transports.pop(connection, None)

@@ -11,14 +11,15 @@ from securechat.limits import Limits
 from securechat.net.interfaces import NULL_HANDLER, TransportHandler
 from securechat.net.socket_options import CloseReason
 from securechat.server.readiness import Readiness, ServerPhase
-from securechat.server.web.connection import SOCKET_PATH, AnsweringSite, HttpConnection
+from securechat.server.web.connection import SOCKET_PATH, HttpConnection
 from securechat.server.web.facts import ServerFacts
+from securechat.server.web.interfaces import AnsweringSite
 from securechat.server.web.policy import Hosts
 from securechat.server.web.probes import Probes
 from securechat.server.web.programs import ProgramPaths
 from securechat.server.web.rates import RequestRates
 from securechat.server.web.site import Site
-from securechat.server.web.turns import RequestTurns
+from securechat.server.web.turns import RequestTurns, TransferTurns
 from securechat.tls.hostnames import parse_names
 
 FACTS = ServerFacts("1.0", "ab" * 32, False, "open")
@@ -50,6 +51,9 @@ class FakeLink:
         self.paused = self.closed = self.aborted = self.blocked = False
         self.queued_bytes = 0
         self.sent = b""
+        self.incoming = bytearray()  # arrived while paused, and not read yet
+        self.unread_bytes = 0  # to be discarded behind the end
+        self.on_readable: Callable[[], None] | None = None
         self.handler: TransportHandler = NULL_HANDLER
 
     def write(self, data: bytes) -> None:
@@ -63,6 +67,38 @@ class FakeLink:
 
     def resume_reading(self) -> None:
         self.paused = False
+        self.on_readable = None
+        if self.incoming:
+            data = bytes(self.incoming)
+            self.incoming.clear()
+            self.handler.data_received(data)
+
+    def arrive(self, data: bytes) -> None:
+        """Have bytes come while delivery is paused: they wait to be read."""
+        self.incoming += data
+        on_readable, self.on_readable = self.on_readable, None
+        if on_readable is not None:
+            on_readable()
+
+    def read_paused(self, most_bytes: int) -> bytes:
+        assert self.paused, "read while bytes are delivered"
+        data = bytes(self.incoming[:most_bytes])
+        del self.incoming[: len(data)]
+        return data
+
+    def await_readable(self, callback: Callable[[], None]) -> None:
+        assert self.paused, "waited for while bytes are delivered"
+        assert not self.incoming, "waited for what is here: the selector does not see it"
+        self.on_readable = callback
+
+    def linger_for(self, unread_bytes: int) -> None:
+        self.unread_bytes = unread_bytes
+
+    def taken(self, most_bytes: int | None = None) -> None:
+        """Have the socket take some of what is queued, or all, as one that was full."""
+        self.queued_bytes -= self.queued_bytes if most_bytes is None else min(most_bytes, self.queued_bytes)
+        if not self.queued_bytes:
+            self.handler.backlog_over()
 
     def close_with(self, last_words: bytes = b"", drop_backlog: bool = False) -> None:
         if not self.closed:
@@ -95,6 +131,7 @@ class Web:
         self.containment = Containment(self.failures.append)
         self.turns = RequestTurns(self, self.containment)
         self.body_turns = RequestTurns(self, self.containment)
+        self.transfers = TransferTurns(self, self.containment, self.limits)
         self.rates = RequestRates(self.limits)
         self.hosts = Hosts(parse_names(["chat.example", "192.0.2.9"]))
         self.site: AnsweringSite = Site(FACTS, tree=TREE)
@@ -106,6 +143,7 @@ class Web:
         self.programs: ProgramPaths | None = None
         self.most_programs = 1_000
         self.of_programs: set[HttpConnection] = set()
+        self.links: dict[HttpConnection, FakeLink] = {}
         self.visits: list[str] = []
         self.upgrades: list[bytes] = []
         self.session: TransportHandler = NULL_HANDLER
@@ -143,6 +181,9 @@ class Web:
         self.of_programs.add(connection)
         return True
 
+    def transfer_link(self, connection: HttpConnection) -> FakeLink:
+        return self.links[connection]
+
     def closed(self, connection: HttpConnection) -> None:
         pass
 
@@ -151,6 +192,7 @@ class Web:
         link = FakeLink(address)
         connection = HttpConnection(link, self)
         link.handler = connection
+        self.links[connection] = link
         connection.handshake_done()
         return Browser(self, link, connection)
 
@@ -173,6 +215,11 @@ class Browser:
     def send(self, data: bytes) -> None:
         self.web.now += 0.001
         self.connection.data_received(data)
+
+    def upload(self, data: bytes) -> None:
+        """Have more of a body come, which is read in turns."""
+        self.web.now += 0.001
+        self.link.arrive(data)
 
     def get(self, path: str, *headers: str, method: str = "GET", host: str = "chat.example") -> None:
         lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *headers, "", ""]

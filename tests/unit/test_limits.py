@@ -39,10 +39,12 @@ def test_the_largest_frames_are_those_of_the_protocol():
     "wrong",
     [
         {"frame_bytes": MAX_FRAME_BYTES + 1},
-        {"frame_bytes": 48 * KIB},
+        {"frame_bytes": 54 * KIB},
         {"page_rows": 0},
         {"page_rows": PAGE_ROWS + 1},
         {"page_bytes": 20 * KIB},
+        {"files": 11},
+        {"files": -1},
         {"text_chars": 0},
         {"text_chars": MAX_TEXT_CHARS + 1},
         {"reactions": MAX_REACTIONS + 1},
@@ -50,7 +52,7 @@ def test_the_largest_frames_are_those_of_the_protocol():
     ids=str,
 )
 def test_limits_that_do_not_fit_together(wrong):
-    with pytest.raises(ValueError, match=r"_(rows|bytes|chars)|message"):
+    with pytest.raises(ValueError, match=r"_(rows|bytes|chars)|message|files"):
         PageLimits(**wrong)
 
 

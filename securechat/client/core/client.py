@@ -83,6 +83,9 @@ _AnswerOrRoomEvent: TypeAlias = (
     | model.BotList
     | model.TokenList
     | model.TokenMade
+    | model.UploadAdded
+    | model.FileLinks
+    | model.FileList
 )
 
 
@@ -498,7 +501,7 @@ class ClientCore:
                 self._account_answered(event)
             case model.BotList() | model.TokenList() | model.TokenMade():
                 self._programs.answered(event)
-            case model.PeopleList():
+            case model.PeopleList() | model.UploadAdded() | model.FileLinks() | model.FileList():
                 pass  # this client never asks
             case _:
                 assert_never(event)

@@ -40,6 +40,7 @@ from securechat.records.accounts import (
     TrimAudit,
     WriteAudit,
 )
+from securechat.records.files import DropGoneFiles, PurgeFiles
 from securechat.records.rooms import StoredRooms
 from securechat.text.confusables import skeleton
 from securechat.text.names import name_key
@@ -67,6 +68,7 @@ class AccountDirectory:
         being_deleted: accounts that are being deleted: no new message may name them.
         ended_logins: logins that have ended and whose connections are still here; `Hub.on_commit` ends those.
         ended_tokens: API tokens likewise.
+        dropped_accounts: accounts that are gone, until the hub gives up what they have not sent.
         bots_of: the bots and webhooks that an account has made.
         outgoing: outgoing webhooks, by the sender_id of their account.
         changed_outgoing: those that have changed or gone and whose deliveries do not know yet; `Hub.on_commit` tells
@@ -109,6 +111,7 @@ class AccountDirectory:
         self._logins_of: dict[int, dict[int, Login]] = {}
         self.ended_logins: set[int] = set()
         self.ended_tokens: set[int] = set()
+        self.dropped_accounts: set[int] = set()
 
     def restore(self, people: StoredAccounts, room_records: StoredRooms) -> None:
         """Take over what the log remembers."""
@@ -310,6 +313,8 @@ class AccountDirectory:
                 self._drop(kind, number)
             case WriteAudit() | EraseSender() | PurgeGuests() | PurgeMessageKeys() | TrimAudit():
                 pass
+            case DropGoneFiles() | PurgeFiles():  # the log alone knows files
+                pass
             case _:
                 self.room_directory.apply(change)
 
@@ -389,6 +394,7 @@ class AccountDirectory:
         account = self.accounts.pop(sender_id, None)
         if account is not None and account.kind is not AccountKind.PERSON:
             self.bots_of[account.made_by].discard(sender_id)
+        self.dropped_accounts.add(sender_id)
         self.room_directory.administrators.discard(sender_id)
         self.room_directory.forget_account(sender_id)
         for login_id in list(self._logins_of.get(sender_id, ())):

@@ -42,7 +42,10 @@ class LoginCompletion:
         self._log_reads = log_reads
         self._room_membership = room_membership
         self._purges = PurgeDelivery(context)
-        off = () if context.rates else ("message_burst", "message_rate", "byte_burst", "byte_rate")
+        off = set() if context.rates else {"message_burst", "message_rate", "byte_burst", "byte_rate"}
+        if not context.file_features:
+            off.add("file_bytes")
+        self._features = (*FEATURES, *context.file_features)
         self._limits = {key: float(getattr(context.limits, key)) for key in WELCOME_LIMITS if key not in off}
         of_tokens = {"message_burst": context.limits.bot_message_burst, "message_rate": context.limits.bot_message_rate}
         self._limits_of_token = {key: float(of_tokens.get(key, limit)) for key, limit in self._limits.items()}
@@ -120,7 +123,7 @@ class LoginCompletion:
             must_change=connection.must_change,
             rooms=self._count_rooms(member, entry),
             limits=self._limits if entry.api_token is None else self._limits_of_token,
-            features=FEATURES,
+            features=self._features,
         )
 
     def _seen_seq(self, member: Member, account: Account | None, entry: Authenticated) -> int | None:

@@ -21,13 +21,14 @@ from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.rooms.room import HubRoom
-from securechat.model import AskConversations, AskUnread, Event, History, Refused, Search
+from securechat.model import AskConversations, AskFiles, AskUnread, Event, History, Refused, Search
+from securechat.records.files import FileRow
 from securechat.records.log import NotAppended
 from securechat.records.queries import ConversationRows, HistoryRows, SearchRows, UnreadRows
 from securechat.text.refusals import refusal_for
 
-_Rows = TypeVar("_Rows", HistoryRows, SearchRows, UnreadRows, ConversationRows)
-LogQuestion: TypeAlias = History | Search | AskUnread | AskConversations
+_Rows = TypeVar("_Rows", HistoryRows, SearchRows, UnreadRows, ConversationRows, list[FileRow])
+LogQuestion: TypeAlias = History | Search | AskUnread | AskConversations | AskFiles
 _CATCH_UP_S = 1.0
 """Until a connection that is behind should ask again; long enough that its repeated questions cost little."""
 

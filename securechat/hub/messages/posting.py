@@ -7,7 +7,7 @@ retry is acknowledged when its seq has been fanned out, so that an ack never com
 from __future__ import annotations
 
 from functools import partial
-from typing import TypeAlias, assert_never
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.context import HubContext
@@ -32,16 +32,23 @@ from securechat.model import (
     Revision,
     RevisionKind,
     Say,
+    StoredFile,
 )
 from securechat.records.accounts import Account, AccountKind
 from securechat.records.log import Appended, AppendOutcome, NotAppended
+from securechat.text.file_lines import with_file_lines
 from securechat.text.names import LOBBY, check_name, check_room
 from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import is_blank, is_hostile
 
+if TYPE_CHECKING:
+    from securechat.hub.files.service import FileService
+
 DraftCommand: TypeAlias = Say | Direct | Edit | Delete | React
 _NO_EARLIER_COPY = frozenset({ErrorCode.NOT_FOUND, ErrorCode.OUT_OF_ORDER, ErrorCode.KEY_USED})
 _NEVER_SAID = frozenset({ErrorCode.TEXT_EMPTY, ErrorCode.TEXT_TOO_LONG, ErrorCode.ROOM_INVALID})
+TRIAL_FILE = "0" * 32
+"""In a draft by which a program asks, before it sends a file, whether it may send it there, or has done so already."""
 _CHANGE_BYTES = 100
 """Bytes that a change takes up besides its text, in tables and indexes: a reaction has no text at all."""
 
@@ -51,9 +58,11 @@ class Posting:
 
     Args:
         context: members, rooms and the log.
+        files: has the uploads that messages take; None where the server takes no files.
     """
 
-    def __init__(self, context: HubContext) -> None:
+    def __init__(self, context: HubContext, files: FileService | None = None) -> None:
+        self._files = files
         self._context = context
         self._containment = context.containment
         self._log = context.log
@@ -94,7 +103,7 @@ class Posting:
         member, client_id, room = connection.member, command.client_id, None
         made: Draft | Revision
         if isinstance(command, Say):
-            self._require_may_write(member, command.text)
+            self._require_may_write(member, command.text, has_files=bool(command.files))
             room = self._room_of(member, command.room)
             made = self._room_draft(connection, command, room)
         elif isinstance(command, Direct):
@@ -107,14 +116,19 @@ class Posting:
             size_bytes += _CHANGE_BYTES
         address, context = peer.address, self._context
         noted: SlowModeChange | None = None
+        files = made.files if isinstance(made, Draft) else ()
         if not self._quota.take_if_room(address, size_bytes, context.now):
+            self._release(files)
             raise refusal_for("daily_storage_used_up")
 
         def done(outcome: AppendOutcome) -> None:
             if isinstance(outcome, NotAppended) or outcome.retry:
                 self._quota.give_back(address, size_bytes)
+                self._release(files)
                 if noted is not None:
                     self._slow_mode.not_stored(noted)
+            elif files and self._files is not None:
+                self._files.settle(member.sender_id, files)
             self._settle(peer, member, client_id, outcome)
 
         member.unsettled += 1
@@ -128,6 +142,7 @@ class Posting:
             member.unsettled -= 1
             context.unsettled -= 1
             self._quota.give_back(address, size_bytes)
+            self._release(files)
             raise
         if client_id > connection.last_client_id:  # noqa: PLR1730  (a call of max() per message is slower)
             connection.last_client_id = client_id
@@ -193,9 +208,11 @@ class Posting:
         By its number there may be one from before the connection was lost; by its key, if it could be said at all.
         """
         member, by_number = connection.member, command.client_id <= connection.known_client_id
+        if isinstance(command, Say | Direct) and command.files:  # an earlier copy on this connection has used them
+            by_number = command.client_id <= max(connection.known_client_id, connection.last_client_id)
         text, reply, key, room, to = "", None, None, LOBBY, None
         if isinstance(command, Say | Direct) and command.key is not None and refusal.code not in _NEVER_SAID:
-            text, reply, key = command.text, command.reply, command.key
+            text, reply, key = _spoken(command), command.reply, command.key
             if isinstance(command, Say):
                 room = self._name_of_room(member, command.room)
             else:
@@ -229,7 +246,8 @@ class Posting:
         def done(outcome: AppendOutcome) -> None:
             if isinstance(outcome, NotAppended) and outcome.code in _NO_EARLIER_COPY:
                 outcome = NotAppended.of(refusal)
-                self._operator_log.happened(OperatorEvent.REFUSED, peer, member.name, str(refusal))
+                if not is_trial(command):
+                    self._operator_log.happened(OperatorEvent.REFUSED, peer, member.name, str(refusal))
             self._settle(peer, member, command.client_id, outcome)
 
         member.unsettled += 1
@@ -253,27 +271,58 @@ class Posting:
                     with self._containment.work_for(peer):  # telling the rest is vital
                         peer.deliver(acked)
 
-    def _require_may_write(self, member: Member | Account, text: str) -> None:
+    def _require_may_write(self, member: Member | Account, text: str, *, has_files: bool = False) -> None:
         """Require that a text is none of the forbidden ones, and its author not muted."""
-        _check_text(text, self._text_chars)
+        _check_text(text, self._text_chars, has_files=has_files)
         if self._directory.mutes:
             expect_unmuted(self._directory, member.sender_id)
 
     def _room_draft(self, connection: MemberConnection, command: Say, room: HubRoom) -> Draft:
         member, text = connection.member, command.text
         self._require_may_say(connection, command, room)
+        shown_as = member.name if command.shown_as is None else self._shown_as(member, command.shown_as)
+        mentions = mentioned(text, partial(self._sender_named, room)) if "@" in text else ()
+        files: tuple[StoredFile, ...] = ()
+        if command.files:
+            text, files = self._with_files(member, command)
         return Draft(
             member.sender_id,
-            member.name if command.shown_as is None else self._shown_as(member, command.shown_as),
+            shown_as,
             command.client_id,
             text,
             room=room.name,
             stream=connection.stream,
             reply=command.reply,
             key=command.key,
-            mentions=mentioned(text, partial(self._sender_named, room)) if "@" in text else (),
+            mentions=mentions,
             bot=member.bot,
+            files=files,
         )
+
+    def _with_files(self, member: Member, command: Say | Direct) -> tuple[str, tuple[StoredFile, ...]]:
+        """Take the uploads of a draft; asked last, because only what is given to the log gives them back.
+
+        Returns:
+            The text with the lines of the files, and the files.
+
+        Raises:
+            Refusal: FILES_OFF; an upload cannot be taken; TEXT_TOO_LONG with its lines.
+        """
+        if self._files is None:
+            raise refusal_for("files_off")
+        files = self._files.uploads.claim(member.sender_id, command.files)
+        named = [(file.info.name, file.info.size) for file in files]
+        spoken = _spoken(command)
+        text = with_file_lines(spoken, named)
+        if len(text) > self._text_chars or len(text.encode()) > MAX_TEXT_BYTES:
+            self._release(files)
+            left = self._text_chars - len(with_file_lines("", named)) - 1
+            raise refusal_for("text_too_long_with_files", left=max(0, left))
+        return text, files
+
+    def _release(self, files: tuple[StoredFile, ...]) -> None:
+        if files and self._files is not None:
+            self._files.uploads.release(files)
 
     def _shown_as(self, member: Member, raw: str) -> str:
         """Return the name under which an incoming webhook posts: one of its sender's, ``via`` its own.
@@ -292,23 +341,25 @@ class Posting:
 
     def _direct_draft(self, connection: MemberConnection, command: Direct) -> Draft:
         member = connection.member
-        self._require_may_write(member, command.text)
+        self._require_may_write(member, command.text, has_files=bool(command.files))
         if command.to == member.sender_id:
             raise refusal_for("message_to_yourself")
         other = self._members.get(command.to) or self._directory.accounts.get(command.to)
         if other is None or command.to in self._directory.being_deleted:
             raise refusal_for("person_absent")
+        text, files = self._with_files(member, command) if command.files else (command.text, ())
         return Draft(
             member.sender_id,
             member.name,
             command.client_id,
-            command.text,
+            text,
             to=other.sender_id,
             to_name=other.name,
             stream=connection.stream,
             reply=command.reply,
             key=command.key,
             bot=member.bot,
+            files=files,
         )
 
     def _revision(self, connection: MemberConnection, command: Edit | Delete | React) -> Revision:
@@ -438,8 +489,18 @@ class Posting:
             self._containment.current = before  # the rest of the batch is not this peer's
 
 
-def _check_text(text: str, most_chars: int) -> None:
-    if not text or text.isspace():
+def is_trial(command: object) -> bool:
+    """Tell whether a draft asks only what would become of it: it names `TRIAL_FILE`, which no upload ever is."""
+    return isinstance(command, Say | Direct) and TRIAL_FILE in command.files
+
+
+def _spoken(command: Say | Direct) -> str:
+    """Return the text of a draft; empty for one that has files and only spaces besides."""
+    return "" if command.files and command.text.isspace() else command.text
+
+
+def _check_text(text: str, most_chars: int, *, has_files: bool = False) -> None:
+    if (not text or text.isspace()) and not has_files:
         raise refusal_for("text_empty")
     if len(text) > most_chars or (not text.isascii() and len(text.encode()) > MAX_TEXT_BYTES):
         raise refusal_for("text_too_long", most=most_chars)

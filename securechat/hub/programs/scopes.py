@@ -7,7 +7,10 @@ from typing import Final
 from securechat.hub.members import Member, MemberConnection
 from securechat.hub.programs.hearing import covers
 from securechat.model import (
+    AddUpload,
     AskConversations,
+    AskFiles,
+    AskLinks,
     AskPeople,
     AskRoom,
     AskUnread,
@@ -37,8 +40,9 @@ from securechat.text.refusals import refusal_for
 _POST: Final = frozenset({Scope.POST})
 _READ: Final = frozenset({Scope.READ})
 _EITHER: Final = frozenset({Scope.POST, Scope.READ})
+_FILES: Final = frozenset({Scope.FILES})
 
-_CONNECTS: Final = frozenset({Scope.POST, Scope.READ, Scope.HOOK})
+_CONNECTS: Final = frozenset({Scope.POST, Scope.READ, Scope.FILES, Scope.HOOK})
 """A token with none of these is of no use on a connection: it would only be a presence that knows who is here."""
 
 NEEDED: Final[dict[type[Command], frozenset[Scope]]] = {
@@ -48,7 +52,7 @@ NEEDED: Final[dict[type[Command], frozenset[Scope]]] = {
     Delete: _POST,
     React: _POST,
     Typing: _POST,
-    Join: frozenset({Scope.POST, Scope.READ, Scope.HOOK}),
+    Join: frozenset({Scope.POST, Scope.READ, Scope.FILES, Scope.HOOK}),
     Leave: _POST,
     Whois: _EITHER,
     AskPeople: _EITHER,
@@ -60,13 +64,18 @@ NEEDED: Final[dict[type[Command], frozenset[Scope]]] = {
     AskUnread: _READ,
     AskConversations: _READ,
     Read: _READ,
+    AddUpload: _FILES,
+    AskFiles: _FILES,
+    AskLinks: _READ,
 }
 """The scopes of which a command needs one. A command that is not here needs a password or a certificate, but for those
 that only keep a connection."""
+_NAMED: Final = {_READ: Scope.READ, _FILES: Scope.FILES}
+"""The scope that a refusal names; ``post`` for every other."""
 _ALWAYS: Final = frozenset({Ping, Pong, Quit})
-_WITHOUT_ROOM: Final = (Whois, AskPeople, Rooms, Join)
+_WITHOUT_ROOM: Final = (Whois, AskPeople, Rooms, Join, AddUpload, AskLinks)
 """Commands about no room, which a token for some rooms may use; and Join, judged by `RoomMembership` when it is known
-which room has the name."""
+which room has the name. A link is judged when it is followed."""
 
 
 def expect_connecting(token: ApiToken) -> None:
@@ -93,7 +102,9 @@ def expect_allowed(connection: MemberConnection, token: ApiToken, command: Comma
     if needed is None:
         raise refusal_for("token_cannot")
     if not needed.intersection(token.scopes):
-        raise refusal_for("token_needs_scope", scope="read" if needed is _READ else "post")
+        raise refusal_for("token_needs_scope", scope=_NAMED.get(needed, Scope.POST).value)
+    if isinstance(command, Say | Direct) and command.files and Scope.FILES not in token.scopes:
+        raise refusal_for("token_needs_scope", scope=Scope.FILES.value)
     if token.rooms and kind not in _WITHOUT_ROOM:
         _expect_room(connection.member, token, command)
 

@@ -47,7 +47,7 @@ class ApiPaths:
         """See `ProgramPaths.prepare`: the description takes 10 ms to make."""
         self._described()
 
-    def most_body(self, path: str) -> int:  # noqa: ARG002  (all take the same)
+    def most_body(self, path: str, method: str) -> int:  # noqa: ARG002  (all take the same)
         """See `ProgramPaths.most_body`."""
         return self._limits.api_body_bytes
 

@@ -83,6 +83,10 @@ STATUSES: Mapping[ErrorCode, int] = MappingProxyType(
         ErrorCode.LAST_MEMBER: 409,
         ErrorCode.QUERY_INVALID: 422,
         ErrorCode.KEY_USED: 422,
+        ErrorCode.FILES_OFF: 404,
+        ErrorCode.FILE_TOO_LARGE: 413,
+        ErrorCode.FILE_NOT_READY: 409,
+        ErrorCode.PICTURE_UNREADABLE: 422,
         ErrorCode.TOKEN_INVALID: 401,
         ErrorCode.UNKNOWN: 500,
     }

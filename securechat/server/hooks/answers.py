@@ -135,6 +135,10 @@ ANSWERS: Mapping[ErrorCode, HookAnswer] = MappingProxyType(
         ErrorCode.TEXT_TOO_LONG: INVALID_PAYLOAD,
         ErrorCode.TEXT_EMPTY: NO_TEXT,
         ErrorCode.KEY_USED: INVALID_PAYLOAD,
+        ErrorCode.FILES_OFF: INVALID_PAYLOAD,
+        ErrorCode.FILE_TOO_LARGE: INVALID_PAYLOAD,
+        ErrorCode.FILE_NOT_READY: INVALID_PAYLOAD,
+        ErrorCode.PICTURE_UNREADABLE: INVALID_PAYLOAD,
     }
 )
 """The answer for each code that the hub can send to a hook."""

@@ -59,7 +59,7 @@ class HookPaths:
         """See `ProgramPaths.prepare`: the rendering takes 9 ms to import."""
         from securechat.server.hooks import delivery_key, payload, rendering, username  # noqa: F401, PLC0415
 
-    def most_body(self, path: str) -> int:  # noqa: ARG002  (all take the same)
+    def most_body(self, path: str, method: str) -> int:  # noqa: ARG002  (all take the same)
         """See `ProgramPaths.most_body`."""
         return self._limits.api_body_bytes
 

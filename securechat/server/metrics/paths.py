@@ -56,7 +56,7 @@ class MetricsPaths:
     def prepare(self) -> None:
         """See `ProgramPaths.prepare`: most servers have no scraper, and the first scrape has a thread of its own."""
 
-    def most_body(self, path: str) -> int:  # noqa: ARG002  (there is one path)
+    def most_body(self, path: str, method: str) -> int:  # noqa: ARG002  (there is one path)
         """See `ProgramPaths.most_body`."""
         return _MOST_BODY
 

@@ -18,12 +18,13 @@ from securechat.net.listener import Listener
 from securechat.net.plain_transport import PlainConnections, PlainTransport
 from securechat.server.banner import endpoint
 from securechat.server.metrics import CONTENT_TYPE, METRICS_PATH
-from securechat.server.web.connection import DeferredAnswer, HttpConnection
+from securechat.server.web.connection import HttpConnection
+from securechat.server.web.interfaces import DeferredAnswer
 from securechat.server.web.policy import SECURITY_HEADERS
 from securechat.server.web.probes import Probes
 from securechat.server.web.rates import MOST_WAIT_S
 from securechat.server.web.site import Answering, Resource, sentence
-from securechat.server.web.turns import RequestTurns
+from securechat.server.web.turns import RequestTurns, TransferTurns
 from securechat.wire import http
 from securechat.wire.http import HttpError, Request, response_head
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from securechat.net.interfaces import TransportHandler
     from securechat.net.loop import Loop
     from securechat.server.readiness import Readiness
+    from securechat.server.web.transfers import TransferLink
 
 _KEEP_ALIVE_S = 75.0
 """Longer than the minute between two scrapes at most: a connection that ends just then costs a scrape."""
@@ -71,6 +73,7 @@ class MetricsServer:
         self.limits = replace(loop.limits, web_keep_alive_s=_KEEP_ALIVE_S)
         self.turns = RequestTurns(loop, loop.containment)
         self.body_turns = self.turns  # no request here has a body
+        self.transfers = TransferTurns(loop, loop.containment, loop.limits)  # nor an answer that is not kept whole
         self.hosts = LocalHosts()
         self.rates = RequestRate(_REQUEST_BURST, _REQUEST_RATE)
         self.probes = Probes(readiness)
@@ -104,6 +107,10 @@ class MetricsServer:
 
     def is_program(self, connection: HttpConnection) -> bool:  # noqa: ARG002  (as there)
         """Never called: there are no `programs`."""
+        raise LocalProtocolError("no program is served here")
+
+    def transfer_link(self, connection: HttpConnection) -> TransferLink:  # noqa: ARG002  (as there)
+        """Never called, as `is_program`."""
         raise LocalProtocolError("no program is served here")
 
     def closed(self, connection: HttpConnection) -> None:

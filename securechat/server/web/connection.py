@@ -6,7 +6,8 @@ use them, and end them without a word.
 
 The body of a request is read for the paths of programs alone, after what stands behind them has judged the head
 (`securechat.server.web.programs`). A request of a member's program that is answered later does not pause the
-connection: nothing is read behind it, but its end is noticed.
+connection: nothing is read behind it, but its end is noticed. Bodies and answers that are not kept whole are moved by
+`securechat.server.web.transfers`.
 """
 
 from __future__ import annotations
@@ -14,15 +15,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, cast
 
 from securechat.client_address import origin_of
 from securechat.net.interfaces import TransportHandler
 from securechat.net.socket_options import CloseReason
-from securechat.server.session import Link
 from securechat.server.web.policy import SECURITY_HEADERS, error_answer
-from securechat.server.web.programs import Exchange, ProgramAnswer, ProgramPaths, StreamAnswer
+from securechat.server.web.programs import (
+    BodyExchange,
+    Exchange,
+    FileAnswer,
+    ProgramAnswer,
+    ProgramPaths,
+    StreamAnswer,
+    is_streamed,
+)
 from securechat.server.web.rates import FILE_COST, MOST_WAIT_S
+from securechat.server.web.transfers import Download, Upload
 from securechat.server.web.turns import turns_of, turns_of_body
 from securechat.wire.http import (
     CONTINUE,
@@ -37,125 +46,18 @@ from securechat.wire.http import (
 from securechat.wire.websocket import answer_upgrade
 
 if TYPE_CHECKING:
-    from securechat.limits import Limits
-    from securechat.server.session import Cancellable, Scheduler
-    from securechat.server.web.probes import Probes
+    from securechat.server.session import Cancellable
+    from securechat.server.web.interfaces import WebContext, WebLink
     from securechat.server.web.site import Answering
-    from securechat.server.web.turns import RequestTurns
 
 SOCKET_PATH = "/ws"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_LOOKS = 4
+"""At a download, within the time in which something of it must be taken."""
 _NO_REQUEST = Request("GET", "/", Authority("", 443), None, ())
 """Stands for one whose head was refused: the answer has a body, whatever its method was."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 """In English, whatever the locale is: strftime asks it."""
-
-
-class WebLink(Link, Protocol):
-    """The part of its transport that a connection uses."""
-
-    @property
-    def label(self) -> str:
-        """Address and port, for the operator."""
-
-    def abort(self) -> None:
-        """Close at once."""
-
-
-class DeferredAnswer(Protocol):
-    """An answer that another thread makes."""
-
-    def await_made(self, done: Callable[[Answering], None]) -> None:
-        """Have ``done`` called once with the answer, on the loop's thread, now or later."""
-
-
-class AnsweringSite(Protocol):
-    """What is served."""
-
-    def answer(self, request: Request, *, date: str, closes: bool) -> bytes | DeferredAnswer:
-        """Return the answer to a request; see `securechat.wire.http.response`."""
-
-    def is_file(self, path: str) -> bool:
-        """Whether a request for this path costs FILE_COST only."""
-
-
-class ServedHosts(Protocol):
-    """The hosts that are answered."""
-
-    def expect_ours(self, request: Request) -> None:
-        """Check a request's Host and Origin.
-
-        Raises:
-            HttpError: 421 or 403.
-        """
-
-
-class Rates(Protocol):
-    """The rate of requests."""
-
-    def take(self, origin: str, cost: float, now: float) -> float:
-        """Count a request; see `RequestRates.take`."""
-
-
-class WebContext(Protocol):
-    """What all connections share; see `securechat.server.web.server`."""
-
-    @property
-    def limits(self) -> Limits:
-        """The limits of this server."""
-
-    @property
-    def scheduler(self) -> Scheduler:
-        """Timers and the time of this pass."""
-
-    @property
-    def hosts(self) -> ServedHosts:
-        """The hosts that are answered for now."""
-
-    @property
-    def site(self) -> AnsweringSite:
-        """What is served."""
-
-    @property
-    def probes(self) -> Probes:
-        """The paths that are answered under any host."""
-
-    @property
-    def socket_path(self) -> str | None:
-        """Where a WebSocket is opened; None: nowhere."""
-
-    @property
-    def programs(self) -> ProgramPaths | None:
-        """What programs ask; None: they are not served."""
-
-    @property
-    def turns(self) -> RequestTurns:
-        """The turns of a pass."""
-
-    @property
-    def body_turns(self) -> RequestTurns:
-        """Those of bodies, which are larger than heads: small requests do not wait behind them."""
-
-    @property
-    def rates(self) -> Rates:
-        """The rates of addresses."""
-
-    def visited(self, connection: HttpConnection) -> None:
-        """A page was loaded."""
-
-    def upgraded(self, connection: HttpConnection, left: bytes) -> TransportHandler:
-        """Have a session go on with a connection, behind the answer; this one is over.
-
-        Args:
-            connection: which one.
-            left: what has come behind the request.
-        """
-
-    def is_program(self, connection: HttpConnection) -> bool:
-        """Count a connection as a program's, used now; False where there are as many as may be."""
-
-    def closed(self, connection: HttpConnection) -> None:
-        """The descriptor is free."""
 
 
 class HttpConnection:
@@ -170,9 +72,9 @@ class HttpConnection:
     """
 
     __slots__ = (
-        "_began", "_behind", "_body", "_busy", "_codec", "_counted", "_exchange", "_left_bytes", "_link", "_over",
-        "_paused", "_queued", "_request", "_requests", "_session", "_stopping", "_stream", "_timer", "_waits_for_body",
-        "_web", "origin",
+        "_began", "_behind", "_body", "_busy", "_codec", "_counted", "_download", "_exchange", "_left_bytes", "_link",
+        "_over", "_paused", "_queued", "_request", "_requests", "_session", "_stopping", "_stream", "_timer", "_upload",
+        "_waits_for_body", "_web", "origin",
     )  # fmt: skip
 
     def __init__(self, link: WebLink, web: WebContext) -> None:
@@ -186,7 +88,9 @@ class HttpConnection:
         self._busy = False  # a request is being answered, or waits
         self._request: Request | None = None  # waits for the rate, for its body, or for its answer
         self._exchange: Exchange | None = None  # of a program's request that has begun
+        self._upload: Upload | None = None  # of one whose body is not kept
         self._waits_for_body = False
+        self._download: Download | None = None  # the answer that is sent as it is taken
         self._body: bytes | None = None  # of it, whole: waits for its turn
         self._counted = False  # as a program's connection
         self._stopping = False  # the answer that is awaited is the last one
@@ -217,9 +121,9 @@ class HttpConnection:
             self._codec.receive_data(data)
             if not self._busy:
                 self._look()
-            elif self._waits_for_body:
+            elif self._waits_for_body and self._upload is None:
                 self._take_body()
-            elif self._exchange is not None:  # the client does not wait for the answer
+            elif self._is_awaited:  # the client does not wait for the answer
                 self._pause()
 
     def backlog_started(self) -> None:
@@ -227,12 +131,16 @@ class HttpConnection:
         self._behind = True
         if self._stream is not None:
             self._stream.backlog_started()
+        elif self._download is not None:
+            self._download.backlog_started()
 
     def backlog_over(self) -> None:
         """The client has read everything."""
         self._behind = False
         if self._stream is not None:
             self._stream.backlog_over()
+        elif self._download is not None:
+            self._download.backlog_over()
         elif self._busy and self._request is None and not self._over:
             self._wait_for_turn()
 
@@ -248,6 +156,10 @@ class HttpConnection:
         """Work for this connection raised."""
         if self._stream is not None:
             self._stream.failed()
+            return
+        if self._download is not None:  # the head of its answer is sent
+            self._end()
+            self._link.close_with(drop_backlog=True)
             return
         self._refuse(self._of_request(HttpError(500, "This server has met an error of its own.")))
 
@@ -271,8 +183,13 @@ class HttpConnection:
 
     @property
     def is_answering(self) -> bool:
-        """Whether a program's request has come whole, and waits for its answer; or for the end of its stream."""
-        return self._stream is not None or (self._exchange is not None and not self._waits_for_body)
+        """Whether a program's request has come whole, and waits for its answer, for the rest of it or of its stream."""
+        return self._stream is not None or (self._is_awaited and not self._waits_for_body)
+
+    @property
+    def _is_awaited(self) -> bool:
+        """Whether a program's request has begun that is not answered yet, or not wholly."""
+        return self._exchange is not None or self._upload is not None or self._download is not None
 
     @property
     def is_idle(self) -> bool:
@@ -282,13 +199,20 @@ class HttpConnection:
     def close(self) -> None:
         """Close: the server stops. A program's request that has come whole is answered first: the log may have it.
 
-        A stream stays until the hub lets go of every member, and is told why.
+        A stream stays until the hub lets go of every member, and is told why. A download goes on for as long as the
+        server waits for its clients; what is left then is cut (`cut`). An upload ends here: what has come of it stays.
         """
         if self.is_answering:
             self._stopping = True
             return
         self._end()
         self._link.close_with()
+
+    def cut(self) -> None:
+        """End what is left: the time of a stop is over."""
+        if self._stream is None and not self._over:
+            self._end()
+            self._link.abort()
 
     @property
     def turns(self) -> int:
@@ -354,7 +278,7 @@ class HttpConnection:
         """Count a request against the rate of its address; returns the seconds that it must wait."""
         web = self._web
         cost = 1.0
-        if web.programs is not None and web.programs.most_body(request.path):
+        if web.programs is not None and web.programs.most_body(request.path, request.method):
             if web.programs.is_known(request):  # the hub has rates for it; what never gets there is bounded here
                 cost = FILE_COST
         elif web.site.is_file(request.path):
@@ -368,7 +292,7 @@ class HttpConnection:
 
     def _answer(self, request: Request) -> None:
         web = self._web
-        if web.programs is not None and web.programs.most_body(request.path):
+        if web.programs is not None and web.programs.most_body(request.path, request.method):
             self._begin(web.programs, request)
             return
         if (probe := web.probes.find(request.path)) is not None:
@@ -392,7 +316,7 @@ class HttpConnection:
             answer.await_made(lambda made: self._answer_made(made, request))
 
     def _is_of_programs(self, request: Request) -> bool:
-        return self._web.programs is not None and bool(self._web.programs.most_body(request.path))
+        return self._web.programs is not None and bool(self._web.programs.most_body(request.path, request.method))
 
     # --- programs
 
@@ -405,13 +329,17 @@ class HttpConnection:
                 self._counted = self._web.is_program(self)
                 if not self._counted:
                     raise _too_many_programs()
-            self._exchange = programs.begin(request, self._link.address)
+            exchange = programs.begin(request, self._link.address)
         except HttpError as error:
             error.path = request.path
             self._refuse_by_head(programs, error, request)
             return
         self._request = request
         self._waits_for_body = True
+        if is_streamed(exchange):
+            self._begin_upload(exchange, request)
+            return
+        self._exchange = cast(Exchange, exchange)
         if request.expects_continue and not self._codec.began:
             self._link.write(CONTINUE)
         self._take_body()
@@ -445,16 +373,69 @@ class HttpConnection:
         request, exchange = self._request, self._exchange
         assert request is not None
         assert exchange is not None
-        exchange.receive(body, lambda made: self._exchanged(made, exchange, request))
+        exchange.receive(body, lambda made: self._exchanged(made, request))
 
-    def _exchanged(self, made: ProgramAnswer, exchange: Exchange, request: Request) -> None:
-        """The answer to a program's request is made."""
-        if self._exchange is not exchange or self._over:
+    def _begin_upload(self, exchange: BodyExchange, request: Request) -> None:
+        """Have a request whose body is not kept judged further; nothing of the body is read before that."""
+        link = self._web.transfer_link(self)
+        upload = self._upload = Upload(self, link, self._codec, exchange, self._web, self._upload_over)
+        self._pause()
+        self._set_timer(self._web.limits.api_answer_s, self._answer_late)
+        exchange.prepare(lambda: self._upload_ready(upload, request), lambda made: self._exchanged(made, request))
+
+    def _upload_ready(self, upload: Upload, request: Request) -> None:
+        """The body may come."""
+        if self._upload is not upload or upload.has_begun:
             return
-        self._exchange = self._request = None
-        if not isinstance(made, StreamAnswer):
+        if request.expects_continue and not self._codec.began:
+            self._link.write(CONTINUE)
+        self._set_timer(upload.patience_s, self._upload_late)
+        upload.begin()
+
+    def _upload_over(self) -> None:
+        """The body has come whole; what is behind it is read as ever."""
+        assert self._upload is not None
+        self._waits_for_body = False
+        self._set_timer(self._upload.answer_s, self._answer_late)
+        self._resume()
+
+    def _exchanged(self, made: ProgramAnswer, request: Request) -> None:
+        """The answer to a program's request is made."""
+        if self._request is not request or self._over:
+            if isinstance(made, FileAnswer) and made.source is not None:
+                made.source.close()
+            return
+        upload = self._upload
+        self._exchange = self._upload = self._request = None
+        if upload is not None:
+            upload.close()
+        if self._waits_for_body:
+            self._answer_early(made, request, is_read=upload is not None and upload.has_begun)
+        elif isinstance(made, FileAnswer):
+            self._send_file(made, request)
+        elif isinstance(made, StreamAnswer):
+            self._open_stream(made, request)
+        else:
+            self._answer_with(made, request)
+
+    def _answer_early(self, made: ProgramAnswer, request: Request, *, is_read: bool) -> None:
+        """Answer before the body has come whole; the connection goes on if no one has looked at it, and it is here."""
+        assert not isinstance(made, FileAnswer | StreamAnswer)
+        self._waits_for_body = False
+        if not (is_read or request.expects_continue or self._codec.next_body() is None):
             self._answer_with(made, request)
             return
+        self._discard_body()
+        self._end()
+        self._link.close_with(made.answer(request, date=date(), closes=True))
+
+    def _discard_body(self, more_bytes: int = 0) -> None:
+        """Have a client that is still sending its body read the answer, behind which the connection ends."""
+        unread_bytes = min(self._codec.unread_bytes + more_bytes, self._web.limits.file_bytes)
+        if unread_bytes:
+            self._web.transfer_link(self).linger_for(unread_bytes)
+
+    def _open_stream(self, made: StreamAnswer, request: Request) -> None:
         if self._stopping:
             self._request = request
             self._refuse(self._of_request(HttpError(503, "The server is shutting down.")), request)
@@ -485,15 +466,41 @@ class HttpConnection:
         self._send(answering.answer(request, date=date(), closes=self._closes_behind(request)), request)
 
     def _send(self, answer: bytes, request: Request) -> None:
-        web = self._web
         self._link.write(answer)
         if request.path == "/" and request.method == "GET":
-            web.visited(self)
+            self._web.visited(self)
+        self._sent(request)
+
+    def _sent(self, request: Request) -> None:
+        """An answer is queued."""
         if self._closes_behind(request):
             self._end()
             self._link.close_with()
         else:
             self._await_next()
+
+    def _send_file(self, made: FileAnswer, request: Request) -> None:
+        """Send an answer as the client takes it; what it asks next waits."""
+        closes = self._closes_behind(request)
+        self._link.write(response(made.head, b"", date=date(), closes=closes, size_bytes=made.size_bytes))
+        if made.source is None or request.method == "HEAD" or not made.size_bytes:
+            if made.source is not None:
+                made.source.close()
+            self._sent(request)
+            return
+        link = self._web.transfer_link(self)
+        self._download = Download(self, link, made, self._web, lambda has_all: self._file_over(request, has_all))
+        self._set_timer(self._web.limits.upload_stall_s / _LOOKS, self._download_late)
+        self._resume()
+        self._download.begin(is_behind=self._behind)
+
+    def _file_over(self, request: Request, has_all: bool) -> None:
+        self._download = None
+        if has_all:
+            self._sent(request)
+        else:  # the client sees that the end is missing
+            self._end()
+            self._link.close_with()
 
     def _await_next(self) -> None:
         """Wait for the next request, and for the client to read the answer to this one."""
@@ -524,10 +531,11 @@ class HttpConnection:
 
     def _refuse(self, error: HttpError, request: Request | None = None) -> None:
         """Answer with an error, and close."""
+        self._discard_body(error.body_bytes)
         self._end()
         is_head = request is not None and request.method == "HEAD"
         programs = self._web.programs
-        if programs is not None and error.path is not None and programs.most_body(error.path):
+        if programs is not None and error.path is not None and programs.most_body(error.path, ""):
             answer = programs.error_answer(error).answer(request or _NO_REQUEST, date=date(), closes=True)
             self._link.close_with(answer)
             return
@@ -552,6 +560,12 @@ class HttpConnection:
         if self._exchange is not None:
             exchange, self._exchange = self._exchange, None
             exchange.abandon()
+        if self._upload is not None:
+            upload, self._upload = self._upload, None
+            upload.abandon()
+        if self._download is not None:
+            self._download.close()
+            self._download = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -581,6 +595,24 @@ class HttpConnection:
 
     def _body_late(self) -> None:
         self._refuse(self._of_request(HttpError(408, "The body took too long.")), self._request)
+
+    def _upload_late(self) -> None:
+        """The client has sent nothing for long, or was not read meanwhile."""
+        assert self._upload is not None
+        patience_s = self._upload.patience_s
+        if patience_s > 0:
+            self._set_timer(patience_s, self._upload_late)
+        else:
+            self._refuse(self._of_request(HttpError(408, "The body does not come any more.")), self._request)
+
+    def _download_late(self) -> None:
+        """Look whether the client, or the source, goes on."""
+        assert self._download is not None
+        if self._download.is_stalled():
+            self._end()
+            self._link.abort()
+        else:
+            self._set_timer(self._web.limits.upload_stall_s / _LOOKS, self._download_late)
 
     def _of_request(self, error: HttpError) -> HttpError:
         """Return an error as one of the request that is answered."""

@@ -27,7 +27,7 @@ from securechat.server.web.trust import (
     profile,
     trust_page,
 )
-from securechat.server.web.turns import RequestTurns
+from securechat.server.web.turns import RequestTurns, TransferTurns
 from securechat.wire import http, websocket
 from securechat.wire.http import HTTP_ALPN, response, response_head
 from securechat.wire.negotiation import CodecTable, SpokenProtocol
@@ -83,6 +83,7 @@ class WebServer:
         self.limits = loop.limits
         self.turns = RequestTurns(loop, loop.containment)
         self.body_turns = RequestTurns(loop, loop.containment)
+        self.transfers = TransferTurns(loop, loop.containment, loop.limits)
         self._counts = counts
         self._certificate = certificate
         self._more_hosts = tuple(hosts)
@@ -144,9 +145,14 @@ class WebServer:
         for connection in connections:
             connection.close()
 
+    def cut(self) -> None:
+        """End every connection that was still answered: the time of a stop is over."""
+        for connection in list(self._connections):
+            connection.cut()
+
     @property
     def is_answering(self) -> bool:
-        """Whether a program waits for the answer to a request that has come whole."""
+        """Whether a program waits for the answer to a request that has come whole, or for the rest of it."""
         return any(connection.is_answering for connection in self._connections)
 
     # --- for connections
@@ -181,6 +187,10 @@ class WebServer:
         del self._of_programs[unused]
         unused.close()
         return True
+
+    def transfer_link(self, connection: HttpConnection) -> Transport:
+        """Return the transport of a connection."""
+        return self._connections[connection]
 
     def closed(self, connection: HttpConnection) -> None:
         """The descriptor of a connection is free."""

@@ -1,4 +1,7 @@
-"""Bounds what all HTTP requests together take from one pass of the loop: who comes later goes on in a later one."""
+"""Bounds what all HTTP together takes from one pass of the loop: who comes later goes on in a later one.
+
+`RequestTurns` are those of requests that are kept whole, `TransferTurns` those of the bytes of uploads and downloads.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from securechat.containment import Containment
+    from securechat.limits import Limits
     from securechat.server.session import Scheduler
 
 REQUESTS_PER_PASS = 16
@@ -78,3 +82,56 @@ class RequestTurns:
             self._scheduler.call_later(0.0, self._next)
         for connection in due:
             self._containment.run(connection, connection.go_on)
+
+
+class Transfer(Protocol):
+    """An upload or a download that waits for its turn."""
+
+    @property
+    def owner(self) -> object:
+        """The connection that it belongs to."""
+
+    def take_turn(self) -> None:
+        """Move at most limits.transfer_turn_bytes, and `TransferTurns.charge` them; then wait again, perhaps."""
+
+
+class TransferTurns:
+    """The turns of all uploads and downloads of one server: in a ring, each at most one a pass.
+
+    They run in the timer step of a pass: what members have said in it is read by then, and on its way to the log.
+
+    Args:
+        scheduler: of the loop.
+        containment: takes what a turn has raised.
+        limits: of a pass.
+    """
+
+    def __init__(self, scheduler: Scheduler, containment: Containment, limits: Limits) -> None:
+        self._scheduler = scheduler
+        self._containment = containment
+        self._limits = limits
+        self._left_bytes = 0
+        self._is_due = False  # the timer is set
+        self._waiting: deque[Transfer] = deque()
+
+    def wait(self, transfer: Transfer) -> None:
+        """Have ``take_turn`` called in a later pass, once."""
+        self._waiting.append(transfer)
+        if not self._is_due:
+            self._is_due = True
+            self._scheduler.call_later(0.0, self._next)
+
+    def charge(self, used_bytes: int) -> None:
+        """Count what a turn has used."""
+        self._left_bytes -= used_bytes
+
+    def _next(self) -> None:
+        self._left_bytes = self._limits.transfers_per_pass_bytes
+        for _ in range(len(self._waiting)):  # who waits again is behind those that had no turn
+            if self._left_bytes <= 0:
+                break
+            transfer = self._waiting.popleft()
+            self._containment.run(transfer.owner, transfer.take_turn)
+        self._is_due = bool(self._waiting)
+        if self._is_due:
+            self._scheduler.call_later(0.0, self._next)

@@ -12,7 +12,7 @@ from securechat.wire.http import HttpError, HttpServerCodec, Request
 MOST = 100
 
 
-def most_body(path: str) -> int:
+def most_body(path: str, method: str) -> int:
     return MOST if path.startswith("/api/") else 0
 
 

@@ -331,9 +331,9 @@ def test_only_a_good_token_is_known_and_not_after_its_end(metrics: MetricsRig) -
 
 def test_the_path_is_one_path_and_no_prefix(metrics: MetricsRig) -> None:
     prefixes = ProgramPrefixes({"/api/": metrics.api.paths, METRICS_PATH: metrics.paths})
-    assert prefixes.most_body("/metrics") == 1
+    assert prefixes.most_body("/metrics", "GET") == 1
     for path in ("/metrics/", "/metrics/x", "/metricsx", "/metric", "/", "", "/api", "//metrics", "/x/metrics"):
-        assert prefixes.most_body(path) == 0, path
+        assert prefixes.most_body(path, "GET") == 0, path
     assert prefixes.is_known(metrics.head(metrics.bot().token))
     error = HttpError(400, "x")
     error.path = "/metrics"

@@ -48,7 +48,7 @@ class FakePaths:
     def prepare(self) -> None:
         self.is_prepared = True
 
-    def most_body(self, path: str) -> int:
+    def most_body(self, path: str, method: str) -> int:
         return self.most_bytes
 
     def expect_no_secret(self, request: Request) -> None:

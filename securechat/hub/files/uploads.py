@@ -1,0 +1,288 @@
+"""Uploads: what each sender may send, counted from the beginning of an upload, and which message takes it.
+
+The registry holds the numbers and knows no disk but its free space. An upload counts with its declared size until it is
+finished, then with what was written, and from its message on as a file of the log, until that is unlinked. So no order
+of parallel uploads passes a quota.
+
+The life of an upload: begun, whole, finished (`Upload.stored`), claimed by a draft, and then either settled, when the
+draft is committed, or free again, when it was refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec.structs import replace
+
+from securechat.hub.interfaces import FileDisk
+from securechat.limits import Limits
+from securechat.model import StoredFile
+from securechat.records.files import FileUsage, GoneFile, UploadState
+from securechat.text.file_names import clean_name
+from securechat.text.refusals import refusal_for
+
+_HOUR_MS = 3_600_000
+_USED_IDS = 1_000
+"""Uploads that are remembered as used, for the words of a refusal."""
+_SOON_S = 1.0
+"""Until a request may succeed that came before the uploads of an earlier process are read, or during a finish."""
+_LATER_S = 60.0
+
+
+class Upload:
+    """One upload.
+
+    Attributes:
+        state: as its sidecar has it, with the offset of this moment.
+        counted_bytes: what it counts with.
+        is_claimed: whether a draft that the log has not answered yet takes it.
+        is_finishing: whether the disk is at work on its end.
+        is_gone: whether it is in the registry no more.
+    """
+
+    __slots__ = ("counted_bytes", "is_claimed", "is_finishing", "is_gone", "state")
+
+    def __init__(self, state: UploadState) -> None:
+        self.state = state
+        self.counted_bytes = state.size_bytes if state.stored is None else state.stored.kept_bytes
+        self.is_claimed = False
+        self.is_finishing = False
+        self.is_gone = False
+
+    @property
+    def file_id(self) -> str:
+        """Its id."""
+        return self.state.file_id
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every byte is there."""
+        return self.state.offset == self.state.size_bytes
+
+    @property
+    def missing_bytes(self) -> int:
+        """What the disk has still to take."""
+        return self.state.size_bytes - self.state.offset if self.state.stored is None else 0
+
+
+class UploadRegistry:
+    """The uploads of all senders, and what each keeps.
+
+    Args:
+        limits: of files and uploads.
+        disk: its size and its free space.
+        random_bytes: that many, unguessable.
+
+    Attributes:
+        is_loaded: whether the uploads of an earlier process are here; nothing begins before.
+    """
+
+    def __init__(self, limits: Limits, disk: FileDisk, random_bytes: Callable[[int], bytes]) -> None:
+        self._limits = limits
+        self._disk = disk
+        self._random_bytes = random_bytes
+        self._uploads: dict[str, Upload] = {}
+        self._of: dict[int, dict[str, Upload]] = {}
+        self._kept_of: dict[int, int] = {}
+        self._kept_bytes = 0
+        self._used: dict[str, None] = {}
+        self.is_loaded = False
+
+    def __len__(self) -> int:
+        return len(self._uploads)
+
+    # --- Numbers --------------------------------------------------------------------------------------------------
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of all files in the log, with those that are gone and not unlinked yet."""
+        return self._kept_bytes
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is neither a file nor an upload."""
+        return not self._uploads and not self._kept_bytes
+
+    def used(self, sender_id: int) -> int:
+        """Return what counts against the quota of a sender, bytes."""
+        pending = sum(upload.counted_bytes for upload in self._of.get(sender_id, {}).values())
+        return self._kept_of.get(sender_id, 0) + pending
+
+    def keep(self, usage: Iterable[FileUsage]) -> None:
+        """Take over what the log says at its start."""
+        for row in usage:
+            self._keep(row.sender_id, row.kept_bytes)
+
+    def dropped(self, files: Iterable[GoneFile]) -> None:
+        """Files are unlinked and forgotten by the log: they count no more."""
+        for file in files:
+            self._keep(file.sender_id, -file.kept_bytes)
+
+    def _keep(self, sender_id: int, kept_bytes: int) -> None:
+        kept = max(0, self._kept_of.get(sender_id, 0) + kept_bytes)
+        self._kept_bytes = max(0, self._kept_bytes + kept_bytes)
+        if kept:
+            self._kept_of[sender_id] = kept
+        else:
+            self._kept_of.pop(sender_id, None)
+
+    # --- From the beginning to the end of the bytes ---------------------------------------------------------------
+
+    def begin(
+        self, sender_id: int, quota_bytes: int, name: str, size_bytes: int, *, as_file: bool, now_ms: int
+    ) -> UploadState:
+        """Begin an upload.
+
+        Args:
+            sender_id: who sends it.
+            quota_bytes: what this sender may keep.
+            name: as the sender has it.
+            size_bytes: as declared.
+            as_file: whether the bytes stay as they are.
+            now_ms: UTC milliseconds.
+
+        Raises:
+            Refusal: FILE_TOO_LARGE, QUOTA, DISK_FULL, TOO_MANY, BUSY; INVALID for an empty file.
+        """
+        limits = self._limits
+        if not size_bytes:
+            raise refusal_for("file_empty")
+        if size_bytes > limits.file_bytes:
+            raise refusal_for("file_too_large", size=size_bytes, most=limits.file_bytes)
+        if not self.is_loaded:
+            raise refusal_for("uploads_of_server_used_up", retry_after_s=_SOON_S)
+        if (count := len(self._of.get(sender_id, ()))) >= limits.uploads_per_person:
+            raise refusal_for("uploads_used_up", count=count)
+        if len(self._uploads) >= limits.uploads_total:
+            raise refusal_for("uploads_of_server_used_up", retry_after_s=_LATER_S)
+        used = self.used(sender_id)
+        if used + size_bytes > quota_bytes:
+            raise refusal_for("files_quota_used_up", used=used, most=quota_bytes, left=max(0, quota_bytes - used))
+        self._require_space(size_bytes)
+        state = UploadState(
+            self._random_bytes(16).hex(),
+            self._random_bytes(16).hex(),
+            sender_id,
+            clean_name(name),
+            size_bytes,
+            as_file,
+            now_ms,
+            now_ms + int(limits.upload_hours * _HOUR_MS),
+        )
+        self._add(state)
+        return state
+
+    def _require_space(self, size_bytes: int) -> None:
+        """Require that the disk has room for a file, beside all that is promised.
+
+        Raises:
+            Refusal: DISK_FULL.
+        """
+        pending = missing = 0
+        for upload in self._uploads.values():
+            pending += upload.counted_bytes
+            missing += upload.missing_bytes
+        share = self._limits.files_disk_share * self._disk.total_bytes
+        is_over = self._kept_bytes + pending + size_bytes > share
+        if is_over or self._disk.free_bytes - missing - size_bytes < self._limits.files_free_bytes:
+            raise refusal_for("files_disk_full")
+
+    def load(self, states: Iterable[UploadState]) -> None:
+        """Take over the uploads of an earlier process; also those that are over, until they are looked at."""
+        for state in states:
+            self._add(state)
+        self.is_loaded = True
+
+    def _add(self, state: UploadState) -> None:
+        upload = Upload(state)
+        self._uploads[state.file_id] = upload
+        self._of.setdefault(state.sender_id, {})[state.file_id] = upload
+
+    def get(self, file_id: str) -> Upload | None:
+        """Return an upload."""
+        return self._uploads.get(file_id)
+
+    def finished(self, upload: Upload, stored: StoredFile, quota_bytes: int) -> None:
+        """The disk has all of an upload, perhaps as another picture than was sent, which is what counts now.
+
+        Raises:
+            Refusal: QUOTA, a picture became larger, and too large for what its sender has left; the caller discards it.
+        """
+        upload.is_finishing = False
+        sender_id = upload.state.sender_id
+        more = stored.kept_bytes - upload.counted_bytes
+        used = self.used(sender_id)
+        if more > 0 and used + more > quota_bytes:
+            raise refusal_for("files_quota_used_up", used=used, most=quota_bytes, left=max(0, quota_bytes - used))
+        upload.counted_bytes = stored.kept_bytes
+        upload.state = replace(upload.state, stored=stored, unreadable=False)
+
+    def remove(self, upload: Upload) -> None:
+        """Forget an upload; it counts no more."""
+        upload.is_gone = True
+        self._uploads.pop(upload.file_id, None)
+        of_sender = self._of.get(upload.state.sender_id, {})
+        of_sender.pop(upload.file_id, None)
+        if not of_sender:
+            self._of.pop(upload.state.sender_id, None)
+
+    def of(self, sender_id: int) -> list[Upload]:
+        """Return the uploads of a sender."""
+        return list(self._of.get(sender_id, {}).values())
+
+    def over(self, now_ms: int) -> list[Upload]:
+        """Return the uploads whose time is over, and which nothing is at work on."""
+        return [
+            upload
+            for upload in self._uploads.values()
+            if upload.state.until_ms <= now_ms and not upload.is_claimed and not upload.is_finishing
+        ]
+
+    # --- Messages -------------------------------------------------------------------------------------------------
+
+    def claim(self, sender_id: int, file_ids: Sequence[str]) -> tuple[StoredFile, ...]:
+        """Take uploads for a draft: all of them, or none.
+
+        Raises:
+            Refusal: NOT_FOUND, one is none of this sender's; INVALID, one is used already; FILE_NOT_READY;
+                PICTURE_UNREADABLE.
+        """
+        taken = [self._claimable(sender_id, file_id) for file_id in file_ids]
+        if len(set(file_ids)) != len(file_ids):
+            raise refusal_for("upload_used")
+        stored = []
+        for upload in taken:
+            assert upload.state.stored is not None
+            upload.is_claimed = True
+            stored.append(upload.state.stored)
+        return tuple(stored)
+
+    def _claimable(self, sender_id: int, file_id: str) -> Upload:
+        upload = self._uploads.get(file_id)
+        if upload is None or upload.state.sender_id != sender_id:
+            if not self.is_loaded:
+                raise refusal_for("upload_not_ready", retry_after_s=_SOON_S)
+            raise refusal_for("upload_used" if file_id in self._used else "upload_unknown")
+        if upload.is_claimed:
+            raise refusal_for("upload_used")
+        if upload.state.stored is None:
+            if upload.is_finishing:
+                raise refusal_for("upload_not_ready", retry_after_s=_SOON_S)
+            raise refusal_for("picture_unreadable" if upload.state.unreadable else "upload_not_whole")
+        return upload
+
+    def release(self, files: Iterable[StoredFile]) -> None:
+        """The draft was not stored: its uploads are free again."""
+        for file in files:
+            if (upload := self._uploads.get(file.info.id)) is not None:
+                upload.is_claimed = False
+
+    def settle(self, sender_id: int, files: Iterable[StoredFile]) -> None:
+        """The draft is committed: its uploads are files of the log now."""
+        for file in files:
+            if (upload := self._uploads.get(file.info.id)) is not None:
+                self.remove(upload)
+            self._keep(sender_id, file.kept_bytes)
+            self._used[file.info.id] = None
+            if len(self._used) > _USED_IDS:
+                del self._used[next(iter(self._used))]

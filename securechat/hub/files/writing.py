@@ -1,0 +1,237 @@
+"""Writing the bytes of uploads: in order, by one writer at a time, and never more waiting for the disk than is allowed.
+
+A writer is one request that brings bytes. A newer one takes the upload over, and the older one is cut: a phone that
+comes back must not wait for a connection that hangs. What was handed to the disk before is written all the same, so the
+newer writer begins when the disk has answered that.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from securechat.containment import Containment
+from securechat.errors import Refusal
+from securechat.hub.files.uploads import Upload, UploadRegistry
+from securechat.hub.interfaces import FileDisk
+from securechat.limits import Limits
+from securechat.model import StoredFile
+from securechat.text.refusals import refusal_for
+
+Finished = Callable[[StoredFile | Refusal], None]
+
+
+class UploadWriter:
+    """One request that brings bytes to an upload; made by `UploadWriting.open`.
+
+    Attributes:
+        upload: where the bytes go.
+        failure: why no further byte is taken; None as long as all is well.
+        is_cut: whether a newer writer has taken the upload over, or it is gone.
+    """
+
+    __slots__ = ("_on_cut", "_sent", "_writing", "failure", "is_cut", "upload")
+
+    def __init__(self, writing: UploadWriting, upload: Upload, on_cut: Callable[[], None]) -> None:
+        self._writing = writing
+        self.upload = upload
+        self._on_cut = on_cut
+        self._sent = 0
+        self.failure: Refusal | None = None
+        self.is_cut = False
+
+    def ready(self) -> None:
+        """The disk has answered what earlier writers gave it: this one begins at the offset of the upload."""
+        self._sent = self.upload.state.offset
+
+    def write(self, data: bytes, more: Callable[[], None]) -> bool:
+        """Hand bytes to the disk; tell whether further ones may come. If not, ``more`` is called when they may.
+
+        Bytes behind a failure, or behind a cut, are dropped.
+        """
+        if self.is_cut or self.failure is not None or not data:
+            return True
+        if self._sent + len(data) > self.upload.state.size_bytes:
+            self.failure = refusal_for("file_too_large", size=self._sent + len(data), most=self.upload.state.size_bytes)
+            return True
+        offset, self._sent = self._sent, self._sent + len(data)
+        return self._writing.write(self, offset, data, more)
+
+    def close(self) -> None:
+        """No further byte comes from this writer."""
+        self._writing.closed(self)
+
+    def cut(self) -> None:
+        """End the request of this writer: another one has come, or the upload is gone."""
+        if not self.is_cut:
+            self.is_cut = True
+            self._on_cut()
+
+
+class UploadWriting:
+    """Writes and finishes the uploads of one server.
+
+    Args:
+        uploads: the uploads.
+        disk: takes the bytes.
+        limits: of what waits for the disk.
+        quota_of: returns what a sender may keep, bytes.
+        containment: the completions of the disk belong to the work that asked for them.
+    """
+
+    def __init__(
+        self,
+        uploads: UploadRegistry,
+        disk: FileDisk,
+        limits: Limits,
+        quota_of: Callable[[int], int],
+        containment: Containment,
+    ) -> None:
+        self._uploads = uploads
+        self._disk = disk
+        self._limits = limits
+        self._quota_of = quota_of
+        self._containment = containment
+        self._writers: dict[str, UploadWriter] = {}
+        self._waiting_bytes: dict[str, int] = {}  # of uploads: handed to the disk, not answered
+        self._all_waiting_bytes = 0
+        self._when_quiet: dict[str, list[Callable[[], None]]] = {}
+        self._paused: deque[tuple[UploadWriter, Callable[[], None]]] = deque()
+        self._finishing: dict[str, list[Finished]] = {}
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of all uploads that wait for the disk."""
+        return self._all_waiting_bytes
+
+    def open(self, upload: Upload, cut: Callable[[], None]) -> UploadWriter:
+        """Take an upload over for a new writer; `when_quiet` tells when it may begin.
+
+        Args:
+            upload: which.
+            cut: called once if an even newer writer comes, or the upload goes.
+        """
+        writer = UploadWriter(self, upload, cut)
+        older = self._writers.get(upload.file_id)
+        self._writers[upload.file_id] = writer
+        if older is not None:
+            older.cut()
+        return writer
+
+    def closed(self, writer: UploadWriter) -> None:
+        """See `UploadWriter.close`."""
+        if self._writers.get(writer.upload.file_id) is writer:
+            del self._writers[writer.upload.file_id]
+
+    def when_quiet(self, upload: Upload, done: Callable[[], None]) -> None:
+        """Call back when the disk has answered all that was handed to it for an upload: now, or later."""
+        if self._waiting_bytes.get(upload.file_id) or upload.file_id in self._finishing:
+            self._when_quiet.setdefault(upload.file_id, []).append(done)
+        else:
+            done()
+
+    def write(self, writer: UploadWriter, offset: int, data: bytes, more: Callable[[], None]) -> bool:
+        """See `UploadWriter.write`."""
+        upload, size_bytes = writer.upload, len(data)
+        file_id = upload.file_id
+        self._waiting_bytes[file_id] = self._waiting_bytes.get(file_id, 0) + size_bytes
+        self._all_waiting_bytes += size_bytes
+
+        def done(refusal: Refusal | None) -> None:
+            if refusal is None:
+                upload.state = replace(upload.state, offset=offset + size_bytes)
+            elif writer.failure is None:
+                writer.failure = refusal
+            self._written(upload, size_bytes)
+
+        self._disk.write(file_id, offset, data, self._containment.bind(done))
+        if self._is_full(file_id):
+            self._paused.append((writer, more))
+            return False
+        return True
+
+    def _is_full(self, file_id: str) -> bool:
+        limits = self._limits
+        return (
+            self._waiting_bytes.get(file_id, 0) >= limits.upload_buffer_bytes
+            or self._all_waiting_bytes >= limits.upload_buffers_bytes
+        )
+
+    def _written(self, upload: Upload, size_bytes: int) -> None:
+        self._all_waiting_bytes -= size_bytes
+        left = self._waiting_bytes.get(upload.file_id, 0) - size_bytes
+        if left > 0:
+            self._waiting_bytes[upload.file_id] = left
+        else:
+            self._waiting_bytes.pop(upload.file_id, None)
+            self._quiet(upload)
+        for _ in range(len(self._paused)):
+            writer, more = self._paused.popleft()
+            if writer.is_cut or writer.failure is not None or not self._is_full(writer.upload.file_id):
+                more()
+            else:
+                self._paused.append((writer, more))
+
+    def _quiet(self, upload: Upload) -> None:
+        for done in self._when_quiet.pop(upload.file_id, ()):
+            done()
+
+    def roll_back(self, upload: Upload, offset: int, done: Callable[[Refusal | None], None]) -> None:
+        """Cut what a part has brought off again; to be called when the upload is quiet."""
+
+        def cut(refusal: Refusal | None) -> None:
+            if refusal is None:
+                upload.state = replace(upload.state, offset=offset)
+            done(refusal)
+
+        self._disk.cut(upload.file_id, offset, self._containment.bind(cut))
+
+    def finish(self, upload: Upload, done: Finished, *, as_file: bool = False) -> None:
+        """End an upload that is whole and quiet; several that ask are all answered.
+
+        Args:
+            upload: which.
+            done: gets the file, or why it is none yet.
+            as_file: keep the bytes of a picture as they are, although the upload began otherwise.
+        """
+        if upload.state.stored is not None:
+            done(upload.state.stored)
+            return
+        asked = self._finishing.get(upload.file_id)
+        if asked is not None:
+            asked.append(done)
+            return
+        if as_file and not upload.state.as_file:
+            upload.state = replace(upload.state, as_file=True)
+        self._finishing[upload.file_id] = [done]
+        upload.is_finishing = True
+        self._disk.finish(upload.state, self._containment.bind(lambda outcome: self._finished(upload, outcome)))
+
+    def _finished(self, upload: Upload, outcome: StoredFile | Refusal) -> None:
+        upload.is_finishing = False
+        if upload.is_gone:  # its sender was removed meanwhile
+            self._disk.discard(upload.file_id)
+            outcome = refusal_for("upload_unknown")
+        elif isinstance(outcome, StoredFile):
+            try:
+                self._uploads.finished(upload, outcome, self._quota_of(upload.state.sender_id))
+            except Refusal as refusal:
+                self.discard(upload)
+                outcome = refusal
+        elif outcome.reason == "picture_unreadable":
+            upload.state = replace(upload.state, unreadable=True)
+        elif outcome.reason == "upload_unknown":
+            self.discard(upload)
+        for done in self._finishing.pop(upload.file_id, ()):
+            done(outcome)
+        self._quiet(upload)
+
+    def discard(self, upload: Upload) -> None:
+        """Give an upload up: its bytes go, and who brings them is cut."""
+        self._uploads.remove(upload)
+        self._disk.discard(upload.file_id)
+        writer = self._writers.pop(upload.file_id, None)
+        if writer is not None:
+            writer.cut()

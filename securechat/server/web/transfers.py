@@ -1,0 +1,293 @@
+"""Bodies that are not kept: an upload is read, and a download written, no faster than the other side takes it.
+
+Both take turns (`securechat.server.web.turns.TransferTurns`). An upload's transport is paused all the time: it is read
+in its turns alone, and has the selector watch when a turn has found nothing. So what one connection reads in a pass is
+bounded before it is read, and no record waits decrypted where the selector does not see it. A download has a part of
+its source read in each turn, and stops at OUTBOX_BYTES that the client has not taken yet.
+
+`HttpConnection` owns both, sends the heads and the errors, and runs the deadline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from securechat.limits import KIB
+
+if TYPE_CHECKING:
+    from securechat.limits import Limits
+    from securechat.server.session import Scheduler
+    from securechat.server.web.programs import BodyExchange, FileAnswer
+    from securechat.server.web.turns import TransferTurns
+    from securechat.wire.http import HttpServerCodec
+
+OUTBOX_BYTES = 64 * KIB
+"""Of a download that are queued at most; a quarter of what makes a slow reader."""
+READ_COST_BYTES = 512
+"""What a read costs at least, of a turn: as `securechat.net.transport` counts records."""
+
+
+class TransferLink(Protocol):
+    """The part of its transport that a transfer uses."""
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes the socket has not accepted yet."""
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes."""
+
+    def read_paused(self, most_bytes: int) -> bytes:
+        """Read now; see `securechat.net.transport.Transport.read_paused`."""
+
+    def await_readable(self, callback: Callable[[], None]) -> None:
+        """Have ``callback`` called when there is something to read."""
+
+    def linger_for(self, unread_bytes: int) -> None:
+        """Discard what the client is still sending, when it is closed, so that it reads its answer."""
+
+
+class TransferContext(Protocol):
+    """What all transfers share: a part of `securechat.server.web.connection.WebContext`."""
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of this server."""
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The time of this pass."""
+
+    @property
+    def transfers(self) -> TransferTurns:
+        """The turns."""
+
+
+class Upload:
+    """The body of one request, from its client to a `BodyExchange`.
+
+    Args:
+        owner: the connection, which has paused its transport.
+        link: the transport.
+        codec: has read the head, and perhaps a part of the body with it.
+        exchange: takes the body. It may answer at any time; then the connection calls `close`.
+        web: the turns, the limits and the time.
+        on_end: called when the body has come whole, before the exchange is told.
+
+    Attributes:
+        has_begun: whether the body is read.
+        owner: as given.
+    """
+
+    __slots__ = (
+        "_codec", "_exchange", "_has_room", "_is_held", "_is_over", "_is_queued", "_link", "_on_end", "_starved_at",
+        "_web", "has_begun", "owner",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        owner: object,
+        link: TransferLink,
+        codec: HttpServerCodec,
+        exchange: BodyExchange,
+        web: TransferContext,
+        on_end: Callable[[], None],
+    ) -> None:
+        self.owner = owner
+        self._link = link
+        self._codec = codec
+        self._exchange = exchange
+        self._web = web
+        self._on_end = on_end
+        self.has_begun = False
+        self._is_over = False
+        self._is_queued = False
+        self._is_held = False  # the exchange takes nothing for now
+        self._has_room = False  # it has said `more` meanwhile
+        self._starved_at: float | None = None  # since then the client has sent nothing, and would be read
+
+    def begin(self) -> None:
+        """Read the body, beginning with what came behind the head."""
+        self.has_begun = True
+        self._give(self._codec.take_body())
+        self._want()
+
+    def close(self) -> None:
+        """Read nothing more: the request is answered."""
+        self._is_over = True
+
+    def abandon(self) -> None:
+        """The connection ends, or a deadline has passed."""
+        self._is_over = True
+        self._exchange.abandon()
+
+    @property
+    def answer_s(self) -> float:
+        """Seconds that the answer may take behind the end of the body."""
+        wanted_s = self._exchange.answer_s
+        return self._web.limits.api_answer_s if wanted_s is None else wanted_s
+
+    @property
+    def patience_s(self) -> float:
+        """Seconds until the client is late, if it sends nothing. The time in which it is not read does not count."""
+        stall_s = self._web.limits.upload_stall_s
+        if self._starved_at is None:
+            return stall_s
+        return self._starved_at + stall_s - self._web.scheduler.now
+
+    def take_turn(self) -> None:
+        """See `Transfer.take_turn`."""
+        self._is_queued = False
+        left_bytes = self._web.limits.transfer_turn_bytes
+        while left_bytes > 0 and not (self._is_over or self._is_held):
+            data = self._link.read_paused(min(left_bytes, self._codec.unread_bytes))
+            cost_bytes = max(len(data), READ_COST_BYTES)
+            self._web.transfers.charge(cost_bytes)
+            if not data:
+                if self._starved_at is None:
+                    self._starved_at = self._web.scheduler.now
+                self._link.await_readable(self._want)
+                return
+            self._starved_at = None
+            left_bytes -= cost_bytes
+            self._give(self._codec.take_body(data))
+        self._want()
+
+    def _give(self, data: bytes) -> None:
+        if data:
+            self._has_room = False
+            takes_more = self._exchange.take(data, self._more)
+            self._is_held = not (takes_more or self._has_room)
+        if not (self._is_over or self._codec.unread_bytes):
+            self._is_over = True
+            self._on_end()
+            self._exchange.end()
+
+    def _more(self) -> None:
+        """The exchange has room again; or has it already, while it takes."""
+        self._has_room = True
+        if self._is_held:
+            self._is_held = False
+            self._want()
+
+    def _want(self) -> None:
+        if not (self._is_over or self._is_held or self._is_queued):
+            self._is_queued = True
+            self._web.transfers.wait(self)
+
+
+class Download:
+    """The body of one answer, from its source to the client; the head is queued already.
+
+    Args:
+        owner: the connection.
+        link: the transport.
+        answer: with a source, which is closed here, and at least one byte.
+        web: the turns, the limits and the time.
+        on_over: called once, unless `close` comes first: with True when the client has everything, or the socket as
+            much as is left; with False when the source has failed.
+
+    Attributes:
+        owner: as given.
+    """
+
+    __slots__ = (
+        "_asked_bytes", "_is_behind", "_is_over", "_is_queued", "_left_bytes", "_link", "_moved_at", "_offset",
+        "_on_over", "_source", "_taken_bytes", "_web", "_written_bytes", "owner",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        owner: object,
+        link: TransferLink,
+        answer: FileAnswer,
+        web: TransferContext,
+        on_over: Callable[[bool], None],
+    ) -> None:
+        assert answer.source is not None
+        self.owner = owner
+        self._link = link
+        self._source = answer.source
+        self._offset = answer.offset
+        self._left_bytes = answer.size_bytes
+        self._web = web
+        self._on_over = on_over
+        self._asked_bytes = 0  # of the source: it is reading
+        self._is_behind = False  # the client has not taken what it was sent
+        self._is_over = False
+        self._is_queued = False
+        self._written_bytes = 0
+        self._taken_bytes = 0  # as of the last look
+        self._moved_at = web.scheduler.now
+
+    def begin(self, *, is_behind: bool) -> None:
+        """Send; ``is_behind``: when the client has taken what it was sent before."""
+        self._is_behind = is_behind
+        self._want()
+
+    def close(self) -> None:
+        """The connection ends, or everything is sent: the source is closed, once."""
+        if not self._is_over:
+            self._is_over = True
+            self._source.close()
+
+    def backlog_started(self) -> None:
+        """The client does not read as fast as it is sent."""
+        self._is_behind = True
+
+    def backlog_over(self) -> None:
+        """The client has read everything."""
+        self._is_behind = False
+        if self._left_bytes:
+            self._want()
+        elif not self._is_over:
+            self._end(has_all=True)
+
+    def is_stalled(self) -> bool:
+        """Whether nothing was taken for limits.upload_stall_s, as far as the looks at it tell."""
+        now = self._web.scheduler.now
+        taken_bytes = self._written_bytes - self._link.queued_bytes
+        if taken_bytes != self._taken_bytes:
+            self._taken_bytes = taken_bytes
+            self._moved_at = now
+        return now - self._moved_at >= self._web.limits.upload_stall_s
+
+    def take_turn(self) -> None:
+        """See `Transfer.take_turn`."""
+        self._is_queued = False
+        if self._is_over:
+            return
+        most_bytes = min(self._web.limits.transfer_turn_bytes, self._left_bytes)
+        if self._link.queued_bytes + most_bytes <= OUTBOX_BYTES:
+            self._asked_bytes = most_bytes
+            self._web.transfers.charge(most_bytes)
+            self._source.read(self._offset, most_bytes, self._read)
+        elif not self._is_behind:  # this pass has not flushed yet; else `backlog_over` goes on
+            self._want()
+
+    def _read(self, data: bytes | None) -> None:
+        """Send what the source has read."""
+        if self._is_over:
+            return
+        if not data or len(data) > self._asked_bytes:
+            self._end(has_all=False)
+            return
+        self._asked_bytes = 0
+        self._link.write(data)
+        self._written_bytes += len(data)
+        self._offset += len(data)
+        self._left_bytes -= len(data)
+        if self._left_bytes:
+            self._want()
+        elif not self._is_behind:  # else when it has taken what waits: the end of a connection has less patience
+            self._end(has_all=True)
+
+    def _want(self) -> None:
+        if not (self._is_over or self._is_queued or self._asked_bytes):
+            self._is_queued = True
+            self._web.transfers.wait(self)
+
+    def _end(self, *, has_all: bool) -> None:
+        self.close()
+        self._on_over(has_all)
