@@ -30,35 +30,57 @@ const fileLine = (name, bytes) => `[file: ${shortened(name)}, ${sizeWords(bytes)
 /** @param {string} name code points count, as on the server */
 function shortened(name) {
   const points = [...name];
-  const behind = Math.floor(LINE_NAME_CHARS / 3);
   if (points.length <= LINE_NAME_CHARS) return name;
-  return `${points.slice(0, LINE_NAME_CHARS - behind - 1).join("")}…${points.slice(-behind).join("")}`;
+  const behind = Math.floor(LINE_NAME_CHARS / 3);
+  const first = uncut(points, LINE_NAME_CHARS - behind - 1, -1);
+  const last = uncut(points, points.length - behind, 1);
+  return `${points.slice(0, first).join("")}…${points.slice(last).join("")}`;
 }
 
-/** Always English, as the server's. @param {number} bytes */
-export function sizeWords(bytes) {
-  if (bytes < 1024) return `${bytes} B`;
-  let value = bytes / 1024;
-  let unit = "KiB";
-  for (const larger of ["MiB", "GiB"]) {
-    if (value < 1024) break;
-    value /= 1024;
-    unit = larger;
+const MOST_BACK = 16; // code points that belong together; of more, some are torn apart
+const ATTACHED = /^[\u200d\u{1f3fb}-\u{1f3ff}\p{M}]/u;
+const FLAG_LETTER = /^[\u{1f1e6}-\u{1f1ff}]/u;
+
+/**
+ * The next place where no character is torn apart: securechat/text/clusters.py.
+ *
+ * @param {readonly string[]} points
+ * @param {number} at
+ * @param {1 | -1} step
+ */
+function uncut(points, at, step) {
+  let place = at;
+  while (place > 0 && place < points.length && Math.abs(place - at) <= MOST_BACK && isJoined(points, place)) {
+    place += step;
   }
-  return `${unit === "KiB" ? roundHalfEven(value) : tenths(value)} ${unit}`;
+  return Math.abs(place - at) <= MOST_BACK ? place : at;
 }
 
-/** As Python formats: halves to the even neighbour. @param {number} value */
-function roundHalfEven(value) {
-  const below = Math.floor(value);
-  return value - below === 0.5 ? below + below % 2 : Math.round(value);
+/** @param {readonly string[]} points @param {number} at */
+function isJoined(points, at) {
+  if (ATTACHED.test(points[at] ?? "") || points[at - 1] === "\u200d") return true;
+  let letters = 0; // of flags, before the cut
+  while (FLAG_LETTER.test(points[at - 1 - letters] ?? "")) letters++;
+  return letters % 2 === 1 && FLAG_LETTER.test(points[at] ?? "");
 }
 
-/** @param {number} value */
-function tenths(value) {
-  const quarter = value * 4; // only quarters lie exactly between two tenths
-  return Number.isInteger(quarter) && quarter % 2 ? (roundHalfEven(value * 10) / 10).toFixed(1) : value.toFixed(1);
+/** Always English, as the server's; a half upwards. @param {number} bytes */
+function sizeWords(bytes) {
+  const rounded = (/** @type {number} */ times, /** @type {number} */ unit) =>
+    Number((BigInt(bytes) * BigInt(2 * times) + BigInt(unit)) / BigInt(2 * unit));
+  if (bytes < 1024) return `${bytes} B`;
+  const whole = rounded(1, 1024);
+  if (whole < 1024) return `${whole} KiB`;
+  const tenths = rounded(10, 1024 ** 2);
+  return tenths < 10_240 ? `${(tenths / 10).toFixed(1)} MiB` : `${(rounded(10, 1024 ** 3) / 10).toFixed(1)} GiB`;
 }
+
+/**
+ * @param {string} text
+ * @param {readonly {name: string, size: number}[]} files
+ */
+export const withFileLines = (text, files) =>
+  [...(text ? [text] : []), ...files.map(({ name, size }) => fileLine(name, size))].join("\n");
 
 /**
  * A text without the lines of these files, where it ends with them.
