@@ -4,7 +4,7 @@ import { equal } from "./core_help.js";
 import vectors from "../golden/file_lines.json" with { type: "json" };
 import { brief, named } from "../../securechat/web/core/text.js";
 import { moves } from "../../securechat/web/ui/attach.js";
-import { nameParts, withFileLines, withoutFileLines } from "../../securechat/web/ui/files.js";
+import { withFileLines, withoutFileLines } from "../../securechat/web/ui/files.js";
 import { shownText } from "../../securechat/web/ui/search.js";
 
 Deno.test("lines of files are those of the server", () => {
@@ -35,13 +35,6 @@ Deno.test("marks of a search stay on what they mark", () => {
   const [shown, moved] = shownText(/** @type {any} */ ({ text, files }), marks);
   equal(shown, "der 👍\nplan.pdf");
   equal(moved.map(([from, to]) => [...shown].slice(from, to).join("")), ["der", "plan"]);
-});
-
-Deno.test("the real ending of a name is never cut", () => {
-  equal(nameParts("holiday.jpg.exe").join("|"), "holiday|.jpg.exe");
-  equal(nameParts("a.b"), ["", "a.b"]);
-  equal(nameParts("README")[1], "ADME");
-  equal(nameParts("photo\u202egpj.exe").join(""), "photo<U+202E>gpj.exe");
 });
 
 Deno.test("pictures that move say so", () => {

@@ -195,7 +195,7 @@ export function fileRows(app, { seq, files }, key, before) {
       h(
         "div",
         { class: "pictures" },
-        ...pictures.map((file) => picture(app, file, () => openGallery(app, key, seq, file))),
+        ...pictures.map((file) => picture(app, file, (from) => openGallery(app, key, seq, file, from))),
       ),
     ...others.map((file) => download(app, file)),
   );
@@ -216,7 +216,7 @@ const linked = new WeakMap();
  *
  * @param {App} app
  * @param {FileInfo} file
- * @param {() => unknown} open
+ * @param {(from: HTMLElement) => unknown} open
  */
 function picture(app, file, open) {
   const name = oneLine(file.name);
@@ -229,7 +229,7 @@ function picture(app, file, open) {
     class: "picture",
     title: `${name} · ${size(file.size)}`,
     "data-file": file.id,
-    on: { click: open },
+    on: { click: () => open(button) },
   }, image);
   button.style.width = `${width}px`;
   button.style.aspectRatio = `${width} / ${height}`;
@@ -267,28 +267,8 @@ function show(app, image, holder, file, px) {
   want(app, file.id, use);
 }
 
-/**
- * @param {string} name
- * @returns {[string, string]} what may be cut where there is no room, and the real ending
- */
-export function nameParts(name) {
-  const shown = oneLine(name);
-  const at = shown.lastIndexOf(".");
-  const points = at > 0 && shown.length - at <= 12 ? at : shown.length;
-  const kept = Math.max(0, points - 4); // a little of the stem, so that the dot is not alone
-  return [shown.slice(0, kept), shown.slice(kept)];
-}
-
-/** @param {string} name */
-export function nameView(name) {
-  const [stem, ending] = nameParts(name);
-  return h(
-    "bdi",
-    { class: "file-name", title: visible(name) },
-    h("span", { class: "stem" }, stem),
-    h("span", { class: "ending" }, ending),
-  );
-}
+/** A name with its real ending, however long it is. @param {string} name */
+export const nameView = (name) => h("bdi", { class: "file-name", title: visible(name) }, oneLine(shortened(name)));
 
 /** A label by the name, never a promise. @param {{name: string, type: string}} file */
 export function kindOf({ name, type }) {
@@ -336,8 +316,9 @@ function picturesOf(app, key) {
  * @param {string} key of the conversation
  * @param {number} seq of the message
  * @param {FileInfo} first
+ * @param {HTMLElement} from gets the focus back
  */
-async function openGallery(app, key, seq, first) {
+async function openGallery(app, key, seq, first, from) {
   const { showModal } = await later(() => import("./menu.js"), WRITING);
   let at = { seq, id: first.id };
   const title = h("h2", { class: "title", tabIndex: -1 });
@@ -414,6 +395,7 @@ async function openGallery(app, key, seq, first) {
   dialog.addEventListener("close", () => {
     unlisten();
     dialog.remove();
+    from.focus({ preventScroll: true });
   });
   document.body.append(dialog);
   draw();
@@ -437,7 +419,7 @@ export async function openFiles(app) {
   const dialog = openDialog({
     title: _("My files"),
     wide: true,
-    body: h("div", { class: "own" }, used, bar, rows, more),
+    body: h("div", { class: "own-body" }, used, bar, rows, more),
     closed: () => unlisten(),
   });
   /** @type {string | undefined} */
