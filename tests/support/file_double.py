@@ -1,4 +1,4 @@
-"""The files of a server, played between a page and a server without: uploads by tus, links, pictures and their previews.
+"""The files of a server, played between a page and a server without: uploads by tus, links, pictures and previews.
 
 It stands in the WebSocket and in the requests of a browser's profile, loses connections where a test wants, and keeps
 everything in memory. What a page says with files reaches the server as text with their lines.

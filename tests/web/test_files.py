@@ -165,7 +165,6 @@ def test_a_page_that_is_loaded_anew_goes_on(visit: Callable[..., Visitor], sent:
     files.cuts.append(20_000)
     files.dead = True
     choose(page, blob("big.bin", 50_000))
-    until(page, "document.querySelector('.attached .attachment') !== null")
     composer(page).fill("with a text")
     if sent:
         page.get_by_role("button", name="Send", exact=True).click()
@@ -219,7 +218,6 @@ def test_what_is_removed_while_it_is_sent_is_gone(visit: Callable[..., Visitor])
     page = enter(visit(), files)
     files.dead = True
     choose(page, blob("a.bin", 1000), blob("b.bin", 1000))
-    until(page, "() => true")
     send(page, "only b")
     page.locator(".pending").get_by_role("button", name="Remove a.bin").click()
     files.dead = False

@@ -1,8 +1,8 @@
-"""Leaves comments, indentation and some blanks out of what a browser is sent: a quarter of the page, which nothing there reads.
+"""Leaves comments, indentation and some blanks out of what a browser is sent: a quarter of the page.
 
 What goes leaves its line break, so that a line has the same number in a browser's console as in the source. Modules
 keep to what this understands (``tests/unit/server/web/test_comments.py``): no template literal has several lines, no
-comment begins in the middle of a line and ends in another, and no string has what looks like comments or blanks that go.
+comment begins in the middle of a line and ends in another, and no string looks like the comments and blanks that go.
 """
 
 from __future__ import annotations
