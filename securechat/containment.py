@@ -93,9 +93,11 @@ METRICS = "metrics"
 """Of the thread that makes the metrics."""
 WEBHOOKS = "webhooks"
 """Of the threads that deliver outgoing webhooks."""
+FILES = "files"
+"""Of the thread that keeps files."""
 UNREPORTED = "unreported"
 """Of those above that could not be written to the log, counted beside their own kind."""
-FAILURE_KINDS = (*(step.value for step in Step), HASHING, FAN_OUT, METRICS, WEBHOOKS, UNREPORTED)
+FAILURE_KINDS = (*(step.value for step in Step), HASHING, FAN_OUT, METRICS, WEBHOOKS, FILES, UNREPORTED)
 """Every kind that is counted."""
 
 

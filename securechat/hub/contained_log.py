@@ -13,6 +13,7 @@ from securechat.containment import Containment
 from securechat.errors import Refusal
 from securechat.hub.interfaces import Hasher, MessageLog, PasswordCheck
 from securechat.records.accounts import Change, Committed
+from securechat.records.files import FileQuery, FileRow, GoneFile, OwnFilesQuery
 from securechat.records.log import Identity, NotAppended
 from securechat.records.queries import (
     ConversationQuery,
@@ -80,6 +81,22 @@ class ContainedLog:
     def room_figures(self, rooms: Sequence[str], done: Callable[[list[RoomFigures] | NotAppended], None]) -> None:
         """See `MessageLog.room_figures`."""
         self._log.room_figures(rooms, self._bind(done))
+
+    def file(self, query: FileQuery, done: Callable[[FileRow | NotAppended | None], None]) -> None:
+        """See `MessageLog.file`."""
+        self._log.file(query, self._bind(done))
+
+    def own_files(self, query: OwnFilesQuery, done: Callable[[list[FileRow] | NotAppended], None]) -> None:
+        """See `MessageLog.own_files`."""
+        self._log.own_files(query, self._bind(done))
+
+    def gone_files(self, most: int, done: Callable[[list[GoneFile] | NotAppended], None]) -> None:
+        """See `MessageLog.gone_files`."""
+        self._log.gone_files(most, self._bind(done))
+
+    def stored_file_ids(self, after: str, most: int, done: Callable[[list[str] | NotAppended], None]) -> None:
+        """See `MessageLog.stored_file_ids`."""
+        self._log.stored_file_ids(after, most, self._bind(done))
 
 
 class ContainedHasher:

@@ -33,7 +33,8 @@ class HubEnvironment:
         rates: False switches message and byte rates off, for benchmarks and trusted bots.
         pages: the bounds of pages and texts.
         file_disk: where the bytes of files are; None where the server takes none.
-        link_secret: makes the keys of links; unguessable, and the same as long as links shall last.
+        link_secret: returns what makes the keys of links: unguessable, and the same as long as links shall last. Called
+            when the first link is made.
         file_features: the words of `Welcome.features` about files; empty where the server takes none.
         containment: handles exceptions of completions; by default they are raised. The log and the hasher are
             wrapped so that each completion belongs to the work that asked for it.
@@ -52,7 +53,7 @@ class HubEnvironment:
     rates: bool = True
     pages: PageLimits = PAGE_LIMITS
     file_disk: FileDisk | None = None
-    link_secret: bytes = b""
+    link_secret: Callable[[], bytes] = bytes
     file_features: tuple[str, ...] = ()
     containment: Containment = field(default_factory=Containment)
     clock: WallClock = field(init=False)

@@ -28,7 +28,7 @@ from securechat.model import (
     StoredFile,
 )
 from securechat.records.accounts import Change, Committed
-from securechat.records.files import UploadState
+from securechat.records.files import FileQuery, FileRow, FilesOnDisk, GoneFile, OwnFilesQuery, UploadState
 from securechat.records.log import AppendOutcome, Identity, LogState, NotAppended
 from securechat.records.queries import (
     ConversationQuery,
@@ -127,6 +127,24 @@ class MessageLog(Protocol):
     def room_figures(self, rooms: Sequence[str], done: Callable[[list[RoomFigures] | NotAppended], None]) -> None:
         """Count the messages of these rooms, by name; a room that never had one may be left out."""
 
+    def file(self, query: FileQuery, done: Callable[[FileRow | NotAppended | None], None]) -> None:
+        """Find one file and its message, on the reading thread; None where there is none, also of a deleted message.
+
+        The room has its present name. Whether the asker may read it, and whether ``seq`` has been told, is for the hub.
+        """
+
+    def own_files(self, query: OwnFilesQuery, done: Callable[[list[FileRow] | NotAppended], None]) -> None:
+        """List the files of a sender, the largest first, on the reading thread."""
+
+    def gone_files(self, most: int, done: Callable[[list[GoneFile] | NotAppended], None]) -> None:
+        """List files whose messages are gone, which are to be unlinked, by id, at most ``most``, on the reading thread.
+
+        Each is in the answer until a `DropGoneFiles` is recorded.
+        """
+
+    def stored_file_ids(self, after: str, most: int, done: Callable[[list[str] | NotAppended], None]) -> None:
+        """List the ids of files of messages behind one of them, in their order, at most ``most``."""
+
     def close(self) -> None:
         """Commit what is queued (their ``done`` are called by the loop if it still runs), then close. Blocks."""
 
@@ -151,7 +169,7 @@ class FileDisk(Protocol):
     Every ``done`` is called on the loop's thread, later than the call; after `close` none is. What is asked for one
     upload is done in the order asked.
 
-    What is refused: FILES_DISK_FULL (``files_disk_full``) when there is no space, ``file_not_stored`` when something
+    What is refused, by reason: ``files_disk_full`` when there is no space, ``file_not_stored`` when something
     else failed, both with the upload as it was before; ``upload_unknown`` when the disk has it no more (it was
     discarded, or a failed sync took it), so that its sender begins anew.
     """
@@ -169,6 +187,9 @@ class FileDisk(Protocol):
 
     def write(self, file_id: str, offset: int, data: bytes, done: Callable[[Refusal | None], None]) -> None:
         """Append to an upload; ``offset`` is its length so far. After a refusal nothing of ``data`` is there."""
+
+    def cut(self, file_id: str, offset: int, done: Callable[[Refusal | None], None]) -> None:
+        """Take bytes off the end of an upload again: it is ``offset`` long then."""
 
     def finish(self, upload: UploadState, done: Callable[[StoredFile | Refusal], None]) -> None:
         """End an upload: hash it, write a picture anew, and make all durable under the final name.
@@ -193,8 +214,11 @@ class FileDisk(Protocol):
     def load(self, done: Callable[[list[UploadState]], None]) -> None:
         """Read the uploads that an earlier process left, at the start; what belongs to none of them is swept."""
 
-    def list_stored(self, prefix: str, done: Callable[[list[str]], None]) -> None:
-        """List the finished files that have no upload any more, and ids that begin with these two digits, sorted."""
+    def list_stored(self, prefix: str, done: Callable[[FilesOnDisk | None], None]) -> None:
+        """List the finished files that have no upload any more, and whose ids begin with these two digits.
+
+        None: the folder cannot be read.
+        """
 
     def close(self) -> None:
         """End what runs, and drop what waits. Blocks."""

@@ -107,6 +107,11 @@ class Outbox:
     def _gather(self, max_bytes: int) -> bytes | memoryview:
         """Take exactly ``max_bytes`` out of more: the last chunk is split by views, not copied."""
         chunks = self.chunks
+        if len(chunks[0]) == max_bytes:  # a part of a file: sent as it is
+            self._begun = False
+            self._counted -= 1
+            self._counted_bytes -= max_bytes
+            return chunks.pop(0)
         total = taken = 0
         for chunk in chunks:
             if total >= max_bytes:

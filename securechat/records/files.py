@@ -94,6 +94,18 @@ class GoneFile(Struct, frozen=True, gc=False):
     kept_bytes: int
 
 
+class FilesOnDisk(Struct, frozen=True, gc=False):
+    """The finished files in one folder of the disk that belong to no upload any more, by id, sorted.
+
+    Attributes:
+        whole: those that are there.
+        remains: those of which only smaller copies are there.
+    """
+
+    whole: tuple[str, ...] = ()
+    remains: tuple[str, ...] = ()
+
+
 class DropGoneFiles(Struct, frozen=True, gc=False):
     """These files are unlinked: they count no more. Those that are not gone are left alone."""
 

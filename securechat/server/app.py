@@ -57,7 +57,6 @@ from securechat.server.password_hashing import Argon2Hasher
 from securechat.server.qr_code import SIGNS as QR_SIGNS
 from securechat.server.readiness import Readiness, ServerPhase
 from securechat.server.session import Session
-from securechat.server.web.programs import ProgramPaths, ProgramPrefixes
 from securechat.server.web.server import WEB_CODECS, WebServer, redirect
 from securechat.storage.sqlite.store import utc_ms
 from securechat.storage.threaded_log import ThreadedLog
@@ -72,7 +71,9 @@ from securechat.wire.negotiation import CODECS, CodecTable
 
 if TYPE_CHECKING:
     from securechat.server.api.peers import ProgramPeers
+    from securechat.server.files.service import ServerFiles
     from securechat.server.outgoing.service import OutgoingService
+    from securechat.server.web.programs import ProgramPrefixes
 
 _SWITCH_INTERVAL_S = 0.0005
 """GIL switch interval: a busy loop costs a commit 1.3 ms with it, 5.8 ms with Python's 5 ms (measured)."""
@@ -153,6 +154,7 @@ class Server:
             on_notice=lambda sentence: console.event("notice", sentence),
         )
         self._readiness = Readiness(self._log)
+        self._files = self._take_files()
         self._hasher = Argon2Hasher(config.limits, self._loop.post, self._hashing_failed)
         context = HubContext(
             self._log,
@@ -166,6 +168,7 @@ class Server:
             server=f"securechat/{__version__}",
             rates=config.rates,
             containment=self._loop.containment,
+            **({} if self._files is None else self._files.for_hub()),
         )
         self._hub = Hub(context)
         self._loop.on_pass = self._hub.begin_pass
@@ -214,25 +217,20 @@ class Server:
     def _program_paths(self) -> ProgramPrefixes | None:
         """What stands behind the paths of programs; nothing of it is imported where there are none."""
         config = self._config
-        if not (config.api or config.webhooks):
+        if not (config.api or config.webhooks or self._files is not None):
             return None
-        from securechat.server.api import paths as api  # noqa: PLC0415
-        from securechat.server.api.peers import ProgramPeers  # noqa: PLC0415
-        from securechat.server.hooks import paths as hooks  # noqa: PLC0415
-        from securechat.server.metrics import paths as metrics  # noqa: PLC0415
+        from securechat.server.program_paths import ProgramServices, program_paths  # noqa: PLC0415
 
-        self._program_peers = ProgramPeers(self._hub, self._loop, config.limits, self)
-        behind: dict[str, ProgramPaths] = {}
-        if config.api:
-            behind[api.PREFIX] = api.ApiPaths(self._program_peers, config.limits, __version__)
-            behind[metrics.METRICS_PATH] = metrics.MetricsPaths(
-                self._hub.metrics_access, self._program_peers, self, self._metrics
-            )
-        if config.webhooks:
-            behind[hooks.PREFIX] = hooks.HookPaths(
-                self._hub, config.limits, self._program_peers, self._counters.hook_posted
-            )
-        return ProgramPrefixes(behind)
+        services = ProgramServices(config, self._hub, self._loop, self, self._metrics, self._counters, self._files)
+        self._program_peers, paths = program_paths(services)
+        return paths
+
+    def _take_files(self) -> ServerFiles | None:
+        if not (self._config.files and self._config.web):
+            return None
+        from securechat.server.files.service import ServerFiles  # noqa: PLC0415 - a server may take no files
+
+        return ServerFiles(self._config, self._loop, self._console, self._warn)
 
     def _feed_outgoing(self) -> None:
         """Begin to deliver outgoing webhooks. Raises: StartFailure, the file of webhook_ca cannot be used."""
@@ -270,6 +268,8 @@ class Server:
             self._answer_without_tls()
             self._look_at_certificate()
             self._look_at_clock()
+            if self._files is not None and self._hub.files is not None:
+                self._files.start(self._hub.files)
             self._loop.call_later(_TIDY_S, self._tidy)
             sys.setswitchinterval(_SWITCH_INTERVAL_S)
             gc.collect()
@@ -291,6 +291,8 @@ class Server:
             if self._log.failure is not None and self._exit_code is not ExitCode.LOG:
                 self._exit_code = ExitCode.LOG
                 self._console.event("error", f"the message log failed while it was closed: {self._log.failure}")
+            if self._files is not None:
+                self._files.close()
             if self._admin_server is not None:
                 self._admin_server.close()
         self._remember_time()

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from securechat.errors import SecurechatError
+from securechat.limits import PageLimits
 from securechat.model import Draft, LogEntry, Revision, RevisionKind
 from securechat.records.accounts import (
     KEY_DAYS,
@@ -29,6 +31,7 @@ from securechat.records.accounts import (
     PurgeMessageKeys,
     Put,
 )
+from securechat.records.files import DropGoneFiles, FileQuery, FileRow, GoneFile, OwnFilesQuery, PurgeFiles
 from securechat.records.log import Appended, AppendOutcome, Identity, LogState, NotAppended
 from securechat.records.queries import (
     ConversationQuery,
@@ -42,6 +45,7 @@ from securechat.records.queries import (
     UnreadRows,
 )
 from securechat.records.rooms import DropRoom, PurgeExpired, PutRoom
+from securechat.text.file_lines import with_file_lines, without_file_lines
 from securechat.text.refusals import refusal_for
 
 if TYPE_CHECKING:
@@ -122,12 +126,14 @@ class MessageState(Struct, gc=False):
         author: the sender_id of its author.
         deleted: whether it was deleted.
         reactions: by emoji and sender_id; the values belong to the store.
+        files: the name and size of each of its files, in order.
     """
 
     place: ConversationKey
     author: int
     deleted: bool
     reactions: dict[tuple[str, int], tuple[int, int]]
+    files: list[tuple[str, int]]
 
 
 ConversationKey: TypeAlias = str | tuple[int, int]
@@ -167,6 +173,7 @@ NOT_KNOWN = NotAppended.of(refusal_for("draft_unknown"))
 NO_MESSAGE = NotAppended.of(refusal_for("no_such_message"))
 NOT_YOURS = NotAppended.of(refusal_for("not_your_message"))
 NOT_BELOW = NotAppended.of(refusal_for("author_not_below"))
+FILE_USED = NotAppended.of(refusal_for("upload_used"))
 NAME_TAKEN = NotAppended.of(refusal_for("room_name_in_log"))
 
 KEY_OF_ANOTHER = NotAppended.of(refusal_for("key_of_another_message"))
@@ -230,29 +237,43 @@ def key_hash(key: str) -> bytes:
 
 
 def content_hash(draft: Draft) -> bytes:
-    """What tells two messages with one key apart, besides the conversation."""
-    return sha256(f"{draft.reply or 0} {draft.text}".encode()).digest()[:16]
+    """What tells two messages with one key apart, besides the conversation: the text as it was typed, and the reply.
+
+    A retry sends its files again, as others: neither their ids nor the lines that name them are a part of it.
+    """
+    text = without_file_lines(draft.text, [(stored.info.name, stored.info.size) for stored in draft.files])
+    return sha256(f"{draft.reply or 0} {text}".encode()).digest()[:16]
 
 
-def judge_revision(revision: Revision, target: MessageState | None, most_reactions: int) -> NotAppended | None:
+def with_lines(revision: Revision, target: MessageState | None) -> Revision:
+    """Return a change as it is stored: the new text of a message with files ends with their lines, once."""
+    if target is None or not target.files or revision.kind is not RevisionKind.EDIT:
+        return revision
+    text = without_file_lines(revision.text, target.files)  # a client that does not know files edits the lines too
+    return replace(revision, text=with_file_lines(text, target.files))
+
+
+def judge_revision(revision: Revision, target: MessageState | None, pages: PageLimits) -> NotAppended | None:
     """The rule of changes: the refusal of a fresh change, or None when it may be stored.
 
     A refusal stores nothing, so the same client_id may be tried again as long as no later one is stored.
 
     Args:
-        revision: the change.
+        revision: the change, as `with_lines` leaves it.
         target: the message to change, with all earlier changes applied; None when there is none.
-        most_reactions: the most reactions that one message may have.
+        pages: the most reactions that one message may have, and the longest text: the hub knows no lines of its files.
     """
     if target is None or target.deleted or target.place != place_of(revision.room, revision.sender_id, revision.to):
         return NO_MESSAGE
     match revision.kind:
-        case RevisionKind.EDIT | RevisionKind.DELETE:
+        case RevisionKind.EDIT:
+            return _judge_author(revision, target.author) or _judge_length(revision, target, pages.text_chars)
+        case RevisionKind.DELETE:
             return _judge_author(revision, target.author)
         case RevisionKind.REACT:
             is_new = (revision.sign, revision.sender_id) not in target.reactions
-            if is_new and len(target.reactions) >= most_reactions:
-                return NotAppended.of(refusal_for("too_many_reactions", most=most_reactions))
+            if is_new and len(target.reactions) >= pages.reactions:
+                return NotAppended.of(refusal_for("too_many_reactions", most=pages.reactions))
             return None
         case RevisionKind.UNREACT:
             return None
@@ -264,6 +285,12 @@ def _judge_author(revision: Revision, author: int) -> NotAppended | None:
     if not revision.any_author:
         return NOT_YOURS
     return NOT_BELOW if author in revision.spared else None
+
+
+def _judge_length(revision: Revision, target: MessageState, most_chars: int) -> NotAppended | None:
+    if not target.files or len(revision.text) <= most_chars:
+        return None
+    return NotAppended.of(refusal_for("text_too_long", most=most_chars))
 
 
 def place_of(room: str | None, sender_id: int, to: int | None) -> ConversationKey:
@@ -317,7 +344,10 @@ longer than to ask; each message is asked about four times."""
 
 
 def erases(write: StoreWrite) -> bool:
-    """Whether this write may remove text, which must then be erased from the journal too."""
+    """Whether this write may remove text, which must then be erased from the journal too.
+
+    A `PurgeFiles` removes none: the lines that name the files stay.
+    """
     if type(write) is Draft:
         return False
     if type(write) is Revision:
@@ -334,7 +364,9 @@ def removes(write: StoreWrite) -> bool:
     )
 
 
-_LOOKING = (EraseSender, PurgeGuests, PurgeExpired, PurgeMessageKeys, PutRoom, DropRoom)
+_LOOKING = (
+    EraseSender, PurgeGuests, PurgeExpired, PurgeMessageKeys, PutRoom, DropRoom, DropGoneFiles, PurgeFiles,
+)  # fmt: skip
 
 
 class Store(Protocol):
@@ -385,6 +417,18 @@ class Store(Protocol):
 
     def room_figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
         """Count the messages of these rooms; see `MessageLog.room_figures`. Raises as `read`."""
+
+    def file(self, query: FileQuery) -> FileRow | None:
+        """Find one file and its message; see `MessageLog.file`. Raises as `read`."""
+
+    def own_files(self, query: OwnFilesQuery) -> list[FileRow]:
+        """List a sender's files; see `MessageLog.own_files`. Raises as `read`."""
+
+    def gone_files(self, most: int) -> list[GoneFile]:
+        """List files that are to be unlinked; see `MessageLog.gone_files`. Raises as `read`."""
+
+    def stored_file_ids(self, after: str, most: int) -> list[str]:
+        """List the ids of files; see `MessageLog.stored_file_ids`. Raises as `read`."""
 
     def search(self, query: SearchQuery) -> SearchRows:
         """Find committed messages; without an index, by reading the whole log. Raises as `read`."""

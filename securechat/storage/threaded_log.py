@@ -35,6 +35,7 @@ from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Message, Revision
 from securechat.programs import Program, on_data
 from securechat.records.accounts import Change, Committed, Put, WriteAudit
+from securechat.records.files import DropGoneFiles, FileQuery, FileRow, GoneFile, OwnFilesQuery
 from securechat.records.log import AppendOutcome, Identity, LogState, NotAppended
 from securechat.records.queries import (
     ConversationQuery,
@@ -124,6 +125,8 @@ def check_storable(write: Draft | Revision) -> None:
         return  # to_name is another sender's name, checked when that sender logged in
     try:
         f"{write.text}{write.name}{write.room}{sign}".encode()
+        for stored in write.files if type(write) is Draft else ():  # a name that is not ASCII is in the text as well
+            stored.info.name.encode()
     except UnicodeEncodeError as error:
         raise LocalProtocolError("a draft is not Unicode text") from error
 
@@ -153,6 +156,8 @@ def _fields(change: Change) -> tuple[Any, ...]:
             return astuple(entry)
         case PutReadMarker() | PurgeExpired():
             return (change.room,)
+        case DropGoneFiles(file_ids):
+            return (file_ids,)
         case _:
             return ()
 
@@ -328,6 +333,22 @@ class ThreadedLog:
     def room_figures(self, rooms: Sequence[str], done: Callable[[list[RoomFigures] | NotAppended], None]) -> None:
         """Count the messages of rooms; see `MessageLog.room_figures`. May answer BUSY or LOG_FAILED."""
         self._queries.put((lambda: self._store.room_figures(rooms), done))
+
+    def file(self, query: FileQuery, done: Callable[[FileRow | NotAppended | None], None]) -> None:
+        """Find one file and its message; see `MessageLog.file`. May answer BUSY or LOG_FAILED."""
+        self._queries.put((lambda: self._store.file(query), done))
+
+    def own_files(self, query: OwnFilesQuery, done: Callable[[list[FileRow] | NotAppended], None]) -> None:
+        """List a sender's files; see `MessageLog.own_files`. May answer BUSY or LOG_FAILED."""
+        self._queries.put((lambda: self._store.own_files(query), done))
+
+    def gone_files(self, most: int, done: Callable[[list[GoneFile] | NotAppended], None]) -> None:
+        """List files that are to be unlinked; see `MessageLog.gone_files`. May answer BUSY or LOG_FAILED."""
+        self._queries.put((lambda: self._store.gone_files(most), done))
+
+    def stored_file_ids(self, after: str, most: int, done: Callable[[list[str] | NotAppended], None]) -> None:
+        """List the ids of files; see `MessageLog.stored_file_ids`. May answer BUSY or LOG_FAILED."""
+        self._queries.put((lambda: self._store.stored_file_ids(after, most), done))
 
     def figures(self) -> LogFigures:
         """Return what the log has done and what waits for it."""

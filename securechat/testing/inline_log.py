@@ -16,6 +16,7 @@ from securechat.errors import LogError
 from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Revision
 from securechat.records.accounts import Change, Committed
+from securechat.records.files import FileQuery, FileRow, GoneFile, OwnFilesQuery
 from securechat.records.log import AppendOutcome, Identity, LogState, NotAppended
 from securechat.records.queries import (
     ConversationQuery,
@@ -143,6 +144,22 @@ class InlineLog:
     def room_figures(self, rooms: Sequence[str], done: Callable[[list[RoomFigures] | NotAppended], None]) -> None:
         """Count the messages of rooms; see `MessageLog.room_figures`. May answer BUSY or LOG_FAILED."""
         self._read_later(lambda: self.store.room_figures(rooms), done)
+
+    def file(self, query: FileQuery, done: Callable[[FileRow | NotAppended | None], None]) -> None:
+        """Find one file and its message; see `MessageLog.file`. May answer BUSY or LOG_FAILED."""
+        self._read_later(lambda: self.store.file(query), done)
+
+    def own_files(self, query: OwnFilesQuery, done: Callable[[list[FileRow] | NotAppended], None]) -> None:
+        """List a sender's files; see `MessageLog.own_files`. May answer BUSY or LOG_FAILED."""
+        self._read_later(lambda: self.store.own_files(query), done)
+
+    def gone_files(self, most: int, done: Callable[[list[GoneFile] | NotAppended], None]) -> None:
+        """List files that are to be unlinked; see `MessageLog.gone_files`. May answer BUSY or LOG_FAILED."""
+        self._read_later(lambda: self.store.gone_files(most), done)
+
+    def stored_file_ids(self, after: str, most: int, done: Callable[[list[str] | NotAppended], None]) -> None:
+        """List the ids of files; see `MessageLog.stored_file_ids`. May answer BUSY or LOG_FAILED."""
+        self._read_later(lambda: self.store.stored_file_ids(after, most), done)
 
     def close(self) -> None:
         """Commit the queue, with its callbacks posted, and close the store."""

@@ -2,7 +2,10 @@
 
 Write an `Implementation` for your log and run every function of `LOG_CHECKS`, and of the other files' lists, over it::
 
-    @pytest.mark.parametrize("check", LOG_CHECKS + PEOPLE_CHECKS + CONVERSATION_CHECKS + ROOM_CHECKS + SEARCH_CHECKS)
+    CHECKS = LOG_CHECKS + PEOPLE_CHECKS + CONVERSATION_CHECKS + ROOM_CHECKS + SEARCH_CHECKS + FILE_CHECKS
+
+
+    @pytest.mark.parametrize("check", CHECKS)
     def test_my_log(check):
         check(MyImplementation())
 

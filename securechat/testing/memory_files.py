@@ -13,16 +13,50 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from securechat.errors import Refusal
 from securechat.limits import MIB
 from securechat.model import StoredFile
-from securechat.records.files import UploadState
-from securechat.storage.files.pictures import HEAD_BYTES, RewrittenPicture, is_picture, stored_file
+from securechat.records.files import FilesOnDisk, UploadState
+from securechat.storage.files.pictures import (
+    HEAD_BYTES,
+    RewrittenPicture,
+    is_picture,
+    stored_file,
+    stored_moving,
+    stored_picture,
+)
 from securechat.text.refusals import refusal_for
 
 _T = TypeVar("_T")
+
+
+class MemoryPicture(Struct, frozen=True):
+    """What a picture is written anew as.
+
+    Attributes:
+        data: the picture; None of one that moves: its sent bytes stay.
+        previews: smaller copies, by their longer side in pixels.
+        type: its media type.
+        width: pixels.
+        height: likewise.
+    """
+
+    data: bytes | None
+    previews: dict[int, bytes]
+    type: str = "image/jpeg"
+    width: int = 4
+    height: int = 3
+
+    def record(self) -> RewrittenPicture:
+        """Return what the disk knows of it."""
+        data = self.data or b""
+        previews = tuple((side, len(copy)) for side, copy in sorted(self.previews.items()))
+        sha256 = hashlib.sha256(data).digest()
+        is_still = self.data is not None
+        return RewrittenPicture(self.type, self.width, self.height, len(data), sha256, previews, is_still)
 
 
 class MemoryFileContents:
@@ -65,7 +99,7 @@ class MemoryFiles:
         self,
         post: Callable[[Callable[[], None]], None],
         contents: MemoryFileContents | None = None,
-        rewrite: Callable[[bytes, str], RewrittenPicture | Refusal] | None = None,
+        rewrite: Callable[[bytes, str], MemoryPicture | Refusal] | None = None,
     ) -> None:
         self.contents = contents or MemoryFileContents()
         self.total_bytes = 64 * 1024 * MIB
@@ -88,6 +122,10 @@ class MemoryFiles:
     def write(self, file_id: str, offset: int, data: bytes, done: Callable[[Refusal | None], None]) -> None:
         """Append to an upload; see `FileDisk.write`."""
         self._answer(partial(self._write, file_id, offset, data), done)
+
+    def cut(self, file_id: str, offset: int, done: Callable[[Refusal | None], None]) -> None:
+        """Take bytes off the end; see `FileDisk.cut`."""
+        self._answer(partial(self._cut, file_id, offset), done)
 
     def finish(self, upload: UploadState, done: Callable[[StoredFile | Refusal], None]) -> None:
         """End an upload; see `FileDisk.finish`."""
@@ -113,7 +151,7 @@ class MemoryFiles:
         """Read the sidecars; see `FileDisk.load`."""
         self._post(lambda: done(self._load()))
 
-    def list_stored(self, prefix: str, done: Callable[[list[str]], None]) -> None:
+    def list_stored(self, prefix: str, done: Callable[[FilesOnDisk | None], None]) -> None:
         """List the files without an upload; see `FileDisk.list_stored`."""
         self._post(lambda: done(self._list_stored(prefix)))
 
@@ -159,6 +197,13 @@ class MemoryFiles:
             raise refusal_for("files_disk_full")
         growing.extend(data)
 
+    def _cut(self, file_id: str, offset: int) -> None:
+        growing = self.contents.incoming.get(file_id)
+        if growing is None:
+            raise refusal_for("upload_unknown")
+        self._expect_success()
+        del growing[offset:]
+
     def _finish(self, upload: UploadState) -> StoredFile:
         kept = self.contents.uploads.get(upload.file_id)
         if kept is None:
@@ -174,8 +219,11 @@ class MemoryFiles:
             self._discard(upload.file_id)
             raise refusal_for("upload_unknown")
         picture = self._rewritten(upload, data)
-        remaining = data if picture is None or picture.data is None else picture.data
-        stored = stored_file(upload, len(remaining), hashlib.sha256(remaining).digest(), picture)
+        remaining, stored = data, stored_file(upload, len(data), hashlib.sha256(data).digest())
+        if picture is not None and picture.data is not None:
+            remaining, stored = picture.data, stored_picture(upload, picture.record())
+        elif picture is not None:
+            stored = stored_moving(stored, picture.record())
         del self.contents.incoming[upload.file_id]
         copies: dict[int | None, bytes] = {None: remaining}
         self.contents.stored[upload.file_id] = copies
@@ -184,7 +232,7 @@ class MemoryFiles:
         self.contents.uploads[upload.file_id] = replace(upload, stored=stored, unreadable=False)
         return stored
 
-    def _rewritten(self, upload: UploadState, data: bytes) -> RewrittenPicture | None:
+    def _rewritten(self, upload: UploadState, data: bytes) -> MemoryPicture | None:
         if self._rewrite is None or upload.as_file or not is_picture(data[:HEAD_BYTES]):
             return None
         found = self._rewrite(data, upload.name)
@@ -223,9 +271,10 @@ class MemoryFiles:
             for file_id, upload in sorted(uploads.items())
         ]
 
-    def _list_stored(self, prefix: str) -> list[str]:
+    def _list_stored(self, prefix: str) -> FilesOnDisk:
         contents = self.contents
-        return sorted(each for each in contents.stored if each.startswith(prefix) and each not in contents.uploads)
+        found = (each for each in contents.stored if each.startswith(prefix) and each not in contents.uploads)
+        return FilesOnDisk(tuple(sorted(found)))
 
 
 class MemoryOpenFile:

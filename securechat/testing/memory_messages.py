@@ -24,8 +24,19 @@ from securechat.model import (
     Reaction,
     Revision,
     RevisionKind,
+    StoredFile,
 )
 from securechat.records.accounts import KEPT_REMOVALS, Committed, EraseSender, PurgeMessageKeys
+from securechat.records.files import (
+    DropGoneFiles,
+    FileQuery,
+    FileRow,
+    FileUsage,
+    GoneFile,
+    OwnFilesQuery,
+    PurgeFiles,
+    StoredFiles,
+)
 from securechat.records.log import Appended, AppendOutcome, NotAppended
 from securechat.records.queries import (
     ConversationQuery,
@@ -43,6 +54,7 @@ from securechat.storage.store import (
     CHANGES_PER_MESSAGE,
     DISK_FULL,
     EXPIRE_CHANGES,
+    FILE_USED,
     NOT_KNOWN,
     OUT_OF_ORDER,
     ROOM_MESSAGES_MOST,
@@ -55,6 +67,7 @@ from securechat.storage.store import (
     judge_key,
     judge_revision,
     place_of,
+    with_lines,
 )
 
 
@@ -73,6 +86,8 @@ class MemoryMessages:
         last_client_ids: of every stream.
         keys: of messages, by sender and key.
         removed: senders whose messages were removed, and up to which seq.
+        stored_files: by id, those that are gone and not unlinked among them.
+        gone: the senders of those, by id.
     """
 
     def __init__(self, pages: PageLimits = PAGE_LIMITS) -> None:
@@ -85,6 +100,8 @@ class MemoryMessages:
         self.last_client_ids: dict[int, int] = {}
         self.keys: dict[tuple[int, str], StoredKey] = {}
         self.removed: dict[int, int] = {}
+        self.stored_files: dict[str, StoredFile] = {}
+        self.gone: dict[str, int] = {}
         self._last_in: dict[int, int] = {}
         self._former: set[tuple[ConversationKey, int]] = set()
         self._reads: dict[tuple[int, int], int] = {}
@@ -107,8 +124,12 @@ class MemoryMessages:
             judged = NOT_KNOWN
         if judged is not None or refuse_fresh:
             return judged or DISK_FULL, None
-        if isinstance(write, Revision) and (refused := self._judge_revision(write)) is not None:
-            return refused, None
+        if isinstance(write, Revision):
+            write = with_lines(write, self._target(write.target))
+            if (refused := self._judge_revision(write)) is not None:
+                return refused, None
+        elif self._is_file_used(write):
+            return FILE_USED, None
         self.last_seq += 1
         self.last_sent_at_ms = max(now_ms, self.last_sent_at_ms)
         self.last_client_ids[stream] = write.client_id
@@ -131,7 +152,7 @@ class MemoryMessages:
         return judged
 
     def _judge_revision(self, revision: Revision) -> NotAppended | None:
-        return judge_revision(revision, self._target(revision.target), self._pages.reactions)
+        return judge_revision(revision, self._target(revision.target), self._pages)
 
     def number(self, place: ConversationKey) -> int:
         """The number of a conversation, made if need be."""
@@ -145,15 +166,26 @@ class MemoryMessages:
             self.last_seq, self._last_in.get(number, 0), draft.sender_id, draft.name, self.last_sent_at_ms, draft.text,
             draft.room, draft.to, draft.to_name,
             reply=draft.reply if answered is not None and _place(answered) == place else None,
-            mentions=list(draft.mentions), bot=draft.bot,
+            mentions=list(draft.mentions), bot=draft.bot, files=[stored.info for stored in draft.files],
         )  # fmt: skip
         self.messages[message.seq] = message
+        self.stored_files |= {stored.info.id: stored for stored in draft.files}
         self._last_in[number] = message.seq
         if draft.key is not None:
             self.keys[draft.sender_id, draft.key] = StoredKey(
                 message.seq, number, content_hash(draft), self.last_sent_at_ms
             )
         return message
+
+    def _is_file_used(self, draft: Draft) -> bool:
+        """Whether a file is another message's, or was and is not unlinked."""
+        ids = [stored.info.id for stored in draft.files]
+        return len(set(ids)) < len(ids) or any(file_id in self.stored_files for file_id in ids)
+
+    def _files_go(self, message: Message) -> Message:
+        """The files of a message are to be unlinked."""
+        self.gone |= {file.id: message.sender_id for file in message.files}
+        return replace(message, files=[])
 
     def _content_changed(self, seq: int) -> None:
         """The key of a message tells nothing about its text any more."""
@@ -174,7 +206,8 @@ class MemoryMessages:
         if message is None:
             return None
         reactions = {(reaction.sign, who): (0, 0) for reaction in message.reactions for who in reaction.by}
-        return MessageState(_place(message), message.sender_id, message.deleted is not None, reactions)
+        files = [(file.name, file.size) for file in message.files]
+        return MessageState(_place(message), message.sender_id, message.deleted is not None, reactions, files)
 
     def _revise(self, asked: Revision) -> MessageChange:
         message, seq, who = self.messages[asked.target], self.last_seq, asked.sender_id
@@ -187,7 +220,9 @@ class MemoryMessages:
                 message = replace(message, text=asked.text, mentions=list(asked.mentions), edited=seq, edited_by=by)
             case RevisionKind.DELETE:
                 change = Deleted(*base)
-                message = replace(message, text="", mentions=[], reactions=[], deleted=seq, deleted_by=by)
+                message = replace(
+                    self._files_go(message), text="", mentions=[], reactions=[], deleted=seq, deleted_by=by
+                )
             case RevisionKind.REACT | RevisionKind.UNREACT:
                 change = Reacted(*base, asked.sign, asked.kind is RevisionKind.REACT)
                 message = replace(message, reactions=_react(message.reactions, asked.sign, who, on=change.on))
@@ -326,9 +361,70 @@ class MemoryMessages:
         return self._last_in.get(self.numbers.get(room, 0), 0) if oldest is None else oldest.prev
 
     def _remove(self, seq: int) -> None:
-        del self.messages[seq]
+        self._files_go(self.messages.pop(seq))
         self._content_changed(seq)
         self.changes = [change for change in self.changes if change.target != seq]
+
+    # --- Files --------------------------------------------------------------------------------------------------------
+
+    def purge_files(self, asked: PurgeFiles, is_guest: Callable[[int], bool]) -> Committed:
+        """Delete old files of guests; see `PurgeFiles`."""
+        count = 0
+        for seq, message in self.messages.items():
+            if count >= asked.most:
+                break
+            if message.sent_at_ms < asked.before_ms and is_guest(message.sender_id):
+                count += len(message.files)
+                self.messages[seq] = self._files_go(message)
+        return Committed(count)
+
+    def drop_gone(self, asked: DropGoneFiles) -> Committed:
+        """Forget files that are unlinked; see `DropGoneFiles`."""
+        dropped = [file_id for file_id in set(asked.file_ids) if self.gone.pop(file_id, None) is not None]
+        for file_id in dropped:
+            del self.stored_files[file_id]
+        return Committed(len(dropped))
+
+    def usage(self) -> StoredFiles:
+        """Add up; see `StoredFiles`."""
+        kept: dict[int, list[int]] = {}
+        for row in self._file_rows():
+            kept.setdefault(row.sender_id, []).append(self.stored_files[row.file.id].kept_bytes)
+        for gone in self.gone_files(len(self.gone)):
+            kept.setdefault(gone.sender_id, []).append(gone.kept_bytes)
+        return StoredFiles(tuple(FileUsage(who, len(sizes), sum(sizes)) for who, sizes in sorted(kept.items())))
+
+    def _file_rows(self) -> list[FileRow]:
+        return [
+            FileRow(
+                file, self.stored_files[file.id].sha256, m.sender_id, m.seq, m.sent_at_ms, m.room,
+                None if m.to is None else (min(m.sender_id, m.to), max(m.sender_id, m.to)), m.to,
+            )
+            for m in self.messages.values() for file in m.files
+        ]  # fmt: skip
+
+    def file(self, query: FileQuery) -> FileRow | None:
+        """Find; see `Store.file`."""
+        return next((row for row in self._file_rows() if row.file.id == query.file_id), None)
+
+    def own_files(self, query: OwnFilesQuery) -> list[FileRow]:
+        """List; see `Store.own_files`."""
+        rows = [row for row in self._file_rows() if row.sender_id == query.sender_id]
+        own = {row.file.id for row in rows} | {file_id for file_id, who in self.gone.items() if who == query.sender_id}
+        if query.after in own:
+            last = self.stored_files[query.after].info
+            rows = [row for row in rows if (row.file.size, row.file.id) < (last.size, last.id)]
+        return sorted(rows, key=lambda row: (row.file.size, row.file.id), reverse=True)[: query.limit]
+
+    def gone_files(self, most: int) -> list[GoneFile]:
+        """List; see `Store.gone_files`."""
+        return [
+            GoneFile(file_id, who, self.stored_files[file_id].kept_bytes) for file_id, who in sorted(self.gone.items())
+        ][:most]
+
+    def stored_file_ids(self, after: str, most: int) -> list[str]:
+        """List; see `Store.stored_file_ids`."""
+        return sorted(row.file.id for row in self._file_rows() if row.file.id > after)[:most]
 
     # --- Reading --------------------------------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ from securechat.records.accounts import (
     WriteAudit,
     with_sender,
 )
+from securechat.records.files import DropGoneFiles, FileChange, FileQuery, FileRow, GoneFile, OwnFilesQuery, PurgeFiles
 from securechat.records.log import Identity, LogState, NotAppended, Reservation
 from securechat.records.queries import (
     ConversationQuery,
@@ -178,7 +179,7 @@ class MemoryStore:
             self._purged_names(),
         )
         last_seq, last_at_ms = self._talk.last_seq, self._talk.last_sent_at_ms
-        return LogState(last_seq, held, self._people(), room_records, last_at_ms, self.log_id)
+        return LogState(last_seq, held, self._people(), room_records, last_at_ms, self.log_id, self._talk.usage())
 
     def _purged_names(self) -> tuple[tuple[str, int], ...]:
         recorded = {room_record.name for room_record in self._room_records.values()}
@@ -285,6 +286,8 @@ class MemoryStore:
                 return self._talk.purge(change)
             case PurgeGuests():
                 return self._forget(change)
+            case PurgeFiles() | DropGoneFiles():
+                return self._change_files(change)
             case TrimAudit():
                 return self._trim_audit(change)
             case DropRoom():
@@ -292,6 +295,13 @@ class MemoryStore:
             case _:
                 self._furnish(change)
         return None
+
+    def _change_files(self, change: FileChange) -> Committed:
+        match change:
+            case PurgeFiles():
+                return self._talk.purge_files(change, lambda who: who in self._senders and self._is_guest(who))
+            case DropGoneFiles():
+                return self._talk.drop_gone(change)
 
     def _furnish(self, change: Change) -> None:
         """Do what is about rooms."""
@@ -443,6 +453,22 @@ class MemoryStore:
     def room_figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
         """Tell how much was said in rooms; see `Store.room_figures`."""
         return self._talk.figures(rooms)
+
+    def file(self, query: FileQuery) -> FileRow | None:
+        """Find one file; see `Store.file`."""
+        return self._talk.file(query)
+
+    def own_files(self, query: OwnFilesQuery) -> list[FileRow]:
+        """List a sender's files; see `Store.own_files`."""
+        return self._talk.own_files(query)
+
+    def gone_files(self, most: int) -> list[GoneFile]:
+        """List files that are to be unlinked; see `Store.gone_files`."""
+        return self._talk.gone_files(most)
+
+    def stored_file_ids(self, after: str, most: int) -> list[str]:
+        """List the ids of files; see `Store.stored_file_ids`."""
+        return self._talk.stored_file_ids(after, most)
 
     def search(self, query: SearchQuery) -> SearchRows:
         """Look at every message there is, the newest first; see `Store.search`."""

@@ -31,6 +31,7 @@ FILE_REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         N_("You have {count} files that are not sent yet, as many as allowed. Send or remove some first"),
     ),
     "uploads_of_server_used_up": (ErrorCode.BUSY, N_("The server takes no further file for now. Try again later")),
+    "no_such_file": (ErrorCode.NOT_FOUND, N_("There is no such file. Check its id")),
     "upload_unknown": (
         ErrorCode.NOT_FOUND,
         N_("The server does not have this file any more. Send it again"),

@@ -81,7 +81,7 @@ class HttpError(Exception):
 
     Attributes:
         path: of the request, once it is known; None before. For the one who forms the answer, and never a part of it.
-        body_bytes: the length of a body that is too long, which the client may be sending already; 0 for all others.
+        body_bytes: how much the client may be sending already, where a body is too long or in chunks; 0 otherwise.
     """
 
     def __init__(self, status: int, sentence: str, headers: Headers = ()) -> None:
@@ -396,6 +396,12 @@ def _bytes(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("ascii")
 
 
+def _of_body(error: HttpError, body_bytes: int) -> HttpError:
+    """Return an error with the length of the body that comes behind it, as far as that is known."""
+    error.body_bytes = body_bytes
+    return error
+
+
 def _too_long(head: bytes) -> HttpError:
     if b"\r\n" not in head:
         return HttpError(414, "The address is too long.")
@@ -510,14 +516,13 @@ def _body_bytes(head: bytes, most_bytes: int) -> int:
     if not most_bytes and (name, length) != (b"content-length", b"0"):
         raise HttpError(413, "A request to this server has no body.")
     if name != b"content-length":
-        raise HttpError(411, "The length of a body stands in Content-Length; this server takes no chunks.")
+        chunks = HttpError(411, "The length of a body stands in Content-Length; this server takes no chunks.")
+        raise _of_body(chunks, most_bytes)
     if not _DIGITS.fullmatch(length):
         raise HttpError(413 if length.isdigit() else 400, "The length of the body is not one that this server takes.")
     size_bytes = int(length)
     if size_bytes > most_bytes:
-        error = HttpError(413, f"The body is too long: at most {most_bytes} bytes are taken here.")
-        error.body_bytes = size_bytes
-        raise error
+        raise _of_body(HttpError(413, f"The body is too long: at most {most_bytes} bytes are taken here."), size_bytes)
     if size_bytes and any(coding.strip().lower() not in (b"", b"identity") for coding in _CODING.findall(head)):
         raise HttpError(415, "The body is coded; this server takes it as it is.", [("Accept-Encoding", "identity")])
     return size_bytes

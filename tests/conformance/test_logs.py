@@ -13,6 +13,7 @@ from securechat.records.queries import HistoryQuery
 from securechat.storage.sqlite.store import DATABASE, SqliteStore
 from securechat.storage.threaded_log import ThreadedLog
 from securechat.testing.conversation_checks import CONVERSATION_CHECKS
+from securechat.testing.file_checks import FILE_CHECKS
 from securechat.testing.inline_log import InlineLog
 from securechat.testing.log_checks import LOG_CHECKS, Rig, naive_history
 from securechat.testing.memory_store import MemoryLog, MemoryStore
@@ -78,7 +79,7 @@ def implementation(request, tmp_path):
     return request.param(tmp_path / "data")
 
 
-CHECKS = LOG_CHECKS + PEOPLE_CHECKS + CONVERSATION_CHECKS + ROOM_CHECKS + SEARCH_CHECKS
+CHECKS = LOG_CHECKS + PEOPLE_CHECKS + CONVERSATION_CHECKS + ROOM_CHECKS + SEARCH_CHECKS + FILE_CHECKS
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))

@@ -28,14 +28,17 @@ from securechat.server.hooks.delivery_key import KEY_HEADERS, delivery_key
 from securechat.server.hooks.payload import FORM, parse
 from securechat.server.hooks.rendering import render
 from securechat.server.hooks.username import shown_name
+from securechat.server.web.programs import ProgramPrefixes
+from securechat.server.web.ranges import select
 from securechat.text.names import check_name, check_room, longest_known_name, name_key
 from securechat.text.sanitize import is_hostile, one_line, visible
 from securechat.wire.codec import HANDLED, FrameRefused
 from securechat.wire.event_stream import cursor_of
 from securechat.wire.frames import HEADER_BYTES
-from securechat.wire.http import HEAD_BYTES, Authority, HttpError, HttpServerCodec, Request
+from securechat.wire.http import CONTINUE, HEAD_BYTES, Authority, HttpError, HttpServerCodec, Request
 from securechat.wire.native import NATIVE, NativeClientCodec, NativeServerCodec
 from securechat.wire.websocket import WebSocketServerCodec
+from tests.support.toy_files import ETAG, ToyFiles, toy_bytes
 from tests.support.web_connections import Web
 
 MOST_BODY = 100
@@ -231,6 +234,68 @@ def _http_exchanges(pieces: list[bytes]) -> tuple[list[tuple[Request, bytes | No
             return found, error
         assert len(codec._buffer) < max(HEAD_BYTES, MOST_BODY), "more is kept than a request may have"
     return found + ([(waiting, None)] if waiting is not None else []), None
+
+
+def http_upload(data: bytes) -> None:
+    """Bytes of a program that sends and reads files; the first byte says where the stream is cut."""
+    calls, sent = _transfers(_pieces(data[1:], data[0] if data else 0))
+    again, same_sent = _transfers([data[1:]])
+    assert calls == again, "the cuts change what is called"
+    assert sent == same_sent, "the cuts change the answers"
+
+
+def _transfers(pieces: list[bytes]) -> tuple[list[tuple[str, bytes, list[str]]], list[bytes]]:
+    """Return what is called for each upload, takes that follow each other as one; and the answers, without dates."""
+    web = Web(Limits(web_headers_s=1e9, web_keep_alive_s=1e9, api_body_s=1e9, upload_stall_s=1e9))
+    files = ToyFiles(most_bytes=40_000)
+    web.programs = ProgramPrefixes({"/files/": files})
+    web.hosts.expect_ours = lambda _request: None  # type: ignore[method-assign]  # its refusals depend on the cut
+    browser = web.connect("127.0.0.1")
+    for piece in pieces:
+        if browser.link.closed:
+            break
+        if browser.link.paused:
+            browser.upload(piece)
+        else:
+            browser.send(piece)
+        web.run(0.05)
+        assert len(browser.connection._codec._buffer) <= HEAD_BYTES + len(piece)
+    web.run(0.05)
+    assert not web.failures
+    found = []
+    for upload in files.uploads:
+        parts = [call for at, call in enumerate(upload.calls) if call != "take" or upload.calls[at - 1] != "take"]
+        size_bytes = upload.request.body_bytes
+        assert parts[:1] == ["prepare"]
+        assert parts[1:] in ([], ["take"], ["end"], ["take", "end"])
+        assert ("end" in parts) is (len(upload.data) == size_bytes)
+        assert len(upload.data) <= size_bytes
+        found.append((upload.request.target, bytes(upload.data), parts))
+    for source in files.sources:
+        assert source.closed == 1
+        assert all(0 <= at <= at + most <= source.size_bytes for at, most in source.reads)
+    lines = browser.link.sent.replace(CONTINUE, b"").split(b"\r\n")
+    return found, [line for line in lines if not line.startswith(b"Date: ")]
+
+
+def file_range(data: bytes) -> None:
+    """Range, If-Range and If-None-Match, a line each; the first byte says how long the file is, and the method."""
+    size_bytes, method = (data[0] >> 1, "GET" if data[0] & 1 else "HEAD") if data else (0, "GET")
+    names = (b"range", b"if-range", b"if-none-match", b"range")
+    headers = tuple(zip(names, data[1:].split(b"\n"), strict=False))
+    found = select(Request(method, "/f", Authority("a", 443), None, headers), size_bytes, ETAG)
+    whole = toy_bytes(0, size_bytes)
+    part = whole[found.offset : found.offset + found.size_bytes]
+    named = dict(found.headers).get("Content-Range")
+    if found.status == 206:
+        assert (method, len(part)) == ("GET", found.size_bytes)
+        assert part
+        assert named == f"bytes {found.offset}-{found.offset + len(part) - 1}/{size_bytes}"
+    elif found.status == 200:
+        assert (part, found.size_bytes, named) == (whole, size_bytes, None)
+    else:
+        assert (found.status, named) in ((304, None), (416, f"bytes */{size_bytes}"))
+        assert not found.size_bytes
 
 
 def api_request(data: bytes) -> None:
@@ -440,6 +505,8 @@ HARNESSES: dict[str, Callable[[bytes], None]] = {
     "http_server": http_server,
     "http_connection": http_connection,
     "http_bodies": http_bodies,
+    "http_upload": http_upload,
+    "file_range": file_range,
     "api_request": api_request,
     "name": name,
     "room": room,

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from securechat.wire.http import HttpServerCodec
 from tests.fuzz.harnesses import HARNESSES, HOOK_TYPES
 from tests.fuzz.run import CORPUS, mutate, seeds
 from tests.support.golden import GOLDEN, all_vectors, web_vectors
@@ -69,6 +70,30 @@ def test_the_harness_of_bodies_can_fail(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("securechat.wire.http._body_bytes", lambda _head, _most_bytes: 2)
     with pytest.raises(AssertionError, match="another body"):
         HARNESSES["http_bodies"](posted)
+
+
+def test_the_harness_of_uploads_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The body was given as it came, with what is behind it."""
+    two = (CORPUS / "http_upload" / "two").read_bytes()
+    HARNESSES["http_upload"](two)
+
+    def greedy(codec: HttpServerCodec, data: bytes = b"") -> bytes:
+        codec.receive_data(data)
+        codec.unread_bytes = 0
+        return codec.switch()
+
+    monkeypatch.setattr("securechat.wire.http.HttpServerCodec.take_body", greedy)
+    with pytest.raises(AssertionError):
+        HARNESSES["http_upload"](two)
+
+
+def test_the_harness_of_ranges_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suffix that is longer than the file began before it."""
+    suffix = (CORPUS / "file_range" / "suffix").read_bytes()
+    HARNESSES["file_range"](suffix)
+    monkeypatch.setattr("securechat.server.web.ranges.min", lambda first, _second: first, raising=False)
+    with pytest.raises(AssertionError):
+        HARNESSES["file_range"](suffix)
 
 
 def test_a_harness_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,6 @@ from securechat.limits import (
     MAX_FILE_NAME_BYTES,
     MAX_FILE_NAME_CHARS,
     MAX_FILE_TYPE_BYTES,
-    MAX_FRAME_BYTES,
     MAX_MENTIONS,
     MAX_NAME_CHARS,
     MAX_ROOM_CHARS,

@@ -13,21 +13,21 @@ from urllib.parse import quote
 
 import pytest
 
-from securechat.model import AddToken, Hello, TokenMade, Welcome
+from securechat.model import AddToken, Hello, TokenMade, TokenScope, Welcome
 from tests.support.admin import row
 from tests.support.native import NativeClient
 from tests.support.server import PATIENCE_S, ServerProcess
 
 
-def make_token(server: ServerProcess, name: str) -> str:
-    """Make an account, and return an API token of it that posts and reads."""
+def make_token(server: ServerProcess, name: str, *scopes: TokenScope) -> str:
+    """Make an account, and return an API token of it that posts and reads, or has other scopes."""
     link = row(server, "invite", "--host", f"{server.host}:{server.port}")["link"]
     invite = next(part for part in link.split("/") if len(part) == 32)
     with NativeClient(server.port, server.ca, host=server.host) as client:
         hello = Hello(1, name, client.secret, password=secrets.token_hex(8), invite=invite)
         client.send(hello)
         client.wait_for(Welcome)
-        client.send(AddToken(2, "api", ["post", "read"]))
+        client.send(AddToken(2, "api", list(scopes) or ["post", "read"]))
         return client.wait_for(TokenMade).token
 
 
@@ -60,15 +60,22 @@ class ApiClient:
 
     def ask(self, method: str, path: str, body: bytes | str | None = None, **headers: str) -> ApiAnswerRead:
         """Ask below ``/api/v1``; ``_`` in the name of a header is ``-``."""
+        return self._asked(method, f"/api/v1{path}", body, headers)
+
+    def _asked(self, method: str, path: str, body: bytes | str | None, headers: dict[str, str]) -> ApiAnswerRead:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if self._token is not None:
             named.setdefault("Authorization", f"Bearer {self._token}")
         if isinstance(body, str):
             body = body.encode()
-        self._connection.request(method, f"/api/v1{path}", body, named)
+        self._connection.request(method, path, body, named)
         answer = self._connection.getresponse()
         found = {name.lower(): value for name, value in answer.getheaders()}
         return ApiAnswerRead(answer.status, found, answer.read())
+
+    def ask_path(self, method: str, path: str, **headers: str) -> ApiAnswerRead:
+        """Ask elsewhere on this server."""
+        return self._asked(method, path, None, headers)
 
     def get(self, path: str, **headers: str) -> ApiAnswerRead:
         return self.ask("GET", path, **headers)

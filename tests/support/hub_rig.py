@@ -13,9 +13,10 @@ from securechat.hub.context import HubContext
 from securechat.hub.hub import Hub
 from securechat.hub.interfaces import Access, AuthenticationSettings, OperatorEvent, Peer
 from securechat.limits import PAGE_LIMITS, Limits, PageLimits
-from securechat.model import Closing, Command, Event, Hello, Message
+from securechat.model import FILES_FEATURE, Closing, Command, Event, Hello, Message
 from securechat.records.rooms import RoomRecord
 from securechat.testing.keys import plain_keys
+from securechat.testing.memory_files import MemoryFileContents, MemoryFiles
 from securechat.testing.memory_store import MemoryLog, MemoryStore
 from securechat.wire.native import NativeFormat
 
@@ -93,6 +94,7 @@ class HubRig:
         access: Access = Access.OPEN,
         pages: PageLimits = PAGE_LIMITS,
         on_failure: Callable[[Failure], None] | None = None,
+        files: bool = False,
     ) -> None:
         self.containment = Containment(on_failure)
         self.limits = limits or Limits()
@@ -106,6 +108,8 @@ class HubRig:
         self._peers = 0
         self.store = store or MemoryStore(self.limits, wall_ms=self.wall_ms, pages=pages)
         self._rates, self._pages = rates, pages
+        self.file_contents = MemoryFileContents() if files else None
+        self.disk: MemoryFiles | None = None
         self.open(plain_keys(self.posted.append, self.wall_ms, access=access))
 
     def record(self, room: str) -> RoomRecord | None:
@@ -127,6 +131,7 @@ class HubRig:
         """Open the log, and a hub over it."""
         self.keys = keys
         self.log = MemoryLog(self.posted.append, limits=self.limits, wall_ms=self.wall_ms, store=self.store)
+        self.disk = None if self.file_contents is None else MemoryFiles(self.posted.append, self.file_contents)
         context = HubContext(
             self.log,
             self,
@@ -136,6 +141,9 @@ class HubRig:
             alarm=self._alarm,
             rates=self._rates,
             pages=self._pages,
+            file_disk=self.disk,
+            link_secret=lambda: b"secret of links",
+            file_features=() if self.disk is None else (FILES_FEATURE,),
             containment=self.containment,
         )
         self.hub = Hub(context)

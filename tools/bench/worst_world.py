@@ -126,6 +126,22 @@ class _UncountedStore(MemoryStore):
         with self.watch.paused():
             return super().room_figures(query)
 
+    def file(self, query: Any) -> Any:
+        with self.watch.paused():
+            return super().file(query)
+
+    def own_files(self, query: Any) -> Any:
+        with self.watch.paused():
+            return super().own_files(query)
+
+    def gone_files(self, most: int) -> Any:
+        with self.watch.paused():
+            return super().gone_files(most)
+
+    def stored_file_ids(self, after: str, most: int) -> Any:
+        with self.watch.paused():
+            return super().stored_file_ids(after, most)
+
     def search(self, query: Any) -> Any:
         with self.watch.paused():
             return super().search(query)

@@ -17,7 +17,7 @@ from securechat.hub.files.writing import UploadWriting
 from securechat.hub.interfaces import FileDisk
 from securechat.hub.workflow import Commit, Workflow
 from securechat.records.accounts import Committed
-from securechat.records.files import DropGoneFiles, FileQuery, FileRow, GoneFile, PurgeFiles
+from securechat.records.files import DropGoneFiles, FileQuery, FileRow, FilesOnDisk, GoneFile, PurgeFiles
 from securechat.records.log import NotAppended
 
 LOOK_S = 30.0
@@ -173,7 +173,8 @@ class _Comparison:
         self._prefix = ""
         self._stored: list[str] = []
         self._doubtful: list[str] = []
-        self._on_disk: frozenset[str] = frozenset()
+        self._whole: frozenset[str] = frozenset()
+        self._on_disk: frozenset[str] = frozenset()  # with what is left of files whose own bytes are gone
         self._missing: list[str] = []
         self._swept = 0
 
@@ -203,10 +204,13 @@ class _Comparison:
         else:
             self._disk.list_stored(self._prefix, self._context.containment.bind(self._found))
 
-    def _found(self, on_disk: list[str]) -> None:
-        self._on_disk = frozenset(on_disk)
-        stored = frozenset(self._stored)
-        self._doubtful = sorted(self._without_uploads(stored ^ self._on_disk))
+    def _found(self, on_disk: FilesOnDisk | None) -> None:
+        if on_disk is None:  # the folder cannot be read: nothing is known of it
+            self._next_folder()
+            return
+        whole, remains, stored = frozenset(on_disk.whole), frozenset(on_disk.remains), frozenset(self._stored)
+        self._whole, self._on_disk = whole, whole | remains
+        self._doubtful = sorted(self._without_uploads((stored ^ whole) | remains))
         self._next_doubt()
 
     def _without_uploads(self, ids: Iterable[str]) -> list[str]:
@@ -220,7 +224,7 @@ class _Comparison:
         self._context.log.file(FileQuery(file_id), lambda row: self._judge(file_id, row))
 
     def _judge(self, file_id: str, row: FileRow | NotAppended | None) -> None:
-        if isinstance(row, FileRow) and file_id not in self._on_disk:
+        if isinstance(row, FileRow) and file_id not in self._whole:
             self._missing.append(file_id)
         if row is None and file_id in self._on_disk and self._uploads.get(file_id) is None:
             self._swept += 1

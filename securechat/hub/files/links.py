@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Callable
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -50,12 +51,13 @@ class LinkKeys:
 
     Args:
         context: its connections.
-        secret: of this server, and unguessable.
+        make_secret: returns that of this server, which is unguessable; called once, with the first key.
     """
 
-    def __init__(self, context: HubContext, secret: bytes) -> None:
+    def __init__(self, context: HubContext, make_secret: Callable[[], bytes]) -> None:
         self._context = context
-        self._secret = secret
+        self._make_secret = make_secret
+        self._secret = b""
 
     def path(self, connection: MemberConnection, file_id: str) -> str:
         """Return the address of a file for the login of a connection."""
@@ -76,5 +78,7 @@ class LinkKeys:
         return next((peer for peer in peers if login_of(connections[peer]) == login), None)
 
     def _mac(self, login: Login, file_id: str) -> str:
+        if not self._secret:
+            self._secret = self._make_secret()
         told = f"{login.sender_id} {login.kind} {login.number} {file_id}"
         return hmac.new(self._secret, told.encode(), sha256).hexdigest()[:_MAC_CHARS]

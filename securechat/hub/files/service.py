@@ -200,6 +200,10 @@ class FileService:
             return None
         return upload
 
+    def is_link(self, file_id: str, key: str) -> bool:
+        """Tell whether a key is that of a file for a login which has a connection now."""
+        return self._keys.peer_of(file_id, key) is not None
+
     def _list(self, peer: Peer, member: Member, command: AskFiles) -> None:
         self._reads.require_free(peer)
         sender_id = member.sender_id

@@ -100,6 +100,7 @@ class UploadWriting:
         self._when_quiet: dict[str, list[Callable[[], None]]] = {}
         self._paused: deque[tuple[UploadWriter, Callable[[], None]]] = deque()
         self._finishing: dict[str, list[Finished]] = {}
+        self._rolling_back: set[str] = set()
 
     @property
     def waiting_bytes(self) -> int:
@@ -127,7 +128,8 @@ class UploadWriting:
 
     def when_quiet(self, upload: Upload, done: Callable[[], None]) -> None:
         """Call back when the disk has answered all that was handed to it for an upload: now, or later."""
-        if self._waiting_bytes.get(upload.file_id) or upload.file_id in self._finishing:
+        file_id = upload.file_id
+        if self._waiting_bytes.get(file_id) or file_id in self._finishing or file_id in self._rolling_back:
             self._when_quiet.setdefault(upload.file_id, []).append(done)
         else:
             done()
@@ -182,10 +184,13 @@ class UploadWriting:
         """Cut what a part has brought off again; to be called when the upload is quiet."""
 
         def cut(refusal: Refusal | None) -> None:
+            self._rolling_back.discard(upload.file_id)
             if refusal is None:
                 upload.state = replace(upload.state, offset=offset)
             done(refusal)
+            self._quiet(upload)
 
+        self._rolling_back.add(upload.file_id)
         self._disk.cut(upload.file_id, offset, self._containment.bind(cut))
 
     def finish(self, upload: Upload, done: Finished, *, as_file: bool = False) -> None:

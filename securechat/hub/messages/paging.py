@@ -117,7 +117,7 @@ def _editor_bound(editor: Person | None) -> int:
 
 
 def file_bound(file: FileInfo) -> int:
-    """Return at least as many bytes as a file takes in JSON; of what a name may hold, only a quotation mark is escaped."""
+    """Return at least as many bytes as a file takes in JSON, which escapes only quotation marks of a name."""
     return FILE_FIELDS_BYTES + len(file.name.encode()) + file.name.count('"') + len(file.type)
 
 

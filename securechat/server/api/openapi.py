@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from securechat.limits import MAX_ROOM_CHARS, MAX_SIGN_CHARS, PAGE_ROWS
+from securechat.limits import MAX_ROOM_CHARS, MAX_SIGN_CHARS, MAX_TEXT_CHARS, PAGE_ROWS
 from securechat.server.api.problems import HTTP_CODES, STATUSES, Problem
+from securechat.server.api.records import Stored
 from securechat.server.api.routes import DEFAULT_ROWS, ROUTES, ApiRoute
 from securechat.wire.event_stream import JsonLines, ServerSentEvents
 
@@ -31,6 +32,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": PAGE_ROWS, "default": DEFAULT_ROWS},
     "q": {"type": "string", "minLength": 1, "maxLength": 500, "description": "As /search takes it in a client."},
 }
+_FILE_NAME = {"type": "string", "minLength": 1, "maxLength": 128, "description": "Of the file.", "examples": ["a.pdf"]}
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -40,11 +42,14 @@ _KEY = {
 }
 
 
-def description(version: str) -> bytes:
+def description(version: str, *, has_files: bool = False) -> bytes:
     """Return the description as JSON.
+
+    Uploads in parts are not in it: tus has a description of its own, and its clients read none.
 
     Args:
         version: of the program.
+        has_files: whether the server takes files.
     """
     records = {route.makes for route in ROUTES} | {route.takes for route in ROUTES if route.takes is not None}
     ordered = sorted(records | {Problem}, key=lambda record: record.__name__)
@@ -52,6 +57,8 @@ def description(version: str) -> bytes:
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    if has_files:
+        paths |= _file_paths()
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -115,6 +122,50 @@ def _stream(route: ApiRoute) -> dict[str, Any]:
         ],
         "responses": {"200": {"description": "A stream of events.", "content": stream}, **_errors()},
     }
+
+
+def _file_paths() -> dict[str, dict[str, Any]]:
+    """The paths of `securechat.server.api.files`, whose bodies are bytes."""
+    text = {"type": "string", "maxLength": MAX_TEXT_CHARS, "description": "Of the message; none without it."}
+    as_file = {"const": "file", "description": "A picture stays as it is, with place and time in it."}
+    size = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1, "description": "Of a smaller copy: see its message."}
+    stored = _content("The message is stored.", "application/json", Stored.__name__)
+    octets: dict[str, Any] = {"application/octet-stream": {}}
+    paths: dict[str, dict[str, Any]] = {}
+    for root, part in (("rooms", "room"), ("people", "person")):
+        paths[f"/{root}/{{{part}}}/files/{{name}}"] = {
+            "put": {
+                "operationId": f"put_{root}_{part}_files_name",
+                "summary": "Sends a file as a message.",
+                "parameters": [
+                    _parameter(part, "path", _PARTS[part]),
+                    _parameter("name", "path", _FILE_NAME),
+                    _parameter("text", "query", text, required=False),
+                    _parameter("as", "query", as_file, required=False),
+                    _KEY,
+                ],
+                "requestBody": {"required": True, "content": octets},
+                "responses": {"201": stored, **_errors()},
+            }
+        }
+    paths["/files/{id}"] = {
+        "get": {
+            "operationId": "get_files_id",
+            "summary": "Reads a file, or a range of it.",
+            "parameters": [
+                _parameter("id", "path", {"type": "string", "pattern": "^[0-9a-f]{32}$", "description": "Of a file."}),
+                _parameter("size", "query", size, required=False),
+            ],
+            "responses": {
+                "200": {"description": "The file.", "content": {"*/*": {}}},
+                "206": {"description": "A range of it.", "content": {"*/*": {}}},
+                "304": {"description": "The client has it already."},
+                "416": {"description": "There is no such range."},
+                **_errors(),
+            },
+        }
+    }
+    return paths
 
 
 def _parameter(name: str, place: str, schema: dict[str, Any], *, required: bool = True) -> dict[str, Any]:

@@ -31,15 +31,17 @@ class ApiPaths:
         peers: of the tokens.
         limits: of bodies.
         version: of the program, for the description of the API.
+        has_files: whether `securechat.server.api.files` stands before this, likewise.
 
     Attributes:
         peers: as given.
     """
 
-    def __init__(self, peers: ProgramPeers, limits: Limits, version: str) -> None:
+    def __init__(self, peers: ProgramPeers, limits: Limits, version: str, *, has_files: bool = False) -> None:
         self.peers = peers
         self._limits = limits
         self._version = version
+        self._has_files = has_files
         self._table = RouteTable()
         self._description: ApiAnswer | None = None
 
@@ -106,7 +108,7 @@ class ApiPaths:
         if self._description is None:
             from securechat.server.api.openapi import description  # noqa: PLC0415 - a start need not wait for it
 
-            self._description = answer(200, description(self._version))
+            self._description = answer(200, description(self._version, has_files=self._has_files))
         return self._description
 
 

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from securechat.limits import MAX_TEXT_CHARS
 from securechat.model.base import Id
+from securechat.model.files import FileIds
 from securechat.server.api.problems import ProblemError, RefusedError
 from securechat.text.refusals import refusal_for
 from securechat.wire.http import HttpError, Request
@@ -32,6 +33,8 @@ _SAFE_REASONS = ("Expected `", "Object missing ", "Object contains ")
 """The beginnings of those sentences of msgspec that may name a field, and never hold a value."""
 _DescribedText: TypeAlias = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_TEXT_CHARS})]
 """Bounded in the description alone: the hub has clearer words for it."""
+_PostedText: TypeAlias = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_TEXT_CHARS})]
+"""Likewise; empty beside a file."""
 _decode_any = msgspec.json.Decoder(float_hook=str).decode
 """For what is looked at as JSON alone: msgspec takes 16 µs to read a number such as 1e308, and none where a hook gets
 its text. A body of them would delay every member by 180 ms.
@@ -46,11 +49,13 @@ class PostedMessage(Struct, frozen=True, forbid_unknown_fields=True):
         text: of the message.
         reply_to: the seq of the message that it answers, in the same conversation.
         key: what the program calls it; the same as the header Idempotency-Key.
+        files: ids of finished uploads of this sender; with one, the text may be empty.
     """
 
-    text: _DescribedText
+    text: _PostedText
     reply_to: Id | None = None
     key: Annotated[str, Meta(min_length=1)] | None = None
+    files: FileIds = []
 
 
 class EditedText(Struct, frozen=True, forbid_unknown_fields=True):

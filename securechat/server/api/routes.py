@@ -153,19 +153,19 @@ def _made(record: Struct, status: int = 200) -> ApiAnswer:
 # --- Conversations: rooms and dialogues -------------------------------------------------------------------------------
 
 
-class _Target(Struct, frozen=True):
+class Target(Struct, frozen=True):
     """A room or a person of a request."""
 
     room: str | None = None
     person: int | None = None
 
 
-def _target(call: ApiCall) -> Generator[Command, Any, _Target]:
+def target_of(call: ApiCall) -> Generator[Command, Any, Target]:
     """Find the conversation that a path names."""
     room = call.parts.get("room")
     if room is not None:
-        return _Target(room=room)
-    return _Target(person=(yield from _person(call.parts["person"])))
+        return Target(room=room)
+    return Target(person=(yield from _person(call.parts["person"])))
 
 
 def _person(raw: str) -> Generator[Command, Any, int]:
@@ -177,7 +177,7 @@ def _person(raw: str) -> Generator[Command, Any, int]:
     return found.person.id
 
 
-def _in_room(room: str | None, command: Command) -> _Answered:
+def in_room(room: str | None, command: Command) -> _Answered:
     """Give a command; enter its room first where the program is not in it and may."""
     try:
         return (yield command)
@@ -197,7 +197,8 @@ def _seq(call: ApiCall) -> int:
     return seq
 
 
-def _stored(acked: Acked, status: int = 200) -> ApiAnswer:
+def stored(acked: Acked, status: int = 200) -> ApiAnswer:
+    """Return the answer that tells the number of what was stored."""
     return _made(Stored(acked.seq), status)
 
 
@@ -209,26 +210,26 @@ def _post(call: ApiCall) -> Steps:
         if key not in (None, own):
             raise ProblemError(422, "body_invalid", "The body and the header Idempotency-Key have different keys")
         key = own
-    target = yield from _target(call)
+    target = yield from target_of(call)
     if target.person is not None:
-        return _stored((yield Direct(0, target.person, message.text, message.reply_to, key)), 201)
+        return stored((yield Direct(0, target.person, message.text, message.reply_to, key, message.files)), 201)
     room = target.room or ""
-    acked: Acked = yield from _in_room(room, Say(0, room, message.text, message.reply_to, key))
-    return _stored(acked, 201)
+    acked: Acked = yield from in_room(room, Say(0, room, message.text, message.reply_to, key, None, message.files))
+    return stored(acked, 201)
 
 
 def _edit(call: ApiCall) -> Steps:
     text, seq = edited_text_of(call.body, as_json=call.is_json), _seq(call)
-    target = yield from _target(call)
-    acked: Acked = yield from _in_room(target.room, Edit(0, seq, text, target.room, target.person))
-    return _stored(acked)
+    target = yield from target_of(call)
+    acked: Acked = yield from in_room(target.room, Edit(0, seq, text, target.room, target.person))
+    return stored(acked)
 
 
 def _delete(call: ApiCall) -> Steps:
     seq = _seq(call)
-    target = yield from _target(call)
-    acked: Acked = yield from _in_room(target.room, Delete(0, seq, target.room, target.person))
-    return _stored(acked)
+    target = yield from target_of(call)
+    acked: Acked = yield from in_room(target.room, Delete(0, seq, target.room, target.person))
+    return stored(acked)
 
 
 def _react(call: ApiCall) -> Steps:
@@ -241,23 +242,23 @@ def _unreact(call: ApiCall) -> Steps:
 
 def _reaction(call: ApiCall, *, on: bool) -> Steps:
     seq, emoji = _seq(call), call.parts["emoji"]
-    target = yield from _target(call)
-    acked: Acked = yield from _in_room(target.room, React(0, seq, emoji, target.room, target.person, on))
-    return _stored(acked)
+    target = yield from target_of(call)
+    acked: Acked = yield from in_room(target.room, React(0, seq, emoji, target.room, target.person, on))
+    return stored(acked)
 
 
 def _read_page(call: ApiCall) -> Steps:
     after, before = number_parameter(call.query, "after"), number_parameter(call.query, "before")
     limit = _limit(call)
-    target = yield from _target(call)
-    page: HistoryPage = yield from _in_room(target.room, History(0, target.room, target.person, after, before, limit))
+    target = yield from target_of(call)
+    page: HistoryPage = yield from in_room(target.room, History(0, target.room, target.person, after, before, limit))
     return _made(MessagePage(page.messages, page.through, page.more, page.changes))
 
 
 def _read_one(call: ApiCall) -> Steps:
     seq = _seq(call)
-    target = yield from _target(call)
-    page: HistoryPage = yield from _in_room(target.room, History(0, target.room, target.person, seq - 1, seq + 1, 1))
+    target = yield from target_of(call)
+    page: HistoryPage = yield from in_room(target.room, History(0, target.room, target.person, seq - 1, seq + 1, 1))
     if not page.messages:
         raise refusal_for("no_such_message")
     return _made(page.messages[0])
@@ -315,7 +316,7 @@ def _room_info(call: ApiCall) -> Steps:
 
 def _list_members(call: ApiCall) -> Steps:
     room, after = call.parts["room"], number_parameter(call.query, "after")
-    roster: Roster = yield from _in_room(room, Who(0, room, after))
+    roster: Roster = yield from in_room(room, Who(0, room, after))
     return _made(MemberList(roster.members, roster.total, roster.more))
 
 

@@ -66,6 +66,7 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
         web_hosts: names and addresses for them, beside those of the certificate.
         api: whether programs are served over HTTP; with ``web`` alone.
         webhooks: whether incoming webhooks are, likewise, and outgoing ones, also without ``web``.
+        files: whether messages may have files; with ``web`` alone.
         webhook_networks: networks that outgoing webhooks may go to besides the internet.
         webhook_ca: a file with CA certificates for their receivers; None for none.
         metrics: HOST:PORT where metrics are served; empty for nowhere.
@@ -87,6 +88,7 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
     web_hosts: tuple[str, ...] = ()
     api: bool = True
     webhooks: bool = True
+    files: bool = True
     webhook_networks: tuple[str, ...] = ()
     webhook_ca: Path | None = None
     metrics: str = ""
@@ -192,6 +194,7 @@ class ParsedSettings(Struct, frozen=True, kw_only=True):
             web_hosts=value["web_hosts"],
             api=value["api"],
             webhooks=value["webhooks"],
+            files=value["files"],
             webhook_networks=value["webhook_networks"],
             webhook_ca=value["webhook_ca"],
             metrics=value["metrics"],

@@ -187,6 +187,12 @@ SETTINGS: tuple[Setting, ...] = (
         ),
     ),
     Setting(
+        name="files",
+        kind=SettingKind.SWITCH,
+        default=True,
+        what=Sentence("files and pictures in messages; --web off turns them off, too, because their bytes go by HTTPS"),
+    ),
+    Setting(
         name="webhook_networks",
         flag_name="webhook-network",
         kind=SettingKind.NETWORKS,

@@ -33,6 +33,22 @@ class PayloadSender(Struct, frozen=True):
     bot: bool
 
 
+class PayloadFile(Struct, frozen=True):
+    """A file of a message, in a payload; its bytes are read over the API.
+
+    Attributes:
+        id: its number.
+        name: as the message shows it.
+        size: bytes.
+        type: a media type by its name.
+    """
+
+    id: str
+    name: str
+    size: int
+    type: str
+
+
 class PayloadMessage(Struct, frozen=True):
     """A message of a room, in a payload.
 
@@ -43,6 +59,7 @@ class PayloadMessage(Struct, frozen=True):
         sender: who sent it.
         mentions: the sender_ids of the members that it mentions.
         reply: the seq of the message that it answers; absent when it answers none.
+        files: its files, which the last lines of the text name; absent when it has none.
     """
 
     room: str
@@ -51,6 +68,7 @@ class PayloadMessage(Struct, frozen=True):
     sender: PayloadSender
     mentions: list[int]
     reply: int | UnsetType = UNSET
+    files: list[PayloadFile] | UnsetType = UNSET
 
 
 class Payload(Struct, frozen=True):
@@ -68,7 +86,8 @@ class Payload(Struct, frozen=True):
 
 
 def payload_of(message: Message, *, bot: bool) -> bytes:
-    """Return the body for a message of a room: at most 6 bytes for a character of its text, and some 500.
+    """Return the body for a message of a room: at most 6 bytes for a character of its text,
+    some 500, and some 700 for a file.
 
     Args:
         message: with a room.
@@ -86,6 +105,7 @@ def payload_of(message: Message, *, bot: bool) -> bytes:
         PayloadSender(message.sender_id, message.name, bot),
         list(message.mentions),
         UNSET if message.reply is None else message.reply,
+        [PayloadFile(file.id, file.name, file.size, file.type) for file in message.files] or UNSET,
     )
     return msgspec.json.encode(Payload(TYPE, _timestamp(message.sent_at_ms), data))
 

@@ -82,7 +82,7 @@ class Upload:
 
     __slots__ = (
         "_codec", "_exchange", "_has_room", "_is_held", "_is_over", "_is_queued", "_link", "_on_end", "_starved_at",
-        "_web", "has_begun", "owner",
+        "_turns", "_web", "has_begun", "owner",
     )  # fmt: skip
 
     def __init__(
@@ -99,6 +99,7 @@ class Upload:
         self._codec = codec
         self._exchange = exchange
         self._web = web
+        self._turns = web.transfers
         self._on_end = on_end
         self.has_begun = False
         self._is_over = False
@@ -143,7 +144,7 @@ class Upload:
         while left_bytes > 0 and not (self._is_over or self._is_held):
             data = self._link.read_paused(min(left_bytes, self._codec.unread_bytes))
             cost_bytes = max(len(data), READ_COST_BYTES)
-            self._web.transfers.charge(cost_bytes)
+            self._turns.charge(cost_bytes)
             if not data:
                 if self._starved_at is None:
                     self._starved_at = self._web.scheduler.now
@@ -174,7 +175,7 @@ class Upload:
     def _want(self) -> None:
         if not (self._is_over or self._is_held or self._is_queued):
             self._is_queued = True
-            self._web.transfers.wait(self)
+            self._turns.wait(self)
 
 
 class Download:
@@ -194,7 +195,7 @@ class Download:
 
     __slots__ = (
         "_asked_bytes", "_is_behind", "_is_over", "_is_queued", "_left_bytes", "_link", "_moved_at", "_offset",
-        "_on_over", "_source", "_taken_bytes", "_web", "_written_bytes", "owner",
+        "_on_over", "_source", "_taken_bytes", "_turn_bytes", "_turns", "_web", "_written_bytes", "owner",
     )  # fmt: skip
 
     def __init__(
@@ -212,6 +213,8 @@ class Download:
         self._offset = answer.offset
         self._left_bytes = answer.size_bytes
         self._web = web
+        self._turns = web.transfers
+        self._turn_bytes = web.limits.transfer_turn_bytes
         self._on_over = on_over
         self._asked_bytes = 0  # of the source: it is reading
         self._is_behind = False  # the client has not taken what it was sent
@@ -258,13 +261,18 @@ class Download:
         self._is_queued = False
         if self._is_over:
             return
-        most_bytes = min(self._web.limits.transfer_turn_bytes, self._left_bytes)
-        if self._link.queued_bytes + most_bytes <= OUTBOX_BYTES:
+        turn_bytes = self._turn_bytes
+        queued_bytes = self._link.queued_bytes
+        if not self._written_bytes:  # the head makes up one record with it, and the others are sent as they are read
+            turn_bytes -= min(queued_bytes, turn_bytes - 1)
+        most_bytes = min(turn_bytes, self._left_bytes)
+        if queued_bytes + most_bytes <= OUTBOX_BYTES:
             self._asked_bytes = most_bytes
-            self._web.transfers.charge(most_bytes)
+            self._turns.charge(most_bytes)
             self._source.read(self._offset, most_bytes, self._read)
-        elif not self._is_behind:  # this pass has not flushed yet; else `backlog_over` goes on
-            self._want()
+        elif not self._is_behind:  # else `backlog_over` goes on
+            self._is_queued = True
+            self._turns.wait_for_flush(self)
 
     def _read(self, data: bytes | None) -> None:
         """Send what the source has read."""
@@ -286,7 +294,7 @@ class Download:
     def _want(self) -> None:
         if not (self._is_over or self._is_queued or self._asked_bytes):
             self._is_queued = True
-            self._web.transfers.wait(self)
+            self._turns.wait(self)
 
     def _end(self, *, has_all: bool) -> None:
         self.close()

@@ -96,7 +96,7 @@ class Transfer(Protocol):
 
 
 class TransferTurns:
-    """The turns of all uploads and downloads of one server: in a ring, each at most one a pass.
+    """The turns of all uploads and downloads of one server: in a ring, until the bytes of a pass are used up.
 
     They run in the timer step of a pass: what members have said in it is read by then, and on its way to the log.
 
@@ -111,27 +111,46 @@ class TransferTurns:
         self._containment = containment
         self._limits = limits
         self._left_bytes = 0
-        self._is_due = False  # the timer is set
+        self._is_due = False  # the timer is set, or runs
         self._waiting: deque[Transfer] = deque()
+        self._flushing: list[Transfer] = []
 
     def wait(self, transfer: Transfer) -> None:
-        """Have ``take_turn`` called in a later pass, once."""
+        """Have ``take_turn`` called, once: behind those that wait, in this pass if its bytes last."""
         self._waiting.append(transfer)
-        if not self._is_due:
-            self._is_due = True
-            self._scheduler.call_later(0.0, self._next)
+        self._set_timer()
+
+    def wait_for_flush(self, transfer: Transfer) -> None:
+        """Have ``take_turn`` called in a later pass, once: this one has not sent yet what is queued."""
+        self._flushing.append(transfer)
+        self._set_timer()
 
     def charge(self, used_bytes: int) -> None:
         """Count what a turn has used."""
         self._left_bytes -= used_bytes
 
-    def _next(self) -> None:
-        self._left_bytes = self._limits.transfers_per_pass_bytes
-        for _ in range(len(self._waiting)):  # who waits again is behind those that had no turn
-            if self._left_bytes <= 0:
-                break
-            transfer = self._waiting.popleft()
-            self._containment.run(transfer.owner, transfer.take_turn)
-        self._is_due = bool(self._waiting)
-        if self._is_due:
+    def _set_timer(self) -> None:
+        if not self._is_due:
+            self._is_due = True
             self._scheduler.call_later(0.0, self._next)
+
+    def _next(self) -> None:
+        limits = self._limits
+        waiting = self._waiting
+        waiting += self._flushing
+        self._flushing.clear()
+        self._left_bytes = limits.transfers_per_pass_bytes
+        turn_bytes = min(limits.transfer_turn_bytes, self._left_bytes)
+        mark = self._containment
+        try:
+            while waiting and self._left_bytes >= turn_bytes:
+                transfer = waiting.popleft()
+                mark.current = transfer.owner
+                try:
+                    transfer.take_turn()
+                except Exception as exc:  # noqa: BLE001  (it affects its connection, as in the loop)
+                    mark.contain(transfer.owner, exc)
+        finally:
+            self._is_due = False
+            if waiting or self._flushing:
+                self._set_timer()

@@ -7,8 +7,6 @@ picture that cannot be read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -27,21 +25,25 @@ _HEADS = (
 
 
 class RewrittenPicture(Struct, frozen=True, gc=False):
-    """A picture, written anew from its pixels.
+    """A picture that was written anew from its pixels, beside what was sent (`FileLayout.picture`), and not synced.
 
     Attributes:
-        data: the picture itself; None where the sent bytes stay, as of an animated one, and only previews were made.
-        previews: smaller copies, by their longer side in pixels.
         type: its media type.
-        width: of ``data``, pixels; 0 without it.
+        width: pixels.
         height: likewise.
+        size_bytes: of the picture.
+        sha256: likewise.
+        previews: the longer side and the bytes of each smaller copy, the smallest first.
+        is_still: false of one that moves: only its smaller copies were written, and the sent bytes stay.
     """
 
-    data: bytes | None
-    previews: Mapping[int, bytes]
     type: str
     width: int
     height: int
+    size_bytes: int
+    sha256: bytes
+    previews: tuple[tuple[int, int], ...] = ()
+    is_still: bool = True
 
 
 def is_picture(head: bytes) -> bool:
@@ -49,18 +51,28 @@ def is_picture(head: bytes) -> bool:
     return head.startswith(_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")  # RFC 9649, section 2.4
 
 
-def stored_file(upload: UploadState, size_bytes: int, sha256: bytes, picture: RewrittenPicture | None) -> StoredFile:
-    """Return what an upload becomes.
+def stored_file(upload: UploadState, size_bytes: int, sha256: bytes) -> StoredFile:
+    """Return what an upload becomes whose bytes stay as they came."""
+    return StoredFile(FileInfo(upload.file_id, upload.name, size_bytes, media_type(upload.name)), sha256)
 
-    Args:
-        upload: the upload.
-        size_bytes: of what is kept.
-        sha256: likewise.
-        picture: what the worker made of it; None for every other file.
-    """
-    info = FileInfo(upload.file_id, upload.name, size_bytes, media_type(upload.name))
-    if picture is None:
-        return StoredFile(info, sha256)
-    previews = sorted(picture.previews)
-    info = replace(info, type=picture.type, width=picture.width, height=picture.height, previews=previews)
-    return StoredFile(info, sha256, sum(map(len, picture.previews.values())))
+
+def stored_picture(upload: UploadState, picture: RewrittenPicture) -> StoredFile:
+    """Return what an upload becomes that was written anew."""
+    info = FileInfo(
+        upload.file_id, upload.name, picture.size_bytes, picture.type, picture.width, picture.height, _sides(picture)
+    )
+    return StoredFile(info, picture.sha256, _previews_bytes(picture))
+
+
+def stored_moving(kept: StoredFile, picture: RewrittenPicture) -> StoredFile:
+    """Return what an upload becomes that moves: a file as it came, which is a download, with smaller still copies."""
+    info = replace(kept.info, type=picture.type, previews=_sides(picture))
+    return StoredFile(info, kept.sha256, _previews_bytes(picture))
+
+
+def _sides(picture: RewrittenPicture) -> list[int]:
+    return [side for side, _ in picture.previews]
+
+
+def _previews_bytes(picture: RewrittenPicture) -> int:
+    return sum(size_bytes for _, size_bytes in picture.previews)

@@ -25,6 +25,7 @@ from securechat.records.accounts import (
     WriteAudit,
     with_sender,
 )
+from securechat.records.files import DropGoneFiles, PurgeFiles
 from securechat.records.log import Identity, NotAppended
 from securechat.records.rooms import (
     DropMembership,
@@ -37,7 +38,7 @@ from securechat.records.rooms import (
     PutRoomBan,
 )
 from securechat.storage.sqlite import accounts as records
-from securechat.storage.sqlite import audit, purge, rooms, senders
+from securechat.storage.sqlite import audit, files, purge, rooms, senders
 from securechat.storage.store import (
     MESSAGE_WRITES,
     ApplyChanges,
@@ -164,6 +165,10 @@ def _carry_out(
             records.note(connection, [step.entry for step in run if isinstance(step, WriteAudit)])
         case EraseSender() | PurgeExpired() | PurgeGuests() | PurgeMessageKeys() | TrimAudit():
             return [_purge(connection, step, last_seq) for step in run]
+        case PurgeFiles():
+            return [files.purge_files(connection, step, last_seq) for step in run if isinstance(step, PurgeFiles)]
+        case DropGoneFiles():
+            return [files.drop_gone(connection, step) for step in run if isinstance(step, DropGoneFiles)]
         case DropRoom():
             return [rooms.drop_place(connection, step) for step in run if isinstance(step, DropRoom)]
         case _:

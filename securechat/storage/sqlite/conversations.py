@@ -11,8 +11,8 @@ import msgspec
 
 from securechat.model import Message
 from securechat.records.queries import ConversationQuery, ConversationRow, ConversationRows, Unread
-from securechat.storage.sqlite.checksums import DAMAGED_TEXT, decode_rows
-from securechat.storage.sqlite.history import MESSAGE_ARRAY, HistoryReader, MessageRow, message_of
+from securechat.storage.sqlite.checksums import decode_rows
+from securechat.storage.sqlite.history import MESSAGE_ARRAY, HistoryReader, MessageRow, is_damaged, message_of
 from securechat.storage.sqlite.unread import DIALOGUES, FIRST, LOOKED_THROUGH, MARK, MENTIONS, UNREAD
 
 _LAST = """(SELECT m.seq FROM messages AS m WHERE m.conversation = c.conversation AND m.seq > %s AND m.seq <= :up_to
@@ -76,6 +76,6 @@ def list_conversations(reader: HistoryReader, query: ConversationQuery) -> Conve
 def _messages_of(reader: HistoryReader, seqs: list[int]) -> dict[int, Message]:
     """Read messages by seq; those that were removed meanwhile are left out."""
     answer = reader.ask(_MESSAGES, {"seqs": msgspec.json.encode(seqs).decode()})
-    messages = {row[0]: message_of(row) for row in decode_rows(_messages, answer)}
-    reader.damaged.update(seq for seq, message in messages.items() if message.text is DAMAGED_TEXT)
-    return messages
+    messages = {row[0]: (row, message_of(row)) for row in decode_rows(_messages, answer)}
+    reader.damaged.update(seq for seq, (row, message) in messages.items() if is_damaged(row, message))
+    return {seq: message for seq, (_, message) in messages.items()}

@@ -22,6 +22,7 @@ import msgspec
 from securechat.model import Deleted, Edited, Message, MessageChange, Person, Reacted, Reaction
 from securechat.records.queries import HistoryQuery, HistoryRows
 from securechat.storage.sqlite.checksums import DAMAGED_TEXT, checksum_of, decode_rows, mentions_sql
+from securechat.storage.sqlite.file_rows import FILES_OF_MESSAGE, FileColumns, whole_files
 from securechat.storage.sqlite.purge import FIRST_AT
 from securechat.storage.store import CHANGES_PER_MESSAGE, QueryTooExpensive
 
@@ -46,14 +47,14 @@ MESSAGE_ARRAY = f"""json_array(seq, prev, sender_id, name, to_name, sent_at_ms, 
     (SELECT max(n.seq) FROM changes AS n WHERE n.target = messages.seq), conversation, checksum,
     iif(edited IS NULL, NULL, json({_CHANGED_BY.format(which="edited")})),
     iif(deleted IS NULL, NULL, json({_CHANGED_BY.format(which="deleted")})),
-    (SELECT 1 FROM bot_senders AS b WHERE b.sender_id = messages.sender_id))"""  # noqa: S608  # our own words
+    (SELECT 1 FROM bot_senders AS b WHERE b.sender_id = messages.sender_id), json({FILES_OF_MESSAGE}))"""  # noqa: S608
 """A message in its final state, from ``messages`` joined with ``conversations``, in the form that `message_of` reads.
 The JSON must be read as a BLOB, because a damaged one may contain invalid Unicode."""
 
 MessageRow = tuple[
     int, int, int, str, str | None, int, str, str | None, int | None, int | None, int | None, int | None, int | None,
     list[int] | None, list[tuple[str, int]], int | None, int,
-    int | None, tuple[int, str] | None, tuple[int, str] | None, int | None,
+    int | None, tuple[int, str] | None, tuple[int, str] | None, int | None, list[FileColumns] | None,
 ]  # fmt: skip
 _ChangeRow = tuple[
     int, str, int, int, str, int, str, str | None, int | None, int | None, str | None, list[int] | None,
@@ -182,7 +183,9 @@ class HistoryReader:
         span = {"above": above, "below": below, "rows": limit + 1}  # one more row shows whether there is more
         rows = decode_rows(_messages, self.ask(question, chosen_by(query) | span))
         messages = [message_of(row) for row in rows[:limit]]
-        self.damaged.update(message.seq for message in messages if message.text is DAMAGED_TEXT)
+        self.damaged.update(
+            message.seq for row, message in zip(rows, messages, strict=False) if is_damaged(row, message)
+        )
         return messages, len(rows) > limit
 
     def _with_changes(self, query: HistoryQuery, rows: list[Message], *, more: bool, below: int) -> HistoryRows:
@@ -211,14 +214,15 @@ def chosen_by(query: Any) -> dict[str, Any]:
 def message_of(row: MessageRow) -> Message:
     """Build a message from a `MESSAGE_ARRAY` row."""
     (seq, prev, sender_id, name, to_name, sent_at_ms, text, room, low, high,
-     reply, edited, deleted, mentions, signs, changed, conversation, checksum, editor, deleter, bot) = row  # fmt: skip
+     reply, edited, deleted, mentions, signs, changed, conversation, checksum, editor, deleter, bot,
+     files) = row  # fmt: skip
     if checksum is not None and checksum != checksum_of(
         seq, conversation, prev, sender_id, name, to_name, sent_at_ms, text, reply, mentions, edited, deleted
     ):
-        text, mentions, reply = DAMAGED_TEXT, None, None
+        text, mentions, reply, files = DAMAGED_TEXT, None, None, None
     to = None if room is not None else high if sender_id == low else low
     is_plain = not signs and mentions is None and reply is None and edited is None and deleted is None
-    if is_plain and changed is None and bot is None:
+    if is_plain and changed is None and bot is None and files is None:
         return Message(seq, prev, sender_id, name, sent_at_ms, text, room, to, to_name)
     reactions: dict[str, list[int]] = {}
     for sign, who in signs:
@@ -227,7 +231,13 @@ def message_of(row: MessageRow) -> Message:
         seq, prev, sender_id, name, sent_at_ms, text, room, to, to_name, reply, mentions or [], edited, deleted,
         [Reaction(sign, by) for sign, by in reactions.items()], changed,
         None if editor is None else Person(*editor), None if deleter is None else Person(*deleter), bot is not None,
+        [stored.info for stored in whole_files(seq, files)] if files else [],
     )  # fmt: skip
+
+
+def is_damaged(row: MessageRow, message: Message) -> bool:
+    """Tell whether the message that was built from a row is shown as damaged, or without one of its files."""
+    return message.text is DAMAGED_TEXT or len(message.files) < len(row[-1] or ())
 
 
 def _is_whole(seq: int, edited: int, text: str, mentions: list[int] | None, rest: tuple[Any, ...]) -> bool:

@@ -39,7 +39,9 @@ SELECT CAST(json_group_array(json_array(
     m.seq, c.conversation, c.room, c.low, c.high, m.sender_id, m.edited, m.deleted,
     m.prev, m.name, m.to_name, m.sent_at_ms, m.reply, {mentions_sql("m.mentions")},
     json((SELECT json_group_array(json_array(sign, sender_id, since, seq))
-          FROM reactions WHERE target = m.seq)))) AS BLOB)
+          FROM reactions WHERE target = m.seq)),
+    json((SELECT json_group_array(json_array(name, size_bytes))
+          FROM (SELECT * FROM files WHERE seq = m.seq ORDER BY place))))) AS BLOB)
 FROM json_each(?1) CROSS JOIN messages AS m ON m.seq = value JOIN conversations AS c USING (conversation)
 """  # noqa: S608  # our own words
 _UPDATE = """
@@ -53,7 +55,7 @@ _REACT = "INSERT INTO reactions (target, sign, sender_id, since, seq) VALUES {ro
 
 _Row = tuple[
     int, int, str | None, int | None, int | None, int, int | None, int | None, int, str,
-    str | None, int, int | None, list[int] | None, list[tuple[str, int, int, int]],
+    str | None, int, int | None, list[int] | None, list[tuple[str, int, int, int]], list[tuple[str, int]],
 ]  # fmt: skip
 _rows = msgspec.json.Decoder(list[_Row])
 
@@ -94,7 +96,7 @@ class PendingMessageChange(MessageState, gc=False):
                 self.text, self.edited, self.mentions = revision.text, seq, list(revision.mentions)
                 return Edited(*base, revision.text, list(revision.mentions))
             case RevisionKind.DELETE:
-                self.text, self.deletion, self.deleted, self.mentions = "", seq, True, []
+                self.text, self.deletion, self.deleted, self.mentions, self.files = "", seq, True, [], []
                 self.reactions.clear()
                 return Deleted(*base)
             case RevisionKind.REACT:
@@ -115,7 +117,7 @@ def load(connection: apsw.Connection, seqs: Sequence[int]) -> dict[int, PendingM
     assert isinstance(answer, bytes)
     found: dict[int, PendingMessageChange] = {}
     for (seq, conversation, room, low, high, author, edited, deleted,
-         prev, name, to_name, at_ms, reply, mentions, signs) in decode_rows(_rows, answer):  # fmt: skip
+         prev, name, to_name, at_ms, reply, mentions, signs, files) in decode_rows(_rows, answer):  # fmt: skip
         if room is not None:
             place: ConversationKey = room
         else:
@@ -124,7 +126,7 @@ def load(connection: apsw.Connection, seqs: Sequence[int]) -> dict[int, PendingM
             place = (low, high)
         reactions = {(sign, sender_id): (since, at) for sign, sender_id, since, at in signs}
         found[seq] = PendingMessageChange(
-            place, author, deleted is not None, reactions, seq, conversation, mentions or [], edited, deleted,
+            place, author, deleted is not None, reactions, files, seq, conversation, mentions or [], edited, deleted,
             reply, numbers_part(seq, conversation, prev, author, at_ms), names_part(name, to_name),
             mentions or [], dict(reactions),
         )  # fmt: skip
@@ -134,8 +136,9 @@ def load(connection: apsw.Connection, seqs: Sequence[int]) -> dict[int, PendingM
 def born(message: Message, place: ConversationKey, conversation: int) -> PendingMessageChange:
     """A message of this very chunk."""
     seq, author, mentions = message.seq, message.sender_id, message.mentions
+    files = [(file.name, file.size) for file in message.files]
     return PendingMessageChange(
-        place, author, False, {}, seq, conversation, mentions, None, None,
+        place, author, False, {}, files, seq, conversation, mentions, None, None,
         message.reply, numbers_part(seq, conversation, message.prev, author, message.sent_at_ms),
         names_part(message.name, message.to_name), mentions, {},
     )  # fmt: skip

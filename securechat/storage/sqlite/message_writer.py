@@ -20,13 +20,14 @@ import msgspec
 
 from securechat.limits import PageLimits
 from securechat.model import Draft, LogEntry, Message, Revision
-from securechat.records.log import Appended, AppendOutcome
+from securechat.records.log import Appended, AppendOutcome, NotAppended
 from securechat.records.rooms import PutReadMarker
-from securechat.storage.sqlite import message_changes
+from securechat.storage.sqlite import file_rows, files, message_changes
 from securechat.storage.sqlite.checksums import more_part, names_part, time_part
 from securechat.storage.sqlite.message_changes import PendingMessageChange
 from securechat.storage.store import (
     DISK_FULL,
+    FILE_USED,
     NO_MESSAGE,
     NOT_KNOWN,
     OUT_OF_ORDER,
@@ -41,6 +42,7 @@ from securechat.storage.store import (
     judge_revision,
     key_hash,
     place_of,
+    with_lines,
 )
 
 REMEMBERED = 32_768
@@ -78,10 +80,12 @@ _TABLES = {
     "changes": ("seq", "conversation", "kind", "target", "sender_id", "name", "sent_at_ms", "sign"),
     "mentions": ("person", "conversation", "seq"),
     "message_keys": ("seq", "sender_id", "key_hash", "conversation", "content_hash", "sent_at_ms"),
+    "files": file_rows.COLUMNS,
 }  # fmt: skip
 """The tables, and their columns; a message without a reply, mentions or edits omits the last three: an unbound column
 costs nothing."""
 _PLAIN = 8
+_FILE_ID = file_rows.COLUMNS.index("file_id")
 
 
 class MessageWriter:
@@ -89,7 +93,7 @@ class MessageWriter:
 
     Args:
         connection: the writing connection.
-        pages: limits the reactions of a message.
+        pages: limits the reactions of a message, and its text.
 
     Attributes:
         last_seq: the highest number given to an entry.
@@ -98,7 +102,7 @@ class MessageWriter:
     """
 
     def __init__(self, connection: apsw.Connection, pages: PageLimits) -> None:
-        self._most_reactions = pages.reactions
+        self._pages = pages
         self._connection = connection
         self._last_client_ids: dict[int, int] = {}
         self._conversations: dict[ConversationKey, list[int]] = {}  # number and last seq
@@ -200,10 +204,8 @@ class MessageWriter:
             known = self._judge_with_key(draft, key, known, self._at_ms)
         if known is not None:
             return known
-        if draft.known_only:
-            return NOT_KNOWN
-        if self._refuse_fresh:
-            return DISK_FULL
+        if (draft.files or draft.known_only or self._refuse_fresh) and (refused := self._refusal(draft)) is not None:
+            return refused
         to = draft.to
         place = draft.room if to is None else (sender_id, to) if sender_id <= to else (to, sender_id)
         assert place is not None
@@ -224,7 +226,7 @@ class MessageWriter:
         message = Message(seq, prev, sender_id, name, at_ms, text, draft.room, to, draft.to_name, bot=draft.bot)
         if key is not None:
             self._note_key(draft, key, seq, number)
-        if draft.reply is not None or draft.mentions:
+        if draft.reply is not None or draft.mentions or draft.files:
             row, message = self._with_more(draft, place, row, message)
         self._rows["messages"].append(row)
         self.fresh.append(message)
@@ -267,15 +269,33 @@ class MessageWriter:
     def _with_more(
         self, draft: Draft, place: ConversationKey, row: tuple[Any, ...], message: Message
     ) -> tuple[tuple[Any, ...], Message]:
-        """Add the fields that few messages have: mentions, and the message it answers, if that exists."""
+        """Add what few messages have: files, mentions, and the message it answers, if that exists."""
         seq, conversation = message.seq, row[1]
         answered = self._target(draft.reply)
         reply = draft.reply if answered is not None and answered.place == place else None
         mentions = list(draft.mentions)
         self._rows["mentions"] += message_changes.mention_rows(draft.sender_id, conversation, seq, mentions)
-        message = msgspec.structs.replace(message, reply=reply, mentions=mentions)
+        self._rows["files"] += file_rows.rows_of(draft, seq)
+        message = msgspec.structs.replace(
+            message, reply=reply, mentions=mentions, files=[stored.info for stored in draft.files]
+        )
         checksum = row[_PLAIN - 1] ^ more_part(reply, mentions, None, None)
         return (*row[: _PLAIN - 1], checksum, message.to_name, reply, message_changes.array_or_null(mentions)), message
+
+    def _refusal(self, draft: Draft) -> NotAppended | None:
+        """Return why a fresh draft is not stored; None if it is."""
+        if draft.known_only:
+            return NOT_KNOWN
+        if self._refuse_fresh:
+            return DISK_FULL
+        return FILE_USED if self._is_file_used(draft) else None
+
+    def _is_file_used(self, draft: Draft) -> bool:
+        """Whether a file of a draft is another message's: the hub gives each once, and a fault there stays its own."""
+        asked = [stored.info.id for stored in draft.files]
+        of_chunk = {row[_FILE_ID] for row in self._rows["files"]}
+        is_double = len({*asked}) < len(asked) or not of_chunk.isdisjoint(asked)
+        return is_double or files.is_stored(self._connection, asked)
 
     def _revise(self, revision: Revision) -> AppendOutcome:
         """Give a fresh change the next seq, if it is allowed."""
@@ -287,7 +307,8 @@ class MessageWriter:
         if outcome is not None or self._refuse_fresh:
             return outcome or DISK_FULL
         target = self._target(revision.target)
-        refused = judge_revision(revision, target, self._most_reactions)
+        revision = with_lines(revision, target)
+        refused = judge_revision(revision, target, self._pages)
         if refused is not None or target is None:
             return refused or NO_MESSAGE
         seq = self._next_seq(stream, revision.client_id)

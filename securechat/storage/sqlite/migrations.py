@@ -354,6 +354,48 @@ CREATE TABLE outgoing_webhooks (
 ) STRICT;
 """
 
+# A file belongs to one message, and its rows are in the order of messages, so a page of history finds them together.
+# Triggers take a file out with its message, whatever took that out, and put it among those to be unlinked: no path of
+# the program can forget either. Both tables have a sender's bytes in an index alone, which is read at each start.
+_FILES = """
+CREATE TABLE files (
+    seq INTEGER NOT NULL,          -- of the message
+    place INTEGER NOT NULL,        -- among its files, from 0
+    file_id TEXT NOT NULL,         -- 128 random bits, hexadecimal
+    sender_id INTEGER NOT NULL,    -- of the message
+    name TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    type TEXT NOT NULL,
+    width INTEGER NOT NULL,        -- 0: no picture of the server's own
+    height INTEGER NOT NULL,
+    previews TEXT NOT NULL,        -- their longer sides, a JSON array
+    kept_bytes INTEGER NOT NULL,   -- with the previews
+    checksum INTEGER NOT NULL,     -- see files.py
+    PRIMARY KEY (seq, place)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX files_by_id ON files (file_id);
+CREATE INDEX files_by_sender ON files (sender_id, size_bytes, file_id, kept_bytes);
+
+CREATE TABLE gone_files (
+    file_id TEXT PRIMARY KEY,
+    sender_id INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    kept_bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX gone_files_by_sender ON gone_files (sender_id, kept_bytes);
+
+CREATE TRIGGER files_to_unlink AFTER DELETE ON files BEGIN
+    INSERT OR REPLACE INTO gone_files VALUES (OLD.file_id, OLD.sender_id, OLD.size_bytes, OLD.kept_bytes);
+END;
+CREATE TRIGGER files_of_deleted AFTER UPDATE OF deleted ON messages WHEN NEW.deleted IS NOT NULL BEGIN
+    DELETE FROM files WHERE seq = OLD.seq;
+END;
+CREATE TRIGGER files_of_removed AFTER DELETE ON messages BEGIN
+    DELETE FROM files WHERE seq = OLD.seq;
+END;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FOUNDATION,
     _PEOPLE,
@@ -364,6 +406,7 @@ MIGRATIONS: tuple[str, ...] = (
     _PROGRAMS,
     _LOG_IDENTITY,
     _OUTGOING_WEBHOOKS,
+    _FILES,
 )
 """Migration n brings the schema from version n to n + 1."""
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
@@ -26,6 +26,7 @@ from securechat.errors import LogError
 from securechat.limits import KIB, PAGE_LIMITS, Limits, PageLimits
 from securechat.model import Draft, Revision
 from securechat.records.accounts import AuditEntry
+from securechat.records.files import FileQuery, FileRow, GoneFile, OwnFilesQuery
 from securechat.records.log import LogState
 from securechat.records.queries import (
     ConversationQuery,
@@ -43,7 +44,7 @@ from securechat.storage.directory import LOCK, DirectoryLock, OpenFiles, make_di
 from securechat.storage.search.index import SEARCH_INDEX, SearchIndex
 from securechat.storage.search.log_reader import IndexLogReader
 from securechat.storage.search.query import search_at_once
-from securechat.storage.sqlite import accounts, senders
+from securechat.storage.sqlite import accounts, files, senders
 from securechat.storage.sqlite import change_writer as people
 from securechat.storage.sqlite import rooms as places
 from securechat.storage.sqlite.audit import read_audit
@@ -73,6 +74,8 @@ from securechat.storage.store import (
     looks_at_messages,
 )
 from securechat.translation import Sentence
+
+_T = TypeVar("_T")
 
 SQLITE_VERSION = apsw.sqlite_lib_version()
 DATABASE = "securechat.db"
@@ -185,6 +188,7 @@ class SqliteStore:
             rooms,
             message_writer.last_sent_at_ms,
             read_log_id(writer),
+            files.load(writer),
         )
         if self._shared:
             self._reading = self._connect_to_read()
@@ -440,7 +444,7 @@ class SqliteStore:
             raise failure_of(error) from error
 
     def take_damaged(self) -> list[int]:
-        """Return the seqs of damaged messages that `read` or `conversations` met since the last call."""
+        """Return the seqs of damaged messages that were read, or a file of them, since the last call."""
         if self._reader is None or not self._reader.damaged:
             return []
         found = sorted(self._reader.damaged)
@@ -468,6 +472,29 @@ class SqliteStore:
         assert self._reader is not None, "the store is not open"
         try:
             return room_figures(self._reader, tuple(rooms))
+        except apsw.Error as error:
+            raise failure_of(error) from error
+
+    def file(self, query: FileQuery) -> FileRow | None:
+        """Find one file; see `Store.file`."""
+        return self._answer(lambda reader: files.find_file(reader, query))
+
+    def own_files(self, query: OwnFilesQuery) -> list[FileRow]:
+        """List a sender's files; see `Store.own_files`."""
+        return self._answer(lambda reader: files.list_own_files(reader, query))
+
+    def gone_files(self, most: int) -> list[GoneFile]:
+        """List files that are to be unlinked; see `Store.gone_files`."""
+        return self._answer(lambda reader: files.list_gone_files(reader, most))
+
+    def stored_file_ids(self, after: str, most: int) -> list[str]:
+        """List the ids of files; see `Store.stored_file_ids`."""
+        return self._answer(lambda reader: files.list_stored_ids(reader, after, most))
+
+    def _answer(self, ask: Callable[[HistoryReader], _T]) -> _T:
+        assert self._reader is not None, "the store is not open"
+        try:
+            return ask(self._reader)
         except apsw.Error as error:
             raise failure_of(error) from error
 

@@ -13,13 +13,14 @@ import apsw
 import msgspec
 
 from securechat.errors import LogError
-from securechat.model import Person
+from securechat.model import Person, StoredFile
 from securechat.storage.sqlite.checksums import decode_rows
+from securechat.storage.sqlite.file_rows import whole_files
 from securechat.storage.sqlite.history import MESSAGE_ARRAY, MessageRow, message_of
 from securechat.text.names import LOBBY
 from securechat.translation import Sentence
 
-SCHEMA = 7
+SCHEMA = 10
 """The oldest schema version that can be exported: the server migrates older ones when it starts."""
 _ROOMS = """
 SELECT room, (SELECT count(*) FROM messages AS m WHERE m.conversation = c.conversation)
@@ -68,7 +69,8 @@ def export_room(connection: apsw.Connection, room: str) -> Iterator[dict[str, An
     Always present: ``seq``, ``sender_id``, ``name`` (at that time), ``sent_at_ms`` (UTC) and ``text``. Optional:
     ``reply`` (a seq), ``mentions`` (sender_ids), ``edited_at_ms``, ``deleted_at_ms`` (then the text is empty),
     ``edited_by`` and ``deleted_by`` (``sender_id`` and ``name`` at that time) where it was not the sender, ``bot``
-    (true) where it is a bot or webhook, and ``reactions``, a mapping of emoji to sender_ids.
+    (true) where it is a bot or webhook, ``reactions``, a mapping of emoji to sender_ids, and ``files``, each with its
+    ``id``, ``name``, ``size`` in bytes, ``type`` and ``sha256``, and ``width`` and ``height`` of a picture.
 
     Args:
         connection: may be read-only. One read transaction around the iteration shows the room at one instant.
@@ -105,6 +107,7 @@ def _row(decoded: MessageRow, **times: Any) -> dict[str, Any]:
         "deleted_by": _person(message.deleted_by),
         "bot": message.bot or None,
         "reactions": {reaction.sign: reaction.by for reaction in message.reactions} or None,
+        "files": [_file(stored) for stored in whole_files(message.seq, decoded[-1] or ())] if message.files else None,
     }
     return {
         "seq": message.seq,
@@ -113,6 +116,19 @@ def _row(decoded: MessageRow, **times: Any) -> dict[str, Any]:
         "sent_at_ms": message.sent_at_ms,
         "text": message.text,
         **{key: value for key, value in more.items() if value is not None},
+    }
+
+
+def _file(stored: StoredFile) -> dict[str, Any]:
+    info = stored.info
+    sides = {"width": info.width, "height": info.height} if info.is_picture else {}
+    return {
+        "id": info.id,
+        "name": info.name,
+        "size": info.size,
+        "type": info.type,
+        **sides,
+        "sha256": stored.sha256.hex(),
     }
 
 

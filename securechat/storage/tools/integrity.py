@@ -15,6 +15,7 @@ import msgspec
 
 from securechat.storage.sqlite.checksums import checksum_of, decode_rows, mentions_sql
 from securechat.storage.sqlite.failures import reason_of
+from securechat.storage.sqlite.file_rows import FILES_OF_MESSAGE, whole_files
 from securechat.storage.tools.backup import Snapshot
 from securechat.translation import LazyText, _
 
@@ -61,6 +62,13 @@ FROM (SELECT * FROM messages WHERE seq > ? ORDER BY seq LIMIT ?)
 _CHECKSUMS_SINCE = 4
 """The schema version that added checksums."""
 _NOT_AS_STORED = LazyText("message {first} is not what was stored: readers are told that it is damaged")
+_FILES_SINCE = 10
+"""The schema version that added files."""
+_FILE_ROWS = f"""
+SELECT seq, CAST({FILES_OF_MESSAGE} AS BLOB)
+FROM (SELECT DISTINCT seq FROM files WHERE seq > ? ORDER BY seq LIMIT ?) AS messages
+"""  # noqa: S608  # our own words
+_FILE_NOT_AS_STORED = LazyText("a file of message {first} is not what was stored: readers do not see it")
 
 _NOBODY = "SELECT sender_id FROM accounts WHERE sender_id NOT IN (SELECT sender_id FROM senders) LIMIT ?"
 _OWNERLESS = "SELECT {0}_id, sender_id FROM {0}s WHERE sender_id NOT IN (SELECT sender_id FROM accounts) LIMIT ?"
@@ -132,11 +140,37 @@ _OF_PROGRAMS = (
 """The same; from schema 7 on."""
 
 
+_OF_NO_MESSAGE = """
+SELECT f.file_id, f.seq FROM files AS f
+WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.seq = f.seq AND deleted IS NULL) LIMIT ?
+"""
+_OF_FILES = (
+    (LazyText("file {first} belongs to message {second}, which is not there or was deleted"), _OF_NO_MESSAGE),
+    (
+        LazyText("file {first} of message {second} is counted for another sender"),
+        "SELECT file_id, seq FROM files AS f JOIN messages AS m USING (seq) WHERE f.sender_id <> m.sender_id LIMIT ?",
+    ),
+    (
+        LazyText("the files of message {first} are not numbered from 0 on"),
+        "SELECT seq FROM files GROUP BY seq HAVING min(place) <> 0 OR max(place) <> count(*) - 1 LIMIT ?",
+    ),
+    (
+        LazyText("file {first} of message {second} has an id that no file has"),
+        "SELECT file_id, seq FROM files WHERE length(file_id) <> 32 OR file_id GLOB '*[^0-9a-f]*' LIMIT ?",
+    ),
+    (
+        LazyText("file {first} belongs to message {second}, and is to be deleted as well"),
+        "SELECT file_id, seq FROM files WHERE file_id IN (SELECT file_id FROM gone_files) LIMIT ?",
+    ),
+)
+"""The same; from schema 10 on."""
+
+
 _any: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
 def damaged_messages(snapshot: Snapshot, progress: Callable[[float], None]) -> list[str]:
-    """Return a sentence for each damaged message, _MOST of them; readers see those as damaged.
+    """Return a sentence for each damaged message or file, _MOST of them; readers are told, or do not see the file.
 
     Separate from `damage`, because such a database is consistent, and a backup of it can be restored.
 
@@ -163,10 +197,25 @@ def damaged_messages(snapshot: Snapshot, progress: Callable[[float], None]) -> l
             above = through
             progress(min(0.99, above / max(1, last_seq)))
             snapshot.renew()
+        found += _damaged_files(snapshot)
     except apsw.Error as error:
         found.append(_("the database cannot be read to its end: {why}", why=reason_of(error)))
     progress(1.0)
     return found[:_MOST]
+
+
+def _damaged_files(snapshot: Snapshot) -> Iterator[str]:
+    above = 0
+    while snapshot.schema >= _FILES_SINCE:
+        snapshot.renew()
+        messages: list[Any] = snapshot.connection.execute(_FILE_ROWS, (above, _ROWS_AT_ONCE)).fetchall()
+        for seq, answer in messages:
+            rows = decode_rows(_any, answer)
+            if len(whole_files(seq, rows)) < len(rows):
+                yield _FILE_NOT_AS_STORED(first=seq)
+        if len(messages) < _ROWS_AT_ONCE:
+            return
+        above = messages[-1][0]
 
 
 def damage(snapshot: Snapshot, progress: Callable[[float], None]) -> list[str]:
@@ -193,18 +242,9 @@ def damage(snapshot: Snapshot, progress: Callable[[float], None]) -> list[str]:
 
 def _broken_rules(snapshot: Snapshot) -> Iterator[str]:
     connection = snapshot.connection
-    if snapshot.schema >= 2:
-        for sentence, question in _OF_PEOPLE:
-            yield from [_finding(sentence, row) for row in connection.execute(question, (_MOST,))]
-    if snapshot.schema >= 3:
-        for sentence, question in _OF_TALK:
+    for schema, rules in ((2, _OF_PEOPLE), (3, _OF_TALK), (6, _OF_KEYS), (7, _OF_PROGRAMS), (_FILES_SINCE, _OF_FILES)):
+        for sentence, question in rules if snapshot.schema >= schema else ():
             snapshot.renew()
-            yield from [_finding(sentence, row) for row in connection.execute(question, (_MOST,))]
-    if snapshot.schema >= 6:
-        for sentence, question in _OF_KEYS:
-            yield from [_finding(sentence, row) for row in connection.execute(question, (_MOST,))]
-    if snapshot.schema >= 7:
-        for sentence, question in _OF_PROGRAMS:
             yield from [_finding(sentence, row) for row in connection.execute(question, (_MOST,))]
     last_seq = _last_seq(connection)
     for first in range(1, last_seq + 1, _MESSAGES_AT_ONCE):

@@ -12,6 +12,7 @@ from securechat.errors import ErrorCode
 from securechat.hub.accounts.directory import AccountDirectory
 from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.contained_question import Question
+from securechat.hub.files import service as file_service
 from securechat.hub.messages import conversations, history, search, unread
 from securechat.hub.rooms import queries as room_queries
 from securechat.hub.rooms.presence import PresenceTracker
@@ -25,7 +26,7 @@ class Contained(HubRig):
 
     def __init__(self) -> None:
         self.failures: list[Failure] = []
-        super().__init__(on_failure=self.failures.append)
+        super().__init__(on_failure=self.failures.append, files=True)
 
 
 @pytest.fixture
@@ -57,6 +58,7 @@ QUESTIONS: dict[Any, tuple[Any, str]] = {
     m.Search(ref=5, query="tea"): (search, "search_page"),
     m.AskUnread(ref=5): (unread, "unread_page"),
     m.AskConversations(ref=5): (conversations, "conversations_page"),
+    m.AskFiles(ref=5): (file_service, "file_list"),
     m.Who(ref=5, room="lobby"): (room_queries, "roster_page"),
     m.Whois(ref=5, name="ann"): (room_queries, "Found"),
     m.AskPeople(ref=5, ids=(1,)): (room_queries, "people_list"),

@@ -48,3 +48,28 @@ def test_clearing_keeps_what_is_in_flight_and_the_rest_of_a_begun_chunk() -> Non
         sent += piece
         outbox.accepted(len(piece))
     assert sent == b"frame one.frame two.LAST"
+
+
+def test_a_chunk_as_long_as_a_record_goes_out_as_it_is_among_others() -> None:
+    outbox = Outbox()
+    parts = [bytes([number]) * TLS_RECORD_BYTES for number in range(3)]
+    for part in (*parts, b"end"):
+        outbox.append(part)
+    for number, part in enumerate(parts):
+        assert outbox.size_bytes == (3 - number) * TLS_RECORD_BYTES + 3
+        assert outbox.take() is part
+        assert outbox.accepted(len(part))
+    assert outbox.take() == b"end"
+    assert not outbox.accepted(3)
+    assert outbox.size_bytes == 0
+
+
+def test_clearing_behind_a_chunk_that_went_out_whole_drops_all_that_is_left() -> None:
+    outbox = Outbox()
+    for size in (TLS_RECORD_BYTES, 10, TLS_RECORD_BYTES):
+        outbox.append(b"x" * size)
+    outbox.take()
+    outbox.clear_unsent()
+    assert outbox.size_bytes == TLS_RECORD_BYTES  # in flight
+    outbox.accepted(TLS_RECORD_BYTES)
+    assert not outbox

@@ -7,7 +7,7 @@ import pytest
 
 from securechat.errors import LogError
 from securechat.limits import Limits
-from securechat.model import Draft, Revision, RevisionKind
+from securechat.model import Draft, FileInfo, Revision, RevisionKind, StoredFile
 from securechat.records.accounts import Account, AccountKind, Put
 from securechat.records.rooms import PutRoom, RoomRecord
 from securechat.storage.sqlite.migrations import MIGRATIONS, migrate
@@ -122,4 +122,23 @@ def test_what_a_program_wrote_is_marked(tmp_path):
     store.apply([Draft(1, "deploy", 1, "built", "lobby"), Draft(2, "ann", 1, "thanks", "lobby")])
     with Snapshot(tmp_path / DATABASE) as snapshot:
         assert [row.get("bot") for row in export_room(snapshot.connection, "lobby")] == [True, None]
+    store.close()
+
+
+def test_files_are_exported_with_what_tells_them_apart(tmp_path):
+    store = SqliteStore(tmp_path, Limits(), wall_ms=lambda: 1_000)
+    store.open()
+    picture = FileInfo("a" * 32, "sea.jpg", 5, "image/jpeg", 40, 30, [320])
+    files = (StoredFile(picture, b"\x01" * 32, 9), StoredFile(FileInfo("b" * 32, "x", 0), b"\xab" * 32))
+    store.apply([Draft(1, "ann", n, "look", "lobby", files=files[n - 1 : n]) for n in (1, 2, 3)])
+    with Snapshot(tmp_path / DATABASE) as snapshot:
+        rows = json.loads(json.dumps(list(export_room(snapshot.connection, "lobby"))))
+    assert [row.get("files") for row in rows] == [
+        [
+            {"id": "a" * 32, "name": "sea.jpg", "size": 5, "type": "image/jpeg", "width": 40, "height": 30,
+             "sha256": "01" * 32}
+        ],
+        [{"id": "b" * 32, "name": "x", "size": 0, "type": "application/octet-stream", "sha256": "ab" * 32}],
+        None,
+    ]  # fmt: skip
     store.close()

@@ -9,13 +9,15 @@ import pytest
 
 from securechat.errors import LogError, LogSchemaTooNew
 from securechat.limits import Limits
-from securechat.model import Draft, Revision, RevisionKind
+from securechat.model import Draft, FileInfo, Revision, RevisionKind, StoredFile
 from securechat.records.rooms import PutRoom, RoomRecord
 from securechat.storage.directory import is_served
 from securechat.storage.sqlite.store import SqliteStore
 from securechat.storage.store import ApplyChanges
 from securechat.storage.tools.backup import DATABASE, Snapshot
 from securechat.storage.tools.integrity import damage, last_message_at_ms
+
+FILES = tuple(StoredFile(FileInfo(digit * 32, f"{digit}.txt", 9), bytes(32)) for digit in "12")
 
 
 def drafts(first: int, count: int) -> list[Draft]:
@@ -105,6 +107,17 @@ def test_a_newer_log_is_refused(store: SqliteStore, tmp_path: Path) -> None:
         ("UPDATE message_keys SET sender_id = 2", "a key of sender 2 leads to message 34, which is not its own"),
         ("UPDATE message_keys SET seq = 99", "a key of sender 1 leads to message 99, which was never stored"),
         ("DELETE FROM conversations WHERE room = 'ops'", "room 5 (#ops) has rules but no conversation"),
+        ("UPDATE files SET seq = 99 WHERE place = 1", f"file {'2' * 32} belongs to message 99, which is not there or"),
+        ("UPDATE files SET seq = 2", f"file {'1' * 32} belongs to message 2, which is not there or was deleted"),
+        ("UPDATE files SET sender_id = 2", f"file {'1' * 32} of message 35 is counted for another sender"),
+        ("UPDATE files SET place = 7 WHERE place = 1", "the files of message 35 are not numbered from 0 on"),
+        ("UPDATE files SET place = 7 WHERE place = 0", "the files of message 35 are not numbered from 0 on"),
+        ("UPDATE files SET file_id = '../x' WHERE place = 0", "file ../x of message 35 has an id that no file has"),
+        ("UPDATE files SET file_id = upper('a' || substr(file_id, 2)) WHERE place = 0", f"file A{'1' * 31} of message"),
+        (
+            f"INSERT INTO gone_files VALUES ('{'1' * 32}', 1, 2, 3)",
+            f"file {'1' * 32} belongs to message 35, and is to be deleted as well",
+        ),
     ],
 )
 def test_rules_between_tables(store: SqliteStore, tmp_path: Path, sql: str, sentence: str) -> None:
@@ -115,6 +128,7 @@ def test_rules_between_tables(store: SqliteStore, tmp_path: Path, sql: str, sent
             Revision(RevisionKind.REACT, 1, "ann", 33, 3, "room0", sign="+"),
             ApplyChanges((PutRoom(RoomRecord(5, "ops")),)),
             Draft(1, "ann", 34, "alert", "room0", key="k"),
+            Draft(1, "ann", 35, "look", "room0", files=FILES),
         ]
     )
     store.close()

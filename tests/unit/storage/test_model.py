@@ -6,8 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from securechat.limits import Limits, PageLimits
-from securechat.model import Draft, Revision, RevisionKind
+from securechat.model import Draft, FileInfo, Revision, RevisionKind, StoredFile
 from securechat.records.accounts import Account, Drop, EraseSender, PurgeMessageKeys, Put
+from securechat.records.files import DropGoneFiles, FileQuery, FileUsage, OwnFilesQuery, PurgeFiles
 from securechat.records.log import Appended
 from securechat.records.queries import ConversationQuery, HistoryQuery, UnreadQuery
 from securechat.records.rooms import (
@@ -24,13 +25,14 @@ from securechat.records.rooms import (
     RoomRecord,
     RoomRole,
 )
-from securechat.storage.sqlite import message_changes, message_writer
+from securechat.storage.sqlite import files, message_changes, message_writer
 from securechat.storage.sqlite.store import DATABASE, SqliteStore
 from securechat.storage.store import KEY_OF_ANOTHER, ApplyChanges, IdentifySender
 from securechat.storage.tools.backup import Snapshot
 from securechat.storage.tools.integrity import damage
 from securechat.testing import memory_messages
 from securechat.testing.memory_store import MemoryStore
+from securechat.text.file_lines import with_file_lines
 
 ROOMS = ("lobby", "ops", "Ωmega", "'; --")
 NOW_MS = 1_700_000_000_000
@@ -45,6 +47,7 @@ class Chance:
         self.client_ids = {}
         self.last_seq = 0
         self.keyed = []
+        self.file_ids = []
 
     def client_id(self, stream):
         if self.rng.random() < 0.1:  # a retry, or a number that was never used
@@ -64,6 +67,17 @@ class Chance:
     def people(self):
         return tuple(self.rng.randint(1, 5) for _ in range(self.rng.choice((0, 0, 0, 1, 2, 3))))
 
+    def files(self):
+        return tuple(self.file() for _ in range(self.rng.choice((0, 0, 0, 0, 1, 2, 3))))
+
+    def file(self):
+        if self.rng.random() < 0.96 or not self.file_ids:
+            self.file_ids.append(f"{self.rng.getrandbits(128):032x}")
+        file_id = self.rng.choice(self.file_ids[-3:]) if self.rng.random() < 0.02 else self.file_ids[-1]
+        name, size = self.rng.choice(("a.txt", "ü" * 70)), self.rng.choice((0, 1, 5, 10**9))
+        picture = self.rng.choice(({}, {"width": 3, "height": 4, "previews": [320]}))
+        return StoredFile(FileInfo(file_id, name, size, "text/plain", **picture), bytes(32), 7 * len(picture))
+
     def draft(self):
         if self.keyed and self.rng.random() < 0.1:  # the same again, as another draft
             again = self.rng.choice(self.keyed)
@@ -72,10 +86,11 @@ class Chance:
         stream = self.rng.choice((0, 0, who + 10))
         where = self.where(who)
         reply = self.seq() if self.rng.random() < 0.3 else None
-        text = self.rng.choice(("hi", "a\0b", "\U0001f600" * 9, "x" * 9000))
+        text, files = self.rng.choice(("hi", "a\0b", "\U0001f600" * 9, "x" * 9000)), self.files()
+        text = with_file_lines(text, [(stored.info.name, stored.info.size) for stored in files])
         draft = Draft(
             who, f"p{who}", self.client_id(stream or who), text, stream=stream, reply=reply, mentions=self.people(),
-            to_name=f"p{where['to']}" if "to" in where else None, known_only=self.rng.random() < 0.05,
+            files=files, to_name=f"p{where['to']}" if "to" in where else None, known_only=self.rng.random() < 0.05,
             key=self.rng.choice((None, None, None, "k1", "k2", "k3")), **where,
         )  # fmt: skip
         if draft.key is not None:
@@ -99,7 +114,7 @@ class Chance:
 
     def change(self):
         who, room_id = self.rng.randint(1, 5), self.rng.randint(20, 23)
-        match self.rng.randint(0, 12):
+        match self.rng.randint(0, 15):
             case 0:
                 return EraseSender(who, self.rng.random() < 0.3, above=self.seq(), seqs=self.rng.randint(1, 30))
             case 1:
@@ -119,6 +134,10 @@ class Chance:
                 return DropRoomBan(room_id, who)
             case 12:
                 return PurgeMessageKeys(self.now_ms - self.rng.randint(0, 30_000), most=self.rng.randint(1, 6))
+            case 13:
+                return PurgeFiles(self.now_ms - self.rng.randint(0, 30_000), most=self.rng.randint(1, 6))
+            case 14 | 15:
+                return DropGoneFiles(tuple(self.rng.choice(["", *self.file_ids]) for _ in range(20)))
             case 8:
                 return Drop(Account, who) if self.rng.random() < 0.2 else Put(Account(who, "a", "a"))
             case _:
@@ -158,6 +177,19 @@ def note_places(places, entries):
         places[entry.seq] = entry.room if to is None else tuple(sorted((entry.sender_id, to)))
 
 
+def usage_of(store):
+    """What each sender keeps, added up file by file."""
+    kept = {}
+    ids = store.stored_file_ids("", 10_000)
+    rows = [store.file(FileQuery(file_id)) for file_id in ids]
+    previews = [7 * 3 if row.file.is_picture else 0 for row in rows]
+    for row, more in zip(rows, previews, strict=True):
+        kept.setdefault(row.sender_id, []).append(row.file.size + more)
+    for gone in store.gone_files(10_000):
+        kept.setdefault(gone.sender_id, []).append(gone.kept_bytes)
+    return tuple(FileUsage(who, len(sizes), sum(sizes)) for who, sizes in sorted(kept.items()))
+
+
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 8))])
 def test_they_agree_about_conversations(tmp_path, seed, monkeypatch):
     print(f"seed {seed}")
@@ -178,7 +210,7 @@ def test_they_agree_about_conversations(tmp_path, seed, monkeypatch):
     assert ours == theirs
     for each in both:
         each.apply([IdentifySender(bytes([who]) * 32, "x", "x") for who in range(1, 20)])
-    appended = keys_used = keys_repeated = 0
+    appended = keys_used = keys_repeated = found = gone = 0
     for _ in range(120):
         chance.now_ms += chance.rng.choice((0, 1, 4000, -3000))
         batch = [chance.write(places) for _ in range(chance.rng.choice((1, 2, 8, 20)))]
@@ -204,6 +236,7 @@ def test_they_agree_about_conversations(tmp_path, seed, monkeypatch):
             ours, theirs = (replace(each.open(), log_id="") for each in both)
             assert ours.last_seq == theirs.last_seq == chance.last_seq
             assert (ours.people, ours.room_records) == (theirs.people, theirs.room_records)
+            assert ours.files == theirs.files
         for query in [chance.query() for _ in range(6)]:
             ours, theirs = (each.read(query) for each in both)
             assert ours == theirs, query
@@ -221,7 +254,22 @@ def test_they_agree_about_conversations(tmp_path, seed, monkeypatch):
         )  # fmt: skip
         ours, theirs = (each.conversations(listed) for each in both)
         assert ours == theirs, listed
-    assert min(appended - 200, keys_used, keys_repeated) > 0, "the dice said no too often to prove anything"
+        file_ids = ["", *chance.file_ids]
+        for file_id in chance.rng.sample(file_ids, min(10, len(file_ids))):
+            ours, theirs = (each.file(FileQuery(file_id)) for each in both)
+            assert ours == theirs
+            found += ours is not None
+        own = OwnFilesQuery(asked.sender_id, chance.rng.choice((None, *file_ids)), chance.rng.choice((1, 3, 50)))
+        after = chance.rng.choice(file_ids)
+        ours, theirs = (
+            (each.own_files(own), each.gone_files(own.limit), each.stored_file_ids(after, own.limit)) for each in both
+        )
+        assert ours == theirs
+        gone = max(gone, len(both[0].gone_files(1_000)))
+        assert usage_of(both[0]) == files.load(both[0]._db).usage, "the sum is not what there is"
+    assert min(appended - 200, keys_used, keys_repeated, found - 100, gone - 5) > 0, (
+        "the dice said no too often to prove anything"
+    )
     with Snapshot(tmp_path / DATABASE) as snapshot:
         findings = damage(snapshot, lambda _: None)
     assert [one for one in findings if not one.startswith("account")] == []  # accounts come and go here as they like

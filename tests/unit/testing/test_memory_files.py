@@ -7,8 +7,7 @@ import pytest
 from securechat.errors import Refusal
 from securechat.model import StoredFile
 from securechat.records.files import UploadState
-from securechat.storage.files.pictures import RewrittenPicture
-from securechat.testing.memory_files import MemoryFiles
+from securechat.testing.memory_files import MemoryFiles, MemoryPicture
 from securechat.text.refusals import refusal_for
 
 ID = "ab" * 16
@@ -51,7 +50,7 @@ def test_an_upload_becomes_a_file(posted):
     files.open(ID, None, opened.append)
     files.open(ID, 320, opened.append)
     run(posted)
-    assert listed == [[], [ID]]
+    assert [each.whole for each in listed] == [(), (ID,)]
     assert opened[1] is None
     opened[0].read(1, 3, read.append)
     run(posted)
@@ -89,7 +88,7 @@ def test_a_picture_is_written_anew_and_an_unreadable_one_stays_whole(posted):
     def rewrite(data, name):
         if b"bad" in data:
             return refusal_for("picture_unreadable")
-        return RewrittenPicture(b"new", {320: b"small"}, "image/jpeg", 4, 3)
+        return MemoryPicture(b"new", {320: b"small"})
 
     files = MemoryFiles(posted.append, rewrite=rewrite)
     _, stored = finished(files, posted, upload(9, "a.png"), b"GIF89a123")

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from securechat.limits import MAX_TEXT_CHARS
-from securechat.model import Message
+from securechat.model import FileInfo, Message
 from securechat.server.outgoing.payload import Payload, delivery_id, payload_of
 from securechat.server.outgoing.signature import WebhookSecret, signed_headers
 from tests.support.golden import GOLDEN
@@ -19,7 +19,8 @@ VECTORS = [json.loads(line) for line in (GOLDEN / "webhook_v1.jsonl").read_text(
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
 def test_the_bytes_of_a_delivery_stay(vector: dict[str, Any]) -> None:
     """Fields may be added behind these; then the vectors are extended, and nothing in them changes."""
-    body = payload_of(Message(**vector["message"]), bot=vector["bot"])
+    files = [FileInfo(**file) for file in vector["message"].get("files", ())]
+    body = payload_of(Message(**{**vector["message"], "files": files}), bot=vector["bot"])
     assert body.decode() == vector["body"]
     assert json.loads(body)["data"]["text"] == vector["message"]["text"]
 
@@ -29,6 +30,7 @@ def test_the_vectors_have_every_field() -> None:
     assert {each.data.sender.bot for each in found} == {True, False}
     assert {each.data.reply is msgspec.UNSET for each in found} == {True, False}
     assert {bool(each.data.mentions) for each in found} == {True, False}
+    assert {each.data.files is msgspec.UNSET for each in found} == {True, False}
 
 
 def test_a_direct_message_is_not_delivered() -> None:

@@ -10,11 +10,13 @@ import msgspec
 import pytest
 
 from securechat.limits import Limits
-from securechat.model import Draft, Edited, Revision, RevisionKind
+from securechat.model import Draft, Edited, FileInfo, Revision, RevisionKind, StoredFile
 from securechat.records.accounts import EraseSender
+from securechat.records.files import FileQuery, OwnFilesQuery
 from securechat.records.queries import ConversationQuery, HistoryQuery, HistoryRows, SearchQuery
 from securechat.storage.sqlite import checksums
 from securechat.storage.sqlite.checksums import DAMAGED_TEXT, checksum_of, decode_rows
+from securechat.storage.sqlite.file_rows import file_checksum
 from securechat.storage.sqlite.store import DATABASE, SqliteStore
 from securechat.storage.store import ApplyChanges
 from securechat.storage.threaded_log import ThreadedLog
@@ -75,6 +77,65 @@ def test_a_flipped_bit_is_found_by_reading_and_by_check(tmp_path: Path, content:
     store.apply([Revision(RevisionKind.EDIT, 1, "ann", 7, NAMED, "lobby", text="what was meant")])
     assert store.read(EVERYTHING).messages[2].text == "what was meant"
     store.close()
+
+
+MARKED = FileInfo("ab" * 16, "marked name.jpg", 5, "image/marked", 40, 30, [320, 1600])
+PICTURE = StoredFile(MARKED, b"marked hash" + bytes(21), 7)
+NOTE = StoredFile(FileInfo("cd" * 16, "note.txt", 3), bytes(32))
+
+
+@pytest.mark.parametrize("bit", range(8))
+@pytest.mark.parametrize("content", [b"marked name.jpg", b"image/marked", b"marked hash", b"[320,1600]"])
+def test_a_flipped_bit_in_a_files_row_hides_the_file(tmp_path: Path, content: bytes, bit: int) -> None:
+    store = SqliteStore(tmp_path, Limits())
+    store.open()
+    store.apply([Draft(1, "ann", 1, "look", "lobby", files=(PICTURE, NOTE)), Draft(1, "ann", 2, "next", "lobby")])
+    assert store.file(FileQuery("ab" * 16)) is not None
+    store.close()
+    flip(tmp_path, content, bit)
+    store.open()
+    rows = store.read(EVERYTHING).messages
+    assert [(row.text, row.files) for row in rows] == [("look", [NOTE.info]), ("next", [])]
+    assert store.take_damaged() == [1]
+    (row,) = store.conversations(ConversationQuery(9, (("lobby", 0),), 1)).rows
+    assert row.last is not None
+    assert row.last.files == [NOTE.info]
+    assert store.take_damaged() == [1]
+    assert store.file(FileQuery("ab" * 16)) is None
+    assert store.take_damaged() == [1]
+    assert store.file(FileQuery("cd" * 16)) is not None
+    assert [row.file for row in store.own_files(OwnFilesQuery(1))] == [NOTE.info]
+    with Snapshot(tmp_path / DATABASE) as snapshot:
+        assert damage(snapshot, lambda share: None) == []
+        assert damaged_messages(snapshot, lambda share: None) == [
+            "a file of message 1 is not what was stored: readers do not see it"
+        ]
+        assert [len(row.get("files", ())) for row in export_room(snapshot.connection, "lobby")] == [1, 0]
+    store.apply([Revision(RevisionKind.DELETE, 1, "ann", 3, 1, "lobby")])
+    assert [gone.file_id for gone in store.gone_files(9)] == ["ab" * 16, "cd" * 16], "it is still unlinked"
+    store.close()
+
+
+def test_a_file_of_a_damaged_message_is_not_given_out(tmp_path: Path) -> None:
+    """Its room or its sender may be what is damaged, and with them who may read it."""
+    store = SqliteStore(tmp_path, Limits())
+    store.open()
+    store.apply([Draft(1, "ann", 1, "marked text", "lobby", files=(PICTURE,))])
+    store.close()
+    flip(tmp_path, b"marked text", 0)
+    store.open()
+    assert store.file(FileQuery("ab" * 16)) is None
+    assert store.own_files(OwnFilesQuery(1)) == []
+    assert store.read(EVERYTHING).messages[0].files == []
+    store.close()
+
+
+def test_every_column_of_a_file_counts() -> None:
+    columns = (0, "ab", 1, "name", 5, "00FF", "type", 40, 30, "[320]", 12)
+    others = {file_checksum(8, columns)}
+    for at, value in enumerate(columns):
+        others.add(file_checksum(7, (*columns[:at], value * 2 + type(value)(1), *columns[at + 1 :])))  # type: ignore[operator]
+    assert len(others | {file_checksum(7, columns)}) == len(columns) + 2
 
 
 def test_an_edit_that_was_damaged_is_not_told(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import apsw
 import pytest
 
 from securechat.limits import Limits
-from securechat.model import Draft, Edited, Person, Revision, RevisionKind
+from securechat.model import Draft, Edited, FileInfo, Person, Revision, RevisionKind, StoredFile
 from securechat.records.accounts import (
     NEW_SENDER,
     Account,
@@ -27,6 +27,7 @@ from securechat.records.accounts import (
     Scope,
     StoredAccounts,
 )
+from securechat.records.files import FileQuery, FileUsage, GoneFile, StoredFiles
 from securechat.records.log import Appended, Identity
 from securechat.records.queries import HistoryQuery, Unread, UnreadQuery
 from securechat.records.rooms import PutRoom, RoomRecord, StoredRooms
@@ -234,6 +235,36 @@ def test_a_database_without_bots_loses_nothing_and_learns_them(tmp_path):
     store.close()
 
 
+def test_a_database_without_files_loses_nothing_and_learns_them(tmp_path):
+    version, messages, drafts = write_database(tmp_path / "data", "outgoing_webhooks.sql")
+    assert (version, len(messages), len(drafts)) == (9, 6, 9)
+    store = SqliteStore(tmp_path / "data", Limits(), wall_ms=lambda: 1_700_000_090_000)
+    state = store.open()
+    assert (state.last_seq, state.log_id, state.files) == (9, "0f27695035d2", StoredFiles())
+    assert [token.token_id for token in state.people.tokens] == [7]
+    everything = HistoryQuery(up_to=99, limit=99, rooms=("lobby", "ops"), dialogues_of=1)
+    before = store.read(everything).messages
+    assert [message.text for message in before] == [text for *_, text, _ in messages]
+    assert {len(message.files) for message in before} == {0}
+    stored = StoredFile(FileInfo("ab" * 16, "note.txt", 3, "text/plain"), b"3" * 32)
+    drafts = [
+        Draft(4, "deploy", 2, "green", "ops", bot=True, key="build-1"),
+        Draft(4, "deploy", 3, "log\n[file: note.txt, 3 B]", "ops", bot=True, files=(stored,)),
+        Revision(RevisionKind.EDIT, 3, "cyd", 2, 4, "ops", text="a line that was only text"),
+    ]
+    assert store.apply(drafts).outcomes == [Appended(3, retry=True), Appended(10), Appended(11)]
+    assert store.file(FileQuery("ab" * 16)).room == "ops"
+    store.close()
+    assert store.open().files == StoredFiles((FileUsage(4, 1, 3),))
+    after = store.read(everything).messages
+    assert [message.text for message in after if message.sender_id == 3] == ["a line that was only text"]
+    assert after[-1].files == [stored.info]
+    store.apply([Revision(RevisionKind.DELETE, 4, "deploy", 4, 10, "ops")])
+    assert store.gone_files(9) == [GoneFile("ab" * 16, 4, 3)]
+    read_database(store._db)
+    store.close()
+
+
 def test_a_log_has_a_name_that_it_keeps_and_no_other_has(tmp_path):
     names = []
     for name in ("one", "other"):
@@ -249,7 +280,15 @@ def test_a_log_has_a_name_that_it_keeps_and_no_other_has(tmp_path):
     store.close()
 
 
-OLD = ["foundation.sql", "people.sql", "conversation.sql", "checksums.sql", "removed_senders.sql", "message_keys.sql"]
+OLD = [
+    "foundation.sql",
+    "people.sql",
+    "conversation.sql",
+    "checksums.sql",
+    "removed_senders.sql",
+    "message_keys.sql",
+    "outgoing_webhooks.sql",
+]
 
 
 @pytest.mark.parametrize("fixture", OLD)

@@ -1,0 +1,296 @@
+"""Files over the real server: `curl -T`, tus, links, deletion, kill -9 between the steps, and ``--files off``."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import shutil
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from securechat.model import (
+    Acked,
+    AddUpload,
+    AskFiles,
+    AskLinks,
+    Direct,
+    FileLinks,
+    FileList,
+    Hello,
+    Join,
+    Joined,
+    Left,
+    Logout,
+    Message,
+    Moderate,
+    Refused,
+    Register,
+    Registered,
+    Say,
+    UploadAdded,
+    Welcome,
+)
+from tests.support.api import ApiAnswerRead, ApiClient, make_token
+from tests.support.native import NativeClient
+from tests.support.server import ServerProcess, wait_until
+
+CURL = shutil.which("curl")
+TUS = {"Tus_Resumable": "1.0.0"}
+BODY = secrets.token_bytes(700_000)
+needs_curl = pytest.mark.skipif(CURL is None, reason="curl is not installed")
+
+
+@pytest.fixture
+def server(certs: Path, tmp_path: Path) -> ServerProcess:
+    return ServerProcess(certs, tmp_path / "data", "--rate-limit", "off")
+
+
+def uploader(server: ServerProcess, name: str = "deploy") -> str:
+    return make_token(server, name, "post", "read", "files")
+
+
+def part(api: ApiClient, path: str, offset: int, body: bytes, **headers: str) -> ApiAnswerRead:
+    typed = {"Content_Type": "application/offset+octet-stream", "Upload_Offset": str(offset)}
+    return api.ask("PATCH", path.removeprefix("/api/v1"), body, **TUS, **typed, **headers)
+
+
+def offset_of(api: ApiClient, path: str) -> int:
+    answer = api.ask("HEAD", path.removeprefix("/api/v1"), **TUS)
+    assert answer.status == 200, answer
+    return int(answer.headers["upload-offset"])
+
+
+def created(api: ApiClient, size: int) -> tuple[str, str]:
+    """Create an upload; return its id and its path."""
+    answer = api.ask("POST", "/uploads", **TUS, Upload_Length=str(size), Upload_Metadata="filename bG9nLmJpbg==")
+    assert answer.status == 201, answer
+    return answer.json["id"], answer.headers["location"]
+
+
+def uploaded(api: ApiClient, body: bytes = BODY) -> str:
+    file_id, path = created(api, len(body))
+    assert part(api, path, 0, body).headers["upload-offset"] == str(len(body))
+    return file_id
+
+
+def on_disk(server: ServerProcess) -> dict[str, bytes]:
+    """The finished files, by name."""
+    found = {}
+    for path in (server.data / "files").glob("??/*"):
+        with suppress(FileNotFoundError):  # unlinked meanwhile
+            found[path.name] = path.read_bytes()
+    return found
+
+
+def member(server: ServerProcess, name: str) -> NativeClient:
+    client = NativeClient(server.port, server.ca, host=server.host)
+    client.hello(name)
+    return client
+
+
+def link_of(client: NativeClient, file_id: str) -> str:
+    client.send(AskLinks(90, [file_id]))
+    return client.wait_for(FileLinks, lambda linked: linked.links[0].id == file_id).links[0].path
+
+
+# --- curl -------------------------------------------------------------------------------------------------------------
+
+
+def curl(server: ServerProcess, token: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    assert CURL is not None
+    command = [CURL, "-sS", "-w", "\n%{http_code} %{size_upload}", "--cacert", str(server.ca), "--max-time", "60"]
+    command += ["-H", f"Authorization: Bearer {token}", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@needs_curl
+def test_a_file_is_a_message_by_curl_and_refused_after_no_byte(server: ServerProcess, tmp_path: Path) -> None:
+    (tmp_path / "report.pdf").write_bytes(BODY)
+    with (tmp_path / "huge.bin").open("wb") as huge:
+        huge.truncate(30 * 1024 * 1024)
+    with server.start():
+        token = uploader(server)
+        base = f"https://{server.host}:{server.port}/api/v1/rooms/lobby/files"
+        with member(server, "ana") as ana:
+            done = curl(server, token, "-T", str(tmp_path / "report.pdf"), f"{base}/report.pdf?text=nightly")
+            assert done.stdout.splitlines()[-1] == f"201 {len(BODY)}", done
+            message = ana.wait_for(Message)
+            assert message.text == "nightly\n[file: report.pdf, 684 KiB]"
+            assert on_disk(server) == {message.files[0].id: BODY}
+            refused = curl(server, token, "-H", "Expect: 100-continue", "-T", str(tmp_path / "huge.bin"), f"{base}/x")
+            assert refused.stdout.splitlines()[-1] == "413 0", refused
+            again = curl(server, token, "-T", str(tmp_path / "report.pdf"), f"{base}/report.pdf?text=ping")
+            assert again.stdout.splitlines()[-1] == f"201 {len(BODY)}"
+        read = subprocess.run(
+            [CURL or "", "-sS", "--cacert", str(server.ca), "-H", f"Authorization: Bearer {token}",
+             f"https://{server.host}:{server.port}/api/v1/files/{message.files[0].id}"],
+            capture_output=True, check=True,
+        )  # fmt: skip
+        assert read.stdout == BODY
+
+
+# --- tus, and what a page does ----------------------------------------------------------------------------------------
+
+
+def test_an_upload_in_parts_is_sent_read_and_unlinked(server: ServerProcess) -> None:
+    with server.start():
+        token = uploader(server)
+        with ApiClient(server, token) as api, ApiClient(server, None) as page, member(server, "ana") as ana:
+            file_id, path = created(api, len(BODY))
+            assert part(page, path, 0, BODY[:300_000]).status == 204
+            assert part(page, path, 100, b"x").status == 409
+            assert offset_of(page, path) == 300_000
+            assert part(page, path, 300_000, BODY[300_000:]).status == 204
+            posted = api.post_json("/rooms/lobby/messages", {"text": "", "files": [file_id]})
+            assert posted.status == 201, posted
+            message = ana.wait_for(Message)
+            link = link_of(ana, file_id)
+            got = page.ask_path("GET", f"{link}/log.bin")
+            assert (got.status, got.body) == (200, BODY)
+            assert got.headers["content-disposition"] == 'attachment; filename="log.bin"'
+            ranged = page.ask_path("GET", link, Range="bytes=699990-")
+            assert (ranged.status, ranged.body) == (206, BODY[-10:])
+            assert api.ask("DELETE", f"/rooms/lobby/messages/{message.seq}").status == 200
+            assert page.ask_path("GET", link).status == 404, "at once"
+            wait_until(lambda: on_disk(server) == {}, "the file is unlinked")
+
+
+def test_a_member_sends_what_its_connection_began(server: ServerProcess) -> None:
+    with server.start(), member(server, "ana") as ana, member(server, "bob") as bob, ApiClient(server, None) as page:
+        ana.send(AddUpload(5, "photo of us.txt", 5))
+        added = ana.wait_for(UploadAdded)
+        assert part(page, added.path, 0, b"hello").status == 204
+        ana.send(Direct(1, bob.wait_for(Welcome).sender_id, "", files=[added.id]))
+        ana.wait_for(Acked)
+        message = bob.wait_for(Message)
+        assert page.ask_path("GET", link_of(bob, message.files[0].id)).body == b"hello"
+        with member(server, "eve") as eve:
+            assert page.ask_path("GET", link_of(eve, message.files[0].id)).status == 404
+        ana.send(AskFiles(6))
+        listed = ana.wait_for(FileList)
+        assert [(own.file.name, own.to, listed.used) for own in listed.files] == [
+            ("photo of us.txt", bob.wait_for(Welcome).sender_id, 5)
+        ]
+
+
+def test_a_kicked_and_a_logged_out_session_get_404_for_each_link(server: ServerProcess) -> None:
+    with server.start(), ApiClient(server, None) as page:
+        token = uploader(server)
+        ana = NativeClient(server.port, server.ca, host=server.host)
+        ana.hello("ana")
+        ana.send(Register(1, "eight-chars-or-more"))
+        login = ana.wait_for(Registered)
+        ana.send(Join(2, ["ops"]))
+        ana.wait_for(Joined, lambda joined: joined.room == "ops")
+        bob = member(server, "bob")
+        bob.send(Join(2, ["ops"]))
+        bob.wait_for(Joined, lambda joined: joined.room == "ops")
+        with ApiClient(server, token) as api:
+            assert api.ask("PUT", "/rooms/ops/files/a.txt", b"secret").status == 201
+        file_id = bob.wait_for(Message).files[0].id
+        link, own = link_of(bob, file_id), link_of(ana, file_id)
+        assert page.ask_path("GET", link).body == page.ask_path("GET", own).body == b"secret"
+        ana.send(Moderate(3, "ops", bob.wait_for(Welcome).sender_id, "kick"))
+        bob.wait_for(Left)
+        assert page.ask_path("GET", link).status == 404
+        ana.send(Logout(4))
+        ana.read_to_end()
+        assert page.ask_path("GET", own).status == 404
+        back = NativeClient(server.port, server.ca, host=server.host)
+        back.send(Hello(1, "ana", back.secret, password="eight-chars-or-more"))
+        back.wait_for(Welcome)
+        assert page.ask_path("GET", own).status == 404, "another login"
+        assert page.ask_path("GET", link_of(back, file_id)).body == b"secret"
+        assert login.token
+        for client in (bob, back):
+            client.close()
+
+
+# --- kill -9 ----------------------------------------------------------------------------------------------------------
+
+
+def test_kill_9_between_the_steps_loses_nothing_that_was_acknowledged(certs: Path, tmp_path: Path) -> None:
+    data, digest = tmp_path / "data", hashlib.sha256(BODY).hexdigest()
+
+    def started() -> ServerProcess:
+        return ServerProcess(certs, data, "--rate-limit", "off").start()
+
+    first = started()
+    token = uploader(first)
+    with ApiClient(first, token) as api:
+        half_id, half = created(api, len(BODY))
+        assert part(api, half, 0, BODY[:400_000]).status == 204
+        ready = uploaded(api)
+        said = api.post_json("/rooms/lobby/messages", {"text": "one", "files": [uploaded(api)]}).json["seq"]
+        doomed = api.post_json("/rooms/lobby/messages", {"text": "two", "files": [uploaded(api)]}).json["seq"]
+        assert api.ask("DELETE", f"/rooms/lobby/messages/{doomed}").status == 200
+        first.kill()
+    second = started()
+    with ApiClient(second, token) as api:
+        kept = api.get(f"/rooms/lobby/messages/{said}").json["files"][0]["id"]
+        assert hashlib.sha256(api.get(f"/files/{kept}").body).hexdigest() == digest
+        offset = offset_of(api, half)
+        assert 0 <= offset <= 400_000
+        assert part(api, half, offset, BODY[offset:]).status == 204
+        second.kill()
+    third = started()
+    with ApiClient(third, token) as api:
+        posted = api.post_json("/rooms/lobby/messages", {"text": "", "files": [half_id, ready]})
+        assert posted.status == 201, posted
+        third.kill()
+    with started() as fourth, ApiClient(fourth, token) as api:
+        files = api.get(f"/rooms/lobby/messages/{posted.json['seq']}").json["files"]
+        assert [file["id"] for file in files] == [half_id, ready]
+        again = api.post_json("/rooms/lobby/messages", {"text": "", "files": [half_id]})
+        assert again.status == 404, "used before the server was killed"
+        wait_until(lambda: set(on_disk(fourth)) == {kept, half_id, ready}, "what no message shows is gone")
+        assert all(hashlib.sha256(body).hexdigest() == digest for body in on_disk(fourth).values())
+        wait_until(lambda: not list((data / "files" / "incoming").iterdir()), "no upload is left")
+
+
+# --- off --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flags", [("--files", "off"), ("--web", "off")])
+def test_a_server_without_files_has_nothing_of_them(certs: Path, tmp_path: Path, flags: tuple[str, ...]) -> None:
+    with ServerProcess(certs, tmp_path / "data", *flags).start() as server, member(server, "ana") as ana:
+        assert "files" not in ana.wait_for(Welcome).features
+        ana.send(AddUpload(5, "a", 1))
+        assert ana.wait_for(Refused).reason == "files_off"
+        ana.send(Say(1, "lobby", "x", files=["f" * 32]))
+        assert ana.wait_for(Refused, lambda refused: refused.client_id == 1).reason == "files_off"
+        if flags[0] == "--files":
+            with ApiClient(server, None) as page:
+                assert page.ask_path("GET", "/files/" + "f" * 32 + "/x").status == 404
+                assert page.ask("OPTIONS", "/uploads").status == 404
+        assert not (server.data / "files").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
+def test_a_server_that_has_no_file_has_no_folder_and_no_thread_for_them(server: ServerProcess) -> None:
+    with server.start(), member(server, "ana") as ana:
+        ana.say("hello")
+        ana.wait_for_text("hello")
+        names = {path.read_text().strip() for path in Path(f"/proc/{server.pid}/task").glob("*/comm")}
+        assert "files" not in names
+        assert not (server.data / "files").exists()
+
+
+def test_an_acknowledged_file_that_is_missing_is_told_at_the_start(certs: Path, tmp_path: Path) -> None:
+    with ServerProcess(certs, tmp_path / "data", "--rate-limit", "off").start() as server:
+        token = uploader(server)
+        with ApiClient(server, token) as api:
+            assert api.ask("PUT", "/rooms/lobby/files/a", b"x").status == 201
+        (name,) = on_disk(server)
+        (tmp_path / "data" / "files" / name[:2] / name).unlink()
+        (tmp_path / "data" / "files" / "ee").mkdir(exist_ok=True)
+        (tmp_path / "data" / "files" / "ee" / ("e" * 32)).write_bytes(b"orphan")
+        server.signal(signal.SIGTERM)
+        server.wait()
+    with ServerProcess(certs, tmp_path / "data").start() as server:
+        assert name in server.wait_for_event("error")["text"]
+        wait_until(lambda: "e" * 32 not in on_disk(server), "the orphan is swept")

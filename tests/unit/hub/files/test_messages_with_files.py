@@ -1,0 +1,447 @@
+"""Files of messages from the first byte to the unlinking, at the hub."""
+
+from __future__ import annotations
+
+import pytest
+
+from securechat.errors import ErrorCode, Refusal
+from securechat.hub.files.access import OpenedFile
+from securechat.hub.files.service import FileService
+from securechat.limits import KIB, MIB, Limits
+from securechat.model import (
+    Acked,
+    AddUpload,
+    AskFiles,
+    AskLinks,
+    Delete,
+    Direct,
+    Edit,
+    FileLinks,
+    FileList,
+    History,
+    HistoryPage,
+    Join,
+    Leave,
+    Message,
+    Moderate,
+    Refused,
+    Register,
+    Say,
+    SetRoom,
+    StoredFile,
+    UploadAdded,
+    Welcome,
+)
+from securechat.testing.keys import plain_keys
+from tests.support.hub_rig import FakePeer, HubRig
+
+PASSWORD = "eight-chars-or-more"
+BODY = b"some bytes of a report"
+
+
+@pytest.fixture
+def rig() -> HubRig:
+    return HubRig(files=True)
+
+
+def files_of(rig: HubRig) -> FileService:
+    assert rig.hub.files is not None
+    return rig.hub.files
+
+
+def begin(rig: HubRig, peer: FakePeer, name: str = "report.pdf", size: int = len(BODY)) -> UploadAdded:
+    rig.do(peer, AddUpload(71, name, size))
+    return peer.last(UploadAdded)
+
+
+def fill(rig: HubRig, added: UploadAdded, body: bytes = BODY) -> StoredFile | Refusal:
+    """Write and finish an upload."""
+    files, outcomes = files_of(rig), []
+    upload = files.upload_at(added.id, added.path.rsplit("/", 1)[1])
+    assert upload is not None
+    writer = files.writing.open(upload, lambda: None)
+    writer.ready()
+    writer.write(body, lambda: None)
+    rig.settle()
+    writer.close()
+    files.writing.finish(upload, outcomes.append)
+    rig.settle()
+    return outcomes[0]
+
+
+def sent(rig: HubRig, peer: FakePeer, name: str = "report.pdf", body: bytes = BODY) -> str:
+    """Upload a file; return its id."""
+    added = begin(rig, peer, name, len(body))
+    assert isinstance(fill(rig, added, body), StoredFile)
+    return added.id
+
+
+def said(rig: HubRig, peer: FakePeer, number: int, text: str = "", room: str = "lobby") -> Message:
+    rig.do(peer, Say(number, room, text, files=[sent(rig, peer)]))
+    assert peer.last(Acked).client_id == number
+    return peer.messages[-1]
+
+
+def path_of(rig: HubRig, peer: FakePeer, file_id: str) -> str:
+    rig.do(peer, AskLinks(72, [file_id]))
+    return peer.last(FileLinks).links[0].path
+
+
+def read(rig: HubRig, path: str, size: int | None = None) -> bytes | None:
+    """Follow a link."""
+    _, _, file_id, key = path.split("/")
+    opened: list[OpenedFile | None] = []
+    files_of(rig).access.open(file_id, key, size, opened.append)
+    rig.settle()
+    assert len(opened) == 1
+    if opened[0] is None:
+        return None
+    found: list[bytes | None] = []
+    opened[0].file.read(0, 1_000_000, found.append)
+    rig.settle()
+    return found[0]
+
+
+def on_disk(rig: HubRig) -> set[str]:
+    assert rig.file_contents is not None
+    return set(rig.file_contents.stored) | set(rig.file_contents.incoming)
+
+
+def number(peer: FakePeer) -> int:
+    return peer.of(Welcome)[0].sender_id
+
+
+def refusal(peer: FakePeer) -> str:
+    return peer.last(Refused).reason
+
+
+def account(rig: HubRig, name: str, *rooms: str) -> FakePeer:
+    peer = rig.member(name)
+    rig.do(peer, Register(1, PASSWORD))
+    if rooms:
+        rig.do(peer, Join(2, list(rooms)))
+    return peer
+
+
+# --- The way of a file ------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_sent_read_and_gone_when_its_message_is_deleted(rig: HubRig) -> None:
+    ann, bob = account(rig, "ann"), rig.member("bob")
+    message = said(rig, ann, 1, "the numbers")
+    assert message.text == "the numbers\n[file: report.pdf, 22 B]"
+    (info,) = bob.messages[-1].files
+    assert (info.name, info.size, info.type) == ("report.pdf", len(BODY), "application/pdf")
+    path = path_of(rig, bob, info.id)
+    assert read(rig, path) == BODY
+    rig.do(bob, History(3, "lobby"))
+    assert bob.last(HistoryPage).messages[-1].files == [info]
+    rig.do(ann, Delete(2, message.seq, room="lobby"))
+    assert read(rig, path) is None, "at once"
+    rig.pass_time(60)
+    assert on_disk(rig) == set()
+    assert files_of(rig).uploads.used(number(ann)) == 0
+
+
+def test_a_text_may_be_empty_only_beside_a_file(rig: HubRig) -> None:
+    ann = rig.member("ann")
+    assert said(rig, ann, 1, " \n").text == "[file: report.pdf, 22 B]"
+    rig.do(ann, Say(2, "lobby", " ", files=[]))
+    assert ann.last(Refused).code is ErrorCode.TEXT_EMPTY
+
+
+def test_a_direct_message_has_files_that_its_two_sides_read(rig: HubRig) -> None:
+    ann, bob, eve = account(rig, "ann"), account(rig, "bob"), account(rig, "eve")
+    file_id = sent(rig, ann)
+    rig.do(ann, Direct(1, number(bob), "for you", files=[file_id]))
+    assert bob.messages[-1].files[0].id == file_id
+    assert read(rig, path_of(rig, ann, file_id)) == read(rig, path_of(rig, bob, file_id)) == BODY
+    assert read(rig, path_of(rig, eve, file_id)) is None
+
+
+def test_the_lines_of_files_count_as_text(rig: HubRig) -> None:
+    ann = rig.member("ann")
+    file_id = sent(rig, ann)
+    line = len("\n[file: report.pdf, 22 B]")
+    rig.do(ann, Say(1, "lobby", "x" * (4001 - line), files=[file_id]))
+    assert (refusal(ann), ann.last(Refused).arguments) == ("text_too_long_with_files", {"left": 4000 - line})
+    rig.do(ann, Say(2, "lobby", "x" * (4000 - line), files=[file_id]))
+    assert ann.last(Acked).client_id == 2
+
+
+def test_an_edit_leaves_the_files_and_their_lines(rig: HubRig) -> None:
+    ann = rig.member("ann")
+    message = said(rig, ann, 1, "the numers")
+    rig.do(ann, Edit(2, message.seq, "the numbers", room="lobby"))
+    rig.do(ann, History(3, "lobby"))
+    edited = ann.last(HistoryPage).messages[-1]
+    assert (edited.text, edited.files) == ("the numbers\n[file: report.pdf, 22 B]", message.files)
+
+
+# --- Uses -------------------------------------------------------------------------------------------------------------
+
+
+def test_an_upload_is_used_once_and_by_its_sender_alone(rig: HubRig) -> None:
+    ann, bob = account(rig, "ann"), account(rig, "bob")
+    file_id = sent(rig, ann)
+    rig.do(bob, Say(1, "lobby", "mine", files=[file_id]))
+    assert refusal(bob) == "upload_unknown"
+    rig.do(ann, Say(1, "lobby", "", files=[file_id, file_id]))
+    assert refusal(ann) == "upload_used"
+    rig.do(ann, Say(2, "lobby", "", files=[file_id]), settle=False)
+    rig.do(ann, Say(3, "lobby", "", files=[file_id]))
+    assert (refusal(ann), ann.last(Acked).client_id) == ("upload_used", 2)
+    rig.do(ann, Say(4, "lobby", "", files=[file_id]))
+    assert refusal(ann) == "upload_used"
+    assert len(ann.messages) == 1
+
+
+def test_a_refused_draft_gives_its_uploads_back(rig: HubRig) -> None:
+    ann = account(rig, "ann")
+    rig.do(ann, Say(1, "lobby", "one", key="k"))
+    file_id = sent(rig, ann)
+    rig.do(ann, Say(2, "lobby", "another", key="k", files=[file_id]))
+    assert ann.last(Refused).code is ErrorCode.KEY_USED
+    rig.do(ann, Say(3, "lobby", "", files=[file_id]))
+    assert ann.last(Acked).client_id == 3
+
+
+def test_what_is_not_whole_is_refused(rig: HubRig) -> None:
+    ann = rig.member("ann")
+    added = begin(rig, ann)
+    rig.do(ann, Say(1, "lobby", "", files=[added.id]))
+    assert (ann.last(Refused).code, refusal(ann)) == (ErrorCode.FILE_NOT_READY, "upload_not_whole")
+
+
+def test_a_retry_by_its_number_is_acknowledged_once_more(rig: HubRig) -> None:
+    """On the same connection, on another one, and after a restart."""
+    ann = rig.member("ann", "a" * 32)
+    file_id = sent(rig, ann)
+    say = Say(1, "lobby", "once", files=[file_id])
+    rig.do(ann, say)
+    seq = ann.last(Acked).seq
+    rig.do(ann, say)
+    assert [acked.seq for acked in ann.of(Acked)] == [seq, seq]
+    rig.lose(ann)
+    back = rig.member("ann", "a" * 32)
+    rig.do(back, say)
+    assert back.last(Acked).seq == seq
+    rig.open(plain_keys(rig.posted.append, rig.wall_ms, seed=1))
+    rig.settle()
+    again = rig.member("ann", "a" * 32)
+    rig.do(again, say)
+    assert again.last(Acked).seq == seq
+    rig.do(again, History(9, "lobby"))
+    assert len(again.last(HistoryPage).messages) == 1
+
+
+def test_a_retry_by_its_key_gives_new_uploads_back(rig: HubRig) -> None:
+    ann = account(rig, "ann")
+    rig.do(ann, Say(1, "lobby", "nightly", key="k", files=[sent(rig, ann)]))
+    seq = ann.last(Acked).seq
+    other = sent(rig, ann)
+    rig.do(ann, Say(2, "lobby", "nightly", key="k", files=[other]))
+    assert ann.last(Acked).seq == seq
+    rig.do(ann, Say(3, "lobby", "nightly", key="k", files=["0" * 32]))
+    assert ann.last(Acked).seq == seq, "so a program asks before it sends"
+    rig.do(ann, Say(4, "lobby", "another", files=[other]))
+    assert ann.last(Acked).client_id == 4
+
+
+# --- Limits -----------------------------------------------------------------------------------------------------------
+
+
+def test_each_limit_is_told_with_its_value() -> None:
+    limits = Limits(file_bytes=10 * KIB, files_per_guest_bytes=25 * KIB, uploads_per_person=4)
+    rig = HubRig(limits, files=True)
+    ann = rig.member("ann")
+    rig.do(ann, AddUpload(1, "a", 0))
+    assert refusal(ann) == "file_empty"
+    rig.do(ann, AddUpload(1, "a", 10 * KIB + 1))
+    assert ann.last(Refused).arguments == {"size": 10 * KIB + 1, "most": 10 * KIB}
+    for _ in range(2):
+        begin(rig, ann, "a", 10 * KIB)
+    rig.do(ann, AddUpload(1, "a", 10 * KIB))
+    assert ann.last(Refused).arguments == {"used": 20 * KIB, "most": 25 * KIB, "left": 5 * KIB}
+    for _ in range(2):
+        begin(rig, ann, "a", 1)
+    rig.do(ann, AddUpload(1, "a", 1))
+    assert (refusal(ann), ann.last(Refused).arguments) == ("uploads_used_up", {"count": 4})
+
+
+def test_files_stop_long_before_the_disk_is_full() -> None:
+    rig = HubRig(Limits(files_free_bytes=MIB), files=True)
+    assert rig.disk is not None
+    rig.disk.total_bytes = 4 * MIB
+    ann = account(rig, "ann")
+    begin(rig, ann, "a", MIB)
+    rig.do(ann, AddUpload(1, "a", MIB + 1))
+    assert refusal(ann) == "files_disk_full", "half of the disk"
+    rig.disk.total_bytes = 3 * MIB - 1
+    rig.do(ann, AddUpload(1, "a", MIB))
+    assert refusal(ann) == "files_disk_full", "what is promised is not free"
+
+
+def test_an_upload_ends_after_its_time_and_counts_no_more(rig: HubRig) -> None:
+    ann = account(rig, "ann")
+    begin(rig, ann)
+    file_id = sent(rig, ann)
+    assert files_of(rig).uploads.used(number(ann)) == 2 * len(BODY)
+    rig.pass_time(24 * 3600 + 60)
+    assert on_disk(rig) == set()
+    assert files_of(rig).uploads.used(number(ann)) == 0
+    rig.do(ann, Say(1, "lobby", "", files=[file_id]))
+    assert refusal(ann) == "upload_unknown"
+
+
+def test_the_file_of_a_guest_goes_after_a_day_and_its_message_stays(rig: HubRig) -> None:
+    ann, bob = rig.member("ann"), account(rig, "bob")
+    message, other = said(rig, ann, 1, "hi"), said(rig, bob, 1)
+    rig.pass_time(24 * 3600 + 1200)
+    assert on_disk(rig) == {other.files[0].id}
+    rig.do(bob, History(3, "lobby"))
+    assert [each.files for each in bob.last(HistoryPage).messages] == [[], other.files]
+    assert bob.last(HistoryPage).messages[0].text == message.text
+
+
+def test_uploads_of_a_removed_account_go(rig: HubRig) -> None:
+    ann = account(rig, "ann")
+    begin(rig, ann)
+    sent(rig, ann)
+    sender_id = number(ann)
+    rig.hub.admin_commands.delete_user("root", "ann", remove=True, progress=lambda _: None, done=lambda _: None)
+    rig.settle()
+    assert files_of(rig).uploads.of(sender_id) == []
+    assert on_disk(rig) == set()
+
+
+def test_one_sees_its_own_files_and_what_is_left(rig: HubRig) -> None:
+    ann, bob = account(rig, "ann"), account(rig, "bob", "ops")
+    rig.do(ann, Join(2, ["ops"]))
+    said(rig, ann, 1)
+    file_id = sent(rig, ann, "large.bin", b"x" * 1000)
+    rig.do(ann, Say(2, "ops", "", files=[file_id]))
+    begin(rig, ann, "c", 10)
+    rig.do(ann, AskFiles(5))
+    listed = ann.last(FileList)
+    assert [(own.file.name, own.room) for own in listed.files] == [("large.bin", "ops"), ("report.pdf", "lobby")]
+    assert (listed.used, listed.most, listed.more) == (1000 + len(BODY) + 10, 250 * MIB, False)
+    rig.do(ann, Leave(6, "ops"))
+    rig.do(ann, AskFiles(5))
+    assert ann.last(FileList).files[0].room is None, "the name may be secret by now"
+    rig.do(bob, AskFiles(5))
+    assert bob.last(FileList) == FileList(5, [], False, 0, 250 * MIB)
+
+
+# --- Links ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_link_is_the_same_within_a_login_and_ends_with_it(rig: HubRig) -> None:
+    ann = account(rig, "ann")
+    bob = rig.member("bob", "b" * 32)
+    file_id = said(rig, ann, 1).files[0].id
+    path = path_of(rig, bob, file_id)
+    assert path == path_of(rig, bob, file_id)
+    assert path != path_of(rig, ann, file_id)
+    assert read(rig, path) == BODY
+    rig.lose(bob)
+    assert read(rig, path) is None
+    back = rig.member("bob", "b" * 32)
+    assert path_of(rig, back, file_id) == path
+    assert read(rig, path) == BODY
+
+
+def test_a_link_of_another_file_or_with_another_key_opens_nothing(rig: HubRig) -> None:
+    ann = account(rig, "ann")
+    one, two = said(rig, ann, 1).files[0].id, said(rig, ann, 2).files[0].id
+    path = path_of(rig, ann, one)
+    assert read(rig, path.replace(one, two)) is None
+    assert read(rig, path[:-1] + ("0" if path[-1] != "0" else "1")) is None
+    assert read(rig, f"/files/{one}/x") is None
+    assert read(rig, path_of(rig, ann, "f" * 32)) is None
+    assert read(rig, path, 320) is None, "there is no such preview"
+
+
+def test_who_is_kicked_or_leaves_reads_no_more(rig: HubRig) -> None:
+    ann, bob = account(rig, "ann", "ops"), account(rig, "bob", "ops")
+    file_id = said(rig, ann, 1, room="ops").files[0].id
+    path = path_of(rig, bob, file_id)
+    assert read(rig, path) == BODY
+    rig.do(ann, Moderate(3, "ops", number(bob), "kick"))
+    assert read(rig, path) is None
+    rig.do(bob, Join(4, ["ops"]))
+    assert read(rig, path) == BODY
+    rig.do(ann, SetRoom(5, "ops", name="den"))
+    assert read(rig, path) == BODY, "a room keeps its files under another name"
+
+
+def test_what_was_sent_before_one_joined_is_hidden_where_history_is(rig: HubRig) -> None:
+    ann = account(rig, "ann", "ops")
+    rig.do(ann, SetRoom(3, "ops", history="joined"))
+    before = said(rig, ann, 1, room="ops").files[0].id
+    bob = account(rig, "bob", "ops")
+    after = said(rig, ann, 2, room="ops").files[0].id
+    assert read(rig, path_of(rig, bob, before)) is None
+    assert read(rig, path_of(rig, bob, after)) == BODY
+
+
+# --- Starts -----------------------------------------------------------------------------------------------------------
+
+
+def restarted(rig: HubRig) -> FakePeer:
+    rig.open(plain_keys(rig.posted.append, rig.wall_ms, seed=7))
+    rig.settle()
+    return rig.member("ann", "a" * 32)
+
+
+def test_uploads_go_on_after_a_restart_and_what_was_sent_stays_sent(rig: HubRig) -> None:
+    ann = rig.member("ann", "a" * 32)
+    used, ready, begun = said(rig, ann, 1).files[0].id, sent(rig, ann), begin(rig, ann)
+    back = restarted(rig)
+    assert files_of(rig).uploads.used(number(back)) == 3 * len(BODY)
+    assert isinstance(fill(rig, begun), StoredFile)
+    rig.do(back, Say(2, "lobby", "", files=[ready, begun.id]))
+    assert back.last(Acked).client_id == 2
+    rig.do(back, Say(3, "lobby", "", files=[used]))
+    assert refusal(back) == "upload_unknown"
+
+
+def test_a_crash_behind_the_commit_makes_no_upload_of_a_message_file(rig: HubRig) -> None:
+    ann = rig.member("ann", "a" * 32)
+    file_id = sent(rig, ann)
+    assert rig.disk is not None
+    rig.disk.settle = lambda _: None  # type: ignore[method-assign]
+    rig.do(ann, Say(1, "lobby", "", files=[file_id]))
+    assert rig.file_contents is not None
+    assert file_id in rig.file_contents.uploads
+    back = restarted(rig)
+    assert files_of(rig).uploads.get(file_id) is None
+    assert file_id not in rig.file_contents.uploads
+    assert files_of(rig).uploads.used(number(back)) == len(BODY)
+    assert read(rig, path_of(rig, back, file_id)) == BODY
+
+
+def test_disk_and_log_are_compared(rig: HubRig) -> None:
+    ann = rig.member("ann", "a" * 32)
+    kept, lost, ready = said(rig, ann, 1).files[0].id, said(rig, ann, 2).files[0].id, sent(rig, ann)
+    assert rig.file_contents is not None
+    del rig.file_contents.stored[lost]
+    rig.file_contents.stored["e" * 32] = {None: b"orphan"}
+    found = []
+    files_of(rig).compare(found.append)
+    rig.settle()
+    assert [(compared.swept, compared.missing) for compared in found] == [(1, (lost,))]
+    assert on_disk(rig) == {kept, ready}
+
+
+# --- Off --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_without_files_says_so() -> None:
+    rig = HubRig()
+    ann = rig.member("ann")
+    for command in (AddUpload(1, "a", 1), AskLinks(1, ["f" * 32]), AskFiles(1), Say(1, "lobby", "x", files=["f" * 32])):
+        rig.do(ann, command)
+        assert ann.last(Refused).code is ErrorCode.FILES_OFF
+    assert "files" not in ann.last(Welcome).features
+    assert "files" in HubRig(files=True).member("ann").last(Welcome).features

@@ -1,0 +1,264 @@
+"""A file as a message in one request, and downloads by token and by link."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from securechat.errors import Refusal
+from securechat.limits import KIB, Limits
+from securechat.model import AskLinks, Delete, FileLinks, Join, Message, Moderate, Register, Welcome
+from securechat.storage.files.pictures import is_picture
+from tests.support.file_rig import FileRig
+from tests.support.hub_rig import FakePeer
+from tests.support.web_connections import Answer
+
+BODY = bytes(range(256)) * 40
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+assert not is_picture(BODY)
+
+
+@pytest.fixture
+def rig() -> FileRig:
+    return FileRig()
+
+
+@pytest.fixture
+def token(rig: FileRig) -> str:
+    return rig.program("ann")
+
+
+def bearer(token: str) -> str:
+    return f"Authorization: Bearer {token}"
+
+
+def put(rig: FileRig, token: str, path: str, body: bytes = BODY, *headers: str) -> Answer:
+    return rig.request("PUT", f"/api/v1{path}", bearer(token), *headers, body=body)
+
+
+def watcher(rig: FileRig, name: str = "bob", *rooms: str) -> FakePeer:
+    peer = rig.rig.member(name)
+    rig.rig.do(peer, Register(1, "eight-chars-or-more"))
+    if rooms:
+        rig.rig.do(peer, Join(2, list(rooms)))
+    return peer
+
+
+def link_of(rig: FileRig, peer: FakePeer, message: Message) -> str:
+    rig.rig.do(peer, AskLinks(9, [message.files[0].id]))
+    return peer.last(FileLinks).links[0].path
+
+
+def reason(answer: Answer) -> str:
+    return str(json.loads(answer.body).get("reason"))
+
+
+def nothing_stays(rig: FileRig) -> bool:
+    contents = rig.rig.file_contents
+    assert contents is not None
+    return not (contents.incoming or contents.uploads or contents.stored)
+
+
+# --- PUT --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_a_message_in_one_request(rig: FileRig, token: str) -> None:
+    bob = watcher(rig)
+    answer = put(rig, token, "/rooms/lobby/files/re%20port.pdf?text=the%20numbers")
+    assert answer.status == 201
+    message = bob.messages[-1]
+    assert json.loads(answer.body) == {"seq": message.seq}
+    assert message.text == "the numbers\n[file: re port.pdf, 10 KiB]"
+    assert message.files[0].size == len(BODY)
+
+
+def test_a_file_goes_to_a_person(rig: FileRig, token: str) -> None:
+    bob, eve = watcher(rig), watcher(rig, "eve")
+    assert put(rig, token, "/people/bob/files/a.bin").status == 201
+    assert bob.messages[-1].to == bob.of(Welcome)[0].sender_id
+    assert eve.messages == []
+
+
+def test_a_refusal_costs_no_upload() -> None:
+    rig = FileRig(Limits(file_bytes=20 * KIB, files_per_person_bytes=15 * KIB))
+    token, reader = rig.program("ann"), rig.program("carl", "post", "read")
+    watcher(rig, "bob", "den")
+    cases = [
+        (token, "/rooms/lobby/files/a", 20 * KIB + 1, 413),
+        (token, "/rooms/lobby/files/a", 15 * KIB + 1, 429),
+        (token, "/rooms/nowhere/files/a", 5, 404),
+        (reader, "/rooms/lobby/files/a", 5, 403),
+        ("scb_none", "/rooms/lobby/files/a", 5, 401),
+        (token, "/rooms/lobby/files/a?text=" + "x" * 4001, 5, 422),
+        (token, "/rooms/lobby/files/a?as=picture", 5, 400),
+        (token, "/people/nobody/files/a", 5, 404),
+    ]
+    for who, path, size, status in cases:
+        browser = rig.begin("PUT", f"/api/v1{path}", bearer(who), "Expect: 100-continue", size=size)
+        assert not browser.link.sent.startswith(CONTINUE), path
+        answer = browser.answer("PUT")
+        assert answer.status == status, (path, answer.body)
+    assert nothing_stays(rig)
+
+
+def test_the_body_comes_when_it_may(rig: FileRig, token: str) -> None:
+    browser = rig.begin("PUT", "/api/v1/rooms/lobby/files/a", bearer(token), "Expect: 100-continue", size=len(BODY))
+    assert browser.link.sent == CONTINUE
+    browser.link.sent = b""
+    browser.upload(BODY)
+    rig.run()
+    assert browser.answer("PUT").status == 201
+
+
+def test_a_retry_with_its_key_costs_no_upload_and_says_nothing_twice(rig: FileRig, token: str) -> None:
+    bob = watcher(rig)
+    first = put(rig, token, "/rooms/lobby/files/log", BODY, "Idempotency-Key: monday")
+    browser = rig.begin(
+        "PUT", "/api/v1/rooms/lobby/files/log", bearer(token), "Idempotency-Key: monday", "Expect: 100-continue",
+        size=len(BODY),
+    )  # fmt: skip
+    again = browser.answer("PUT")
+    assert (again.status, again.body) == (first.status, first.body)
+    assert len(bob.messages) == 1
+    other = put(rig, token, "/rooms/lobby/files/log?text=x", BODY, "Idempotency-Key: monday")
+    assert (other.status, json.loads(other.body)["code"]) == (422, "key_used")
+
+
+def test_what_is_cut_off_or_late_leaves_nothing(rig: FileRig, token: str) -> None:
+    browser = rig.begin("PUT", "/api/v1/rooms/lobby/files/a", bearer(token), size=len(BODY), body=BODY[:100])
+    assert len(rig.files.uploads) == 1
+    browser.lost()
+    rig.run()
+    assert len(rig.files.uploads) == 0
+    assert nothing_stays(rig)
+    browser = rig.begin("PUT", "/api/v1/rooms/lobby/files/a", bearer(token), size=len(BODY), body=BODY[:100])
+    rig.web.run(Limits().upload_stall_s + 1)
+    rig.run()
+    assert browser.answer("PUT").status == 408
+    assert nothing_stays(rig)
+    assert all(peer.in_flight == 0 for peer in rig.paths.peers._peers.values())
+
+
+def test_a_disk_that_fails_leaves_nothing(rig: FileRig, token: str) -> None:
+    assert rig.rig.disk is not None
+    rig.rig.disk.fails = 1
+    answer = put(rig, token, "/rooms/lobby/files/a", b"x")
+    assert (answer.status, reason(answer)) == (507, "file_not_stored")
+    rig.run()
+    assert nothing_stays(rig)
+
+
+def test_a_picture_that_cannot_be_read_is_refused_unless_it_is_a_file(rig: FileRig, token: str) -> None:
+    from securechat.text.refusals import refusal_for
+
+    assert rig.rig.disk is not None
+    disk: Any = rig.rig.disk
+
+    def rewrite(_: bytes, __: str) -> Refusal:
+        return refusal_for("picture_unreadable")
+
+    disk._rewrite = rewrite
+    picture = b"\xff\xd8\xff\xe0 is no picture"
+    answer = put(rig, token, "/rooms/lobby/files/a.jpg", picture)
+    assert (answer.status, reason(answer)) == (422, "picture_unreadable")
+    rig.run()
+    assert nothing_stays(rig)
+    assert put(rig, token, "/rooms/lobby/files/a.jpg?as=file", picture).status == 201
+
+
+def test_a_room_that_closes_meanwhile_refuses_and_nothing_stays(rig: FileRig, token: str) -> None:
+    bob = watcher(rig, "bob", "ops")
+    assert put(rig, token, "/rooms/ops/files/a").status == 201
+    ann = bob.messages[-1].sender_id
+    browser = rig.begin("PUT", "/api/v1/rooms/ops/files/b", bearer(token), size=len(BODY), body=BODY[:100])
+    rig.rig.do(bob, Moderate(3, "ops", ann, "mute", 60))
+    browser.upload(BODY[100:])
+    rig.run()
+    answer = browser.answer("PUT")
+    assert (answer.status, json.loads(answer.body)["code"]) == (403, "muted")
+    rig.run()
+    assert len(rig.files.uploads) == 0
+
+
+# --- GET --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_reads_what_it_may(rig: FileRig, token: str) -> None:
+    bob = watcher(rig)
+    put(rig, token, "/rooms/lobby/files/a.pdf")
+    path = f"/api/v1/files/{bob.messages[-1].files[0].id}"
+    answer = rig.request("GET", path, bearer(rig.program("carl", "read")))
+    assert (answer.status, answer.body) == (200, BODY)
+    assert answer.headers["content-disposition"] == 'attachment; filename="a.pdf"'
+    assert answer.headers["content-type"] == "application/octet-stream"
+    head = rig.request("HEAD", path, bearer(token))
+    assert (head.status, head.headers["content-length"]) == (200, str(len(BODY)))
+    part = rig.request("GET", path, bearer(token), "Range: bytes=10-19")
+    assert (part.status, part.body) == (206, BODY[10:20])
+    assert rig.request("GET", path, bearer(token), f"If-None-Match: {head.headers['etag']}").status == 304
+    assert rig.request("GET", path, bearer(token), "Range: bytes=99999-").status == 416
+    poster = rig.request("GET", path, bearer(rig.program("dora", "post")))
+    assert poster.status == 403
+    assert rig.request("GET", "/api/v1/files/" + "f" * 32, bearer(token)).status == 404
+    assert rig.request("GET", "/api/v1/files/x", bearer(token)).status == 404
+    assert rig.request("DELETE", path, bearer(token)).status == 405
+
+
+def test_a_token_reads_no_dialogue_of_others_and_no_room_it_is_not_in(rig: FileRig, token: str) -> None:
+    bob = watcher(rig, "bob", "ops")
+    put(rig, token, "/people/bob/files/a")
+    dialogue = bob.messages[-1].files[0].id
+    carl = rig.program("carl", "read")
+    assert rig.request("GET", f"/api/v1/files/{dialogue}", bearer(token)).status == 200
+    assert rig.request("GET", f"/api/v1/files/{dialogue}", bearer(carl)).status == 404
+
+
+def test_a_link_is_followed_until_it_may_not_be(rig: FileRig, token: str) -> None:
+    bob = watcher(rig)
+    put(rig, token, "/rooms/lobby/files/a.html", b"<script>alert(1)</script>")
+    message = bob.messages[-1]
+    path = link_of(rig, bob, message)
+    for each in (path, f"{path}/a.html", f"{path}/%2e%2e%2fx"):
+        answer = rig.request("GET", each)
+        assert (answer.status, answer.body) == (200, b"<script>alert(1)</script>")
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
+        assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+    wrong = [f"{path}/a/b", f"{path}?size=0", f"{path}?x=1", f"{path}?size=320&size=320", path[:-1] + "z", "/files/x"]
+    answers = [rig.request("GET", each) for each in (*wrong, f"{path}?size=320")]
+    assert {(each.status, each.body) for each in answers} == {(404, b"There is no such file, or it is not for you.\n")}
+    assert rig.request("POST", path, body=b"x").status == 405
+    rig.rig.do(bob, Delete(5, message.seq, room="lobby"))
+    ann = watcher(rig, "eve")
+    del ann
+    assert rig.request("GET", path).status == 200, "bob may not delete it"
+    token_delete = rig.request("DELETE", f"/api/v1/rooms/lobby/messages/{message.seq}", bearer(token))
+    assert token_delete.status == 200
+    assert rig.request("GET", path).status == 404
+
+
+def test_a_picture_is_shown_and_its_preview_too(rig: FileRig, token: str) -> None:
+    disk: Any = rig.rig.disk
+    from securechat.testing.memory_files import MemoryPicture
+
+    disk._rewrite = lambda _, __: MemoryPicture(b"new", {320: b"small"}, "image/jpeg", 640, 480)
+    bob = watcher(rig)
+    put(rig, token, "/rooms/lobby/files/a.jpg", b"\xff\xd8\xff\xe0 with a place in it")
+    path = link_of(rig, bob, bob.messages[-1])
+    whole, small = rig.request("GET", path), rig.request("GET", f"{path}?size=320")
+    assert (whole.body, whole.headers["content-type"]) == (b"new", "image/jpeg")
+    assert (small.body, small.headers["content-type"]) == (b"small", "image/webp")
+    assert small.headers["content-disposition"].startswith("inline")
+    assert whole.headers["etag"] != small.headers["etag"]
+
+
+def test_a_link_ends_with_its_login(rig: FileRig, token: str) -> None:
+    bob = watcher(rig)
+    put(rig, token, "/rooms/lobby/files/a")
+    path = link_of(rig, bob, bob.messages[-1])
+    assert rig.request("GET", path).status == 200
+    rig.hub.lost(bob)
+    rig.run()
+    assert rig.request("GET", path).status == 404

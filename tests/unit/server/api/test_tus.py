@@ -1,0 +1,282 @@
+"""Uploads by tus 1.0.0: what its specification says, and what comes from elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64encode
+
+import pytest
+
+from securechat.limits import KIB, Limits
+from securechat.model import Say
+from tests.support.file_rig import TUS, FileRig, part
+
+
+def metadata(**values: str) -> str:
+    pairs = (f"{name} {b64encode(value.encode()).decode()}" for name, value in values.items())
+    return f"Upload-Metadata: {','.join(pairs)}"
+
+
+def checksum(body: bytes, name: str = "sha256") -> str:
+    return f"Upload-Checksum: {name} {b64encode(hashlib.new(name, body).digest()).decode()}"
+
+
+@pytest.fixture
+def rig() -> FileRig:
+    return FileRig()
+
+
+@pytest.fixture
+def token(rig: FileRig) -> str:
+    return rig.program("ann")
+
+
+def created(rig: FileRig, token: str, size: int, *headers: str) -> str:
+    answer = rig.create(token, size, *headers)
+    assert answer.status == 201, answer.body
+    return answer.headers["location"]
+
+
+def test_an_upload_in_parts_becomes_a_file_of_a_message(rig: FileRig, token: str) -> None:
+    answer = rig.create(token, 10, metadata(filename="a b.txt", filetype="text/html"))
+    assert answer.status == 201
+    path, begun = answer.headers["location"], json.loads(answer.body)
+    assert answer.headers["tus-resumable"] == "1.0.0"
+    assert answer.headers["upload-expires"].endswith(" GMT")
+    assert begun["name"] == "a b.txt"
+    assert rig.offset(path) == 0
+    first = rig.patch(path, 0, b"01234")
+    assert (first.status, first.headers["upload-offset"]) == (204, "5")
+    assert rig.offset(path) == 5
+    assert rig.patch(path, 5, b"56789").headers["upload-offset"] == "10"
+    ann = rig.rig.peer()
+    posted = rig.hub.files
+    assert posted is not None
+    upload = posted.uploads.get(begun["id"])
+    assert upload is not None
+    assert upload.state.stored is not None
+    assert upload.state.stored.sha256 == hashlib.sha256(b"0123456789").digest()
+    del ann
+
+
+def test_head_tells_what_tus_wants(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 10, metadata(filename="a.txt", **{"as": "file"}))
+    head = rig.request("HEAD", path, TUS)
+    assert head.status == 200
+    assert head.headers["upload-length"] == "10"
+    assert head.headers["cache-control"] == "no-store"
+    assert head.headers["upload-metadata"] == metadata(filename="a.txt", **{"as": "file"}).removeprefix(
+        "Upload-Metadata: "
+    )
+
+
+def test_options_needs_neither_version_nor_token(rig: FileRig) -> None:
+    answer = rig.request("OPTIONS", "/api/v1/uploads")
+    assert answer.status == 204
+    assert answer.headers["tus-version"] == "1.0.0"
+    assert answer.headers["tus-extension"] == "creation,expiration,termination,checksum"
+    assert answer.headers["tus-max-size"] == str(Limits().file_bytes)
+    assert answer.headers["tus-checksum-algorithm"] == "sha1,sha256"
+
+
+@pytest.mark.parametrize("version", [(), ("Tus-Resumable: 0.2.2",), ("Tus-Resumable: 1.0.0", "Tus-Resumable: 1.0.0")])
+def test_another_version_is_412(rig: FileRig, token: str, version: tuple[str, ...]) -> None:
+    answer = rig.request("POST", "/api/v1/uploads", *version, f"Authorization: Bearer {token}", "Upload-Length: 3")
+    assert (answer.status, answer.headers["tus-version"]) == (412, "1.0.0")
+
+
+@pytest.mark.parametrize("offset", [0, 4, 6, 10])
+def test_a_wrong_offset_is_409_and_changes_nothing(rig: FileRig, token: str, offset: int) -> None:
+    path = created(rig, token, 10)
+    rig.patch(path, 0, b"01234")
+    answer = rig.patch(path, offset, b"56789"[: 10 - offset])
+    assert (answer.status, answer.headers["upload-offset"]) == (409, "5")
+    assert rig.offset(path) == 5
+
+
+def test_a_part_beyond_the_length_is_refused_before_its_body(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 10)
+    browser = rig.begin("PATCH", path, *part(0), "Expect: 100-continue", size=11)
+    assert browser.answer("PATCH").status == 413
+    assert rig.offset(path) == 0
+
+
+@pytest.mark.parametrize("name", ["sha1", "sha256"])
+def test_a_part_with_a_wrong_checksum_is_rolled_back(rig: FileRig, token: str, name: str) -> None:
+    path = created(rig, token, 10)
+    assert rig.patch(path, 0, b"01234", checksum(b"01234", name)).status == 204
+    browser = rig.begin("PATCH", path, *part(5), checksum(b"56789", name), size=5, body=b"5678x")
+    assert browser.link.sent.startswith(b"HTTP/1.1 460 Checksum Mismatch\r\n")
+    assert rig.offset(path) == 5
+    assert rig.patch(path, 5, b"56789", checksum(b"56789", name)).headers["upload-offset"] == "10"
+
+
+def test_a_part_with_a_checksum_that_is_cut_off_is_dropped(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 10)
+    browser = rig.begin("PATCH", path, *part(0), checksum(b"0123456789"), size=10, body=b"01234")
+    browser.lost()
+    rig.run()
+    assert rig.offset(path) == 0
+
+
+def test_a_part_that_is_cut_off_stays_as_far_as_it_came(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 10)
+    browser = rig.begin("PATCH", path, *part(0), size=10, body=b"01234")
+    browser.lost()
+    rig.run()
+    assert rig.offset(path) == 5
+    assert rig.patch(path, 5, b"56789").status == 204
+
+
+def test_a_newer_writer_takes_over_from_one_that_hangs(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 10)
+    hangs = rig.begin("PATCH", path, *part(0), size=10, body=b"01234")
+    assert rig.patch(path, 5, b"56789").headers["upload-offset"] == "10"
+    assert hangs.answer("PATCH").status == 423
+    assert hangs.link.closed
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("Upload-Checksum: md5 AAAA",),
+        ("Upload-Checksum: sha1 %%%",),
+        ("Upload-Checksum: sha1",),
+        ("Upload-Checksum: sha1 AAAA",),
+        ("Upload-Checksum: ",),
+    ],
+)
+def test_a_checksum_that_is_none_is_400(rig: FileRig, token: str, headers: tuple[str, ...]) -> None:
+    path = created(rig, token, 10)
+    assert rig.patch(path, 0, b"01234", *headers).status == 400
+
+
+@pytest.mark.parametrize(
+    "line", ["filename", "filename x", "filename AA==,filename AA==", "filename gICA", ", ", "a b,c d,e"]
+)
+def test_metadata_that_are_none_are_400(rig: FileRig, token: str, line: str) -> None:
+    answer = rig.create(token, 3, f"Upload-Metadata: {line}")
+    assert (answer.status, line) == (201 if line == "filename" else 400, line)
+
+
+@pytest.mark.parametrize("length", ["", "-1", "1e3", "x", "99999999999999999999", "0x10"])
+def test_a_length_that_is_none_is_400(rig: FileRig, token: str, length: str) -> None:
+    answer = rig.request("POST", "/api/v1/uploads", TUS, f"Authorization: Bearer {token}", f"Upload-Length: {length}")
+    assert answer.status == 400
+
+
+def test_a_creation_is_judged_by_the_hub(token: str) -> None:
+    rig = FileRig(Limits(file_bytes=KIB, uploads_per_person=2))
+    token = rig.program("ann")
+    assert rig.create(token, KIB + 1).status == 413
+    assert rig.create(token, 0).status == 422
+    for _ in range(2):
+        assert rig.create(token, 1).status == 201
+    answer = rig.create(token, 1)
+    assert (answer.status, json.loads(answer.body)["reason"]) == (409, "uploads_used_up")
+    assert answer.headers["tus-resumable"] == "1.0.0"
+
+
+def test_a_token_needs_the_scope_files(rig: FileRig) -> None:
+    answer = rig.create(rig.program("bob", "post", "read"), 3)
+    assert (answer.status, json.loads(answer.body)["args"]) == (403, {"scope": "files"})
+    assert rig.create("scb_nothing", 3).status == 401
+    assert rig.request("POST", "/api/v1/uploads", TUS, "Upload-Length: 3").status == 401
+
+
+def test_an_address_that_is_none_is_404_and_slowed(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 10)
+    other = path[:-1] + ("0" if path[-1] != "0" else "1")
+    statuses = [rig.request("HEAD", other, TUS).status for _ in range(60)]
+    assert statuses[0] == 404
+    assert statuses[-1] == 429
+    assert rig.offset(path) == 0, "who has the address is not slowed"
+
+
+def test_termination_frees_the_quota(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 10)
+    rig.patch(path, 0, b"01234")
+    assert rig.request("DELETE", path, TUS).status == 204
+    rig.run()
+    assert rig.rig.file_contents is not None
+    assert rig.rig.file_contents.incoming == {}
+    assert len(rig.files.uploads) == 0
+    assert rig.request("HEAD", path, TUS).status == 404
+
+
+def test_other_methods_bodies_and_types_are_refused(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 10)
+    assert rig.request("GET", path, TUS).status == 405
+    assert rig.request("PUT", "/api/v1/uploads", TUS, body=b"x").status == 405
+    assert rig.request("PATCH", path, TUS, "Upload-Offset: 0", "Content-Type: text/plain", body=b"x").status == 415
+    assert rig.request("PATCH", path, TUS, "Content-Type: application/offset+octet-stream", body=b"x").status == 400
+    assert rig.request("HEAD", f"{path}?x=1", TUS).status == 400
+    assert rig.offset(path) == 0
+
+
+def test_a_disk_that_fails_in_the_middle_is_told_and_the_rest_goes_on(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 10)
+    rig.patch(path, 0, b"01234")
+    assert rig.rig.disk is not None
+    rig.rig.disk.fails = 1
+    answer = rig.patch(path, 5, b"567")
+    assert (answer.status, json.loads(answer.body)["reason"]) == (507, "file_not_stored")
+    assert rig.offset(path) == 5
+    rig.rig.disk.fails = 1
+    assert rig.patch(path, 5, b"56789").status == 507
+    rig.patch(path, 5, b"56789")
+    rig.rig.disk.loses = 1
+    assert rig.offset(path) == 10
+
+
+def test_the_end_is_tried_again_by_an_empty_part(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 5)
+    disk = rig.rig.disk
+    assert disk is not None
+    finish = disk._finish
+
+    def fails(upload: object) -> object:
+        disk.fails = 1
+        return finish(upload)  # type: ignore[arg-type]
+
+    disk._finish = fails  # type: ignore[method-assign, assignment]
+    assert rig.patch(path, 0, b"01234").status == 507
+    disk._finish = finish  # type: ignore[method-assign]
+    assert rig.offset(path) == 5
+    assert rig.patch(path, 5, b"").status == 204
+
+
+def test_a_removed_upload_cuts_who_brings_it(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 10)
+    browser = rig.begin("PATCH", path, *part(0), size=10, body=b"01234")
+    upload = rig.files.uploads.get(path.split("/")[4])
+    assert upload is not None
+    rig.files.writing.discard(upload)
+    rig.run()
+    assert browser.answer("PATCH").status == 404
+
+
+def test_what_waits_for_the_disk_is_bounded() -> None:
+    rig = FileRig(Limits(upload_buffer_bytes=4 * KIB))
+    path = created(rig, rig.program("ann"), 64 * KIB)
+    settle, rig.settle = rig.settle, lambda: None  # type: ignore[method-assign]
+    browser = rig.begin("PATCH", path, *part(0), size=64 * KIB, body=b"x" * KIB)
+    browser.upload(b"x" * 63 * KIB)
+    rig.web.run(1.0)
+    assert rig.files.writing.waiting_bytes <= 4 * KIB + 24 * KIB
+    rig.settle = settle  # type: ignore[method-assign]
+    rig.run()
+    assert browser.answer("PATCH").headers["upload-offset"] == str(64 * KIB)
+    assert rig.files.writing.waiting_bytes == 0
+
+
+def test_a_page_sends_what_its_connection_began(rig: FileRig) -> None:
+    from securechat.model import Acked, AddUpload, UploadAdded
+
+    ann = rig.rig.member("ann")
+    rig.rig.do(ann, AddUpload(5, "x.bin", 3))
+    added = ann.last(UploadAdded)
+    assert rig.patch(added.path, 0, b"abc").status == 204
+    rig.rig.do(ann, Say(1, "lobby", "", files=[added.id]))
+    assert ann.last(Acked).client_id == 1
