@@ -73,7 +73,7 @@ def test_a_photo_and_a_document_are_in_the_room(visit: Callable[..., Visitor], d
     for page in (ana, budi):
         row = message(page, "Look")
         row.locator(".picture img").wait_for()
-        until(page, "document.querySelector('.picture img').naturalWidth === 320")
+        until(page, "document.querySelector('.picture img')?.naturalWidth === 320")
         assert row.locator(".text").inner_text() == "Look"
         link = row.get_by_role("link", name="report.pdf")
         assert link.get_attribute("download") == "report.pdf"
@@ -391,11 +391,11 @@ def test_pictures_in_full(visit: Callable[..., Visitor]) -> None:
     row.get_by_role("button", name="one.png").click()
     view = page.get_by_role("dialog")
     view.get_by_role("heading", name="one.png").wait_for()
-    until(page, "document.querySelector('.gallery img').naturalWidth === 1600")
+    until(page, "document.querySelector('.gallery img')?.naturalWidth === 1600")
     assert view.get_by_role("button", name="Previous picture").is_disabled()
     page.keyboard.press("ArrowRight")
     view.get_by_role("heading", name="two.png").wait_for()
-    until(page, "document.querySelector('.gallery img').naturalWidth === 600")
+    until(page, "document.querySelector('.gallery img')?.naturalWidth === 600")
     with page.expect_download() as waited:
         view.get_by_role("link", name="Download").click()
     assert waited.value.suggested_filename == "two.png"
