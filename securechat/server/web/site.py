@@ -17,7 +17,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from securechat.server.web.comments import without_comments
+from securechat.server.web.comments import without_blanks, without_comments
 from securechat.server.web.facts import ServerFacts, facts_block
 from securechat.server.web.policy import SECURITY_HEADERS
 from securechat.server.web.trust import wanted_language
@@ -234,7 +234,10 @@ def read_tree() -> dict[str, bytes]:
                     read(entry.path, f"{path}{name}/")
                 elif name.rpartition(".")[2] in _TYPES and not name.startswith("."):
                     body = Path(entry.path).read_bytes()
-                    tree[path + name] = without_comments(body.decode()).encode() if name.endswith(_SOURCES) else body
+                    if name.endswith(_SOURCES):
+                        text = without_comments(body.decode())
+                        body = (without_blanks(text) if name.endswith(".js") else text).encode()
+                    tree[path + name] = body
 
     read(str(_FOLDER), "")
     return dict(sorted(tree.items()))

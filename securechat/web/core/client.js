@@ -89,6 +89,10 @@ export class ClientCore {
     return this.#context.features;
   }
 
+  get limits() {
+    return this.#context.limits;
+  }
+
   get conversations() {
     return this.#rooms.conversations;
   }
@@ -366,6 +370,9 @@ export class ClientCore {
       case "botlist":
       case "tokenlist":
       case "tokenmade":
+      case "uploading":
+      case "linked":
+      case "filelist":
         this.#requests.answered(event);
     }
   }

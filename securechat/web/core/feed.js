@@ -405,6 +405,7 @@ export function applied(message, change) {
       edited_by: null,
       mentions: [],
       reactions: [],
+      files: [],
       changed: seq,
     };
   }

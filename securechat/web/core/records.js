@@ -140,6 +140,47 @@
  * @property {TokenInfo} info
  * @property {Person | null} bot
  *
+ * @typedef {object} UploadAdded
+ * @property {"uploading"} t
+ * @property {number} ref
+ * @property {string} id
+ * @property {string} path
+ * @property {string} name
+ * @property {number} until_ms
+ *
+ * @typedef {object} FileLinks
+ * @property {"linked"} t
+ * @property {number} ref
+ * @property {FileLink[]} links
+ *
+ * @typedef {object} FileLink
+ * @property {string} id
+ * @property {string} path
+ *
+ * @typedef {object} FileList
+ * @property {"filelist"} t
+ * @property {number} ref
+ * @property {OwnFile[]} files
+ * @property {boolean} more
+ * @property {number} used
+ * @property {number} most
+ *
+ * @typedef {object} OwnFile
+ * @property {FileInfo} file
+ * @property {number} seq
+ * @property {number} sent_at_ms
+ * @property {string | null} room
+ * @property {number | null} to
+ *
+ * @typedef {object} FileInfo
+ * @property {string} id
+ * @property {string} name
+ * @property {number} size
+ * @property {string} type
+ * @property {number} width
+ * @property {number} height
+ * @property {number[]} previews
+ *
  * @typedef {object} ReadElsewhere
  * @property {"read"} t
  * @property {number} seq
@@ -173,6 +214,7 @@
  * @property {Person | null} edited_by
  * @property {Person | null} deleted_by
  * @property {boolean} bot
+ * @property {FileInfo[]} files
  *
  * @typedef {object} Reaction
  * @property {string} sign
@@ -426,6 +468,7 @@
  * @property {number | null} [reply] default null
  * @property {string | null} [key] default null
  * @property {string | null} [as] default null
+ * @property {string[]} [files] default []
  *
  * @typedef {object} Direct
  * @property {"direct"} t
@@ -434,6 +477,7 @@
  * @property {string} text
  * @property {number | null} [reply] default null
  * @property {string | null} [key] default null
+ * @property {string[]} [files] default []
  *
  * @typedef {object} History
  * @property {"history"} t
@@ -588,7 +632,7 @@
  * @property {string} name
  * @property {"bot" | "hook"} [kind] default "bot"
  * @property {string[]} [rooms] default []
- * @property {("metrics" | "post" | "read")[]} [scopes] default ["post", "read"]
+ * @property {("files" | "metrics" | "post" | "read")[]} [scopes] default ["post", "read"]
  * @property {number | null} [days] default null
  *
  * @typedef {object} AskBots
@@ -606,7 +650,7 @@
  * @property {"tokenadd"} t
  * @property {number} ref
  * @property {string} name
- * @property {("metrics" | "post" | "read")[]} [scopes] default ["post"]
+ * @property {("files" | "metrics" | "post" | "read")[]} [scopes] default ["post"]
  * @property {string[]} [rooms] default []
  * @property {number | null} [days] default null
  *
@@ -624,6 +668,23 @@
  * @property {"tokenremove"} t
  * @property {number} ref
  * @property {number} token
+ *
+ * @typedef {object} AddUpload
+ * @property {"upload"} t
+ * @property {number} ref
+ * @property {string} name
+ * @property {number} size
+ * @property {boolean} [as_file] default false
+ *
+ * @typedef {object} AskLinks
+ * @property {"links"} t
+ * @property {number} ref
+ * @property {string[]} ids
+ *
+ * @typedef {object} AskFiles
+ * @property {"files"} t
+ * @property {number} ref
+ * @property {string | null} [after] default null
  *
  * @typedef {object} Typing
  * @property {"typing"} t
@@ -653,9 +714,9 @@
  *
  * @typedef {Edited | Deleted | Reacted} MessageChange
  * @typedef {Message | MessageChange} LogEntry
- * @typedef {"frame_too_large" | "bad_frame" | "hello_expected" | "unsupported_version" | "hello_timeout" | "ping_timeout" | "slow_reader" | "replaced" | "shutting_down" | "too_many_connections" | "log_failed" | "banned" | "kicked" | "logged_out" | "bye" | "internal" | "unknown_type" | "invalid" | "name_invalid" | "name_reserved" | "name_in_use" | "password_invalid" | "room_invalid" | "not_a_member" | "too_many_rooms" | "no_such_person" | "person_absent" | "text_empty" | "text_too_long" | "out_of_order" | "busy" | "overloaded" | "disk_full" | "quota" | "login_required" | "login_failed" | "login_expired" | "login_slowed" | "certificate_unknown" | "password_needed" | "password_temporary" | "invite_unknown" | "invite_used" | "invite_expired" | "invite_revoked" | "account_needed" | "already_registered" | "muted" | "not_found" | "too_many" | "no_right" | "no_such_room" | "read_only" | "slow_mode" | "archived" | "room_banned" | "last_member" | "query_invalid" | "key_used" | "token_invalid" | "unknown"} ErrorCode
- * @typedef {Welcome | Joined | Left | Named | Registered | Done | LoginList | CertificateList | BotList | TokenList | TokenMade | ReadElsewhere | Notice | Message | Edited | Deleted | Reacted | Purged | SearchPage | RoomRules | Invited | RoleChanged | TypingNow | UnreadList | ConversationList | Acked | Refused | Throttled | HistoryPage | Roster | RoomsPage | Found | PeopleList | Presence | Closing | Ping | Pong} Event
- * @typedef {Hello | Join | Leave | Say | Direct | History | Who | Whois | AskPeople | Rooms | Nick | Edit | Delete | React | Search | Register | ChangePassword | Logins | Logout | Certificates | AddCertificate | RemoveCertificate | SetRoom | AskRoom | InviteTo | Moderate | Grant | AddBot | AskBots | RemoveBot | AddToken | AskTokens | RotateToken | RemoveToken | Typing | AskUnread | AskConversations | Read | Ping | Pong | Quit} Command
+ * @typedef {"frame_too_large" | "bad_frame" | "hello_expected" | "unsupported_version" | "hello_timeout" | "ping_timeout" | "slow_reader" | "replaced" | "shutting_down" | "too_many_connections" | "log_failed" | "banned" | "kicked" | "logged_out" | "bye" | "internal" | "unknown_type" | "invalid" | "name_invalid" | "name_reserved" | "name_in_use" | "password_invalid" | "room_invalid" | "not_a_member" | "too_many_rooms" | "no_such_person" | "person_absent" | "text_empty" | "text_too_long" | "out_of_order" | "busy" | "overloaded" | "disk_full" | "quota" | "login_required" | "login_failed" | "login_expired" | "login_slowed" | "certificate_unknown" | "password_needed" | "password_temporary" | "invite_unknown" | "invite_used" | "invite_expired" | "invite_revoked" | "account_needed" | "already_registered" | "muted" | "not_found" | "too_many" | "no_right" | "no_such_room" | "read_only" | "slow_mode" | "archived" | "room_banned" | "last_member" | "query_invalid" | "key_used" | "files_off" | "file_too_large" | "file_not_ready" | "picture_unreadable" | "token_invalid" | "unknown"} ErrorCode
+ * @typedef {Welcome | Joined | Left | Named | Registered | Done | LoginList | CertificateList | BotList | TokenList | TokenMade | UploadAdded | FileLinks | FileList | ReadElsewhere | Notice | Message | Edited | Deleted | Reacted | Purged | SearchPage | RoomRules | Invited | RoleChanged | TypingNow | UnreadList | ConversationList | Acked | Refused | Throttled | HistoryPage | Roster | RoomsPage | Found | PeopleList | Presence | Closing | Ping | Pong} Event
+ * @typedef {Hello | Join | Leave | Say | Direct | History | Who | Whois | AskPeople | Rooms | Nick | Edit | Delete | React | Search | Register | ChangePassword | Logins | Logout | Certificates | AddCertificate | RemoveCertificate | SetRoom | AskRoom | InviteTo | Moderate | Grant | AddBot | AskBots | RemoveBot | AddToken | AskTokens | RotateToken | RemoveToken | AddUpload | AskLinks | AskFiles | Typing | AskUnread | AskConversations | Read | Ping | Pong | Quit} Command
  */
 
 // deno-fmt-ignore
@@ -670,9 +731,12 @@ const RECORDS = {
   "botlist": {"inside": {"bots": "BotInfo"}},
   "tokenlist": {"inside": {"tokens": "TokenInfo"}},
   "tokenmade": {"defaults": {"bot": null}, "inside": {"info": "TokenInfo"}},
+  "FileInfo": {"defaults": {"type": "application/octet-stream", "width": 0, "height": 0, "previews": []}},
+  "OwnFile": {"defaults": {"room": null, "to": null}, "inside": {"file": "FileInfo"}},
+  "filelist": {"inside": {"files": "OwnFile"}},
   "read": {"defaults": {"room": null, "peer": null}},
   "notice": {"defaults": {"reason": "", "args": {}}},
-  "msg": {"defaults": {"room": null, "to": null, "toname": null, "reply": null, "mentions": [], "edited": null, "deleted": null, "reactions": [], "changed": null, "edited_by": null, "deleted_by": null, "bot": false}},
+  "msg": {"defaults": {"room": null, "to": null, "toname": null, "reply": null, "mentions": [], "edited": null, "deleted": null, "reactions": [], "changed": null, "edited_by": null, "deleted_by": null, "bot": false, "files": []}, "inside": {"files": "FileInfo"}},
   "edited": {"defaults": {"room": null, "to": null, "text": null, "mentions": []}},
   "deleted": {"defaults": {"room": null, "to": null}},
   "reacted": {"defaults": {"room": null, "to": null, "sign": "", "on": true}},

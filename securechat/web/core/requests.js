@@ -294,6 +294,7 @@ export class SendQueue {
         on,
         state: failed ? "failed" : "waiting",
         refusal: failed ? more.refusal ?? UNSENT : null,
+        files: more.files ?? [],
         cid: failed ? 0 : cid,
         sent: !failed && (more.sent ?? cid > 0),
         conversation,
@@ -305,7 +306,7 @@ export class SendQueue {
   /** @returns {SavedMessage[]} */
   saved() {
     return this.pending.map((
-      { number, cid, sent, conversation, kind, text, reply, seq, sign, on, state, refusal },
+      { number, cid, sent, conversation, kind, text, reply, seq, sign, on, files, state, refusal },
     ) => ({
       number,
       cid,
@@ -316,6 +317,7 @@ export class SendQueue {
       seq,
       sign,
       on,
+      files,
       failed: state === "failed",
       refusal,
       room: conversation.kind === "room" ? conversation.name : null,
@@ -327,8 +329,8 @@ export class SendQueue {
   add(conversation, action) {
     const kind = action.do === "send" ? "message" : action.do;
     const text = "text" in action ? wholeText(action.text) : "";
-    const has = { reply: null, seq: 0, sign: "", on: true, ...action };
-    if ((kind === "message" || kind === "edit") && text.trim() === "") return;
+    const has = { reply: null, seq: 0, sign: "", on: true, files: [], ...action };
+    if ((kind === "message" || kind === "edit") && text.trim() === "" && !has.files[0]) return;
     /** @type {DraftState} */
     const draft = {
       number: ++this.#number,
@@ -339,6 +341,7 @@ export class SendQueue {
       seq: has.seq,
       sign: wholeText(has.sign),
       on: has.on,
+      files: has.files,
       state: "waiting",
       refusal: null,
       cid: 0,
@@ -475,10 +478,11 @@ export class SendQueue {
   /** @param {DraftState} draft */
   #send(draft) {
     const { cid, conversation, text, reply, seq, sign, on } = draft;
+    const files = draft.files.map(({ id }) => id);
     const place = conversation.kind === "room" ? { room: conversation.name } : { to: conversation.id };
     const say = conversation.kind === "room" ? "say" : "direct";
     const command = {
-      message: { t: say, cid, ...place, text, reply },
+      message: { t: say, cid, ...place, text, reply, files: files[0] && files },
       edit: { t: "amend", cid, seq, text, ...place },
       delete: { t: "delete", cid, seq, ...place },
       react: { t: "react", cid, seq, sign, ...place, on },

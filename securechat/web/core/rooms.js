@@ -681,6 +681,7 @@ function lastOf(item, me) {
     mentions: [],
     edited: null,
     deleted: deleted ? last : null,
+    files: [],
     reactions: [],
     changed: null,
     edited_by,

@@ -35,6 +35,16 @@ export function oneLine(text) {
   return visible(text).replaceAll("\u23ce", "<U+23CE>").replaceAll("\n", "\u23ce");
 }
 
+/**
+ * A message in which files are named, and nothing more: `[file: a.pdf, 1.2 MiB]` is a.pdf.
+ *
+ * @param {string} text
+ */
+export const named = (text) => text.replace(/^\[file: (.*?)(, [\d.]+ \w+\])?$/gm, "$1");
+
+/** The same on one line. @param {string} text */
+export const brief = (text) => oneLine(named(text));
+
 /** @param {string} char @returns {string} */
 function symbol(char) {
   const code = /** @type {number} */ (char.codePointAt(0));

@@ -68,10 +68,13 @@
  * @property {number} seq of the message that is changed; 0 for a message
  * @property {string} sign of a reaction
  * @property {boolean} on of a reaction
+ * @property {readonly SentFile[]} files finished uploads
  * @property {boolean} [sent] it may be on the server already, and cannot be taken back
  * @property {"waiting" | "sent" | "failed"} state waiting: for a connection or for its turn; failed: the server refused it
  * @property {Refusal | null} refusal why it failed
  */
+
+/** @typedef {{id: string, name: string, size: number}} SentFile a finished upload */
 
 /**
  * What the server says no with. `text` is English; `ui/i18n.js` makes a sentence of reason and args.
@@ -196,6 +199,7 @@
  * @property {number} seq
  * @property {string} sign
  * @property {boolean} on
+ * @property {readonly SentFile[]} [files]
  * @property {boolean} failed
  * @property {Refusal | null} [refusal] why
  */
@@ -203,7 +207,7 @@
 /**
  * What the user does and nothing answers but changes of the state. `key` is a conversation's.
  * @typedef {{do: "hello", name: string, password?: string, invite?: string}
- *   | {do: "send", key: string, text: string, reply?: number | null}
+ *   | {do: "send", key: string, text: string, reply?: number | null, files?: readonly SentFile[]}
  *   | {do: "edit", key: string, seq: number, text: string}
  *   | {do: "delete", key: string, seq: number}
  *   | {do: "react", key: string, seq: number, sign: string, on: boolean}
@@ -251,11 +255,14 @@
  *   | {ask: "tokens", after?: number}
  *   | {ask: "tokenadd", name: string, scopes?: string[], rooms?: string[], days?: number}
  *   | {ask: "tokenrotate", token: number}
- *   | {ask: "tokenremove", token: number}} Question
+ *   | {ask: "tokenremove", token: number}
+ *   | {ask: "upload", name: string, size: number, as_file: boolean}
+ *   | {ask: "links", ids: readonly string[]}
+ *   | {ask: "files", after?: string}} Question
  *
  * Answers: join, openDirect, openPerson: the Conversation. whois: the Person who has this name now. who: {members, total, more}. rooms: {rooms, more}. people: Person[].
  * search: {hits: {message, marks}[], more, indexed}. roomInfo: RoomRules. logins: {logins, more}. bots: {bots, more}. tokens: {tokens, more}.
- * botadd, tokenadd, tokenrotate: TokenMade, with the secret, which is kept nowhere. Others: nothing of use.
+ * upload: UploadAdded. links: FileLinks. files: FileList. botadd, tokenadd, tokenrotate: TokenMade, with the secret, which is kept nowhere. Others: nothing of use.
  * A refusal rejects the Promise with a Refusal; without a connection its code is "offline".
  */
 
@@ -315,6 +322,7 @@
  * @property {boolean} mustChange
  * @property {string} server program and version; "" before the first welcome
  * @property {readonly string[]} features
+ * @property {Readonly<Record<string, number>>} limits
  * @property {ReadonlyMap<string, Conversation>} conversations by key; what the user is in, and every dialogue
  * @property {readonly PendingMessage[]} pending in the order typed
  * @property {boolean} catchingUp
@@ -361,6 +369,50 @@
  * @property {() => Promise<void>} takeOver brings the chat from the other tab into this one
  * @property {() => void} restart loads the page anew
  * @property {() => Promise<void>} allowNotifications asks the browser; to be called from a click
+ * @property {() => Promise<Uploads>} uploads files that are chosen and not sent yet; rejects where it cannot be loaded
+ */
+
+/**
+ * A file that was chosen.
+ * @typedef {object} Attachment
+ * @property {string} id of this page's own
+ * @property {string} name
+ * @property {number} size bytes
+ * @property {string} type media type, as the browser says
+ * @property {boolean} asFile keep place, time and camera in it
+ * @property {number} sent bytes that have arrived
+ * @property {"waiting" | "sending" | "done" | "failed" | "unreadable"} state unreadable: whole, and a picture that the server cannot read
+ * @property {Refusal | null} refusal why it failed
+ * @property {{id: string, path: string, name: string} | null} upload
+ * @property {boolean} stored whether all of it is in IndexedDB
+ */
+
+/**
+ * A message with files. draft: in the composer; sending: on its way; said: the core has it, and it waits for the answer.
+ * @typedef {object} Parcel
+ * @property {string} id of this page's own
+ * @property {string} owner of the identity that made it
+ * @property {number} madeAt UTC milliseconds
+ * @property {{room: string, id: number} | {person: number}} place
+ * @property {string} text
+ * @property {number | null} reply
+ * @property {"draft" | "sending" | "said"} state
+ * @property {Attachment[]} files
+ */
+
+/**
+ * Messages with files until they are sent (`shell/uploads.js`).
+ * @typedef {object} Uploads
+ * @property {(key: string) => readonly Parcel[]} of a conversation, in the order made
+ * @property {(key: string, files: readonly File[]) => void} add to the draft of a conversation
+ * @property {(file: Attachment) => void} remove
+ * @property {(file: Attachment) => void} retry
+ * @property {(file: Attachment, on: boolean) => void} asFile
+ * @property {(key: string, text: string, reply: number | null) => void} send the draft
+ * @property {(parcel: Parcel) => void} takeBack into the draft
+ * @property {(parcel: Parcel) => void} discard
+ * @property {(file: Attachment) => Promise<Blob | null>} read all of it, as it was chosen
+ * @property {(listener: () => void) => () => void} listen called when anything of it has changed
  */
 
 /** @typedef {{token: string, ca: string, once: boolean}} Invite */

@@ -284,6 +284,7 @@ export function openStore(tab, browser, failed) {
       return was;
     },
     forget() {
+      globalThis.indexedDB?.deleteDatabase("securechat.files"); // of uploads.js
       for (const each of [tabArea, browserArea]) for (const name of each.names()) each.put(name, null);
       stays = false;
     },

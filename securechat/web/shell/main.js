@@ -156,6 +156,7 @@ function took(change) {
     }
     case "welcome":
       startBell();
+      if (core.features.includes("files")) app.uploads().catch(() => {}); // what waits goes on
       store.note(INVITE, "");
       if (usesInvite) app.invite = null; // else the page says that there is one
       if (!change.first) isOutdated(files).then((outdated) => outdated && pageChanged({ outdated }));
@@ -328,6 +329,7 @@ const app = {
     location.reload();
   },
   restart: () => location.reload(),
+  uploads: () => uploads ??= openUploads(),
   async allowNotifications() {
     if (permission() === "default") await Notification.requestPermission();
     pageChanged({ notifications: permission() });
@@ -372,6 +374,23 @@ async function startBell() {
     bell.count();
   } catch {
     ringing = false;
+  }
+}
+
+/** @type {Promise<import("../core/types.js").Uploads> | null} */
+let uploads = null;
+
+async function openUploads() {
+  try {
+    const module = await later(() => import("./uploads.js"), ["../shell/uploads.js", "../shell/tus.js"]);
+    return await module.openUploads({
+      ...app,
+      secret: () => store.state().secret,
+      isHere: () => page.place === "here",
+    });
+  } catch (error) {
+    uploads = null;
+    throw error;
   }
 }
 

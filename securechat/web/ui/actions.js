@@ -12,6 +12,7 @@
 import { barrier, openComposer, openReactions, rank, RANKS } from "./composer.js";
 import { _, keyLabel, MAC, shortDuration } from "./i18n.js";
 import { later } from "./dom.js";
+import { FILE_ACTIONS } from "./files.js";
 import { confirm, refusalOf } from "./menu.js";
 
 /**
@@ -333,6 +334,7 @@ export const ACTIONS = [
     isPossible: (context) => ofMember(context) && !inLobby(context),
     run: async ({ app, conversation }) => conversation && (await dialogs()).leaveRoom(app, conversation),
   },
+  ...FILE_ACTIONS,
   {
     name: "switch",
     label: () => _("Go to a room or person"),

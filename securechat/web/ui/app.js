@@ -3,7 +3,7 @@
  *
  * @import {App, Change, Conversation} from "../core/types.js"
  */
-import { oneLine } from "../core/text.js";
+import { brief, oneLine } from "../core/text.js";
 import {
   banners,
   conversationView,
@@ -191,7 +191,7 @@ export function startUi(app, root) {
         const title = conversation.kind === "direct"
           ? name
           : _("{name} in #{room}", { name, room: oneLine(conversation.name) });
-        return { title, body: oneLine([...message.text].slice(0, 200).join("")) };
+        return { title, body: brief([...message.text].slice(0, 200).join("")) };
       },
       /** @param {number} count */
       missed: (count) => ({ title: _("Meanwhile"), body: ngettext("{n} new message", "{n} new messages", count) }),
@@ -659,7 +659,7 @@ function badgeLabel(unread, mentions) {
 function lastWords(app, { kind, last }) {
   if (!last) return "";
   if (last.deleted) return _("Message deleted");
-  const text = oneLine([...last.text].slice(0, 100).join(""));
+  const text = brief([...last.text].slice(0, 100).join(""));
   if (last.by === app.core.me.id) return _("You: {text}", { text });
   return kind === "direct" ? text : _("{name}: {text}", { name: nameText(last.name, last.bot), text });
 }

@@ -5,8 +5,10 @@
  * @import {App, Change, Conversation, PendingMessage} from "../core/types.js"
  * @import {Context} from "./actions.js"
  */
-import { codePointLength, nameKey, oneLine } from "../core/text.js";
+import { brief, codePointLength, nameKey, oneLine } from "../core/text.js";
+import { attachments } from "./attach.js";
 import { CLOSE, fill, h, icon, later, preload } from "./dom.js";
+import { textOf } from "./files.js";
 import { _, language, ngettext, shortDuration } from "./i18n.js";
 import { confirm, openDialog, refusalOf } from "./menu.js";
 
@@ -18,7 +20,8 @@ import { confirm, openDialog, refusalOf } from "./menu.js";
  * @property {(text: string) => void} insert puts a text where the cursor is
  * @property {(message: Message) => void} reply
  * @property {(message: Message) => void} edit
- * @property {(pending: PendingMessage) => void} resume takes back what was refused, to be written anew
+ * @property {(pending: PendingMessage) => unknown} resume takes back what was refused, to be written anew
+ * @property {() => void} choose lets the user choose files
  */
 
 export const RANKS = { member: 0, moderator: 1, owner: 2, admin: 3 };
@@ -83,7 +86,7 @@ const slowUntil = new Map();
 /**
  * @param {App} app
  * @param {Conversation} conversation
- * @param {{lastOwn?: () => Message | null}} [hooks]
+ * @param {{lastOwn?: () => Message | null, outgoing?: HTMLElement}} [hooks]
  * @returns {Composer}
  */
 export function composer(app, conversation, hooks = {}) {
@@ -103,12 +106,20 @@ export function composer(app, conversation, hooks = {}) {
   const counter = h("span", { class: "composer-count", role: "status" });
   const send = h("button", { type: "button", class: "icon-button send", "aria-label": _("Send") }, icon(SEND));
   const faces = h("button", { type: "button", class: "icon-button", "aria-label": _("Emoji") }, icon(FACE));
+  const files = attachments(app, key, {
+    outgoing: hooks.outgoing,
+    changed: count,
+    say,
+    restore: (text, reply) => resume({ text, reply }),
+    closed: () => Boolean(barrier(context()) || draft.editing),
+  });
   const element = h(
     "section",
     { class: "composer", "aria-label": _("Write a message") },
     bar,
+    files.element,
     note,
-    h("div", { class: "composer-row" }, faces, field, counter, send),
+    h("div", { class: "composer-row" }, files.button, faces, field, counter, send),
   );
   let draft = app.drafts.get(key);
   let typedAt = 0;
@@ -125,7 +136,7 @@ export function composer(app, conversation, hooks = {}) {
   const present = () => app.core.conversations.get(key) ?? conversation;
   const context = () => ({ app, conversation: present(), composer: self });
   /** @type {Composer} */
-  const self = { element, end, focus: () => field.focus(), insert, reply, edit, resume };
+  const self = { element, end, focus: () => field.focus(), insert, reply, edit, resume, choose: files.choose };
 
   function placeholder() {
     const { kind, name } = app.core.conversations.get(key) ?? conversation;
@@ -190,7 +201,7 @@ export function composer(app, conversation, hooks = {}) {
         ? ngettext("{n} too many", "{n} too many", -left)
         : ngettext("{n} left", "{n} left", left),
     );
-    send.setAttribute("aria-disabled", String(!field.value.trim()));
+    send.setAttribute("aria-disabled", String(!field.value.trim() && !files.count));
     return points;
   }
 
@@ -223,19 +234,20 @@ export function composer(app, conversation, hooks = {}) {
   /** @param {Message} message */
   function edit(message) {
     const before = draft.editing ? draft.before : /^\/\w/.test(field.value) ? "" : field.value; // "/edit" is done with
-    put(message.text);
+    put(textOf(message));
     keep({ editing: message.seq, before });
     showBar();
     field.focus();
   }
 
-  /** @param {PendingMessage} pending */
-  function resume({ text, reply }) {
+  /** @param {Pick<PendingMessage, "text" | "reply"> & Partial<PendingMessage>} pending */
+  function resume({ text, reply, files: sent }) {
     if (draft.editing) cancel();
     put(field.value.trim() ? `${text}\n${field.value}` : text);
     keep({ reply: reply ?? draft.reply });
     showBar();
     field.focus();
+    return sent?.length ? files.takeBack(sent) : undefined;
   }
 
   /** Ends an edit or a reply; what was typed before the edit is back. */
@@ -266,7 +278,7 @@ export function composer(app, conversation, hooks = {}) {
       h(
         "span",
         { class: "composer-quote" },
-        message?.deleted ? _("deleted") : oneLine(message?.text.slice(0, 200) ?? ""),
+        message?.deleted ? _("deleted") : brief(message?.text.slice(0, 200) ?? ""),
       ),
       h("button", {
         type: "button",
@@ -325,7 +337,7 @@ export function composer(app, conversation, hooks = {}) {
     const text = field.value.trimEnd();
     const bare = text.replace(INVISIBLE, "");
     if (!text.trim()) {
-      if (!draft.editing) return;
+      if (!draft.editing) return files.count ? deliver("") : undefined;
       return say(_("The message is empty."));
     }
     if (!draft.editing && /^[/／]/.test(bare) && !text.startsWith("//")) {
@@ -351,9 +363,12 @@ export function composer(app, conversation, hooks = {}) {
     const { editing, reply } = draft;
     try {
       if (editing) {
-        if (app.core.find(editing, key)?.text !== text) app.act({ do: "edit", key, seq: editing, text });
+        const was = app.core.find(editing, key);
+        if (!was || textOf(was) !== text) app.act({ do: "edit", key, seq: editing, text });
       } else {
-        app.act({ do: "send", key, text, reply });
+        if (files.problem) return say(files.problem);
+        if (files.count) files.send(text, reply);
+        else app.act({ do: "send", key, text, reply });
         if (app.core.phase === "online") wait(present().room?.slowS ?? 0);
       }
     } catch {
@@ -417,11 +432,7 @@ export function composer(app, conversation, hooks = {}) {
       edit(last);
     }
   });
-  field.addEventListener("paste", (event) => {
-    if (!event.clipboardData?.files.length || event.clipboardData.getData("text/plain")) return;
-    event.preventDefault();
-    say(_("Files and pictures cannot be sent here yet."));
-  });
+  field.addEventListener("paste", files.paste);
   for (const button of [send, faces]) {
     button.addEventListener("pointerdown", (event) => event.preventDefault()); // the keyboard of a phone stays open
   }
@@ -452,6 +463,7 @@ export function composer(app, conversation, hooks = {}) {
     if (current === self) current = null;
     clearTimeout(timer);
     stop.abort();
+    files.end();
     unlisten();
     unset();
   }

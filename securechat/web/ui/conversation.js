@@ -39,7 +39,7 @@ export function conversationView(app, side) {
  */
 function shown(app, conversation, side) {
   const wide = matchMedia("(min-width: 900px)");
-  const input = writing(app, conversation);
+  const input = writing(app, conversation, () => messages.outgoing);
   const messages = messageList(app, conversation, {
     reply: (message) => input.ready.then((composer) => composer.reply(message)),
     edit: (message) => input.ready.then((composer) => composer.edit(message)),
@@ -159,8 +159,9 @@ let loaded = null;
  *
  * @param {App} app
  * @param {Conversation} conversation
+ * @param {() => HTMLElement} outgoing where messages with files stand until they are sent
  */
-function writing(app, conversation) {
+function writing(app, conversation, outgoing) {
   const early = h("textarea", {
     class: "composer-field",
     rows: 1,
@@ -194,6 +195,7 @@ function writing(app, conversation) {
   function mount() {
     if (!loaded || composer || ended || composing) return;
     composer = loaded.composer(app, conversation, {
+      outgoing: outgoing(),
       lastOwn: () =>
         conversation.window.messages.findLast(({ by, deleted }) => by === app.core.me.id && !deleted) ?? null,
     });

@@ -9,11 +9,12 @@
  * @typedef {object} ListHooks
  * @property {(message: Message) => void} reply
  * @property {(message: Message) => void} edit
- * @property {(pending: PendingMessage) => void} [resume] puts a message that failed back into the composer
+ * @property {(pending: PendingMessage) => unknown} [resume] puts a message that failed back into the composer
  * @property {(text: string) => void} [insert]
  *
  * @typedef {object} MessageList
  * @property {HTMLElement} element
+ * @property {HTMLElement} outgoing where messages with files stand until they are sent
  * @property {() => void} end takes the listeners away
  * @property {() => void} toPresent
  * @property {(seq: number) => void} select goes to a message, and marks it
@@ -29,7 +30,7 @@ import { nameKey } from "../core/text.js";
 import { Anchor } from "./anchor.js";
 import { h, later, WRITING } from "./dom.js";
 import { _, ngettext, refusalText } from "./i18n.js";
-import { comingsRow, fillRow, firstLine, nameText, pendingRow } from "./message_row.js";
+import { comingsRow, fillRow, firstLine, loadFiles, nameText, pendingRow } from "./message_row.js";
 
 const MAX_ROWS = 300; // in the document
 const PAGE_ROWS = 50; // made in one frame
@@ -66,7 +67,8 @@ export function messageList(app, conversation, hooks) {
   const early = h("div"); // who came before the first message
   const below = h("div");
   const tail = h("div", { class: "tail" });
-  const sheet = h("div", { class: "sheet" }, slack.above, edge, early, rowsBox, below, tail, slack.below);
+  const outgoing = h("div", { class: "tail" });
+  const sheet = h("div", { class: "sheet" }, slack.above, edge, early, rowsBox, below, tail, outgoing, slack.below);
   const scroller = h("div", { class: "scroller" }, sheet);
   const pill = h("button", { class: "pill", type: "button", hidden: true, on: { click: toNewest } });
   const back = h("button", { class: "pill", type: "button", hidden: true, on: { click: goBack } }, _("Back"));
@@ -243,6 +245,8 @@ export function messageList(app, conversation, hooks) {
     frame = 0;
     const { window } = conversation;
     if (!window.loaded) return;
+    const files = loadFiles(window.messages);
+    if (files) return void files.then(outdateAll);
     read();
     if (!placed) {
       open();
@@ -380,10 +384,10 @@ export function messageList(app, conversation, hooks) {
   }
 
   /** @param {PendingMessage} pending */
-  function resume(pending) {
+  async function resume(pending) {
     const edited = pending.kind === "edit" && app.core.find(pending.seq, key);
     if (edited) hooks.edit({ ...edited, text: pending.text });
-    else hooks.resume?.(pending);
+    else await hooks.resume?.(pending); // its files are taken back first
     app.act({ do: "discard", number: pending.number });
   }
 
@@ -627,6 +631,7 @@ export function messageList(app, conversation, hooks) {
 
   return {
     element,
+    outgoing,
     end() {
       ended = true;
       endActions?.();

@@ -17,8 +17,8 @@
  * @property {string} [me] key of the user's own name
  * @property {boolean} [whole] show all lines of a long text
  */
-import { nameKey, oneLine, visible } from "../core/text.js";
-import { h } from "./dom.js";
+import { brief, named, nameKey, oneLine, visible } from "../core/text.js";
+import { FILES, h, later } from "./dom.js";
 import { _, clock, daySeparator, list, moment, ngettext, refusalText, weekday } from "./i18n.js";
 
 const COLOURS = 8; // --person-0 to --person-7
@@ -34,6 +34,21 @@ const LABEL_CHARS = 300; // of a text in the name of its row; the rest is read i
  */
 export function nameText(name, bot) {
   return (oneLine(name) || _("deleted account")) + (bot ? `, ${_("bot")}` : "");
+}
+
+/** @type {typeof import("./files.js") | null} */
+let files = null;
+let tries = 3;
+
+/**
+ * Loads what shows files, where a message has one.
+ *
+ * @param {readonly Message[]} messages
+ * @returns {Promise<unknown> | null} null: nothing is to be waited for
+ */
+export function loadFiles(messages) {
+  if (files || !tries || !messages.some((each) => each.files?.[0])) return null;
+  return later(() => import("./files.js"), FILES).then((loaded) => files = loaded, () => tries--);
 }
 
 /** The mark behind the name of a program. @param {boolean} [bot] */
@@ -61,12 +76,13 @@ export function fillRow(row, app, message, context) {
   row.classList.toggle("mentioned", mentioned);
   row.classList.toggle("deleted", deleted);
   row.dataset.seq = String(message.seq);
-  const said = deleted ? _("deleted") : visible(message.text.slice(0, LABEL_CHARS));
+  const said = deleted ? _("deleted") : visible(named(message.text.slice(0, LABEL_CHARS)));
   row.setAttribute("aria-label", `${nameText(message.name, message.bot)}, ${time}: ${said}`);
   const stamp = h("time", {
     dateTime: new Date(message.at).toISOString(),
     title: `${weekday(message.at)}, ${moment(message.at)}`,
   }, time);
+  const before = row.querySelector(".files"); // its pictures are not loaded again
   row.replaceChildren();
   if (context.day) row.append(h("div", { class: "day" }, h("span", {}, daySeparator(message.at))));
   if (context.fresh) row.append(h("div", { class: "fresh" }, h("span", {}, _("New"))));
@@ -82,9 +98,13 @@ export function fillRow(row, app, message, context) {
     ));
   }
   if (message.reply && !deleted) main.append(quote(app, message, context));
-  const text = deleted ? h("div", { class: "text gone" }, deletedText(message)) : textView(message.text, context.text);
+  const shown = files && message.files?.[0] ? files : null;
+  const text = deleted
+    ? h("div", { class: "text gone" }, deletedText(message))
+    : textView(shown ? shown.textOf(message) : message.text, context.text);
   if (message.edited && !deleted) text.append(editedMark(message));
   main.append(text);
+  if (shown && !deleted) main.append(shown.fileRows(app, message, context.key, before));
   if (message.reactions?.length) main.append(reactions(app, message, context));
   const side = h("div", { class: "side" });
   if (context.head) side.append(h("span", { class: `avatar ${colour}`, "aria-hidden": "true" }, initial(name)));
@@ -123,7 +143,7 @@ export function pendingRow(app, pending, context, resume) {
       h("bdi", { class: `name ${colour}` }, nameText(name)),
       h("span", { class: "you" }, _("you")),
     ),
-    textView(pending.text, context.text),
+    textView([pending.text, ...(pending.files ?? []).map(({ name }) => name)].join("\n").trim(), context.text),
     h("div", { class: "state" }, pending.kind === "edit" && `${_("Edit")} · `, state),
     (failed || app.core.phase !== "online") && h(
       "div",
@@ -342,7 +362,7 @@ export function firstLine(text) {
   const begin = text.search(/\S/);
   if (begin < 0) return "";
   const end = text.indexOf("\n", begin);
-  return oneLine(text.slice(begin, end < 0 ? undefined : end).slice(0, 200));
+  return brief(text.slice(begin, end < 0 ? undefined : end).slice(0, 200));
 }
 
 /**

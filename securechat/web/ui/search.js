@@ -4,7 +4,7 @@
  * @import {Message} from "../core/records.js"
  * @import {App, Conversation, Refusal} from "../core/types.js"
  */
-import { nameKey, oneLine, visible } from "../core/text.js";
+import { named, nameKey, oneLine, visible } from "../core/text.js";
 import { go } from "./actions.js";
 import { fitting } from "./commands.js";
 import { invitations } from "./conversation.js";
@@ -118,6 +118,33 @@ export function queryOf({ query, from, room, after, before, link }) {
     before && `before:${before}`,
     link && "has:link",
   ].filter(Boolean).join(" ");
+}
+
+/**
+ * A text in which files are named, and nothing more; with the marks where they stand then.
+ *
+ * @param {Message} message
+ * @param {Hit["marks"]} marks
+ * @returns {[string, Hit["marks"]]}
+ */
+export function shownText({ text, files }, marks) {
+  if (!files?.length) return [text, marks];
+  const points = [...text];
+  const lines = text.split("\n");
+  /** @type {number[]} the new place of each code point */
+  const places = [];
+  let place = 0;
+  for (const line of lines) {
+    const old = [...line];
+    const shown = [...named(line)];
+    const from = shown.length === old.length ? 0 : 7; // behind "[file: "
+    for (let at = 0; at <= old.length; at++) places.push(place + Math.max(0, Math.min(at - from, shown.length)));
+    place += shown.length + 1;
+  }
+  const moved = marks.map((
+    [start, end],
+  ) => /** @type {[number, number]} */ ([places[start] ?? 0, places[Math.min(end, points.length)] ?? 0]));
+  return [named(text), moved.filter(([start, end]) => end > start)];
 }
 
 /**
@@ -330,7 +357,7 @@ export function searchPanel(app, conversation, close) {
         " ",
         h("span", { class: "hit-where" }, `${where} · ${moment(message.at)}`),
       ),
-      h("p", { class: "hit-text" }, ...marked(message.text, marks)),
+      h("p", { class: "hit-text" }, ...marked(...shownText(message, marks))),
     );
   }
 

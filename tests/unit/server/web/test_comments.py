@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from securechat.server.web.comments import _REMARK, _TYPE, without_comments
+from securechat.server.web.comments import _BLANKS, _REMARK, _TYPE, without_blanks, without_comments
 
 PAGE = Path(__file__).resolve().parents[4] / "securechat" / "web"
 SOURCES = sorted([*PAGE.rglob("*.js"), *PAGE.rglob("*.css")])
@@ -59,3 +59,27 @@ def test_sources_keep_to_what_is_understood(path: Path) -> None:
             assert not re.search("[\"'`]", before), f"a comment in a string: {line}"
         rest = _CLASS.sub("", _STRING.sub("", _REMARK.sub("", _TYPE.sub("", words))))
         assert "`" not in rest, f"a template literal of several lines: {line}"
+
+
+def test_blanks_that_code_does_not_need_are_left_out() -> None:
+    assert without_blanks("if (a) {\nconst b = { c };\n}") == "if(a){\nconst b={c};\n}"
+    assert without_blanks("a === b || c >= d") == "a===b || c >= d"
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.suffix == ".js"], ids=lambda path: path.name)
+def test_no_text_of_a_module_has_blanks_that_are_left_out(path: Path) -> None:
+    """Within ``${}`` of a template they may go; in texts and regular expressions they would change what is said."""
+    sent = without_comments(path.read_text())
+    texts = [_without_code(text) for text in _STRING.findall(sent)]
+    texts += re.findall(r"(?<=[(,=:!&|?{} ])/(?![/* ])(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/", sent)
+    for text in texts:
+        assert not any(blank in text for blank, _ in _BLANKS), f"a blank of this text is not sent: {text}"
+
+
+def _without_code(text: str) -> str:
+    """Return a template literal without what stands in ``${}``; one may be cut there by another one in it."""
+    if text[0] == "`":
+        text = re.sub(r"\$\{[^}]*`$", "`", re.sub(r"^`[^{]*\}", "`", text))
+    while text[0] == "`" and (rest := re.sub(r"\$?\{[^{}]*\}", "", text)) != text:
+        text = rest
+    return text
