@@ -77,7 +77,7 @@ class HttpConnection:
         "_waits_for_body", "_web", "origin",
     )  # fmt: skip
 
-    def __init__(self, link: WebLink, web: WebContext) -> None:
+    def __init__(self, link: WebLink, web: WebContext[HttpConnection]) -> None:
         self._link = link
         self._web = web
         self._codec = HttpServerCodec(no_body if web.programs is None else web.programs.most_body)
