@@ -1,4 +1,4 @@
-"""What part of a file a GET or HEAD is answered with (RFC 9110, sections 13 and 14); pure.
+"""Judges the part of a file that a GET or HEAD is answered with (RFC 9110, sections 13 and 14); pure.
 
 One range is answered, because that is what goes on with a download and what a player asks for. Several are answered
 with the whole, as RFC 9110 (section 14.2) lets a server do: many small ranges of a large file cost more than it.
@@ -18,7 +18,7 @@ _MOST_DIGITS = 18
 _WHOLE = ("Accept-Ranges", "bytes")
 
 
-class Selection(Struct, frozen=True):
+class SelectedRange(Struct, frozen=True):
     """What a request is answered with.
 
     Attributes:
@@ -34,7 +34,7 @@ class Selection(Struct, frozen=True):
     headers: Headers = ()
 
 
-def select(request: Request, size_bytes: int, etag: str) -> Selection:
+def select(request: Request, size_bytes: int, etag: str) -> SelectedRange:
     """Judge Range, If-Range and If-None-Match.
 
     A range that is not valid is ignored (section 14.2), and so is each one of an empty file, which has no byte to name
@@ -46,8 +46,8 @@ def select(request: Request, size_bytes: int, etag: str) -> Selection:
         etag: of the file, in its quotation marks; a strong one, in lower case.
     """
     if _is_known(request, etag):
-        return Selection(304)
-    whole = Selection(200, size_bytes=size_bytes, headers=(_WHOLE,))
+        return SelectedRange(304)
+    whole = SelectedRange(200, size_bytes=size_bytes, headers=(_WHOLE,))
     if request.method != "GET" or not size_bytes or not _is_same(request, etag):
         return whole
     wanted = _only_range(request)
@@ -60,9 +60,9 @@ def select(request: Request, size_bytes: int, etag: str) -> Selection:
     elif last is None or last >= size_bytes:
         last = size_bytes - 1
     if first >= size_bytes:
-        return Selection(416, headers=(("Content-Range", f"bytes */{size_bytes}"),))
+        return SelectedRange(416, headers=(("Content-Range", f"bytes */{size_bytes}"),))
     named = ("Content-Range", f"bytes {first}-{last}/{size_bytes}")
-    return Selection(206, first, last - first + 1, (_WHOLE, named))
+    return SelectedRange(206, first, last - first + 1, (_WHOLE, named))
 
 
 def _is_known(request: Request, etag: str) -> bool:

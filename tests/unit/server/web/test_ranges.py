@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securechat.server.web.ranges import Selection, select
+from securechat.server.web.ranges import SelectedRange, select
 from securechat.wire.http import Authority, Request
 
 ETAG = '"ab12"'
@@ -19,7 +19,7 @@ def selected(
     method: str = "GET",
     if_range: str | None = None,
     known: str | None = None,
-) -> Selection:
+) -> SelectedRange:
     headers: list[tuple[bytes, bytes]] = []
     if range_ is not None:
         headers.append((b"range", range_ if isinstance(range_, bytes) else range_.encode()))
@@ -30,7 +30,7 @@ def selected(
     return select(Request(method, "/f", Authority("a", 443), None, tuple(headers)), size, ETAG)
 
 
-def content_range(found: Selection) -> str | None:
+def content_range(found: SelectedRange) -> str | None:
     return next((str(value) for name, value in found.headers if name == "Content-Range"), None)
 
 
