@@ -23,7 +23,7 @@ from securechat.records.files import (
 from securechat.records.log import Appended, NotAppended
 from securechat.records.queries import ConversationQuery, HistoryQuery, SearchQuery
 from securechat.records.rooms import PurgeExpired, PutRoom, RoomRecord
-from securechat.testing.conversation_checks import codes, revision
+from securechat.testing.conversation_checks import CopyReader, codes, page, revision
 from securechat.testing.log_checks import Implementation, Rig
 from securechat.testing.search_checks import search
 from securechat.text.file_lines import with_file_lines
@@ -162,6 +162,28 @@ def check_an_edit_keeps_the_lines_of_files(implementation: Implementation) -> No
         with_files(rig.draft(23), stored_file(5)), revision(EDIT, 24, rig.entries[-1].seq + 1, text="at once")
     )
     assert rig.everything()[-1].text == "at once\n[file: report-5.pdf, 5 KiB]", f"of message {late}"
+    rig.close()
+
+
+def check_every_reader_ends_up_with_the_same_files(implementation: Implementation) -> None:
+    """A reader of the feed, one who was away since any message, and one that comes late."""
+    rig = Rig(implementation)
+    rig.seqs(*(with_files(rig.draft(n), *map(stored_file, range(10 * n, 10 * n + n % 4))) for n in range(1, 9)))
+    rig.seqs(
+        revision(EDIT, 10, 2, text="new"), revision(DELETE, 11, 3), revision(EDIT, 12, 3 + 4, text="newer"),
+        with_files(rig.draft(13), stored_file(99)), revision(DELETE, 14, 6), revision(EDIT, 15, 2, text="newest"),
+    )  # fmt: skip
+    live, late = CopyReader(), CopyReader()
+    live.take(rig.entries)
+    late.take(rig.everything())
+    assert late.contents == live.contents
+    assert [len(message.files) for message in live.contents] == [1, 2, 0, 0, 1, 0, 3, 0, 1]
+    for cursor in range(len(rig.entries)):
+        away = CopyReader()
+        away.take(rig.entries[:cursor])
+        rows = page(rig, cursor)
+        away.take(sorted([*rows.messages, *rows.changes], key=lambda entry: entry.seq))
+        assert away.contents == live.contents, f"who was away since {cursor} sees something else"
     rig.close()
 
 
@@ -313,9 +335,9 @@ def check_ids_of_files_come_in_pages(implementation: Implementation) -> None:
     rig.seqs(revision(DELETE, 9, 4))
     found: list[str] = []
     while True:
-        page: Sequence[str] = ask(rig, rig.log.stored_file_ids, found[-1] if found else "", 2)
-        found += page
-        if len(page) < 2:
+        ids: Sequence[str] = ask(rig, rig.log.stored_file_ids, found[-1] if found else "", 2)
+        found += ids
+        if len(ids) < 2:
             break
     assert found == [f"{number:032x}" for number in sorted(numbers) if number != 45]
     rig.close()
@@ -325,6 +347,7 @@ FILE_CHECKS: tuple[Callable[[Implementation], None], ...] = (
     check_files_are_told_with_their_message,
     check_a_file_is_found_by_its_number,
     check_an_edit_keeps_the_lines_of_files,
+    check_every_reader_ends_up_with_the_same_files,
     check_files_go_with_their_message,
     check_a_file_is_sent_once,
     check_a_key_covers_the_text_without_the_lines,
