@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from securechat.errors import ErrorCode
 from securechat.limits import MAX_TEXT_CHARS
 from securechat.model import Draft, Edited, FileInfo, RevisionKind, StoredFile
-from securechat.records.accounts import Account, Drop, EraseSender, Put
+from securechat.records.accounts import Account, Committed, Drop, EraseSender, Put
 from securechat.records.files import (
     DropGoneFiles,
     FileQuery,
@@ -299,6 +299,22 @@ def check_files_of_guests_end(implementation: Implementation) -> None:
     rig.close()
 
 
+def check_changes_of_files_keep_their_order(implementation: Implementation) -> None:
+    """Also in one commit: what comes behind such a change is not touched by it, and what comes before it is."""
+    rig = Rig(implementation)
+    guest = rig.identify(1).sender_id
+    answers: list[object] = []
+    rig.log.append(with_files(rig.draft(1, sender_id=guest), stored_file(1)), answers.append)
+    rig.log.record([PurgeFiles(rig.now_ms + 1)], answers.append)
+    rig.log.append(with_files(rig.draft(2, sender_id=guest), stored_file(2)), answers.append)
+    rig.log.record([DropGoneFiles((f"{1:032x}", f"{2:032x}"))], answers.append)
+    rig.log.revise(revision(DELETE, 3, 2, sender_id=guest), answers.append)
+    rig.until(lambda: len(answers) == 5)
+    assert answers == [Appended(1), Committed(1), Appended(2), Committed(1), Appended(3)]
+    assert _gone(rig) == [2]
+    rig.close()
+
+
 def check_own_files_come_in_pages(implementation: Implementation) -> None:
     """The largest first, each once; also when the last one of a page is deleted before the next one is asked for."""
     rig = Rig(implementation)
@@ -352,6 +368,7 @@ FILE_CHECKS: tuple[Callable[[Implementation], None], ...] = (
     check_a_file_is_sent_once,
     check_a_key_covers_the_text_without_the_lines,
     check_files_of_guests_end,
+    check_changes_of_files_keep_their_order,
     check_own_files_come_in_pages,
     check_ids_of_files_come_in_pages,
 )
