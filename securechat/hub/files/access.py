@@ -20,7 +20,7 @@ _TRIES = 5
 """Of a read while rooms are renamed one after the other."""
 
 
-class OpenedFile(NamedTuple):
+class ReadableFile(NamedTuple):
     """A file that may be read.
 
     Attributes:
@@ -45,7 +45,7 @@ class _Wanted(NamedTuple):
     file_id: str
     key: str
     size: int | None
-    done: Callable[[OpenedFile | None], None]
+    done: Callable[[ReadableFile | None], None]
 
 
 class FileAccess:
@@ -64,7 +64,7 @@ class FileAccess:
         self._disk = disk
         self._keys = keys
 
-    def open(self, file_id: str, key: str, size: int | None, done: Callable[[OpenedFile | None], None]) -> None:
+    def open(self, file_id: str, key: str, size: int | None, done: Callable[[ReadableFile | None], None]) -> None:
         """Open a file by its link.
 
         Args:
@@ -106,7 +106,7 @@ class FileAccess:
             return
 
         def opened(file: OpenFile | None) -> None:
-            wanted.done(None if file is None else OpenedFile(row, file))
+            wanted.done(None if file is None else ReadableFile(row, file))
 
         self._disk.open(wanted.file_id, wanted.size, self._context.containment.bind(opened))
 

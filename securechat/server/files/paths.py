@@ -15,7 +15,7 @@ from securechat.server.files.answers import error_answer, file_answer
 from securechat.wire.http import HttpError, Request
 
 if TYPE_CHECKING:
-    from securechat.hub.files.access import OpenedFile
+    from securechat.hub.files.access import ReadableFile
     from securechat.hub.files.service import FileService
     from securechat.server.files.answers import PlainAnswer
     from securechat.server.web.programs import Exchange, ProgramAnswer
@@ -92,7 +92,7 @@ class _LinkExchange:
     def receive(self, body: bytes, done: Callable[[ProgramAnswer], None]) -> None:  # noqa: ARG002  (there is none)
         """See `Exchange.receive`."""
 
-        def opened(file: OpenedFile | None) -> None:
+        def opened(file: ReadableFile | None) -> None:
             if self._is_over:
                 if file is not None:
                     file.file.close()

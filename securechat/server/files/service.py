@@ -21,7 +21,7 @@ from securechat.server.files.pictures import WorkerRewriter
 from securechat.text.counts import counted
 
 if TYPE_CHECKING:
-    from securechat.hub.files.housekeeping import Compared
+    from securechat.hub.files.housekeeping import FileComparison
     from securechat.hub.files.service import FileService
     from securechat.net.loop import Loop
     from securechat.server.api.peers import ProgramPeers
@@ -93,7 +93,7 @@ class ServerFiles:
         if files.uploads.is_loaded and not files.uploads.is_empty:
             files.compare(self._compared)
 
-    def _compared(self, found: Compared) -> None:
+    def _compared(self, found: FileComparison) -> None:
         if found.swept:
             self._console.event("notice", f"{counted(found.swept, 'file')} without a message removed")
         if found.missing:
