@@ -1,4 +1,4 @@
-"""What a start makes of the uploads that an earlier process left; see the table in docs/design/0014-files.md.
+"""Takes over the uploads that an earlier process left; see the table in docs/design/0014-files.md.
 
 A sidecar with a `StoredFile` is the decision that every byte was durable: its file is given the final name, if the
 crash came before that. Without one the upload goes on, from the length that is there; after another boot from the last

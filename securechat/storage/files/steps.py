@@ -1,4 +1,4 @@
-"""What the steps of keeping files have in common: how long ones are cut, and what becomes of an error.
+"""The common parts of all steps of keeping files: long work is cut, and errors become answers.
 
 A long piece of work is a generator that yields between two calls that block, so that a reader waits for one of them at
 most; what it returns is its result.

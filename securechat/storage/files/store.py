@@ -6,6 +6,7 @@ Every method belongs to one thread at a time. See `uploads`, `finished` and `rec
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from securechat.records.files import UploadState
@@ -48,6 +49,8 @@ class FileStore:
 
     def load(self) -> Steps[list[UploadState]]:
         """Take over what an earlier process left; see `FileDisk.load`."""
+        with suppress(OSError):  # a restored directory may have none; without any folder there is nothing to lock
+            self._system.close(self._system.open(self.layout.backup_lock, writing=True))
         recovery = Recovery(self.layout, self._system, self.finished, self._sync_bytes, self._on_trouble)
         uploads = yield from recovery.uploads()
         self.uploads.adopt(uploads)
