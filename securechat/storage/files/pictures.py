@@ -1,8 +1,8 @@
 """The outcome of writing a picture anew, as the disk keeps it; and the first bytes by which a picture is told.
 
-Only the formats that browsers show and the worker reads are pictures, whatever their names say: JPEG, PNG, WebP and GIF.
-Everything else, HEIC, AVIF and SVG too, is a file. A file that pretends is refused by the worker: then it is a picture
-that cannot be read.
+Only the formats that browsers show and the worker reads are pictures, whatever their names say: JPEG, PNG, WebP and
+GIF. Everything else, HEIC, AVIF and SVG too, is a file. A file that pretends is refused by the worker: then it is a
+picture that cannot be read.
 """
 
 from __future__ import annotations

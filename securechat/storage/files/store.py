@@ -14,7 +14,7 @@ from securechat.storage.files.file_system import FileSystem, LocalFileSystem
 from securechat.storage.files.finished import FinishedFiles
 from securechat.storage.files.layout import FileLayout
 from securechat.storage.files.recovery import Recovery
-from securechat.storage.files.steps import Steps
+from securechat.storage.files.steps import DiskSteps
 from securechat.storage.files.uploads import SYNC_BYTES, UploadFiles
 
 
@@ -47,7 +47,7 @@ class FileStore:
         self.finished = FinishedFiles(self.layout, self._system)
         self.uploads = UploadFiles(self.layout, self._system, self.finished, sync_bytes, on_trouble)
 
-    def load(self) -> Steps[list[UploadState]]:
+    def load(self) -> DiskSteps[list[UploadState]]:
         """Take over what an earlier process left; see `FileDisk.load`."""
         with suppress(OSError):  # a restored directory may have none; without any folder there is nothing to lock
             self._system.close(self._system.open(self.layout.backup_lock, writing=True))
@@ -56,7 +56,7 @@ class FileStore:
         self.uploads.adopt(uploads)
         return uploads
 
-    def unlink(self, file_ids: Sequence[str]) -> Steps[tuple[str, ...]]:
+    def unlink(self, file_ids: Sequence[str]) -> DiskSteps[tuple[str, ...]]:
         """Unlink files of messages that are gone; see `FileDisk.unlink`."""
         self.uploads.settle_all(file_ids)
         yield
