@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
-from securechat.hub.context import HubContext
+from securechat.hub.context import FileNumbers, HubContext
 from securechat.hub.files.access import FileAccess
 from securechat.hub.files.housekeeping import FileComparison, FileHousekeeping
 from securechat.hub.files.links import LinkKeys
@@ -147,6 +147,10 @@ class FileService:
         if account is None:
             return limits.files_per_guest_bytes
         return limits.files_per_person_bytes if account.kind is AccountKind.PERSON else limits.files_per_bot_bytes
+
+    def numbers(self) -> FileNumbers:
+        """Return what there is of files, for the metrics."""
+        return FileNumbers(self.uploads.kept_bytes, len(self.uploads))
 
     # --- Messages -------------------------------------------------------------------------------------------------
 
