@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TOUR = ROOT / "docs" / "tour.md"
 BEGIN, END = "<!-- files: begin -->", "<!-- files: end -->"
 FOLDERS = (
-    ".", "translation", "text", "model", "records", "wire", "tls", "hub", "hub/accounts", "hub/rooms", "hub/messages",
-    "hub/programs", "hub/admin",
+    ".", "translation", "text", "model", "records", "wire", "tls", "pictures", "hub", "hub/accounts", "hub/rooms",
+    "hub/messages", "hub/programs", "hub/admin",
     "storage", "storage/sqlite", "storage/search", "storage/tools", "net", "server", "server/config", "server/web",
     "server/api", "server/metrics", "server/hooks", "server/outgoing", "admin",
     "client", "client/core", "client/core/events", "client/catalogue", "client/ui", "client/ui/commands",
