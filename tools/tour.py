@@ -17,13 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent
 TOUR = ROOT / "docs" / "tour.md"
 BEGIN, END = "<!-- files: begin -->", "<!-- files: end -->"
 FOLDERS = (
-    ".", "translation", "text", "model", "records", "wire", "tls", "hub", "hub/accounts", "hub/rooms", "hub/messages",
-    "hub/programs", "hub/admin",
+    ".", "translation", "text", "model", "records", "wire", "tls", "pictures", "hub", "hub/accounts", "hub/rooms",
+    "hub/messages", "hub/programs", "hub/files", "hub/admin",
     "storage", "storage/sqlite", "storage/search", "storage/files", "storage/tools", "net", "server", "server/config",
     "server/web", "server/files",
     "server/api", "server/metrics", "server/hooks", "server/outgoing", "admin",
     "client", "client/core", "client/core/events", "client/catalogue", "client/ui", "client/ui/commands",
-    "client/terminal", "client/pipe", "bot", "cli", "testing",
+    "client/files", "client/terminal", "client/pipe", "bot", "cli", "testing",
 )  # fmt: skip
 """In the order in which they explain each other: what stands below comes first."""
 

@@ -72,7 +72,7 @@ class WrittenPicture(NamedTuple):
     size_bytes: int
 
 
-class AnswerHead(NamedTuple):
+class AnswerStart(NamedTuple):
     """The first bytes of an answer.
 
     Attributes:
@@ -99,7 +99,7 @@ def encode_written(pictures: Sequence[WrittenPicture], width: int, height: int, 
         pictures: in the order in which their bytes follow.
         width: of the picture itself, pixels, upright.
         height: likewise.
-        previews_only: see `AnswerHead`.
+        previews_only: see `AnswerStart`.
     """
     head = _HEAD.pack(_MAGIC, int(previews_only), len(pictures) + 1, 0)
     whole = WrittenPicture(PictureKind.JPEG, 0, width, height, 0)
@@ -113,7 +113,7 @@ def encode_unreadable(reason: UnreadableReason, detail: str) -> bytes:
     return _HEAD.pack(_MAGIC, _FIRST_REASON + _REASONS.index(reason), 0, len(told)) + told
 
 
-def decode_head(data: bytes, most_rows: int) -> AnswerHead:
+def decode_head(data: bytes, most_rows: int) -> AnswerStart:
     """Return the head of an answer, from its first `HEAD_BYTES`.
 
     Args:
@@ -131,10 +131,10 @@ def decode_head(data: bytes, most_rows: int) -> AnswerHead:
     if verdict >= _FIRST_REASON:
         if verdict - _FIRST_REASON >= len(_REASONS) or rows or detail_bytes > MOST_DETAIL_BYTES:
             raise AnswerInvalid("its reason is none")
-        return AnswerHead(_REASONS[verdict - _FIRST_REASON], False, 0, detail_bytes)
+        return AnswerStart(_REASONS[verdict - _FIRST_REASON], False, 0, detail_bytes)
     if verdict > 1 or not 2 <= rows <= most_rows or detail_bytes:
         raise AnswerInvalid("its head has numbers out of range")
-    return AnswerHead(None, bool(verdict), rows, 0)
+    return AnswerStart(None, bool(verdict), rows, 0)
 
 
 class AnswerRules(NamedTuple):
@@ -157,7 +157,7 @@ class AnswerRules(NamedTuple):
 
 
 def decode_rows(
-    data: bytes, head: AnswerHead, rules: AnswerRules
+    data: bytes, head: AnswerStart, rules: AnswerRules
 ) -> tuple[tuple[int, int], tuple[WrittenPicture, ...]]:
     """Return width and height of the picture, and what follows.
 

@@ -26,9 +26,9 @@ from securechat.files import open_own_file
 from securechat.pictures.answers import (
     HEAD_BYTES,
     ROW_BYTES,
-    AnswerHead,
     AnswerInvalid,
     AnswerRules,
+    AnswerStart,
     UnreadableReason,
     WrittenPicture,
     decode_head,
@@ -253,7 +253,9 @@ def _take(pipe: _AnswerPipe, rules: AnswerRules, into: Path, written: list[Path]
     return outcome
 
 
-def _take_pictures(pipe: _AnswerPipe, head: AnswerHead, rules: AnswerRules, into: Path, written: list[Path]) -> Picture:
+def _take_pictures(
+    pipe: _AnswerPipe, head: AnswerStart, rules: AnswerRules, into: Path, written: list[Path]
+) -> Picture:
     (width, height), rows = decode_rows(pipe.exactly(head.rows * ROW_BYTES), head, rules)
     kind, size_bytes, digest = PictureKind.GIF, 0, b""
     previews = []

@@ -213,8 +213,9 @@ def _read(file: BinaryIO, most_pixels: int) -> _Found:
         form = form._replace(quality=quality, sampling=max(0, JpegImagePlugin.get_sampling(opened)))
     moves = bool(getattr(opened, "is_animated", False))
     opened.seek(0)
-    orientation = orientation_of(opened.info.get("exif") or b"")
-    return _Found(_pixels(opened), form, opened.info.get("icc_profile"), orientation, moves)
+    image = _pixels(opened)
+    orientation = orientation_of(opened.info.get("exif") or b"")  # of a PNG it may stand behind the pixels
+    return _Found(image, form, opened.info.get("icc_profile"), orientation, moves)
 
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:

@@ -73,7 +73,7 @@ def _give_up_resources() -> None:
         with suppress(OSError):
             os.nice(NICENESS)
         _limit(resource.RLIMIT_AS, MOST_MEMORY_BYTES)
-        _limit(resource.RLIMIT_CPU, MOST_CPU_S)
+        _limit(resource.RLIMIT_CPU, MOST_CPU_S, MOST_CPU_S + 1)  # at the first SIGXCPU, which says why, then SIGKILL
         _limit(resource.RLIMIT_CORE, 0)
 
 
@@ -85,10 +85,10 @@ def _give_up_files_and_processes() -> None:
         _limit(resource.RLIMIT_NPROC, 0)
 
 
-def _limit(which: int, most: int) -> None:
+def _limit(which: int, most: int, hard: int | None = None) -> None:
     if sys.platform != "win32":
         with suppress(OSError, ValueError):  # macOS has no RLIMIT_AS
-            resource.setrlimit(which, (most, most))
+            resource.setrlimit(which, (most, most if hard is None else hard))
 
 
 if __name__ == "__main__":

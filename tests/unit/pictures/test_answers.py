@@ -8,9 +8,9 @@ from securechat.pictures.answers import (
     HEAD_BYTES,
     MOST_OUTPUT_BYTES,
     ROW_BYTES,
-    AnswerHead,
     AnswerInvalid,
     AnswerRules,
+    AnswerStart,
     UnreadableReason,
     WrittenPicture,
     decode_head,
@@ -26,7 +26,7 @@ SMALL = WrittenPicture(PictureKind.WEBP, 320, 320, 256, 500)
 LARGE = WrittenPicture(PictureKind.WEBP, 1_600, 1_000, 800, 900)
 
 
-def decoded(data: bytes) -> tuple[AnswerHead, tuple[int, int], tuple[WrittenPicture, ...]]:
+def decoded(data: bytes) -> tuple[AnswerStart, tuple[int, int], tuple[WrittenPicture, ...]]:
     head = decode_head(data[:HEAD_BYTES], RULES.most_rows)
     size, rows = decode_rows(data[HEAD_BYTES:], head, RULES)
     return head, size, rows

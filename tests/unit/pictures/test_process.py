@@ -260,9 +260,22 @@ except OSError as error:
     import subprocess
 
     done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
-    limits = [512 * 1024 * 1024, 10, 0, 0, 3, 0]
+    limits = [(512 * 1024 * 1024,) * 2, (10, 11), (0, 0), (0, 0), (3, 3), (0, 0)]
     nice = os.nice(0) + 10
-    assert done.stdout == f"{[(each, each) for each in limits]} {min(nice, 19)}\n24\n"
+    assert done.stdout == f"{limits} {min(nice, 19)}\n24\n"
+
+
+def test_a_picture_that_takes_too_much_time_of_the_processor_is_told(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[3]
+    program = (
+        f"sys.path.insert(0, {str(root)!r})\n"
+        "from securechat.pictures import worker\n"
+        "worker.MOST_CPU_S = 1\n"
+        "worker._give_up_resources()\n"
+        "while True: pass"
+    )
+    outcome = run(fake(program), tmp_path, deadline_s=120)
+    assert outcome == UnreadablePicture(UnreadableReason.TOO_SLOW, "it has used up its time of the processor")
 
 
 def test_a_file_that_cannot_be_written_is_no_fault_of_the_picture(tmp_path: Path) -> None:

@@ -140,6 +140,45 @@ def test_a_png_with_a_transparent_colour_keeps_it() -> None:
         assert shown.getpixel((each.width - 5, 5))[3] == 255
 
 
+@pytest.mark.parametrize("mode", ["1", "L"])
+def test_a_png_of_gray_with_a_transparent_value_keeps_it(mode: str) -> None:
+    image = Image.new("L", (400, 200), 255)
+    image.paste(0, (0, 0, 200, 200))
+    sent = pictures.encoded(image.convert(mode), "PNG", transparency=0)
+    for each in rewritten(sent).files:
+        shown = pictures.quarters(each.data).convert("RGBA")
+        assert [shown.getpixel((x, 5))[3] for x in (5, each.width - 5)] == [0, 255]
+
+
+def test_a_palette_keeps_how_transparent_each_colour_is() -> None:
+    source = pictures.upright("P")
+    sent = pictures.encoded(source, "PNG", transparency=bytes(range(0, 160, 10)))
+    made = rewritten(sent)
+    assert is_same(pictures.quarters(made.files[0].data), pictures.quarters(sent))
+    shown, preview = (pictures.quarters(data).convert("RGBA") for data in (sent, made.files[1].data))
+    alphas = [shown.getpixel((int(x * shown.width), int(y * shown.height)))[3] for x, y in pictures.COLOURS]
+    assert len(set(alphas)) == 4
+    assert alphas == [preview.getpixel((int(x * 320), int(y * preview.height)))[3] for x, y in pictures.COLOURS]
+
+
+def test_a_gray_gif_keeps_its_transparency() -> None:
+    image = Image.new("L", (400, 200), 200)
+    image.paste(7, (0, 0, 200, 200))
+    sent = pictures.encoded(image, "GIF", transparency=7)
+    made = rewritten(sent)
+    assert is_same(pictures.quarters(made.files[0].data), pictures.quarters(sent))
+    for each in made.files:
+        shown = pictures.quarters(each.data).convert("RGBA")
+        assert [shown.getpixel((x, 5))[3] for x in (5, each.width - 5)] == [0, 255]
+
+
+def test_exif_behind_the_pixels_of_a_png_turns_it() -> None:
+    plain = pictures.encoded(pictures.upright().transpose(pictures.STORED_AS[6]), "PNG")
+    made = rewritten(plain[:-12] + pictures.chunk(b"eXIf", pictures.tiff(6)) + plain[-12:])
+    assert (made.width, made.height) == pictures.SIZE
+    pictures.assert_upright(pictures.quarters(made.files[0].data))
+
+
 def test_an_interlaced_png_is_read() -> None:
     made = rewritten(interlaced(pictures.upright()))
     assert is_same(pictures.quarters(made.files[0].data), pictures.upright())
