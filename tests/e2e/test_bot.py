@@ -497,12 +497,13 @@ def test_each_bot_of_the_documents_works(
     script = tmp_path / "shown.py"
     script.write_text(block)
     ana = in_ops(connect, server, "ana")
-    say_in_ops(ana, "!uptime" if "!uptime" in block else "!ping")
+    (tmp_path / "report.pdf").write_bytes(b"123")
+    say_in_ops(ana, next(word for word in ("!uptime", "!report", "!ping") if word in block))
     env = {**os.environ, **bot, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([sys.executable, str(script)], env=env, cwd=tmp_path)
     try:
         answer = ana.wait_for(m.Message, lambda message: message.reply is not None)
-        assert re.fullmatch(r"pong|up for \d+ s", answer.text)
+        assert re.fullmatch(r"pong|up for \d+ s|the numbers of today\n\[file: report.pdf, 3 B\]", answer.text)
     finally:
         process.kill()
         process.wait(60)

@@ -100,6 +100,7 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
             LazyText("/bot add NAME [#ROOM ...] [DAYS]"),
             LazyText("make a bot, and show its token once: /bot add deploy #ops 90. Without rooms it is good for all"),
         ),
+        HelpRow(LazyText("/bot add NAME --files"), LazyText("make one that can also send files")),
         HelpRow(LazyText("/bot rotate NAME"), LazyText("give it another token; the old one works for one more day")),
         HelpRow(LazyText("/bot remove NAME"), LazyText("remove it at once; its messages stay")),
         HelpRow("", LazyText("A bot can do what you can do, and nothing more. [bot] stands behind its name.")),
@@ -118,7 +119,7 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
         HelpRow("/token", LazyText("list the tokens with which programs act as you")),
         HelpRow(
             LazyText("/token add NAME"),
-            LazyText("make one that can post, and show it once. Behind NAME: post, read, #ROOM, DAYS"),
+            LazyText("make one that can post, and show it once. Behind NAME: post, read, files, #ROOM, DAYS"),
         ),
         HelpRow("/token rotate N", LazyText("make another one like it; the old one works for one more day")),
         HelpRow("/token remove N", LazyText("remove it at once")),

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import wait as wait_for
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import structs
 
 from securechat import model as m
-from securechat.bot import Deleted, Disconnected, Gap, LeftRoom, Reconnected, Refused, StartupFailed, Stopped
+from securechat.bot import (
+    Client,
+    Deleted,
+    Disconnected,
+    Edited,
+    Gap,
+    HeardFile,
+    LeftRoom,
+    Reconnected,
+    Refused,
+    StartupFailed,
+    Stopped,
+)
 from securechat.bot.cursor import Cursor
 from securechat.bot.hearing import HeardEntry
 from securechat.bot.session import BotSession
@@ -18,9 +32,13 @@ from securechat.client.core import actions
 from securechat.client.core.client import CoreOutput
 from securechat.client.core.send_queue import KEPT_PENDING
 from securechat.client.core.state import ConnectionPhase
+from securechat.client.files.https import FileGone, TransferError
+from securechat.client.files.saving import LocalTarget
+from securechat.client.files.sources import local_files
 from securechat.errors import ErrorCode
 from tests.support.chat_model import ModelServer
 from tests.support.core_driver import ChangingServer, Driver
+from tests.support.played_transfers import PlayedTransfers
 
 
 class DrivenSession(Driver):
@@ -38,6 +56,8 @@ class DrivenSession(Driver):
         super().__init__(server, known={who: cursor.done for who, cursor in (cursors or {}).items()})
         self.session = BotSession(self.core, "chat.lan", 8443, most_waiting)
         self.session.network = self
+        self.transfers = PlayedTransfers()
+        self.session.files = self.transfers  # type: ignore[assignment]
         self.session.cursors = cursors or {}
         self.timers: list[tuple[float, Callable[[], None]]] = []
 
@@ -414,3 +434,141 @@ def test_after_a_restart_a_purge_above_the_cursor_is_a_gap_and_one_below_it_is_n
     assert [entry.event for entry in entries if entry.event] == ([Gap("lobby", seqs[purged_at])] if is_gap else [])
     heard = [entry.seq for entry in entries if entry.fields]
     assert heard == [seq for seq in seqs[2:] if seq > seqs[purged_at]]
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def with_files() -> DrivenSession:
+    return DrivenSession(ModelServer(features=("files",))).online()
+
+
+def run(steps: Any, session: DrivenSession, *results: Any) -> Any:
+    """Run a request: each future is settled by the model server, or else by the end of its transfer."""
+    ends = list(results)
+    try:
+        future = next(steps)
+        while True:
+            for _ in range(1_000):
+                session.settle()
+                if session.transfers.under_way and not future.done():
+                    session.transfers.end(ends.pop(0) if ends else None)
+                if future.done():
+                    break
+                wait_for([future], 0.01)
+            try:
+                result = future.result(0)
+            except Exception as error:  # noqa: BLE001 - the request decides what it means
+                future = steps.throw(error)
+            else:
+                future = steps.send(result)
+    except StopIteration as done:
+        return done.value
+
+
+def bot_of(session: DrivenSession) -> Client:
+    chat = Client(name="me")
+    chat._session = session.session
+    return chat
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    path = tmp_path / "report.pdf"
+    path.write_bytes(b"123")
+    return path
+
+
+def test_a_message_with_files_is_sent_when_they_are_there(report: Path) -> None:
+    session = with_files()
+    sent = run(bot_of(session)._send_steps("lobby", "the numbers", None, None, [report, report]), session)
+    (message,) = session.server.log
+    assert message.seq == sent
+    assert [file.name for file in message.files] == ["report.pdf", "report.pdf"]
+    assert session.transfers.discarded == []
+    (heard,) = session.taken()
+    assert heard.fields is not None
+    assert (heard.fields["text"], [file["size"] for file in heard.fields["files"]]) == ("the numbers", [3, 3])
+
+
+def test_what_is_not_sent_is_taken_back(report: Path) -> None:
+    session = with_files()
+    failure = TransferError("The picture cannot be read", "picture_unreadable", "picture_unreadable")
+    with pytest.raises(Refused) as refused:
+        run(bot_of(session)._send_steps("lobby", "", None, None, [report, report]), session, None, failure)
+    assert refused.value.code == "picture_unreadable"
+    assert session.server.log == []
+    assert len(session.transfers.discarded) == 2
+
+
+def test_a_file_of_this_machine_that_is_none_is_refused(tmp_path: Path) -> None:
+    session = with_files()
+    with pytest.raises(Refused) as refused:
+        run(bot_of(session)._send_steps("lobby", "", None, None, [tmp_path / "none"]), session)
+    assert refused.value.code == "file_unusable"
+    assert not [command for command in session.sent if isinstance(command, m.AddUpload)]
+
+
+def test_a_server_without_files_refuses_them(report: Path) -> None:
+    session = DrivenSession().online()
+    with pytest.raises(Refused) as refused:
+        run(bot_of(session)._send_steps("lobby", "", None, None, [report]), session)
+    assert refused.value.code == "files_off"
+
+
+def test_a_lost_connection_asks_again_for_the_upload(report: Path) -> None:
+    session = with_files()
+    (file,) = local_files([str(report)])
+    future = session.session.begin_upload(file, as_file=True)
+    session.to_server()
+    session.cut()
+    session.settle()
+    assert future.result(0).name == "report.pdf"
+    assert [command.as_file for command in session.sent if isinstance(command, m.AddUpload)] == [True, True]
+
+
+def test_a_file_is_saved_and_its_address_asked_for_again_where_the_login_has_ended(tmp_path: Path) -> None:
+    session = with_files()
+    file = HeardFile(id="ab" * 16, name="../../a.txt", size=3)
+    saved = run(bot_of(session)._save_steps(file, tmp_path), session, FileGone("gone"), tmp_path / "a.txt")
+    assert saved == tmp_path / "a.txt"
+    assert session.transfers.targets == [LocalTarget(tmp_path, "a.txt")] * 2
+    with pytest.raises(Refused) as refused:
+        run(bot_of(session)._save_steps(file, tmp_path), session, FileGone("gone"), FileGone("gone"))
+    assert refused.value.code == "not_found"
+    with pytest.raises(Refused) as refused:
+        run(bot_of(session)._save_steps(file, tmp_path / "none" / "x"), session)
+    assert refused.value.code == "file_unusable"
+
+
+def test_what_is_read_into_memory_is_bounded() -> None:
+    session = with_files()
+    file = HeardFile(id="ab" * 16, name="a", size=3)
+    assert run(bot_of(session)._read_steps(file, 3), session, b"123") == b"123"
+    with pytest.raises(Refused) as refused:
+        run(bot_of(session)._read_steps(file, 2), session)
+    assert refused.value.code == "file_too_large"
+
+
+def test_a_transfer_ends_with_the_session(report: Path) -> None:
+    session = with_files()
+    (file,) = local_files([str(report)])
+    future = session.session.upload(file, "/api/v1/uploads/ab/key")
+    transfer = session.transfers.under_way[0][3]
+    session.session.close(0.0)
+    session.session.close(0.0)
+    assert isinstance(future.exception(0), Stopped)
+    assert transfer.cancelled.is_set()
+
+
+def test_an_edit_is_heard_without_the_lines_of_the_files() -> None:
+    server = ChangingServer(features=("files",))
+    session = DrivenSession(server).online()
+    file = m.FileInfo("ab" * 16, "a", 1)
+    message = server.store(99, "before", room="lobby", files=(file,))
+    server.push(message)
+    server.change(message.seq, "edit", by=99, text="after\n[file: a, 1 B]")
+    session.settle()
+    _, edited = session.taken()
+    assert isinstance(edited.event, Edited)
+    assert edited.event.text == "after"

@@ -489,6 +489,7 @@ def test_a_wrong_argument_is_named_and_the_right_ones_too(line: str, part: str) 
         ("/bot add deploy 30d #ops", actions.MakeBot("deploy", rooms=("ops",), days=30)),
         ("/bot add 30", actions.MakeBot("30")),
         ("/bot add blog post", actions.MakeBot("blog post")),
+        ("/bot add deploy #ops --files", actions.MakeBot("deploy", rooms=("ops",), scopes=("post", "read", "files"))),
         ('/bot add "deploy 2"', actions.MakeBot("deploy 2")),
         ('/bot add "deploy 2" 90', actions.MakeBot("deploy 2", days=90)),
         ("/bot rotate deploy", actions.ReplaceBotToken("deploy")),

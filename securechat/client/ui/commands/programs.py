@@ -25,6 +25,9 @@ _MOST_ROOMS = 10
 _LONGEST_NAME = 256
 _LONGEST_TOKEN_NAME = 64
 """What the records allow (model.AddBot, model.AddToken)."""
+_FILES = "--files"
+_WITH_FILES: tuple[TokenScope, ...] = ("post", "read", "files")
+"""The scopes of a bot behind whose name it stands; a word such as ``post`` may belong to the name."""
 _SCOPES = frozenset(get_args(TokenScope))
 
 
@@ -64,10 +67,12 @@ def _bot(verb: str, typed: str) -> ParsedInput | None:
         case "" | "list" if not typed:
             return actions.ShowBots()
         case "add":
-            made = _typed(typed)
+            words = typed.split()
+            files = _FILES in words
+            made = _typed(" ".join(word for word in words if word != _FILES) if files else typed)
             if not isinstance(made, _Typed):
                 return made
-            return actions.MakeBot(made.name, rooms=made.rooms, days=made.days)
+            return actions.MakeBot(made.name, rooms=made.rooms, scopes=_WITH_FILES if files else (), days=made.days)
         case "rotate" | "remove" if name := _unquoted(typed):
             return actions.ReplaceBotToken(name) if verb == "rotate" else actions.EndBot(name)
         case _:

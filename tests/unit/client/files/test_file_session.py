@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,49 +12,16 @@ from securechat.client.files.https import FileGone, TransferError
 from securechat.client.files.saving import LocalTarget
 from securechat.client.files.session import FileSession, FilesToSave, FilesToSend
 from securechat.client.files.sources import LocalFile
-from securechat.client.files.threads import FileTransfer
 from securechat.errors import ErrorCode
 from securechat.model import AddUpload, AskLinks, FileInfo, Refused, Say
 from tests.support.chat_model import ModelServer
 from tests.support.core_driver import Driver
+from tests.support.played_transfers import PlayedTransfers
 
 REPORT = LocalFile(Path("report.pdf"), "report.pdf", 1_000, telling=True)
 PHOTO = LocalFile(Path("photo.jpg"), "photo.jpg", 2_000, picture=True)
 LOG = LocalFile(Path("log"), "log", 3_000)
 FILE = FileInfo("ab" * 16, "report.pdf", 1_000)
-
-
-class PlayedTransfers:
-    """Notes each transfer; the test moves and ends it."""
-
-    def __init__(self) -> None:
-        self.under_way: list[tuple[str, Callable[[int], None], Callable[[Any], None], FileTransfer]] = []
-        self.places: list[LocalTarget] = []
-        self.discarded: list[str] = []
-
-    def upload(
-        self, _: LocalFile, path: str, moved: Callable[[int], None], done: Callable[[Any], None]
-    ) -> FileTransfer:
-        self.under_way.append((path, moved, done, FileTransfer()))
-        return self.under_way[-1][3]
-
-    def save(
-        self, path: str, _: int, place: LocalTarget, moved: Callable[[int], None], done: Callable[[Any], None]
-    ) -> FileTransfer:
-        self.places.append(place)
-        self.under_way.append((path, moved, done, FileTransfer()))
-        return self.under_way[-1][3]
-
-    def discard(self, path: str) -> None:
-        self.discarded.append(path)
-
-    def finish(self) -> None:
-        pass
-
-    def end(self, result: Any = None) -> str:
-        path, _, done, _ = self.under_way.pop(0)
-        done(result)
-        return path
 
 
 class FilesDriver(Driver):
@@ -262,7 +227,7 @@ def test_files_are_saved_one_after_the_other(tmp_path: Path) -> None:
     driver.settle()
     assert driver.transfers.end(tmp_path / "report.pdf") == f"/files/{FILE.id}/key"
     assert driver.transfers.end(tmp_path / "photo.jpg") == f"/files/{other.id}/key"
-    assert driver.transfers.places == [LocalTarget(tmp_path, "report.pdf"), LocalTarget(tmp_path, "photo.jpg")]
+    assert driver.transfers.targets == [LocalTarget(tmp_path, "report.pdf"), LocalTarget(tmp_path, "photo.jpg")]
     assert driver.told_user == [f"Saved: {tmp_path}/report.pdf", f"Saved: {tmp_path}/photo.jpg"]
     assert (driver.files.busy, driver.failures) == (False, [])
 
