@@ -516,8 +516,7 @@ function refusalOf(error) {
 export function judged(size, most) {
   if (size === 0) return ownRefusal("file_empty", "The file is empty. Choose another one");
   if (!most || size <= most) return null;
-  const text = "The file is too large";
-  return ownRefusal("file_too_large", text, { size, most });
+  return ownRefusal("file_too_large", "The file is too large", { size, most });
 }
 
 /** @returns {string} */

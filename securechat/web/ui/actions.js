@@ -12,7 +12,7 @@
 import { barrier, openComposer, openReactions, rank, RANKS } from "./composer.js";
 import { _, keyLabel, MAC, shortDuration } from "./i18n.js";
 import { later } from "./dom.js";
-import { FILE_ACTIONS } from "./files.js";
+import { FILE_ACTIONS, textOf } from "./files.js";
 import { confirm, refusalOf } from "./menu.js";
 
 /**
@@ -149,8 +149,8 @@ export const ACTIONS = [
     label: () => _("Copy text"),
     place: "message",
     keys: "Mod+c",
-    isPossible: ({ message }) => message?.text,
-    run: ({ app, message }) => copy(app, message?.text ?? ""),
+    isPossible: ({ message }) => message && textOf(message),
+    run: ({ app, message }) => copy(app, message ? textOf(message) : ""),
   },
   {
     name: "link",

@@ -52,7 +52,7 @@ export function attachments(app, key, hooks) {
   const picker = h("input", { type: "file", multiple: true, hidden: true, on: { change: chosen } });
   const camera = h("input", {
     type: "file",
-    accept: "image/*",
+    accept: "image/\u002a", // a star there would begin a comment to our tools
     capture: "environment",
     hidden: true,
     on: { change: chosen },
@@ -66,7 +66,7 @@ export function attachments(app, key, hooks) {
     on: { click: choose, pointerdown: (/** @type {Event} */ event) => event.preventDefault() },
   }, icon(CLIP));
   const list = h("ul", { class: "attachments", "aria-label": _("Files of this message") });
-  const words = h("p", { class: "composer-note" });
+  const words = h("p", { class: "attached-words" });
   const element = h("div", { class: "attached", hidden: true }, list, words, picker, camera);
 
   const takes = () => Boolean(app.core.features?.includes("files"));
@@ -427,7 +427,8 @@ async function draw(canvas, uploads, file) {
   if (!source) return false;
   const found = moves(new Uint8Array(await source.slice(0, HEAD_BYTES).arrayBuffer()));
   try {
-    const bitmap = await createImageBitmap(source, { resizeWidth: 2 * THUMB_PX, resizeQuality: "medium" });
+    const bitmap = await createImageBitmap(source, { resizeWidth: 2 * THUMB_PX, resizeQuality: "medium" })
+      .catch(() => createImageBitmap(source)); // some browsers take no size
     const scale = Math.max(THUMB_PX / bitmap.width, THUMB_PX / bitmap.height);
     canvas.width = canvas.height = THUMB_PX;
     const [width, height] = [bitmap.width * scale, bitmap.height * scale];

@@ -10,6 +10,7 @@
 import { oneLine } from "../core/text.js";
 import { CLOSE, fill, h, icon, instead } from "./dom.js";
 import { fieldOf } from "./dialogs.js";
+import { openFiles } from "./files.js";
 import { copyLines, field, stayHint, terminalLines } from "./entrance.js";
 import { _, LANGUAGES, ngettext, refusalText } from "./i18n.js";
 import { confirm, openDialog, refusalOf, showModal } from "./menu.js";
@@ -37,7 +38,7 @@ export function openSettings(app, closed) {
     h("header", { class: "bar" }, h("h2", { class: "title", id: "settings-title" }, _("Settings")), close),
   );
   /** @type {{element: HTMLElement, end?: () => void}[]} */
-  const parts = [account(app), logins(app), looks(app), notices(app), server(app), leaving(app)];
+  const parts = [account(app), logins(app), files(app), looks(app), notices(app), server(app), leaving(app)];
   dialog.append(h("div", { class: "settings-body" }, ...parts.map(({ element }) => element)));
   close.addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", ({ target }) => {
@@ -173,6 +174,18 @@ function account(app) {
   }
   draw();
   return { element, end: app.listen(draw) };
+}
+
+/** @param {App} app */
+function files(app) {
+  const open = h("button", { class: "button", type: "button", on: { click: () => openFiles(app) } }, _("My files"));
+  const element = section(
+    _("Files"),
+    h("p", { class: "hint" }, _("What you have sent, by size, and how much is left.")),
+    open,
+  );
+  element.hidden = !app.core.features.includes("files");
+  return { element };
 }
 
 /** @param {App} app */

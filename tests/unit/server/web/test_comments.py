@@ -63,7 +63,7 @@ def test_sources_keep_to_what_is_understood(path: Path) -> None:
 
 def test_blanks_that_code_does_not_need_are_left_out() -> None:
     assert without_blanks("if (a) {\nconst b = { c };\n}") == "if(a){\nconst b={c};\n}"
-    assert without_blanks("a === b || c >= d") == "a===b || c >= d"
+    assert without_blanks("a === b || c >= d") == "a===b||c >= d"
 
 
 @pytest.mark.parametrize("path", [path for path in SOURCES if path.suffix == ".js"], ids=lambda path: path.name)

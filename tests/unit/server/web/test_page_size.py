@@ -13,7 +13,7 @@ from securechat.wire.http import Authority, Request
 KIB = 1024
 MOST_FILES = 38
 """The bar is 30."""
-MOST_BYTES = 139 * KIB + 100
+MOST_BYTES = 142 * KIB + 100
 """The bar is 100 KiB. With one language: the Indonesian catalogue, 10 KiB, is fetched by those who want it."""
 MOST_BYTES_BEFORE = 61 * KIB + 100
 """The bar is 60 KiB."""
