@@ -173,7 +173,7 @@ def _lose_the_database(members: dict[str, bytes]) -> None:
 
 
 def _come_from_the_future(members: dict[str, bytes]) -> None:
-    members["manifest.json"] = json.dumps(json.loads(members["manifest.json"]) | {"format": 2}).encode()
+    members["manifest.json"] = json.dumps(json.loads(members["manifest.json"]) | {"format": 3}).encode()
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ _T = TypeVar("_T")
 
 MOST_WAITING = 4096
 """Jobs: each upload of limits.uploads_total with its write, its end and its removal, and as many reads."""
+READS_AT_ONCE = 64
+"""Then one step of what writes, so that many downloads from a slow disk do not end all uploads."""
 SPACE_AGE_S = 1.0
 """Free space is asked for again after this; statvfs(2) reads counters in memory, in some microseconds."""
 _SILENT_S = 60.0
@@ -276,10 +278,14 @@ class ThreadedFileDisk:
     def _work(self) -> None:
         try:
             running: tuple[_Job, DiskSteps[object]] | None = None
+            reads = 0
             while self._gather(wait=running is None):
-                if self._reads:
+                if self._reads and (reads < READS_AT_ONCE or not (running or self._others)):
+                    reads += 1
                     self._run(self._reads.popleft())
-                elif running is not None:
+                    continue
+                reads = 0
+                if running is not None:
                     running = self._go_on(*running)
                 elif self._others:
                     job = self._others.popleft()

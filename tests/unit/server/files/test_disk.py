@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from securechat.records.files import UploadState
-from securechat.server.files.disk import ThreadedFileDisk
+from securechat.server.files.disk import READS_AT_ONCE, ThreadedFileDisk
 from securechat.storage.files.file_system import LocalFileSystem
 from securechat.storage.files.pictures import RewrittenPicture
 from securechat.storage.files.store import FileStore
@@ -174,6 +174,25 @@ def test_reads_go_before_what_writes(loop, make, system):
     gate.set()
     loop.until(lambda: len(order) == 3)
     assert order == [b"one", "write", "finish"]
+
+
+def test_many_reads_do_not_keep_writes_waiting(loop, make, system):
+    disk = make()
+    send(loop, disk, b"one")
+    [file] = loop.answers(disk, lambda done: disk.open(ID, None, done))
+    gate = system.gate("read")
+    order = []
+    file.read(0, 3, order.append)
+    system.stopped.acquire()
+    disk.create(state_of(b"", file_id="cd" * 16))
+    disk.unlink([], lambda _: order.append("unlinked"))
+    for _ in range(READS_AT_ONCE * 20):
+        file.read(0, 3, order.append)
+    system.gates.clear()
+    gate.set()
+    loop.until(lambda: len(order) == READS_AT_ONCE * 20 + 2)
+    at = order.index("unlinked")
+    assert READS_AT_ONCE < at < READS_AT_ONCE * 20
 
 
 def test_a_full_queue_refuses_writes(loop, make, system):
