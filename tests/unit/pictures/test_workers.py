@@ -112,8 +112,8 @@ def test_closing_ends_what_runs(tmp_path: Path) -> None:
     while len(children() - before) < 2:
         pass
     some.close()
-    assert {outcomes.next()[1] for _ in "ab"} == {PicturesBusy()}
     assert (children(), open_descriptors(), threading.active_count()) == (before, descriptors, threads)
+    assert {outcomes.next()[1] for _ in "ab"} == {PicturesBusy()}
     some.rewrite(path, tmp_path / "c", outcomes.of("c"))
     assert outcomes.next()[1] == PicturesBusy()
     some.close()
