@@ -19,7 +19,8 @@ BEGIN, END = "<!-- files: begin -->", "<!-- files: end -->"
 FOLDERS = (
     ".", "translation", "text", "model", "records", "wire", "tls", "hub", "hub/accounts", "hub/rooms", "hub/messages",
     "hub/programs", "hub/admin",
-    "storage", "storage/sqlite", "storage/search", "storage/tools", "net", "server", "server/config", "server/web",
+    "storage", "storage/sqlite", "storage/search", "storage/files", "storage/tools", "net", "server", "server/config",
+    "server/web", "server/files",
     "server/api", "server/metrics", "server/hooks", "server/outgoing", "admin",
     "client", "client/core", "client/core/events", "client/catalogue", "client/ui", "client/ui/commands",
     "client/terminal", "client/pipe", "bot", "cli", "testing",

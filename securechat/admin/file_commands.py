@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,11 +11,11 @@ import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from securechat.admin import tables as show
-from securechat.admin.backup_archive import KEY_FILE, CertificateFiles, Manifest, make_backup
+from securechat.admin.backup_archive import KEY_FILE, CertificateFiles, Manifest, is_file_member, make_backup
 from securechat.admin.context import CommandContext, shell
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.health import HealthSubject, examine
-from securechat.admin.restore import mend, next_steps, recover, restore
+from securechat.admin.restore import RestoredBackup, mend, next_steps, recover, restore
 from securechat.errors import LogError, TlsFailure
 from securechat.hub.wall_clock import Doubt
 from securechat.server.admin_protocol import AddAuditNote, GetStatus
@@ -22,6 +23,7 @@ from securechat.server.clock_file import doubt_at_rest
 from securechat.storage.sqlite.loss import extent
 from securechat.storage.tools.backup import DATABASE, Snapshot
 from securechat.storage.tools.integrity import damage, last_message_at_ms
+from securechat.storage.tools.stored_files import RecordedFile, files_by_room, files_by_sender
 from securechat.text.sanitize import one_line
 from securechat.tls.certificate_directory import CA_FILE, CA_KEY_FILE, SERVER_FILE
 from securechat.tls.pem_bundle import read_bundle
@@ -42,6 +44,8 @@ _FINDINGS = {
     "database": LazyText("database"),
     "webhook": LazyText("webhook"),
     "message": LazyText("message"),
+    # Translators: a file of a message
+    "file": LazyText("file"),
 }
 """The words of findings, for a person."""
 
@@ -72,6 +76,7 @@ def backup(context: CommandContext) -> AdminExit:
         certificates,
         force=options.force,
         progress=lambda share: context.output.progress(_("backup"), share),
+        with_files=not options.without_files,
     )
     note(context, "backup", str(target.absolute()), _audited(manifest))
     sentences = [
@@ -80,10 +85,15 @@ def backup(context: CommandContext) -> AdminExit:
             file=target,
             **_contents(manifest),
             size=sum(member.bytes for member in manifest.members.values()),
-            names=", ".join(manifest.members),
+            names=", ".join(name for name in manifest.members if not is_file_member(name)),
         ),
+        _files_in(manifest),
         _("It contains the server's private key and all messages. Keep it where only you can read it."),
     ]
+    if manifest.missing_files:
+        sentences.append(_("Missing on the disk, and so in the backup: {files}", files=some(manifest.missing_files)))
+    if manifest.damaged_files:
+        sentences.append(_("Damaged on the disk, and so in the backup: {files}", files=some(manifest.damaged_files)))
     if not options.with_ca_key:
         sentences.append(
             _("The CA's key ({file}) is not in it. Keep a copy elsewhere, or add --with-ca-key.", file=CA_KEY_FILE)
@@ -98,16 +108,25 @@ def restore_backup(context: CommandContext) -> AdminExit:
     archive, data, certs = Path(options.file), Path(options.data), Path(options.certs)
     if not archive.is_file():
         raise AdminFailure(AdminExit.IO, _("There is no file {file}", file=archive))
-    manifest = restore(archive, data, certs, lambda share: context.output.progress(_("restore"), share))
+    restored = restore(archive, data, certs, lambda share: context.output.progress(_("restore"), share))
+    manifest = restored.manifest
     has_certificate = SERVER_FILE in manifest.members
     context.output.record(
-        {"data": str(data), "certs": str(certs), **msgspec.to_builtins(manifest)},
+        {
+            "data": str(data),
+            "certs": str(certs),
+            **msgspec.to_builtins(manifest),
+            "missing_files": [each.file_id for each in restored.missing],
+            "damaged_files": [each.file_id for each in restored.damaged],
+            "surplus_files": restored.surplus,
+        },
         [
             _(
                 "Restored the backup of {made}: {messages}, {accounts}. Every byte was checked",
                 made=_made_at(manifest),
                 **_contents(manifest),
             ),
+            *_restored_files(restored),
             _("Clients notice that the history was restored, tell their users, and continue."),
             *next_steps(data, certs, has_certificate=has_certificate),
         ],
@@ -166,7 +185,7 @@ def check(context: CommandContext) -> AdminExit:
             {"finding": finding.word, "text": finding.text, "fix": finding.fix},
             [f"{_FINDINGS[finding.word]()}: {finding.text}", "    " + _("fix: {fix}", fix=finding.fix)],
         )
-    looked_at = _("clock, disk space, permissions, socket, certificate and every page of the database")
+    looked_at = _("clock, disk space, permissions, socket, certificate, every page of the database and every file")
     if found:
         verdict = ngettext(
             "{count} finding (checked: {what})", "{count} findings (checked: {what})", len(found), what=looked_at
@@ -191,6 +210,81 @@ def _mend_times(context: CommandContext) -> AdminExit:
     return AdminExit.OK
 
 
+_NAMED_FILES = 5
+"""Of those that something is wrong with; ``--json`` names all."""
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first names, and how many further ones there are."""
+    shown = ", ".join(names[:_NAMED_FILES])
+    more = len(names) - _NAMED_FILES
+    if more <= 0:
+        return shown
+    return ngettext("{names} and {count:number} more", "{names} and {count:number} more", more, names=shown)
+
+
+def _named(files: Sequence[RecordedFile]) -> str:
+    """Return some files by name and message."""
+    return some([f"{one_line(each.name)} ({each.seq})" for each in files])
+
+
+def _files_in(manifest: Manifest) -> str:
+    """Return what a backup has of the files of messages."""
+    if not manifest.files:
+        return _("The files of messages are not in it.")
+    members = manifest.file_members()
+    count = sum("." not in name for name in members)
+    size_bytes = sum(member.bytes for member in members.values())
+    return ngettext(
+        "{count:number} file of messages is in it ({size:size} with previews).",
+        "{count:number} files of messages are in it ({size:size} with previews).",
+        count,
+        size=size_bytes,
+    )
+
+
+def _restored_files(restored: RestoredBackup) -> list[str]:
+    """Return what became of the files of messages."""
+    sentences = []
+    if restored.files:
+        sentences.append(
+            ngettext(
+                "{count:number} file of messages was restored, with its SHA-256",
+                "{count:number} files of messages were restored, each with its SHA-256",
+                restored.files,
+            )
+        )
+    if restored.missing and not restored.manifest.files:
+        sentences.append(
+            ngettext(
+                "The backup was made without files: {count:number} file that messages show is missing",
+                "The backup was made without files: {count:number} files that messages show are missing",
+                len(restored.missing),
+            )
+        )
+    elif restored.missing:
+        sentences.append(_("Missing in the backup: {files}", files=_named(restored.missing)))
+    if restored.damaged:
+        sentences.append(_("Damaged when the backup was made: {files}", files=_named(restored.damaged)))
+    if restored.surplus:
+        sentences.append(_("Not restored, because no message shows them: {files}", files=some(restored.surplus)))
+    return sentences
+
+
+def list_files(context: CommandContext) -> AdminExit:
+    """List what each person and each room keeps of files, from the database."""
+    with readable(context.data) as snapshot:
+        if context.options.rooms:
+            rows = [msgspec.to_builtins(each) for each in files_by_room(snapshot)]
+            cells = [show.room_files(row) for row in rows]
+            context.output.table(rows, show.ROOM_FILES, cells, _("There are no files"))
+        else:
+            rows = [msgspec.to_builtins(each) for each in files_by_sender(snapshot)]
+            cells = [show.sender_files(row) for row in rows]
+            context.output.table(rows, show.SENDER_FILES, cells, _("There are no files"))
+    return AdminExit.OK
+
+
 def _contents(manifest: Manifest) -> dict[str, str]:
     """Return how many messages and accounts a backup holds, in words."""
     counts = manifest.counts
@@ -202,7 +296,8 @@ def _contents(manifest: Manifest) -> dict[str, str]:
 
 def _audited(manifest: Manifest) -> str:
     """Return what the audit says of a backup, in English as all of it."""
-    messages, files = manifest.counts["messages"], len(manifest.members)
+    messages = manifest.counts["messages"]
+    files = sum("." not in name or not is_file_member(name) for name in manifest.members)  # without smaller copies
     return ", ".join(
         [
             english(nsentence("{count:number} message", "{count:number} messages", messages)),

@@ -1,4 +1,4 @@
-"""`check`: finds problems of a server's files, disk, certificate, clock and database, each with its fix.
+"""`check`: finds problems of a server's disk, certificate, clock, database and files, each with its fix.
 
 It changes nothing, and works with and without a running server; the certificate in use is asked of a running one. A
 finding has a stable word for scripts.
@@ -25,9 +25,12 @@ from securechat.programs import Program, certifying, on_data, restoring, shown_p
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.clock_file import doubt_sentence
 from securechat.storage.directory import LOCK, is_served
+from securechat.storage.files.layout import FileLayout
 from securechat.storage.sqlite.loss import find_loss
 from securechat.storage.tools.backup import DATABASE, DatabaseUnreadable, Snapshot, Unreadable
 from securechat.storage.tools.integrity import damage, damaged_messages, last_message_at_ms, webhooks_off
+from securechat.storage.tools.stored_files import compare_files
+from securechat.text.sanitize import one_line
 from securechat.tls.chain_rules import doubts, is_late, made_here, renewal, require_usable
 from securechat.tls.contexts import is_public_file
 from securechat.tls.pem_bundle import Bundle, read_bundle
@@ -44,6 +47,10 @@ _IS_UNIX = sys.platform != "win32"
 _SET_CLOCK = "sudo timedatectl set-ntp true"
 _ONE_MESSAGE = LazyText(
     "check the disk, which will fail again; the author can edit or delete the message, or you restore the last good "
+    "backup"
+)
+_ONE_FILE = LazyText(
+    "check the disk, which will fail again; the author can delete the message, or you take the file from the last good "
     "backup"
 )
 
@@ -259,18 +266,56 @@ def _database(subject: HealthSubject, progress: Callable[[float], None]) -> Iter
         with Snapshot(database) as snapshot:
             yield from _future(subject.data, last_message_at_ms(snapshot), subject.now)
             yield from _webhooks(subject.data, webhooks_off(snapshot))
-            wrong = damage(snapshot, lambda share: progress(0.7 * share))
+            share_of_files = 0.5 if FileLayout(subject.data).directory.exists() else 0.0
+
+            def progress_of_database(share: float) -> None:
+                progress((1 - share_of_files) * share)
+
+            wrong = damage(snapshot, lambda share: progress_of_database(0.7 * share))
             for sentence in wrong:
                 yield HealthFinding("database", sentence, _from_backup(subject.data))
             if not wrong:
-                for sentence in damaged_messages(snapshot, lambda share: progress(0.7 + 0.3 * share)):
+                for sentence in damaged_messages(snapshot, lambda share: progress_of_database(0.7 + 0.3 * share)):
                     yield HealthFinding("message", sentence, _ONE_MESSAGE())
+                yield from _files(subject.data, snapshot, lambda share: progress(1 - share_of_files * (1 - share)))
     except LogSchemaTooNew as error:
         yield HealthFinding("database", translated(error), _READABLE[Unreadable.NEWER]())
     except DatabaseUnreadable as error:
         yield HealthFinding("database", translated(error), _READABLE[error.cause]())
     except LogError as error:
         yield HealthFinding("database", translated(error), _from_backup(subject.data))
+
+
+_MOST_FILES = 20
+"""Files that are named one by one, of each kind; beyond that, further ones add no information."""
+
+
+def _files(data: Path, snapshot: Snapshot, progress: Callable[[float], None]) -> Iterator[HealthFinding]:
+    layout = FileLayout(data)
+    found = compare_files(snapshot, layout, progress)
+    for each in found.missing[:_MOST_FILES]:
+        text = _(
+            "File {file} of message {message} is missing on the disk ({id})",
+            file=one_line(each.name),
+            message=each.seq,
+            id=each.file_id,
+        )
+        yield HealthFinding("file", text, _from_backup(data))
+    for each in found.damaged[:_MOST_FILES]:
+        text = _(
+            "File {file} of message {message} is not what was stored ({path})",
+            file=one_line(each.name),
+            message=each.seq,
+            path=layout.file(each.file_id),
+        )
+        yield HealthFinding("file", text, _ONE_FILE())
+    for file_id in found.surplus[:_MOST_FILES]:
+        text = _("The file {path} belongs to no message", path=layout.file(file_id))
+        yield HealthFinding("file", text, _("nothing: the server removes it within a day, or at its next start"))
+    rest = sum(max(0, len(each) - _MOST_FILES) for each in (found.missing, found.damaged, found.surplus))
+    if rest:
+        text = ngettext("{count:number} more file", "{count:number} more files", rest)
+        yield HealthFinding("file", text, _("see above"))
 
 
 _HOOKS_OFF = {

@@ -361,15 +361,25 @@ def _add_files(command: _Commands) -> None:
     )
     export.add_argument("room", metavar=_("ROOM"), type=filled)
     export.add_argument("--to", metavar="FILE", type=filled, help=_("a new file (default: standard output)"))
+    export.add_argument(
+        "--files", metavar="DIR", type=filled, help=_("a new directory, for the files that the messages show")
+    )
+    files = command(
+        "files",
+        _later("file_commands", "list_files"),
+        _("list what each person keeps of files, or each room; works without a server, too"),
+    )
+    files.add_argument("--rooms", action="store_true", help=_("by room"))
     backup = command(
         "backup",
         _later("file_commands", "backup"),
-        _("pack database and certificates into one file, also while the server runs"),
+        _("pack database, files and certificates into one file, also while the server runs"),
     )
     backup.add_argument("file", metavar="FILE", type=filled)
     backup.add_argument(
         "--with-ca-key", action="store_true", help=_("include the CA's key, with which your server can be impersonated")
     )
+    backup.add_argument("--without-files", action="store_true", help=_("leave out the files of messages"))
     backup.add_argument("--force", action="store_true", help=_("replace FILE"))
     restore = command(
         "restore",
@@ -392,7 +402,7 @@ def _add_files(command: _Commands) -> None:
     check = command(
         "check",
         _later("file_commands", "check"),
-        _("check files, disk, certificate, clock and database; exit code 4 if there are findings"),
+        _("check disk, certificate, clock, database and files; exit code 4 if there are findings"),
     )
     check.add_argument(
         "--mend-times",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from securechat.admin.backup_archive import Manifest, unpack
+from securechat.admin.backup_archive import Manifest, is_file_member, unpack
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.health import FIRST_YEAR, LAST_YEAR
 from securechat.admin.tables import shown_moment
@@ -22,12 +22,14 @@ from securechat.programs import Program, command, on_data, shown_path
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.clock_file import NAME as CLOCK
 from securechat.storage.directory import LOCK, DirectoryLock, is_served
+from securechat.storage.files.layout import FileLayout
 from securechat.storage.sqlite.journal import LostFrames
 from securechat.storage.sqlite.loss import accept_loss, extent, lost_end, missing_database
 from securechat.storage.store import DatabaseBusy
 from securechat.storage.tools.backup import DATABASE, LATEST_SCHEMA, Snapshot, renew_identity
 from securechat.storage.tools.integrity import damage, last_message_at_ms
 from securechat.storage.tools.message_times import mend_times
+from securechat.storage.tools.stored_files import RecordedFile, recorded_files
 from securechat.tls.certificate_directory import SERVER_FILE
 from securechat.translation import _, system_error, translated
 
@@ -35,7 +37,25 @@ _LEFTOVERS = frozenset({LOCK, SOCKET, CLOCK})
 """Files that a stopped server leaves in a directory emptied by ``rm *.db*``; they do not make it a data directory."""
 
 
-def restore(archive: Path, data: Path, certs: Path, progress: Callable[[float], None]) -> Manifest:
+class RestoredBackup(Struct, frozen=True):
+    """The result of `restore`.
+
+    Attributes:
+        manifest: of the backup.
+        files: how many files of messages were restored whole.
+        missing: those that messages show and the backup has not.
+        damaged: those that are not what was stored; they are restored as they are.
+        surplus: ids of those that no message shows; they are not restored.
+    """
+
+    manifest: Manifest
+    files: int
+    missing: list[RecordedFile]
+    damaged: list[RecordedFile]
+    surplus: list[str]
+
+
+def restore(archive: Path, data: Path, certs: Path, progress: Callable[[float], None]) -> RestoredBackup:
     """Unpack a backup into two directories, checked to the last byte before it gets its final names.
 
     Raises:
@@ -69,12 +89,20 @@ def _why(error: Exception) -> str:
     return f"{error.filename}: {reason}" if error.filename else reason
 
 
-def _restore(archive: Path, data: Path, certs: Path, made: list[Path], progress: Callable[[float], None]) -> Manifest:
+def _restore(
+    archive: Path, data: Path, certs: Path, made: list[Path], progress: Callable[[float], None]
+) -> RestoredBackup:
     parts: dict[Path, Path] = {}
 
     def place(name: str) -> Path:
-        final = (data if name == DATABASE else certs) / name
-        part = final.with_name(f"{name}.part")
+        is_data = name == DATABASE or is_file_member(name)
+        final = (data if is_data else certs) / name
+        if is_file_member(name):
+            for folder in (final.parent.parent, final.parent):
+                if not folder.exists():
+                    made.append(folder)
+                    folder.mkdir(mode=0o700)
+        part = final.with_name(f"{final.name}.part")
         parts[part] = final
         made.extend((part, final))
         return part
@@ -82,10 +110,34 @@ def _restore(archive: Path, data: Path, certs: Path, made: list[Path], progress:
     manifest = unpack(archive, place, lambda share: progress(share / 2))
     database = next(part for part in parts if parts[part].name == DATABASE)
     _check_database(archive, database, manifest, progress)
+    restored = _check_files(database, manifest)
     renew_identity(database)
+    surplus = set(restored.surplus)
     for part, final in parts.items():
-        part.rename(final)
-    return manifest
+        if final.name[:32] in surplus:
+            part.unlink()
+        else:
+            part.rename(final)
+    return restored
+
+
+def _check_files(database: Path, manifest: Manifest) -> RestoredBackup:
+    """Hold the files of a backup, whose bytes are those that were packed, against its database."""
+    with Snapshot(database, alone=True) as snapshot:
+        recorded = recorded_files(snapshot)
+    layout = FileLayout(Path())
+    members = manifest.file_members()
+    missing, damaged = [], []
+    for each in recorded:
+        names = [layout.file(each.file_id, size).as_posix() for size in each.sizes]
+        if any(name not in members for name in names):
+            missing.append(each)
+        elif members[names[0]].sha256 != each.sha256.hex() or each.file_id in manifest.damaged_files:
+            damaged.append(each)
+    shown = {each.file_id for each in recorded}
+    ids = {Path(name).name[:32] for name in members}
+    whole = len(recorded) - len(missing) - len(damaged)
+    return RestoredBackup(manifest, whole, missing, damaged, sorted(ids - shown))
 
 
 def _check_database(archive: Path, database: Path, manifest: Manifest, progress: Callable[[float], None]) -> None:

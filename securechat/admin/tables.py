@@ -17,7 +17,7 @@ from securechat.model import UNKNOWN_ROOM
 from securechat.server.clock_file import doubt_sentence
 from securechat.text.durations import shown_time
 from securechat.text.local_time import local
-from securechat.text.sanitize import width
+from securechat.text.sanitize import one_line, width
 from securechat.translation import LazyText, Sentence, _, ngettext, pgettext, translated
 
 TableRow = dict[str, Any]
@@ -184,6 +184,25 @@ def room(row: TableRow) -> Sequence[str]:
     last = shown_time(row["last_at_ms"])
     here, members = str(row["total"]), str(row["members"])
     return row["room"], here, members, " ".join(row["owners"]), messages, last, " ".join(marks)
+
+
+SENDER_FILES = (LazyText("NAME"), LazyText("FILES"), LazyText("SIZE"), LazyText("TO BE REMOVED"))
+
+
+def sender_files(row: TableRow) -> Sequence[str]:
+    """Return the cells of what a person keeps."""
+    name = one_line(row["name"]) if row["name"] is not None else f"({row['sender_id']})"
+    gone = _("{size:size}", size=row["gone_bytes"]) if row["gone_bytes"] else ""
+    return name, str(row["files"]), _("{size:size}", size=row["kept_bytes"]), gone
+
+
+ROOM_FILES = (LazyText("ROOM"), LazyText("FILES"), LazyText("SIZE"))
+
+
+def room_files(row: TableRow) -> Sequence[str]:
+    """Return the cells of what a room keeps."""
+    room = _("(direct messages)") if row["room"] is None else row["room"]
+    return room, str(row["files"]), _("{size:size}", size=row["kept_bytes"])
 
 
 PRUNED = (LazyText("REMOVED"), LazyText("MESSAGES"))

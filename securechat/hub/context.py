@@ -6,7 +6,9 @@ others read it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from securechat.hub.accounts.changes import RecordChanges
 from securechat.hub.accounts.directory import AccountDirectory
@@ -18,6 +20,18 @@ from securechat.hub.members import Member, MemberConnection
 from securechat.hub.rooms.directory import RoomDirectory
 from securechat.hub.rooms.presence import PresenceTracker
 from securechat.hub.workflow import Workflows
+
+
+class FileNumbers(NamedTuple):
+    """What there is of files.
+
+    Attributes:
+        kept_bytes: of all files of messages, with those that are not unlinked yet.
+        uploads: files that no message has yet.
+    """
+
+    kept_bytes: int = 0
+    uploads: int = 0
 
 
 @dataclass(eq=False)
@@ -38,6 +52,7 @@ class HubContext(HubEnvironment):
         changes: makes changes of accounts and rooms.
         hashing: hashes the passwords of peers.
         workflows: runs what waits for the log or the hasher more than once.
+        file_numbers: returns what there is of files; set by `Hub`, where the server takes any.
     """
 
     fed_seq: int = field(default=0, init=False)
@@ -53,6 +68,7 @@ class HubContext(HubEnvironment):
     changes: RecordChanges = field(init=False)
     hashing: HashingQuota = field(init=False)
     workflows: Workflows = field(init=False)
+    file_numbers: Callable[[], FileNumbers] = field(default=FileNumbers, init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -523,7 +523,9 @@ def _file_service(context: HubContext, reads: LogReads, visibility: MessageVisib
         return None
     from securechat.hub.files.service import FileService  # noqa: PLC0415 - a server may take no files
 
-    return FileService(context, reads, visibility)
+    files = FileService(context, reads, visibility)
+    context.file_numbers = files.numbers
+    return files
 
 
 def _refuse_hello(_: Peer, __: Member, ___: Hello) -> None:

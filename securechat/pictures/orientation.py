@@ -1,4 +1,4 @@
-"""How a camera was held, by the EXIF of its picture: the one fact of it that is used, and then dropped with the rest.
+"""The orientation of a picture, by its EXIF: the one fact of it that is used, and then dropped with the rest.
 
 The one tag is read here, and not by a library, because EXIF is a tree of offsets that a stranger wrote: this reads the
 first directory once, follows no offset but its own, and raises nothing.

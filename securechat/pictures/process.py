@@ -69,9 +69,8 @@ def worker_command(most_pixels: int, sides: Sequence[int]) -> list[str]:
         raise FileNotFoundError("Pillow is not installed")
     pillow = Path(found.submodule_search_locations[0]).parent
     worker = Path(__file__).with_name("worker.py")
-    # -I: no variable and no folder of a user has a say; -S: nor has any .pth file; -B: nothing is written.
-    flags = ["-I", "-S", "-B"]
-    return [sys.executable, *flags, str(worker), str(_ROOT), str(pillow), str(most_pixels), *map(str, sides)]
+    # -I: no variable and no folder of a user has a say; -S: nor has any .pth file.
+    return [sys.executable, "-I", "-S", str(worker), str(_ROOT), str(pillow), str(most_pixels), *map(str, sides)]
 
 
 def preview_path(into: Path, side: int) -> Path:

@@ -1,4 +1,4 @@
-"""What becomes of a picture that was given to `PictureWorkers`."""
+"""The outcomes of a picture that was given to `PictureWorkers`."""
 
 from __future__ import annotations
 

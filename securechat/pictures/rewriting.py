@@ -55,7 +55,7 @@ _STANDARD_LUMINANCE = (
 """ITU T.81, table K.1."""
 
 
-class CannotRewrite(Exception):
+class RewriteRefused(Exception):
     """The picture is one that is not written anew.
 
     Args:
@@ -131,13 +131,10 @@ def use_four_formats(most_pixels: int) -> None:
 def load_all() -> None:
     """Write a small picture of each kind anew, so that no module is left to be loaded."""
     for kind in PictureKind:
-        for mode in ("RGB", "P"):
-            out = BytesIO()
-            profile = {} if kind is PictureKind.GIF else {"icc_profile": KEPT_PROFILES[1]}
-            image = Image.new(mode, (3, 2))
-            (image.convert("RGB") if kind is PictureKind.JPEG else image).save(out, kind.name, **profile)
-            out.seek(0)
-            rewrite(out, 6, (2,))
+        out = BytesIO()
+        Image.new("RGB", (3, 2)).save(out, kind.name)
+        out.seek(0)
+        rewrite(out, 6, (2,))
 
 
 def rewrite(file: BinaryIO, most_pixels: int, sides: Sequence[int]) -> Rewritten:
@@ -150,7 +147,7 @@ def rewrite(file: BinaryIO, most_pixels: int, sides: Sequence[int]) -> Rewritten
             picture; of one that moves the first always, and the second where the picture is larger than the first.
 
     Raises:
-        CannotRewrite: it is no picture that is written anew.
+        RewriteRefused: it is no picture that is written anew.
         Exception: it is damaged, in one of many ways; MemoryError, too.
     """
     found = _read(file, most_pixels)
@@ -168,19 +165,19 @@ def rewrite(file: BinaryIO, most_pixels: int, sides: Sequence[int]) -> Rewritten
         previews.insert(0, RewrittenFile(PREVIEW_KIND, side, *image.size, _encoded(image, _PREVIEW, kept)))
     files.extend(previews)
     if sum(len(each.data) for each in files) > MOST_OUTPUT_BYTES:
-        raise CannotRewrite(UnreadableReason.TOO_LARGE)
+        raise RewriteRefused(UnreadableReason.TOO_LARGE)
     for each in files:
         if foreign := foreign_parts(each.kind, each.data, KEPT_PROFILES):
-            raise CannotRewrite(UnreadableReason.NOT_CLEAN, f"{each.kind.name}: {', '.join(foreign[:5])}")
+            raise RewriteRefused(UnreadableReason.NOT_CLEAN, f"{each.kind.name}: {', '.join(foreign[:5])}")
     return Rewritten(width, height, found.moves, tuple(files))
 
 
 def _judge(size: tuple[int, int], most_pixels: int) -> None:
     width, height = size
     if width < 1 or height < 1:
-        raise CannotRewrite(UnreadableReason.DAMAGED, "it has no pixels")
+        raise RewriteRefused(UnreadableReason.DAMAGED, "it has no pixels")
     if width * height > most_pixels:
-        raise CannotRewrite(UnreadableReason.TOO_MANY_PIXELS, f"{width} x {height}")
+        raise RewriteRefused(UnreadableReason.TOO_MANY_PIXELS, f"{width} x {height}")
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
@@ -203,7 +200,7 @@ def _read(file: BinaryIO, most_pixels: int) -> _Found:
     head = file.read(HEAD_BYTES)
     kind = kind_of(head)
     if kind is None:
-        raise CannotRewrite(UnreadableReason.NOT_A_PICTURE)
+        raise RewriteRefused(UnreadableReason.NOT_A_PICTURE)
     if (canvas := canvas_of(kind, head)) is not None:
         _judge(canvas, most_pixels)
     form = _Form(kind, is_lossless=kind is PictureKind.WEBP and _is_lossless_webp(file))

@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> None:
     sys.path.append(pillow)
     from securechat.pictures import answers  # noqa: PLC0415  (found by the path alone)
     from securechat.pictures.rewriting import (  # noqa: PLC0415
-        CannotRewrite,
+        RewriteRefused,
         load_all,
         rewrite,
         use_four_formats,
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> None:
         rows = [answers.WrittenPicture(*each[:4], len(each.data)) for each in made.files]
         head = answers.encode_written(rows, made.width, made.height, previews_only=made.previews_only)
         parts = [head, *(each.data for each in made.files)]
-    except CannotRewrite as error:
+    except RewriteRefused as error:
         parts = [answers.encode_unreadable(error.reason, error.detail)]
     except MemoryError:
         parts = [answers.encode_unreadable(reasons.NO_MEMORY, "")]
@@ -70,16 +70,17 @@ def _write(data: bytes) -> None:
 
 def _give_up_resources() -> None:
     if sys.platform != "win32":  # it has none of these limits: there the server's deadline is the only one
-        os.nice(NICENESS)
+        with suppress(OSError):
+            os.nice(NICENESS)
         _limit(resource.RLIMIT_AS, MOST_MEMORY_BYTES)
         _limit(resource.RLIMIT_CPU, MOST_CPU_S)
         _limit(resource.RLIMIT_CORE, 0)
-        _limit(resource.RLIMIT_FSIZE, 0)  # a pipe is no file
 
 
 def _give_up_files_and_processes() -> None:
     """After every module is loaded: no descriptor beyond 0, 1 and 2 is given out any more, no thread, no process."""
     if sys.platform != "win32":
+        _limit(resource.RLIMIT_FSIZE, 0)  # a pipe is no file
         _limit(resource.RLIMIT_NOFILE, 3)
         _limit(resource.RLIMIT_NPROC, 0)
 

@@ -1,4 +1,4 @@
-"""What stands behind the paths of programs: the API, incoming webhooks, metrics, and the transfers of files."""
+"""Puts together the paths of programs: the API, incoming webhooks, metrics, and the transfers of files."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def _changed(message: Message, change: MessageChange) -> Message:
                 return replace(message, edited=seq, edited_by=editor)
             return replace(message, edited=seq, edited_by=editor, text=change.text, mentions=change.mentions)
         case Deleted(seq=seq):
-            return replace(message, deleted=seq, deleted_by=editor, text="", mentions=[], reactions=[])
+            return replace(message, deleted=seq, deleted_by=editor, text="", mentions=[], reactions=[], files=[])
         case Reacted():
             signs = {reaction.sign: list(reaction.by) for reaction in message.reactions}
             by = signs.setdefault(change.sign, [])

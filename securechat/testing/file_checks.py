@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from securechat.errors import ErrorCode
 from securechat.limits import MAX_TEXT_CHARS
 from securechat.model import Draft, Edited, FileInfo, RevisionKind, StoredFile
-from securechat.records.accounts import Account, Drop, EraseSender, Put
+from securechat.records.accounts import Account, Committed, Drop, EraseSender, Put
 from securechat.records.files import (
     DropGoneFiles,
     FileQuery,
@@ -23,7 +23,7 @@ from securechat.records.files import (
 from securechat.records.log import Appended, NotAppended
 from securechat.records.queries import ConversationQuery, HistoryQuery, SearchQuery
 from securechat.records.rooms import PurgeExpired, PutRoom, RoomRecord
-from securechat.testing.conversation_checks import codes, revision
+from securechat.testing.conversation_checks import CopyReader, codes, page, revision
 from securechat.testing.log_checks import Implementation, Rig
 from securechat.testing.search_checks import search
 from securechat.text.file_lines import with_file_lines
@@ -165,6 +165,28 @@ def check_an_edit_keeps_the_lines_of_files(implementation: Implementation) -> No
     rig.close()
 
 
+def check_every_reader_ends_up_with_the_same_files(implementation: Implementation) -> None:
+    """A reader of the feed, one who was away since any message, and one that comes late."""
+    rig = Rig(implementation)
+    rig.seqs(*(with_files(rig.draft(n), *map(stored_file, range(10 * n, 10 * n + n % 4))) for n in range(1, 9)))
+    rig.seqs(
+        revision(EDIT, 10, 2, text="new"), revision(DELETE, 11, 3), revision(EDIT, 12, 3 + 4, text="newer"),
+        with_files(rig.draft(13), stored_file(99)), revision(DELETE, 14, 6), revision(EDIT, 15, 2, text="newest"),
+    )  # fmt: skip
+    live, late = CopyReader(), CopyReader()
+    live.take(rig.entries)
+    late.take(rig.everything())
+    assert late.contents == live.contents
+    assert [len(message.files) for message in live.contents] == [1, 2, 0, 0, 1, 0, 3, 0, 1]
+    for cursor in range(len(rig.entries)):
+        away = CopyReader()
+        away.take(rig.entries[:cursor])
+        rows = page(rig, cursor)
+        away.take(sorted([*rows.messages, *rows.changes], key=lambda entry: entry.seq))
+        assert away.contents == live.contents, f"who was away since {cursor} sees something else"
+    rig.close()
+
+
 def check_files_go_with_their_message(implementation: Implementation) -> None:
     """By a deletion, also in the same commit, by retention, and with their sender; they count until unlinked."""
     rig = Rig(implementation)
@@ -277,6 +299,22 @@ def check_files_of_guests_end(implementation: Implementation) -> None:
     rig.close()
 
 
+def check_changes_of_files_keep_their_order(implementation: Implementation) -> None:
+    """Also in one commit: what comes behind such a change is not touched by it, and what comes before it is."""
+    rig = Rig(implementation)
+    guest = rig.identify(1).sender_id
+    answers: list[object] = []
+    rig.log.append(with_files(rig.draft(1, sender_id=guest), stored_file(1)), answers.append)
+    rig.log.record([PurgeFiles(rig.now_ms + 1)], answers.append)
+    rig.log.append(with_files(rig.draft(2, sender_id=guest), stored_file(2)), answers.append)
+    rig.log.record([DropGoneFiles((f"{1:032x}", f"{2:032x}"))], answers.append)
+    rig.log.revise(revision(DELETE, 3, 2, sender_id=guest), answers.append)
+    rig.until(lambda: len(answers) == 5)
+    assert answers == [Appended(1), Committed(1), Appended(2), Committed(1), Appended(3)]
+    assert _gone(rig) == [2]
+    rig.close()
+
+
 def check_own_files_come_in_pages(implementation: Implementation) -> None:
     """The largest first, each once; also when the last one of a page is deleted before the next one is asked for."""
     rig = Rig(implementation)
@@ -313,9 +351,9 @@ def check_ids_of_files_come_in_pages(implementation: Implementation) -> None:
     rig.seqs(revision(DELETE, 9, 4))
     found: list[str] = []
     while True:
-        page: Sequence[str] = ask(rig, rig.log.stored_file_ids, found[-1] if found else "", 2)
-        found += page
-        if len(page) < 2:
+        ids: Sequence[str] = ask(rig, rig.log.stored_file_ids, found[-1] if found else "", 2)
+        found += ids
+        if len(ids) < 2:
             break
     assert found == [f"{number:032x}" for number in sorted(numbers) if number != 45]
     rig.close()
@@ -325,10 +363,12 @@ FILE_CHECKS: tuple[Callable[[Implementation], None], ...] = (
     check_files_are_told_with_their_message,
     check_a_file_is_found_by_its_number,
     check_an_edit_keeps_the_lines_of_files,
+    check_every_reader_ends_up_with_the_same_files,
     check_files_go_with_their_message,
     check_a_file_is_sent_once,
     check_a_key_covers_the_text_without_the_lines,
     check_files_of_guests_end,
+    check_changes_of_files_keep_their_order,
     check_own_files_come_in_pages,
     check_ids_of_files_come_in_pages,
 )

@@ -1,4 +1,4 @@
-"""Where a text may be cut so that no character is torn: a letter keeps its marks, an emoji what is joined to it.
+"""Finds where a text may be cut without tearing a character: a letter keeps its marks, an emoji what is joined to it.
 
 A part of the rules of UAX #29, by general categories alone: marks, joiners, skin tones, flags of two letters. The page
 has the same rules, so that both cut alike.

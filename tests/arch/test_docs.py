@@ -79,6 +79,7 @@ def test_every_table_has_a_bound_and_an_end() -> None:
         "bot_senders",
         "checksum_progress",
         "former_names",
+        "gone_files",
         "log_identity",
         "message_keys",
         "outgoing_webhooks",

@@ -24,6 +24,8 @@ OF_NO_CONNECTION = {
     "net/pending_connections.py": "a connection that has sent a part of its hello: it is closed at its deadline",
     "net/plain_answers.py": "one that is answered already: the oldest make room",
     "server/app.py": "the server's own work",
+    "server/files/disk.py": "the hub binds what it asks the disk for",
+    "server/files/service.py": "the server's own work, once a day",
     "server/metrics/scraper.py": "bound to each connection that waits",
     "server/outgoing/feed.py": "bound to the webhook that it works for",
     "server/outgoing/worker.py": "the feed binds the outcome to its webhook",

@@ -1,6 +1,6 @@
 """`schemathesis` asks a real server everything that its description allows, and what it does not; offline.
 
-What stays out: event streams, which have no end; and a request that keeps to the description and is refused all the
+What stays out: event streams, which have no end; uploads in parts, which tus describes; and a request that keeps to the description and is refused all the
 same with 422. The rules of names, texts and searches are those of Unicode profiles and of a query language, which JSON
 Schema has no words for.
 """
@@ -47,7 +47,7 @@ def run(server: ServerProcess, token: str, folder: Path, *more: str) -> subproce
 
 def test_the_description_is_kept(certs: Path, tmp_path: Path) -> None:
     with ServerProcess(certs, tmp_path / "data", "--rate-limit", "off").start() as server:
-        token = make_token(server, "deploy")
+        token = make_token(server, "deploy", "post", "read", "files")
         with ApiClient(server, token) as api:
             api.say("one")
         done = run(server, token, tmp_path, "--phases", "examples,coverage,fuzzing")

@@ -15,11 +15,17 @@ import msgspec
 from websockets.protocol import Protocol, Side, State
 
 from securechat.errors import ErrorCode, Refusal, RemoteProtocolError
-from securechat.limits import MAX_FRAME_BYTES, MAX_TEXT_BYTES, MAX_TEXT_CHARS, Limits
+from securechat.limits import MAX_FRAME_BYTES, MAX_TEXT_BYTES, MAX_TEXT_CHARS, PREVIEW_SIDES, Limits
 from securechat.model import Closing, Command, Event
 from securechat.model.base import MessageKey
 from securechat.net.client_hello import MOST_PROTOCOLS, MOST_RECORD_BYTES, ClientHelloProgress, offered_protocols
 from securechat.net.interfaces import NullHandler
+from securechat.pictures.answers import HEAD_BYTES as ANSWER_HEAD_BYTES
+from securechat.pictures.answers import ROW_BYTES, AnswerInvalid, AnswerRules, decode_head, decode_rows
+from securechat.pictures.containers import foreign_parts
+from securechat.pictures.kinds import HEAD_BYTES as KIND_BYTES
+from securechat.pictures.kinds import PictureKind, canvas_of, kind_of
+from securechat.pictures.orientation import orientation_of
 from securechat.server.api import requests as request_parts
 from securechat.server.api import streams
 from securechat.server.api.problems import error_answer
@@ -496,6 +502,37 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
+PICTURE_RULES = AnswerRules(1_000_000, PREVIEW_SIDES)
+
+
+def picture_answer(data: bytes) -> None:
+    """What a picture worker that was taken over may say."""
+    try:
+        head = decode_head(data[:ANSWER_HEAD_BYTES], PICTURE_RULES.most_rows)
+        if head.reason is not None:
+            return
+        rows = data[ANSWER_HEAD_BYTES : ANSWER_HEAD_BYTES + head.rows * ROW_BYTES]
+        (width, height), pictures = decode_rows(rows, head, PICTURE_RULES)
+    except AnswerInvalid:
+        return
+    assert 0 < width * height <= PICTURE_RULES.most_pixels
+    assert 0 < sum(each.size_bytes for each in pictures) <= PICTURE_RULES.most_bytes
+    assert all(each.side in (0, *PREVIEW_SIDES) for each in pictures)
+    assert all(max(each.width, each.height) <= each.side for each in pictures if each.side)
+
+
+def picture_file(data: bytes) -> None:
+    """The parts of a picture that are read without a library."""
+    kind = kind_of(data[:KIND_BYTES])
+    assert 1 <= orientation_of(data) <= 8
+    if kind is not None:
+        canvas = canvas_of(kind, data[:KIND_BYTES])
+        assert canvas is None or min(canvas) >= 0
+    for each in PictureKind:
+        found = foreign_parts(each, data)
+        assert found or each is kind
+
+
 HARNESSES: dict[str, Callable[[bytes], None]] = {
     "native_server": native_server,
     "native_client": native_client,
@@ -514,5 +551,7 @@ HARNESSES: dict[str, Callable[[bytes], None]] = {
     "leading_name": leading_name,
     "hook_body": hook_body,
     "hook_key": hook_key,
+    "picture_answer": picture_answer,
+    "picture_file": picture_file,
     "stream_request": stream_request,
 }

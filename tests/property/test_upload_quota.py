@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from securechat.errors import Refusal
-from securechat.hub.files.uploads import Upload, UploadRegistry
+from securechat.hub.files.uploads import PendingUpload, UploadRegistry
 from securechat.limits import Limits
 from securechat.model import FileInfo, StoredFile
 from securechat.records.files import GoneFile
@@ -65,7 +65,7 @@ class Uploads(RuleBasedStateMachine):
         return upload
 
     @rule(upload=uploads, grown=st.integers(-50, 50))
-    def finish(self, upload: Upload, grown: int) -> None:
+    def finish(self, upload: PendingUpload, grown: int) -> None:
         """The disk keeps another number of bytes than were declared: a picture was written anew."""
         if upload.is_gone or upload.state.stored is not None:
             return
@@ -78,7 +78,7 @@ class Uploads(RuleBasedStateMachine):
             self.disk.kept[upload.file_id] = info.size
 
     @rule(target=drafts, sender=SENDERS, some=st.lists(uploads, max_size=3))
-    def say(self, sender: int, some: list[Upload]) -> Any:
+    def say(self, sender: int, some: list[PendingUpload]) -> Any:
         try:
             files = self.registry.claim(sender, [upload.file_id for upload in some])
         except Refusal:

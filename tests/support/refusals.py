@@ -36,6 +36,7 @@ LONGEST: Mapping[str, str | int] = {
     "session": _NUMBER,
     "size": 2**32 - 1,
     "token": _NUMBER,
+    "used": _NUMBER,
     "version": _NUMBER,
     "why": "\x01" * FREE_TEXT_CHARS,
 }

@@ -1,4 +1,4 @@
-"""What uploads and downloads cost the loop, for each MiB: bodies that are dropped, and files that are made in memory.
+"""The CPU that uploads and downloads cost the loop, for each MiB: bodies are dropped, and files made in memory.
 
     python -m tools.bench.transfers [--mib 25] [--rounds 3] [--clients 1 8]
 

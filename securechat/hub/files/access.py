@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
+from securechat.errors import Refusal
 from securechat.hub.context import HubContext
 from securechat.hub.files.links import LinkKeys
 from securechat.hub.interfaces import FileDisk, OpenFile, Peer
@@ -20,7 +21,7 @@ _TRIES = 5
 """Of a read while rooms are renamed one after the other."""
 
 
-class OpenedFile(NamedTuple):
+class ReadableFile(NamedTuple):
     """A file that may be read.
 
     Attributes:
@@ -32,6 +33,9 @@ class OpenedFile(NamedTuple):
     file: OpenFile
 
 
+Opened: TypeAlias = Callable[[ReadableFile | Refusal | None], None]
+
+
 class _Wanted(NamedTuple):
     """One read.
 
@@ -39,13 +43,13 @@ class _Wanted(NamedTuple):
         file_id: which file.
         key: of its address.
         size: of a smaller copy, pixels; None for the file itself.
-        done: gets it, or None.
+        done: gets it, None, or BUSY.
     """
 
     file_id: str
     key: str
     size: int | None
-    done: Callable[[OpenedFile | None], None]
+    done: Opened
 
 
 class FileAccess:
@@ -64,14 +68,14 @@ class FileAccess:
         self._disk = disk
         self._keys = keys
 
-    def open(self, file_id: str, key: str, size: int | None, done: Callable[[OpenedFile | None], None]) -> None:
+    def open(self, file_id: str, key: str, size: int | None, done: Opened) -> None:
         """Open a file by its link.
 
         Args:
             file_id: which.
             key: of its address.
             size: of a smaller copy, pixels; None for the file itself.
-            done: gets the file, or None; now or later.
+            done: gets the file; None; or a refusal, where the log cannot be asked now. At once or later.
         """
         self._ask(_Wanted(file_id, key, size, done), _TRIES)
 
@@ -85,7 +89,7 @@ class FileAccess:
 
         def read(row: FileRow | NotAppended | None) -> None:
             if not isinstance(row, FileRow):
-                wanted.done(None)
+                wanted.done(None if row is None else row.refusal())
                 return
             renaming = next((room for room in asked if room.is_renaming), None) if row.room is not None else None
             if renaming is not None:
@@ -106,7 +110,7 @@ class FileAccess:
             return
 
         def opened(file: OpenFile | None) -> None:
-            wanted.done(None if file is None else OpenedFile(row, file))
+            wanted.done(None if file is None else ReadableFile(row, file))
 
         self._disk.open(wanted.file_id, wanted.size, self._context.containment.bind(opened))
 

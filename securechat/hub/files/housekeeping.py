@@ -32,7 +32,7 @@ _HOUR_MS = 3_600_000
 _PREFIXES = tuple(f"{number:02x}" for number in range(256))
 
 
-class Compared(NamedTuple):
+class FileComparison(NamedTuple):
     """What a comparison of the disk and the log has found.
 
     Attributes:
@@ -140,21 +140,21 @@ class FileHousekeeping:
 
     # --- Disk and log ---------------------------------------------------------------------------------------------
 
-    def compare(self, done: Callable[[Compared], None]) -> None:
+    def compare(self, done: Callable[[FileComparison], None]) -> None:
         """Compare disk and log: unlink what no message shows, and tell what is missing. Only one runs at a time."""
         if not self._is_comparing:
             self._is_comparing = True
-            _Comparison(self._context, self._disk, self._uploads, self._compared(done)).start()
+            _ComparisonRun(self._context, self._disk, self._uploads, self._compared(done)).start()
 
-    def _compared(self, done: Callable[[Compared], None]) -> Callable[[Compared], None]:
-        def over(compared: Compared) -> None:
+    def _compared(self, done: Callable[[FileComparison], None]) -> Callable[[FileComparison], None]:
+        def over(compared: FileComparison) -> None:
             self._is_comparing = False
             done(compared)
 
         return over
 
 
-class _Comparison:
+class _ComparisonRun:
     """One comparison, the files of one folder after the other.
 
     The log is asked before the disk, so what it lists and the disk does not is missing, unless it went meanwhile; and
@@ -163,7 +163,7 @@ class _Comparison:
     """
 
     def __init__(
-        self, context: HubContext, disk: FileDisk, uploads: UploadRegistry, done: Callable[[Compared], None]
+        self, context: HubContext, disk: FileDisk, uploads: UploadRegistry, done: Callable[[FileComparison], None]
     ) -> None:
         self._context = context
         self._disk = disk
@@ -185,7 +185,7 @@ class _Comparison:
     def _next_folder(self) -> None:
         prefix = next(self._prefixes, None)
         if prefix is None:
-            self._done(Compared(self._swept, tuple(self._missing)))
+            self._done(FileComparison(self._swept, tuple(self._missing)))
             return
         self._prefix, self._stored = prefix, []
         self._list(prefix)
@@ -195,7 +195,7 @@ class _Comparison:
 
     def _listed(self, ids: list[str] | NotAppended) -> None:
         if isinstance(ids, NotAppended):  # the log is busy or closing: tomorrow again
-            self._done(Compared(self._swept, tuple(self._missing)))
+            self._done(FileComparison(self._swept, tuple(self._missing)))
             return
         own = [file_id for file_id in ids if file_id.startswith(self._prefix)]
         self._stored += own

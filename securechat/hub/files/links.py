@@ -22,7 +22,7 @@ FILES_ROOT = "/files"
 """Below it are the addresses of files."""
 
 
-class Login(NamedTuple):
+class LinkLogin(NamedTuple):
     """A login, as a key names it.
 
     Attributes:
@@ -36,14 +36,14 @@ class Login(NamedTuple):
     number: int
 
 
-def login_of(connection: MemberConnection) -> Login:
+def login_of(connection: MemberConnection) -> LinkLogin:
     """Return the login that a connection has come by."""
     sender_id = connection.member.sender_id
     if connection.token is not None:
-        return Login(sender_id, "t", connection.token.token_id)
+        return LinkLogin(sender_id, "t", connection.token.token_id)
     if connection.login_id:
-        return Login(sender_id, "l", connection.login_id)
-    return Login(sender_id, "s", connection.stream)
+        return LinkLogin(sender_id, "l", connection.login_id)
+    return LinkLogin(sender_id, "s", connection.stream)
 
 
 class LinkKeys:
@@ -69,7 +69,7 @@ class LinkKeys:
         match = _KEY.fullmatch(key)
         if match is None:
             return None
-        login = Login(int(match[1]), match[2], int(match[3]))
+        login = LinkLogin(int(match[1]), match[2], int(match[3]))
         if not hmac.compare_digest(match[4], self._mac(login, file_id)):
             return None
         member = self._context.members.get(login.sender_id)
@@ -77,7 +77,7 @@ class LinkKeys:
         peers = () if member is None else member.peers
         return next((peer for peer in peers if login_of(connections[peer]) == login), None)
 
-    def _mac(self, login: Login, file_id: str) -> str:
+    def _mac(self, login: LinkLogin, file_id: str) -> str:
         if not self._secret:
             self._secret = self._make_secret()
         told = f"{login.sender_id} {login.kind} {login.number} {file_id}"

@@ -6,11 +6,11 @@ import hmac
 from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
-from securechat.hub.context import HubContext
+from securechat.hub.context import FileNumbers, HubContext
 from securechat.hub.files.access import FileAccess
-from securechat.hub.files.housekeeping import Compared, FileHousekeeping
+from securechat.hub.files.housekeeping import FileComparison, FileHousekeeping
 from securechat.hub.files.links import LinkKeys
-from securechat.hub.files.uploads import Upload, UploadRegistry
+from securechat.hub.files.uploads import PendingUpload, UploadRegistry
 from securechat.hub.files.writing import UploadWriting
 from securechat.hub.interfaces import FileDisk, Peer
 from securechat.hub.members import Member
@@ -134,7 +134,7 @@ class FileService:
         """See `FileHousekeeping.tick`."""
         self._housekeeping.tick()
 
-    def compare(self, done: Callable[[Compared], None]) -> None:
+    def compare(self, done: Callable[[FileComparison], None]) -> None:
         """See `FileHousekeeping.compare`."""
         self._housekeeping.compare(done)
 
@@ -147,6 +147,10 @@ class FileService:
         if account is None:
             return limits.files_per_guest_bytes
         return limits.files_per_person_bytes if account.kind is AccountKind.PERSON else limits.files_per_bot_bytes
+
+    def numbers(self) -> FileNumbers:
+        """Return what there is of files, for the metrics."""
+        return FileNumbers(self.uploads.kept_bytes, len(self.uploads))
 
     # --- Messages -------------------------------------------------------------------------------------------------
 
@@ -193,7 +197,7 @@ class FileService:
         path = f"{UPLOADS_ROOT}/{state.file_id}/{state.key}"
         peer.deliver(UploadAdded(command.ref, state.file_id, path, state.name, state.until_ms))
 
-    def upload_at(self, file_id: str, key: str) -> Upload | None:
+    def upload_at(self, file_id: str, key: str) -> PendingUpload | None:
         """Return the upload with this address; None for a wrong key, and for one that is not there any more."""
         upload = self.uploads.get(file_id)
         if upload is None or not hmac.compare_digest(upload.state.key.encode(), key.encode()):

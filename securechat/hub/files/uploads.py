@@ -4,8 +4,8 @@ The registry holds the numbers and knows no disk but its free space. An upload c
 finished, then with what was written, and from its message on as a file of the log, until that is unlinked. So no order
 of parallel uploads passes a quota.
 
-The life of an upload: begun, whole, finished (`Upload.stored`), claimed by a draft, and then either settled, when the
-draft is committed, or free again, when it was refused.
+The life of an upload: begun, whole, finished (with a `StoredFile`), claimed by a draft, and then either settled, when
+the draft is committed, or free again, when it was refused.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SOON_S = 1.0
 _LATER_S = 60.0
 
 
-class Upload:
+class PendingUpload:
     """One upload.
 
     Attributes:
@@ -81,8 +81,8 @@ class UploadRegistry:
         self._limits = limits
         self._disk = disk
         self._random_bytes = random_bytes
-        self._uploads: dict[str, Upload] = {}
-        self._of: dict[int, dict[str, Upload]] = {}
+        self._uploads: dict[str, PendingUpload] = {}
+        self._of: dict[int, dict[str, PendingUpload]] = {}
         self._kept_of: dict[int, int] = {}
         self._kept_bytes = 0
         self._used: dict[str, None] = {}
@@ -194,15 +194,15 @@ class UploadRegistry:
         self.is_loaded = True
 
     def _add(self, state: UploadState) -> None:
-        upload = Upload(state)
+        upload = PendingUpload(state)
         self._uploads[state.file_id] = upload
         self._of.setdefault(state.sender_id, {})[state.file_id] = upload
 
-    def get(self, file_id: str) -> Upload | None:
+    def get(self, file_id: str) -> PendingUpload | None:
         """Return an upload."""
         return self._uploads.get(file_id)
 
-    def finished(self, upload: Upload, stored: StoredFile, quota_bytes: int) -> None:
+    def finished(self, upload: PendingUpload, stored: StoredFile, quota_bytes: int) -> None:
         """The disk has all of an upload, perhaps as another picture than was sent, which is what counts now.
 
         Raises:
@@ -217,7 +217,7 @@ class UploadRegistry:
         upload.counted_bytes = stored.kept_bytes
         upload.state = replace(upload.state, stored=stored, unreadable=False)
 
-    def remove(self, upload: Upload) -> None:
+    def remove(self, upload: PendingUpload) -> None:
         """Forget an upload; it counts no more."""
         upload.is_gone = True
         self._uploads.pop(upload.file_id, None)
@@ -226,11 +226,11 @@ class UploadRegistry:
         if not of_sender:
             self._of.pop(upload.state.sender_id, None)
 
-    def of(self, sender_id: int) -> list[Upload]:
+    def of(self, sender_id: int) -> list[PendingUpload]:
         """Return the uploads of a sender."""
         return list(self._of.get(sender_id, {}).values())
 
-    def over(self, now_ms: int) -> list[Upload]:
+    def over(self, now_ms: int) -> list[PendingUpload]:
         """Return the uploads whose time is over, and which nothing is at work on."""
         return [
             upload
@@ -257,7 +257,7 @@ class UploadRegistry:
             stored.append(upload.state.stored)
         return tuple(stored)
 
-    def _claimable(self, sender_id: int, file_id: str) -> Upload:
+    def _claimable(self, sender_id: int, file_id: str) -> PendingUpload:
         upload = self._uploads.get(file_id)
         if upload is None or upload.state.sender_id != sender_id:
             if not self.is_loaded:

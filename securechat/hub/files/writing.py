@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from securechat.containment import Containment
 from securechat.errors import Refusal
-from securechat.hub.files.uploads import Upload, UploadRegistry
+from securechat.hub.files.uploads import PendingUpload, UploadRegistry
 from securechat.hub.interfaces import FileDisk
 from securechat.limits import Limits
 from securechat.model import StoredFile
@@ -34,7 +34,7 @@ class UploadWriter:
 
     __slots__ = ("_on_cut", "_sent", "_writing", "failure", "is_cut", "upload")
 
-    def __init__(self, writing: UploadWriting, upload: Upload, on_cut: Callable[[], None]) -> None:
+    def __init__(self, writing: UploadWriting, upload: PendingUpload, on_cut: Callable[[], None]) -> None:
         self._writing = writing
         self.upload = upload
         self._on_cut = on_cut
@@ -107,7 +107,7 @@ class UploadWriting:
         """Bytes of all uploads that wait for the disk."""
         return self._all_waiting_bytes
 
-    def open(self, upload: Upload, cut: Callable[[], None]) -> UploadWriter:
+    def open(self, upload: PendingUpload, cut: Callable[[], None]) -> UploadWriter:
         """Take an upload over for a new writer; `when_quiet` tells when it may begin.
 
         Args:
@@ -126,7 +126,7 @@ class UploadWriting:
         if self._writers.get(writer.upload.file_id) is writer:
             del self._writers[writer.upload.file_id]
 
-    def when_quiet(self, upload: Upload, done: Callable[[], None]) -> None:
+    def when_quiet(self, upload: PendingUpload, done: Callable[[], None]) -> None:
         """Call back when the disk has answered all that was handed to it for an upload: now, or later."""
         file_id = upload.file_id
         if self._waiting_bytes.get(file_id) or file_id in self._finishing or file_id in self._rolling_back:
@@ -146,6 +146,8 @@ class UploadWriting:
                 upload.state = replace(upload.state, offset=offset + size_bytes)
             elif writer.failure is None:
                 writer.failure = refusal
+            if refusal is not None and refusal.reason == "upload_unknown" and not upload.is_gone:
+                self.discard(upload)  # a failed sync took it: its sender begins anew
             self._written(upload, size_bytes)
 
         self._disk.write(file_id, offset, data, self._containment.bind(done))
@@ -161,7 +163,7 @@ class UploadWriting:
             or self._all_waiting_bytes >= limits.upload_buffers_bytes
         )
 
-    def _written(self, upload: Upload, size_bytes: int) -> None:
+    def _written(self, upload: PendingUpload, size_bytes: int) -> None:
         self._all_waiting_bytes -= size_bytes
         left = self._waiting_bytes.get(upload.file_id, 0) - size_bytes
         if left > 0:
@@ -176,11 +178,11 @@ class UploadWriting:
             else:
                 self._paused.append((writer, more))
 
-    def _quiet(self, upload: Upload) -> None:
+    def _quiet(self, upload: PendingUpload) -> None:
         for done in self._when_quiet.pop(upload.file_id, ()):
             done()
 
-    def roll_back(self, upload: Upload, offset: int, done: Callable[[Refusal | None], None]) -> None:
+    def roll_back(self, upload: PendingUpload, offset: int, done: Callable[[Refusal | None], None]) -> None:
         """Cut what a part has brought off again; to be called when the upload is quiet."""
 
         def cut(refusal: Refusal | None) -> None:
@@ -193,7 +195,7 @@ class UploadWriting:
         self._rolling_back.add(upload.file_id)
         self._disk.cut(upload.file_id, offset, self._containment.bind(cut))
 
-    def finish(self, upload: Upload, done: Finished, *, as_file: bool = False) -> None:
+    def finish(self, upload: PendingUpload, done: Finished, *, as_file: bool = False) -> None:
         """End an upload that is whole and quiet; several that ask are all answered.
 
         Args:
@@ -214,7 +216,7 @@ class UploadWriting:
         upload.is_finishing = True
         self._disk.finish(upload.state, self._containment.bind(lambda outcome: self._finished(upload, outcome)))
 
-    def _finished(self, upload: Upload, outcome: StoredFile | Refusal) -> None:
+    def _finished(self, upload: PendingUpload, outcome: StoredFile | Refusal) -> None:
         upload.is_finishing = False
         if upload.is_gone:  # its sender was removed meanwhile
             self._disk.discard(upload.file_id)
@@ -233,7 +235,7 @@ class UploadWriting:
             done(outcome)
         self._quiet(upload)
 
-    def discard(self, upload: Upload) -> None:
+    def discard(self, upload: PendingUpload) -> None:
         """Give an upload up: its bytes go, and who brings them is cut."""
         self._uploads.remove(upload)
         self._disk.discard(upload.file_id)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec import Struct
 
 from securechat.errors import Refusal
+from securechat.hub.files.access import ReadableFile
 from securechat.hub.files.links import FILES_ROOT
 from securechat.hub.messages.posting import TRIAL_FILE
 from securechat.limits import MAX_FILE_NAME_BYTES, MAX_TEXT_CHARS
@@ -36,9 +37,8 @@ from securechat.text.refusals import refusal_for
 from securechat.wire.http import HttpError, Request
 
 if TYPE_CHECKING:
-    from securechat.hub.files.access import OpenedFile
     from securechat.hub.files.service import FileService
-    from securechat.hub.files.uploads import Upload
+    from securechat.hub.files.uploads import PendingUpload
     from securechat.hub.files.writing import UploadWriter
     from securechat.limits import Limits
     from securechat.server.api.peer import ProgramPeer, ProgramRequest, Steps
@@ -190,7 +190,7 @@ class _PutExchange:
         self._address = address
         self._wanted = wanted
         self._target = Target()
-        self._upload: Upload | None = None
+        self._upload: PendingUpload | None = None
         self._writer: UploadWriter | None = None
         self._request: ProgramRequest | None = None
         self._done: Callable[[ProgramAnswer], None] | None = None
@@ -329,14 +329,16 @@ class _ReadExchange:
     def receive(self, body: bytes, done: Callable[[ProgramAnswer], None]) -> None:  # noqa: ARG002  (there is none)
         """See `Exchange.receive`."""
 
-        def opened(file: OpenedFile | None) -> None:
+        def opened(file: ReadableFile | Refusal | None) -> None:
             if self._is_over:
-                if file is not None:
+                if isinstance(file, ReadableFile):
                     file.file.close()
                 return
             self._leave()
             if file is None:
                 done(refused_as_problem(refusal_for("no_such_file")))
+            elif isinstance(file, Refusal):
+                done(refused_as_problem(file))
             else:
                 done(file_answer(self._request, file, self._size))
 

@@ -38,7 +38,7 @@ from securechat.wire.http import Headers, HttpError, Request, response, response
 
 if TYPE_CHECKING:
     from securechat.hub.files.service import FileService
-    from securechat.hub.files.uploads import Upload
+    from securechat.hub.files.uploads import PendingUpload
     from securechat.hub.files.writing import UploadWriter
     from securechat.limits import Limits
     from securechat.server.api.peer import Steps
@@ -183,7 +183,7 @@ class TusPaths:
             ),
         )
 
-    def _upload(self, request: Request, address: str) -> Upload:
+    def _upload(self, request: Request, address: str) -> PendingUpload:
         found = _ADDRESS.match(request.path)
         upload = self._files.upload_at(found[1], found[2]) if found is not None else None
         if upload is None:
@@ -211,14 +211,14 @@ class TusPaths:
 
         return ProgramExchange(peer, address, steps, refused)
 
-    def _part(self, request: Request, upload: Upload) -> BodyExchange:
+    def _part(self, request: Request, upload: PendingUpload) -> BodyExchange:
         if [each.partition(b";")[0].strip().lower() for each in request.values(b"content-type")] != [PART_TYPE]:
             raise ProblemError(415, "media_type", f"A part is {PART_TYPE.decode()}")
         offset = _number(request, b"upload-offset")
         checksum = _checksum(request)
         return _PartExchange(self._files, upload, offset, request.body_bytes, checksum, as_file=is_as_file(request))
 
-    def _termination(self, upload: Upload) -> Exchange:
+    def _termination(self, upload: PendingUpload) -> Exchange:
         if upload.is_claimed or upload.is_finishing:
             raise ProblemError(423, "locked", refusal_for("upload_in_use").detail)
         self._files.writing.discard(upload)
@@ -250,7 +250,7 @@ class _PartExchange:
     def __init__(
         self,
         files: FileService,
-        upload: Upload,
+        upload: PendingUpload,
         offset: int,
         size_bytes: int,
         checksum: _Checksum | None,
@@ -369,7 +369,7 @@ def http_date(at_ms: int) -> str:
     return f"{day}, {at.tm_mday:02} {month} {at.tm_year} {at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} GMT"
 
 
-def _offset_answer(upload: Upload, status: int, headers: tuple[tuple[str, str], ...] = ()) -> TusAnswer:
+def _offset_answer(upload: PendingUpload, status: int, headers: tuple[tuple[str, str], ...] = ()) -> TusAnswer:
     state = upload.state
     return TusAnswer(
         status,
@@ -382,7 +382,7 @@ def _offset_answer(upload: Upload, status: int, headers: tuple[tuple[str, str], 
     )
 
 
-def _wrong_offset(upload: Upload) -> ApiAnswer:
+def _wrong_offset(upload: PendingUpload) -> ApiAnswer:
     headers = [("Upload-Offset", str(upload.state.offset))]
     sentence = "The part does not begin where the upload ends. Ask for its offset by HEAD"
     return refused(ProblemError(409, "wrong_offset", sentence, headers=headers))
@@ -459,7 +459,7 @@ def _bad_metadata() -> ProblemError:
     return ProblemError(400, "bad_request", "Upload-Metadata is a list of keys, each with its value in Base64 of UTF-8")
 
 
-def _metadata_of(upload: Upload) -> str:
+def _metadata_of(upload: PendingUpload) -> str:
     """Return what is kept of the metadata, as HEAD tells it."""
     told = f"filename {b64encode(upload.state.name.encode()).decode()}"
     return f"{told},as {b64encode(b'file').decode()}" if upload.state.as_file else told

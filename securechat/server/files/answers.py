@@ -12,7 +12,7 @@ from securechat.server.web.ranges import select
 from securechat.wire.http import HttpError, Request, response, response_head
 
 if TYPE_CHECKING:
-    from securechat.hub.files.access import OpenedFile
+    from securechat.hub.files.access import ReadableFile
     from securechat.server.web.programs import ProgramAnswer
 
 PREVIEW_TYPE = "image/webp"
@@ -38,7 +38,7 @@ class PlainAnswer(Struct, frozen=True):
         return response(self.head, self.body, date=date, closes=closes, has_body=has_body, is_head=is_head)
 
 
-def file_answer(request: Request, opened: OpenedFile, size: int | None) -> ProgramAnswer:
+def file_answer(request: Request, opened: ReadableFile, size: int | None) -> ProgramAnswer:
     """Return the answer to a GET or HEAD; it owns the file.
 
     Args:

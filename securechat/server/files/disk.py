@@ -31,7 +31,7 @@ from securechat.hub.interfaces import OpenFile
 from securechat.model import StoredFile
 from securechat.records.files import FilesOnDisk, UploadState
 from securechat.storage.files.pictures import RewrittenPicture
-from securechat.storage.files.steps import Steps
+from securechat.storage.files.steps import DiskSteps
 from securechat.storage.files.store import FileStore
 from securechat.text.refusals import refusal_for
 
@@ -69,7 +69,7 @@ class _Job(Struct, eq=False):
         is_read: whether it goes before the others.
     """
 
-    begin: Callable[[], Steps[object]]
+    begin: Callable[[], DiskSteps[object]]
     done: Callable[[object], None] | None
     failed: object
     is_read: bool
@@ -148,7 +148,7 @@ class ThreadedFileDisk:
         """Append to an upload; see `FileDisk.write`. Also refused as busy."""
         if self._waiting >= self._most_waiting:
             busy = refusal_for("uploads_of_server_used_up", retry_after_s=_BUSY_RETRY_S)
-            self._post(lambda: None if self._closed else done(busy))
+            self._post(partial(self._refuse, done, busy))
             return
         self._ask(lambda: self._store.uploads.write(file_id, offset, data), done, _failure())
 
@@ -235,7 +235,7 @@ class ThreadedFileDisk:
 
     def _ask(
         self,
-        begin: Callable[[], Steps[object]],
+        begin: Callable[[], DiskSteps[object]],
         done: Callable[[_T], None] | None = None,
         failed: object = None,
         *,
@@ -249,6 +249,10 @@ class ThreadedFileDisk:
             self._thread = thread
         self._waiting += 1
         self._jobs.put(_Job(begin, done, failed, is_read))  # type: ignore[arg-type]  # each gets what its work returns
+
+    def _refuse(self, done: Callable[[Refusal | None], None], refusal: Refusal) -> None:
+        if not self._closed:
+            done(refusal)
 
     def _deliver(self, done: Callable[[object], None] | None, result: object) -> None:
         self._waiting -= 1
@@ -271,7 +275,7 @@ class ThreadedFileDisk:
 
     def _work(self) -> None:
         try:
-            running: tuple[_Job, Steps[object]] | None = None
+            running: tuple[_Job, DiskSteps[object]] | None = None
             while self._gather(wait=running is None):
                 if self._reads:
                     self._run(self._reads.popleft())
@@ -300,11 +304,11 @@ class ThreadedFileDisk:
         return True
 
     def _run(self, job: _Job) -> None:
-        running: tuple[_Job, Steps[object]] | None = (job, _steps_of(job))
+        running: tuple[_Job, DiskSteps[object]] | None = (job, _steps_of(job))
         while running is not None:
             running = self._go_on(*running)
 
-    def _go_on(self, job: _Job, steps: Steps[object]) -> tuple[_Job, Steps[object]] | None:
+    def _go_on(self, job: _Job, steps: DiskSteps[object]) -> tuple[_Job, DiskSteps[object]] | None:
         """Do one step; None: it was the last, and is answered."""
         try:
             next(steps)
@@ -326,14 +330,14 @@ class ThreadedFileDisk:
             if not self._closed:
                 self._post(answer)
 
-    def _finish(self, upload: UploadState) -> Steps[StoredFile | None]:
+    def _finish(self, upload: UploadState) -> DiskSteps[StoredFile | None]:
         """End an upload; None: it is a picture that must be written anew first."""
         is_rewritten = self._pictures is not None and not upload.as_file
         if is_rewritten and self._store.uploads.is_picture(upload.file_id):
             return None
         return (yield from self._store.uploads.finish(upload, None))
 
-    def _open(self, file_id: str, size: int | None) -> Steps[tuple[int, int] | None]:
+    def _open(self, file_id: str, size: int | None) -> DiskSteps[tuple[int, int] | None]:
         yield from ()  # a generator, as all work
         found = self._store.finished.open(file_id, size)
         if found is not None:
@@ -384,12 +388,12 @@ class _DiskFile:
             self._disk.close_file(self._descriptor)
 
 
-def _steps_of(job: _Job) -> Steps[object]:
+def _steps_of(job: _Job) -> DiskSteps[object]:
     """The steps of a job; what fails in making them is a failure of the first."""
     return (yield from job.begin())
 
 
-def _at_once(work: Callable[[], _T]) -> Steps[_T]:
+def _at_once(work: Callable[[], _T]) -> DiskSteps[_T]:
     """Work of one step."""
     yield from ()  # a generator, as all work
     return work()

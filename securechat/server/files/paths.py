@@ -10,12 +10,13 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from securechat.errors import Refusal
+from securechat.hub.files.access import ReadableFile
 from securechat.hub.files.links import FILES_ROOT
 from securechat.server.files.answers import error_answer, file_answer
 from securechat.wire.http import HttpError, Request
 
 if TYPE_CHECKING:
-    from securechat.hub.files.access import OpenedFile
     from securechat.hub.files.service import FileService
     from securechat.server.files.answers import PlainAnswer
     from securechat.server.web.programs import Exchange, ProgramAnswer
@@ -92,12 +93,14 @@ class _LinkExchange:
     def receive(self, body: bytes, done: Callable[[ProgramAnswer], None]) -> None:  # noqa: ARG002  (there is none)
         """See `Exchange.receive`."""
 
-        def opened(file: OpenedFile | None) -> None:
+        def opened(file: ReadableFile | Refusal | None) -> None:
             if self._is_over:
-                if file is not None:
+                if isinstance(file, ReadableFile):
                     file.file.close()
             elif file is None:
                 done(error_answer(no_file()))
+            elif isinstance(file, Refusal):
+                done(error_answer(HttpError(503, "The server is busy. Ask again.", [("Retry-After", "1")])))
             else:
                 done(file_answer(self._request, file, self._size))
 

@@ -1,58 +1,69 @@
-"""Connects the picture workers with the disk of files: each outcome is a picture to be kept, or a refusal."""
+"""Brings the files' disk and the picture workers together: an outcome becomes a record of the disk, or a refusal.
+
+A picture that was not written for want of space or memory is no unreadable one: its sender tries again later.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import assert_never
 
 from securechat.errors import Refusal
-from securechat.limits import PREVIEW_SIDES, Limits
 from securechat.pictures.records import Picture, PictureNotWritten, PictureOutcome, PicturesBusy, UnreadablePicture
 from securechat.pictures.workers import PictureWorkers
 from securechat.storage.files.pictures import RewrittenPicture
+from securechat.storage.files.steps import refusal_of
 from securechat.text.refusals import refusal_for
 
-_RETRY_S = 5.0
-"""Until a picture may be sent that found too many before it."""
+_BUSY_RETRY_S = 5.0
+"""A third of a full queue is worked off by then: a photo of 12 megapixels takes 0.34 s."""
 
 
-class WorkerRewriter:
-    """A `securechat.server.files.disk.PictureRewriter` with a process for each picture.
+class WorkerPictures:
+    """A `securechat.server.files.disk.PictureRewriter` that runs the workers.
 
     Args:
-        limits: of pictures.
+        workers: run a process for each picture.
+        on_trouble: told, on any thread, of what the operator has to know.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        self._workers = PictureWorkers(limits.picture_pixels, PREVIEW_SIDES, limits.picture_queue)
+    def __init__(self, workers: PictureWorkers, on_trouble: Callable[[str], None] = lambda _: None) -> None:
+        self._workers = workers
+        self._on_trouble = on_trouble
 
     def rewrite(self, source: Path, into: Path, done: Callable[[RewrittenPicture | Refusal], None]) -> None:
-        """See `PictureRewriter.rewrite`."""
-        self._workers.rewrite(source, into, lambda outcome: done(_outcome(outcome)))
+        """Write a picture anew; see `PictureRewriter.rewrite`. ``done`` is called on any thread."""
+        self._workers.rewrite(source, into, partial(self._answer, done))
 
     def close(self) -> None:
-        """End what runs."""
+        """End what runs; see `PictureWorkers.close`."""
         self._workers.close()
 
+    def _answer(self, done: Callable[[RewrittenPicture | Refusal], None], outcome: PictureOutcome) -> None:
+        match outcome:
+            case Picture():
+                done(_rewritten(outcome))
+            case UnreadablePicture():
+                done(refusal_for("picture_unreadable"))
+            case PicturesBusy():
+                done(refusal_for("pictures_busy", retry_after_s=_BUSY_RETRY_S))
+            case PictureNotWritten(error):
+                self._on_trouble(f"a picture could not be written anew: {error}")
+                done(refusal_of(error) if isinstance(error, OSError) else refusal_for("file_not_stored"))
+            case _:
+                assert_never(outcome)
 
-def _outcome(outcome: PictureOutcome) -> RewrittenPicture | Refusal:
-    match outcome:
-        case Picture():
-            return RewrittenPicture(
-                outcome.type,
-                outcome.width,
-                outcome.height,
-                outcome.size_bytes,
-                outcome.sha256,
-                tuple((preview.side, preview.size_bytes) for preview in outcome.previews),
-                not outcome.previews_only,
-            )
-        case UnreadablePicture():
-            return refusal_for("picture_unreadable")
-        case PicturesBusy():
-            return refusal_for("pictures_busy", retry_after_s=_RETRY_S)
-        case PictureNotWritten():
-            return refusal_for("file_not_stored")
-        case _:
-            assert_never(outcome)
+
+def _rewritten(picture: Picture) -> RewrittenPicture:
+    previews = tuple((preview.side, preview.size_bytes) for preview in picture.previews)
+    return RewrittenPicture(
+        picture.type,
+        picture.width,
+        picture.height,
+        picture.size_bytes,
+        picture.sha256,
+        previews,
+        is_still=not picture.previews_only,
+    )

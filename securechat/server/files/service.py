@@ -10,18 +10,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from securechat.containment import FILES
+from securechat.limits import PREVIEW_SIDES
 from securechat.model import FILES_FEATURE, PICTURES_FEATURE
-from securechat.pictures.workers import available
+from securechat.pictures.workers import PictureWorkers, available
 from securechat.server.api import paths as api
 from securechat.server.api.files import FilePaths
 from securechat.server.files import paths as links
 from securechat.server.files.disk import ThreadedFileDisk
 from securechat.server.files.link_key import link_secret
-from securechat.server.files.pictures import WorkerRewriter
+from securechat.server.files.pictures import WorkerPictures
 from securechat.text.counts import counted
 
 if TYPE_CHECKING:
-    from securechat.hub.files.housekeeping import Compared
+    from securechat.hub.files.housekeeping import FileComparison
     from securechat.hub.files.service import FileService
     from securechat.net.loop import Loop
     from securechat.server.api.peers import ProgramPeers
@@ -55,10 +56,19 @@ class ServerFiles:
         self._limits = config.limits
         self._loop = loop
         self._console = console
-        self._pictures = WorkerRewriter(config.limits) if available() else None
+        self._warn = warn
+        self._pictures = WorkerPictures(self._workers(), self._warn_later) if available() else None
         self.disk = ThreadedFileDisk(
             config.data, loop.post, pictures=self._pictures, on_trouble=warn, on_error=self._failed
         )
+
+    def _workers(self) -> PictureWorkers:
+        limits = self._limits
+        return PictureWorkers(limits.picture_pixels, PREVIEW_SIDES, limits.picture_queue)
+
+    def _warn_later(self, sentence: str) -> None:
+        """Warn from any thread."""
+        self._loop.post(lambda: self._warn(sentence))
 
     def for_hub(self) -> dict[str, Any]:
         """Return the arguments of `HubContext` about files."""
@@ -93,7 +103,7 @@ class ServerFiles:
         if files.uploads.is_loaded and not files.uploads.is_empty:
             files.compare(self._compared)
 
-    def _compared(self, found: Compared) -> None:
+    def _compared(self, found: FileComparison) -> None:
         if found.swept:
             self._console.event("notice", f"{counted(found.swept, 'file')} without a message removed")
         if found.missing:

@@ -130,6 +130,8 @@ METRICS: tuple[Metric, ...] = (
         ("queue",),
         "append (drafts), hashing (passwords), reads (history and the like), search",
     ),
+    Metric("securechat_files_bytes", _GAUGE, "Bytes of the files of messages, with previews."),
+    Metric("securechat_uploads", _GAUGE, "Files that no message has yet: on their way, or not sent."),
     Metric("securechat_disk_free_bytes", _GAUGE, "Free space on the disk of the data directory."),
     Metric("securechat_disk_reserve_bytes", _GAUGE, "Free space under which new messages are refused."),
     Metric("securechat_disk_low", _GAUGE, "Whether that space is running out, under four times the reserve: 1 or 0."),

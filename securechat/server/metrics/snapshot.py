@@ -76,6 +76,7 @@ class SnapshotSource:
             metrics_connections: open on the listener for metrics.
         """
         loop, hub, counters, log = self._loop, self._hub, self._counters, self._log.figures()
+        files = hub.file_numbers()
         snapshot: MetricsSnapshot = {
             "securechat_build_info": {self._build: 1},
             "securechat_ready": self._readiness.obstacle is None,
@@ -108,6 +109,8 @@ class SnapshotSource:
                     "search": log.waiting_searches,
                 }
             ),
+            "securechat_files_bytes": files.kept_bytes,
+            "securechat_uploads": files.uploads,
             "securechat_disk_reserve_bytes": loop.limits.low_disk_bytes,
             "securechat_disk_low": log.disk_low,
             "securechat_disk_full": log.disk_full,

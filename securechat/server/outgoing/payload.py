@@ -86,8 +86,9 @@ class Payload(Struct, frozen=True):
 
 
 def payload_of(message: Message, *, bot: bool) -> bytes:
-    """Return the body for a message of a room: at most 6 bytes for a character of its text,
-    some 500, and some 700 for a file.
+    """Return the body for a message of a room.
+
+    It takes at most 6 bytes for a character of its text, some 500 besides, and some 700 for a file.
 
     Args:
         message: with a room.

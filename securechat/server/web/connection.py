@@ -77,7 +77,7 @@ class HttpConnection:
         "_waits_for_body", "_web", "origin",
     )  # fmt: skip
 
-    def __init__(self, link: WebLink, web: WebContext) -> None:
+    def __init__(self, link: WebLink, web: WebContext[HttpConnection]) -> None:
         self._link = link
         self._web = web
         self._codec = HttpServerCodec(no_body if web.programs is None else web.programs.most_body)
@@ -375,6 +375,12 @@ class HttpConnection:
         assert exchange is not None
         exchange.receive(body, lambda made: self._exchanged(made, request))
 
+    def _is_counted(self) -> bool:
+        """Count the connection as a program's, if it is not; False where there are as many as may be."""
+        if not self._counted:
+            self._counted = self._web.is_program(self)
+        return self._counted
+
     def _begin_upload(self, exchange: BodyExchange, request: Request) -> None:
         """Have a request whose body is not kept judged further; nothing of the body is read before that."""
         link = self._web.transfer_link(self)
@@ -386,6 +392,9 @@ class HttpConnection:
     def _upload_ready(self, upload: Upload, request: Request) -> None:
         """The body may come."""
         if self._upload is not upload or upload.has_begun:
+            return
+        if not self._is_counted():  # its token was not known when the request came
+            self._refuse(self._of_request(_too_many_programs()), request)
             return
         if request.expects_continue and not self._codec.began:
             self._link.write(CONTINUE)
@@ -440,9 +449,7 @@ class HttpConnection:
             self._request = request
             self._refuse(self._of_request(HttpError(503, "The server is shutting down.")), request)
             return
-        if not self._counted:  # its token was not known when the request came
-            self._counted = self._web.is_program(self)
-        if not self._counted:
+        if not self._is_counted():  # as in `_upload_ready`
             self._request = request
             self._refuse(self._of_request(_too_many_programs()), request)
             return
@@ -488,6 +495,7 @@ class HttpConnection:
                 made.source.close()
             self._sent(request)
             return
+        self._is_counted()  # if it can be: it gives way to no browser then
         link = self._web.transfer_link(self)
         self._download = Download(self, link, made, self._web, lambda has_all: self._file_over(request, has_all))
         self._set_timer(self._web.limits.upload_stall_s / _LOOKS, self._download_late)

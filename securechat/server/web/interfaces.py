@@ -1,9 +1,9 @@
-"""What a connection that speaks HTTP is given: its transport, and what all connections share."""
+"""The interfaces of a connection that speaks HTTP: its transport, and all that connections share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from securechat.server.session import Link
 
@@ -11,13 +11,16 @@ if TYPE_CHECKING:
     from securechat.limits import Limits
     from securechat.net.interfaces import TransportHandler
     from securechat.server.session import Scheduler
-    from securechat.server.web.connection import HttpConnection
     from securechat.server.web.probes import Probes
     from securechat.server.web.programs import ProgramPaths
     from securechat.server.web.site import Answering
     from securechat.server.web.transfers import TransferLink
     from securechat.server.web.turns import RequestTurns, TransferTurns
     from securechat.wire.http import Request
+
+
+ConnectionT_contra = TypeVar("ConnectionT_contra", contravariant=True)
+"""`securechat.server.web.connection.HttpConnection`, which imports this module."""
 
 
 class WebLink(Link, Protocol):
@@ -66,7 +69,7 @@ class Rates(Protocol):
         """Count a request; see `RequestRates.take`."""
 
 
-class WebContext(Protocol):
+class WebContext(Protocol[ConnectionT_contra]):
     """What all connections share; see `securechat.server.web.server`."""
 
     @property
@@ -113,10 +116,10 @@ class WebContext(Protocol):
     def rates(self) -> Rates:
         """The rates of addresses."""
 
-    def visited(self, connection: HttpConnection) -> None:
+    def visited(self, connection: ConnectionT_contra) -> None:
         """A page was loaded."""
 
-    def upgraded(self, connection: HttpConnection, left: bytes) -> TransportHandler:
+    def upgraded(self, connection: ConnectionT_contra, left: bytes) -> TransportHandler:
         """Have a session go on with a connection, behind the answer; this one is over.
 
         Args:
@@ -124,11 +127,11 @@ class WebContext(Protocol):
             left: what has come behind the request.
         """
 
-    def is_program(self, connection: HttpConnection) -> bool:
+    def is_program(self, connection: ConnectionT_contra) -> bool:
         """Count a connection as a program's, used now; False where there are as many as may be."""
 
-    def transfer_link(self, connection: HttpConnection) -> TransferLink:
+    def transfer_link(self, connection: ConnectionT_contra) -> TransferLink:
         """Return the transport of a connection with a request to programs."""
 
-    def closed(self, connection: HttpConnection) -> None:
+    def closed(self, connection: ConnectionT_contra) -> None:
         """The descriptor is free."""

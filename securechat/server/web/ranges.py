@@ -1,4 +1,4 @@
-"""What part of a file a GET or HEAD is answered with (RFC 9110, sections 13 and 14); pure.
+"""Judges the part of a file that a GET or HEAD is answered with (RFC 9110, sections 13 and 14); pure.
 
 One range is answered, because that is what goes on with a download and what a player asks for. Several are answered
 with the whole, as RFC 9110 (section 14.2) lets a server do: many small ranges of a large file cost more than it.

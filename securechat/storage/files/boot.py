@@ -1,4 +1,4 @@
-"""Whether what an earlier process wrote without a sync is still there: it is, unless the machine was started since.
+"""Judges whether what an earlier process wrote and did not sync is still there: unless the machine was started since.
 
 The kernel keeps what a killed process has written. So the boot in which files were written last is noted in the data
 directory; after another one, and where the system names none, only what was synced is trusted.

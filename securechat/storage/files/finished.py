@@ -15,7 +15,7 @@ from securechat.storage.files.backup_lock import BackupRuns, unlinking
 from securechat.storage.files.file_system import FileSystem
 from securechat.storage.files.layout import FileLayout, id_of, is_sidecar, is_whole_file
 from securechat.storage.files.steps import (
-    Steps,
+    DiskSteps,
     SyncFailed,
     names_if_there,
     size_of,
@@ -52,7 +52,7 @@ class FinishedFiles:
             sync_names(self._system, self._layout.directory)
             self._durable.add(folder)
 
-    def move_in(self, stored: StoredFile) -> Steps[None]:
+    def move_in(self, stored: StoredFile) -> DiskSteps[None]:
         """Give a file whose bytes and sidecar are durable its final name, durably; may be repeated after a crash.
 
         The folder of the final name is synced before that of the old one: of two names that the power takes apart the
@@ -108,7 +108,7 @@ class FinishedFiles:
         whole = ids & {name for name in names if is_whole_file(name)}
         return FilesOnDisk(tuple(sorted(whole)), tuple(sorted(ids - whole)))
 
-    def unlink(self, file_ids: Sequence[str]) -> Steps[tuple[str, ...]]:
+    def unlink(self, file_ids: Sequence[str]) -> DiskSteps[tuple[str, ...]]:
         """Unlink files with their smaller copies; returns those that are off the disk, durably.
 
         The rest (a call was refused, or a backup runs) may be asked for again later.
@@ -122,11 +122,11 @@ class FinishedFiles:
             pass
         return tuple(gone)
 
-    def remove(self, file_id: str) -> Steps[bool]:
+    def remove(self, file_id: str) -> DiskSteps[bool]:
         """Unlink a file that no message shows, whether or not a backup runs; False when it is not gone for certain."""
         return bool((yield from self._unlink_in(file_id[:2], [file_id])))
 
-    def _unlink_in(self, prefix: str, file_ids: Sequence[str]) -> Steps[list[str]]:
+    def _unlink_in(self, prefix: str, file_ids: Sequence[str]) -> DiskSteps[list[str]]:
         folder = self._layout.directory / prefix
         try:
             names = names_if_there(self._system, folder)

@@ -1,4 +1,4 @@
-"""Where each file is in the data directory, and the name that belongs to what; see docs/design/0014-files.md.
+"""The paths of files in the data directory, and what each name belongs to; see docs/design/0014-files.md.
 
     DATA/files/                     0700
       boot                          the boot in which the server wrote here last

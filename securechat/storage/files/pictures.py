@@ -1,6 +1,6 @@
-"""What the picture worker makes of a picture, as the disk keeps it, and how a file's first bytes tell a picture.
+"""The outcome of writing a picture anew, as the disk keeps it; and the first bytes by which a picture is told.
 
-By its first bytes, never by its name: only the formats that browsers show and the worker reads, JPEG, PNG, WebP and
+Only the formats that browsers show and the worker reads are pictures, whatever their names say: JPEG, PNG, WebP and
 GIF. Everything else, HEIC, AVIF and SVG too, is a file. A file that pretends is refused by the worker: then it is a
 picture that cannot be read.
 """

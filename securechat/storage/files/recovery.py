@@ -1,4 +1,4 @@
-"""What a start makes of the uploads that an earlier process left; see the table in docs/design/0014-files.md.
+"""Takes over the uploads that an earlier process left; see the table in docs/design/0014-files.md.
 
 A sidecar with a `StoredFile` is the decision that every byte was durable: its file is given the final name, if the
 crash came before that. Without one the upload goes on, from the length that is there; after another boot from the last
@@ -21,7 +21,7 @@ from securechat.storage.files.finished import FinishedFiles
 from securechat.storage.files.layout import FileLayout, id_of, is_sidecar
 from securechat.storage.files.sidecar import SIDECAR_BYTES, decode_sidecar, encode_sidecar
 from securechat.storage.files.steps import (
-    Steps,
+    DiskSteps,
     SyncFailed,
     names_if_there,
     read_whole,
@@ -56,7 +56,7 @@ class Recovery:
         self._sync_bytes = sync_bytes
         self._on_trouble = on_trouble
 
-    def uploads(self) -> Steps[list[UploadState]]:
+    def uploads(self) -> DiskSteps[list[UploadState]]:
         """Return the uploads that go on or are finished, with their offsets; everything else in their folder goes."""
         try:
             names = self._system.names(self._layout.incoming)
@@ -96,7 +96,7 @@ class Recovery:
             return None
         return decode_sidecar(file_id, data)
 
-    def _recover(self, upload: UploadState, *, trusts_all: bool) -> Steps[UploadState]:
+    def _recover(self, upload: UploadState, *, trusts_all: bool) -> DiskSteps[UploadState]:
         if upload.stored is not None:
             try:
                 yield from self._finished.move_in(upload.stored)
@@ -118,7 +118,7 @@ class Recovery:
                 self._system.close(descriptor)
         return replace(upload, offset=offset)
 
-    def _begin_anew(self, upload: UploadState) -> Steps[UploadState]:
+    def _begin_anew(self, upload: UploadState) -> DiskSteps[UploadState]:
         """Go back behind a decision: the power took a name of the file before it was answered."""
         upload = replace(upload, stored=None, unreadable=False)
         yield from replace_synced(self._system, self._layout.sidecar(upload.file_id), encode_sidecar(upload))

@@ -1,4 +1,4 @@
-"""What the steps of keeping files have in common: how long ones are cut, and what becomes of an error.
+"""The common parts of all steps of keeping files: long work is cut, and errors become answers.
 
 A long piece of work is a generator that yields between two calls that block, so that a reader waits for one of them at
 most; what it returns is its result.
@@ -18,7 +18,7 @@ from securechat.storage.files.layout import new_name
 from securechat.text.refusals import refusal_for
 
 _T = TypeVar("_T")
-Steps: TypeAlias = Generator[None, None, _T]
+DiskSteps: TypeAlias = Generator[None, None, _T]
 """Work in steps; what it returns is its result."""
 
 STEP_BYTES = 256 * 1024
@@ -40,7 +40,7 @@ class SyncFailed(Exception):  # names the condition, as the rest of the errors h
         self.error = error
 
 
-def run(steps: Steps[_T]) -> _T:
+def run(steps: DiskSteps[_T]) -> _T:
     """Run all steps at once, where nothing else waits."""
     while True:
         try:
@@ -66,7 +66,7 @@ def sync_names(system: FileSystem, directory: Path) -> None:
         raise SyncFailed(error) from error
 
 
-def write_synced(system: FileSystem, path: Path, data: bytes) -> Steps[None]:
+def write_synced(system: FileSystem, path: Path, data: bytes) -> DiskSteps[None]:
     """Write a file as a whole and sync it; its name is not durable yet. After an error it may be there in part.
 
     Raises:
@@ -83,7 +83,7 @@ def write_synced(system: FileSystem, path: Path, data: bytes) -> Steps[None]:
         system.close(descriptor)
 
 
-def replace_synced(system: FileSystem, path: Path, data: bytes) -> Steps[None]:
+def replace_synced(system: FileSystem, path: Path, data: bytes) -> DiskSteps[None]:
     """Replace a file as a whole; the rename is not durable yet. After an error it is as it was.
 
     Raises:

@@ -6,6 +6,7 @@ Every method belongs to one thread at a time. See `uploads`, `finished` and `rec
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from securechat.records.files import UploadState
@@ -13,7 +14,7 @@ from securechat.storage.files.file_system import FileSystem, LocalFileSystem
 from securechat.storage.files.finished import FinishedFiles
 from securechat.storage.files.layout import FileLayout
 from securechat.storage.files.recovery import Recovery
-from securechat.storage.files.steps import Steps
+from securechat.storage.files.steps import DiskSteps
 from securechat.storage.files.uploads import SYNC_BYTES, UploadFiles
 
 
@@ -46,14 +47,16 @@ class FileStore:
         self.finished = FinishedFiles(self.layout, self._system)
         self.uploads = UploadFiles(self.layout, self._system, self.finished, sync_bytes, on_trouble)
 
-    def load(self) -> Steps[list[UploadState]]:
+    def load(self) -> DiskSteps[list[UploadState]]:
         """Take over what an earlier process left; see `FileDisk.load`."""
+        with suppress(OSError):  # a restored directory may have none; without any folder there is nothing to lock
+            self._system.close(self._system.open(self.layout.backup_lock, writing=True))
         recovery = Recovery(self.layout, self._system, self.finished, self._sync_bytes, self._on_trouble)
         uploads = yield from recovery.uploads()
         self.uploads.adopt(uploads)
         return uploads
 
-    def unlink(self, file_ids: Sequence[str]) -> Steps[tuple[str, ...]]:
+    def unlink(self, file_ids: Sequence[str]) -> DiskSteps[tuple[str, ...]]:
         """Unlink files of messages that are gone; see `FileDisk.unlink`."""
         self.uploads.settle_all(file_ids)
         yield

@@ -40,7 +40,7 @@ from securechat.storage.files.pictures import (
 from securechat.storage.files.sidecar import encode_sidecar
 from securechat.storage.files.steps import (
     STEP_BYTES,
-    Steps,
+    DiskSteps,
     SyncFailed,
     refusal_of,
     replace_synced,
@@ -115,7 +115,7 @@ class UploadFiles:
 
     # --- The way of an upload -------------------------------------------------------------------------------------
 
-    def create(self, state: UploadState) -> Steps[None]:
+    def create(self, state: UploadState) -> DiskSteps[None]:
         """Begin an upload durably; a failure is kept for its first write."""
         upload = self._uploads[state.file_id] = _Upload(replace(state, offset=0))
         try:
@@ -129,7 +129,7 @@ class UploadFiles:
         except SyncFailed as failed:
             upload.refusal = self._refuse("an upload could not be begun", failed.error)
 
-    def write(self, file_id: str, offset: int, data: bytes) -> Steps[None]:
+    def write(self, file_id: str, offset: int, data: bytes) -> DiskSteps[None]:
         """Append to an upload; see `FileDisk.write`.
 
         Raises:
@@ -155,7 +155,7 @@ class UploadFiles:
             upload.hasher.update(data)
             upload.hashed = end
 
-    def cut(self, file_id: str, offset: int) -> Steps[None]:
+    def cut(self, file_id: str, offset: int) -> DiskSteps[None]:
         """Take bytes off the end, durably; see `FileDisk.cut`.
 
         Durably, because others may come in their place: the length that a power cut leaves must not vouch for these.
@@ -187,7 +187,7 @@ class UploadFiles:
         with self._judged(upload, "an upload could not be read"):
             return is_picture(self._system.read(self._descriptor(file_id), 0, HEAD_BYTES))
 
-    def finish(self, state: UploadState, picture: RewrittenPicture | None) -> Steps[StoredFile]:
+    def finish(self, state: UploadState, picture: RewrittenPicture | None) -> DiskSteps[StoredFile]:
         """End a whole upload; see `FileDisk.finish`.
 
         Args:
@@ -211,7 +211,7 @@ class UploadFiles:
                 upload.is_moved = True
         return stored
 
-    def mark_unreadable(self, file_id: str) -> Steps[None]:
+    def mark_unreadable(self, file_id: str) -> DiskSteps[None]:
         """Note in the sidecar that an upload is a picture that cannot be read; a note that is lost is made again."""
         upload = self._uploads.get(file_id)
         if upload is None or upload.state.stored is not None:
@@ -220,7 +220,7 @@ class UploadFiles:
         with suppress(OSError):
             yield from replace_synced(self._system, self._layout.sidecar(file_id), encode_sidecar(upload.state))
 
-    def discard(self, file_id: str) -> Steps[None]:
+    def discard(self, file_id: str) -> DiskSteps[None]:
         """Give an upload up; see `FileDisk.discard`.
 
         The sidecar goes first, durably: what a crash leaves of the rest belongs to no upload, and is swept.
@@ -269,7 +269,7 @@ class UploadFiles:
 
     # --- The end of an upload -------------------------------------------------------------------------------------
 
-    def _decide(self, upload: _Upload, state: UploadState, picture: RewrittenPicture | None) -> Steps[StoredFile]:
+    def _decide(self, upload: _Upload, state: UploadState, picture: RewrittenPicture | None) -> DiskSteps[StoredFile]:
         """Make all bytes durable, and then the sidecar that says what the upload has become."""
         file_id = state.file_id
         if picture is None:
@@ -290,7 +290,7 @@ class UploadFiles:
         yield
         return stored
 
-    def _sync_copies(self, file_id: str, picture: RewrittenPicture | None) -> Steps[None]:
+    def _sync_copies(self, file_id: str, picture: RewrittenPicture | None) -> DiskSteps[None]:
         """Sync what the picture worker wrote."""
         for size in _copies(picture):
             descriptor = self._system.open(self._layout.picture(file_id, size), writing=True)
@@ -305,7 +305,7 @@ class UploadFiles:
             with suppress(OSError):  # swept at the next start
                 unlink_if_there(self._system, self._layout.picture(file_id, size))
 
-    def _make_durable(self, upload: _Upload) -> Steps[bytes]:
+    def _make_durable(self, upload: _Upload) -> DiskSteps[bytes]:
         """Sync the bytes that are kept as they came, and return their SHA-256."""
         descriptor = self._descriptor(upload.state.file_id)
         if self._system.size(descriptor) != upload.length:  # what could not be cut off when a write failed

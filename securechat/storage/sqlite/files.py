@@ -45,9 +45,9 @@ WITH last (size_bytes, file_id) AS (
     UNION ALL SELECT 1 << 62, '' LIMIT 1
 )
 SELECT json_group_array(json_array(file_id, seq)) FROM (
-    SELECT f.file_id, f.seq FROM last CROSS JOIN files AS f
-    WHERE sender_id = :sender_id AND (f.size_bytes, f.file_id) < (last.size_bytes, last.file_id)
-    ORDER BY f.size_bytes DESC, f.file_id DESC LIMIT :rows)
+    SELECT file_id, seq FROM files
+    WHERE sender_id = :sender_id AND (size_bytes, file_id) < (SELECT size_bytes, file_id FROM last)
+    ORDER BY size_bytes DESC, file_id DESC LIMIT :rows)
 """
 _MESSAGES = f"""
 SELECT CAST(json_group_array({MESSAGE_ARRAY}) AS BLOB)

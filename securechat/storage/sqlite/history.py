@@ -183,8 +183,9 @@ class HistoryReader:
         span = {"above": above, "below": below, "rows": limit + 1}  # one more row shows whether there is more
         rows = decode_rows(_messages, self.ask(question, chosen_by(query) | span))
         messages = [message_of(row) for row in rows[:limit]]
+        self.damaged.update(message.seq for message in messages if message.text is DAMAGED_TEXT)
         self.damaged.update(
-            message.seq for row, message in zip(rows, messages, strict=False) if is_damaged(row, message)
+            row[0] for row, message in zip(rows, messages, strict=False) if row[-1] and is_damaged(row, message)
         )
         return messages, len(rows) > limit
 

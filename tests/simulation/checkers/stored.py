@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import apsw
 import msgspec
 
-from securechat.model import Deleted, Edited, Message, MessageChange, Person, Reacted, Reaction
+from securechat.model import Deleted, Edited, FileInfo, Message, MessageChange, Person, Reacted, Reaction
 from securechat.storage.sqlite.checksums import checksum_of
 from securechat.storage.sqlite.store import SqliteStore
 from securechat.storage.store import key_hash
@@ -23,6 +23,9 @@ FROM messages JOIN conversations USING (conversation) ORDER BY seq
 _CHECKED = """
 SELECT seq, conversation, prev, sender_id, name, to_name, sent_at_ms, text, reply, mentions, edited, deleted, checksum
 FROM messages
+"""
+_FILES = """
+SELECT seq, file_id, name, size_bytes, type, width, height, previews FROM files ORDER BY seq, place
 """
 _REACTIONS = "SELECT target, sign, sender_id FROM reactions ORDER BY target, since, seq"
 _CHANGES = """
@@ -73,7 +76,11 @@ def read_database(connection: apsw.Connection) -> Stored:
         signs.setdefault(target, {}).setdefault(sign, []).append(who)
     changes = [_change(row) for row in _rows(connection, _CHANGES)]
     by = {change.seq: Person(change.sender_id, change.name) for change in changes}
-    messages = [_message(row, signs.get(row[0], {}), by) for row in _rows(connection, _MESSAGES)]
+    files: dict[int, list[FileInfo]] = {}
+    for seq, *columns, previews in _rows(connection, _FILES):
+        files.setdefault(seq, []).append(FileInfo(*columns, previews=msgspec.json.decode(previews)))
+    messages = [_message(row, signs.get(row[0], {}), by, files.pop(row[0], [])) for row in _rows(connection, _MESSAGES)]
+    assert not files, f"files of no message: {files}"
     drafts = {(stream, client_id): seq for stream, client_id, seq in _rows(connection, _DRAFTS)}
     keys = {(who, key): (seq, at_ms) for who, key, seq, at_ms in _rows(connection, _KEYS)}
     reads = {
@@ -87,7 +94,9 @@ def _checksum(row: list[Any]) -> int:
     return checksum_of(*row)
 
 
-def _message(row: tuple[Any, ...], signs: dict[str, list[int]], changed_by: dict[int, Person]) -> Message:
+def _message(
+    row: tuple[Any, ...], signs: dict[str, list[int]], changed_by: dict[int, Person], files: list[FileInfo]
+) -> Message:
     seq, prev, by, name, to_name, at_ms, text, reply, mentions, edited, deleted, room, low, high = row
     editor, deleter = (None if seq is None else changed_by[seq] for seq in (edited, deleted))
     return Message(
@@ -99,6 +108,7 @@ def _message(row: tuple[Any, ...], signs: dict[str, list[int]], changed_by: dict
         reactions=[Reaction(sign, who) for sign, who in signs.items()],
         edited_by=None if editor is None or editor.id == by else editor,
         deleted_by=None if deleter is None or deleter.id == by else deleter,
+        files=files,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from securechat.pictures.answers import UnreadableReason
 from securechat.pictures.containers import foreign_parts
 from securechat.pictures.kinds import PictureKind
 from securechat.pictures.profiles import KEPT_PROFILES
-from securechat.pictures.rewriting import CannotRewrite, Rewritten, jpeg_quality, rewrite, use_four_formats
+from securechat.pictures.rewriting import RewriteRefused, Rewritten, jpeg_quality, rewrite, use_four_formats
 from tests.support import pictures
 
 MOST_PIXELS = 1_000_000
@@ -331,7 +331,7 @@ def test_a_profile_of_4_mib_in_a_png_is_as_none() -> None:
     ],
 )
 def test_other_files_are_no_pictures(data: bytes) -> None:
-    with pytest.raises(CannotRewrite) as refused:
+    with pytest.raises(RewriteRefused) as refused:
         rewritten(data)
     assert refused.value.reason is UnreadableReason.NOT_A_PICTURE
 
@@ -341,7 +341,7 @@ def test_pixels_are_judged_by_the_header(kind: str, monkeypatch: pytest.MonkeyPa
     data = pictures.WITH_ALL[kind]()
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     monkeypatch.setattr("securechat.pictures.rewriting._pixels", lambda opened: pytest.fail("decoded"))
-    with pytest.raises(CannotRewrite) as refused:
+    with pytest.raises(RewriteRefused) as refused:
         rewritten(data, 420 * 260 - 1)
     assert refused.value.reason is UnreadableReason.TOO_MANY_PIXELS
 
@@ -360,6 +360,6 @@ def test_what_the_library_adds_one_day_is_noticed(monkeypatch: pytest.MonkeyPatc
 
     data = pictures.jpeg_with_all()
     monkeypatch.setattr(Image.Image, "save", talkative)
-    with pytest.raises(CannotRewrite) as refused:
+    with pytest.raises(RewriteRefused) as refused:
         rewritten(data)
     assert refused.value.reason is UnreadableReason.NOT_CLEAN

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.files.access import OpenedFile
+from securechat.hub.files.access import ReadableFile
 from securechat.hub.files.service import FileService
 from securechat.limits import KIB, MIB, Limits
 from securechat.model import (
@@ -90,11 +90,11 @@ def path_of(rig: HubRig, peer: FakePeer, file_id: str) -> str:
 def read(rig: HubRig, path: str, size: int | None = None) -> bytes | None:
     """Follow a link."""
     _, _, file_id, key = path.split("/")
-    opened: list[OpenedFile | None] = []
+    opened: list[ReadableFile | Refusal | None] = []
     files_of(rig).access.open(file_id, key, size, opened.append)
     rig.settle()
     assert len(opened) == 1
-    if opened[0] is None:
+    if not isinstance(opened[0], ReadableFile):
         return None
     found: list[bytes | None] = []
     opened[0].file.read(0, 1_000_000, found.append)

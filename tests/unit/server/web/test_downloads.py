@@ -228,6 +228,15 @@ def test_an_exception_of_the_source_ends_the_connection(web: Any, files: ToyFile
     web.failures.clear()
 
 
+@pytest.mark.parametrize("most", [0, 1])
+def test_a_download_counts_as_a_program_s_connection_where_there_is_room(web: Any, files: ToyFiles, most: int) -> None:
+    files.known = False
+    web.most_programs = most
+    browser = asked(web, 20)
+    assert browser.answer().body == toy_bytes(0, 20)
+    assert len(web.of_programs) == most
+
+
 def test_a_stop_lets_it_come_to_its_end(web: Any, files: ToyFiles) -> None:
     files.make_source = HeldSource
     browser = asked(web, 20)

@@ -327,6 +327,21 @@ def test_the_next_request_waits_behind_the_body(web: Any, files: ToyFiles) -> No
     assert [each.request.path for each in files.uploads] == ["/files/a", "/files/b"]
 
 
+def test_an_upload_counts_as_a_program_s_connection_when_its_body_may_come(web: Any, held: ToyFiles) -> None:
+    held.known = False
+    browser, other = web.connect(), web.connect()
+    web.most_programs = 1
+    for each in (browser, other):
+        each.send(put("Expect: 100-continue", size=3))
+    assert not web.of_programs
+    for upload in held.uploads:
+        upload.ready()
+    assert web.of_programs == {browser.connection}
+    assert browser.link.sent == CONTINUE
+    assert other.answer().status == 503
+    assert held.upload.calls == ["prepare", "abandon"]
+
+
 def test_known_requests_cost_little(web: Any, files: ToyFiles) -> None:
     """A page of fifty pictures is fifty requests over six connections, from one address."""
     browsers = [web.connect() for _ in range(6)]

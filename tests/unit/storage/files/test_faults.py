@@ -204,6 +204,15 @@ def test_a_sidecar_that_cannot_be_read_now_is_left_alone(sent):
     assert sent.start()[ID].offset == len(DATA)
 
 
+def test_a_restored_directory_gets_its_lock_at_the_start(world):
+    lock = world.store.layout.backup_lock
+    world.start()
+    assert world.system.content(lock) is None  # nothing is made before the first file
+    world.system.make_directory(world.store.layout.directory)
+    world.start()
+    assert world.system.content(lock) == b""
+
+
 def test_names_that_are_not_ours_stay(sent):
     sent.finish(STATE)
     layout = sent.store.layout
