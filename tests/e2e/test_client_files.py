@@ -24,6 +24,7 @@ from tests.support.server import PATIENCE_S, ServerProcess, wait_until
 
 Open = Callable[..., Screen]
 Connect = Callable[..., NativeClient]
+unix = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix")
 
 
 @pytest.fixture
@@ -139,6 +140,61 @@ def test_an_upload_survives_kill_9_of_the_server(server: ServerProcess, tmp_path
         assert digest(file.save(folder)) == digest(large)
 
 
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A photo with a maker, as a phone takes it."""
+    image = pytest.importorskip("PIL.Image")
+    path = tmp_path / "photo.jpg"
+    picture = image.new("RGB", (640, 480), "teal")
+    exif = picture.getexif()
+    exif[0x010F] = "Maker of the phone"
+    picture.save(path, exif=exif)
+    assert b"Maker of the phone" in path.read_bytes()
+    return path
+
+
+def test_a_picture_is_written_anew_unless_it_is_sent_as_a_file(
+    server: ServerProcess, robi: Client, photo: Path
+) -> None:
+    assert send(server, "--file", str(photo)).returncode == ClientExit.OK
+    assert send(server, "--file", str(photo), "--as-file").returncode == ClientExit.OK
+    (written,), (kept,) = (message.files for message in robi.history("ops"))
+    assert (written.width, written.height, written.type) == (640, 480, "image/jpeg")
+    assert b"Maker of the phone" not in written.read()
+    assert kept.width == 0
+    assert kept.read() == photo.read_bytes()
+
+
+def test_a_picture_that_cannot_be_read_is_asked_about(server: ServerProcess, robi: Client, photo: Path) -> None:
+    photo.write_bytes(photo.read_bytes()[:200])
+    refused = send(server, "--file", str(photo))
+    assert refused.returncode == ClientExit.MESSAGE_REFUSED
+    assert "The picture cannot be read" in refused.stderr
+    assert refused.stderr.endswith("--as-file sends it so. Not sent: photo.jpg\n")
+    assert send(server, "--as-file", "--file", str(photo)).returncode == ClientExit.OK
+    with pytest.raises(Refused) as of_bot:
+        robi.send("ops", files=[photo])
+    assert of_bot.value.code == "picture_unreadable"
+    robi.send("ops", files=[photo], as_file=True)
+    assert [message.files[0].size for message in robi.history("ops")] == [200, 200]
+
+
+@unix
+def test_a_person_is_told_what_becomes_of_a_picture(screen: Open, photo: Path) -> None:
+    ann = screen("--name", "ann", columns=120)
+    ann.wait_for("Joined #lobby")
+    ann.line(f"/upload {photo}")
+    ann.wait_for("Place, time and camera are taken out of the picture")
+    ann.wait_for("      + [2] photo.jpg")
+    assert "picture 640 × 480" in ann.text
+    ann.line(f"/upload --as-file {photo}")
+    ann.wait_for("The picture is sent as it is: place, time and camera stay inside")
+    ann.wait_for("      + [4] photo.jpg")
+
+
 # --- bots -------------------------------------------------------------------------------------------------------------
 
 
@@ -184,8 +240,6 @@ def test_a_bot_on_asyncio_sends_and_saves(server: ServerProcess, report: Path, f
 
 
 # --- the terminal -----------------------------------------------------------------------------------------------------
-
-unix = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix")
 
 
 @unix

@@ -174,11 +174,6 @@ class HttpsConnection(http.client.HTTPSConnection):
             self.putheader(name, value)
         self.endheaders()
 
-    def wait_for_answer(self, timeout_s: float) -> None:
-        """Wait longer than usual for the answer that comes now."""
-        if self.sock is not None:
-            self.sock.settimeout(timeout_s)
-
     def ask(self, method: str, path: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         """Send a request without a body; return its answer, whose body is not read."""
         self.begin(method, path, headers)

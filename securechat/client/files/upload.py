@@ -28,8 +28,6 @@ PART_BYTES = 4 * MIB
 """Of one PATCH: what the server syncs in one step."""
 _READ_BYTES = 16 * KIB
 """Read and sent at once: what the server takes in one turn."""
-FINISH_S = 150.0
-"""For the answer to the last part: the server may have to write a picture anew, and others before it (its 120 s)."""
 _FINAL = frozenset({"picture_unreadable", "upload_used"})
 _TUS = {"Tus-Resumable": "1.0.0"}
 
@@ -97,13 +95,18 @@ class _Upload:
     def run(self, connection: HttpsConnection, known: int) -> None:
         """Send what is missing; ``known`` is the offset, or -1 where the server is asked for it."""
         offset = known if known >= 0 else self._ask_offset(connection)
+        self._note(offset)
         while True:
             offset = self._send_part(connection, offset)
-            if offset > self._confirmed:
-                self._confirmed = offset
-                self._attempts.moved()
+            self._note(offset)
             if offset == self._size:
                 return
+
+    def _note(self, offset: int) -> None:
+        """Note how much the server has: a slow network moves a part in several attempts."""
+        if offset > self._confirmed or offset == self._size:  # a server that has all may be at work on a picture
+            self._confirmed = offset
+            self._attempts.moved()
 
     def _ask_offset(self, connection: HttpsConnection) -> int:
         response = connection.ask("HEAD", self._path, _TUS)
@@ -136,8 +139,6 @@ class _Upload:
                 raise
             sent += len(data)
             self._moved(offset + sent)
-        if offset + part == self._size:
-            connection.wait_for_answer(FINISH_S)
         response = connection.getresponse()
         if response.status in {200, 204}:
             response.read()

@@ -18,7 +18,7 @@ from securechat.client.files.https import Attempts, Cancelled, FileGone, FileSer
 from securechat.client.files.saving import LocalTarget
 from securechat.client.files.sources import LocalFile, local_files
 from securechat.client.files.threads import FileTransfers
-from securechat.client.files.upload import PART_BYTES, upload
+from securechat.client.files.upload import PART_BYTES, _Upload, upload
 from tests.support.file_server import Answered, FilesDouble
 from tests.support.receiver import PATIENCE_S, Authority, closed_port
 
@@ -179,6 +179,44 @@ def test_an_offset_that_is_none_ends_the_upload(double: FilesDouble, offset: str
     double.answers["HEAD"] = deque([Answered(200, headers={"Upload-Offset": offset})])
     with pytest.raises(TransferError, match="another file than expected"):
         send(double)
+
+
+def test_a_server_that_stalls_is_left_and_asked_again(double: FilesDouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(https, "STALL_S", 0.5)
+    stored = double.add_upload(UPLOAD, SIZE)
+    double.hangs.set()
+    sending = threading.Thread(target=send, args=(double,))
+    sending.start()
+    while not double.requests:
+        threading.Event().wait(0.01)
+    double.hangs.clear()
+    sending.join(PATIENCE_S)
+    assert stored.data == DATA
+    assert double.requests[0][0] == "PATCH"
+    assert len(double.requests) > 1
+
+
+def test_bytes_that_come_over_several_attempts_count_as_progress() -> None:
+    """On a slow network a part takes several; each brings the offset forward, and none is ever answered."""
+    now = [0.0]
+    limited = Attempts(threading.Event(), 10.0, lambda: now[0])
+    sending = _Upload(UPLOAD, io.BytesIO(DATA), SIZE, limited, lambda _: None)
+    for offset in (10_000, 20_000, 30_000):
+        now[0] += 9.0
+        sending._note(offset)
+        limited.wait(TransferError("stalled"))
+    now[0] += 11.0
+    with pytest.raises(TransferError, match="stalled"):
+        limited.wait(TransferError("stalled"))
+
+
+@pytest.mark.parametrize(
+    ("host", "name"), [("fe80::1%eth0", "fe80::1"), ("chat.example", "chat.example"), ("::1", "::1")]
+)
+def test_a_zone_is_for_the_socket_and_not_for_the_certificate(double: FilesDouble, host: str, name: str) -> None:
+    connection = https.HttpsConnection(host, 8443, double.seen_by().context)
+    assert connection._address == (host, 8443)
+    assert connection.host == name
 
 
 # --- downloads --------------------------------------------------------------------------------------------------------
