@@ -66,6 +66,11 @@ class PlayedUpload:
     def path(self) -> str:
         return f"/api/v1/uploads/{self.id}/key{self.number}"
 
+    @property
+    def moves(self) -> bool:
+        """Whether it is kept as it came, with a preview of its first picture."""
+        return self.data[:4] == b"GIF8"
+
     def finish(self) -> None:
         """Become a file; a picture where it begins as one."""
         self.done = True
@@ -75,6 +80,8 @@ class PlayedUpload:
     @property
     def info(self) -> dict[str, Any]:
         """What its message tells of it."""
+        if self.moves:
+            return {"id": self.id, "name": self.name, "size": self.size, "type": "image/gif", "previews": [320]}
         if not self.width:
             return {"id": self.id, "name": self.name, "size": self.size}
         previews = [each for each in _PREVIEWS if each < max(self.width, self.height)]
@@ -82,6 +89,9 @@ class PlayedUpload:
         return {"id": self.id, "name": self.name, "size": self.size, **shown}
 
     def preview(self, size: int) -> bytes:
+        """Return a smaller copy."""
+        if self.moves:
+            return png(200, 300)
         scale = min(1.0, size / max(self.width, self.height))
         return png(max(1, round(self.width * scale)), max(1, round(self.height * scale)))
 
@@ -145,7 +155,8 @@ class PlayedFiles:
         def to_page(message: str | bytes) -> None:
             event = json.loads(message)
             if event["t"] == "welcome":
-                event["features"] = [*event.get("features", []), *self.features]
+                others = [each for each in event.get("features", []) if each not in ("files", "pictures")]
+                event["features"] = [*others, *self.features]
                 event["limits"] = {**event.get("limits", {}), "file_bytes": self.most}
             elif event["t"] == "page":
                 for each in event["messages"]:
@@ -253,10 +264,10 @@ class PlayedFiles:
             return route.abort("connectionfailed")
         if found is None or file_id in self.not_found:
             return route.fulfill(status=404)
-        if not found.width:
+        size = address.partition("?size=")[2]
+        if not found.width and not size:
             head = {"content-type": "application/octet-stream", "content-disposition": "attachment"}
             return route.fulfill(status=200, headers=head, body=bytes(found.data))
-        size = address.partition("?size=")[2]
         body = found.preview(int(size)) if size else bytes(found.data)
         if self.holding:
             self._held.append((route, body))

@@ -404,6 +404,21 @@ def test_pictures_in_full(visit: Callable[..., Visitor]) -> None:
     expect_focus(row.get_by_role("button", name="one.png"))
 
 
+def test_a_picture_that_moves_is_shown_still_and_is_a_download(visit: Callable[..., Visitor]) -> None:
+    files = PlayedFiles()
+    page = enter(visit(**PHONE), files)
+    choose(page, {"name": "cat.gif", "mimeType": "image/gif", "buffer": b"GIF89a" + bytes(20) + b"NETSCAPE2.0"})
+    expect_text(page, ".attached", "It moves, so it stays as it is: place, time and camera stay inside.")
+    ready(page)
+    assert not page.get_by_label("As a file").is_visible()
+    send(page, "a cat")
+    row = message(page, "a cat")
+    row.get_by_role("link", name="cat.gif").wait_for()
+    until(page, "document.querySelector('.picture img')?.naturalWidth === 200")
+    row.get_by_role("button", name="cat.gif").click()
+    until(page, "document.querySelector('.gallery img')?.naturalWidth === 200")
+
+
 def test_a_deleted_message_takes_its_pictures_along(visit: Callable[..., Visitor]) -> None:
     files = PlayedFiles()
     ana, budi = enter(visit(), files), enter(visit(), files, "budi")

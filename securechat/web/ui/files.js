@@ -14,6 +14,8 @@ import { _, date, refusalText, size } from "./i18n.js";
 const ROW_PX = 320;
 const FULL_PX = 1600;
 const LEAST_PX = 48; // a line of pixels can be pressed too
+/** The place of one that moves, whose size is not told. @type {[number, number]} */
+const MOVING = [240, 180];
 const MOST_LINKS = 100; // asked for at once
 const DOWN = "M12 4v11M7 10.5l5 5 5-5M5 20h14";
 const NEXT = "M9 5l7 7-7 7";
@@ -168,8 +170,12 @@ const addressOf = (path, name, px = 0) => `${path}/${encodeURIComponent(name)}${
 /** Whether the server wrote it from pixels. @param {FileInfo} file */
 const isPicture = ({ width, height }) => width > 0 && height > 0;
 
+/** Whether there is something of it to be seen: of one that moves, its first picture alone. @param {FileInfo} file */
+const isShown = (file) => isPicture(file) || (file.previews ?? []).length > 0;
+
 /** @param {FileInfo} file @param {number} px wanted @returns {number} of the preview that is large enough; 0: the file itself */
-const previewOf = ({ previews }, px) => previews.find((each) => each >= px) ?? 0;
+const previewOf = ({ previews, width }, px) =>
+  previews.find((each) => each >= px) ?? (width ? 0 : previews.at(-1) ?? 0);
 
 /**
  * The files of a message.
@@ -186,7 +192,7 @@ export function fileRows(app, { seq, files }, key, before) {
     before.dispatchEvent(new Event("again"));
     return before;
   }
-  const pictures = files.filter(isPicture);
+  const pictures = files.filter(isShown);
   const others = files.filter((each) => !isPicture(each));
   return h(
     "div",
@@ -220,9 +226,10 @@ const linked = new WeakMap();
  */
 function picture(app, file, open) {
   const name = oneLine(file.name);
-  const scale = Math.min(1, ROW_PX / Math.max(file.width, file.height));
-  const width = Math.max(LEAST_PX, Math.round(file.width * scale));
-  const height = Math.max(LEAST_PX, Math.round(file.height * scale));
+  const [wide, high] = isPicture(file) ? [file.width, file.height] : MOVING;
+  const scale = Math.min(1, ROW_PX / Math.max(wide, high));
+  const width = Math.max(LEAST_PX, Math.round(wide * scale));
+  const height = Math.max(LEAST_PX, Math.round(high * scale));
   const image = h("img", { alt: name, loading: "lazy", decoding: "async", width, height, draggable: false });
   const button = h("button", {
     type: "button",
@@ -306,7 +313,7 @@ function download(app, file) {
 function picturesOf(app, key) {
   const messages = app.core.conversations.get(key)?.window.messages ?? [];
   return messages.filter(({ by, deleted }) => !deleted && !app.settings.ignored.includes(by))
-    .flatMap(({ seq, name, files }) => (files ?? []).filter(isPicture).map((file) => ({ seq, file, name })));
+    .flatMap(({ seq, name, files }) => (files ?? []).filter(isShown).map((file) => ({ seq, file, name })));
 }
 
 /**
@@ -370,7 +377,12 @@ async function openGallery(app, key, seq, first, from) {
     });
     before.disabled = index === 0;
     after.disabled = index === all.length - 1;
-    const image = h("img", { alt: oneLine(file.name), decoding: "async", width: file.width, height: file.height });
+    const image = h("img", {
+      alt: oneLine(file.name),
+      decoding: "async",
+      width: file.width || null,
+      height: file.height || null,
+    });
     fill(place, image);
     place.className = "gallery-picture";
     show(app, image, place, file, FULL_PX);
