@@ -89,13 +89,14 @@ NOTE = StoredFile(FileInfo("cd" * 16, "note.txt", 3), bytes(32))
 def test_a_flipped_bit_in_a_files_row_hides_the_file(tmp_path: Path, content: bytes, bit: int) -> None:
     store = SqliteStore(tmp_path, Limits())
     store.open()
-    store.apply([Draft(1, "ann", 1, "look", "lobby", files=(PICTURE, NOTE)), Draft(1, "ann", 2, "next", "lobby")])
+    look = "look\n[a line that ends as those of files do]"
+    store.apply([Draft(1, "ann", 1, look, "lobby", files=(PICTURE, NOTE)), Draft(1, "ann", 2, "next", "lobby")])
     assert store.file(FileQuery("ab" * 16)) is not None
     store.close()
     flip(tmp_path, content, bit)
     store.open()
     rows = store.read(EVERYTHING).messages
-    assert [(row.text, row.files) for row in rows] == [("look", [NOTE.info]), ("next", [])]
+    assert [(row.text, row.files) for row in rows] == [(look, [NOTE.info]), ("next", [])]
     assert store.take_damaged() == [1]
     (row,) = store.conversations(ConversationQuery(9, (("lobby", 0),), 1)).rows
     assert row.last is not None
@@ -120,7 +121,7 @@ def test_a_file_of_a_damaged_message_is_not_given_out(tmp_path: Path) -> None:
     """Its room or its sender may be what is damaged, and with them who may read it."""
     store = SqliteStore(tmp_path, Limits())
     store.open()
-    store.apply([Draft(1, "ann", 1, "marked text", "lobby", files=(PICTURE,))])
+    store.apply([Draft(1, "ann", 1, "marked text\n[file: a]", "lobby", files=(PICTURE,))])
     store.close()
     flip(tmp_path, b"marked text", 0)
     store.open()

@@ -39,7 +39,7 @@ def stored(number: int, size_bytes: int = 100) -> StoredFile:
 
 
 def said(client_id: int, *numbers: int, sender: int = 1, room: str = "lobby") -> Draft:
-    return Draft(sender, "ann", client_id, f"text {client_id}", room, files=tuple(map(stored, numbers)))
+    return Draft(sender, "ann", client_id, f"text {client_id}\n[files]", room, files=tuple(map(stored, numbers)))
 
 
 def state_of(directory: Path, vfs: str | None = None) -> tuple[Any, ...]:
