@@ -270,6 +270,19 @@ def test_a_server_without_files_has_nothing_of_them(certs: Path, tmp_path: Path,
         assert not (server.data / "files").exists()
 
 
+def test_a_page_has_files_on_a_server_without_an_api(certs: Path, tmp_path: Path) -> None:
+    flags = ("--api", "off", "--webhooks", "off")
+    with ServerProcess(certs, tmp_path / "data", *flags).start() as server, member(server, "ana") as ana:
+        ana.send(AddUpload(5, "a.txt", 5))
+        added = ana.wait_for(UploadAdded)
+        with ApiClient(server, None) as page:
+            assert part(page, added.path, 0, b"hello").status == 204
+            ana.send(Say(1, "lobby", "", files=[added.id]))
+            ana.wait_for(Message)
+            assert page.ask_path("GET", link_of(ana, added.id)).body == b"hello"
+            assert page.ask("POST", "/uploads", **TUS, Upload_Length="3").status == 404
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
 def test_a_server_that_has_no_file_has_no_folder_and_no_thread_for_them(server: ServerProcess) -> None:
     with server.start(), member(server, "ana") as ana:

@@ -16,7 +16,7 @@ from securechat.records.files import GoneFile
 
 QUOTA = 100
 LIMITS = Limits(file_bytes=60, uploads_per_person=4, uploads_total=9, files_free_bytes=50, files_disk_share=0.5)
-SENDERS = st.integers(1, 4)
+SENDERS = st.integers(1, 3)
 
 
 class Disk:
@@ -45,6 +45,7 @@ class Uploads(RuleBasedStateMachine):
         self.now_ms = 0
         self.sent: dict[str, int] = {}
         self.owner: dict[str, int] = {}
+        self.claimed: set[str] = set()
 
         def random_bytes(size: int) -> bytes:
             self.count += 1
@@ -64,7 +65,7 @@ class Uploads(RuleBasedStateMachine):
         self.owner[state.file_id] = sender
         return upload
 
-    @rule(upload=uploads, grown=st.integers(-50, 50))
+    @rule(upload=uploads, grown=st.just(0) | st.integers(-50, 50))
     def finish(self, upload: PendingUpload, grown: int) -> None:
         """The disk keeps another number of bytes than were declared: a picture was written anew."""
         if upload.is_gone or upload.state.stored is not None:
@@ -77,18 +78,24 @@ class Uploads(RuleBasedStateMachine):
         else:
             self.disk.kept[upload.file_id] = info.size
 
-    @rule(target=drafts, sender=SENDERS, some=st.lists(uploads, max_size=3))
-    def say(self, sender: int, some: list[PendingUpload]) -> Any:
+    @rule(target=drafts, other=st.none() | SENDERS, some=st.lists(uploads, min_size=1, max_size=2))
+    def say(self, other: int | None, some: list[PendingUpload]) -> Any:
+        """Mostly by who sent the first of them."""
+        sender = other or some[0].state.sender_id
         try:
             files = self.registry.claim(sender, [upload.file_id for upload in some])
         except Refusal:
             return multiple()
         assert all(upload.state.sender_id == sender and not upload.is_gone for upload in some)
         assert len({upload.file_id for upload in some}) == len(some)
+        taken = {file.info.id for file in files}
+        assert not taken & self.claimed, "two drafts have it"
+        self.claimed |= taken
         return sender, files
 
     @rule(draft=consumes(drafts))
     def refuse(self, draft: tuple[int, tuple[StoredFile, ...]]) -> None:
+        self.claimed -= {file.info.id for file in draft[1]}
         self.registry.release(draft[1])
 
     @rule(target=messages, draft=consumes(drafts))
@@ -128,7 +135,7 @@ class Uploads(RuleBasedStateMachine):
         on_disk: dict[int, int] = {}
         for file_id, size in self.disk.kept.items():
             on_disk[self.owner[file_id]] = on_disk.get(self.owner[file_id], 0) + size
-        for sender in range(1, 5):
+        for sender in range(1, 4):
             assert on_disk.get(sender, 0) <= self.registry.used(sender) <= QUOTA
             assert len(self.registry.of(sender)) <= LIMITS.uploads_per_person
         assert len(self.registry) <= LIMITS.uploads_total

@@ -13,9 +13,13 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from securechat.limits import MAX_MESSAGE_FILES
 from securechat.model import (
     AddCertificate,
+    AddUpload,
     AskConversations,
+    AskFiles,
+    AskLinks,
     AskPeople,
     AskRoom,
     AskUnread,
@@ -25,6 +29,7 @@ from securechat.model import (
     Delete,
     Direct,
     Edit,
+    FileInfo,
     Grant,
     Hello,
     History,
@@ -46,6 +51,7 @@ from securechat.model import (
     Say,
     Search,
     SetRoom,
+    StoredFile,
     Typing,
     Who,
     Whois,
@@ -428,6 +434,42 @@ simple(AskUnread, "correspondent", "1,000 dialogues", lambda _: AskUnread(1))
 simple(AskUnread, "account", "100 rooms", lambda _: AskUnread(1))
 simple(AskUnread, "account", "100 rooms, from the middle", lambda w: AskUnread(1, after_room=w.rooms[50]))
 simple(AskUnread, "correspondent", "1,000 dialogues, from the middle", lambda _: AskUnread(1, after=500))
+LONG_FILE = "\ufdfa" * 128
+"""A name that NFKC would make long, cut to what is kept."""
+simple(AddUpload, "account", "the longest name", lambda _: AddUpload(1, LONG_FILE, 1, as_file=True))
+simple(AskLinks, "account", "100 files", lambda _: AskLinks(1, [secrets.token_hex(16) for _ in range(100)]))
+simple(AskFiles, "account", "a page behind a file", lambda _: AskFiles(1, after="f" * 32))
+
+
+def _uploads(world: World, session: Session) -> list[str]:
+    """Ten finished uploads of a member, with the longest names."""
+    files, sender_id = world.hub.files, world.hub.context.connections[session].member.sender_id
+    assert files is not None
+    world.send(session, *(AddUpload(1, LONG_FILE, 1) for _ in range(MAX_MESSAGE_FILES)))
+    pending = [upload for upload in files.uploads.of(sender_id) if upload.state.stored is None]
+    for upload in pending:
+        info = FileInfo(upload.file_id, upload.state.name, 1)
+        files.uploads.finished(upload, StoredFile(info, bytes(32)), files.quota_of(sender_id))
+    return [upload.file_id for upload in pending][:MAX_MESSAGE_FILES]
+
+
+@case(Say, "guest", "the longest text with ten files")
+def _say_with_files(world: World) -> Timed:
+    session = world.guest()
+    world.send(session, Join(1, ["small"]))
+    yield sent(world, session, Say(1, "small", LONGEST_ESCAPE * 2_000, files=_uploads(world, session)))
+    world.drop(session)
+
+
+@case(Direct, "guest", "the longest text with ten files")
+def _direct_with_files(world: World) -> Timed:
+    session, other = world.guest(), world.guest()
+    to = world.hub.context.connections[other].member.sender_id
+    yield sent(world, session, Direct(1, to, LONGEST_ESCAPE * 2_000, files=_uploads(world, session)))
+    world.drop(session)
+    world.drop(other)
+
+
 simple(AskConversations, "correspondent", "1,000 dialogues", lambda _: AskConversations(1, after=0))
 simple(AskConversations, "account", "100 rooms", lambda _: AskConversations(1))
 simple(AskConversations, "account", "from the middle", lambda w: AskConversations(1, after_room=w.rooms[50]))

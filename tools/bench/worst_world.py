@@ -20,7 +20,7 @@ from securechat.hub.context import HubContext
 from securechat.hub.hub import Hub
 from securechat.hub.interfaces import Access
 from securechat.limits import MAX_REACTIONS, MAX_TEXT_CHARS, Limits
-from securechat.model import Command, Draft, Hello, Revision, RevisionKind
+from securechat.model import FILES_FEATURE, Command, Draft, Hello, Revision, RevisionKind
 from securechat.net.broadcast import write_all
 from securechat.net.loop import EVENT_READ
 from securechat.net.socket_options import CloseReason
@@ -44,6 +44,7 @@ from securechat.server.broadcaster import Broadcaster
 from securechat.server.session import Session
 from securechat.storage.store import ApplyChanges, IdentifySender
 from securechat.testing.keys import plain_keys
+from securechat.testing.memory_files import MemoryFiles
 from securechat.testing.memory_store import MemoryLog, MemoryStore
 from securechat.text.confusables import preload
 from securechat.text.names import check_room, name_key
@@ -297,6 +298,9 @@ class World:
             authentication=keys,
             alarm=self._alarm,
             rates=False,
+            file_disk=MemoryFiles(self.loop.post),
+            link_secret=lambda: bytes(32),
+            file_features=(FILES_FEATURE,),
         )
         self.hub = Hub(context)
         self.loop.on_pass = self.hub.begin_pass

@@ -29,6 +29,7 @@ _AT_ONCE = 200
 _COMPARED_AT_ONCE = 2_000
 """Ids that the log lists at once, of some thousands of each prefix at most."""
 _HOUR_MS = 3_600_000
+_NEVER = float("inf")
 _PREFIXES = tuple(f"{number:02x}" for number in range(256))
 
 
@@ -58,21 +59,20 @@ class FileHousekeeping:
         self._disk = disk
         self._uploads = uploads
         self._writing = writing
-        self._next_look = 0.0
+        self._next_look = _NEVER
         self._next_guests = 0.0
         self._is_unlinking = False
         self._is_comparing = False
 
     def wake(self, delay_s: float = LOOK_S) -> None:
         """Have a look after this time at the latest; without anything to look at, none is needed."""
-        when = self._context.now + delay_s
-        if self._next_look <= self._context.now or when < self._next_look:
-            self._next_look = when
+        self._next_look = min(self._next_look, self._context.now + delay_s)
         self._context.alarm(self._next_look)
 
     def tick(self) -> None:
         """Look, if it is time; to be called whenever the hub is ticked."""
         if self._uploads.is_empty:
+            self._next_look = _NEVER
             return
         if self._context.now < self._next_look:
             self._context.alarm(self._next_look)

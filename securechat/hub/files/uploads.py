@@ -266,7 +266,7 @@ class UploadRegistry:
         if upload.is_claimed:
             raise refusal_for("upload_used")
         if upload.state.stored is None:
-            if upload.is_finishing:
+            if upload.is_finishing or (upload.is_whole and not upload.state.unreadable):
                 raise refusal_for("upload_not_ready", retry_after_s=_SOON_S)
             raise refusal_for("picture_unreadable" if upload.state.unreadable else "upload_not_whole")
         return upload

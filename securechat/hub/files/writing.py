@@ -20,6 +20,8 @@ from securechat.limits import Limits
 from securechat.model import StoredFile
 from securechat.text.refusals import refusal_for
 
+_SOON_S = 1.0
+"""Until an upload may be asked for again whose last part is still being judged."""
 Finished = Callable[[StoredFile | Refusal], None]
 
 
@@ -194,6 +196,27 @@ class UploadWriting:
 
         self._rolling_back.add(upload.file_id)
         self._disk.cut(upload.file_id, offset, self._containment.bind(cut))
+
+    def when_whole(self, upload: PendingUpload, done: Finished) -> None:
+        """End an upload that is whole, or tell how a part that is under way has ended it.
+
+        A part under way may have a checksum that is still to be judged, and be cut off again.
+        """
+
+        def quiet() -> None:
+            if upload.is_gone:
+                done(refusal_for("upload_unknown"))
+            elif not upload.is_whole:
+                done(refusal_for("upload_not_whole"))
+            else:
+                self.finish(upload, done)
+
+        if upload.file_id in self._writers and upload.file_id not in self._finishing:
+            done(refusal_for("upload_not_ready", retry_after_s=_SOON_S))
+        elif (asked := self._finishing.get(upload.file_id)) is not None:
+            asked.append(done)
+        else:
+            self.when_quiet(upload, quiet)
 
     def finish(self, upload: PendingUpload, done: Finished, *, as_file: bool = False) -> None:
         """End an upload that is whole and quiet; several that ask are all answered.

@@ -80,9 +80,11 @@ class FilePaths:
         """See `ProgramPaths.most_body`."""
         if self._tus.is_here(path):
             return self._tus.most_body(method)
+        if self._behind is None:
+            return 0
         if method == "PUT" and _PUT.match(path):
             return self._limits.file_bytes
-        return 1 if self._behind is None else self._behind.most_body(path, method)
+        return self._behind.most_body(path, method)
 
     def expect_no_secret(self, request: Request) -> None:
         """See `ProgramPaths.expect_no_secret`."""

@@ -167,7 +167,7 @@ class TusPaths:
         if request.body_bytes:
             raise ProblemError(413, "body_too_large", "This request has no body")
         if method == "HEAD":
-            return _Made(_offset_answer(upload, 200, (("Upload-Metadata", _metadata_of(upload)),)))
+            return _OffsetExchange(self._files, upload)
         if method == "DELETE":
             return self._termination(upload)
         raise _no_method("DELETE, HEAD, OPTIONS, PATCH")
@@ -237,6 +237,39 @@ class _Made:
 
     def abandon(self) -> None:
         """Nothing is under way."""
+
+
+class _OffsetExchange:
+    """A HEAD.
+
+    Clients of tus take an upload for finished whose offset is its length. So one that is whole, and whose end was
+    never reached, because the server was killed or busy, is finished before it is told.
+    """
+
+    def __init__(self, files: FileService, upload: PendingUpload) -> None:
+        self._writing = files.writing
+        self._upload = upload
+        self._is_over = False
+
+    def receive(self, body: bytes, done: Callable[[ProgramAnswer], None]) -> None:  # noqa: ARG002  (there is none)
+        """See `Exchange.receive`."""
+
+        def finished(outcome: StoredFile | Refusal) -> None:
+            if not self._is_over:
+                done(refused(outcome) if isinstance(outcome, Refusal) else self._answer())
+
+        state = self._upload.state
+        if self._upload.is_whole and state.stored is None and not state.unreadable:
+            self._writing.when_whole(self._upload, finished)
+        else:
+            done(self._answer())
+
+    def _answer(self) -> TusAnswer:
+        return _offset_answer(self._upload, 200, (("Upload-Metadata", _metadata_of(self._upload)),))
+
+    def abandon(self) -> None:
+        """See `Exchange.abandon`."""
+        self._is_over = True
 
 
 class _PartExchange:

@@ -225,9 +225,10 @@ def test_a_disk_that_fails_in_the_middle_is_told_and_the_rest_goes_on(rig: FileR
     assert rig.offset(path) == 5
     rig.rig.disk.fails = 1
     assert rig.patch(path, 5, b"56789").status == 507
-    rig.patch(path, 5, b"56789")
     rig.rig.disk.loses = 1
-    assert rig.offset(path) == 10
+    assert rig.patch(path, 5, b"56789").status == 404, "a failed sync has taken it"
+    assert rig.request("HEAD", path, TUS).status == 404
+    assert len(rig.files.uploads) == 0
 
 
 def test_the_end_is_tried_again_by_an_empty_part(rig: FileRig, token: str) -> None:
@@ -243,8 +244,29 @@ def test_the_end_is_tried_again_by_an_empty_part(rig: FileRig, token: str) -> No
     disk._finish = fails  # type: ignore[method-assign, assignment]
     assert rig.patch(path, 0, b"01234").status == 507
     disk._finish = finish  # type: ignore[method-assign]
-    assert rig.offset(path) == 5
     assert rig.patch(path, 5, b"").status == 204
+    assert rig.offset(path) == 5
+
+
+def test_a_whole_upload_whose_end_was_never_reached_is_finished_by_asking(rig: FileRig, token: str) -> None:
+    """Clients take it for finished by its offset alone."""
+    path = created(rig, token, 5)
+    disk = rig.rig.disk
+    assert disk is not None
+    finish = disk._finish
+
+    def fails(upload: object) -> object:
+        disk.fails = 1
+        return finish(upload)  # type: ignore[arg-type]
+
+    disk._finish = fails  # type: ignore[method-assign, assignment]
+    assert rig.patch(path, 0, b"01234").status == 507
+    assert rig.request("HEAD", path, TUS).status == 507
+    disk._finish = finish  # type: ignore[method-assign]
+    assert rig.offset(path) == 5
+    upload = rig.files.uploads.get(path.split("/")[4])
+    assert upload is not None
+    assert upload.state.stored is not None
 
 
 def test_a_removed_upload_cuts_who_brings_it(rig: FileRig, token: str) -> None:
