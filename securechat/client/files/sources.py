@@ -83,15 +83,39 @@ def _looked_at(path: Path, file: BinaryIO, typed: str) -> LocalFile:
     begin = file.read(_LOOKED_AT_BYTES)
     name = clean_name(path.name)
     picture = begin.startswith(_PICTURES) or (begin.startswith(b"RIFF") and begin[8:12] == b"WEBP")
-    is_still = picture and not _is_animated(begin)
+    is_still = picture and not _is_animated(begin, file)
     telling = (picture and not is_still) or name.rpartition(".")[2].lower() in _TELLING
     return LocalFile(path, name, status.st_size, is_still, telling)
 
 
-def _is_animated(begin: bytes) -> bool:
-    """Tell by its begin whether a picture moves: such a file stays as it is."""
+def _is_animated(begin: bytes, file: BinaryIO) -> bool:
+    """Tell whether a picture moves: such a file stays as it is."""
+    if begin.startswith(b"GIF"):
+        file.seek(0)
+        return _has_frames(file)
     webp = begin[12:16] == b"VP8X" and bool(begin[20:21]) and bool(begin[20] & 2)
-    return webp or b"NETSCAPE2.0" in begin or (begin.startswith(b"\x89PNG") and b"acTL" in begin)
+    return webp or (begin.startswith(b"\x89PNG") and b"acTL" in begin)
+
+
+def _has_frames(file: BinaryIO) -> bool:
+    """Tell whether a GIF has a second image (GIF89a, section 20); one that breaks off has none."""
+    screen, images = file.read(13), 0
+    _skip_colours(file, screen[10:11])
+    while (block := file.read(1)) in {b"!", b","}:
+        if block == b",":
+            images += 1
+            if images == 2:
+                return True
+            _skip_colours(file, file.read(9)[8:9])
+        file.seek(1, os.SEEK_CUR)  # the label of an extension, or the code size of an image
+        while (size := file.read(1)) not in {b"", b"\0"}:
+            file.seek(size[0], os.SEEK_CUR)
+    return False
+
+
+def _skip_colours(file: BinaryIO, flags: bytes) -> None:
+    if flags and flags[0] & 0x80:
+        file.seek(3 << (flags[0] & 7) + 1, os.SEEK_CUR)
 
 
 def opened(file: LocalFile) -> BinaryIO:

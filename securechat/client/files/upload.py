@@ -29,6 +29,8 @@ PART_BYTES = 4 * MIB
 _READ_BYTES = 16 * KIB
 """Read and sent at once: what the server takes in one turn."""
 _FINAL = frozenset({"picture_unreadable", "upload_used"})
+_TOLD_BY_PART = frozenset({409, 422})
+"""An answer to HEAD has no body. These are about the end of a whole upload: an empty part is told what is wrong."""
 _TUS = {"Tus-Resumable": "1.0.0"}
 
 
@@ -112,7 +114,10 @@ class _Upload:
         response = connection.ask("HEAD", self._path, _TUS)
         response.read()
         if response.status >= 300:
-            raise problem_of(response)
+            problem = problem_of(response)
+            if isinstance(problem, TransferError) and response.status in _TOLD_BY_PART:
+                raise RetryLater(problem)
+            raise problem
         return self._offset_of(response)
 
     def _send_part(self, connection: HttpsConnection, offset: int) -> int:

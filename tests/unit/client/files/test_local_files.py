@@ -83,6 +83,36 @@ def test_a_log_that_grows_is_sent_as_long_as_it_was_and_one_that_shrank_is_not(t
         opened(file)
 
 
+@pytest.mark.parametrize(
+    ("kind", "moves"), [("JPEG", False), *((kind, moves) for kind in ("PNG", "GIF", "WEBP") for moves in (False, True))]
+)
+def test_a_picture_that_is_written_anew_is_told_from_one_that_stays_as_it_is(
+    tmp_path: Path, kind: str, moves: bool
+) -> None:
+    """What is said before sending depends on it."""
+    pytest.importorskip("PIL")
+    from tests.support.pictures import encoded, moving, upright
+
+    path = tmp_path / "picture.bin"
+    path.write_bytes(moving(kind) if moves else encoded(upright(), kind))
+    (file,) = local_files([str(path)])
+    assert (file.picture, file.telling) == (not moves, moves)
+
+
+@pytest.mark.parametrize("name", ["film.MOV", "scan.pdf", "IMG_1.HEIC"])
+def test_other_files_that_have_place_or_author_in_them_are_known_by_their_ending(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"123")
+    (file,) = local_files([str(tmp_path / name)])
+    assert (file.picture, file.telling) == (False, True)
+
+
+@pytest.mark.parametrize("size", [1, 5, 13, 14, 20, 100, 500])
+def test_a_gif_that_breaks_off_is_no_trouble(tmp_path: Path, size: int) -> None:
+    (tmp_path / "a.gif").write_bytes((b"GIF89a\1\0\1\0\xf7\0\0" + b"," * 1_000)[:size])
+    (file,) = local_files([str(tmp_path / "a.gif")])
+    assert file.size == size
+
+
 # --- saving -----------------------------------------------------------------------------------------------------------
 
 

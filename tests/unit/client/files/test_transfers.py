@@ -152,6 +152,17 @@ def test_a_refusal_of_a_newer_server_keeps_its_sentence_and_stays_harmless(doubl
     assert str(refused.value) == "No ␛[2Jway"
 
 
+@pytest.mark.parametrize("status", [409, 422, 503])
+def test_what_an_answer_without_a_body_means_is_told_by_the_next_part(double: FilesDouble, status: int) -> None:
+    """A server may end a whole upload when it is asked for the offset, and HEAD has no words for what is wrong."""
+    stored = double.add_upload(UPLOAD, SIZE)
+    double.cuts = [SIZE]
+    double.answers["HEAD"] = deque([Answered(status)])
+    send(double)
+    assert stored.data == DATA
+    assert double.requests[-1][0] == "PATCH"
+
+
 def test_an_upload_that_is_gone_is_told(double: FilesDouble) -> None:
     with pytest.raises(FileGone):
         send(double)
