@@ -464,6 +464,24 @@ def test_one_line_names_files_and_nothing_more(visit: Callable[..., Visitor]) ->
     assert "[file" not in page.locator(".quote .said").inner_text()
 
 
+def test_another_room_has_its_own_files(visit: Callable[..., Visitor]) -> None:
+    files = PlayedFiles()
+    page = enter(visit(), files)
+    files.dead = True
+    choose(page, PDF)
+    composer(page).fill("/join other")
+    send(page)
+    composer(page, "#other").wait_for()
+    assert page.locator(".attachment").count() == 0
+    page.get_by_role("link", name="lobby").click()
+    page.locator(".attached .attachment").wait_for()
+    files.dead = False
+    page.evaluate("dispatchEvent(new Event('online'))")
+    ready(page)
+    send(page, "in the lobby")
+    message(page, "in the lobby").get_by_role("link", name="report.pdf").wait_for()
+
+
 def test_own_files(visit: Callable[..., Visitor]) -> None:
     files = PlayedFiles()
     page = enter(visit(**PHONE), files)

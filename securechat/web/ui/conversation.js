@@ -39,12 +39,14 @@ export function conversationView(app, side) {
  */
 function shown(app, conversation, side) {
   const wide = matchMedia("(min-width: 900px)");
-  const input = writing(app, conversation, () => messages.outgoing);
+  const outgoing = h("div", { class: "tail" });
+  const input = writing(app, conversation, outgoing);
   const messages = messageList(app, conversation, {
     reply: (message) => input.ready.then((composer) => composer.reply(message)),
     edit: (message) => input.ready.then((composer) => composer.edit(message)),
     resume: (pending) => input.ready.then((composer) => composer.resume(pending)),
     insert: (text) => input.ready.then((composer) => composer.insert(text)),
+    outgoing,
   });
   const head = header(app, conversation);
   const typing = h("div", { class: "typing", "aria-live": "off" });
@@ -159,7 +161,7 @@ let loaded = null;
  *
  * @param {App} app
  * @param {Conversation} conversation
- * @param {() => HTMLElement} outgoing where messages with files stand until they are sent
+ * @param {HTMLElement} outgoing where messages with files stand until they are sent
  */
 function writing(app, conversation, outgoing) {
   const early = h("textarea", {
@@ -195,7 +197,7 @@ function writing(app, conversation, outgoing) {
   function mount() {
     if (!loaded || composer || ended || composing) return;
     composer = loaded.composer(app, conversation, {
-      outgoing: outgoing(),
+      outgoing,
       lastOwn: () =>
         conversation.window.messages.findLast(({ by, deleted }) => by === app.core.me.id && !deleted) ?? null,
     });

@@ -11,10 +11,10 @@
  * @property {(message: Message) => void} edit
  * @property {(pending: PendingMessage) => unknown} [resume] puts a message that failed back into the composer
  * @property {(text: string) => void} [insert]
+ * @property {HTMLElement} [outgoing] where messages with files stand until they are sent
  *
  * @typedef {object} MessageList
  * @property {HTMLElement} element
- * @property {HTMLElement} outgoing where messages with files stand until they are sent
  * @property {() => void} end takes the listeners away
  * @property {() => void} toPresent
  * @property {(seq: number) => void} select goes to a message, and marks it
@@ -67,8 +67,18 @@ export function messageList(app, conversation, hooks) {
   const early = h("div"); // who came before the first message
   const below = h("div");
   const tail = h("div", { class: "tail" });
-  const outgoing = h("div", { class: "tail" });
-  const sheet = h("div", { class: "sheet" }, slack.above, edge, early, rowsBox, below, tail, outgoing, slack.below);
+  const sheet = h(
+    "div",
+    { class: "sheet" },
+    slack.above,
+    edge,
+    early,
+    rowsBox,
+    below,
+    tail,
+    hooks.outgoing,
+    slack.below,
+  );
   const scroller = h("div", { class: "scroller" }, sheet);
   const pill = h("button", { class: "pill", type: "button", hidden: true, on: { click: toNewest } });
   const back = h("button", { class: "pill", type: "button", hidden: true, on: { click: goBack } }, _("Back"));
@@ -631,7 +641,6 @@ export function messageList(app, conversation, hooks) {
 
   return {
     element,
-    outgoing,
     end() {
       ended = true;
       endActions?.();
