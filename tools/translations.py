@@ -30,6 +30,7 @@ LOCALES = ROOT / "securechat" / "locale"
 WEB = ROOT / "securechat" / "web"
 REFUSALS = {
     ROOT / "securechat" / "text" / "refusals.py": "REASONS",
+    ROOT / "securechat" / "text" / "file_refusals.py": "FILE_REASONS",
     ROOT / "securechat" / "text" / "program_refusals.py": "PROGRAM_REASONS",
 }
 """The table of refusals and its part, by file."""

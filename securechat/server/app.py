@@ -141,9 +141,8 @@ class Server:
         self._started_at = time.monotonic()
         self._terminal: TerminalWatcher | None = None
         self._tick_timer: Timer | None = None
-        self._tick_at = 0.0
+        self._tick_at = self._remember_at = 0.0
         self._clock_doubted = False
-        self._remember_at = 0.0
         self._log = ThreadedLog(
             config.data,
             config.limits,
@@ -216,13 +215,13 @@ class Server:
 
     def _program_paths(self) -> ProgramPrefixes | None:
         """What stands behind the paths of programs; nothing of it is imported where there are none."""
-        config = self._config
-        if not (config.api or config.webhooks or self._files is not None):
+        if not (self._config.api or self._config.webhooks or self._files is not None):
             return None
         from securechat.server.program_paths import ProgramServices, program_paths  # noqa: PLC0415
 
-        services = ProgramServices(config, self._hub, self._loop, self, self._metrics, self._counters, self._files)
-        self._program_peers, paths = program_paths(services)
+        self._program_peers, paths = program_paths(
+            ProgramServices(self._config, self._hub, self._loop, self, self._metrics, self._counters, self._files)
+        )
         return paths
 
     def _take_files(self) -> ServerFiles | None:

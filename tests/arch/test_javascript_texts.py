@@ -23,7 +23,18 @@ NAMES = frozenset(
     {
         *("Alt", "Backspace", "Control", "Delete", "End", "Enter", "Escape", "Home", "Insert", "Meta", "Process"),
         *("Shift", "Space", "Tab", "Unidentified", "Ctrl K", "Mod", "Page"),
-        *("Android", "Chrome", "Close", "Content-Type", "English", "Error", "Files", "Firefox", "Linux", "Notification"),
+        *(
+            "Android",
+            "Chrome",
+            "Close",
+            "Content-Type",
+            "English",
+            "Error",
+            "Files",
+            "Firefox",
+            "Linux",
+            "Notification",
+        ),
         *("Edg", "Edge", "Mac OS", "Opera", "Safari", "Windows", "Z"),
     }
 )

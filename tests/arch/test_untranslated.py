@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PLACES = (
     "securechat/client", "securechat/admin", "securechat/cli", "securechat/tls", "securechat/server/config",
     "securechat/server/banner.py", "securechat/server/web/trust.py",
-    "securechat/text/refusals.py", "securechat/text/program_refusals.py", "securechat/programs.py",
+    "securechat/text/refusals.py", "securechat/text/file_refusals.py",
+    "securechat/text/program_refusals.py", "securechat/programs.py",
     "securechat/files.py",
     "tools/dev.py", "tools/gen_certs.py",
 )  # fmt: skip

@@ -1,8 +1,8 @@
 """`schemathesis` asks a real server everything that its description allows, and what it does not; offline.
 
-What stays out: event streams, which have no end; uploads in parts, which tus describes; and a request that keeps to the description and is refused all the
-same with 422. The rules of names, texts and searches are those of Unicode profiles and of a query language, which JSON
-Schema has no words for.
+What stays out: event streams, which have no end; uploads in parts, which tus describes; and a request that keeps to
+the description and is refused all the same with 422. The rules of names, texts and searches are those of Unicode
+profiles and of a query language, which JSON Schema has no words for.
 """
 
 from __future__ import annotations

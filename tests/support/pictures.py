@@ -1,6 +1,7 @@
 """Pictures made for tests: upright when turned as their EXIF says, and with a secret in every place that a file has.
 
-What should not come out again is `SECRET`, a place near Null Island, times of 1999, and the makes and models in `_tiff`.
+What should not come out again is `SECRET`, a place near Null Island, times of 1999, and the makes and models in
+`_tiff`.
 """
 
 from __future__ import annotations
@@ -20,17 +21,25 @@ from PIL import Image, ImageDraw
 SECRET = b"SECRETPLACE"
 SIZE = (420, 260)
 """Of every picture here, upright: larger than the smaller preview."""
-COLOURS = {(0.25, 0.25): (220, 30, 30), (0.75, 0.25): (30, 180, 40), (0.25, 0.75): (40, 50, 210), (0.75, 0.75): (230, 210, 40)}
+COLOURS = {
+    (0.25, 0.25): (220, 30, 30),
+    (0.75, 0.25): (30, 180, 40),
+    (0.25, 0.75): (40, 50, 210),
+    (0.75, 0.75): (230, 210, 40),
+}
 """Red, green, blue, yellow: the quarters, by where their middle is."""
 XMP = (
     b'<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
     b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
     b'xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:GPSLatitude="1,2.5N" exif:GPSLongitude="3,4.5E" '
-    b'xmlns:dc="http://purl.org/dc/elements/1.1/" dc:source="' + SECRET + b'"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+    b'xmlns:dc="http://purl.org/dc/elements/1.1/" dc:source="'
+    + SECRET
+    + b'"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
 STORED_AS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_270,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
 }  # fmt: skip
 """How an upright picture is turned to be stored with an orientation: the inverse of what makes it upright again."""
 
@@ -74,12 +83,14 @@ def tiff(orientation: int = 1, order: str = "<", *, thumbnail: bytes | None = No
         (4, 5, struct.pack(f"{order}6I", 3, 1, 4, 1, 30, 1)), (29, 2, b"1999:01:02\0"),
     ]  # fmt: skip
     camera = [
-        (0x9003, 2, b"1999:01:02 03:04:05\0"), (0x927C, 7, b"Apple iOS\0\0\1MM" + SECRET), (0x9286, 7, b"ASCII\0\0\0" + SECRET),
+        (0x9003, 2, b"1999:01:02 03:04:05\0"), (0x927C, 7, b"Apple iOS\0\0\1MM" + SECRET),
+        (0x9286, 7, b"ASCII\0\0\0" + SECRET),
         (0xA431, 2, text), (0xA434, 2, text),
     ]  # fmt: skip
     small = thumbnail if thumbnail is not None else encoded(upright(size=(160, 120)), "JPEG", comment=SECRET)
     directory: list[tuple[int, int, bytes | list]] = [
-        (0x010E, 2, text), (0x010F, 2, b"Apple\0"), (0x0110, 2, text), (0x0112, 3, struct.pack(f"{order}H", orientation)),
+        (0x010E, 2, text), (0x010F, 2, b"Apple\0"), (0x0110, 2, text),
+        (0x0112, 3, struct.pack(f"{order}H", orientation)),
         (0x0131, 2, text), (0x0132, 2, b"1999:01:02 03:04:05\0"), (0x013B, 2, text), (0x8298, 2, text),
         (0x8769, 4, camera), (0x8825, 4, place),
     ]  # fmt: skip
@@ -111,7 +122,8 @@ def _tiff(order: str, directory: list, thumbnail: bytes) -> bytes:
         if following and thumbnail:
             struct.pack_into(f"{order}I", out, start + 2 + 12 * len(entries), len(out))
             second = len(out)
-            rows = [(0x0103, 3, struct.pack(f"{order}H", 6)), (0x0201, 4, struct.pack(f"{order}I", second + 2 + 36 + 4)),
+            rows = [
+                (0x0103, 3, struct.pack(f"{order}H", 6)), (0x0201, 4, struct.pack(f"{order}I", second + 2 + 36 + 4)),
                     (0x0202, 4, struct.pack(f"{order}I", len(thumbnail)))]  # fmt: skip
             write(rows, False)
             out.extend(thumbnail)
@@ -137,7 +149,9 @@ def segment(marker: int, content: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
 
 
-def jpeg_with_all(orientation: int = 1, order: str = "<", behind: bytes = b"", image: Image.Image | None = None, **options: object) -> bytes:
+def jpeg_with_all(
+    orientation: int = 1, order: str = "<", behind: bytes = b"", image: Image.Image | None = None, **options: object
+) -> bytes:
     """A JPEG with EXIF, XMP, extended XMP, IPTC, comments, MPF, C2PA, FlashPix, and something behind its end."""
     stored = image or upright()
     if orientation in STORED_AS:
@@ -165,7 +179,9 @@ def chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def png_with_all(orientation: int = 1, order: str = "<", behind: bytes = b"", image: Image.Image | None = None) -> bytes:
+def png_with_all(
+    orientation: int = 1, order: str = "<", behind: bytes = b"", image: Image.Image | None = None
+) -> bytes:
     """A PNG with every kind of text, a time, EXIF, and chunks that no one knows."""
     stored = image or upright()
     if orientation in STORED_AS:
@@ -187,7 +203,9 @@ def png_with_all(orientation: int = 1, order: str = "<", behind: bytes = b"", im
     return plain[:33] + parts + plain[33:-12] + chunk(b"tEXt", b"Late\0" + SECRET) + plain[-12:] + behind
 
 
-def webp_with_all(orientation: int = 1, order: str = "<", behind: bytes = b"", image: Image.Image | None = None, **options: object) -> bytes:
+def webp_with_all(
+    orientation: int = 1, order: str = "<", behind: bytes = b"", image: Image.Image | None = None, **options: object
+) -> bytes:
     """A WebP with EXIF, XMP and a chunk that no one knows."""
     stored = image or upright()
     if orientation in STORED_AS:
@@ -197,7 +215,9 @@ def webp_with_all(orientation: int = 1, order: str = "<", behind: bytes = b"", i
     return b"RIFF" + struct.pack("<I", len(plain) - 8 + len(unknown)) + plain[8:] + unknown + behind
 
 
-def gif_with_all(orientation: int = 1, order: str = "<", behind: bytes = b"", image: Image.Image | None = None) -> bytes:
+def gif_with_all(
+    orientation: int = 1, order: str = "<", behind: bytes = b"", image: Image.Image | None = None
+) -> bytes:
     """A GIF with comments, XMP and a plain text. It has no EXIF, so it is stored upright."""
     plain = encoded(image or upright("P"), "GIF")
     flags = plain[10]
@@ -228,24 +248,30 @@ def moving(kind: str, frames: int = 3, size: tuple[int, int] = SIZE) -> bytes:
 
 HAS_EXIFTOOL = shutil.which("exiftool") is not None
 HARMLESS = frozenset(
-    """
-    SourceFile ExifToolVersion Directory FileName FileSize FileModifyDate FileAccessDate FileInodeChangeDate FilePermissions
-    FileType FileTypeExtension MIMEType ImageWidth ImageHeight ImageSize Megapixels EncodingProcess BitsPerSample ColorComponents
-    YCbCrSubSampling JFIFVersion ResolutionUnit XResolution YResolution BitDepth ColorType Compression Filter Interlace Palette
-    Transparency VP8Version HorizontalScale VerticalScale WebP_Flags AlphaFiltering AlphaPreprocessing AlphaCompression
-    AlphaIsUsed GIFVersion HasColorMap ColorResolutionDepth BitsPerPixel BackgroundColor TransparentColor WebPFlags
-    ProfileName ProfileCMMType ProfileVersion ProfileClass ColorSpaceData ProfileConnectionSpace ProfileDateTime
-    ProfileFileSignature PrimaryPlatform CMMFlags DeviceManufacturer DeviceModel DeviceAttributes RenderingIntent
-    ConnectionSpaceIlluminant ProfileCreator ProfileID ProfileDescription ProfileCopyright MediaWhitePoint
-    ChromaticAdaptation RedMatrixColumn GreenMatrixColumn BlueMatrixColumn RedTRC GreenTRC BlueTRC
-    """.split()
-)
+    [
+        "SourceFile", "ExifToolVersion", "Directory", "FileName", "FileSize", "FileModifyDate", "FileAccessDate",
+        "FileInodeChangeDate", "FilePermissions", "FileType", "FileTypeExtension", "MIMEType", "ImageWidth",
+        "ImageHeight", "ImageSize", "Megapixels", "EncodingProcess", "BitsPerSample", "ColorComponents",
+        "YCbCrSubSampling", "JFIFVersion", "ResolutionUnit", "XResolution", "YResolution", "BitDepth", "ColorType",
+        "Compression", "Filter", "Interlace", "Palette", "Transparency", "VP8Version", "HorizontalScale",
+        "VerticalScale", "WebP_Flags", "AlphaFiltering", "AlphaPreprocessing", "AlphaCompression", "AlphaIsUsed",
+        "GIFVersion", "HasColorMap", "ColorResolutionDepth", "BitsPerPixel", "BackgroundColor", "TransparentColor",
+        "WebPFlags", "ProfileName", "ProfileCMMType", "ProfileVersion", "ProfileClass", "ColorSpaceData",
+        "ProfileConnectionSpace", "ProfileDateTime", "ProfileFileSignature", "PrimaryPlatform", "CMMFlags",
+        "DeviceManufacturer", "DeviceModel", "DeviceAttributes", "RenderingIntent", "ConnectionSpaceIlluminant",
+        "ProfileCreator", "ProfileID", "ProfileDescription", "ProfileCopyright", "MediaWhitePoint",
+        "ChromaticAdaptation", "RedMatrixColumn", "GreenMatrixColumn", "BlueMatrixColumn", "RedTRC", "GreenTRC",
+        "BlueTRC",
+    ]
+)  # fmt: skip
 """What exiftool tells of any file of these kinds: sizes and forms, and our own profiles."""
 
 
 def exiftool_finds(folder: Path) -> dict[str, dict[str, object]]:
     """What exiftool finds in the files of a folder beside what is harmless, by name; unknown tags too."""
-    done = subprocess.run(["exiftool", "-json", "-a", "-u", "-U", "-ee", "-r", "-ext", "*", str(folder)], capture_output=True, check=False)
+    done = subprocess.run(
+        ["exiftool", "-json", "-a", "-u", "-U", "-ee", "-r", "-ext", "*", str(folder)], capture_output=True, check=False
+    )
     rows = json.loads(done.stdout)
     return {
         Path(row["SourceFile"]).name: found

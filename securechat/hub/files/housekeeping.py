@@ -33,7 +33,7 @@ _NEVER = float("inf")
 _PREFIXES = tuple(f"{number:02x}" for number in range(256))
 
 
-class FileComparison(NamedTuple):
+class DiskComparison(NamedTuple):
     """What a comparison of the disk and the log has found.
 
     Attributes:
@@ -140,14 +140,14 @@ class FileHousekeeping:
 
     # --- Disk and log ---------------------------------------------------------------------------------------------
 
-    def compare(self, done: Callable[[FileComparison], None]) -> None:
+    def compare(self, done: Callable[[DiskComparison], None]) -> None:
         """Compare disk and log: unlink what no message shows, and tell what is missing. Only one runs at a time."""
         if not self._is_comparing:
             self._is_comparing = True
             _ComparisonRun(self._context, self._disk, self._uploads, self._compared(done)).start()
 
-    def _compared(self, done: Callable[[FileComparison], None]) -> Callable[[FileComparison], None]:
-        def over(compared: FileComparison) -> None:
+    def _compared(self, done: Callable[[DiskComparison], None]) -> Callable[[DiskComparison], None]:
+        def over(compared: DiskComparison) -> None:
             self._is_comparing = False
             done(compared)
 
@@ -163,7 +163,7 @@ class _ComparisonRun:
     """
 
     def __init__(
-        self, context: HubContext, disk: FileDisk, uploads: UploadRegistry, done: Callable[[FileComparison], None]
+        self, context: HubContext, disk: FileDisk, uploads: UploadRegistry, done: Callable[[DiskComparison], None]
     ) -> None:
         self._context = context
         self._disk = disk
@@ -185,7 +185,7 @@ class _ComparisonRun:
     def _next_folder(self) -> None:
         prefix = next(self._prefixes, None)
         if prefix is None:
-            self._done(FileComparison(self._swept, tuple(self._missing)))
+            self._done(DiskComparison(self._swept, tuple(self._missing)))
             return
         self._prefix, self._stored = prefix, []
         self._list(prefix)
@@ -195,7 +195,7 @@ class _ComparisonRun:
 
     def _listed(self, ids: list[str] | NotAppended) -> None:
         if isinstance(ids, NotAppended):  # the log is busy or closing: tomorrow again
-            self._done(FileComparison(self._swept, tuple(self._missing)))
+            self._done(DiskComparison(self._swept, tuple(self._missing)))
             return
         own = [file_id for file_id in ids if file_id.startswith(self._prefix)]
         self._stored += own

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from securechat.hub.context import FileNumbers, HubContext
 from securechat.hub.files.access import FileAccess
-from securechat.hub.files.housekeeping import FileComparison, FileHousekeeping
+from securechat.hub.files.housekeeping import DiskComparison, FileHousekeeping
 from securechat.hub.files.links import LinkKeys
 from securechat.hub.files.uploads import PendingUpload, UploadRegistry
 from securechat.hub.files.writing import UploadWriting
@@ -134,7 +134,7 @@ class FileService:
         """See `FileHousekeeping.tick`."""
         self._housekeeping.tick()
 
-    def compare(self, done: Callable[[FileComparison], None]) -> None:
+    def compare(self, done: Callable[[DiskComparison], None]) -> None:
         """See `FileHousekeeping.compare`."""
         self._housekeeping.compare(done)
 

@@ -22,7 +22,7 @@ from securechat.server.files.pictures import WorkerPictures
 from securechat.text.counts import counted
 
 if TYPE_CHECKING:
-    from securechat.hub.files.housekeeping import FileComparison
+    from securechat.hub.files.housekeeping import DiskComparison
     from securechat.hub.files.service import FileService
     from securechat.net.loop import Loop
     from securechat.server.api.peers import ProgramPeers
@@ -103,7 +103,7 @@ class ServerFiles:
         if files.uploads.is_loaded and not files.uploads.is_empty:
             files.compare(self._compared)
 
-    def _compared(self, found: FileComparison) -> None:
+    def _compared(self, found: DiskComparison) -> None:
         if found.swept:
             self._console.event("notice", f"{counted(found.swept, 'file')} without a message removed")
         if found.missing:
