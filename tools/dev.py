@@ -30,6 +30,8 @@ from typing import NoReturn, TextIO
 OLDEST = (3, 11)
 NEWER = ("python3.14", "python3.13", "python3.12", "python3.11")
 ROOT = Path(__file__).resolve().parent.parent
+PICTURES = "pictures"
+"""The extra by which a server writes pictures anew."""
 VENV = ROOT / ".venv"
 WINDOWS = os.name == "nt"
 FROM_CHECKOUT = {"SECURECHAT_BANNER": "dev"}
@@ -103,7 +105,7 @@ def usage() -> str:
 
 def serve(arguments: list[str]) -> int:
     """Set up, see to the certificates, become the server; what a configuration file says is left to it."""
-    python = set_up()
+    python = set_up(PICTURES)
     environment = dict(FROM_CHECKOUT)
     if not is_given(arguments, "--help", "-h"):
         configured = is_configured(arguments)
@@ -282,7 +284,13 @@ def set_up(extra: str | None = None) -> str:
         extras = sorted(set(stamp.get("extras", [])) | ({extra} if extra else set()))
         wanted = {"project": project_hash(), "extras": extras, "root": str(ROOT), "python": python_version(python)}
         if stamp != wanted:
-            install(python, extras)
+            try:
+                install(python, extras)
+            except Problem:
+                if extras != [PICTURES]:
+                    raise
+                install(python, [])  # the server does without: then a machine for which there is no wheel can run it
+                print(_("dev: Without Pillow, so pictures are sent as files, with place and time in them"), flush=True)
             stamp_path().write_text(json.dumps(wanted), encoding="utf-8")
     return python
 

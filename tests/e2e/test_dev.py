@@ -148,6 +148,25 @@ def test_a_failed_installation_is_tried_again(
     assert quick_venv == ["made"]
 
 
+def test_a_server_does_without_pictures_where_there_is_no_pillow(
+    dev: ModuleType, quick_venv: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tries: list[list[str]] = []
+
+    def fail(python: str, extras: list[str]) -> None:
+        tries.append(list(extras))
+        if extras:
+            raise dev.Problem("no wheel")
+
+    monkeypatch.setattr(dev, "install", fail)
+    for _ in range(2):
+        assert dev.set_up(dev.PICTURES)
+    assert tries == [["pictures"], []], "not tried again at each start"
+    assert "Without Pillow" in capsys.readouterr().out
+    with pytest.raises(dev.Problem):
+        dev.set_up("dev")
+
+
 @posix
 @pytest.mark.parametrize("breakage", ["moved", "no python", "python fails", "other python", "no pip", "a file"])
 def test_a_broken_venv_is_made_anew(
