@@ -118,6 +118,9 @@ class FilePaths:
         """See `ProgramPaths.error_answer`."""
         if error.path is not None and self._tus.is_here(error.path):
             return refused_by_tus(error)
+        most = self._limits.file_bytes
+        if error.status == 413 and error.body_bytes > most and error.path is not None and _PUT.match(error.path):
+            return refused_as_problem(refusal_for("file_too_large", size=error.body_bytes, most=most))
         return error_answer(error)
 
     def _put(self, request: Request, address: str, put: re.Match[str]) -> BodyExchange:
@@ -126,7 +129,7 @@ class FilePaths:
         token = token_of(request)
         query = parameters(request, _PUT_PARAMETERS)
         if query.get("as", "file") != "file":
-            raise ProblemError(400, "bad_request", "The parameter as is: file", args={"parameter": "as"})
+            raise ProblemError(400, "bad_request", "The parameter as can only be file", args={"parameter": "as"})
         wanted = _Wanted(
             {"room" if put[1] == "rooms" else "person": segment(put[2])},
             segment(put[3]),

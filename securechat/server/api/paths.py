@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,11 @@ from securechat.server.api.answers import ApiAnswer, answer
 from securechat.server.api.exchange import ProgramExchange
 from securechat.server.api.peer import Steps
 from securechat.server.api.peers import ProgramPeers
-from securechat.server.api.problems import ProblemError, error_answer
+from securechat.server.api.problems import ProblemError, RefusedError, error_answer, refused_as_problem
 from securechat.server.api.requests import expect_no_secret, is_json, key_of, parameters, segment, token_of
 from securechat.server.api.routes import ApiCall, RouteTable
 from securechat.server.api.streams import stream_request
+from securechat.text.refusals import refusal_for
 from securechat.wire.http import HttpError, Request
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 PREFIX = "/api/"
 ROOT = "/api/v1"
 _DESCRIPTION = "/openapi.json"
+_OF_FILES = re.compile(rf"{ROOT}/(?:(?:rooms|people)/[^/]+/files/[^/]*|files/[^/]+|uploads(?:/.*)?)\Z")
+"""The paths of `securechat.server.api.files`."""
 
 
 class ApiPaths:
@@ -71,6 +75,8 @@ class ApiPaths:
             HttpError: it is refused.
         """
         path = request.path
+        if self._is_of_files(path):
+            raise RefusedError(refusal_for("files_off"))
         if not path.startswith(f"{ROOT}/"):
             raise ProblemError(404, "no_such_path", f"There is nothing at this address. This server has {ROOT}")
         if path == ROOT + _DESCRIPTION and request.method in ("GET", "HEAD") and not request.body_bytes:
@@ -101,7 +107,13 @@ class ApiPaths:
 
     def error_answer(self, error: HttpError) -> ApiAnswer:
         """See `ProgramPaths.error_answer`."""
+        if self._is_of_files(error.path or ""):  # also where the body, which may be any length, is too long for this
+            return refused_as_problem(refusal_for("files_off"))
         return error_answer(error)
+
+    def _is_of_files(self, path: str) -> bool:
+        """Whether a path is one of files, which this server does not take."""
+        return not self._has_files and _OF_FILES.match(path) is not None
 
     def _described(self) -> ApiAnswer:
         """Return the description of the API; makes it where it is asked for before `prepare` has."""

@@ -13,6 +13,7 @@ from securechat.model import Closing, Hello, Join, Message, Say, SetRoom, Welcom
 from securechat.records.accounts import Ban, BanKind, Put
 from securechat.text.api_tokens import api_token
 from securechat.text.refusals import refusal_for
+from securechat.wire.http import HttpError
 from tests.support.api_rig import ApiRig
 from tests.support.hub_rig import FakePeer
 
@@ -390,6 +391,18 @@ def test_a_bug_costs_its_token_and_no_more(api: ApiRig, token: str) -> None:
     api.settle()
     assert api.get("/me", token).status == 200
     assert api.get("/me", other).status == 200
+
+
+def test_a_server_without_files_says_so_at_their_paths(api: ApiRig, token: str) -> None:
+    paths = ("/rooms/lobby/files/a.log", "/people/ann/files/a.log", "/uploads", f"/uploads/{'0' * 32}/{'1' * 32}")
+    for path in (*paths, f"/files/{'0' * 32}"):
+        reply = api.ask("PUT", path, token, "x")
+        assert (reply.status, reply.code) == (404, "files_off"), path
+    too_long = HttpError(413, "The body is too long.")
+    too_long.path = f"/api/v1{paths[0]}"
+    assert json.loads(api.paths.error_answer(too_long).body)["code"] == "files_off"
+    too_long.path = f"/api/v1{POST}"
+    assert json.loads(api.paths.error_answer(too_long).body)["code"] == "body_too_large"
 
 
 def test_one_path_too_many_is_not_found(api: ApiRig, token: str) -> None:

@@ -103,6 +103,15 @@ def test_a_refusal_costs_no_upload() -> None:
     assert nothing_stays(rig)
 
 
+def test_a_body_over_the_limit_of_a_file_is_refused_as_a_file_that_is_too_large() -> None:
+    rig = FileRig(Limits(file_bytes=20 * KIB))
+    size = 20 * KIB + 1
+    answer = rig.begin("PUT", "/api/v1/rooms/lobby/files/a", bearer(rig.program("ann")), size=size).answer("PUT")
+    problem = json.loads(answer.body)
+    assert (answer.status, problem["code"]) == (413, "file_too_large")
+    assert problem["args"] == {"size": size, "most": 20 * KIB}
+
+
 def test_the_body_comes_when_it_may(rig: FileRig, token: str) -> None:
     browser = rig.begin("PUT", "/api/v1/rooms/lobby/files/a", bearer(token), "Expect: 100-continue", size=len(BODY))
     assert browser.link.sent == CONTINUE
