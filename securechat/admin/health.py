@@ -300,7 +300,7 @@ def _files(data: Path, snapshot: Snapshot, progress: Callable[[float], None]) ->
             message=each.seq,
             id=each.file_id,
         )
-        yield HealthFinding("file", text, _from_backup(data))
+        yield HealthFinding("file", text, _ONE_FILE())
     for each in found.damaged[:_MOST_FILES]:
         text = _(
             "File {file} of message {message} is not what was stored ({path})",
