@@ -62,6 +62,8 @@ def local_target(typed: str | os.PathLike[str] | None, name: str, *, alone: bool
             return LocalTarget(path, save_name(name))
         if alone and not os.fspath(typed).endswith(("/", os.sep)) and path.parent.is_dir():
             return LocalTarget(path.parent, path.name)
+        if alone and not os.fspath(typed).endswith(("/", os.sep)):
+            shown = one_line(str(path.parent))
     except OSError as error:
         raise TransferError(catalogue.files.not_saved(shown, system_error(error))) from None
     except (RuntimeError, ValueError):

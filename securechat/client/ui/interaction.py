@@ -37,6 +37,7 @@ from securechat.client.ui.rendering import day_at_ms, excerpt, local_days
 from securechat.errors import Refusal
 from securechat.limits import MAX_TEXT_CHARS
 from securechat.text.names import check_name, check_room
+from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import one_line
 from securechat.text.search_query import parse, unknown_filters
 from securechat.tls.contexts import ClientContext
@@ -294,8 +295,11 @@ class Interaction:
         return InputResult(send=FilesToSend(files, request.text, target, request.to, request.as_file))
 
     def _why_no_files(self, number: int) -> str:
-        is_known = self._numbers.find(number) is not None
-        return catalogue.files.NO_FILES_THERE() if is_known else catalogue.rooms.no_such_number(str(number))
+        if (named := self._numbers.find(number)) is None:
+            return catalogue.rooms.no_such_number(str(number))
+        if named.message is not None and named.message.deleted is not None:
+            return refusal_for("no_such_message").sentence
+        return catalogue.files.NO_FILES_THERE()
 
     def _history(self, request: HistoryRequest) -> InputResult:
         """Decide which conversation is meant; a word without a mark is a room that the user is in, or else a person."""

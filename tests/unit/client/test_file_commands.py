@@ -230,6 +230,10 @@ def test_what_is_saved_is_named_by_number(ca_pem: str) -> None:
     assert [(each.files, each.typed) for each in saved if each] == [((PHOTO, REPORT), None), ((PHOTO,), "/tmp")]
     assert user.take("/save 3").notice == catalogue.files.NO_FILES_THERE()
     assert user.take("/save 9").notice == catalogue.rooms.no_such_number("9")
+    numbers.change(Deleted(9, 7, 2, "ana", 0, "lobby"))
+    assert [user.take(line).notice for line in ("/save 1", "/save 2")] == [
+        "There is no such message here, or it was deleted"
+    ] * 2
 
 
 # --- completion -------------------------------------------------------------------------------------------------------

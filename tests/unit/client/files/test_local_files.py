@@ -130,6 +130,12 @@ def test_a_folder_or_a_name_may_be_given(tmp_path: Path) -> None:
             local_target(typed, "a.txt", alone=alone)
 
 
+def test_a_name_in_a_folder_that_is_not_there_is_refused_by_the_name_of_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(TransferError) as refused:
+        local_target(tmp_path / "no" / "b.txt", "a.txt")
+    assert str(refused.value).endswith(f": {tmp_path / 'no'}")
+
+
 def test_nothing_is_ever_written_over(tmp_path: Path) -> None:
     (tmp_path / "a.tar.gz").write_bytes(b"mine")
     (tmp_path / "a.tar (1).gz").symlink_to(tmp_path / "elsewhere")
