@@ -130,7 +130,7 @@ def test_files_are_exported_with_what_tells_them_apart(tmp_path):
     store.open()
     picture = FileInfo("a" * 32, "sea.jpg", 5, "image/jpeg", 40, 30, [320])
     files = (StoredFile(picture, b"\x01" * 32, 9), StoredFile(FileInfo("b" * 32, "x", 0), b"\xab" * 32))
-    store.apply([Draft(1, "ann", n, "look", "lobby", files=files[n - 1 : n]) for n in (1, 2, 3)])
+    store.apply([Draft(1, "ann", n, "look\n[a line of files]", "lobby", files=files[n - 1 : n]) for n in (1, 2, 3)])
     with Snapshot(tmp_path / DATABASE) as snapshot:
         rows = json.loads(json.dumps(list(export_room(snapshot.connection, "lobby"))))
     assert [row.get("files") for row in rows] == [
