@@ -53,6 +53,7 @@ class Load:
         promised: of all of them.
         acked: what was acknowledged, by kind: ``curl``, ``tus``, ``client``, ``bot``, ``part``, ``delete``.
         again: what had to be sent again, by kind.
+        deleted: texts of messages whose deletion was acknowledged.
     """
 
     def __init__(self, server: ServerProcess, directory: Path, seed: int) -> None:
@@ -60,11 +61,13 @@ class Load:
         self.promised = Promised()
         self.acked = Counter[str]()
         self.again = Counter[str]()
+        self.deleted: set[str] = set()
         self.enough = threading.Event()
         self.problem: BaseException | None = None
         self.token = ""
         self._directory = directory
         self._lock = threading.Lock()
+        self._bot_is_in = threading.Event()
         self._seed = seed
         self._numbers = itertools.count(1)
         senders = (self._by_curl, self._by_tus, self._by_client, self._by_bot)
@@ -81,8 +84,10 @@ class Load:
             self.token = client.wait_for(TokenMade).token
 
     def start(self) -> None:
-        for thread in self._threads:
+        """Let everybody begin; the bot first, because one that cannot connect at its start ends."""
+        for thread in reversed(self._threads):
             thread.start()
+            assert self._bot_is_in.wait(PATIENCE_S)
 
     def finish(self) -> None:
         """Let everybody have what they are at acknowledged."""
@@ -136,6 +141,7 @@ class Load:
     def _deleted(self, text: str) -> None:
         with self._lock:
             del self.promised.doubtful[text]
+            self.deleted.add(text)
             self.acked["delete"] += 1
 
     def snapshot(self) -> tuple[set[str], set[str]]:
@@ -257,6 +263,7 @@ class Load:
 
     def _by_bot(self, rng: random.Random) -> None:
         with Client(f"127.0.0.1:{self.server.port}", "robi", ca=self.server.ca, state="") as chat:
+            self._bot_is_in.set()
             while not self.enough.is_set():
                 text, path, _ = self._file(rng, "bot")
                 sent = chat.send(ROOM, text, files=[path])
