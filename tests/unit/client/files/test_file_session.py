@@ -112,6 +112,29 @@ def test_an_upload_that_fails_takes_the_message_with_it() -> None:
     assert driver.failures == [False]
 
 
+def test_an_upload_that_the_server_has_lost_begins_anew_but_not_for_ever() -> None:
+    driver = FilesDriver()
+    driver.send(REPORT, LOG)
+    driver.settle()
+    first = driver.transfers.end(FileGone("gone"))
+    driver.settle()
+    again = driver.transfers.end()
+    assert first != again
+    log = driver.transfers.end()
+    driver.settle()
+    (said,) = driver.said
+    assert [f"/api/v1/uploads/{file}/key" for file in said.files] == [again, log]
+    assert (driver.files.busy, driver.failures) == (False, [])
+    driver.send(LOG)
+    for _ in range(3):
+        driver.settle()
+        driver.transfers.end(FileGone("It is gone", "not_found"))
+    driver.settle()
+    assert len(driver.said) == 1
+    assert driver.told_user[-1] == "It is gone. Not sent: log"
+    assert (driver.files.busy, driver.failures) == (False, [True])
+
+
 def test_a_picture_that_cannot_be_read_is_asked_about() -> None:
     driver = FilesDriver("pictures")
     driver.send(PHOTO)
