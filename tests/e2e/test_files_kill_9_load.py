@@ -69,7 +69,8 @@ def test_kill_9_at_random_under_load(load: Load, tmp_path: Path, kills: int, mon
     load.promised.check_disk(server, shown, set(waiting_uploads(server.data)))
     check_numbers(server, shown)
     check_quota(server, load)
-    print(f"{kills} kills, {in_the_middle} during uploads; acknowledged {dict(load.acked)}; again {dict(load.again)}")
+    print(f"{kills} kills, {in_the_middle} during uploads, {len(waiting_uploads(server.data))} uploads left")
+    print(f"acknowledged {dict(load.acked)}, again {dict(load.again)}")
     assert {"curl", "tus", "client", "bot", "part", "delete"} <= set(load.acked)
     assert in_the_middle
     assert load.again
@@ -83,11 +84,11 @@ def check_quota(server: ServerProcess, load: Load) -> None:
         keep_secret(me.token)
         client.send(AskFiles(7))
         told = client.wait_for(FileList)
-    kept = sum(each["kept_bytes"] for each in rows(server, "files") if each["name"] == "deploy")
+    kept = sum(each["kept_bytes"] for each in rows(server, "files") if each["sender_id"] == me.sender_id)
     waiting = sum(
-        each["stored"]["kept_bytes"] if each.get("stored") else each["size_bytes"]
+        each.size_bytes if each.stored is None else each.stored.kept_bytes
         for each in waiting_uploads(server.data).values()
-        if each["sender_id"] == me.sender_id
+        if each.sender_id == me.sender_id
     )
     assert kept
     assert told.used == kept + waiting

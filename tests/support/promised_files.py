@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from securechat.model import AskLinks, FileLinks, Message
+from securechat.records.files import UploadState
 from securechat.storage.files.layout import FILES, INCOMING
+from securechat.storage.files.sidecar import decode_sidecar
 from tests.support.admin import admin, rows
 from tests.support.api import ApiAnswerRead, ApiClient
 from tests.support.native import NativeClient
@@ -125,7 +125,8 @@ def check_numbers(server: ServerProcess, shown: list[Message]) -> None:
     assert checked.stdout == '{"findings": 0}\n', checked.stdout
 
 
-def waiting_uploads(data: Path) -> dict[str, Any]:
-    """The sidecars of the uploads that go on, by id."""
-    sidecars = (data / FILES / INCOMING).glob("*.json")
-    return {path.name.partition(".")[0]: json.loads(path.read_text()) for path in sidecars}
+def waiting_uploads(data: Path) -> dict[str, UploadState]:
+    """The uploads that go on, by id, as their sidecars have them."""
+    sidecars = sorted((data / FILES / INCOMING).glob("*.json"))
+    states = [decode_sidecar(path.name.partition(".")[0], path.read_bytes()) for path in sidecars]
+    return {state.file_id: state for state in states if state is not None}
