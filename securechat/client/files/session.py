@@ -23,7 +23,7 @@ from securechat.client.files.https import FileGone, TransferError
 from securechat.client.files.saving import LocalTarget, local_target
 from securechat.client.files.sources import LocalFile
 from securechat.client.files.threads import FileTransfer, FileTransfers
-from securechat.model import PICTURES_FEATURE, FileId, FileInfo
+from securechat.model import FILES_FEATURE, PICTURES_FEATURE, FileId, FileInfo
 from securechat.text.sanitize import one_line
 
 _LINK_TRIES = 2
@@ -162,7 +162,7 @@ class FileSession:
         job = _Sending(asked)
         self._under_way.append(job)
         pictures = PICTURES_FEATURE in self._core.features
-        for file in asked.files if self._announce else ():
+        for file in asked.files if self._announce and FILES_FEATURE in self._core.features else ():
             self._tell(_before_sending(file, as_file=asked.as_file, pictures=pictures))
         for index in range(len(asked.files)):
             if job.over:
