@@ -38,7 +38,7 @@ from tests.support.server import PATIENCE_S, ServerProcess
 FLAGS = ("--rate-limit", "off", "--limit", "uploads_per_person=500", "--limit", "files_per_guest_bytes=250000000")
 """Of the server: an upload by `curl -T` that a kill cuts off counts until its time is over."""
 TUS = {"Tus_Resumable": "1.0.0"}
-NEVER_IN = {ClientExit.CONNECTION_REFUSED, ClientExit.CONNECTION_LOST}
+NEVER_IN = {ClientExit.CONNECTION_REFUSED, ClientExit.CONNECTION_LOST, ClientExit.TLS_OTHER, ClientExit.TIMEOUT}
 """The server was down at the first attempt of a client: it was never let in, and ends."""
 SCOPES: tuple[TokenScope, ...] = ("post", "read", "files")
 ROOM = "lobby"
