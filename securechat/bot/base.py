@@ -204,8 +204,16 @@ class Bot:
         for file in local:
             upload = yield self._live.begin_upload(file, as_file=as_file)
             begun.append(upload)  # at once: a later one may be refused
-        for file, upload in zip(local, begun, strict=True):
-            yield self._live.upload(file, upload.path)
+        for index, file in enumerate(local):
+            for is_last in (False, False, True):
+                try:
+                    yield self._live.upload(file, begun[index].path)
+                    break
+                except Refused as refused:
+                    if refused.code != "not_found" or is_last:
+                        raise
+                # The server ended before the upload was on its disk, or the disk has lost it: begin anew.
+                begun[index] = yield self._live.begin_upload(file, as_file=as_file)
         return [(upload.id, upload.name) for upload in begun]
 
     def _save_steps(self, file: HeardFile, place: str | os.PathLike[str] | None) -> Steps[Path]:

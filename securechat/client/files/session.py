@@ -23,11 +23,13 @@ from securechat.client.files.https import FileGone, TransferError
 from securechat.client.files.saving import LocalTarget, local_target
 from securechat.client.files.sources import LocalFile
 from securechat.client.files.threads import FileTransfer, FileTransfers
-from securechat.model import PICTURES_FEATURE, FileId, FileInfo
+from securechat.model import FILES_FEATURE, PICTURES_FEATURE, FileId, FileInfo
 from securechat.text.sanitize import one_line
 
 _LINK_TRIES = 2
 """Times that addresses are asked for: those of a login that has ended meanwhile lead nowhere."""
+_UPLOAD_TRIES = 3
+"""Times that one file is begun: the server may end before the upload is on its disk, or the disk may lose it."""
 _CORNER_NAME_CHARS = 20
 
 
@@ -80,6 +82,7 @@ class _Sending(Struct, eq=False):
     begun: dict[int, events.UploadAnswered] = field(default_factory=dict)
     done: int = 0
     moved: int = 0
+    tries: int = 0
     transfer: FileTransfer | None = None
     over: bool = False
 
@@ -159,15 +162,12 @@ class FileSession:
         job = _Sending(asked)
         self._under_way.append(job)
         pictures = PICTURES_FEATURE in self._core.features
-        for file in asked.files if self._announce else ():
+        for file in asked.files if self._announce and FILES_FEATURE in self._core.features else ():
             self._tell(_before_sending(file, as_file=asked.as_file, pictures=pictures))
-        for index, file in enumerate(asked.files):
+        for index in range(len(asked.files)):
             if job.over:
                 break
-            number = self._next_number()
-            job.numbers.append(number)
-            self._waiting[number] = job, index
-            self._network.want(actions.AskUpload(number, file.name, file.size, asked.as_file))
+            self._begin(job, index)
         self._changed()
 
     def save(self, asked: FilesToSave) -> None:
@@ -231,6 +231,12 @@ class FileSession:
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
+    def _begin(self, job: _Sending, index: int) -> None:
+        number, file = self._next_number(), job.asked.files[index]
+        job.numbers.append(number)
+        self._waiting[number] = job, index
+        self._network.want(actions.AskUpload(number, file.name, file.size, job.asked.as_file))
+
     def _begun(self, event: events.UploadAnswered) -> None:
         waiting = self._waiting.pop(event.number, None)
         if not isinstance(waiting, tuple):  # it was cancelled meanwhile
@@ -256,11 +262,17 @@ class FileSession:
             if job.over:
                 self._transfers.discard(begun.path)  # once more: the server may have been at its end
                 return
+            job.tries += 1
+            if isinstance(error, FileGone) and job.tries < _UPLOAD_TRIES:
+                job.transfer, job.moved = None, 0
+                del job.begun[job.done]
+                self._begin(job, job.done)
+                return
             if error is not None:
                 job.transfer = None
                 self._not_sent(job, file.name, error)
                 return
-            job.done, job.moved = job.done + 1, 0
+            job.done, job.moved, job.tries = job.done + 1, 0, 0
             self._send_next(job)
 
         job.transfer = self._transfers.upload(file, begun.path, moved, done)

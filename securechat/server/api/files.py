@@ -225,7 +225,10 @@ class _PutExchange:
         try:
             return stored((yield from self._posted([TRIAL_FILE])), 201)
         except Refusal as refusal:
-            if refusal.reason != "upload_unknown":
+            if refusal.reason not in (
+                "upload_unknown",
+                "upload_not_ready",
+            ):  # the second: nothing begins yet, see below
                 raise
         added: UploadAdded = yield AddUpload(0, wanted.name, wanted.size_bytes, wanted.as_file)
         self._upload = self._files.uploads.get(added.id)

@@ -31,7 +31,7 @@ from securechat.limits import MAX_FILE_NAME_BYTES
 from securechat.model import AddUpload, StoredFile, UploadAdded
 from securechat.server.api.answers import JSON, RULES, ApiAnswer
 from securechat.server.api.exchange import ProgramExchange
-from securechat.server.api.problems import ProblemError, error_answer, refusal_answer
+from securechat.server.api.problems import ProblemError, RefusedError, error_answer, refusal_answer
 from securechat.server.api.requests import MOST_ID, token_of
 from securechat.text.refusals import refusal_for
 from securechat.wire.http import Headers, HttpError, Request, response, response_head
@@ -51,6 +51,8 @@ CHECKSUMS = ("sha1", "sha256")
 PART_TYPE = b"application/offset+octet-stream"
 FINISH_S = 120.0
 """Seconds for the end of an upload: pictures wait for one another, each for a second at most."""
+_SOON_S = 1.0
+"""Until a request may succeed that came before the uploads of an earlier process are read."""
 _RESUMABLE = ("Tus-Resumable", VERSION)
 _NUMBER = re.compile(rb"(?:0|[1-9][0-9]{0,15})\Z")
 _ADDRESS = re.compile(rf"{UPLOADS_ROOT}/([0-9a-f]{{32}})/([0-9a-f]{{32}})\Z")
@@ -187,6 +189,8 @@ class TusPaths:
         found = _ADDRESS.match(request.path)
         upload = self._files.upload_at(found[1], found[2]) if found is not None else None
         if upload is None:
+            if not self._files.uploads.is_loaded:  # a 404 would have the client begin anew
+                raise RefusedError(refusal_for("uploads_of_server_used_up", retry_after_s=_SOON_S))
             self._peers.note_none(address)
             raise ProblemError(404, "not_found", refusal_for("upload_unknown").detail)
         return upload

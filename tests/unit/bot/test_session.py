@@ -491,6 +491,19 @@ def test_a_message_with_files_is_sent_when_they_are_there(report: Path) -> None:
     assert (heard.fields["text"], [file["size"] for file in heard.fields["files"]]) == ("the numbers", [3, 3])
 
 
+def test_an_upload_that_the_server_has_lost_begins_anew_but_not_for_ever(report: Path) -> None:
+    session = with_files()
+    chat, gone = bot_of(session), FileGone("gone")
+    run(chat._send_steps("lobby", "", None, None, [report, report]), session, None, gone, None)
+    (message,) = session.server.log
+    begun = [command for command in session.sent if isinstance(command, m.AddUpload)]
+    assert (len(message.files), len(begun)) == (2, 3)
+    with pytest.raises(Refused) as refused:
+        run(chat._send_steps("lobby", "", None, None, [report]), session, gone, gone, gone)
+    assert refused.value.code == "not_found"
+    assert len(session.server.log) == 1
+
+
 def test_what_is_not_sent_is_taken_back(report: Path) -> None:
     session = with_files()
     failure = TransferError("The picture cannot be read", "picture_unreadable", "picture_unreadable")

@@ -25,8 +25,9 @@ FILE = FileInfo("ab" * 16, "report.pdf", 1_000)
 
 
 class FilesDriver(Driver):
-    def __init__(self, *features: str) -> None:
-        super().__init__(ModelServer(features=("files", *features)), rooms=("ops",))
+    def __init__(self, *features: str, files: bool = True) -> None:
+        all_features = ("files", *features) if files else features
+        super().__init__(ModelServer(features=all_features), rooms=("ops",))
         self.transfers = PlayedTransfers()
         self.told_user: list[str] = []
         self.failures: list[bool] = []
@@ -112,6 +113,29 @@ def test_an_upload_that_fails_takes_the_message_with_it() -> None:
     assert driver.failures == [False]
 
 
+def test_an_upload_that_the_server_has_lost_begins_anew_but_not_for_ever() -> None:
+    driver = FilesDriver()
+    driver.send(REPORT, LOG)
+    driver.settle()
+    first = driver.transfers.end(FileGone("gone"))
+    driver.settle()
+    again = driver.transfers.end()
+    assert first != again
+    log = driver.transfers.end()
+    driver.settle()
+    (said,) = driver.said
+    assert [f"/api/v1/uploads/{file}/key" for file in said.files] == [again, log]
+    assert (driver.files.busy, driver.failures) == (False, [])
+    driver.send(LOG)
+    for _ in range(3):
+        driver.settle()
+        driver.transfers.end(FileGone("It is gone", "not_found"))
+    driver.settle()
+    assert len(driver.said) == 1
+    assert driver.told_user[-1] == "It is gone. Not sent: log"
+    assert (driver.files.busy, driver.failures) == (False, [True])
+
+
 def test_a_picture_that_cannot_be_read_is_asked_about() -> None:
     driver = FilesDriver("pictures")
     driver.send(PHOTO)
@@ -138,6 +162,15 @@ def test_before_the_first_byte_it_is_told_what_stays_inside(
     assert driver.transfers.under_way == []
     assert words in driver.told_user[0]
     assert driver.sent[-1].__class__ is AddUpload
+
+
+def test_a_server_without_files_is_told_to_be_one_and_nothing_else() -> None:
+    driver = FilesDriver(files=False)
+    driver.send(PHOTO)
+    driver.settle()
+    assert driver.told_user == ["This server takes no files. Ask its administrator. Not sent: photo.jpg"]
+    assert (driver.files.busy, driver.failures) == (False, [True])
+    assert not [command for command in driver.sent if isinstance(command, AddUpload)]
 
 
 def test_a_lost_connection_asks_again_and_the_transfer_goes_on_meanwhile() -> None:

@@ -64,6 +64,16 @@ def nothing_stays(rig: FileRig) -> bool:
 # --- PUT --------------------------------------------------------------------------------------------------------------
 
 
+def test_before_the_uploads_of_an_earlier_process_are_read_a_program_is_told_to_ask_again(
+    rig: FileRig, token: str
+) -> None:
+    rig.files.uploads.is_loaded = False
+    answer = put(rig, token, "/rooms/lobby/files/a.txt")
+    assert (answer.status, answer.headers["retry-after"], reason(answer)) == (503, "1", "uploads_of_server_used_up")
+    rig.files.uploads.load([])
+    assert put(rig, token, "/rooms/lobby/files/a.txt").status == 201
+
+
 def test_a_file_is_a_message_in_one_request(rig: FileRig, token: str) -> None:
     bob = watcher(rig)
     answer = put(rig, token, "/rooms/lobby/files/re%20port.pdf?text=the%20numbers")

@@ -60,6 +60,24 @@ def test_an_upload_in_parts_becomes_a_file_of_a_message(rig: FileRig, token: str
     del ann
 
 
+@pytest.mark.parametrize("method", ["HEAD", "PATCH", "DELETE"])
+def test_before_the_uploads_of_an_earlier_process_are_read_a_client_is_told_to_ask_again(
+    rig: FileRig, token: str, method: str
+) -> None:
+    path = created(rig, token, 10)
+    uploads = rig.files.uploads
+    (upload,) = [uploads.get(path.split("/")[-2])]
+    assert upload is not None
+    uploads.remove(upload)
+    uploads.is_loaded = False
+    headers = part(0) if method == "PATCH" else (TUS,)
+    answer = rig.request(method, path, *headers, body=b"01234" if method == "PATCH" else b"")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    uploads.load([upload.state])
+    assert rig.offset(path) == 0
+    assert rig.request("HEAD", path[:-1] + "x", TUS).status == 404
+
+
 def test_head_tells_what_tus_wants(rig: FileRig, token: str) -> None:
     path = created(rig, token, 10, metadata(filename="a.txt", **{"as": "file"}))
     head = rig.request("HEAD", path, TUS)
