@@ -31,7 +31,7 @@ from securechat.limits import MAX_FILE_NAME_BYTES
 from securechat.model import AddUpload, StoredFile, UploadAdded
 from securechat.server.api.answers import JSON, RULES, ApiAnswer
 from securechat.server.api.exchange import ProgramExchange
-from securechat.server.api.problems import ProblemError, error_answer, refusal_answer
+from securechat.server.api.problems import ProblemError, RefusedError, error_answer, refusal_answer
 from securechat.server.api.requests import MOST_ID, token_of
 from securechat.text.refusals import refusal_for
 from securechat.wire.http import Headers, HttpError, Request, response, response_head
@@ -186,6 +186,8 @@ class TusPaths:
     def _upload(self, request: Request, address: str) -> Upload:
         found = _ADDRESS.match(request.path)
         upload = self._files.upload_at(found[1], found[2]) if found is not None else None
+        if upload is None and not self._files.uploads.is_loaded:  # it may be one of the earlier process
+            raise RefusedError(refusal_for("uploads_of_server_used_up", retry_after_s=1.0))
         if upload is None:
             self._peers.note_none(address)
             raise ProblemError(404, "not_found", refusal_for("upload_unknown").detail)
@@ -332,6 +334,7 @@ class _PartExchange:
 
     def _cut(self) -> None:
         """A newer request has taken the upload over, or it is gone."""
+        self._drop_unjudged()
         if self._upload.is_gone:
             self._answer(refused(refusal_for("upload_unknown")))
         else:
@@ -346,10 +349,14 @@ class _PartExchange:
 
     def abandon(self) -> None:
         """See `BodyExchange.abandon`: what has come stays, but for a part whose checksum cannot be judged."""
-        is_under_way, self._done = self._done is not None and self._has_begun, None
+        self._drop_unjudged()
+        self._done = None
         if self._writer is not None:
             self._writer.close()
-        if is_under_way and self._checksum is not None:
+
+    def _drop_unjudged(self) -> None:
+        """Have a part whose checksum cannot be judged cut off again, before a newer request begins."""
+        if self._done is not None and self._has_begun and self._checksum is not None:
             self._writing.when_quiet(self._upload, self._drop_part)
 
     def _drop_part(self) -> None:
