@@ -210,7 +210,7 @@ class _Comparison:
             return
         whole, remains, stored = frozenset(on_disk.whole), frozenset(on_disk.remains), frozenset(self._stored)
         self._whole, self._on_disk = whole, whole | remains
-        self._doubtful = sorted(self._without_uploads((stored ^ whole) | remains))
+        self._doubtful = sorted(self._without_uploads(((stored ^ whole) | remains).difference(on_disk.unsettled)))
         self._next_doubt()
 
     def _without_uploads(self, ids: Iterable[str]) -> list[str]:
