@@ -100,7 +100,7 @@ class FilesOnDisk(Struct, frozen=True, gc=False):
     Attributes:
         whole: those that are there.
         remains: those of which only smaller copies are there.
-        unsettled: those that are there and have a sidecar; one may be of a message, and its sidecar could not be removed.
+        unsettled: those that are there and have a sidecar, also of a message, where the sidecar could not be removed.
     """
 
     whole: tuple[str, ...] = ()
