@@ -21,6 +21,8 @@ from securechat.model import (
     Draft,
     Edited,
     Event,
+    FileLinks,
+    FileList,
     Found,
     HistoryPage,
     Invited,
@@ -45,6 +47,7 @@ from securechat.model import (
     SearchPage,
     TypingNow,
     UnreadList,
+    UploadAdded,
     Welcome,
 )
 from securechat.records.accounts import (
@@ -317,6 +320,10 @@ class TokenLaw:
             may_hear = all(self._covers(row, each.room) for each in event.rooms)
         elif isinstance(event, Left):
             may_hear = event.room in rooms or self._covers(row, event.room)
+        elif isinstance(event, FileLinks):  # whether a file may be read is judged when it is
+            may_hear = Scope.READ in row.scopes
+        elif isinstance(event, UploadAdded | FileList):
+            may_hear = Scope.FILES in row.scopes
         else:
             may_hear = isinstance(event, _OF_READERS) and Scope.READ in row.scopes
             rooms_told = [None] if isinstance(event, Invited) else _rooms_of(event)
@@ -342,6 +349,11 @@ class TokenLaw:
     def accounts(self) -> list[int]:
         """Return the sender_ids of all accounts."""
         return sorted(self._accounts)
+
+    def kind_of(self, sender_id: int) -> AccountKind | None:
+        """Return the kind of an account; None for a guest, and for an account that is gone."""
+        account = self._accounts.get(sender_id)
+        return None if account is None else account.kind
 
     def name_of(self, sender_id: int) -> str:
         """Return the name of an account; empty for one that is gone."""

@@ -120,11 +120,13 @@ class WatchedLog(SlowLog):
 
         def committed(batch: Sequence[LogEntry]) -> None:
             self.watch.stream_law.fed(batch)
+            self.watch.file_law.fed(batch)
             on_commit(batch)
 
         state = super().start(committed, on_failure)
         self.watch.house.restore(state)
         self.watch.stream_law.restarted()
+        self.watch.file_law.restarted()
         return state
 
     def record(self, changes: Sequence[Change], done: Callable[[Committed | NotAppended], None]) -> None:
@@ -189,6 +191,7 @@ class Watch:
         self._law = world.law
         self.token_law = world.token_law
         self.stream_law = world.stream_law
+        self.file_law = world.file_law
         self._hush = world.hush
         self._page_rows = world.pages.page_rows
         self.house: House = world.house

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import apsw
 import msgspec
 
-from securechat.model import Deleted, Edited, Message, MessageChange, Person, Reacted, Reaction
+from securechat.model import Deleted, Edited, FileInfo, Message, MessageChange, Person, Reacted, Reaction
 from securechat.storage.sqlite.checksums import checksum_of
 from securechat.storage.sqlite.store import SqliteStore
 from securechat.storage.store import key_hash
@@ -31,6 +31,7 @@ FROM changes JOIN conversations USING (conversation) ORDER BY seq
 """
 _DRAFTS = "SELECT stream, client_id, seq FROM drafts"
 _KEYS = "SELECT sender_id, key_hash, seq, sent_at_ms FROM message_keys"
+_FILES = "SELECT seq, file_id, name, size_bytes, type, width, height, previews FROM files ORDER BY seq, place"
 _READS = "SELECT sender_id, room, low, high, seq FROM reads JOIN conversations USING (conversation)"
 
 
@@ -73,7 +74,10 @@ def read_database(connection: apsw.Connection) -> Stored:
         signs.setdefault(target, {}).setdefault(sign, []).append(who)
     changes = [_change(row) for row in _rows(connection, _CHANGES)]
     by = {change.seq: Person(change.sender_id, change.name) for change in changes}
-    messages = [_message(row, signs.get(row[0], {}), by) for row in _rows(connection, _MESSAGES)]
+    files: dict[int, list[FileInfo]] = {}
+    for seq, *told, previews in _rows(connection, _FILES):
+        files.setdefault(seq, []).append(FileInfo(*told, msgspec.json.decode(previews)))
+    messages = [_message(row, signs.get(row[0], {}), by, files.get(row[0], [])) for row in _rows(connection, _MESSAGES)]
     drafts = {(stream, client_id): seq for stream, client_id, seq in _rows(connection, _DRAFTS)}
     keys = {(who, key): (seq, at_ms) for who, key, seq, at_ms in _rows(connection, _KEYS)}
     reads = {
@@ -87,7 +91,9 @@ def _checksum(row: list[Any]) -> int:
     return checksum_of(*row)
 
 
-def _message(row: tuple[Any, ...], signs: dict[str, list[int]], changed_by: dict[int, Person]) -> Message:
+def _message(
+    row: tuple[Any, ...], signs: dict[str, list[int]], changed_by: dict[int, Person], files: list[FileInfo]
+) -> Message:
     seq, prev, by, name, to_name, at_ms, text, reply, mentions, edited, deleted, room, low, high = row
     editor, deleter = (None if seq is None else changed_by[seq] for seq in (edited, deleted))
     return Message(
@@ -99,6 +105,7 @@ def _message(row: tuple[Any, ...], signs: dict[str, list[int]], changed_by: dict
         reactions=[Reaction(sign, who) for sign, who in signs.items()],
         edited_by=None if editor is None or editor.id == by else editor,
         deleted_by=None if deleter is None or deleter.id == by else deleter,
+        files=files,
     )  # fmt: skip
 
 
