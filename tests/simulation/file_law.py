@@ -22,7 +22,6 @@ from securechat.records.accounts import Account, AccountKind, ApiToken, Change, 
 from securechat.records.files import DropGoneFiles, PurgeFiles, UploadState
 from securechat.storage.files.layout import id_of
 from securechat.testing.log_checks import HistoryBroken
-from securechat.text.file_lines import with_file_lines
 from securechat.text.names import LOBBY
 from tests.simulation.file_disk import SYNC_BYTES, expected
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from securechat.hub.files.housekeeping import Compared
     from tests.simulation.world import World
 
+KIB = 1024
 UNLINKED_S = 65.0
 """Virtual seconds after which the files of a message that is gone are off the disk: a minute, and the work of it."""
 _COMPARED_S = 30.0
@@ -213,9 +213,9 @@ class FileLaw:
         """
         self.commits += 1
         system, layout = self._world.storage.files.system, self._world.storage.files.layout
-        named = [(info.name, info.size) for info in message.files]
-        if not message.text.endswith(with_file_lines("", named)):
-            self._broken(f"message {message.seq} has {named}, and says {message.text!r}")
+        lines = [f"[file: {info.name}, {_words(info.size)}]" for info in message.files]
+        if message.text.split("\n")[-len(lines) :] != lines:
+            self._broken(f"message {message.seq} says {message.text!r}, and should end with {lines}")
         for info in message.files:
             known = self.known.get(info.id)
             if known is None or known.stored is None or known.stored.info != info:
@@ -567,3 +567,8 @@ class FileLaw:
 
     def _broken(self, what: str) -> NoReturn:
         raise HistoryBroken(what)
+
+
+def _words(size_bytes: int) -> str:
+    """Return the size of a small file as its line has it."""
+    return f"{size_bytes} B" if size_bytes < KIB else f"{(size_bytes + KIB // 2) // KIB} KiB"

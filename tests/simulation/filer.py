@@ -537,23 +537,24 @@ class Filer(Guest):
         self._ask_offset(line, upload, dice)
 
     def _ask_offset(self, line: FileLine, upload: Sent, dice: random.Random) -> None:
+        sure_bytes = len(upload.data) if upload.is_whole else upload.sure_bytes
+
         def done(status: int, headers: dict[str, str], body: bytes) -> None:
             if status == 404:
                 self.world.file_law.check_there(upload, "is not there when it is asked for")
             elif status == 200:
-                self._has_offset(upload, int(headers["upload-offset"]), dice)
+                sure = sure_bytes if upload.is_whole else min(sure_bytes, upload.sure_bytes)  # the power may be cut
+                self._has_offset(upload, int(headers["upload-offset"]), sure, dice)
             else:
                 self._expect_refusal(status, body, "")
 
         line.ask(f"HEAD {upload.path}", ["Tus-Resumable: 1.0.0"], done, me=upload.me)
 
-    def _has_offset(self, upload: Sent, offset: int, dice: random.Random) -> None:
-        sure, law = upload.sure_bytes, self.world.file_law
+    def _has_offset(self, upload: Sent, offset: int, sure: int, dice: random.Random) -> None:
+        law = self.world.file_law
         if law.is_spoiled(upload):
             upload.is_over = True
             return
-        if upload.is_whole:
-            sure = len(upload.data)
         if offset < sure and not self.world.storage.files.was_broken and not upload.is_unreadable:
             raise HistoryBroken(f"upload {upload.file_id} had {sure} bytes for certain, and has {offset}")
         if offset > len(upload.data):
@@ -736,7 +737,7 @@ class Filer(Guest):
 
     def _given_refused(self, given: Given, code: ErrorCode, reason: str) -> None:
         law = self.world.file_law
-        if reason == "upload_used" and len(given.uploads) == 1:
+        if reason == "upload_used" and len(given.uploads) == 1 and given.times == 1:
             law.check_used(given.uploads[0], given)
         if reason == "upload_unknown" and len(given.uploads) == 1 and given.uploads[0].me == given.me:
             law.check_there(given.uploads[0], "is said not to be there when it is sent")

@@ -95,6 +95,7 @@ class TokenLaw:
     def __init__(self, world: World) -> None:
         self._world = world
         self._tokens: dict[bytes, ApiToken] = {}
+        self._heard_at: dict[int, float] = {}  # when the hub has heard of a token's row, or of another end of it
         self._hashes: dict[int, bytes] = {}
         self._accounts: dict[int, Account] = {}
         self._bans: dict[int, Ban] = {}
@@ -135,6 +136,7 @@ class TokenLaw:
                     if before.expires_at_ms is not None and (row.expires_at_ms or _NEVER_MS) > before.expires_at_ms:
                         self._broken(f"token {row.token_id} was to end, and lasts longer now")
                     self._tokens[row.token_hash] = row
+                    self._heard_at[row.token_id] = self._world.clock.now
                     self._hashes[row.token_id] = row.token_hash
                 case Put(Account() as row):
                     self._accounts[row.sender_id] = row
@@ -285,6 +287,8 @@ class TokenLaw:
             self._broken(f"{label} is in by a token that was removed, or never was")
         now_ms = self._world.clock.wall_ms()
         is_over = row.expires_at_ms is not None and now_ms > row.expires_at_ms + late_ms
+        if self._world.clock.now <= self._heard_at.get(row.token_id, 0.0) + _LATE_MS / 1000:
+            is_over = False  # its end was stored late, or beside a hello that was judged before
         if is_over and not (late_ms and self._moved_at >= 0):  # timers go by the other clock
             self._broken(f"{label} is in by token {row.token_id}, which is over since {row.expires_at_ms}")
         if why := self._why_stopped(row.sender_id):

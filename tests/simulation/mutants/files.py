@@ -13,7 +13,6 @@ from securechat.hub.files.housekeeping import FileHousekeeping, _Comparison
 from securechat.hub.files.links import LinkKeys
 from securechat.hub.files.uploads import Upload, UploadRegistry
 from securechat.hub.files.writing import UploadWriter, UploadWriting
-from securechat.hub.messages.visibility import MessageVisibility
 from securechat.records.files import FilesOnDisk
 from securechat.server.api.tus import _PartExchange
 from securechat.storage.files import recovery
@@ -265,9 +264,23 @@ def file_of_a_message_that_is_not_fanned_out(original: Any) -> Any:
     return read
 
 
-@planted(MessageVisibility, "floors", FILE_MUTANTS)
-def history_from_join_ignored(original: Any) -> Any:
-    return lambda self, member, rooms: ()
+@planted(FileAccess, "_may_read", FILE_MUTANTS)
+def history_from_join_ignored_for_files(original: Any) -> Any:
+    def may_read(self: Any, peer: Any, row: Any) -> bool:
+        visibility, self._visibility = self._visibility, _AllHistory()
+        may: bool = original(self, peer, row)
+        self._visibility = visibility
+        return may
+
+    return may_read
+
+
+class _AllHistory:
+    """What may be read: all."""
+
+    def floors(self, member: Any, rooms: Any) -> tuple[tuple[str, int], ...]:
+        """Return no floor."""
+        return ()
 
 
 # --- In the API and the log -------------------------------------------------------------------------------------------
