@@ -210,9 +210,9 @@ class _Comparison:
             self._next_folder()
             return
         whole, remains, stored = frozenset(on_disk.whole), frozenset(on_disk.remains), frozenset(self._stored)
-        self._whole, self._on_disk = whole, whole | remains
-        self._unsettled = frozenset(on_disk.unsettled)
-        self._doubtful = sorted(self._without_uploads((stored ^ whole) | remains | self._unsettled))
+        self._unsettled = unsettled = frozenset(on_disk.unsettled)
+        self._whole, self._on_disk = whole, whole | remains | unsettled
+        self._doubtful = sorted(self._without_uploads((stored ^ whole) | remains | unsettled))
         self._next_doubt()
 
     def _without_uploads(self, ids: Iterable[str]) -> list[str]:
@@ -226,22 +226,12 @@ class _Comparison:
         self._context.log.file(FileQuery(file_id), lambda row: self._judge(file_id, row))
 
     def _judge(self, file_id: str, row: FileRow | NotAppended | None) -> None:
-        if file_id in self._unsettled:
-            self._settle(file_id, row)
-            self._next_doubt()
-            return
-        if isinstance(row, FileRow) and file_id not in self._whole:
+        if isinstance(row, FileRow) and file_id in self._unsettled:
+            self._disk.settle(file_id)
+        elif isinstance(row, FileRow) and file_id not in self._whole:
             self._missing.append(file_id)
         if row is None and file_id in self._on_disk and self._uploads.get(file_id) is None:
             self._swept += 1
             self._disk.unlink([file_id], self._context.containment.bind(lambda _: self._next_doubt()))
         else:
             self._next_doubt()
-
-    def _settle(self, file_id: str, row: FileRow | NotAppended | None) -> None:
-        """Remove a sidecar that could not be removed; with the file, where that is no message's."""
-        if isinstance(row, FileRow):
-            self._disk.settle(file_id)
-        elif row is None and self._uploads.get(file_id) is None:
-            self._swept += 1
-            self._disk.discard(file_id)
