@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
     from tests.simulation.world import World
 
+_AT_DRAFTS = 0.2
+"""How often the process ends while the log has a draft with files, in runs where it is killed at all."""
 _SHARE = 0.35
 """In how many runs each of these is; in most there is none, because what a failed call costs is not told to senders."""
 
@@ -31,6 +33,7 @@ class FileFaults:
             acts += [act for act in (self._full, self._fail, self._stick) if dice.random() < 0.5]
         self._acts = acts
         self._rng = dice
+        self._drafts = world.chance.dice("drafts with files")
 
     def act(self, dice: random.Random) -> None:
         """Break something."""
@@ -39,6 +42,15 @@ class FileFaults:
             act = dice.choice(self._acts)
             self._world.clock.note("fault", f"files: {act.__name__[1:]}")
             act()
+
+    def given_to_the_log(self) -> None:
+        """The hub gives a draft with files to the log: now and then the process ends before that has answered."""
+        flavour, dice = self._world.flavour, self._drafts
+        if not {"kill", "power"} & flavour or self._world.calm or dice.random() > _AT_DRAFTS:
+            return
+        server, power = self._world.server, "power" in flavour and dice.random() < 0.4
+        kill_s = dice.choice((0.002, 0.01, 0.05)) * dice.random()
+        self._world.clock.call_later(kill_s, lambda: server.kill(power=power) if server.alive else None)
 
     def _full(self) -> None:
         files = self._world.storage.files

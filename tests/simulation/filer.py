@@ -528,6 +528,10 @@ class Filer(Guest):
                 self._remove(dice.choice(some))
             return
         line = self._free_line()
+        whole = [each for each in self._uploads() if each.is_whole and not each.is_over]
+        if line is not None and whole and (what < 0.25 or not unfinished):
+            self._ask_offset(line, dice.choice(whole), dice)
+            return
         if line is None or not unfinished:
             return
         upload = unfinished[-1] if dice.random() < 0.6 else dice.choice(unfinished)
@@ -560,7 +564,7 @@ class Filer(Guest):
         if offset > len(upload.data):
             raise HistoryBroken(f"upload {upload.file_id} of {len(upload.data)} bytes has {offset}")
         line = self._free_line()
-        if line is None or law.known[upload.file_id].seq:
+        if line is None or upload.is_whole or law.known[upload.file_id].seq:
             return
         self.resumed += offset > 0
         self.taken_over += any(each.upload is upload and each.is_busy for each in self.lines)

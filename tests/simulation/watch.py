@@ -165,6 +165,8 @@ class WatchedLog(SlowLog):
         if not draft.known_only:
             self.watch.house.check_draft(draft, self.watch.loop.now)
             self.watch.token_law.check_draft(draft)
+            if draft.files:
+                self.watch.world.file_faults.given_to_the_log()
         super().append(draft, done)
 
     def revise(self, revision: Revision, done: Callable[[AppendOutcome], None]) -> None:
@@ -187,6 +189,7 @@ class Watch:
     loop: Loop
 
     def __init__(self, world: World) -> None:
+        self.world = world
         self._transcript = world.storage.transcript
         self._law = world.law
         self.token_law = world.token_law

@@ -196,11 +196,6 @@ def unlinked_files_counted_on(original: Any) -> Any:
     return nothing
 
 
-@planted(UploadWriter, "cut", FILE_MUTANTS)
-def two_writers_at_one_upload(original: Any) -> Any:
-    return nothing
-
-
 @planted(UploadWriting, "when_quiet", FILE_MUTANTS)
 def newer_writer_does_not_wait(original: Any) -> Any:
     return lambda self, upload, done: done()
@@ -330,7 +325,21 @@ def _together(name: str, *parts: Callable[[], Any]) -> None:
     FILE_MUTANTS[name] = mutant
 
 
+_WRITERS: dict[str, Mutant] = {}
 _SWEEP: dict[str, Mutant] = {}
+
+
+@planted(UploadWriter, "cut", _WRITERS)
+def _older_writer_not_cut(original: Any) -> Any:
+    return nothing
+
+
+@planted(UploadFiles, "write", _WRITERS)
+def _written_behind_what_is_there(original: Any) -> Any:
+    return lambda self, file_id, offset, data: original(self, file_id, self._expect(file_id).length, data)
+
+
+_together("two_writers_interleave", *_WRITERS.values())
 
 
 @planted(FinishedFiles, "in_folder", _SWEEP)
