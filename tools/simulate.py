@@ -94,6 +94,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--http", action="store_true", help="scripts post over HTTP, by the tokens that people make")
     made.add_argument("--events", action="store_true", help="as --http, and programs read event streams")
     made.add_argument("--outgoing", action="store_true", help="as --http, and rooms have outgoing webhooks")
+    made.add_argument("--files", action="store_true", help="as --http, and files are sent, read and deleted")
     one = made.add_argument_group("one run")
     one.add_argument("--seed", type=whole(0), metavar="N", help="run this one, and say what it is about")
     one.add_argument("--trace", action="store_true", help="print all that happens, with virtual seconds")
@@ -179,6 +180,7 @@ def options_of(given: argparse.Namespace) -> Options:
         http=bool(given.http),
         events=bool(given.events),
         outgoing=bool(given.outgoing),
+        files=bool(given.files),
     )
 
 

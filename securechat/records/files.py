@@ -100,10 +100,12 @@ class FilesOnDisk(Struct, frozen=True, gc=False):
     Attributes:
         whole: those that are there.
         remains: those of which only smaller copies are there.
+        unsettled: those that are there and have a sidecar, also of a message, where the sidecar could not be removed.
     """
 
     whole: tuple[str, ...] = ()
     remains: tuple[str, ...] = ()
+    unsettled: tuple[str, ...] = ()
 
 
 class DropGoneFiles(Struct, frozen=True, gc=False):

@@ -158,6 +158,19 @@ class LossyFileSystem:
         node = folder.current.get(name)
         return bytes(node.current) if isinstance(node, _File) else None
 
+    def durable(self, path: Path) -> bytes | None:
+        """Return the bytes that a file has after any power cut; None when it may be missing, or be another one."""
+        node: _Node | None = self._top
+        for part in path.relative_to(self._root).parts:
+            if not isinstance(node, _Folder) or any(name == part for name, _ in node.waiting):
+                return None
+            node = node.durable.get(part)
+        return bytes(node.durable) if isinstance(node, _File) and not node.waiting else None
+
+    def used_bytes(self) -> int:
+        """Return the bytes of all files."""
+        return self._used_bytes(self._top)
+
     def put(self, path: Path, content: bytes) -> None:
         """Write a file as another program would, durably."""
         folder, name = self._parent(path)

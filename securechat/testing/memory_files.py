@@ -273,8 +273,9 @@ class MemoryFiles:
 
     def _list_stored(self, prefix: str) -> FilesOnDisk:
         contents = self.contents
-        found = (each for each in contents.stored if each.startswith(prefix) and each not in contents.uploads)
-        return FilesOnDisk(tuple(sorted(found)))
+        found = sorted(each for each in contents.stored if each.startswith(prefix))
+        whole = tuple(each for each in found if each not in contents.uploads)
+        return FilesOnDisk(whole, unsettled=tuple(each for each in found if each in contents.uploads))
 
 
 class MemoryOpenFile:

@@ -47,6 +47,8 @@ EVENTS = "events"
 """Programs read event streams over HTTP, beside scripts that post, and that edit, delete and react."""
 OUTGOING = "outgoing"
 """The operator makes outgoing webhooks, beside scripts that post over HTTP."""
+FILES = "files"
+"""Guests, bots and scripts send and read files, beside people who act on their accounts and rooms."""
 WEB = "web"
 """Some devices are browsers, which have no certificates."""
 _BESIDE_STUFFED = frozenset({"admin", "rates", "delay", "clock", "revise"})
@@ -68,6 +70,7 @@ class Options:
         http: whether people make tokens and scripts post over HTTP, but there.
         events: whether programs read event streams as well.
         outgoing: whether there are outgoing webhooks, beside such scripts.
+        files: whether files are sent and read, beside such scripts.
     """
 
     people: int | None = None
@@ -80,6 +83,7 @@ class Options:
     http: bool = False
     events: bool = False
     outgoing: bool = False
+    files: bool = False
 
     def flags(self) -> str:
         """Return what makes the same run again, for `tools/simulate.py`."""
@@ -104,6 +108,8 @@ class Options:
             said.append("--events")
         if self.outgoing:
             said.append("--outgoing")
+        if self.files:
+            said.append("--files")
         return " ".join(said)
 
 
@@ -214,4 +220,23 @@ def limits_of(rng: random.Random) -> Limits:
         low_disk_bytes=1,
         hash_queue=4,
         retention_batch=rng.choice((2, 500)),
+    )
+
+
+def with_files(limits: Limits, dice: random.Random) -> Limits:
+    """Make limits of files that a few senders reach in some seconds."""
+    return replace(
+        limits,
+        file_bytes=8_000,
+        files_per_person_bytes=dice.choice((12_000, 90_000)),
+        files_per_bot_bytes=dice.choice((16_000, 200_000, 200_000)),
+        files_per_guest_bytes=dice.choice((9_000, 60_000)),
+        files_free_bytes=1_000,
+        uploads_per_person=dice.choice((3, 6)),
+        uploads_total=dice.choice((8, 40)),
+        upload_buffer_bytes=dice.choice((800, 8_000)),
+        upload_buffers_bytes=dice.choice((1_500, 20_000)),
+        transfer_turn_bytes=dice.choice((200, 16_384)),
+        transfers_per_pass_bytes=dice.choice((500, 65_536)),
+        upload_stall_s=dice.choice((0.5, 30.0)),
     )

@@ -43,7 +43,7 @@ class Hosts:
     def act(self, dice: random.Random) -> None:
         """Have an owner or moderator do something in a room where a reader is, or could be."""
         world = self._world
-        readers = [reader.me for reader in world.readers if reader.me]
+        readers = [reader.me for reader in (*world.readers, *world.filers) if reader.me]
         rooms = [record for name in world.house.names() if (record := world.house.place(name)) and name != LOBBY]
         if not readers or not rooms:
             return

@@ -110,6 +110,7 @@ class House:
         for change in changes:
             self._world.temptation.changed(change)
         self._world.stream_law.changed(changes)
+        self._world.file_law.changed(changes)
 
     def _take(self, changes: Iterable[Change]) -> None:
         for change in changes:

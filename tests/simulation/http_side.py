@@ -14,7 +14,9 @@ from securechat.errors import ErrorCode
 from securechat.model import Closing
 from securechat.net.transport import Transport
 from securechat.server.api import paths as api
+from securechat.server.api.files import FilePaths
 from securechat.server.api.peers import ProgramPeers
+from securechat.server.files import paths as links
 from securechat.server.hooks import paths as hooks
 from securechat.server.readiness import Readiness
 from securechat.server.web.connection import HttpConnection
@@ -61,12 +63,14 @@ class HttpSide:
             pages = replace(server.world.pages, page_rows=dice.choice((2, 3, 200)))
             law, held = server.world.stream_law, dice.choice((0, 1, 32))
             self.peers.streams = WatchedStreams(law, self.peers.streams, pages, held)
-        self.programs = ProgramPrefixes(
-            {
-                api.PREFIX: api.ApiPaths(self.peers, limits, __version__),
-                hooks.PREFIX: hooks.HookPaths(server.hub, limits, self.peers, lambda _word, _ignored: None),
-            }
-        )
+        behind: Any = api.ApiPaths(self.peers, limits, __version__)
+        prefixes: dict[str, Any] = {
+            hooks.PREFIX: hooks.HookPaths(server.hub, limits, self.peers, lambda _word, _ignored: None)
+        }
+        if (files := server.hub.files) is not None:
+            prefixes[links.PREFIX] = links.FileLinkPaths(files, self.peers.note_none)
+            behind = FilePaths(files, self.peers, limits, behind)
+        self.programs = ProgramPrefixes({api.PREFIX: behind, **prefixes})
         self.connections: dict[HttpConnection, Connection] = {}
 
     def accept(self, transport: Transport, connection: Connection) -> None:

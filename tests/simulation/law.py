@@ -106,7 +106,8 @@ class Law:
 
         Args:
             in_batch: whether answers of the same batch of the log are still to come: connections of logins that ended
-                in it are closed when it is over, before anything of it is fanned out.
+                in it, and of accounts that were deleted in it, are closed when it is over, before anything of it is
+                fanned out.
         """
         if not (self.bans or self.ended_logins or self._removed or self._deleted):
             return
@@ -117,7 +118,7 @@ class Law:
                 raise HistoryBroken(f"{seat.member.name} is in by login {seat.login_id}, which was ended")
             if seat.certificate in self._removed:
                 raise HistoryBroken(f"{seat.member.name} is in by a certificate that was removed")
-            if seat.member.sender_id in self._deleted:
+            if seat.member.sender_id in self._deleted and not in_batch:
                 raise HistoryBroken(f"{seat.member.name} is in, and was deleted")
             for ban in self.bans.values():
                 if self.lasts(ban.until_ms) and self._hits(ban, session, seat.member):

@@ -37,6 +37,7 @@ from securechat.testing.log_checks import HistoryBroken
 from securechat.text.names import LOBBY
 from tests.simulation import deeds
 from tests.simulation.crowd import Guest
+from tests.simulation.flavour import FILES
 
 if TYPE_CHECKING:
     import random
@@ -135,6 +136,8 @@ class Makers:
         if here and dice.random() < 0.3:
             rooms = (here[0],)
         scopes, days = dice.choice(_SCOPES), dice.choice(_DAYS)
+        if FILES in self._world.flavour:
+            scopes = (*scopes, "files")
         self._names += 1
         name = self._world.styled(f"{person.base}bot{self._names}")
         if dice.random() < 0.4:

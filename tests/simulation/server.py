@@ -15,7 +15,7 @@ from securechat.hub.accounts.authentication import LoginKind
 from securechat.hub.context import HubContext
 from securechat.hub.hub import Hub
 from securechat.hub.interfaces import OperatorEvent, Peer
-from securechat.model import ALPN, Closing
+from securechat.model import ALPN, FILES_FEATURE, Closing
 from securechat.net.broadcast import write_all
 from securechat.net.transport import Transport
 from securechat.records.log import LogState
@@ -27,7 +27,8 @@ from securechat.text.names import LOBBY
 from securechat.wire.http import HTTP_ALPN
 from securechat.wire.native import NativeServerCodec
 from securechat.wire.negotiation import CodecTable, SpokenProtocol
-from tests.simulation.flavour import HTTP, OUTGOING
+from tests.simulation.file_disk import SimulatedFileDisk
+from tests.simulation.flavour import FILES, HTTP, OUTGOING
 from tests.simulation.http_side import HttpSide
 from tests.simulation.receiver import SimulatedWorker
 from tests.simulation.watch import Watch, WatchedLog, WatchedOutlet, WatchedSession
@@ -43,6 +44,9 @@ STRETCH = 32
 """Seqs that the index takes in at once: a run has some hundreds, and shall see what happens between two stretches."""
 
 
+_LINK_SECRET = bytes(32)
+COMPARED_S = (0.2, 3.0)
+"""After the start, until disk and log are compared."""
 INJECTED = 0.1
 """How many answers to questions raise, where there are bugs."""
 
@@ -108,6 +112,10 @@ class SimulatedServer:
         self.hasher: Any = keys.hasher
         outlet = WatchedOutlet(watch, write_all)
         rates = "rates" in world.flavour
+        self.disk = SimulatedFileDisk(self) if FILES in world.flavour else None
+        files: dict[str, Any] = {}
+        if self.disk is not None:
+            files = {"file_disk": self.disk, "link_secret": lambda: _LINK_SECRET, "file_features": (FILES_FEATURE,)}
         context = HubContext(
             self.log,
             outlet,
@@ -118,6 +126,7 @@ class SimulatedServer:
             rates=rates,
             pages=world.pages,
             containment=self.loop.containment,
+            **files,
         )
         self.hub = Hub(context)
         self.loop.on_pass = self.hub.begin_pass
@@ -161,8 +170,17 @@ class SimulatedServer:
         self.hub.restore(state, self.clock.now, now_ms, now_ms)  # a clock that is moved here is believed: days pass so
         if self.worker is not None:
             self.worker.feed.start()
+        if self.hub.files is not None:
+            self._later(COMPARED_S, self._compare)
         self._sing()
         return state
+
+    def _compare(self) -> None:
+        """What the process does soon after its start, and once a day."""
+        files = self.hub.files
+        if self.log.failure is None and files is not None and files.uploads.is_loaded and not files.uploads.is_empty:
+            files.compare(lambda found: self.world.file_law.compared(found) if self.alive else None)
+            self.passes.wake()
 
     # --- threads and disks
 
@@ -312,6 +330,8 @@ class SimulatedServer:
         self.passes.stop()
         if close and self.log.failure is None:
             self.log.close()
+        if self.disk is not None:
+            self.disk.stop()
         self.storage.kill(self.log.abandon, power=power)
         how = Death.SILENT if power else Death.RESET
         lines = [connection for _, connection in self.sessions.values()]
@@ -320,4 +340,5 @@ class SimulatedServer:
         lines += self.http.die(how) if self.http is not None else []
         if power:
             self.world.unaware += lines
+            self.world.file_law.power_cut()
         self.world.server_stopped()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import tempfile
 from itertools import count
 from pathlib import Path
@@ -18,10 +19,9 @@ from securechat.testing.memory_store import MemoryStore
 from tests.simulation.checkers.stored import Stored, stored
 from tests.simulation.checkers.transcript import Transcript
 from tests.simulation.checkers.watched_store import WatchedStore
+from tests.simulation.file_disk import FilesOfDisk
 
 if TYPE_CHECKING:
-    import random
-
     from securechat.limits import Limits, PageLimits
     from securechat.testing.clock import SimulatedClock
 
@@ -45,6 +45,7 @@ class Storage:
         was_full: whether that ever was so.
         may_fail: whether a write or sync ever was to fail: the only thing that may end the log.
         transcript: what was committed.
+        files: the files of messages.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Storage:
         self._pages = pages
         self._clock = clock
         self._rng = rng
+        self.files = FilesOfDisk(random.Random(rng.getstate()[1][0]))  # dice of their own: other runs stay as they are
         self._local_store = MemoryStore(limits, wall_ms=clock.wall_ms, pages=pages)
         self._local_store.fault = self._fault
         self._current: MemoryStore | SqliteStore = self._local_store
@@ -82,6 +84,36 @@ class Storage:
     def stored(self) -> Stored:
         """Return everything that an open store holds."""
         return stored(self._current)
+
+    # --- files, read past the store's own reader
+
+    def file_ids(self) -> set[str]:
+        """Return the ids of the files of messages."""
+        if isinstance(self._current, MemoryStore):
+            return {info.id for message in self._current._talk.messages.values() for info in message.files}
+        return {file_id for (file_id,) in self._current._db.execute("SELECT file_id FROM files")}
+
+    def gone_files(self) -> set[str]:
+        """Return the ids of the files that are to be unlinked."""
+        if isinstance(self._current, MemoryStore):
+            return set(self._current._talk.gone)
+        return {file_id for (file_id,) in self._current._db.execute("SELECT file_id FROM gone_files")}
+
+    def kept_bytes(self) -> dict[int, int]:
+        """Return what each sender keeps, by sender_id; of files of messages alone."""
+        kept: dict[int, int] = {}
+        if isinstance(self._current, MemoryStore):
+            talk = self._current._talk
+            rows = [
+                (each.sender_id, talk.stored_files[info.id].kept_bytes)
+                for each in talk.messages.values()
+                for info in each.files
+            ]
+        else:
+            rows = list(self._current._db.execute("SELECT sender_id, kept_bytes FROM files"))
+        for who, size_bytes in rows:
+            kept[who] = kept.get(who, 0) + size_bytes
+        return kept
 
     # --- faults
 
@@ -128,6 +160,7 @@ class Storage:
     def forgive(self) -> None:
         """Take every fault back."""
         self.full, self.locked, self._failing = False, False, ""
+        self.files.forgive()
         if self.disk is not None:
             self.disk.forgive()
 
@@ -139,6 +172,7 @@ class Storage:
         if disk is not None:
             disk.off = True
         abandon()
+        self.files.kill(power=power)
         if disk is not None:
             disk.off = False
             if power:

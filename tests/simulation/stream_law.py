@@ -282,9 +282,9 @@ class StreamLaw:
             return False
         if subscription.rooms and number not in subscription.rooms:
             return False
-        return self._is_surely_in(number, who, message.seq)
+        return self.is_surely_in(number, who, message.seq)
 
-    def _is_surely_in(self, number: int, who: int, seq: int | None = None) -> bool:
+    def is_surely_in(self, number: int, who: int, seq: int | None = None) -> bool:
         """Whether an account is in a room, and may read this message there."""
         house, maker = self._world.house, self._world.token_law.maker_of(who)
         record = house.place(LOBBY) if number == 0 else house.room_records.get(number)
@@ -373,7 +373,7 @@ class StreamLaw:
             if stream.link.queued_bytes > limits.outbox_hard_bytes:
                 self._broken(f"{stream.label}: {stream.link.queued_bytes} bytes wait for one reader")
             row = self._world.token_law.row_of(watch.token)
-            if not watch.rooms or row is None or any(self._is_surely_in(room, row.sender_id) for room in watch.rooms):
+            if not watch.rooms or row is None or any(self.is_surely_in(room, row.sender_id) for room in watch.rooms):
                 watch.deaf_since = None
             elif watch.deaf_since is None:
                 watch.deaf_since = now

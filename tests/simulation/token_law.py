@@ -21,6 +21,8 @@ from securechat.model import (
     Draft,
     Edited,
     Event,
+    FileLinks,
+    FileList,
     Found,
     HistoryPage,
     Invited,
@@ -45,6 +47,7 @@ from securechat.model import (
     SearchPage,
     TypingNow,
     UnreadList,
+    UploadAdded,
     Welcome,
 )
 from securechat.records.accounts import (
@@ -92,6 +95,7 @@ class TokenLaw:
     def __init__(self, world: World) -> None:
         self._world = world
         self._tokens: dict[bytes, ApiToken] = {}
+        self._heard_at: dict[int, float] = {}  # when the hub has heard of a token's row, or of another end of it
         self._hashes: dict[int, bytes] = {}
         self._accounts: dict[int, Account] = {}
         self._bans: dict[int, Ban] = {}
@@ -132,6 +136,7 @@ class TokenLaw:
                     if before.expires_at_ms is not None and (row.expires_at_ms or _NEVER_MS) > before.expires_at_ms:
                         self._broken(f"token {row.token_id} was to end, and lasts longer now")
                     self._tokens[row.token_hash] = row
+                    self._heard_at[row.token_id] = self._world.clock.now
                     self._hashes[row.token_id] = row.token_hash
                 case Put(Account() as row):
                     self._accounts[row.sender_id] = row
@@ -282,6 +287,8 @@ class TokenLaw:
             self._broken(f"{label} is in by a token that was removed, or never was")
         now_ms = self._world.clock.wall_ms()
         is_over = row.expires_at_ms is not None and now_ms > row.expires_at_ms + late_ms
+        if self._world.clock.now <= self._heard_at.get(row.token_id, 0.0) + _LATE_MS / 1000:
+            is_over = False  # its end was stored late, or beside a hello that was judged before
         if is_over and not (late_ms and self._moved_at >= 0):  # timers go by the other clock
             self._broken(f"{label} is in by token {row.token_id}, which is over since {row.expires_at_ms}")
         if why := self._why_stopped(row.sender_id):
@@ -317,6 +324,10 @@ class TokenLaw:
             may_hear = all(self._covers(row, each.room) for each in event.rooms)
         elif isinstance(event, Left):
             may_hear = event.room in rooms or self._covers(row, event.room)
+        elif isinstance(event, FileLinks):  # whether a file may be read is judged when it is
+            may_hear = Scope.READ in row.scopes
+        elif isinstance(event, UploadAdded | FileList):
+            may_hear = Scope.FILES in row.scopes
         else:
             may_hear = isinstance(event, _OF_READERS) and Scope.READ in row.scopes
             rooms_told = [None] if isinstance(event, Invited) else _rooms_of(event)
@@ -342,6 +353,11 @@ class TokenLaw:
     def accounts(self) -> list[int]:
         """Return the sender_ids of all accounts."""
         return sorted(self._accounts)
+
+    def kind_of(self, sender_id: int) -> AccountKind | None:
+        """Return the kind of an account; None for a guest, and for an account that is gone."""
+        account = self._accounts.get(sender_id)
+        return None if account is None else account.kind
 
     def name_of(self, sender_id: int) -> str:
         """Return the name of an account; empty for one that is gone."""

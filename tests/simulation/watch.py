@@ -120,11 +120,13 @@ class WatchedLog(SlowLog):
 
         def committed(batch: Sequence[LogEntry]) -> None:
             self.watch.stream_law.fed(batch)
+            self.watch.file_law.fed(batch)
             on_commit(batch)
 
         state = super().start(committed, on_failure)
         self.watch.house.restore(state)
         self.watch.stream_law.restarted()
+        self.watch.file_law.restarted()
         return state
 
     def record(self, changes: Sequence[Change], done: Callable[[Committed | NotAppended], None]) -> None:
@@ -163,6 +165,8 @@ class WatchedLog(SlowLog):
         if not draft.known_only:
             self.watch.house.check_draft(draft, self.watch.loop.now)
             self.watch.token_law.check_draft(draft)
+            if draft.files:
+                self.watch.world.file_faults.given_to_the_log()
         super().append(draft, done)
 
     def revise(self, revision: Revision, done: Callable[[AppendOutcome], None]) -> None:
@@ -185,10 +189,12 @@ class Watch:
     loop: Loop
 
     def __init__(self, world: World) -> None:
+        self.world = world
         self._transcript = world.storage.transcript
         self._law = world.law
         self.token_law = world.token_law
         self.stream_law = world.stream_law
+        self.file_law = world.file_law
         self._hush = world.hush
         self._page_rows = world.pages.page_rows
         self.house: House = world.house

@@ -26,8 +26,12 @@ from tests.simulation.crossings import Crossings
 from tests.simulation.crowd import Prober, Visitor
 from tests.simulation.exam import Exam
 from tests.simulation.faults import Faults
+from tests.simulation.file_faults import FileFaults
+from tests.simulation.file_law import FileLaw
+from tests.simulation.filer import Filer
 from tests.simulation.flavour import (
     EVENTS,
+    FILES,
     HTTP,
     OUTGOING,
     PROGRAM,
@@ -43,6 +47,7 @@ from tests.simulation.flavour import (
     sizes_of,
     small,
     tokens_of,
+    with_files,
 )
 from tests.simulation.hostile import Hostile
 from tests.simulation.hosts import Hosts
@@ -95,6 +100,11 @@ TOKEN_OVERLAP_S = 0.7
 TOKEN_PROGRAMS = 3
 POSTERS = 2
 READERS = 3
+FILERS = 4
+FILES_OVERLAP_S = 2.5
+"""For these runs, whose logs are busy: a rotation is stored before the old token ends."""
+SENDING_S = 6.0
+"""For how long everybody acts at least where files are sent."""
 MOST_FAILED = 1_000
 """So that tokens which are over are judged each time."""
 MAKING_S = 4.0
@@ -148,12 +158,14 @@ class World:
         self.flavour |= tokens_of(self.chance.dice("tokens"), self.flavour, options.without)
         if options.web and "certificates" not in self.flavour:
             self.flavour |= {WEB}
-        if (options.http or options.events or options.outgoing) and "stuffed" not in self.flavour:
+        if (options.http or options.events or options.outgoing or options.files) and "stuffed" not in self.flavour:
             self.flavour |= {HTTP, TOKENS, SETTLED}
             if options.events:
                 self.flavour |= {EVENTS}
             if options.outgoing:  # the clock is left alone: a webhook waits for a time of day
                 self.flavour = (self.flavour | {OUTGOING}) - {"clock", "upkeep"}
+            if options.files:
+                self.flavour |= {FILES}
         self.pages = pages_of(sizes, self.flavour)
         if "small" in self.flavour:
             self.limits = small(self.limits, sizes)
@@ -167,6 +179,11 @@ class World:
             if dice.random() < 0.4:
                 self.flavour |= {"upkeep"}  # days pass, and what is old is forgotten
             self.limits = replace(self.limits, api_alive_s=dice.choice((0.5, 3.0)), api_streams=dice.choice((2, 8)))
+        if FILES in self.flavour:
+            dice = self.chance.dice("files")
+            if dice.random() < 0.4:
+                self.flavour |= {"upkeep"}
+            self.limits = replace(with_files(self.limits, dice), token_overlap_s=FILES_OVERLAP_S)
         self._long_names = "small" in self.flavour and sizes.random() < 0.5
         self.room_records = 1 if "rules" in self.flavour else 2
         self.storage = Storage(
@@ -177,6 +194,8 @@ class World:
         self.law = Law(self)
         self.token_law = TokenLaw(self)
         self.stream_law = StreamLaw(self)
+        self.file_law = FileLaw(self)
+        self.storage.transcript.on_files = self.file_law.committed
         self.receiver = Receiver(self)
         self.makers = Makers(self)
         self.returning = Returning(self)
@@ -202,6 +221,8 @@ class World:
         if HTTP in self.flavour:
             poster = RevisingPoster if EVENTS in self.flavour else Poster
             self.programs += [poster(self, number) for number in range(POSTERS)]
+        self.filers = [Filer(self, number) for number in range(FILERS)] if FILES in self.flavour else []
+        self.file_faults = FileFaults(self)
         self.readers = [Reader(self, number) for number in range(READERS)] if EVENTS in self.flavour else []
         self.hosts = Hosts(self)
         self.robots = [Robot(self)] if options.bot and "stuffed" not in self.flavour else []
@@ -332,8 +353,10 @@ class World:
                 self._act_while_things_break()
                 self._come_to_rest()
                 self._check_histories()
-                for program in (*self.programs, *self.readers, *self.robots, self.receiver):
+                for program in (*self.programs, *self.readers, *self.robots, *self.filers, self.receiver):
                     program.check()
+                if FILES in self.flavour:
+                    self.file_law.check_end()
                 if "small" in self.flavour:
                     self._check_rooms()
                 self._leave()
@@ -355,6 +378,7 @@ class World:
         active_s = 6.0 if is_stuffed else COMING_S + rng.choice(ACTS) * every_s / len(self.people)
         active_s = max(active_s, CROWDED_S) if self.crowd else active_s
         active_s = max(active_s, MAKING_S) if TOKENS in self.flavour else active_s
+        active_s = max(active_s, SENDING_S) if FILES in self.flavour else active_s
         until = clock.now + min(active_s, self.options.active_s or 99.0)
         if is_stuffed:
             clock.call_later(rng.uniform(1.0, 2.0), self.faults.stop_a_reader)
@@ -372,7 +396,11 @@ class World:
             keep_doing(reader.base, reader.act, reader.every_s, until)
         if OUTGOING in self.flavour:
             keep_doing(self.receiver.base, self.receiver.act, self.receiver.every_s, until)
-        if self.readers:
+        for filer in self.filers:
+            keep_doing(filer.base, filer.act, filer.every_s, until)
+        if self.filers:
+            keep_doing(self.file_faults.base, self.file_faults.act, self.file_faults.every_s, until)
+        if self.readers or self.filers:
             keep_doing(self.hosts.base, self.hosts.act, self.hosts.every_s, until)
         for robot in self.robots:
             keep_doing(robot.base, robot.act, 0.05, until)
@@ -415,7 +443,7 @@ class World:
         self.faults.stop()
         for stranger in (*self.hostile, *self.crowd, *self.programs, self.prober):
             stranger.leave()
-        for program in (*self.robots, *self.readers):
+        for program in (*self.robots, *self.readers, *self.filers):
             program.begin_to_rest()
         if OUTGOING in self.flavour:
             self.receiver.begin_to_rest()
@@ -438,7 +466,9 @@ class World:
         attendance = self.server.hub._presence
         if not self.server.alive or self.administrator.is_busy or attendance._absent or attendance._presence_due:
             return False
-        if not all(program.is_quiet for program in (*self.robots, *self.readers, self.receiver)):
+        if not all(program.is_quiet for program in (*self.robots, *self.readers, *self.filers, self.receiver)):
+            return False
+        if FILES in self.flavour and not self.file_law.is_tidy:
             return False
         devices = [device for person in self.people for device in person.devices]
         if self.readers and any(device.is_asking for device in devices):
@@ -455,6 +485,7 @@ class World:
                 if not device.is_quiet
             )
             or ", ".join(reader.base for reader in self.readers if not reader.is_quiet)
+            or ", ".join(filer.base for filer in self.filers if not filer.is_quiet)
             or ("the server" if self.receiver.is_quiet else "the outgoing webhooks")
         )
 
@@ -498,6 +529,8 @@ class World:
         self.leaving = True
         for program in (*self.robots, *self.readers):
             program.leave()
+        for filer in self.filers:
+            filer.leave_all()
         for person in self.people:
             for device in (*person.devices, *person.replaced):
                 device.want(actions.LeaveChat(1.0))

@@ -88,6 +88,7 @@ class AccountDeletion:
             for each in bots:  # they stop for good, and would keep rooms from being forgotten
                 yield from self._leave_rooms(each)
             yield Commit((Drop(Account, sender_id),))
+            self._disconnection.end_member(sender_id, _LAST_WORDS)  # an administrator may have set a password since
             for each in bots:  # one may have got a token since
                 self._disconnection.end_member(each, _STOPPED)
             self._context.names.free(account.name, owner_of_account(sender_id))

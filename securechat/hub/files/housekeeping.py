@@ -175,6 +175,7 @@ class _ComparisonRun:
         self._doubtful: list[str] = []
         self._whole: frozenset[str] = frozenset()
         self._on_disk: frozenset[str] = frozenset()  # with what is left of files whose own bytes are gone
+        self._unsettled: frozenset[str] = frozenset()  # their sidecars could not be removed
         self._missing: list[str] = []
         self._swept = 0
 
@@ -209,8 +210,9 @@ class _ComparisonRun:
             self._next_folder()
             return
         whole, remains, stored = frozenset(on_disk.whole), frozenset(on_disk.remains), frozenset(self._stored)
-        self._whole, self._on_disk = whole, whole | remains
-        self._doubtful = sorted(self._without_uploads((stored ^ whole) | remains))
+        self._unsettled = unsettled = frozenset(on_disk.unsettled)
+        self._whole, self._on_disk = whole, whole | remains | unsettled
+        self._doubtful = sorted(self._without_uploads((stored ^ whole) | remains | unsettled))
         self._next_doubt()
 
     def _without_uploads(self, ids: Iterable[str]) -> list[str]:
@@ -224,7 +226,9 @@ class _ComparisonRun:
         self._context.log.file(FileQuery(file_id), lambda row: self._judge(file_id, row))
 
     def _judge(self, file_id: str, row: FileRow | NotAppended | None) -> None:
-        if isinstance(row, FileRow) and file_id not in self._whole:
+        if isinstance(row, FileRow) and file_id in self._unsettled:
+            self._disk.settle(file_id)
+        elif isinstance(row, FileRow) and file_id not in self._whole:
             self._missing.append(file_id)
         if row is None and file_id in self._on_disk and self._uploads.get(file_id) is None:
             self._swept += 1

@@ -130,11 +130,13 @@ class UploadWriting:
 
     def when_quiet(self, upload: PendingUpload, done: Callable[[], None]) -> None:
         """Call back when the disk has answered all that was handed to it for an upload: now, or later."""
-        file_id = upload.file_id
-        if self._waiting_bytes.get(file_id) or file_id in self._finishing or file_id in self._rolling_back:
+        if self._is_busy(upload.file_id):
             self._when_quiet.setdefault(upload.file_id, []).append(done)
         else:
             done()
+
+    def _is_busy(self, file_id: str) -> bool:
+        return bool(self._waiting_bytes.get(file_id)) or file_id in self._finishing or file_id in self._rolling_back
 
     def write(self, writer: UploadWriter, offset: int, data: bytes, more: Callable[[], None]) -> bool:
         """See `UploadWriter.write`."""
@@ -181,8 +183,12 @@ class UploadWriting:
                 self._paused.append((writer, more))
 
     def _quiet(self, upload: PendingUpload) -> None:
-        for done in self._when_quiet.pop(upload.file_id, ()):
-            done()
+        waiting = self._when_quiet.pop(upload.file_id, [])
+        while waiting:
+            if self._is_busy(upload.file_id):  # one of them has begun something, such as cutting bytes off
+                self._when_quiet[upload.file_id] = waiting + self._when_quiet.get(upload.file_id, [])
+                return
+            waiting.pop(0)()
 
     def roll_back(self, upload: PendingUpload, offset: int, done: Callable[[Refusal | None], None]) -> None:
         """Cut what a part has brought off again; to be called when the upload is quiet."""

@@ -188,6 +188,8 @@ class TusPaths:
     def _upload(self, request: Request, address: str) -> PendingUpload:
         found = _ADDRESS.match(request.path)
         upload = self._files.upload_at(found[1], found[2]) if found is not None else None
+        if upload is None and not self._files.uploads.is_loaded:  # it may be one of the earlier process
+            raise RefusedError(refusal_for("uploads_of_server_used_up", retry_after_s=1.0))
         if upload is None:
             if not self._files.uploads.is_loaded:  # a 404 would have the client begin anew
                 raise RefusedError(refusal_for("uploads_of_server_used_up", retry_after_s=_SOON_S))
@@ -369,6 +371,7 @@ class _PartExchange:
 
     def _cut(self) -> None:
         """A newer request has taken the upload over, or it is gone."""
+        self._drop_unjudged()
         if self._upload.is_gone:
             self._answer(refused(refusal_for("upload_unknown")))
         else:
@@ -383,10 +386,14 @@ class _PartExchange:
 
     def abandon(self) -> None:
         """See `BodyExchange.abandon`: what has come stays, but for a part whose checksum cannot be judged."""
-        is_under_way, self._done = self._done is not None and self._has_begun, None
+        self._drop_unjudged()
+        self._done = None
         if self._writer is not None:
             self._writer.close()
-        if is_under_way and self._checksum is not None:
+
+    def _drop_unjudged(self) -> None:
+        """Have a part whose checksum cannot be judged cut off again, before a newer request begins."""
+        if self._done is not None and self._has_begun and self._checksum is not None:
             self._writing.when_quiet(self._upload, self._drop_part)
 
     def _drop_part(self) -> None:

@@ -94,19 +94,20 @@ class FinishedFiles:
             return None
 
     def in_folder(self, prefix: str) -> FilesOnDisk | None:
-        """Return the files whose ids begin with two digits, without those that have a sidecar; None: unreadable.
+        """Return the files whose ids begin with two digits, those that have a sidecar apart; None: unreadable.
 
         The sidecars are listed last. A file whose message is committed between the two lists is left out then, and one
         that is left out is neither missing nor swept.
         """
         try:
             names = names_if_there(self._system, self._layout.directory / prefix)
-            uploads = {id_of(each) for each in names_if_there(self._system, self._layout.incoming) if is_sidecar(each)}
+            sidecars = {id_of(each) for each in names_if_there(self._system, self._layout.incoming) if is_sidecar(each)}
         except OSError:
             return None
-        ids = {file_id for name in names if (file_id := id_of(name)) is not None} - uploads
-        whole = ids & {name for name in names if is_whole_file(name)}
-        return FilesOnDisk(tuple(sorted(whole)), tuple(sorted(ids - whole)))
+        there = {file_id for name in names if (file_id := id_of(name)) is not None}
+        ids, files = there - sidecars, {name for name in names if is_whole_file(name)}
+        whole = ids & files
+        return FilesOnDisk(tuple(sorted(whole)), tuple(sorted(ids - whole)), tuple(sorted(files & sidecars)))
 
     def unlink(self, file_ids: Sequence[str]) -> DiskSteps[tuple[str, ...]]:
         """Unlink files with their smaller copies; returns those that are off the disk, durably.

@@ -34,6 +34,7 @@ FROM changes JOIN conversations USING (conversation) ORDER BY seq
 """
 _DRAFTS = "SELECT stream, client_id, seq FROM drafts"
 _KEYS = "SELECT sender_id, key_hash, seq, sent_at_ms FROM message_keys"
+_FILES = "SELECT seq, file_id, name, size_bytes, type, width, height, previews FROM files ORDER BY seq, place"
 _READS = "SELECT sender_id, room, low, high, seq FROM reads JOIN conversations USING (conversation)"
 
 

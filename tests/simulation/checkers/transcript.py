@@ -13,7 +13,7 @@ It applies changes by rules of its own (docs/protocol.md, section 15), and asks 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, assert_never
 
@@ -34,10 +34,12 @@ from securechat.model import (
     RevisionKind,
 )
 from securechat.records.accounts import Account, Change, Committed, Drop, EraseSender, PurgeMessageKeys
+from securechat.records.files import PurgeFiles
 from securechat.records.log import Appended, NotAppended
 from securechat.records.rooms import DropRoom, PurgeExpired, PutReadMarker, PutRoom, RoomRecord
 from securechat.storage.store import ApplyChanges, CommitResult, StoreWrite, WriteOutcome, key_hash
 from securechat.testing.log_checks import HistoryBroken
+from securechat.text.file_lines import with_file_lines
 from tests.simulation.checkers.stored import Stored
 
 ModelCopy = tuple[object, ...]
@@ -51,11 +53,13 @@ class ModelMessage:
         place: the conversation, by a number that no new name changes.
         states: what it was, each with the seq that made it so.
         may_be_gone: whether something was asked for that takes it away without an entry of the log.
+        files_may_be_gone: whether something was asked for that takes its files alone away.
     """
 
     place: int
     states: list[tuple[int, Message]]
     may_be_gone: bool = False
+    files_may_be_gone: bool = False
 
     @property
     def now(self) -> Message:
@@ -72,12 +76,14 @@ class Transcript:
         last_seq: the highest number given.
         deleted: accounts that were, or may have been, deleted.
         taken_back: those of them whose messages and reactions had to go, too.
+        on_files: told of each message with files that is committed, or found.
     """
 
     def __init__(self) -> None:
         self.said: dict[int, ModelMessage] = {}
         self.changes: dict[int, MessageChange] = {}
         self.last_seq = 0
+        self.on_files: Callable[[Message], None] = lambda _: None
         self.deleted: set[int] = set()
         self._last_sent_at_ms = 0
         self._seqs: dict[tuple[int, int], int] = {}
@@ -106,6 +112,10 @@ class Transcript:
     def conversation_in(self, room: str) -> int | None:
         """Return the number of the conversation in the room of this name; None where nothing was said there."""
         return self._room_records.get(room)
+
+    def rooms(self) -> Iterable[tuple[str, int]]:
+        """Return the conversations in rooms, by their present names."""
+        return [(key, number) for key, number in self._room_records.items() if isinstance(key, str)]
 
     def _has_place(self, row: RoomRecord) -> None:
         """A room has this name from now on."""
@@ -142,6 +152,9 @@ class Transcript:
                 self._has_place(row)
             case PutReadMarker():
                 self._has_read(change)
+            case PurgeFiles(before_ms):
+                for said in self.said.values():
+                    said.files_may_be_gone = said.files_may_be_gone or said.now.sent_at_ms < before_ms
             case PurgeMessageKeys(before_ms):
                 self._keys_before_ms = max(self._keys_before_ms, before_ms)
             case DropRoom(room_id):
@@ -259,6 +272,8 @@ class Transcript:
             self._check_message(write, entry, place)
             self.said[entry.seq] = ModelMessage(place, [(entry.seq, entry)])
             self._last_in[place] = entry.seq
+            if entry.files:
+                self.on_files(entry)
         else:
             if isinstance(entry, Message):
                 self._broken(f"a change has become {entry}")
@@ -272,6 +287,8 @@ class Transcript:
             self._broken(f"message {entry.seq} follows {entry.prev}, and {self._last_in.get(place, 0)} came before it")
         if (entry.text, entry.to_name, entry.mentions) != (draft.text, draft.to_name, list(draft.mentions)):
             self._broken(f"message {entry.seq} does not say what its draft said")
+        if entry.files != [stored.info for stored in draft.files]:
+            self._broken(f"message {entry.seq} has {entry.files}, and its draft {draft.files}")
         answered = self.said.get(draft.reply or 0)
         is_there = answered is not None and answered.place == place
         allowed = {draft.reply if is_there else None}
@@ -290,7 +307,9 @@ class Transcript:
         if isinstance(entry, Edited | Deleted) and not is_own:
             self._broken(f"entry {entry.seq} changes {entry.target}, which is somebody else's")
         match revision.kind, entry:
-            case RevisionKind.EDIT, Edited(text=revision.text):
+            case RevisionKind.EDIT, Edited(text=text) if text == _with_lines(revision.text, said.now):
+                pass
+            case RevisionKind.EDIT, Edited(text=revision.text) if said.files_may_be_gone:
                 pass
             case RevisionKind.DELETE, Deleted():
                 pass
@@ -344,6 +363,8 @@ class Transcript:
             place = self.place_of(row.room, row.sender_id, row.to)
             self.said[row.seq] = ModelMessage(place, [(row.seq, row)])
             self._last_in[place] = max(row.seq, self._last_in.get(place, 0))
+            if row.files:
+                self.on_files(row)
             return
         state = said.now
         for change in changes:
@@ -449,6 +470,7 @@ class Transcript:
             and self._is_name(copy.to_name, state.to_name, state.to)
             and (copy.room is None) == (state.room is None)
             and (copy.room is None or copy.room in self._names[place])
+            and (copy.files == state.files or (not copy.files and self.said[copy.seq].files_may_be_gone))
         )
 
     def _is_name(self, name: str | None, was: str | None, whose: int | None) -> bool:
@@ -483,7 +505,7 @@ def changed(message: Message, change: MessageChange) -> Message:
         case Edited(seq, text=text, mentions=mentions):
             return replace(message, text=text or "", mentions=mentions, edited=seq, edited_by=by)
         case Deleted(seq):
-            return replace(message, text="", mentions=[], reactions=[], deleted=seq, deleted_by=by)
+            return replace(message, text="", mentions=[], reactions=[], deleted=seq, deleted_by=by, files=[])
         case Reacted(sender_id=who, sign=sign, on=on):
             users = {reaction.sign: [one for one in reaction.by if one != who or reaction.sign != sign or on]
                      for reaction in message.reactions}  # fmt: skip
@@ -492,6 +514,11 @@ def changed(message: Message, change: MessageChange) -> Message:
             return replace(message, reactions=[Reaction(each, by) for each, by in users.items() if by])
         case _:
             assert_never(change)
+
+
+def _with_lines(text: str, message: Message) -> str:
+    """Return what an edit leaves of a message: the new text, and the lines of its files."""
+    return with_file_lines(text, [(info.name, info.size) for info in message.files])
 
 
 def _pair(one: int, other: int) -> tuple[int, int]:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 import pytest
 
 from securechat.errors import ErrorCode
-from securechat.model import AddCertificate, Closing, Done, Hello, Notice, Welcome
+from securechat.model import AddCertificate, Closing, Done, Hello, Join, Notice, SetRoom, Welcome
 from securechat.records.accounts import Role
+from securechat.records.log import NotAppended
 from securechat.text.refusals import sentence
 from tests.support.hub_rig import FakePeer, HubRig
 from tests.unit.hub.accounts.test_accounts import KEY, PASSWORD, certified, hello, register
@@ -207,3 +208,28 @@ def test_a_device_that_comes_during_a_deletion_reads_that_it_was_deleted(proof: 
                     assert each.closed.reason == "account_deleted", (before, after)
                     told.add(each.number)
     assert len(told) > 1, "no device came in while the account was being deleted"
+
+
+def test_a_password_set_during_a_deletion_leaves_no_one_in() -> None:
+    """However far the deletion has got when a device comes by it."""
+    told = 0
+    for steps in range(20):
+        rig = HubRig()
+        ann = rig.member("ann", "1" * 32)
+        register(rig, ann)
+        for number in range(4):  # each takes the deletion a step
+            rig.do(ann, Join(number, [f"room{number}"]))
+            rig.do(ann, SetRoom(number, f"room{number}", topic="tea"))
+        passwords: list[str | NotAppended] = []
+        rig.hub.admin_commands.reset_password("root", "ann", passwords.append)
+        rig.hub.admin_commands.delete_user("root", "ann", remove=False, progress=lambda _: None, done=lambda _: None)
+        for _ in range(steps):
+            rig.step()
+        if not passwords or not isinstance(passwords[0], str):
+            continue
+        peer = rig.peer()
+        rig.do(peer, Hello(version=1, name="ann", secret="9" * 32, password=passwords[0]), settle=False)
+        rig.settle()
+        assert not rig.hub.is_member(peer), steps
+        told += peer.closed is not None and peer.closed.reason == "account_deleted"
+    assert told, "no device came in while the account was being deleted"

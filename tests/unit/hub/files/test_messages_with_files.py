@@ -434,6 +434,51 @@ def test_disk_and_log_are_compared(rig: HubRig) -> None:
     assert on_disk(rig) == {kept, ready}
 
 
+def test_a_file_whose_sidecar_could_not_be_removed_is_neither_swept_nor_missing(rig: HubRig) -> None:
+    ann = rig.member("ann", "a" * 32)
+    assert rig.disk is not None
+    assert rig.file_contents is not None
+    settle, rig.disk.settle = rig.disk.settle, lambda _: None  # type: ignore[method-assign]
+    file_id = said(rig, ann, 1).files[0].id
+    rig.disk.settle = settle  # type: ignore[method-assign]
+    found = []
+    files_of(rig).compare(found.append)
+    rig.settle()
+    assert [(compared.swept, compared.missing) for compared in found] == [(0, ())]
+    assert on_disk(rig) == {file_id}
+    assert not rig.file_contents.uploads, "it is removed now"
+
+
+def test_an_upload_that_could_not_be_removed_is_removed_by_the_next_comparison(rig: HubRig) -> None:
+    ann = rig.member("ann", "a" * 32)
+    assert rig.disk is not None
+    kept, given_up = sent(rig, ann), sent(rig, ann)
+    discard, rig.disk.discard = rig.disk.discard, lambda _: None  # type: ignore[method-assign]
+    upload = files_of(rig).uploads.get(given_up)
+    assert upload is not None
+    files_of(rig).writing.discard(upload)
+    rig.disk.discard = discard  # type: ignore[method-assign]
+    found = []
+    files_of(rig).compare(found.append)
+    rig.settle()
+    assert [(compared.swept, compared.missing) for compared in found] == [(1, ())]
+    assert on_disk(rig) == {kept}
+
+
+def test_who_waits_for_an_upload_waits_for_what_another_one_begins(rig: HubRig) -> None:
+    added = begin(rig, rig.member("ann"))
+    writing, offsets = files_of(rig).writing, []
+    upload = files_of(rig).uploads.get(added.id)
+    assert upload is not None
+    writer = writing.open(upload, lambda: None)
+    writer.ready()
+    writer.write(BODY[:5], lambda: None)
+    writing.when_quiet(upload, lambda: writing.roll_back(upload, 0, lambda _: None))
+    writing.when_quiet(upload, lambda: offsets.append(upload.state.offset))
+    rig.settle()
+    assert offsets == [0]
+
+
 # --- Off --------------------------------------------------------------------------------------------------------------
 
 

@@ -147,6 +147,28 @@ def test_a_part_that_is_cut_off_stays_as_far_as_it_came(rig: FileRig, token: str
     assert rig.patch(path, 5, b"56789").status == 204
 
 
+def test_a_part_with_a_checksum_that_is_taken_over_is_dropped(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 10)
+    hangs = rig.begin("PATCH", path, *part(0), checksum(b"0123456789"), size=10, body=b"0123x")
+    answer = rig.patch(path, 5, b"56789")
+    assert hangs.answer("PATCH").status == 423
+    assert (answer.status, answer.headers["upload-offset"]) == (409, "0"), "no one has judged the first five"
+    assert rig.patch(path, 0, b"0123456789").headers["upload-offset"] == "10"
+
+
+def test_an_upload_is_busy_until_those_of_the_earlier_process_are_read(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 10)
+    rig.files.uploads.is_loaded = False
+    upload = rig.files.uploads.get(path.split("/")[4])
+    assert upload is not None
+    rig.files.uploads.remove(upload)
+    for answer in (rig.request("HEAD", path, TUS), rig.patch(path, 0, b"0")):
+        assert answer.status == 503, "a client that is told 404 begins anew"
+        assert answer.headers["retry-after"] == "1"
+    rig.files.uploads.load([upload.state])
+    assert rig.offset(path) == 0
+
+
 def test_a_newer_writer_takes_over_from_one_that_hangs(rig: FileRig, token: str) -> None:
     path = created(rig, token, 10)
     hangs = rig.begin("PATCH", path, *part(0), size=10, body=b"01234")
