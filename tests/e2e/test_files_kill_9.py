@@ -317,9 +317,7 @@ def test_kill_9_at_some_steps(rig: Rig, points: list[KillPoint]) -> None:
 def test_kill_9_at_every_step(rig: Rig, points: list[KillPoint]) -> None:
     points = [point for point in points if point.step not in ONCE]
     rig.run(points)
-    for _ in range(
-        2
-    ):  # a start behind a kill may have taken the step over
+    for _ in range(2):  # a start behind a kill may have taken the step over
         missed, rig.unreached = rig.unreached, []
         if missed:
             rig.run(missed)

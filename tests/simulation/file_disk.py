@@ -19,7 +19,7 @@ from securechat.records.files import UploadState
 from securechat.server.files.disk import ThreadedFileDisk, _Job, _steps_of
 from securechat.storage.files.layout import PREFIXES, FileLayout, id_of
 from securechat.storage.files.pictures import RewrittenPicture, is_picture
-from securechat.storage.files.steps import Steps
+from securechat.storage.files.steps import DiskSteps
 from securechat.storage.files.store import FileStore
 from securechat.testing.lossy_files import LossyFileSystem, PowerCut
 from securechat.text.refusals import refusal_for
@@ -162,7 +162,7 @@ class SimulatedFileDisk(ThreadedFileDisk):
         store = FileStore(ROOT, files.system, self._troubled, SYNC_BYTES)
         pictures = SimulatedPictures(server, files.system, self._rng) if self._rng.random() < 0.8 else None
         super().__init__(ROOT, server._deliver, pictures=pictures, on_error=self._is_bug, store=store)
-        self._running: tuple[_Job, Steps[object]] | None = None
+        self._running: tuple[_Job, DiskSteps[object]] | None = None
         self._is_armed = False
         self._law.has_pictures = pictures is not None
 
@@ -214,7 +214,7 @@ class SimulatedFileDisk(ThreadedFileDisk):
 
     def _ask(
         self,
-        begin: Callable[[], Steps[object]],
+        begin: Callable[[], DiskSteps[object]],
         done: Callable[..., None] | None = None,
         failed: object = None,
         *,

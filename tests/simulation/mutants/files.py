@@ -9,9 +9,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from securechat.hub.files.access import FileAccess
-from securechat.hub.files.housekeeping import FileHousekeeping, _Comparison
+from securechat.hub.files.housekeeping import FileHousekeeping, _ComparisonRun
 from securechat.hub.files.links import LinkKeys
-from securechat.hub.files.uploads import Upload, UploadRegistry
+from securechat.hub.files.uploads import PendingUpload, UploadRegistry
 from securechat.hub.files.writing import UploadWriter, UploadWriting
 from securechat.records.files import FilesOnDisk
 from securechat.server.api.tus import _PartExchange
@@ -164,9 +164,9 @@ def upload_taken_by_two_messages(original: Any) -> Any:
 
 @planted(UploadRegistry, "_claimable", FILE_MUTANTS)
 def upload_of_another_sender_taken(original: Any) -> Any:
-    def claimable(self: Any, sender_id: int, file_id: str) -> Upload:
+    def claimable(self: Any, sender_id: int, file_id: str) -> PendingUpload:
         upload = self._uploads.get(file_id)
-        taken: Upload = original(self, sender_id if upload is None else upload.state.sender_id, file_id)
+        taken: PendingUpload = original(self, sender_id if upload is None else upload.state.sender_id, file_id)
         return taken
 
     return claimable
@@ -351,12 +351,12 @@ def _sidecars_not_looked_at(original: Any) -> Any:
     return in_folder
 
 
-@planted(_Comparison, "_without_uploads", _SWEEP)
+@planted(_ComparisonRun, "_without_uploads", _SWEEP)
 def _uploads_not_spared(original: Any) -> Any:
     return lambda self, ids: list(ids)
 
 
-@planted(_Comparison, "_judge", _SWEEP)
+@planted(_ComparisonRun, "_judge", _SWEEP)
 def _uploads_swept(original: Any) -> Any:
     def judge(self: Any, file_id: str, row: Any) -> None:
         uploads, self._uploads = self._uploads, UploadRegistry(self._context.limits, self._disk, lambda _: b"")
