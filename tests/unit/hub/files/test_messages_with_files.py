@@ -445,3 +445,21 @@ def test_a_server_without_files_says_so() -> None:
         assert ann.last(Refused).code is ErrorCode.FILES_OFF
     assert "files" not in ann.last(Welcome).features
     assert "files" in HubRig(files=True).member("ann").last(Welcome).features
+
+
+@pytest.mark.xfail(strict=True, reason="the same first 200 are asked for at each look, though they cannot be unlinked")
+def test_files_that_cannot_be_unlinked_hold_no_others_up(rig: HubRig) -> None:
+    assert rig.disk is not None
+    assert rig.file_contents is not None
+    ann = rig.member("ann")
+    rig.do(ann, Register(1, PASSWORD))
+    seqs = {}
+    for number in range(2, 204):
+        message = said(rig, ann, number)
+        seqs[message.files[0].id] = message.seq
+    *stuck, free = sorted(seqs)
+    rig.disk.stuck = set(stuck)
+    for number, seq in enumerate(seqs.values(), 300):
+        rig.do(ann, Delete(number, seq, "lobby"))
+    rig.pass_time(120.0)
+    assert free not in rig.file_contents.stored, "its message was deleted two minutes ago"
