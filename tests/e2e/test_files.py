@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import secrets
 import shutil
 import signal
@@ -340,7 +339,7 @@ def test_downloads_that_are_not_read_leave_descriptors_to_the_others(certs: Path
                     sockets.enter_context(sock)
                     sock.sendall(head)
                     sock.recv(12)
-            assert len(os.listdir(f"/proc/{server.pid}/fd")) <= most - Limits().reserved_descriptors
+            assert len(list(Path(f"/proc/{server.pid}/fd").iterdir())) <= most - Limits().reserved_descriptors
             answer = api.ask("PUT", "/rooms/lobby/files/small.bin", b"a file")
             assert answer.status == 201, answer
 
