@@ -463,3 +463,37 @@ def test_files_that_cannot_be_unlinked_hold_no_others_up(rig: HubRig) -> None:
         rig.do(ann, Delete(number, seq, "lobby"))
     rig.pass_time(120.0)
     assert free not in rig.file_contents.stored, "its message was deleted two minutes ago"
+
+
+@pytest.mark.xfail(
+    strict=True, reason="an upload of a guest who is gone lives a day, and 50 guests begin all that may be"
+)
+def test_guests_who_are_gone_leave_uploads_to_the_members(rig: HubRig) -> None:
+    """Nothing is needed but the server's address: each guest begins twenty uploads of one byte, and sends none."""
+    ann = rig.member("ann")
+    rig.do(ann, Register(1, PASSWORD))
+    limits = rig.limits
+    for number in range(limits.uploads_total // limits.uploads_per_person):
+        guest = rig.member(f"guest{number}", address="203.0.113.9")
+        for _ in range(limits.uploads_per_person):
+            rig.do(guest, AddUpload(71, "a", 1))
+        rig.lose(guest)
+    rig.pass_time(600.0)
+    rig.do(ann, AddUpload(72, "report.pdf", 10))
+    assert isinstance(ann.events[-1], UploadAdded), ann.events[-1]
+
+
+@pytest.mark.xfail(strict=True, reason="the sizes that guests declare count against the disk for a day, without a byte")
+def test_sizes_that_guests_only_declare_leave_the_disk_to_the_members(rig: HubRig) -> None:
+    assert rig.disk is not None
+    rig.disk.total_bytes = 8 * 1024 * MIB
+    ann = rig.member("ann")
+    rig.do(ann, Register(1, PASSWORD))
+    limits = rig.limits
+    for number in range(200):
+        guest = rig.member(f"guest{number}", address="203.0.113.9")
+        rig.do(guest, AddUpload(71, "a", limits.files_per_guest_bytes))
+        rig.lose(guest)
+    rig.pass_time(600.0)
+    rig.do(ann, AddUpload(72, "film.mp4", limits.file_bytes))
+    assert isinstance(ann.events[-1], UploadAdded), ann.events[-1]
