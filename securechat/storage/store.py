@@ -424,7 +424,7 @@ class Store(Protocol):
     def own_files(self, query: OwnFilesQuery) -> list[FileRow]:
         """List a sender's files; see `MessageLog.own_files`. Raises as `read`."""
 
-    def gone_files(self, most: int) -> list[GoneFile]:
+    def gone_files(self, after: str, most: int) -> list[GoneFile]:
         """List files that are to be unlinked; see `MessageLog.gone_files`. Raises as `read`."""
 
     def stored_file_ids(self, after: str, most: int) -> list[str]:

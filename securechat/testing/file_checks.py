@@ -63,7 +63,7 @@ def find(rig: Rig, number: int) -> FileRow | None:
 
 
 def _gone(rig: Rig) -> list[int]:
-    rows: list[GoneFile] = ask(rig, rig.log.gone_files, 1_000)
+    rows: list[GoneFile] = ask(rig, rig.log.gone_files, "", 1_000)
     return [int(row.file_id, 16) for row in rows]
 
 
@@ -208,8 +208,10 @@ def check_files_go_with_their_message(implementation: Implementation) -> None:
     for kill in (False, True):
         usage = rig.restart(kill=kill).files.usage
         assert usage == (FileUsage(1, 5, total[1]), FileUsage(2, 6, total[2])), "what is not unlinked counts no more"
-    first: list[GoneFile] = ask(rig, rig.log.gone_files, 1)
+    first: list[GoneFile] = ask(rig, rig.log.gone_files, "", 1)
     assert first == [GoneFile(f"{1:032x}", 2, 1_000)]
+    behind: list[GoneFile] = ask(rig, rig.log.gone_files, f"{4:032x}", 3)
+    assert [int(row.file_id, 16) for row in behind] == [11, 12, 14]
     assert _drop(rig, 1, 2, 3, 99) == 2
     assert find(rig, 3) is not None, "a file of a message was dropped"
     assert _gone(rig) == [4, 11, 12, 14, 21]

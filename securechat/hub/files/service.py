@@ -86,7 +86,7 @@ class FileService:
 
         def gone(files: list[GoneFile] | NotAppended) -> None:
             if isinstance(files, NotAppended):
-                self._context.log.gone_files(_GONE_AT_START, gone)
+                self._context.log.gone_files("", _GONE_AT_START, gone)
                 return
             ids = {file.file_id for file in files}
             for state in finished:
@@ -94,7 +94,7 @@ class FileService:
                     self._disk.settle(state.file_id)
             self._look_up([state for state in finished if state.file_id not in ids], kept)
 
-        self._context.log.gone_files(_GONE_AT_START, gone)
+        self._context.log.gone_files("", _GONE_AT_START, gone)
 
     def _look_up(self, finished: list[UploadState], kept: list[UploadState]) -> None:
         if not finished:

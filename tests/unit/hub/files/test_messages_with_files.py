@@ -447,7 +447,6 @@ def test_a_server_without_files_says_so() -> None:
     assert "files" in HubRig(files=True).member("ann").last(Welcome).features
 
 
-@pytest.mark.xfail(strict=True, reason="the same first 200 are asked for at each look, though they cannot be unlinked")
 def test_files_that_cannot_be_unlinked_hold_no_others_up(rig: HubRig) -> None:
     assert rig.disk is not None
     assert rig.file_contents is not None
