@@ -147,6 +147,7 @@ def check_an_edit_keeps_the_lines_of_files(implementation: Implementation) -> No
     assert [isinstance(outcome, Appended) for outcome in outcomes] == [True, True, True, True, False, True, False]
     assert {outcome.code for outcome in outcomes if isinstance(outcome, NotAppended)} == {ErrorCode.TEXT_TOO_LONG}
     assert codes(rig.append(revision(EDIT, 20, seq, sender_id=2, text="x" * MAX_TEXT_CHARS))) == [ErrorCode.NO_RIGHT]
+    assert codes(rig.append(revision(EDIT, 20, other, text=""))) == [ErrorCode.TEXT_EMPTY], "it has no files"
     rig.seqs(revision(EDIT, 21, other, text="x" * MAX_TEXT_CHARS), revision(REACT, 22, seq, sign="+"))
     rig.until(lambda: len(rig.entries) == 9)
     told = [entry.text for entry in rig.entries if isinstance(entry, Edited)]
