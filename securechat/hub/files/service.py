@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
+from securechat.client_address import is_loopback
 from securechat.hub.context import FileNumbers, HubContext
 from securechat.hub.files.access import FileAccess
 from securechat.hub.files.housekeeping import DiskComparison, FileHousekeeping
@@ -191,6 +192,8 @@ class FileService:
             command.size,
             as_file=command.as_file,
             now_ms=self._context.accounts.wall_ms(),
+            address=None if is_loopback(peer.address) else peer.address,
+            is_guest=member.sender_id not in self._context.accounts.accounts,
         )
         self._disk.create(state)
         self._housekeeping.wake()
