@@ -151,7 +151,7 @@ class MessageLog(Protocol):
 
 
 class OpenFile(Protocol):
-    """A file that is open for reading; it stays readable when it is unlinked meanwhile."""
+    """A file that is open for reading. One that is unlinked meanwhile may be readable a while longer, or not."""
 
     @property
     def size_bytes(self) -> int:
