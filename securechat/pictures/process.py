@@ -37,7 +37,6 @@ from securechat.pictures.answers import (
 from securechat.pictures.kinds import HEAD_BYTES as KIND_BYTES
 from securechat.pictures.kinds import PictureKind, kind_of
 from securechat.pictures.records import Picture, Preview, UnreadablePicture
-from securechat.pictures.worker import NOT_BEGUN
 
 if sys.platform != "win32":
     import select
@@ -53,6 +52,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _FROM_OUTSIDE = frozenset(
     getattr(signal, name) for name in ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)
 )
+_NOT_BEGUN = 70  # `worker.NOT_BEGUN`, which is not imported: the worker runs elsewhere
 _OWN_WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
@@ -224,7 +224,7 @@ def _ended_with(status: int) -> UnreadablePicture:
     Raises:
         WorkerEnded: nothing.
     """
-    if status == NOT_BEGUN:
+    if status == _NOT_BEGUN:
         raise WorkerEnded("the process could not begin")
     if -status in _FROM_OUTSIDE:
         raise WorkerEnded(f"the process was ended by {signal.Signals(-status).name}, perhaps for want of memory")
