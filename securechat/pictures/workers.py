@@ -1,7 +1,9 @@
 """Writes pictures anew, a fresh process for each, on threads of its own: the server's loop never waits for one.
 
 Below four cores one picture is worked on at a time, else two; so many more wait, and the next is told that it is busy
-here. Threads begin with the first picture. A server without pictures imports nothing for them.
+here. Owners take turns, so the pictures of one wait for each other and not those of others; and where no more may wait,
+a picture of the owner with the most gives way to one of an owner with fewer. Threads begin with the first picture. A
+server without pictures imports nothing for them.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ def at_once_by_cores() -> int:
 
 
 class _Job(NamedTuple):
+    owner: int
     source: Path
     into: Path
     done: Callable[[PictureOutcome], None]
@@ -72,13 +75,14 @@ class PictureWorkers:
         self._command = command
         self._deadline_s = deadline_s
         self._changed = threading.Condition()
-        self._waiting: deque[_Job] = deque()
+        self._waiting: dict[int, deque[_Job]] = {}  # by owner; the first one's turn is next
+        self._waiting_jobs = 0
         self._running: list[WorkerProcess] = []
         self._threads: list[threading.Thread] = []
         self._begun = 0
         self._closed = False
 
-    def rewrite(self, source: Path, into: Path, done: Callable[[PictureOutcome], None]) -> None:
+    def rewrite(self, source: Path, into: Path, done: Callable[[PictureOutcome], None], *, owner: int = 0) -> None:
         """Write a picture anew; callable from any thread, and returns at once.
 
         Args:
@@ -86,28 +90,50 @@ class PictureWorkers:
             into: where it is written; previews stand beside it, as ``into.320``. They are not synced. Where the outcome
                 is no `Picture` there are none.
             done: called once with the outcome, on a thread of the workers, or, for `PicturesBusy`, on this one or that
-                of `close`. It hands over and returns.
+                of `close` or of another's `rewrite`. It hands over and returns.
+            owner: of the picture: a number.
         """
+        job = _Job(owner, source, into, done)
+        refused: _Job | None = None
         with self._changed:
-            taken = not self._closed and self._begun + len(self._waiting) < self._most
-            if taken:
-                self._waiting.append(_Job(source, into, done))
-                self._expect_threads()
-                self._changed.notify()
-        if not taken:
-            done(PicturesBusy())
+            if self._closed:
+                refused = job
+            else:
+                self._add(job)
+                if self._begun + self._waiting_jobs > self._most:
+                    refused = self._take_excess(owner)
+                if refused is not job:
+                    self._expect_threads()
+                    self._changed.notify()
+        if refused is not None:
+            refused.done(PicturesBusy())
+
+    def _add(self, job: _Job) -> None:
+        self._waiting.setdefault(job.owner, deque()).append(job)
+        self._waiting_jobs += 1
+
+    def _take_excess(self, newcomer: int) -> _Job:
+        """Take out the last picture of the owner with the most; of several, of the newcomer, whose came last."""
+        owner = max(self._waiting, key=lambda each: (len(self._waiting[each]), each == newcomer))
+        jobs = self._waiting[owner]
+        job = jobs.pop()
+        if not jobs:
+            del self._waiting[owner]
+        self._waiting_jobs -= 1
+        return job
 
     @property
     def waiting(self) -> int:
         """Pictures that wait or are worked on."""
         with self._changed:
-            return self._begun + len(self._waiting)
+            return self._begun + self._waiting_jobs
 
     def close(self) -> None:
         """End what runs. Pictures without an outcome get `PicturesBusy`. Takes some milliseconds."""
         with self._changed:
             self._closed = True
-            left, self._waiting = [*self._waiting], deque()
+            left = [job for jobs in self._waiting.values() for job in jobs]
+            self._waiting, self._waiting_jobs = {}, 0
             for process in self._running:
                 process.kill()
             threads, self._threads = self._threads, []
@@ -120,7 +146,7 @@ class PictureWorkers:
 
     def _expect_threads(self) -> None:
         self._threads = [each for each in self._threads if each.is_alive()]
-        if len(self._threads) < min(self._at_once, self._begun + len(self._waiting)):
+        if len(self._threads) < min(self._at_once, self._begun + self._waiting_jobs):
             thread = threading.Thread(target=self._work, name="pictures", daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -140,27 +166,41 @@ class PictureWorkers:
             if self._closed:
                 return None
             self._begun += 1
-            return self._waiting.popleft()
+            self._waiting_jobs -= 1
+            owner, jobs = next(iter(self._waiting.items()))
+            del self._waiting[owner]
+            job = jobs.popleft()
+            if jobs:
+                self._waiting[owner] = jobs  # behind the others
+            return job
 
     def _outcome(self, job: _Job) -> PictureOutcome:
         from securechat.pictures.process import (  # noqa: PLC0415 - a server without pictures starts no process
             DEADLINE_S,
+            WorkerEnded,
             WorkerProcess,
             worker_command,
         )
 
+        deadline_s = self._deadline_s or DEADLINE_S
         try:
             command = self._command or worker_command(self._rules.most_pixels, self._rules.sides)
-            process = WorkerProcess(command, self._rules, self._deadline_s or DEADLINE_S)
-            with self._changed:
-                self._running.append(process)
-                if self._closed:
-                    process.kill()
             try:
-                outcome: PictureOutcome = process.run(job.source, job.into)
-            finally:
-                with self._changed:
-                    self._running.remove(process)
+                outcome: PictureOutcome = self._run(WorkerProcess(command, self._rules, deadline_s), job)
+            except WorkerEnded:  # memory may be there a moment later
+                outcome = self._run(WorkerProcess(command, self._rules, deadline_s), job)
         except Exception as error:  # noqa: BLE001  (the thread goes on with the next picture)
             outcome = PictureNotWritten(error)
         return PicturesBusy() if self._closed else outcome
+
+    def _run(self, process: WorkerProcess, job: _Job) -> PictureOutcome:
+        """Run a process, which `close` ends. Raises as `WorkerProcess.run`."""
+        with self._changed:
+            self._running.append(process)
+            if self._closed:
+                process.kill()
+        try:
+            return process.run(job.source, job.into)
+        finally:
+            with self._changed:
+                self._running.remove(process)

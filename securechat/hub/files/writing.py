@@ -16,10 +16,12 @@ from securechat.containment import Containment
 from securechat.errors import Refusal
 from securechat.hub.files.uploads import PendingUpload, UploadRegistry
 from securechat.hub.interfaces import FileDisk
-from securechat.limits import Limits
+from securechat.limits import KIB, Limits
 from securechat.model import StoredFile
 from securechat.text.refusals import refusal_for
 
+_WRITE_BYTES = 4 * KIB
+"""A smaller write counts as so many bytes that wait: as a job of the disk's thread it costs no less."""
 _SOON_S = 1.0
 """Until an upload may be asked for again whose last part is still being judged."""
 Finished = Callable[[StoredFile | Refusal], None]
@@ -99,6 +101,8 @@ class UploadWriting:
         self._writers: dict[str, UploadWriter] = {}
         self._waiting_bytes: dict[str, int] = {}  # of uploads: handed to the disk, not answered
         self._all_waiting_bytes = 0
+        self._waiting_writes: dict[str, int] = {}  # likewise
+        self._all_waiting_writes = 0
         self._when_quiet: dict[str, list[Callable[[], None]]] = {}
         self._paused: deque[tuple[UploadWriter, Callable[[], None]]] = deque()
         self._finishing: dict[str, list[Finished]] = {}
@@ -144,6 +148,8 @@ class UploadWriting:
         file_id = upload.file_id
         self._waiting_bytes[file_id] = self._waiting_bytes.get(file_id, 0) + size_bytes
         self._all_waiting_bytes += size_bytes
+        self._waiting_writes[file_id] = self._waiting_writes.get(file_id, 0) + 1
+        self._all_waiting_writes += 1
 
         def done(refusal: Refusal | None) -> None:
             if refusal is None:
@@ -162,18 +168,20 @@ class UploadWriting:
 
     def _is_full(self, file_id: str) -> bool:
         limits = self._limits
-        return (
-            self._waiting_bytes.get(file_id, 0) >= limits.upload_buffer_bytes
-            or self._all_waiting_bytes >= limits.upload_buffers_bytes
-        )
+        of_this = max(self._waiting_bytes.get(file_id, 0), self._waiting_writes.get(file_id, 0) * _WRITE_BYTES)
+        of_all = max(self._all_waiting_bytes, self._all_waiting_writes * _WRITE_BYTES)
+        return of_this >= limits.upload_buffer_bytes or of_all >= limits.upload_buffers_bytes
 
     def _written(self, upload: PendingUpload, size_bytes: int) -> None:
         self._all_waiting_bytes -= size_bytes
+        self._all_waiting_writes -= 1
         left = self._waiting_bytes.get(upload.file_id, 0) - size_bytes
         if left > 0:
             self._waiting_bytes[upload.file_id] = left
+            self._waiting_writes[upload.file_id] -= 1
         else:
             self._waiting_bytes.pop(upload.file_id, None)
+            self._waiting_writes.pop(upload.file_id, None)
             self._quiet(upload)
         for _ in range(len(self._paused)):
             writer, more = self._paused.popleft()

@@ -16,7 +16,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -43,6 +43,9 @@ READS_AT_ONCE = 64
 """Then one step of what writes, so that many downloads from a slow disk do not end all uploads."""
 SPACE_AGE_S = 1.0
 """Free space is asked for again after this; statvfs(2) reads counters in memory, in some microseconds."""
+MOST_OPEN = 8
+"""Files that are open for reading. The one that was read longest ago is closed, and opened again when it is read: else
+each download that its client does not read would cost a descriptor beside its socket's."""
 _SILENT_S = 60.0
 """Between two reports of the same trouble."""
 _MOST_REPORTED = 64
@@ -53,11 +56,14 @@ _BUSY_RETRY_S = 1.0
 class PictureRewriter(Protocol):
     """Writes pictures anew; `securechat.pictures` has the one that runs a process for each."""
 
-    def rewrite(self, source: Path, into: Path, done: Callable[[RewrittenPicture | Refusal], None]) -> None:
+    def rewrite(
+        self, source: Path, into: Path, done: Callable[[RewrittenPicture | Refusal], None], *, owner: int
+    ) -> None:
         """Write the picture ``source`` anew as ``into``, and its smaller copies beside it, as ``into.320``.
 
         Called on the loop's thread, and returns at once; ``done`` may be called on any. Refused with
-        ``picture_unreadable``, ``pictures_busy`` or ``file_not_stored``: then nothing is written.
+        ``picture_unreadable``, ``pictures_busy`` or ``file_not_stored``: then nothing is written. Owners, which are
+        senders, take turns.
         """
 
 
@@ -122,7 +128,7 @@ class ThreadedFileDisk:
         self._closed = False
         self._reads: deque[_Job] = deque()  # the thread's own, as what follows
         self._others: deque[_Job] = deque()
-        self._descriptors: set[int] = set()
+        self._descriptors: OrderedDict[OpenFile, int] = OrderedDict()  # of files that are read
         self._reported: dict[str, float] = {}
 
     # --- On the loop's thread -------------------------------------------------------------------------------------
@@ -166,7 +172,8 @@ class ThreadedFileDisk:
                 done(result)
             elif self._pictures is not None:
                 layout, file_id = self._store.layout, upload.file_id
-                self._pictures.rewrite(layout.upload(file_id), layout.picture(file_id, None), rewritten)
+                source, into = layout.upload(file_id), layout.picture(file_id, None)
+                self._pictures.rewrite(source, into, rewritten, owner=upload.sender_id)
 
         def rewritten(outcome: RewrittenPicture | Refusal) -> None:
             with self._closing:
@@ -201,11 +208,7 @@ class ThreadedFileDisk:
 
     def open(self, file_id: str, size: int | None, done: Callable[[OpenFile | None], None]) -> None:
         """Open a file to read from; see `FileDisk.open`. Goes before what writes."""
-
-        def opened(found: tuple[int, int] | None) -> None:
-            done(None if found is None else _DiskFile(self, *found))
-
-        self._ask(lambda: self._open(file_id, size), opened, is_read=True)
+        self._ask(lambda: self._open(file_id, size), done, is_read=True)
 
     def load(self, done: Callable[[list[UploadState]], None]) -> None:
         """Read the uploads that an earlier process left; see `FileDisk.load`. A server without files has none."""
@@ -227,13 +230,13 @@ class ThreadedFileDisk:
             self._thread.join()
             self._thread = None
 
-    def read(self, descriptor: int, offset: int, most_bytes: int, done: Callable[[bytes | None], None]) -> None:
+    def read(self, file: _DiskFile, offset: int, most_bytes: int, done: Callable[[bytes | None], None]) -> None:
         """Read from an open file, before what writes; for `OpenFile` alone."""
-        self._ask(lambda: _at_once(partial(self._store.read, descriptor, offset, most_bytes)), done, is_read=True)
+        self._ask(lambda: _at_once(partial(self._read, file, offset, most_bytes)), done, is_read=True)
 
-    def close_file(self, descriptor: int) -> None:
+    def close_file(self, file: _DiskFile) -> None:
         """Close an open file, behind its reads; for `OpenFile` alone."""
-        self._ask(lambda: _at_once(partial(self._close_file, descriptor)), is_read=True)
+        self._ask(lambda: _at_once(partial(self._close_file, file)), is_read=True)
 
     def _ask(
         self,
@@ -294,7 +297,7 @@ class ThreadedFileDisk:
                 running = self._go_on(*running)
         finally:
             self._store.uploads.close()
-            for descriptor in self._descriptors:
+            for descriptor in self._descriptors.values():
                 with suppress(OSError):
                     self._store.close_file(descriptor)
 
@@ -343,17 +346,38 @@ class ThreadedFileDisk:
             return None
         return (yield from self._store.uploads.finish(upload, None))
 
-    def _open(self, file_id: str, size: int | None) -> DiskSteps[tuple[int, int] | None]:
+    def _open(self, file_id: str, size: int | None) -> DiskSteps[_DiskFile | None]:
         yield from ()  # a generator, as all work
         found = self._store.finished.open(file_id, size)
-        if found is not None:
-            self._descriptors.add(found[0])
-        return found
+        if found is None:
+            return None
+        descriptor, size_bytes = found
+        file = _DiskFile(self, file_id, size, size_bytes)
+        self._keep_open(file, descriptor)
+        return file
 
-    def _close_file(self, descriptor: int) -> None:
-        self._descriptors.discard(descriptor)
-        with suppress(OSError):
-            self._store.close_file(descriptor)
+    def _keep_open(self, file: _DiskFile, descriptor: int) -> None:
+        self._descriptors[file] = descriptor
+        while len(self._descriptors) > MOST_OPEN:
+            self._close_file(next(iter(self._descriptors)))
+
+    def _read(self, file: _DiskFile, offset: int, most_bytes: int) -> bytes | None:
+        descriptor = self._descriptors.get(file)
+        if descriptor is None:
+            found = self._store.finished.open(file.file_id, file.size)
+            if found is None:  # it was unlinked meanwhile
+                return None
+            descriptor = found[0]
+            self._keep_open(file, descriptor)
+        else:
+            self._descriptors.move_to_end(file)
+        return self._store.read(descriptor, offset, most_bytes)
+
+    def _close_file(self, file: OpenFile) -> None:
+        descriptor = self._descriptors.pop(file, None)
+        if descriptor is not None:
+            with suppress(OSError):
+                self._store.close_file(descriptor)
 
     def _report(self, what: str, error: OSError) -> None:
         """Tell the operator of trouble; the same once a minute, so that a full disk is not filled by its reports."""
@@ -369,12 +393,13 @@ class ThreadedFileDisk:
 class _DiskFile:
     """An `OpenFile`; its reads and its end are jobs of the thread."""
 
-    __slots__ = ("_descriptor", "_disk", "_is_closed", "size_bytes")
+    __slots__ = ("_disk", "_is_closed", "file_id", "size", "size_bytes")
 
-    def __init__(self, disk: ThreadedFileDisk, descriptor: int, size_bytes: int) -> None:
+    def __init__(self, disk: ThreadedFileDisk, file_id: str, size: int | None, size_bytes: int) -> None:
         self.size_bytes = size_bytes
+        self.file_id = file_id
+        self.size = size
         self._disk = disk
-        self._descriptor = descriptor
         self._is_closed = False
 
     def read(self, offset: int, most_bytes: int, done: Callable[[bytes | None], None]) -> None:
@@ -385,13 +410,13 @@ class _DiskFile:
                 done(data)
 
         if not self._is_closed:
-            self._disk.read(self._descriptor, offset, most_bytes, answer)
+            self._disk.read(self, offset, most_bytes, answer)
 
     def close(self) -> None:
         """Close it; see `OpenFile.close`."""
         if not self._is_closed:
             self._is_closed = True
-            self._disk.close_file(self._descriptor)
+            self._disk.close_file(self)
 
 
 def _steps_of(job: _Job) -> DiskSteps[object]:

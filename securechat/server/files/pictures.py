@@ -33,9 +33,11 @@ class WorkerPictures:
         self._workers = workers
         self._on_trouble = on_trouble
 
-    def rewrite(self, source: Path, into: Path, done: Callable[[RewrittenPicture | Refusal], None]) -> None:
+    def rewrite(
+        self, source: Path, into: Path, done: Callable[[RewrittenPicture | Refusal], None], *, owner: int
+    ) -> None:
         """Write a picture anew; see `PictureRewriter.rewrite`. ``done`` is called on any thread."""
-        self._workers.rewrite(source, into, partial(self._answer, done))
+        self._workers.rewrite(source, into, partial(self._answer, done), owner=owner)
 
     def close(self) -> None:
         """End what runs; see `PictureWorkers.close`."""

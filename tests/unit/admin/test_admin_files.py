@@ -16,7 +16,9 @@ import pytest
 from securechat.admin import backup_archive, exporting, file_commands, health, restore
 from securechat.admin.backup_archive import CertificateFiles, is_file_member, make_backup
 from securechat.admin.exit_codes import AdminExit, AdminFailure
+from securechat.records.accounts import EraseSender
 from securechat.storage.files.layout import FileLayout
+from securechat.storage.store import ApplyChanges
 from securechat.storage.tools.backup import DATABASE, Snapshot
 from securechat.storage.tools.stored_files import (
     FileComparison,
@@ -312,6 +314,16 @@ def test_figures_by_person_and_room(world):
         rooms = [(each.room, each.files, each.kept_bytes) for each in files_by_room(snapshot)]
     assert (ann.files, ann.kept_bytes, ann.gone_bytes) == (2, 6000 + 7 + 10, 5)
     assert rooms == [("ops", 2, 6017)]
+
+
+def test_files_of_an_account_that_is_gone_still_count_and_for_nobody_else(world):
+    """Its messages stay without a name, and so do its files, under the number that nobody gets again."""
+    with Snapshot(world.data / DATABASE) as snapshot:
+        [before] = files_by_sender(snapshot)
+    world.log.apply([ApplyChanges((EraseSender(before.sender_id, False, 0),))])
+    with Snapshot(world.data / DATABASE) as snapshot:
+        [after] = files_by_sender(snapshot)
+    assert (after.sender_id, after.files, after.kept_bytes) == (before.sender_id, before.files, before.kept_bytes)
 
 
 def test_the_archive_is_a_plain_tar_file(world, tmp_path):

@@ -95,6 +95,50 @@ def test_so_many_wait_and_the_next_is_busy(at_once: int, tmp_path: Path) -> None
     assert outcomes.is_empty
 
 
+def test_owners_take_turns(tmp_path: Path) -> None:
+    command = [sys.executable, "-I", "-S", "-c", "import sys; sys.stdin.buffer.read(); sys.exit(3)"]
+    some, outcomes = PictureWorkers(1, PREVIEW_SIDES, 32, at_once=1, command=command), Outcomes()
+    begun, path = threading.Event(), source(tmp_path, "a", b"")
+    some.rewrite(path, tmp_path / "0", lambda _: begun.wait(WAIT_S), owner=1)  # the one thread waits there
+    while some._begun < 1 and some._waiting:
+        pass
+    for name, owner in (("a1", 1), ("a2", 1), ("a3", 1), ("b1", 2), ("c1", 3), ("b2", 2)):
+        some.rewrite(path, tmp_path / name, outcomes.of(name), owner=owner)
+    begun.set()
+    assert [outcomes.next()[0] for _ in range(6)] == ["a1", "b1", "c1", "a2", "b2", "a3"]
+    some.close()
+
+
+def test_whose_wait_the_most_makes_way_for_others(tmp_path: Path) -> None:
+    some, outcomes = PictureWorkers(1, PREVIEW_SIDES, 3, at_once=1, command=HANGS), Outcomes()
+    path = source(tmp_path, "a", b"")
+    some.rewrite(path, tmp_path / "0", lambda _: None, owner=1)
+    while some._begun < 1:
+        pass
+    for index in range(1, 4):
+        some.rewrite(path, tmp_path / f"{index}", outcomes.of(f"a{index}"), owner=1)
+    refused = []
+    for index, owner in enumerate((2, 3, 2, 1)):
+        some.rewrite(path, tmp_path / f"{index}", outcomes.of(f"{owner}.{index}"), owner=owner)
+        refused.append(outcomes.next()[0])
+    assert refused == ["a3", "a2", "2.2", "1.3"], "a third owner has one place, too, and keeps it"
+    assert some.waiting == 4
+    some.close()
+
+
+def test_a_process_that_was_ended_from_outside_is_tried_once_more(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    ends = f"import os, signal; open({str(mark)!r}, 'a').write('x'); os.kill(os.getpid(), signal.SIGKILL)"
+    command = [sys.executable, "-I", "-S", "-c", ends]
+    some, outcomes = PictureWorkers(1, PREVIEW_SIDES, 3, at_once=1, command=command), Outcomes()
+    some.rewrite(source(tmp_path, "a", b""), tmp_path / "b", outcomes.of("a"))
+    outcome = outcomes.next()[1]
+    some.close()
+    assert isinstance(outcome, PictureNotWritten)
+    assert "SIGKILL" in str(outcome.error)
+    assert mark.read_text() == "xx"
+
+
 def children() -> set[str]:
     return {each for task in Path("/proc/self/task").iterdir() for each in (task / "children").read_text().split()}
 

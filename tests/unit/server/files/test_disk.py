@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import queue
+import sys
 import threading
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from securechat.records.files import UploadState
-from securechat.server.files.disk import READS_AT_ONCE, ThreadedFileDisk
+from securechat.server.files.disk import MOST_OPEN, READS_AT_ONCE, ThreadedFileDisk
 from securechat.storage.files.file_system import LocalFileSystem
 from securechat.storage.files.pictures import RewrittenPicture
 from securechat.storage.files.store import FileStore
@@ -279,6 +280,31 @@ def test_space_is_asked_for_once_a_second(loop, make, tmp_path, monkeypatch):
     assert len(asked) == 2
 
 
+def test_files_that_nobody_reads_hold_no_descriptors(loop, make, tmp_path):
+    """One that was read longest ago is opened again when it is read; one that is unlinked then cannot be read."""
+    disk = make()
+    data = bytes(range(256)) * 10
+    send(loop, disk, data)
+    disk.settle(ID)
+    files = loop.answers(disk, *[lambda done: disk.open(ID, None, done)] * (3 * MOST_OPEN))
+
+    def open_now():
+        links = [*Path("/proc/self/fd").iterdir()]
+        return sum(link.is_symlink() and link.readlink().name.startswith(ID) for link in links)
+
+    if sys.platform == "linux":
+        assert open_now() == MOST_OPEN
+    reads = [lambda done, file=file: file.read(100, 50, done) for file in files]
+    assert loop.answers(disk, *reads) == [data[100:150]] * len(files)
+    loop.answers(disk, lambda done: disk.unlink([ID], done))
+    assert loop.answers(disk, *reads) == [None] * 2 * MOST_OPEN + [data[100:150]] * MOST_OPEN
+    for file in files:
+        file.close()
+    loop.settle(disk)
+    if sys.platform == "linux":
+        assert open_now() == 0
+
+
 class FakePictures:
     """Writes on a thread of its own, as the worker does; a picture with "bad" in it cannot be read."""
 
@@ -287,7 +313,7 @@ class FakePictures:
         self.waits.set()
         self.threads = []
 
-    def rewrite(self, source, into, done):
+    def rewrite(self, source, into, done, *, owner):
         def work():
             self.waits.wait(20)
             if b"bad" in source.read_bytes():

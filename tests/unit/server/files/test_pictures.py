@@ -23,7 +23,7 @@ class Canned:
     def __init__(self, outcome):
         self.outcome = outcome
 
-    def rewrite(self, source, into, done):
+    def rewrite(self, source, into, done, *, owner):
         done(self.outcome)
 
 
@@ -39,7 +39,7 @@ class Canned:
 )
 def test_each_outcome_is_a_refusal(tmp_path, outcome, reason, troubles):
     answers, told = [], []
-    WorkerPictures(Canned(outcome), told.append).rewrite(tmp_path, tmp_path, answers.append)
+    WorkerPictures(Canned(outcome), told.append).rewrite(tmp_path, tmp_path, answers.append, owner=1)
     assert [each.reason for each in answers] == [reason]
     assert len(told) == troubles
 
