@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import secrets
 import shutil
 import signal
+import ssl
 import subprocess
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
+from securechat.limits import Limits
 from securechat.model import (
     Acked,
     AddUpload,
@@ -21,6 +24,8 @@ from securechat.model import (
     FileLinks,
     FileList,
     Hello,
+    History,
+    HistoryPage,
     Join,
     Joined,
     Left,
@@ -36,6 +41,7 @@ from securechat.model import (
 )
 from tests.support.api import ApiAnswerRead, ApiClient, make_token
 from tests.support.native import NativeClient
+from tests.support.secure_socket import secure_socket
 from tests.support.server import ServerProcess, wait_until
 
 CURL = shutil.which("curl")
@@ -307,3 +313,78 @@ def test_an_acknowledged_file_that_is_missing_is_told_at_the_start(certs: Path, 
     with ServerProcess(certs, tmp_path / "data").start() as server:
         assert name in server.wait_for_event("error")["text"]
         wait_until(lambda: "e" * 32 not in on_disk(server), "the orphan is swept")
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit is not installed")
+@pytest.mark.xfail(
+    strict=True, reason="files of downloads are not counted: they use up the descriptors that are kept free"
+)
+def test_downloads_that_are_not_read_leave_descriptors_to_the_others(certs: Path, tmp_path: Path) -> None:
+    """Each has a socket, which is counted against RLIMIT_NOFILE, and the file, which is not."""
+    most = 160
+    command = ("prlimit", f"--nofile={most}:{most}")
+    server = ServerProcess(certs, tmp_path / "data", "--rate-limit", "off", prefix=command)
+    with server.start(), ExitStack() as sockets:
+        token = uploader(server)
+        api = ApiClient(server, token)
+        assert api.ask("PUT", "/rooms/lobby/files/big.bin", bytes(4_000_000)).status == 201
+        with member(server, "ana") as ana:
+            ana.send(History(80, "lobby"))
+            (file,) = ana.wait_for(HistoryPage).messages[-1].files
+            context = ssl.create_default_context(cafile=str(server.ca))
+            head = f"GET {link_of(ana, file.id)} HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n\r\n".encode()
+            for _ in range(most // 2 - 15):
+                with suppress(OSError):  # it may be refused
+                    sock = secure_socket(context, (server.host, server.port), receive_buffer=4096)
+                    sockets.enter_context(sock)
+                    sock.sendall(head)
+                    sock.recv(12)
+            assert len(list(Path(f"/proc/{server.pid}/fd").iterdir())) <= most - Limits().reserved_descriptors
+            answer = api.ask("PUT", "/rooms/lobby/files/small.bin", b"a file")
+            assert answer.status == 201, answer
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason="pictures wait in one queue: those of one person go before everybody else's")
+def test_one_person_s_large_pictures_do_not_hold_up_another_s(server: ServerProcess) -> None:
+    """A PNG of 50 megapixels in one colour has 50 KB, and takes a second and more of the one worker."""
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed: every picture is a file")
+    large, small = io.BytesIO(), io.BytesIO()
+    image.new("L", (7_000, 7_000)).save(large, "PNG")
+    image.new("RGB", (300, 200)).save(small, "PNG")
+    with server.start():
+        ann, carl = ApiClient(server, uploader(server, "ann")), ApiClient(server, uploader(server, "carl"))
+        paths = [created(ann, len(large.getvalue()))[1] for _ in range(8)]
+        connections = [part_without_answer(server, path, large.getvalue()) for path in paths]
+        wait_until(lambda: all(offset_of(ann, path) == len(large.getvalue()) for path in paths), "all are whole")
+        _, path = created(carl, len(small.getvalue()))
+        assert part(carl, path, 0, small.getvalue()).status == 204
+        answered = sum(map(is_answered, connections))
+        for connection in connections:
+            connection.close()
+        assert answered < len(paths) // 2, "carl has waited for one or two of ann's"
+
+
+def part_without_answer(server: ServerProcess, path: str, body: bytes) -> ssl.SSLSocket:
+    """Send a whole upload on a connection of its own."""
+    context = ssl.create_default_context(cafile=str(server.ca))
+    sock = secure_socket(context, (server.host, server.port))
+    head = (
+        f"PATCH {path} HTTP/1.1",
+        f"Host: {server.host}:{server.port}",
+        "Tus-Resumable: 1.0.0",
+        "Upload-Offset: 0",
+        "Content-Type: application/offset+octet-stream",
+        f"Content-Length: {len(body)}",
+    )
+    sock.sendall("\r\n".join([*head, "", ""]).encode() + body)
+    return sock
+
+
+def is_answered(sock: ssl.SSLSocket) -> bool:
+    """Tell whether the answer has come by now."""
+    sock.setblocking(False)
+    try:
+        return bool(sock.recv(1))
+    except ssl.SSLWantReadError:
+        return False

@@ -316,3 +316,25 @@ def test_a_process_that_is_killed_before_it_begins_does_not_begin(tmp_path: Path
 def test_a_signal_is_told_by_its_number(tmp_path: Path) -> None:
     outcome = run(fake("os.kill(os.getpid(), signal.SIGBUS)"), tmp_path)
     assert outcome == UnreadablePicture(UnreadableReason.CRASHED, f"the process ended with -{int(signal.SIGBUS)}")
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a process that the system kills for its memory makes a whole picture unreadable"
+)
+def test_a_process_that_others_kill_tells_nothing_of_the_picture(tmp_path: Path) -> None:
+    """Else its sender is asked to send the photo with its place; the same picture is read a moment later."""
+    (tmp_path / "source").write_bytes(JPEG)
+    worker = WorkerProcess(fake("say(ANSWER[:300]); time.sleep(60)"), RULES)
+
+    def kill() -> None:
+        while worker._process is None:
+            time.sleep(0.01)
+        os.kill(worker._process.pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        with pytest.raises(OSError):
+            worker.run(tmp_path / "source", tmp_path / "into")
+    finally:
+        killer.join()

@@ -8,8 +8,10 @@ from base64 import b64encode
 
 import pytest
 
+from securechat.errors import Refusal
 from securechat.limits import KIB, Limits
 from securechat.model import Say
+from securechat.text.refusals import refusal_for
 from tests.support.file_rig import TUS, FileRig, part
 
 
@@ -302,3 +304,47 @@ def test_a_page_sends_what_its_connection_began(rig: FileRig) -> None:
     assert rig.patch(added.path, 0, b"abc").status == 204
     rig.rig.do(ann, Say(1, "lobby", "", files=[added.id]))
     assert ann.last(Acked).client_id == 1
+
+
+@pytest.mark.xfail(strict=True, reason="a newer part keeps what an older one with a checksum has brought, unjudged")
+def test_a_part_with_a_checksum_leaves_nothing_behind_when_a_newer_one_takes_over(rig: FileRig, token: str) -> None:
+    """A phone whose connection hangs asks for the offset and goes on: nothing of the old part was ever judged."""
+    body = b"0123456789"
+    path = created(rig, token, len(body))
+    rig.begin("PATCH", path, *part(0), checksum(body), size=len(body), body=b"XXXXX")
+    newer = rig.patch(path, rig.offset(path), b"56789")
+    assert newer.status == 409, "the first five bytes are not those that the checksum is of"
+    assert rig.offset(path) == 0
+
+
+@pytest.mark.xfail(strict=True, reason="each empty part at the end of an unreadable picture costs a process more")
+def test_a_picture_that_cannot_be_read_is_tried_once(rig: FileRig, token: str) -> None:
+    tried: list[str] = []
+
+    def rewrite(_: bytes, name: str) -> Refusal:
+        tried.append(name)
+        return refusal_for("picture_unreadable")
+
+    assert rig.rig.disk is not None
+    rig.rig.disk._rewrite = rewrite
+    body = b"\x89PNG\r\n\x1a\n" + bytes(20)
+    path = created(rig, token, len(body), metadata(filename="a.png"))
+    assert rig.patch(path, 0, body).status == 422
+    for _ in range(3):
+        assert rig.patch(path, len(body), b"").status == 422
+    assert tried == ["a.png"]
+
+
+@pytest.mark.xfail(
+    strict=True, reason="each upload reads a turn before it is held: the limit of all is passed by all of them"
+)
+def test_no_more_waits_for_the_disk_than_all_uploads_may() -> None:
+    limits = Limits(upload_buffers_bytes=64 * KIB)
+    rig = FileRig(limits)
+    token = rig.program("ann")
+    paths = [created(rig, token, 100 * KIB) for _ in range(limits.uploads_per_person)]
+    for browser in [rig.begin("PATCH", path, *part(0), size=100 * KIB) for path in paths]:
+        browser.link.arrive(bytes(100 * KIB))
+    for _ in range(10):  # passes in which the disk answers nothing
+        rig.web.run(0.001)
+    assert rig.files.writing.waiting_bytes <= limits.upload_buffers_bytes + limits.transfer_turn_bytes

@@ -411,3 +411,17 @@ def test_no_cut_changes_anything(sizes: list[int], cuts: list[int]) -> None:
     data = b"".join(put(size=size, path=f"/files/{n}", body=body[:size]) for n, size in enumerate(sizes))
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     assert calls_of([data[start:end] for start, end in pairwise(edges)]) == calls_of([data])
+
+
+@pytest.mark.xfail(strict=True, reason="each record goes to the exchange by itself: 512 writes to the disk in one pass")
+def test_a_turn_of_tiny_records_is_handed_on_as_one_part(web: Any, files: ToyFiles) -> None:
+    """Bytes that come one to a TLS record: a pass of them took 13 ms of the loop, and its disk thread as much."""
+    browser = web.connect()
+    browser.send(put(size=10_000))
+    arrived, read_paused = bytes(range(250)) * 4, browser.link.read_paused
+    browser.link.read_paused = lambda most_bytes: read_paused(min(1, most_bytes))  # as of records with one byte
+    browser.link.arrive(arrived)
+    web.run(0.0)
+    assert bytes(files.upload.data) == arrived[: len(files.upload.data)]
+    turns = web.limits.transfers_per_pass_bytes // web.limits.transfer_turn_bytes
+    assert 0 < files.upload.calls.count("take") <= turns
