@@ -240,6 +240,11 @@ class _PutExchange:
 
     # --- the body
 
+    def has_room(self, more: Callable[[], None]) -> bool:
+        """See `BodyExchange.has_room`."""
+        assert self._writer is not None
+        return self._writer.has_room(more)
+
     def take(self, data: bytes, more: Callable[[], None]) -> bool:
         """See `BodyExchange.take`."""
         assert self._writer is not None

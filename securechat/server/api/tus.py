@@ -323,6 +323,11 @@ class _PartExchange:
             self._writer.ready()
             ready()
 
+    def has_room(self, more: Callable[[], None]) -> bool:
+        """See `BodyExchange.has_room`."""
+        assert self._writer is not None
+        return self._writer.has_room(more)
+
     def take(self, data: bytes, more: Callable[[], None]) -> bool:
         """See `BodyExchange.take`."""
         assert self._writer is not None

@@ -335,9 +335,6 @@ def test_a_picture_that_cannot_be_read_is_tried_once(rig: FileRig, token: str) -
     assert tried == ["a.png"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="each upload reads a turn before it is held: the limit of all is passed by all of them"
-)
 def test_no_more_waits_for_the_disk_than_all_uploads_may() -> None:
     limits = Limits(upload_buffers_bytes=64 * KIB)
     rig = FileRig(limits)
@@ -348,3 +345,21 @@ def test_no_more_waits_for_the_disk_than_all_uploads_may() -> None:
     for _ in range(10):  # passes in which the disk answers nothing
         rig.web.run(0.001)
     assert rig.files.writing.waiting_bytes <= limits.upload_buffers_bytes + limits.transfer_turn_bytes
+
+
+def test_uploads_that_are_held_go_on_one_behind_the_other() -> None:
+    limits = Limits(upload_buffers_bytes=64 * KIB)
+    rig = FileRig(limits)
+    token = rig.program("ann")
+    paths = [created(rig, token, 100 * KIB) for _ in range(limits.uploads_per_person)]
+    browsers = [rig.begin("PATCH", path, *part(0), size=100 * KIB) for path in paths]
+    for browser in browsers:
+        browser.link.arrive(bytes(100 * KIB))
+    browsers.pop(3).lost()  # while it is held, as are others before and behind it
+    most_bytes = 0
+    for _ in range(100):
+        rig.web.run(0.001)
+        most_bytes = max(most_bytes, rig.files.writing.waiting_bytes)
+        rig.settle()  # the disk answers
+    assert limits.upload_buffers_bytes <= most_bytes <= limits.upload_buffers_bytes + limits.transfer_turn_bytes
+    assert [browser.answer().status for browser in browsers] == [204] * len(browsers)
