@@ -35,15 +35,18 @@ class PendingUpload:
     Attributes:
         state: as its sidecar has it, with the offset of this moment.
         counted_bytes: what it counts with.
+        has_begun: whether a byte of it has come.
         is_claimed: whether a draft that the log has not answered yet takes it.
         is_finishing: whether the disk is at work on its end.
         is_gone: whether it is in the registry no more.
     """
 
-    __slots__ = ("counted_bytes", "is_claimed", "is_finishing", "is_gone", "state")
+    __slots__ = ("_first_byte_ms", "counted_bytes", "has_begun", "is_claimed", "is_finishing", "is_gone", "state")
 
-    def __init__(self, state: UploadState) -> None:
+    def __init__(self, state: UploadState, first_byte_ms: int) -> None:
         self.state = state
+        self._first_byte_ms = first_byte_ms
+        self.has_begun = state.offset > 0 or state.stored is not None
         self.counted_bytes = state.size_bytes if state.stored is None else state.stored.kept_bytes
         self.is_claimed = False
         self.is_finishing = False
@@ -53,6 +56,12 @@ class PendingUpload:
     def file_id(self) -> str:
         """Its id."""
         return self.state.file_id
+
+    @property
+    def until_ms(self) -> int:
+        """When it is given up, UTC milliseconds: sooner, where no byte has come and so none is lost."""
+        until_ms = self.state.until_ms
+        return until_ms if self.has_begun else min(until_ms, self.state.made_at_ms + self._first_byte_ms)
 
     @property
     def is_whole(self) -> bool:
@@ -194,7 +203,7 @@ class UploadRegistry:
         self.is_loaded = True
 
     def _add(self, state: UploadState) -> None:
-        upload = PendingUpload(state)
+        upload = PendingUpload(state, int(self._limits.upload_first_byte_s * 1000))
         self._uploads[state.file_id] = upload
         self._of.setdefault(state.sender_id, {})[state.file_id] = upload
 
@@ -235,7 +244,7 @@ class UploadRegistry:
         return [
             upload
             for upload in self._uploads.values()
-            if upload.state.until_ms <= now_ms and not upload.is_claimed and not upload.is_finishing
+            if upload.until_ms <= now_ms and not upload.is_claimed and not upload.is_finishing
         ]
 
     # --- Messages -------------------------------------------------------------------------------------------------

@@ -183,6 +183,7 @@ class UploadWriting:
         """See `UploadWriter.write`."""
         upload, size_bytes = writer.upload, len(data)
         file_id = upload.file_id
+        upload.has_begun = True
         self._waiting_bytes[file_id] = self._waiting_bytes.get(file_id, 0) + size_bytes
         self._all_waiting_bytes += size_bytes
 
@@ -283,6 +284,9 @@ class UploadWriting:
         asked = self._finishing.get(upload.file_id)
         if asked is not None:
             asked.append(done)
+            return
+        if upload.state.unreadable and not (as_file or upload.state.as_file):
+            done(refusal_for("picture_unreadable"))  # its bytes are those that were tried
             return
         if as_file and not upload.state.as_file:
             upload.state = replace(upload.state, as_file=True)

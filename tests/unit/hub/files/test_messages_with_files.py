@@ -465,9 +465,6 @@ def test_files_that_cannot_be_unlinked_hold_no_others_up(rig: HubRig) -> None:
     assert free not in rig.file_contents.stored, "its message was deleted two minutes ago"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an upload of a guest who is gone lives a day, and 50 guests begin all that may be"
-)
 def test_guests_who_are_gone_leave_uploads_to_the_members(rig: HubRig) -> None:
     """Nothing is needed but the server's address: each guest begins twenty uploads of one byte, and sends none."""
     ann = rig.member("ann")
@@ -483,7 +480,6 @@ def test_guests_who_are_gone_leave_uploads_to_the_members(rig: HubRig) -> None:
     assert isinstance(ann.events[-1], UploadAdded), ann.events[-1]
 
 
-@pytest.mark.xfail(strict=True, reason="the sizes that guests declare count against the disk for a day, without a byte")
 def test_sizes_that_guests_only_declare_leave_the_disk_to_the_members(rig: HubRig) -> None:
     assert rig.disk is not None
     rig.disk.total_bytes = 8 * 1024 * MIB
