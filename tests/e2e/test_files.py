@@ -345,7 +345,7 @@ def test_downloads_that_are_not_read_leave_descriptors_to_the_others(certs: Path
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="pictures wait in one queue: those of one person go before everybody else's")
+@pytest.mark.xfail(strict=True, reason="pictures wait in one queue: those of one person hold up all others")
 def test_one_person_s_large_pictures_do_not_hold_up_another_s(server: ServerProcess) -> None:
     """A PNG of 50 megapixels in one colour has 50 KB, and takes a second and more of the one worker."""
     image = pytest.importorskip("PIL.Image", reason="Pillow is not installed: every picture is a file")

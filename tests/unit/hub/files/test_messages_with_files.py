@@ -499,7 +499,7 @@ def test_sizes_that_guests_only_declare_leave_the_disk_to_the_members(rig: HubRi
     strict=True, reason="only bytes are counted: one upload of tiny parts uses up the disk's jobs of all"
 )
 def test_tiny_parts_are_held_before_they_use_up_what_all_may_have_waiting(rig: HubRig) -> None:
-    """Beyond `securechat.server.files.disk.MOST_WAITING` jobs, everybody's next write is refused as busy."""
+    """Beyond `securechat.server.files.disk.MOST_WAITING` jobs, the next write of each upload is refused as busy."""
     most_jobs, size = 4_096, 10_000
     added = begin(rig, rig.member("ann"), "a", size)
     upload = files_of(rig).upload_at(added.id, added.path.rsplit("/", 1)[1])
