@@ -264,6 +264,9 @@ class Limits:
     files_per_person_bytes: int = _limit(250 * MIB, "B", "all files of one account; Zulip has 5 GB for all together")
     files_per_bot_bytes: int = _limit(1024 * MIB, "B", "all files of one bot: nightly logs of a year")
     files_per_guest_bytes: int = _limit(25 * MIB, "B", "all files of one guest")
+    guest_files_per_address_bytes: int = _limit(
+        250 * MIB, "B", "all files of the guests of one address since the start: of ten guests; loopback exempt"
+    )
     guest_file_hours: float = _limit(24.0, "h", "a guest's file is deleted after this")
     files_free_bytes: int = _limit(
         1024 * MIB, "B", "free space below which files are refused, long before low_disk_bytes stops messages"
@@ -276,6 +279,9 @@ class Limits:
     upload_stall_s: float = _limit(30.0, "s", "without a byte of an upload, or without one taken of a download")
     uploads_per_person: int = _limit(20, "uploads", "not sent in a message yet: two messages with all their files")
     uploads_total: int = _limit(1_000, "uploads", "of all members, not sent in a message yet")
+    uploads_per_address: int = _limit(
+        250, "uploads", "begun from one address, not sent in a message yet: a quarter of all; loopback exempt"
+    )
     upload_buffer_bytes: int = _limit(256 * KIB, "B", "of one upload, waiting for the disk; then it is not read")
     upload_buffers_bytes: int = _limit(2 * MIB, "B", "of all uploads, waiting for the disk; then none is read")
     transfer_turn_bytes: int = _limit(16 * KIB, "B", "of one upload or download in one turn; 64 KiB: p99 7 ms, not 5")

@@ -90,9 +90,9 @@ class ContainedLog:
         """See `MessageLog.own_files`."""
         self._log.own_files(query, self._bind(done))
 
-    def gone_files(self, most: int, done: Callable[[list[GoneFile] | NotAppended], None]) -> None:
+    def gone_files(self, after: str, most: int, done: Callable[[list[GoneFile] | NotAppended], None]) -> None:
         """See `MessageLog.gone_files`."""
-        self._log.gone_files(most, self._bind(done))
+        self._log.gone_files(after, most, self._bind(done))
 
     def stored_file_ids(self, after: str, most: int, done: Callable[[list[str] | NotAppended], None]) -> None:
         """See `MessageLog.stored_file_ids`."""

@@ -136,10 +136,11 @@ class MessageLog(Protocol):
     def own_files(self, query: OwnFilesQuery, done: Callable[[list[FileRow] | NotAppended], None]) -> None:
         """List the files of a sender, the largest first, on the reading thread."""
 
-    def gone_files(self, most: int, done: Callable[[list[GoneFile] | NotAppended], None]) -> None:
-        """List files whose messages are gone, which are to be unlinked, by id, at most ``most``, on the reading thread.
+    def gone_files(self, after: str, most: int, done: Callable[[list[GoneFile] | NotAppended], None]) -> None:
+        """List files whose messages are gone, which are to be unlinked, on the reading thread.
 
-        Each is in the answer until a `DropGoneFiles` is recorded.
+        In the order of their ids, those behind ``after``, at most ``most``. Each is listed until a `DropGoneFiles` is
+        recorded.
         """
 
     def stored_file_ids(self, after: str, most: int, done: Callable[[list[str] | NotAppended], None]) -> None:

@@ -37,6 +37,7 @@ from securechat.pictures.answers import (
 from securechat.pictures.kinds import HEAD_BYTES as KIND_BYTES
 from securechat.pictures.kinds import PictureKind, kind_of
 from securechat.pictures.records import Picture, Preview, UnreadablePicture
+from securechat.pictures.worker import NOT_BEGUN
 
 if sys.platform != "win32":
     import select
@@ -47,6 +48,11 @@ _END_S = 1.0
 """For a process that has answered to end by itself."""
 _PIECE_BYTES = 64 * 1024
 _ROOT = Path(__file__).resolve().parents[2]
+# By the kernel for want of memory, and by a stop of the service, which ends all of its processes. A decoder that fails
+# ends by others, and the limit of the processor's time by SIGXCPU.
+_FROM_OUTSIDE = frozenset(
+    getattr(signal, name) for name in ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)
+)
 _OWN_WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
@@ -56,6 +62,10 @@ class _DeadlineMissed(Exception):
 
 class _AnswerCutOff(AnswerInvalid):
     """The pipe was closed within the answer."""
+
+
+class WorkerEnded(OSError):
+    """The system or an operator has ended the process, or it could not begin: nothing is known about the picture."""
 
 
 def worker_command(most_pixels: int, sides: Sequence[int]) -> list[str]:
@@ -99,6 +109,7 @@ class WorkerProcess:
         """Write the picture ``source`` anew into ``into`` and `preview_path`; blocks until the process is over.
 
         Raises:
+            WorkerEnded: the process was ended from outside (for want of memory, say), or could not begin.
             OSError: the picture cannot be opened, the process not started, or a file not written.
         """
         written: list[Path] = []
@@ -206,6 +217,17 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _ended_with(status: int) -> UnreadablePicture:
+    """Return what a process that ended without a whole answer tells of its picture.
+
+    A picture that has taken the process over can end it by any of these; it gains one further try.
+
+    Raises:
+        WorkerEnded: nothing.
+    """
+    if status == NOT_BEGUN:
+        raise WorkerEnded("the process could not begin")
+    if -status in _FROM_OUTSIDE:
+        raise WorkerEnded(f"the process was ended by {signal.Signals(-status).name}, perhaps for want of memory")
     if sys.platform != "win32" and -status == signal.SIGXCPU:
         return UnreadablePicture(UnreadableReason.TOO_SLOW, "it has used up its time of the processor")
     return UnreadablePicture(UnreadableReason.CRASHED, f"the process ended with {status}")

@@ -19,6 +19,8 @@ if sys.platform != "win32":
 MOST_MEMORY_BYTES = 512 * 1024 * 1024
 """Address space: 50 megapixels of JPEG that are turned need 440 MiB."""
 MOST_CPU_S = 10
+NOT_BEGUN = 70
+"""The exit code of a process that has failed before it looked at the picture."""
 NICENESS = 10
 """Talk comes first."""
 
@@ -30,20 +32,23 @@ def main(arguments: list[str]) -> None:
         arguments: the folders of this package and of Pillow, the most pixels, and the sides of the previews.
     """
     root, pillow, most_pixels, *sides = arguments
-    _give_up_resources()
-    sys.path[:0] = [root]
-    sys.path.append(pillow)
-    from securechat.pictures import answers  # noqa: PLC0415  (found by the path alone)
-    from securechat.pictures.rewriting import (  # noqa: PLC0415
-        RewriteRefused,
-        load_all,
-        rewrite,
-        use_four_formats,
-    )
+    try:
+        _give_up_resources()
+        sys.path[:0] = [root]
+        sys.path.append(pillow)
+        from securechat.pictures import answers  # noqa: PLC0415  (found by the path alone)
+        from securechat.pictures.rewriting import (  # noqa: PLC0415
+            RewriteRefused,
+            load_all,
+            rewrite,
+            use_four_formats,
+        )
 
-    use_four_formats(int(most_pixels))
-    load_all()
-    _give_up_files_and_processes()
+        use_four_formats(int(most_pixels))
+        load_all()
+        _give_up_files_and_processes()
+    except Exception:  # noqa: BLE001  (a Pillow that cannot be loaded, memory: no fault of the picture)
+        os._exit(NOT_BEGUN)
     parts: list[bytes]
     reasons = answers.UnreadableReason
     try:

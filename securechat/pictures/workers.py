@@ -145,22 +145,30 @@ class PictureWorkers:
     def _outcome(self, job: _Job) -> PictureOutcome:
         from securechat.pictures.process import (  # noqa: PLC0415 - a server without pictures starts no process
             DEADLINE_S,
+            WorkerEnded,
             WorkerProcess,
             worker_command,
         )
 
+        deadline_s = self._deadline_s or DEADLINE_S
         try:
             command = self._command or worker_command(self._rules.most_pixels, self._rules.sides)
-            process = WorkerProcess(command, self._rules, self._deadline_s or DEADLINE_S)
-            with self._changed:
-                self._running.append(process)
-                if self._closed:
-                    process.kill()
             try:
-                outcome: PictureOutcome = process.run(job.source, job.into)
-            finally:
-                with self._changed:
-                    self._running.remove(process)
+                outcome: PictureOutcome = self._run(WorkerProcess(command, self._rules, deadline_s), job)
+            except WorkerEnded:  # memory may be there a moment later
+                outcome = self._run(WorkerProcess(command, self._rules, deadline_s), job)
         except Exception as error:  # noqa: BLE001  (the thread goes on with the next picture)
             outcome = PictureNotWritten(error)
         return PicturesBusy() if self._closed else outcome
+
+    def _run(self, process: WorkerProcess, job: _Job) -> PictureOutcome:
+        """Run a process, which `close` ends. Raises as `WorkerProcess.run`."""
+        with self._changed:
+            self._running.append(process)
+            if self._closed:
+                process.kill()
+        try:
+            return process.run(job.source, job.into)
+        finally:
+            with self._changed:
+                self._running.remove(process)

@@ -261,13 +261,13 @@ def judge_revision(revision: Revision, target: MessageState | None, pages: PageL
     Args:
         revision: the change, as `with_lines` leaves it.
         target: the message to change, with all earlier changes applied; None when there is none.
-        pages: the most reactions that one message may have, and the longest text: the hub knows no lines of its files.
+        pages: the most reactions that one message may have, and the longest text: the hub knows no files of it.
     """
     if target is None or target.deleted or target.place != place_of(revision.room, revision.sender_id, revision.to):
         return NO_MESSAGE
     match revision.kind:
         case RevisionKind.EDIT:
-            return _judge_author(revision, target.author) or _judge_length(revision, target, pages.text_chars)
+            return _judge_author(revision, target.author) or _judge_text(revision, target, pages.text_chars)
         case RevisionKind.DELETE:
             return _judge_author(revision, target.author)
         case RevisionKind.REACT:
@@ -287,7 +287,9 @@ def _judge_author(revision: Revision, author: int) -> NotAppended | None:
     return NOT_BELOW if author in revision.spared else None
 
 
-def _judge_length(revision: Revision, target: MessageState, most_chars: int) -> NotAppended | None:
+def _judge_text(revision: Revision, target: MessageState, most_chars: int) -> NotAppended | None:
+    if not revision.text:  # with the lines of files none is empty
+        return NotAppended.of(refusal_for("text_empty"))
     if not target.files or len(revision.text) <= most_chars:
         return None
     return NotAppended.of(refusal_for("text_too_long", most=most_chars))
@@ -424,7 +426,7 @@ class Store(Protocol):
     def own_files(self, query: OwnFilesQuery) -> list[FileRow]:
         """List a sender's files; see `MessageLog.own_files`. Raises as `read`."""
 
-    def gone_files(self, most: int) -> list[GoneFile]:
+    def gone_files(self, after: str, most: int) -> list[GoneFile]:
         """List files that are to be unlinked; see `MessageLog.gone_files`. Raises as `read`."""
 
     def stored_file_ids(self, after: str, most: int) -> list[str]:

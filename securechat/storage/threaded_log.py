@@ -342,9 +342,9 @@ class ThreadedLog:
         """List a sender's files; see `MessageLog.own_files`. May answer BUSY or LOG_FAILED."""
         self._queries.put((lambda: self._store.own_files(query), done))
 
-    def gone_files(self, most: int, done: Callable[[list[GoneFile] | NotAppended], None]) -> None:
+    def gone_files(self, after: str, most: int, done: Callable[[list[GoneFile] | NotAppended], None]) -> None:
         """List files that are to be unlinked; see `MessageLog.gone_files`. May answer BUSY or LOG_FAILED."""
-        self._queries.put((lambda: self._store.gone_files(most), done))
+        self._queries.put((lambda: self._store.gone_files(after, most), done))
 
     def stored_file_ids(self, after: str, most: int, done: Callable[[list[str] | NotAppended], None]) -> None:
         """List the ids of files; see `MessageLog.stored_file_ids`. May answer BUSY or LOG_FAILED."""

@@ -63,7 +63,7 @@ def find(rig: Rig, number: int) -> FileRow | None:
 
 
 def _gone(rig: Rig) -> list[int]:
-    rows: list[GoneFile] = ask(rig, rig.log.gone_files, 1_000)
+    rows: list[GoneFile] = ask(rig, rig.log.gone_files, "", 1_000)
     return [int(row.file_id, 16) for row in rows]
 
 
@@ -147,6 +147,7 @@ def check_an_edit_keeps_the_lines_of_files(implementation: Implementation) -> No
     assert [isinstance(outcome, Appended) for outcome in outcomes] == [True, True, True, True, False, True, False]
     assert {outcome.code for outcome in outcomes if isinstance(outcome, NotAppended)} == {ErrorCode.TEXT_TOO_LONG}
     assert codes(rig.append(revision(EDIT, 20, seq, sender_id=2, text="x" * MAX_TEXT_CHARS))) == [ErrorCode.NO_RIGHT]
+    assert codes(rig.append(revision(EDIT, 20, other, text=""))) == [ErrorCode.TEXT_EMPTY], "it has no files"
     rig.seqs(revision(EDIT, 21, other, text="x" * MAX_TEXT_CHARS), revision(REACT, 22, seq, sign="+"))
     rig.until(lambda: len(rig.entries) == 9)
     told = [entry.text for entry in rig.entries if isinstance(entry, Edited)]
@@ -208,8 +209,10 @@ def check_files_go_with_their_message(implementation: Implementation) -> None:
     for kill in (False, True):
         usage = rig.restart(kill=kill).files.usage
         assert usage == (FileUsage(1, 5, total[1]), FileUsage(2, 6, total[2])), "what is not unlinked counts no more"
-    first: list[GoneFile] = ask(rig, rig.log.gone_files, 1)
+    first: list[GoneFile] = ask(rig, rig.log.gone_files, "", 1)
     assert first == [GoneFile(f"{1:032x}", 2, 1_000)]
+    behind: list[GoneFile] = ask(rig, rig.log.gone_files, f"{4:032x}", 3)
+    assert [int(row.file_id, 16) for row in behind] == [11, 12, 14]
     assert _drop(rig, 1, 2, 3, 99) == 2
     assert find(rig, 3) is not None, "a file of a message was dropped"
     assert _gone(rig) == [4, 11, 12, 14, 21]

@@ -153,9 +153,9 @@ class InlineLog:
         """List a sender's files; see `MessageLog.own_files`. May answer BUSY or LOG_FAILED."""
         self._read_later(lambda: self.store.own_files(query), done)
 
-    def gone_files(self, most: int, done: Callable[[list[GoneFile] | NotAppended], None]) -> None:
+    def gone_files(self, after: str, most: int, done: Callable[[list[GoneFile] | NotAppended], None]) -> None:
         """List files that are to be unlinked; see `MessageLog.gone_files`. May answer BUSY or LOG_FAILED."""
-        self._read_later(lambda: self.store.gone_files(most), done)
+        self._read_later(lambda: self.store.gone_files(after, most), done)
 
     def stored_file_ids(self, after: str, most: int, done: Callable[[list[str] | NotAppended], None]) -> None:
         """List the ids of files; see `MessageLog.stored_file_ids`. May answer BUSY or LOG_FAILED."""

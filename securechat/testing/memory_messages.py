@@ -390,7 +390,7 @@ class MemoryMessages:
         kept: dict[int, list[int]] = {}
         for row in self._file_rows():
             kept.setdefault(row.sender_id, []).append(self.stored_files[row.file.id].kept_bytes)
-        for gone in self.gone_files(len(self.gone)):
+        for gone in self.gone_files("", len(self.gone)):
             kept.setdefault(gone.sender_id, []).append(gone.kept_bytes)
         return StoredFiles(tuple(FileUsage(who, len(sizes), sum(sizes)) for who, sizes in sorted(kept.items())))
 
@@ -416,10 +416,12 @@ class MemoryMessages:
             rows = [row for row in rows if (row.file.size, row.file.id) < (last.size, last.id)]
         return sorted(rows, key=lambda row: (row.file.size, row.file.id), reverse=True)[: query.limit]
 
-    def gone_files(self, most: int) -> list[GoneFile]:
+    def gone_files(self, after: str, most: int) -> list[GoneFile]:
         """List; see `Store.gone_files`."""
         return [
-            GoneFile(file_id, who, self.stored_files[file_id].kept_bytes) for file_id, who in sorted(self.gone.items())
+            GoneFile(file_id, who, self.stored_files[file_id].kept_bytes)
+            for file_id, who in sorted(self.gone.items())
+            if file_id > after
         ][:most]
 
     def stored_file_ids(self, after: str, most: int) -> list[str]:

@@ -462,9 +462,9 @@ class MemoryStore:
         """List a sender's files; see `Store.own_files`."""
         return self._talk.own_files(query)
 
-    def gone_files(self, most: int) -> list[GoneFile]:
+    def gone_files(self, after: str, most: int) -> list[GoneFile]:
         """List files that are to be unlinked; see `Store.gone_files`."""
-        return self._talk.gone_files(most)
+        return self._talk.gone_files(after, most)
 
     def stored_file_ids(self, after: str, most: int) -> list[str]:
         """List the ids of files; see `Store.stored_file_ids`."""

@@ -30,6 +30,17 @@ FILE_REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.TOO_MANY,
         N_("You have {count} files that are not sent yet, as many as allowed. Send or remove some first"),
     ),
+    "guest_files_used_up": (
+        ErrorCode.QUOTA,
+        N_(
+            "The files of your network's guests take {used:size} of {most:size}, so {left:size} are left. Register, "
+            "or try again tomorrow"
+        ),
+    ),
+    "uploads_of_network_used_up": (
+        ErrorCode.TOO_MANY,
+        N_("Your network has {count} files that are not sent yet, as many as allowed. Try again later"),
+    ),
     "uploads_of_server_used_up": (ErrorCode.BUSY, N_("The server takes no further file for now. Try again later")),
     "no_such_file": (ErrorCode.NOT_FOUND, N_("There is no such file. Check its id")),
     "upload_unknown": (

@@ -71,7 +71,7 @@ class FileData:
         del self.sent[file_id]
 
     def unlink_gone(self) -> tuple[str, ...]:
-        gone = [each.file_id for each in self.log.gone_files(100)]
+        gone = [each.file_id for each in self.log.gone_files("", 100)]
         off = run(self.files.unlink(gone))
         if off:
             self.log.apply([ApplyChanges((DropGoneFiles(off),))])

@@ -116,6 +116,11 @@ def own_file(number: str, line: str, where: str, date: str) -> str:
     return _("{number} {date} {where}: {file}", number=number, date=date, where=where, file=line)
 
 
+def own_file_elsewhere(line: str, date: str) -> str:
+    """Describe one of the user's own files in a room that the user is not in, whose name is not told."""
+    return _("{date} in a room you are not in, where only a moderator can delete it: {file}", date=date, file=line)
+
+
 # --- what goes wrong --------------------------------------------------------------------------------------------------
 
 

@@ -87,7 +87,7 @@ class Sending:
         """Edit or delete a message, or react to it."""
         if self.full:
             self._context.reject(RejectReason.QUEUE_FULL)
-        elif action.kind is not RevisionKind.EDIT or self._is_sendable(action.text):
+        elif action.kind is not RevisionKind.EDIT or self._is_sendable(action.text, with_files=True):  # perhaps it has
             request = MessageChangeRequest(action.kind, action.seq, action.emoji)
             self._add(action.target, action.text, change=request)
 

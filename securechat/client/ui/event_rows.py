@@ -106,6 +106,9 @@ class MessageRows:
         """Return the sentences of a page of the user's own files, which get numbers by it."""
         said = [catalogue.files.used(event.used, event.most)]
         for own in event.files:
+            if own.room is None and own.to is None:
+                said.append(catalogue.files.own_file_elsewhere(file_text(own.file), local_date(own.sent_at_ms)))
+                continue
             key = self._core.room(own.room) if own.room is not None else PersonKey(own.to or 0)
             self.numbers.give(key, own.seq)
             number = catalogue.rooms.number(self.numbers.give_file(own.seq, own.file))

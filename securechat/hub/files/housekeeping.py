@@ -105,10 +105,13 @@ class FileHousekeeping:
         self.unlink_gone()
 
     def unlink_gone(self) -> None:
-        """Unlink the files whose messages are gone, some at a time."""
+        """Unlink the files whose messages are gone, some at a time, each once: none holds up those behind it."""
         if not self._is_unlinking:
             self._is_unlinking = True
-            self._context.log.gone_files(_AT_ONCE, self._unlink)
+            self._list_gone("")
+
+    def _list_gone(self, after: str) -> None:
+        self._context.log.gone_files(after, _AT_ONCE, self._unlink)
 
     def _unlink(self, files: list[GoneFile] | NotAppended) -> None:
         if isinstance(files, NotAppended) or not files:
@@ -121,22 +124,29 @@ class FileHousekeeping:
         def unlinked(file_ids: tuple[str, ...]) -> None:
             dropped = set(file_ids)
             gone = [file for file in files if file.file_id in dropped]
-            self._context.workflows.run(self._forget(gone, more=len(files) == _AT_ONCE))
+            self._context.workflows.run(self._forget(gone, files[-1].file_id if len(files) == _AT_ONCE else None))
 
         self._disk.unlink([file.file_id for file in files], self._context.containment.bind(unlinked))
 
-    def _forget(self, files: list[GoneFile], *, more: bool) -> Workflow[None]:
-        """Have the log forget files that are off the disk; what could not be unlinked is tried at the next look."""
+    def _forget(self, files: list[GoneFile], last: str | None) -> Workflow[None]:
+        """Have the log forget files that are off the disk; what could not be unlinked is tried at the next look.
+
+        Args:
+            files: those that are off the disk.
+            last: of those that were tried; None: no further ones are gone.
+        """
+        goes_on = False
         try:
             if files:
                 yield Commit((DropGoneFiles(tuple(file.file_id for file in files)),))
                 self._uploads.dropped(files)
+            goes_on = last is not None
         except Refusal:
-            more = False
+            pass  # the log is busy or closing
         finally:
-            self._is_unlinking = False
-        if more and files:
-            self.unlink_gone()
+            self._is_unlinking = goes_on
+        if last is not None and goes_on:
+            self._list_gone(last)
 
     # --- Disk and log ---------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
+from securechat.client_address import is_loopback
 from securechat.hub.context import FileNumbers, HubContext
 from securechat.hub.files.access import FileAccess
 from securechat.hub.files.housekeeping import DiskComparison, FileHousekeeping
@@ -86,7 +87,7 @@ class FileService:
 
         def gone(files: list[GoneFile] | NotAppended) -> None:
             if isinstance(files, NotAppended):
-                self._context.log.gone_files(_GONE_AT_START, gone)
+                self._context.log.gone_files("", _GONE_AT_START, gone)
                 return
             ids = {file.file_id for file in files}
             for state in finished:
@@ -94,7 +95,7 @@ class FileService:
                     self._disk.settle(state.file_id)
             self._look_up([state for state in finished if state.file_id not in ids], kept)
 
-        self._context.log.gone_files(_GONE_AT_START, gone)
+        self._context.log.gone_files("", _GONE_AT_START, gone)
 
     def _look_up(self, finished: list[UploadState], kept: list[UploadState]) -> None:
         if not finished:
@@ -191,6 +192,8 @@ class FileService:
             command.size,
             as_file=command.as_file,
             now_ms=self._context.accounts.wall_ms(),
+            address=None if is_loopback(peer.address) else peer.address,
+            is_guest=member.sender_id not in self._context.accounts.accounts,
         )
         self._disk.create(state)
         self._housekeeping.wake()

@@ -34,6 +34,7 @@ class PendingUpload:
 
     Attributes:
         state: as its sidecar has it, with the offset of this moment.
+        address: where it was begun, as `Peer.address`; None: on this machine, or by an earlier process.
         counted_bytes: what it counts with.
         has_begun: whether a byte of it has come.
         is_claimed: whether a draft that the log has not answered yet takes it.
@@ -41,11 +42,14 @@ class PendingUpload:
         is_gone: whether it is in the registry no more.
     """
 
-    __slots__ = ("_first_byte_ms", "counted_bytes", "has_begun", "is_claimed", "is_finishing", "is_gone", "state")
+    __slots__ = (
+        "_first_byte_ms", "address", "counted_bytes", "has_begun", "is_claimed", "is_finishing", "is_gone", "state",
+    )  # fmt: skip
 
-    def __init__(self, state: UploadState, first_byte_ms: int) -> None:
+    def __init__(self, state: UploadState, first_byte_ms: int, address: str | None = None) -> None:
         self.state = state
         self._first_byte_ms = first_byte_ms
+        self.address = address
         self.has_begun = state.offset > 0 or state.stored is not None
         self.counted_bytes = state.size_bytes if state.stored is None else state.stored.kept_bytes
         self.is_claimed = False
@@ -95,6 +99,9 @@ class UploadRegistry:
         self._kept_of: dict[int, int] = {}
         self._kept_bytes = 0
         self._used: dict[str, None] = {}
+        self._begun_from: dict[str, int] = {}  # uploads, by address
+        self._address_of: dict[int, str] = {}  # of guests that keep something
+        self._guests_bytes: dict[str, int] = {}  # what these keep, by address
         self.is_loaded = False
 
     def __len__(self) -> int:
@@ -128,17 +135,67 @@ class UploadRegistry:
             self._keep(file.sender_id, -file.kept_bytes)
 
     def _keep(self, sender_id: int, kept_bytes: int) -> None:
-        kept = max(0, self._kept_of.get(sender_id, 0) + kept_bytes)
+        before = self._kept_of.get(sender_id, 0)
+        kept = max(0, before + kept_bytes)
         self._kept_bytes = max(0, self._kept_bytes + kept_bytes)
         if kept:
             self._kept_of[sender_id] = kept
         else:
             self._kept_of.pop(sender_id, None)
+        self._count_guest(sender_id, kept - before)
+
+    def _count_guest(self, sender_id: int, more_bytes: int) -> None:
+        """A sender keeps more or less: so does the address of a guest."""
+        address = self._address_of.get(sender_id)
+        if address is not None:
+            self._guests_bytes[address] += more_bytes
+            if not self.used(sender_id):
+                self._forget_address(sender_id)
+
+    def _forget_address(self, sender_id: int) -> None:
+        """Count a sender for no address any more: it keeps nothing, or has an account."""
+        address = self._address_of.pop(sender_id, None)
+        if address is not None:
+            self._guests_bytes[address] -= self.used(sender_id)
+            if not self._guests_bytes[address]:
+                del self._guests_bytes[address]
+
+    def _require_share(self, sender_id: int, address: str | None, size_bytes: int, *, is_guest: bool) -> str | None:
+        """Require that an address may begin one more upload; return the address that the sender counts for as a guest.
+
+        A guest counts for the address of its first upload as long as it keeps anything.
+
+        Raises:
+            Refusal: QUOTA, TOO_MANY.
+        """
+        limits = self._limits
+        if address is not None and (count := self._begun_from.get(address, 0)) >= limits.uploads_per_address:
+            raise refusal_for("uploads_of_network_used_up", count=count)
+        if not is_guest:
+            return None
+        counted = self._address_of.get(sender_id)
+        address = counted or address
+        if address is None:
+            return None
+        used = self._guests_bytes.get(address, 0) + (0 if counted else self.used(sender_id))
+        most = limits.guest_files_per_address_bytes
+        if used + size_bytes > most:
+            raise refusal_for("guest_files_used_up", used=used, most=most, left=max(0, most - used))
+        return address
 
     # --- From the beginning to the end of the bytes ---------------------------------------------------------------
 
     def begin(
-        self, sender_id: int, quota_bytes: int, name: str, size_bytes: int, *, as_file: bool, now_ms: int
+        self,
+        sender_id: int,
+        quota_bytes: int,
+        name: str,
+        size_bytes: int,
+        *,
+        as_file: bool,
+        now_ms: int,
+        address: str | None = None,
+        is_guest: bool = False,
     ) -> UploadState:
         """Begin an upload.
 
@@ -149,6 +206,8 @@ class UploadRegistry:
             size_bytes: as declared.
             as_file: whether the bytes stay as they are.
             now_ms: UTC milliseconds.
+            address: what its network address is counted under; None where there is no limit for it.
+            is_guest: whether it has no account.
 
         Raises:
             Refusal: FILE_TOO_LARGE, QUOTA, DISK_FULL, TOO_MANY, BUSY; INVALID for an empty file.
@@ -167,7 +226,13 @@ class UploadRegistry:
         used = self.used(sender_id)
         if used + size_bytes > quota_bytes:
             raise refusal_for("files_quota_used_up", used=used, most=quota_bytes, left=max(0, quota_bytes - used))
+        guest_address = self._require_share(sender_id, address, size_bytes, is_guest=is_guest)
         self._require_space(size_bytes)
+        if guest_address is None:
+            self._forget_address(sender_id)
+        elif sender_id not in self._address_of:
+            self._address_of[sender_id] = guest_address
+            self._guests_bytes[guest_address] = self._guests_bytes.get(guest_address, 0) + used
         state = UploadState(
             self._random_bytes(16).hex(),
             self._random_bytes(16).hex(),
@@ -178,7 +243,7 @@ class UploadRegistry:
             now_ms,
             now_ms + int(limits.upload_hours * _HOUR_MS),
         )
-        self._add(state)
+        self._add(state, address)
         return state
 
     def _require_space(self, size_bytes: int) -> None:
@@ -202,10 +267,13 @@ class UploadRegistry:
             self._add(state)
         self.is_loaded = True
 
-    def _add(self, state: UploadState) -> None:
-        upload = PendingUpload(state, int(self._limits.upload_first_byte_s * 1000))
+    def _add(self, state: UploadState, address: str | None = None) -> None:
+        upload = PendingUpload(state, int(self._limits.upload_first_byte_s * 1000), address)
         self._uploads[state.file_id] = upload
         self._of.setdefault(state.sender_id, {})[state.file_id] = upload
+        self._count_guest(state.sender_id, upload.counted_bytes)
+        if address is not None:
+            self._begun_from[address] = self._begun_from.get(address, 0) + 1
 
     def get(self, file_id: str) -> PendingUpload | None:
         """Return an upload."""
@@ -215,25 +283,37 @@ class UploadRegistry:
         """The disk has all of an upload, perhaps as another picture than was sent, which is what counts now.
 
         Raises:
-            Refusal: QUOTA, a picture became larger, and too large for what its sender has left; the caller discards it.
+            Refusal: a picture became larger, and too large: FILE_TOO_LARGE, for one file; QUOTA, for what its sender
+                has left; DISK_FULL. The caller discards it.
         """
         upload.is_finishing = False
         sender_id = upload.state.sender_id
         more = stored.kept_bytes - upload.counted_bytes
-        used = self.used(sender_id)
+        used, size_bytes = self.used(sender_id), stored.info.size
+        if size_bytes > self._limits.file_bytes:
+            raise refusal_for("file_too_large", size=size_bytes, most=self._limits.file_bytes)
         if more > 0 and used + more > quota_bytes:
             raise refusal_for("files_quota_used_up", used=used, most=quota_bytes, left=max(0, quota_bytes - used))
+        if more > 0:
+            self._require_space(more)
         upload.counted_bytes = stored.kept_bytes
+        self._count_guest(sender_id, more)
         upload.state = replace(upload.state, stored=stored, unreadable=False)
 
     def remove(self, upload: PendingUpload) -> None:
         """Forget an upload; it counts no more."""
         upload.is_gone = True
-        self._uploads.pop(upload.file_id, None)
+        if self._uploads.pop(upload.file_id, None) is None:
+            return
         of_sender = self._of.get(upload.state.sender_id, {})
         of_sender.pop(upload.file_id, None)
         if not of_sender:
             self._of.pop(upload.state.sender_id, None)
+        self._count_guest(upload.state.sender_id, -upload.counted_bytes)
+        if upload.address is not None:
+            self._begun_from[upload.address] -= 1
+            if not self._begun_from[upload.address]:
+                del self._begun_from[upload.address]
 
     def of(self, sender_id: int) -> list[PendingUpload]:
         """Return the uploads of a sender."""
@@ -289,9 +369,9 @@ class UploadRegistry:
     def settle(self, sender_id: int, files: Iterable[StoredFile]) -> None:
         """The draft is committed: its uploads are files of the log now."""
         for file in files:
+            self._keep(sender_id, file.kept_bytes)  # before the upload goes, so that a guest keeps something throughout
             if (upload := self._uploads.get(file.info.id)) is not None:
                 self.remove(upload)
-            self._keep(sender_id, file.kept_bytes)
             self._used[file.info.id] = None
             if len(self._used) > _USED_IDS:
                 del self._used[next(iter(self._used))]

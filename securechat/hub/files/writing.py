@@ -16,10 +16,12 @@ from securechat.containment import Containment
 from securechat.errors import Refusal
 from securechat.hub.files.uploads import PendingUpload, UploadRegistry
 from securechat.hub.interfaces import FileDisk
-from securechat.limits import Limits
+from securechat.limits import KIB, Limits
 from securechat.model import StoredFile
 from securechat.text.refusals import refusal_for
 
+_WRITE_BYTES = 4 * KIB
+"""A smaller write counts as so many bytes that wait: as a job of the disk's thread it costs no less."""
 _SOON_S = 1.0
 """Until an upload may be asked for again whose last part is still being judged."""
 Finished = Callable[[StoredFile | Refusal], None]
@@ -103,6 +105,8 @@ class UploadWriting:
         self._writers: dict[str, UploadWriter] = {}
         self._waiting_bytes: dict[str, int] = {}  # of uploads: handed to the disk, not answered
         self._all_waiting_bytes = 0
+        self._waiting_writes: dict[str, int] = {}  # likewise
+        self._all_waiting_writes = 0
         self._when_quiet: dict[str, deque[Callable[[], None]]] = {}
         self._held: dict[UploadWriter, Callable[[], None]] = {}  # by what waits of their own uploads
         self._paused: OrderedDict[UploadWriter, Callable[[], None]] = OrderedDict()  # by what waits of all
@@ -186,6 +190,8 @@ class UploadWriting:
         upload.has_begun = True
         self._waiting_bytes[file_id] = self._waiting_bytes.get(file_id, 0) + size_bytes
         self._all_waiting_bytes += size_bytes
+        self._waiting_writes[file_id] = self._waiting_writes.get(file_id, 0) + 1
+        self._all_waiting_writes += 1
 
         def done(refusal: Refusal | None) -> None:
             if refusal is None:
@@ -203,20 +209,25 @@ class UploadWriting:
         return True
 
     def _is_full(self, file_id: str) -> bool:
-        return self._waiting_bytes.get(file_id, 0) >= self._limits.upload_buffer_bytes
+        waiting_bytes = max(self._waiting_bytes.get(file_id, 0), self._waiting_writes.get(file_id, 0) * _WRITE_BYTES)
+        return waiting_bytes >= self._limits.upload_buffer_bytes
 
     def _is_all_full(self) -> bool:
-        return self._all_waiting_bytes >= self._limits.upload_buffers_bytes
+        waiting_bytes = max(self._all_waiting_bytes, self._all_waiting_writes * _WRITE_BYTES)
+        return waiting_bytes >= self._limits.upload_buffers_bytes
 
     def _written(self, writer: UploadWriter, size_bytes: int) -> None:
         upload = writer.upload
         file_id = upload.file_id
         self._all_waiting_bytes -= size_bytes
+        self._all_waiting_writes -= 1
         left = self._waiting_bytes.get(file_id, 0) - size_bytes
         if left > 0:
             self._waiting_bytes[file_id] = left
+            self._waiting_writes[file_id] -= 1
         else:
             self._waiting_bytes.pop(file_id, None)
+            self._waiting_writes.pop(file_id, None)
             self._quiet(upload)
         current = self._writers.get(file_id)  # perhaps a newer one
         if current is not None and (current.failure is not None or not self._is_full(file_id)):

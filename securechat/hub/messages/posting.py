@@ -377,8 +377,9 @@ class Posting:
         mentions: tuple[int, ...] = ()
         match command:
             case Edit():
-                _check_text(command.text, self._text_chars)
-                kind, text = RevisionKind.EDIT, command.text
+                # The log knows whether the message has files, and refuses an empty text where it has none.
+                _check_text(command.text, self._text_chars, has_files=True)
+                kind, text = RevisionKind.EDIT, "" if command.text.isspace() else command.text
                 if room is not None:
                     mentions = mentioned(text, partial(self._sender_named, room))
             case Delete():

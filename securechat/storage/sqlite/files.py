@@ -56,7 +56,7 @@ FROM (SELECT * FROM json_each(:seqs) CROSS JOIN messages ON seq = value CROSS JO
 """  # noqa: S608
 _GONE = """
 SELECT json_group_array(json_array(file_id, sender_id, kept_bytes)) FROM (
-    SELECT * FROM gone_files ORDER BY file_id LIMIT :rows)
+    SELECT * FROM gone_files WHERE file_id > :after ORDER BY file_id LIMIT :rows)
 """
 _IDS = """
 SELECT json_group_array(file_id) FROM (SELECT file_id FROM files WHERE file_id > :after ORDER BY file_id LIMIT :rows)
@@ -117,9 +117,9 @@ def list_own_files(reader: HistoryReader, query: OwnFilesQuery) -> list[FileRow]
     return [rows[file_id] for file_id, _ in found if file_id in rows]
 
 
-def list_gone_files(reader: HistoryReader, most: int) -> list[GoneFile]:
-    """Return files that are to be unlinked, at most ``most``. Raises as `find_file`."""
-    return [GoneFile(*row) for row in _gone(reader.ask(_GONE, {"rows": most}))]
+def list_gone_files(reader: HistoryReader, after: str, most: int) -> list[GoneFile]:
+    """Return files that are to be unlinked behind this one, in order, at most ``most``. Raises as `find_file`."""
+    return [GoneFile(*row) for row in _gone(reader.ask(_GONE, {"after": after, "rows": most}))]
 
 
 def list_stored_ids(reader: HistoryReader, after: str, most: int) -> list[str]:

@@ -486,9 +486,9 @@ class SqliteStore:
         """List a sender's files; see `Store.own_files`."""
         return self._answer(lambda reader: files.list_own_files(reader, query))
 
-    def gone_files(self, most: int) -> list[GoneFile]:
+    def gone_files(self, after: str, most: int) -> list[GoneFile]:
         """List files that are to be unlinked; see `Store.gone_files`."""
-        return self._answer(lambda reader: files.list_gone_files(reader, most))
+        return self._answer(lambda reader: files.list_gone_files(reader, after, most))
 
     def stored_file_ids(self, after: str, most: int) -> list[str]:
         """List the ids of files; see `Store.stored_file_ids`."""

@@ -330,7 +330,7 @@ export class SendQueue {
     const kind = action.do === "send" ? "message" : action.do;
     const text = "text" in action ? wholeText(action.text) : "";
     const has = { reply: null, seq: 0, sign: "", on: true, files: [], ...action };
-    if ((kind === "message" || kind === "edit") && text.trim() === "" && !has.files[0]) return;
+    if (kind === "message" && text.trim() === "" && !has.files[0]) return;
     /** @type {DraftState} */
     const draft = {
       number: ++this.#number,

@@ -201,7 +201,8 @@ export function composer(app, conversation, hooks = {}) {
         ? ngettext("{n} too many", "{n} too many", -left)
         : ngettext("{n} left", "{n} left", left),
     );
-    send.setAttribute("aria-disabled", String(!field.value.trim() && !files.count));
+    const hasFiles = draft.editing ? app.core.find(draft.editing, key)?.files?.length : files.count;
+    send.setAttribute("aria-disabled", String(!field.value.trim() && !hasFiles));
     return points;
   }
 
@@ -338,6 +339,7 @@ export function composer(app, conversation, hooks = {}) {
     const bare = text.replace(INVISIBLE, "");
     if (!text.trim()) {
       if (!draft.editing) return files.count ? deliver("") : undefined;
+      if (app.core.find(draft.editing, key)?.files?.length) return deliver(""); // its files stay
       return say(_("The message is empty."));
     }
     if (!draft.editing && /^[/／]/.test(bare) && !text.startsWith("//")) {

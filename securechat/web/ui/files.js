@@ -461,6 +461,12 @@ export async function openFiles(app) {
   /** @param {any} own an OwnFile */
   function row(own) {
     const { file, room, to, sent_at_ms: at } = own;
+    const sizeView = (/** @type {string} */ where) =>
+      h("span", { class: "file-size" }, `${size(file.size)} · ${where} · ${date(at)}`);
+    if (!room && !to) {
+      const where = _("in a room you are not in, where only a moderator can delete it");
+      return h("li", {}, h("div", { class: "file-words" }, nameView(file.name), sizeView(where)));
+    }
     const where = room ? `#${oneLine(room)}` : oneLine(app.core.nameOf(to) ?? _("direct message"));
     return h(
       "li",
@@ -469,7 +475,7 @@ export async function openFiles(app) {
         "div",
         { class: "file-words" },
         nameView(file.name),
-        h("span", { class: "file-size" }, `${size(file.size)} · ${where} · ${date(at)}`),
+        sizeView(where),
       ),
       h("button", { type: "button", class: "button", on: { click: () => visit(own) } }, _("Go to message")),
       h("button", {

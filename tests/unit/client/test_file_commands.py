@@ -166,8 +166,10 @@ def test_an_edit_is_told_without_the_lines_of_the_files() -> None:
 def test_own_files_are_listed_with_numbers_that_save_and_delete() -> None:
     core = ClientCore(secret="0" * 32, jitter=lambda: 0.0, name="me")
     rows = MessageRows(core)
-    page = events.FilesShown((OwnFile(PHOTO, 7, 0, "ops"), OwnFile(HOSTILE, 9, 0, to=5)), True, 2_000_000, 262_144_000)
-    used, first, second, *hints = rows.own_files(page)
+    own = (OwnFile(PHOTO, 7, 0, "ops"), OwnFile(HOSTILE, 9, 0, to=5), OwnFile(PHOTO, 11, 0))
+    page = events.FilesShown(own, True, 2_000_000, 262_144_000)
+    used, first, second, elsewhere, *hints = rows.own_files(page)
+    assert "in a room you are not in, where only a moderator can delete it: " in elsewhere
     assert used == "Your files take 1.9 MiB of 250 MiB"
     assert first.startswith("[2] ")
     assert first.endswith(" #ops: photo.jpg, 1.2 MiB, picture 4000 × 3000")

@@ -25,8 +25,9 @@ from securechat.pictures.answers import (
     encode_written,
 )
 from securechat.pictures.kinds import PictureKind
-from securechat.pictures.process import WorkerProcess, preview_path, worker_command
+from securechat.pictures.process import WorkerEnded, WorkerProcess, preview_path, worker_command
 from securechat.pictures.records import Picture, Preview, UnreadablePicture
+from securechat.pictures.worker import NOT_BEGUN
 from tests.support import pictures
 
 RULES = AnswerRules(50_000_000, PREVIEW_SIDES)
@@ -145,7 +146,7 @@ HOSTILE = {
     "fails": ("sys.exit(3)", UnreadableReason.CRASHED),
     "fails late": ("say(ANSWER)\nos._exit(1)", UnreadableReason.CRASHED),
     "dies": ("os.kill(os.getpid(), signal.SIGSEGV)", UnreadableReason.CRASHED),
-    "dies in the middle": ("say(ANSWER[:300]); os.kill(os.getpid(), signal.SIGKILL)", UnreadableReason.CRASHED),
+    "dies in the middle": ("say(ANSWER[:300]); os.kill(os.getpid(), signal.SIGABRT)", UnreadableReason.CRASHED),
     "dies of its time": ("os.kill(os.getpid(), signal.SIGXCPU)", UnreadableReason.TOO_SLOW),
     "a reason with escapes": (f"say({ESCAPES!r})", UnreadableReason.DAMAGED),
 }  # fmt: skip
@@ -318,9 +319,6 @@ def test_a_signal_is_told_by_its_number(tmp_path: Path) -> None:
     assert outcome == UnreadablePicture(UnreadableReason.CRASHED, f"the process ended with -{int(signal.SIGBUS)}")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a process that the system kills for its memory makes a whole picture unreadable"
-)
 def test_a_process_that_others_kill_tells_nothing_of_the_picture(tmp_path: Path) -> None:
     """Else its sender is asked to send the photo with its place; the same picture is read a moment later."""
     (tmp_path / "source").write_bytes(JPEG)
@@ -338,3 +336,23 @@ def test_a_process_that_others_kill_tells_nothing_of_the_picture(tmp_path: Path)
             worker.run(tmp_path / "source", tmp_path / "into")
     finally:
         killer.join()
+
+
+@pytest.mark.parametrize(
+    "program",
+    [f"os.kill(os.getpid(), signal.{name})" for name in ("SIGKILL", "SIGTERM", "SIGHUP")]
+    + ["signal.signal(signal.SIGINT, signal.SIG_DFL); os.kill(os.getpid(), signal.SIGINT)", f"sys.exit({NOT_BEGUN})"],
+)
+def test_what_ends_a_process_from_outside_is_no_fault_of_the_picture(program: str, tmp_path: Path) -> None:
+    """A stop of the service ends all of its processes with SIGTERM, perhaps this one first."""
+    with pytest.raises(WorkerEnded):
+        run(fake(f"say(ANSWER[:300]); {program}"), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["source"], "something was written"
+
+
+def test_a_worker_that_cannot_load_pillow_is_no_fault_of_the_picture(tmp_path: Path) -> None:
+    command = worker_command(RULES.most_pixels, RULES.sides)
+    (tmp_path / "PIL").mkdir()
+    (tmp_path / "PIL" / "__init__.py").write_text("raise ImportError('an update is under way')")
+    with pytest.raises(WorkerEnded):
+        run([tmp_path if each == command[5] else each for each in command], tmp_path)

@@ -185,7 +185,7 @@ def usage_of(store):
     previews = [7 * 3 if row.file.is_picture else 0 for row in rows]
     for row, more in zip(rows, previews, strict=True):
         kept.setdefault(row.sender_id, []).append(row.file.size + more)
-    for gone in store.gone_files(10_000):
+    for gone in store.gone_files("", 10_000):
         kept.setdefault(gone.sender_id, []).append(gone.kept_bytes)
     return tuple(FileUsage(who, len(sizes), sum(sizes)) for who, sizes in sorted(kept.items()))
 
@@ -262,10 +262,11 @@ def test_they_agree_about_conversations(tmp_path, seed, monkeypatch):
         own = OwnFilesQuery(asked.sender_id, chance.rng.choice((None, *file_ids)), chance.rng.choice((1, 3, 50)))
         after = chance.rng.choice(file_ids)
         ours, theirs = (
-            (each.own_files(own), each.gone_files(own.limit), each.stored_file_ids(after, own.limit)) for each in both
+            (each.own_files(own), each.gone_files(after, own.limit), each.stored_file_ids(after, own.limit))
+            for each in both
         )
         assert ours == theirs
-        gone = max(gone, len(both[0].gone_files(1_000)))
+        gone = max(gone, len(both[0].gone_files("", 1_000)))
         assert usage_of(both[0]) == files.load(both[0]._db).usage, "the sum is not what there is"
     assert min(appended - 200, keys_used, keys_repeated, found - 100, gone - 5) > 0, (
         "the dice said no too often to prove anything"

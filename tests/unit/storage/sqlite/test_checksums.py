@@ -113,7 +113,7 @@ def test_a_flipped_bit_in_a_files_row_hides_the_file(tmp_path: Path, content: by
         ]
         assert [len(row.get("files", ())) for row in export_room(snapshot.connection, "lobby")] == [1, 0]
     store.apply([Revision(RevisionKind.DELETE, 1, "ann", 3, 1, "lobby")])
-    assert [gone.file_id for gone in store.gone_files(9)] == ["ab" * 16, "cd" * 16], "it is still unlinked"
+    assert [gone.file_id for gone in store.gone_files("", 9)] == ["ab" * 16, "cd" * 16], "it is still unlinked"
     store.close()
 
 

@@ -98,7 +98,7 @@ def test_a_disk_that_is_full_in_the_middle_leaves_rows_of_neither(disk: Recordin
             store.apply(BATCHES[at])
         except DiskFull:
             assert state_of(directory, disk.name) == before
-            assert [gone.file_id for gone in store.gone_files(99)] == [row[0] for row in before[2]]
+            assert [gone.file_id for gone in store.gone_files("", 99)] == [row[0] for row in before[2]]
             again = store.apply(BATCHES[at])
             assert FILE_USED not in again.outcomes, "a file counts as used after a roll-back"
             store.close()
@@ -224,7 +224,7 @@ def test_many_files_of_one_sender_are_listed_in_bounded_pages(tmp_path: Path) ->
         apsw.SQLITE_TRACE_PROFILE, lambda event: steps.append(event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"])
     )
     assert len(store.own_files(OwnFilesQuery(1, None, 51))) == 51
-    assert len(store.gone_files(500)) == 0
+    assert len(store.gone_files("", 500)) == 0
     assert len(store.stored_file_ids("", 500)) == 500
     assert store.file(FileQuery(f"{1_000:032x}")) is not None
     assert len(steps) == 5

@@ -260,7 +260,7 @@ def test_a_database_without_files_loses_nothing_and_learns_them(tmp_path):
     assert [message.text for message in after if message.sender_id == 3] == ["a line that was only text"]
     assert after[-1].files == [stored.info]
     store.apply([Revision(RevisionKind.DELETE, 4, "deploy", 4, 10, "ops")])
-    assert store.gone_files(9) == [GoneFile("ab" * 16, 4, 3)]
+    assert store.gone_files("", 9) == [GoneFile("ab" * 16, 4, 3)]
     read_database(store._db)
     store.close()
 
