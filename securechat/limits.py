@@ -273,6 +273,9 @@ class Limits:
     )
     files_disk_share: float = _limit(0.5, "share", "of the disk that all files together may take")
     upload_hours: float = _limit(24.0, "h", "an upload that is not sent in a message is given up")
+    upload_first_byte_s: float = _limit(
+        300.0, "s", "an upload without a byte is given up: its address may be lost, and it counts with its whole size"
+    )
     upload_stall_s: float = _limit(30.0, "s", "without a byte of an upload, or without one taken of a download")
     uploads_per_person: int = _limit(20, "uploads", "not sent in a message yet: two messages with all their files")
     uploads_total: int = _limit(1_000, "uploads", "of all members, not sent in a message yet")

@@ -14,7 +14,7 @@ FILE_REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     "files_off": (ErrorCode.FILES_OFF, N_("This server takes no files. Ask its administrator")),
     "file_too_large": (
         ErrorCode.FILE_TOO_LARGE,
-        N_("The file has {size:size}. At most {most:size} are allowed for one file"),
+        N_("The file has {size:size}, and at most {most:size} are allowed for one file. Send a smaller one"),
     ),
     "file_empty": (ErrorCode.INVALID, N_("The file is empty. Choose another one")),
     "files_quota_used_up": (

@@ -92,7 +92,7 @@ def test_every_failure_of_a_script_has_its_exit_code(server: ServerProcess, repo
     os.truncate(large, 25 * MIB + 1)
     refused = send(server, "--file", str(large))
     assert refused.returncode == ClientExit.MESSAGE_REFUSED
-    assert refused.stderr.endswith("are allowed for one file. Not sent: film.mkv\n")
+    assert refused.stderr.endswith("are allowed for one file. Send a smaller one. Not sent: film.mkv\n")
     without = run_client(*at(server, "--name", "ci", "--file", str(report)), stdin="")
     assert (without.returncode, "--file needs --send" in without.stderr) == (ClientExit.USAGE, True)
     text = run_client(*at(server, "--name", "ci", "--send", "no file"), stdin="")

@@ -316,7 +316,6 @@ def test_an_acknowledged_file_that_is_missing_is_told_at_the_start(certs: Path, 
 
 
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit is not installed")
-@pytest.mark.xfail(strict=True, reason="a socket of this test is left open; the descriptors are bounded (test_disk)")
 def test_downloads_that_are_not_read_leave_descriptors_to_the_others(certs: Path, tmp_path: Path) -> None:
     """Each has a socket, which is counted against RLIMIT_NOFILE, and the file, which is not."""
     most = 160
@@ -325,6 +324,7 @@ def test_downloads_that_are_not_read_leave_descriptors_to_the_others(certs: Path
     with server.start(), ExitStack() as sockets:
         token = uploader(server)
         api = ApiClient(server, token)
+        sockets.callback(api.close)
         assert api.ask("PUT", "/rooms/lobby/files/big.bin", bytes(4_000_000)).status == 201
         with member(server, "ana") as ana:
             ana.send(History(80, "lobby"))

@@ -28,7 +28,7 @@ class FileRig(ApiRig):
         self.files = self.hub.files
         self.web = Web(limits)
         paths = FilePaths(self.files, self.paths.peers, self.rig.limits, self.paths)
-        links = FileLinkPaths(self.files, self.paths.peers.note_none)
+        links = FileLinkPaths(self.files, self.paths.peers.note_no_link)
         self.web.programs = ProgramPrefixes({"/api/": paths, PREFIX: links})
         self.settle()
 

@@ -27,6 +27,7 @@ class ToyUpload:
         self.calls: list[str] = []
         self.data = bytearray()
         self.takes = True  # what `take` returns
+        self.room = True
         self.at_once = True  # ready, and answered at the end
         self.refuse_at: int | None = None  # bytes
         self.ready: Callable[[], None] = lambda: None
@@ -38,6 +39,10 @@ class ToyUpload:
         self.ready, self.done = ready, done
         if self.at_once:
             ready()
+
+    def has_room(self, more: Callable[[], None]) -> bool:
+        self.more = more
+        return self.room
 
     def take(self, data: bytes, more: Callable[[], None]) -> bool:
         assert data

@@ -36,16 +36,21 @@ class PendingUpload:
         state: as its sidecar has it, with the offset of this moment.
         address: where it was begun, as `Peer.address`; None: on this machine, or by an earlier process.
         counted_bytes: what it counts with.
+        has_begun: whether a byte of it has come.
         is_claimed: whether a draft that the log has not answered yet takes it.
         is_finishing: whether the disk is at work on its end.
         is_gone: whether it is in the registry no more.
     """
 
-    __slots__ = ("address", "counted_bytes", "is_claimed", "is_finishing", "is_gone", "state")
+    __slots__ = (
+        "_first_byte_ms", "address", "counted_bytes", "has_begun", "is_claimed", "is_finishing", "is_gone", "state",
+    )  # fmt: skip
 
-    def __init__(self, state: UploadState, address: str | None = None) -> None:
+    def __init__(self, state: UploadState, first_byte_ms: int, address: str | None = None) -> None:
         self.state = state
+        self._first_byte_ms = first_byte_ms
         self.address = address
+        self.has_begun = state.offset > 0 or state.stored is not None
         self.counted_bytes = state.size_bytes if state.stored is None else state.stored.kept_bytes
         self.is_claimed = False
         self.is_finishing = False
@@ -55,6 +60,12 @@ class PendingUpload:
     def file_id(self) -> str:
         """Its id."""
         return self.state.file_id
+
+    @property
+    def until_ms(self) -> int:
+        """When it is given up, UTC milliseconds: sooner, where no byte has come and so none is lost."""
+        until_ms = self.state.until_ms
+        return until_ms if self.has_begun else min(until_ms, self.state.made_at_ms + self._first_byte_ms)
 
     @property
     def is_whole(self) -> bool:
@@ -257,7 +268,7 @@ class UploadRegistry:
         self.is_loaded = True
 
     def _add(self, state: UploadState, address: str | None = None) -> None:
-        upload = PendingUpload(state, address)
+        upload = PendingUpload(state, int(self._limits.upload_first_byte_s * 1000), address)
         self._uploads[state.file_id] = upload
         self._of.setdefault(state.sender_id, {})[state.file_id] = upload
         self._count_guest(state.sender_id, upload.counted_bytes)
@@ -313,7 +324,7 @@ class UploadRegistry:
         return [
             upload
             for upload in self._uploads.values()
-            if upload.state.until_ms <= now_ms and not upload.is_claimed and not upload.is_finishing
+            if upload.until_ms <= now_ms and not upload.is_claimed and not upload.is_finishing
         ]
 
     # --- Messages -------------------------------------------------------------------------------------------------

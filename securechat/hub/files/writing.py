@@ -7,7 +7,7 @@ newer writer begins when the disk has answered that.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from msgspec.structs import replace
@@ -49,6 +49,10 @@ class UploadWriter:
     def ready(self) -> None:
         """The disk has answered what earlier writers gave it: this one begins at the offset of the upload."""
         self._sent = self.upload.state.offset
+
+    def has_room(self, more: Callable[[], None]) -> bool:
+        """Tell whether bytes may be read for the disk. If not, ``more`` is called when this may be asked again."""
+        return self._writing.has_room(self, more)
 
     def write(self, data: bytes, more: Callable[[], None]) -> bool:
         """Hand bytes to the disk; tell whether further ones may come. If not, ``more`` is called when they may.
@@ -103,8 +107,10 @@ class UploadWriting:
         self._all_waiting_bytes = 0
         self._waiting_writes: dict[str, int] = {}  # likewise
         self._all_waiting_writes = 0
-        self._when_quiet: dict[str, list[Callable[[], None]]] = {}
-        self._paused: deque[tuple[UploadWriter, Callable[[], None]]] = deque()
+        self._when_quiet: dict[str, deque[Callable[[], None]]] = {}
+        self._held: dict[UploadWriter, Callable[[], None]] = {}  # by what waits of their own uploads
+        self._paused: OrderedDict[UploadWriter, Callable[[], None]] = OrderedDict()  # by what waits of all
+        self._woken: UploadWriter | None = None  # the next of these, until it asks
         self._finishing: dict[str, list[Finished]] = {}
         self._rolling_back: set[str] = set()
 
@@ -131,21 +137,57 @@ class UploadWriting:
         """See `UploadWriter.close`."""
         if self._writers.get(writer.upload.file_id) is writer:
             del self._writers[writer.upload.file_id]
+        self._held.pop(writer, None)
+        self._paused.pop(writer, None)
+        if self._woken is writer:
+            self._woken = None
+        self._wake()
 
     def when_quiet(self, upload: PendingUpload, done: Callable[[], None]) -> None:
         """Call back when the disk has answered all that was handed to it for an upload: now, or later."""
-        if self._is_busy(upload.file_id):
-            self._when_quiet.setdefault(upload.file_id, []).append(done)
-        else:
+        file_id = upload.file_id
+        if self._is_quiet(file_id):
             done()
+        else:
+            self._when_quiet.setdefault(file_id, deque()).append(done)
 
-    def _is_busy(self, file_id: str) -> bool:
-        return bool(self._waiting_bytes.get(file_id)) or file_id in self._finishing or file_id in self._rolling_back
+    def _is_quiet(self, file_id: str) -> bool:
+        waits = self._waiting_bytes.get(file_id) or file_id in self._finishing or file_id in self._rolling_back
+        return not waits
+
+    def has_room(self, writer: UploadWriter, more: Callable[[], None]) -> bool:
+        """See `UploadWriter.has_room`.
+
+        Writers that wait are woken one behind the other: each reads its turn before the next one asks, so that what
+        waits of all uploads passes its limit by one turn at most, however many are held.
+        """
+        was_woken = writer is self._woken
+        if was_woken:
+            self._woken = None
+        if writer.is_cut or writer.failure is not None:  # nothing waits: what comes is dropped
+            has_room = True
+        elif self._is_full(writer.upload.file_id):
+            self._held[writer] = more
+            has_room = False
+        else:
+            has_room = not self._is_all_full() and (was_woken or not (self._paused or self._woken))
+            if not has_room:
+                self._paused[writer] = more
+                self._paused.move_to_end(writer, last=not was_woken)
+        self._wake()
+        return has_room
+
+    def _wake(self) -> None:
+        """Have the writer ask that waits longest, if there is room."""
+        if self._woken is None and self._paused and not self._is_all_full():
+            self._woken, more = self._paused.popitem(last=False)
+            more()
 
     def write(self, writer: UploadWriter, offset: int, data: bytes, more: Callable[[], None]) -> bool:
         """See `UploadWriter.write`."""
         upload, size_bytes = writer.upload, len(data)
         file_id = upload.file_id
+        upload.has_begun = True
         self._waiting_bytes[file_id] = self._waiting_bytes.get(file_id, 0) + size_bytes
         self._all_waiting_bytes += size_bytes
         self._waiting_writes[file_id] = self._waiting_writes.get(file_id, 0) + 1
@@ -158,45 +200,52 @@ class UploadWriting:
                 writer.failure = refusal
             if refusal is not None and refusal.reason == "upload_unknown" and not upload.is_gone:
                 self.discard(upload)  # a failed sync took it: its sender begins anew
-            self._written(upload, size_bytes)
+            self._written(writer, size_bytes)
 
         self._disk.write(file_id, offset, data, self._containment.bind(done))
         if self._is_full(file_id):
-            self._paused.append((writer, more))
+            self._held[writer] = more
             return False
         return True
 
     def _is_full(self, file_id: str) -> bool:
-        limits = self._limits
-        of_this = max(self._waiting_bytes.get(file_id, 0), self._waiting_writes.get(file_id, 0) * _WRITE_BYTES)
-        of_all = max(self._all_waiting_bytes, self._all_waiting_writes * _WRITE_BYTES)
-        return of_this >= limits.upload_buffer_bytes or of_all >= limits.upload_buffers_bytes
+        waiting_bytes = max(self._waiting_bytes.get(file_id, 0), self._waiting_writes.get(file_id, 0) * _WRITE_BYTES)
+        return waiting_bytes >= self._limits.upload_buffer_bytes
 
-    def _written(self, upload: PendingUpload, size_bytes: int) -> None:
+    def _is_all_full(self) -> bool:
+        waiting_bytes = max(self._all_waiting_bytes, self._all_waiting_writes * _WRITE_BYTES)
+        return waiting_bytes >= self._limits.upload_buffers_bytes
+
+    def _written(self, writer: UploadWriter, size_bytes: int) -> None:
+        upload = writer.upload
+        file_id = upload.file_id
         self._all_waiting_bytes -= size_bytes
         self._all_waiting_writes -= 1
-        left = self._waiting_bytes.get(upload.file_id, 0) - size_bytes
+        left = self._waiting_bytes.get(file_id, 0) - size_bytes
         if left > 0:
-            self._waiting_bytes[upload.file_id] = left
-            self._waiting_writes[upload.file_id] -= 1
+            self._waiting_bytes[file_id] = left
+            self._waiting_writes[file_id] -= 1
         else:
-            self._waiting_bytes.pop(upload.file_id, None)
-            self._waiting_writes.pop(upload.file_id, None)
+            self._waiting_bytes.pop(file_id, None)
+            self._waiting_writes.pop(file_id, None)
             self._quiet(upload)
-        for _ in range(len(self._paused)):
-            writer, more = self._paused.popleft()
-            if writer.is_cut or writer.failure is not None or not self._is_full(writer.upload.file_id):
+        current = self._writers.get(file_id)  # perhaps a newer one
+        if current is not None and (current.failure is not None or not self._is_full(file_id)):
+            more = self._held.pop(current, None)
+            if current.failure is not None:
+                more = more or self._paused.pop(current, None)
+            if more is not None:
                 more()
-            else:
-                self._paused.append((writer, more))
+        self._wake()
 
     def _quiet(self, upload: PendingUpload) -> None:
-        waiting = self._when_quiet.pop(upload.file_id, [])
-        while waiting:
-            if self._is_busy(upload.file_id):  # one of them has begun something, such as cutting bytes off
-                self._when_quiet[upload.file_id] = waiting + self._when_quiet.get(upload.file_id, [])
-                return
-            waiting.pop(0)()
+        """Call those back that wait for an upload, as long as none of them keeps the disk at work again."""
+        file_id = upload.file_id
+        waiting = self._when_quiet.get(file_id)
+        while waiting and self._is_quiet(file_id):
+            waiting.popleft()()
+        if not waiting and self._when_quiet.get(file_id) is waiting:
+            self._when_quiet.pop(file_id, None)
 
     def roll_back(self, upload: PendingUpload, offset: int, done: Callable[[Refusal | None], None]) -> None:
         """Cut what a part has brought off again; to be called when the upload is quiet."""
@@ -246,6 +295,9 @@ class UploadWriting:
         asked = self._finishing.get(upload.file_id)
         if asked is not None:
             asked.append(done)
+            return
+        if upload.state.unreadable and not (as_file or upload.state.as_file):
+            done(refusal_for("picture_unreadable"))  # its bytes are those that were tried
             return
         if as_file and not upload.state.as_file:
             upload.state = replace(upload.state, as_file=True)

@@ -23,6 +23,7 @@ from msgspec import Struct
 from securechat.errors import Refusal
 from securechat.hub.files.access import ReadableFile
 from securechat.hub.files.links import FILES_ROOT
+from securechat.hub.files.service import UPLOADS_ROOT
 from securechat.hub.messages.posting import TRIAL_FILE
 from securechat.limits import MAX_FILE_NAME_BYTES, MAX_TEXT_CHARS
 from securechat.model import Acked, AddUpload, AskLinks, Command, Direct, FileLinks, Say, StoredFile, UploadAdded
@@ -30,7 +31,7 @@ from securechat.server.api.answers import ApiAnswer
 from securechat.server.api.problems import ProblemError, RefusedError, error_answer, refused_as_problem
 from securechat.server.api.requests import expect_no_secret, key_of, number_parameter, parameters, segment, token_of
 from securechat.server.api.routes import ApiCall, Target, in_room, stored, target_of
-from securechat.server.api.tus import FINISH_S, TusPaths
+from securechat.server.api.tus import FINISH_S, TusPaths, no_bytes_with_creation
 from securechat.server.api.tus import refused as refused_by_tus
 from securechat.server.files.answers import file_answer
 from securechat.text.refusals import refusal_for
@@ -116,12 +117,15 @@ class FilePaths:
 
     def error_answer(self, error: HttpError) -> Answering:
         """See `ProgramPaths.error_answer`."""
-        if error.path is not None and self._tus.is_here(error.path):
-            return refused_by_tus(error)
-        most = self._limits.file_bytes
-        if error.status == 413 and error.body_bytes > most and error.path is not None and _PUT.match(error.path):
-            return refused_as_problem(refusal_for("file_too_large", size=error.body_bytes, most=most))
-        return error_answer(error)
+        path = error.path or ""
+        is_of_tus = self._tus.is_here(path)
+        if type(error) is HttpError and error.status == 413:  # what was judged by the length of its body alone
+            if path == UPLOADS_ROOT:
+                error = no_bytes_with_creation()
+            elif error.body_bytes > self._limits.file_bytes and (is_of_tus or _PUT.match(path)):
+                most = self._limits.file_bytes
+                error = RefusedError(refusal_for("file_too_large", size=error.body_bytes, most=most))
+        return refused_by_tus(error) if is_of_tus else error_answer(error)
 
     def _put(self, request: Request, address: str, put: re.Match[str]) -> BodyExchange:
         if request.method != "PUT":
@@ -245,6 +249,11 @@ class _PutExchange:
         return acked
 
     # --- the body
+
+    def has_room(self, more: Callable[[], None]) -> bool:
+        """See `BodyExchange.has_room`."""
+        assert self._writer is not None
+        return self._writer.has_room(more)
 
     def take(self, data: bytes, more: Callable[[], None]) -> bool:
         """See `BodyExchange.take`."""

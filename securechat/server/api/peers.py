@@ -1,4 +1,8 @@
-"""The peers of all tokens, found by the tokens' hashes; and the addresses whose tokens were none."""
+"""The peers of all tokens, found by the tokens' hashes; and the network addresses whose secrets were none.
+
+Tokens, links and addresses of uploads are counted apart: a page whose login has ended asks for its pictures once more,
+which must keep neither the programs nor the uploads of its network out.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +50,9 @@ class ProgramPeers:
         self._observer = observer
         self.streams = EventStreams(hub, scheduler, limits, observer)
         self._peers: dict[bytes, ProgramPeer] = {}
-        self._failed = AddressBuckets(limits.api_failed_tokens, _FAILED_RATE, 1.0)
+        self._failed, self._failed_links, self._failed_uploads = (
+            AddressBuckets(limits.api_failed_tokens, _FAILED_RATE, 1.0) for _ in range(3)
+        )
 
     def close(self, closing: Closing) -> None:
         """End every peer and stream: the server stops. Requests without an answer get the reason as theirs."""
@@ -71,6 +77,34 @@ class ProgramPeers:
         origin = origin_of(address)
         self._expect_not_guessing(origin)
         self._failed.take(origin, 1.0, self._scheduler.now)
+
+    def note_no_link(self, address: str) -> None:
+        """Count a link of a file that opens nothing against the network address that followed it.
+
+        Raises:
+            ProblemError: 429, too many from this address were none.
+        """
+        self._note_no_secret(self._failed_links, address)
+
+    def note_no_upload(self, address: str) -> None:
+        """Count an address of an upload that is none against the network address that asked for it.
+
+        Raises:
+            ProblemError: 429, too many from this address were none.
+        """
+        self._note_no_secret(self._failed_uploads, address)
+
+    def _note_no_secret(self, failed: AddressBuckets, address: str) -> None:
+        origin, now = origin_of(address), self._scheduler.now
+        if (wait_s := failed.wait_for(origin, 1.0, now)) > 0:
+            raise ProblemError(
+                429,
+                "too_many_failed_addresses",
+                "Too many addresses that this network asked for were none. Wait before the next one",
+                retry_after_s=round(wait_s, 3),
+                headers=[("Retry-After", str(int(wait_s) + 1))],
+            )
+        failed.take(origin, 1.0, now)
 
     def _expect_not_guessing(self, origin: str) -> None:
         if (wait_s := self._failed.wait_for(origin, 1.0, self._scheduler.now)) > 0:

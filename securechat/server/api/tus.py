@@ -189,22 +189,23 @@ class TusPaths:
         found = _ADDRESS.match(request.path)
         upload = self._files.upload_at(found[1], found[2]) if found is not None else None
         if upload is None and not self._files.uploads.is_loaded:  # it may be one of the earlier process
-            raise RefusedError(refusal_for("uploads_of_server_used_up", retry_after_s=1.0))
+            raise RefusedError(refusal_for("uploads_of_server_used_up", retry_after_s=_SOON_S))
         if upload is None:
-            if not self._files.uploads.is_loaded:  # a 404 would have the client begin anew
-                raise RefusedError(refusal_for("uploads_of_server_used_up", retry_after_s=_SOON_S))
-            self._peers.note_none(address)
+            self._peers.note_no_upload(address)
             raise ProblemError(404, "not_found", refusal_for("upload_unknown").detail)
         return upload
 
     def _creation(self, request: Request, address: str) -> Exchange:
         if request.body_bytes:
-            raise ProblemError(413, "body_too_large", "This server takes no bytes with the creation of an upload")
+            raise no_bytes_with_creation()
         if request.values(b"upload-defer-length"):
             raise ProblemError(400, "bad_request", "This server needs Upload-Length at the creation of an upload")
         size_bytes = _number(request, b"upload-length")
         metadata = _metadata(request)
-        name, as_file = metadata.get("filename", ""), metadata.get("as") == "file" or is_as_file(request)
+        if metadata.get("as", "file") != "file":
+            words = "The value of as in Upload-Metadata is: file, in Base64"
+            raise ProblemError(400, "bad_request", words, args={"parameter": "as"})
+        name, as_file = metadata.get("filename", ""), is_as_file(request) or "as" in metadata
         if len(name) > 4 * MAX_FILE_NAME_BYTES:
             raise ProblemError(400, "bad_request", "The name of the file is too long")
         peer = self._peers.peer_of(token_of(request), address)
@@ -213,7 +214,9 @@ class TusPaths:
         def steps(_: bytes) -> Steps:
             added: UploadAdded = yield AddUpload(0, name, size_bytes, as_file)
             body = msgspec.json.encode(UploadBegun(added.id, added.name, added.until_ms))
-            return TusAnswer(201, (("Location", added.path), ("Upload-Expires", http_date(added.until_ms))), body)
+            upload = self._files.uploads.get(added.id)
+            until_ms = added.until_ms if upload is None else upload.until_ms
+            return TusAnswer(201, (("Location", added.path), ("Upload-Expires", http_date(until_ms))), body)
 
         return ProgramExchange(peer, address, steps, refused)
 
@@ -306,6 +309,8 @@ class _PartExchange:
         self._writer: UploadWriter | None = None
         self._done: Callable[[ProgramAnswer], None] | None = None
         self._has_begun = False
+        self._is_judged = checksum is None  # nothing is there that its checksum has not been asked about
+        self._is_over = False
 
     def prepare(self, ready: Callable[[], None], done: Callable[[ProgramAnswer], None]) -> None:
         """See `BodyExchange.prepare`."""
@@ -323,11 +328,17 @@ class _PartExchange:
         elif self._offset != upload.state.offset:
             self._answer(_wrong_offset(upload))
         elif self._offset + self._size_bytes > upload.state.size_bytes:
-            self._answer(refused(ProblemError(413, "body_too_large", "The part goes beyond the length of the upload")))
+            sentence = "The part goes beyond the length that the upload was begun with. Ask for its offset by HEAD"
+            self._answer(refused(ProblemError(413, "body_too_large", sentence)))
         else:
             self._has_begun = True
             self._writer.ready()
             ready()
+
+    def has_room(self, more: Callable[[], None]) -> bool:
+        """See `BodyExchange.has_room`."""
+        assert self._writer is not None
+        return self._writer.has_room(more)
 
     def take(self, data: bytes, more: Callable[[], None]) -> bool:
         """See `BodyExchange.take`."""
@@ -349,13 +360,13 @@ class _PartExchange:
         assert self._writer is not None
         if self._writer.failure is not None:
             self._answer(refused(self._writer.failure))
-        elif (
-            self._checksum is not None
-            and self._hash is not None
-            and not compare_digest(self._hash.digest(), self._checksum.digest)
-        ):
-            self._writing.roll_back(self._upload, self._offset, self._rolled_back)
-        elif self._upload.is_whole:
+            return
+        if self._checksum is not None and self._hash is not None:
+            if not compare_digest(self._hash.digest(), self._checksum.digest):
+                self._writing.roll_back(self._upload, self._offset, self._rolled_back)
+                return
+            self._is_judged = True
+        if self._upload.is_whole:
             self._writing.finish(self._upload, self._finished, as_file=self._as_file)
         else:
             self._answer(_offset_answer(self._upload, 204))
@@ -364,6 +375,7 @@ class _PartExchange:
         if refusal is not None:
             self._answer(refused(refusal))
         else:
+            self._is_judged = True
             self._answer(_mismatch())
 
     def _finished(self, outcome: StoredFile | Refusal) -> None:
@@ -371,7 +383,6 @@ class _PartExchange:
 
     def _cut(self) -> None:
         """A newer request has taken the upload over, or it is gone."""
-        self._drop_unjudged()
         if self._upload.is_gone:
             self._answer(refused(refusal_for("upload_unknown")))
         else:
@@ -379,31 +390,44 @@ class _PartExchange:
 
     def _answer(self, made: ProgramAnswer) -> None:
         done, self._done = self._done, None
-        if self._writer is not None:
-            self._writer.close()
+        self._leave()
         if done is not None:
             done(made)
 
     def abandon(self) -> None:
         """See `BodyExchange.abandon`: what has come stays, but for a part whose checksum cannot be judged."""
-        self._drop_unjudged()
         self._done = None
-        if self._writer is not None:
-            self._writer.close()
+        self._leave()
 
-    def _drop_unjudged(self) -> None:
-        """Have a part whose checksum cannot be judged cut off again, before a newer request begins."""
-        if self._done is not None and self._has_begun and self._checksum is not None:
+    def _leave(self) -> None:
+        """Bring nothing more, and take off what was not judged, however the request ends."""
+        if self._writer is None or self._is_over:
+            return
+        self._is_over = True
+        self._writer.close()
+        if self._has_begun and not self._is_judged:
             self._writing.when_quiet(self._upload, self._drop_part)
 
     def _drop_part(self) -> None:
         if not self._upload.is_gone and self._upload.state.stored is None and self._upload.state.offset > self._offset:
-            self._writing.roll_back(self._upload, self._offset, lambda _: None)
+            self._writing.roll_back(self._upload, self._offset, self._dropped)
+
+    def _dropped(self, refusal: Refusal | None) -> None:
+        """Give the upload up where the disk cannot take the part off: nothing may stay that was not judged."""
+        if refusal is not None and not self._upload.is_gone:
+            self._writing.discard(self._upload)
 
 
 def is_as_file(request: Request) -> bool:
-    """Whether a request says that a picture stays as it is."""
-    return request.words(b"upload-as") == ["file"]
+    """Whether a request says that a picture stays as it is.
+
+    Raises:
+        ProblemError: 400, it says something else.
+    """
+    words = request.words(b"upload-as")
+    if words not in ([], ["file"]):
+        raise ProblemError(400, "bad_request", "The header Upload-As is: file", args={"parameter": "upload-as"})
+    return bool(words)
 
 
 def http_date(at_ms: int) -> str:
@@ -420,7 +444,7 @@ def _offset_answer(upload: PendingUpload, status: int, headers: tuple[tuple[str,
         (
             ("Upload-Offset", str(state.offset)),
             ("Upload-Length", str(state.size_bytes)),
-            ("Upload-Expires", http_date(state.until_ms)),
+            ("Upload-Expires", http_date(upload.until_ms)),
             *headers,
         ),
     )
@@ -497,6 +521,12 @@ def _metadata(request: Request) -> dict[str, str]:
         except (binascii.Error, UnicodeDecodeError):
             raise _bad_metadata() from None
     return found
+
+
+def no_bytes_with_creation() -> ProblemError:
+    """Return the refusal of a creation with bytes: creation-with-upload is none of the extensions here."""
+    words = "This server takes no bytes with the creation of an upload. Send them by PATCH to its Location"
+    return ProblemError(413, "body_too_large", words)
 
 
 def _bad_metadata() -> ProblemError:

@@ -22,7 +22,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -39,13 +39,14 @@ _T = TypeVar("_T")
 
 MOST_WAITING = 4096
 """Jobs: each upload of limits.uploads_total with its write, its end and its removal, and as many reads."""
+MOST_DESCRIPTORS = 8
+"""Of files that are read; beyond them the one that was read longest ago is closed, and opened again for its next read.
+
+Sockets are counted against RLIMIT_NOFILE, and a download that the client does not take would hold two."""
 READS_AT_ONCE = 64
 """Then one step of what writes, so that many downloads from a slow disk do not end all uploads."""
 SPACE_AGE_S = 1.0
 """Free space is asked for again after this; statvfs(2) reads counters in memory, in some microseconds."""
-MOST_OPEN = 8
-"""Files that are open for reading. The one that was read longest ago is closed, and opened again when it is read: else
-each download that its client does not read would cost a descriptor beside its socket's."""
 _SILENT_S = 60.0
 """Between two reports of the same trouble."""
 _MOST_REPORTED = 64
@@ -65,6 +66,22 @@ class PictureRewriter(Protocol):
         ``picture_unreadable``, ``pictures_busy`` or ``file_not_stored``: then nothing is written. Owners, which are
         senders, take turns.
         """
+
+
+class _OpenCopy(NamedTuple):
+    """A file that is read, or a smaller copy of it.
+
+    Attributes:
+        number: its own, of this process.
+        file_id: which file.
+        size: of the copy, pixels; None for the file itself.
+        size_bytes: as it was opened.
+    """
+
+    number: int
+    file_id: str
+    size: int | None
+    size_bytes: int
 
 
 class _Job(Struct, eq=False):
@@ -128,7 +145,8 @@ class ThreadedFileDisk:
         self._closed = False
         self._reads: deque[_Job] = deque()  # the thread's own, as what follows
         self._others: deque[_Job] = deque()
-        self._descriptors: OrderedDict[OpenFile, int] = OrderedDict()  # of files that are read
+        self._descriptors: OrderedDict[int, int] = OrderedDict()  # by `_OpenCopy.number`; used last at the end
+        self._opened = 0
         self._reported: dict[str, float] = {}
 
     # --- On the loop's thread -------------------------------------------------------------------------------------
@@ -208,7 +226,11 @@ class ThreadedFileDisk:
 
     def open(self, file_id: str, size: int | None, done: Callable[[OpenFile | None], None]) -> None:
         """Open a file to read from; see `FileDisk.open`. Goes before what writes."""
-        self._ask(lambda: self._open(file_id, size), done, is_read=True)
+
+        def opened(found: tuple[int, int] | None) -> None:
+            done(None if found is None else _DiskFile(self, _OpenCopy(found[0], file_id, size, found[1])))
+
+        self._ask(lambda: self._open(file_id, size), opened, is_read=True)
 
     def load(self, done: Callable[[list[UploadState]], None]) -> None:
         """Read the uploads that an earlier process left; see `FileDisk.load`. A server without files has none."""
@@ -230,13 +252,13 @@ class ThreadedFileDisk:
             self._thread.join()
             self._thread = None
 
-    def read(self, file: _DiskFile, offset: int, most_bytes: int, done: Callable[[bytes | None], None]) -> None:
+    def read(self, copy: _OpenCopy, offset: int, most_bytes: int, done: Callable[[bytes | None], None]) -> None:
         """Read from an open file, before what writes; for `OpenFile` alone."""
-        self._ask(lambda: _at_once(partial(self._read, file, offset, most_bytes)), done, is_read=True)
+        self._ask(lambda: _at_once(partial(self._read, copy, offset, most_bytes)), done, is_read=True)
 
-    def close_file(self, file: _DiskFile) -> None:
+    def close_file(self, copy: _OpenCopy) -> None:
         """Close an open file, behind its reads; for `OpenFile` alone."""
-        self._ask(lambda: _at_once(partial(self._close_file, file)), is_read=True)
+        self._ask(lambda: _at_once(partial(self._close_file, copy.number)), is_read=True)
 
     def _ask(
         self,
@@ -297,9 +319,8 @@ class ThreadedFileDisk:
                 running = self._go_on(*running)
         finally:
             self._store.uploads.close()
-            for descriptor in self._descriptors.values():
-                with suppress(OSError):
-                    self._store.close_file(descriptor)
+            for number in list(self._descriptors):
+                self._close_file(number)
 
     def _gather(self, *, wait: bool) -> bool:
         """Take all jobs that were asked for; false: that was all. With ``wait`` until there is one."""
@@ -346,35 +367,35 @@ class ThreadedFileDisk:
             return None
         return (yield from self._store.uploads.finish(upload, None))
 
-    def _open(self, file_id: str, size: int | None) -> DiskSteps[_DiskFile | None]:
+    def _open(self, file_id: str, size: int | None) -> DiskSteps[tuple[int, int] | None]:
         yield from ()  # a generator, as all work
         found = self._store.finished.open(file_id, size)
         if found is None:
             return None
-        descriptor, size_bytes = found
-        file = _DiskFile(self, file_id, size, size_bytes)
-        self._keep_open(file, descriptor)
-        return file
+        self._opened += 1
+        self._keep_open(self._opened, found[0])
+        return self._opened, found[1]
 
-    def _keep_open(self, file: _DiskFile, descriptor: int) -> None:
-        self._descriptors[file] = descriptor
-        while len(self._descriptors) > MOST_OPEN:
-            self._close_file(next(iter(self._descriptors)))
-
-    def _read(self, file: _DiskFile, offset: int, most_bytes: int) -> bytes | None:
-        descriptor = self._descriptors.get(file)
-        if descriptor is None:
-            found = self._store.finished.open(file.file_id, file.size)
-            if found is None:  # it was unlinked meanwhile
+    def _read(self, copy: _OpenCopy, offset: int, most_bytes: int) -> bytes | None:
+        descriptor = self._descriptors.get(copy.number)
+        if descriptor is None:  # others were read meanwhile
+            found = self._store.finished.open(copy.file_id, copy.size)
+            if found is None:  # it was deleted
                 return None
             descriptor = found[0]
-            self._keep_open(file, descriptor)
-        else:
-            self._descriptors.move_to_end(file)
+            self._keep_open(copy.number, descriptor)
+            if found[1] != copy.size_bytes:
+                return None
+        self._descriptors.move_to_end(copy.number)
         return self._store.read(descriptor, offset, most_bytes)
 
-    def _close_file(self, file: OpenFile) -> None:
-        descriptor = self._descriptors.pop(file, None)
+    def _keep_open(self, number: int, descriptor: int) -> None:
+        if len(self._descriptors) >= MOST_DESCRIPTORS:
+            self._close_file(next(iter(self._descriptors)))
+        self._descriptors[number] = descriptor
+
+    def _close_file(self, number: int) -> None:
+        descriptor = self._descriptors.pop(number, None)
         if descriptor is not None:
             with suppress(OSError):
                 self._store.close_file(descriptor)
@@ -393,13 +414,12 @@ class ThreadedFileDisk:
 class _DiskFile:
     """An `OpenFile`; its reads and its end are jobs of the thread."""
 
-    __slots__ = ("_disk", "_is_closed", "file_id", "size", "size_bytes")
+    __slots__ = ("_copy", "_disk", "_is_closed", "size_bytes")
 
-    def __init__(self, disk: ThreadedFileDisk, file_id: str, size: int | None, size_bytes: int) -> None:
-        self.size_bytes = size_bytes
-        self.file_id = file_id
-        self.size = size
+    def __init__(self, disk: ThreadedFileDisk, copy: _OpenCopy) -> None:
+        self.size_bytes = copy.size_bytes
         self._disk = disk
+        self._copy = copy
         self._is_closed = False
 
     def read(self, offset: int, most_bytes: int, done: Callable[[bytes | None], None]) -> None:
@@ -410,13 +430,13 @@ class _DiskFile:
                 done(data)
 
         if not self._is_closed:
-            self._disk.read(self, offset, most_bytes, answer)
+            self._disk.read(self._copy, offset, most_bytes, answer)
 
     def close(self) -> None:
         """Close it; see `OpenFile.close`."""
         if not self._is_closed:
             self._is_closed = True
-            self._disk.close_file(self)
+            self._disk.close_file(self._copy)
 
 
 def _steps_of(job: _Job) -> DiskSteps[object]:

@@ -31,15 +31,15 @@ class FileLinkPaths:
 
     Args:
         files: judges and opens.
-        note_none: counts an address that has asked with a key that is none.
+        note_no_link: counts an address that has asked with a key that is none.
 
-    Raises (of ``note_none``):
+    Raises (of ``note_no_link``):
         HttpError: 429, too many from this address were none.
     """
 
-    def __init__(self, files: FileService, note_none: Callable[[str], None]) -> None:
+    def __init__(self, files: FileService, note_no_link: Callable[[str], None]) -> None:
         self._files = files
-        self._note_none = note_none
+        self._note_no_link = note_no_link
 
     def prepare(self) -> None:
         """See `ProgramPaths.prepare`."""
@@ -69,7 +69,7 @@ class FileLinkPaths:
         found, query = _PATH.match(request.path), request.target.partition("?")[2]
         sized = _SIZE.match(query) if query else None
         if found is None or (query and sized is None) or not self._files.is_link(found[1], found[2]):
-            self._note_none(address)
+            self._note_no_link(address)
             raise no_file()
         size = None if sized is None else int(sized[1])
         return _LinkExchange(self._files, request, found[1], found[2], size)

@@ -91,7 +91,7 @@ class ServerFiles:
         """
         return {
             api.PREFIX: FilePaths(files, peers, self._limits, behind),
-            links.PREFIX: links.FileLinkPaths(files, peers.note_none),
+            links.PREFIX: links.FileLinkPaths(files, peers.note_no_link),
         }
 
     def start(self, files: FileService) -> None:

@@ -118,6 +118,13 @@ class BodyExchange(Protocol):
             done: to be called once with the answer; before ``ready`` it refuses the request without its body.
         """
 
+    def has_room(self, more: Callable[[], None]) -> bool:
+        """Tell whether a part may be read: asked before each, so that a limit of all bodies bounds what is read.
+
+        Args:
+            more: to be called on the loop's thread when there is room, if this returns False; then this is asked again.
+        """
+
     def take(self, data: bytes, more: Callable[[], None]) -> bool:
         """Take a part of the body, of 1 to some 24 KiB.
 

@@ -81,8 +81,8 @@ class Upload:
     """
 
     __slots__ = (
-        "_codec", "_exchange", "_has_room", "_is_held", "_is_over", "_is_queued", "_link", "_on_end", "_starved_at",
-        "_turns", "_web", "has_begun", "owner",
+        "_codec", "_exchange", "_has_said_more", "_is_held", "_is_over", "_is_queued", "_link", "_on_end",
+        "_starved_at", "_turns", "_web", "has_begun", "owner",
     )  # fmt: skip
 
     def __init__(
@@ -105,13 +105,14 @@ class Upload:
         self._is_over = False
         self._is_queued = False
         self._is_held = False  # the exchange takes nothing for now
-        self._has_room = False  # it has said `more` meanwhile
+        self._has_said_more = False  # the exchange, meanwhile
         self._starved_at: float | None = None  # since then the client has sent nothing, and would be read
 
     def begin(self) -> None:
         """Read the body, beginning with what came behind the head."""
         self.has_begun = True
-        self._give(self._codec.take_body())
+        if not self._codec.unread_bytes or self._has_room():
+            self._give(self._codec.take_body())
         self._want()
 
     def close(self) -> None:
@@ -138,28 +139,55 @@ class Upload:
         return self._starved_at + stall_s - self._web.scheduler.now
 
     def take_turn(self) -> None:
-        """See `Transfer.take_turn`."""
+        """See `Transfer.take_turn`. The records of a turn are handed on as one part: each part is a job of the disk."""
         self._is_queued = False
+        if self._is_over or self._is_held or not self._has_room():
+            return
         left_bytes = self._web.limits.transfer_turn_bytes
-        while left_bytes > 0 and not (self._is_over or self._is_held):
+        parts = [self._codec.take_body()]  # came with the head, while there was no room
+        left_bytes -= len(parts[0])
+        self._turns.charge(len(parts[0]))
+        data = b""
+        while left_bytes > 0 and self._codec.unread_bytes and not self._is_over:
             data = self._link.read_paused(min(left_bytes, self._codec.unread_bytes))
             cost_bytes = max(len(data), READ_COST_BYTES)
             self._turns.charge(cost_bytes)
             if not data:
-                if self._starved_at is None:
-                    self._starved_at = self._web.scheduler.now
-                self._link.await_readable(self._want)
-                return
-            self._starved_at = None
+                break
             left_bytes -= cost_bytes
-            self._give(self._codec.take_body(data))
+            parts.append(self._codec.take_body(data))
+        part = b"".join(parts)
+        if part:
+            self._starved_at = None
+        if not self._is_over:  # else the connection was lost as it was read
+            self._give(part)
+        if data or left_bytes <= 0:
+            self._want()
+        else:
+            self._await_data()
+
+    def _await_data(self) -> None:
+        """The client has sent nothing more yet."""
+        if self._is_over or self._is_held:
+            return
+        if self._starved_at is None:
+            self._starved_at = self._web.scheduler.now
+        self._link.await_readable(self._want)
+
+    def _has_room(self) -> bool:
+        """Whether the exchange takes a turn's bytes now; else it is held until there is room."""
+        self._has_said_more = False
+        if self._exchange.has_room(self._more):
+            return True
+        self._is_held = not self._has_said_more
         self._want()
+        return False
 
     def _give(self, data: bytes) -> None:
         if data:
-            self._has_room = False
+            self._has_said_more = False
             takes_more = self._exchange.take(data, self._more)
-            self._is_held = not (takes_more or self._has_room)
+            self._is_held = not (takes_more or self._has_said_more)
         if not (self._is_over or self._codec.unread_bytes):
             self._is_over = True
             self._on_end()
@@ -167,7 +195,7 @@ class Upload:
 
     def _more(self) -> None:
         """The exchange has room again; or has it already, while it takes."""
-        self._has_room = True
+        self._has_said_more = True
         if self._is_held:
             self._is_held = False
             self._want()

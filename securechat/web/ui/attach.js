@@ -459,7 +459,7 @@ function whyNot(refusal) {
   const { reason, args } = refusal;
   switch (reason) { // said by this page, before the server hears of it
     case "file_too_large":
-      return _("The file has {size:size}. At most {most:size} are allowed for one file", args);
+      return _("The file has {size:size}, and at most {most:size} are allowed for one file. Send a smaller one", args);
     case "file_empty":
       return _("The file is empty. Choose another one");
     case "file_unreadable":

@@ -346,7 +346,6 @@ def test_a_page_sends_what_its_connection_began(rig: FileRig) -> None:
     assert ann.last(Acked).client_id == 1
 
 
-@pytest.mark.xfail(strict=True, reason="a newer part keeps what an older one with a checksum has brought, unjudged")
 def test_a_part_with_a_checksum_leaves_nothing_behind_when_a_newer_one_takes_over(rig: FileRig, token: str) -> None:
     """A phone whose connection hangs asks for the offset and goes on: nothing of the old part was ever judged."""
     body = b"0123456789"
@@ -357,7 +356,6 @@ def test_a_part_with_a_checksum_leaves_nothing_behind_when_a_newer_one_takes_ove
     assert rig.offset(path) == 0
 
 
-@pytest.mark.xfail(strict=True, reason="each empty part at the end of an unreadable picture costs a process more")
 def test_a_picture_that_cannot_be_read_is_tried_once(rig: FileRig, token: str) -> None:
     tried: list[str] = []
 
@@ -375,9 +373,6 @@ def test_a_picture_that_cannot_be_read_is_tried_once(rig: FileRig, token: str) -
     assert tried == ["a.png"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="each upload reads a turn before it is held: the limit of all is passed by all of them"
-)
 def test_no_more_waits_for_the_disk_than_all_uploads_may() -> None:
     limits = Limits(upload_buffers_bytes=64 * KIB)
     rig = FileRig(limits)
@@ -388,3 +383,114 @@ def test_no_more_waits_for_the_disk_than_all_uploads_may() -> None:
     for _ in range(10):  # passes in which the disk answers nothing
         rig.web.run(0.001)
     assert rig.files.writing.waiting_bytes <= limits.upload_buffers_bytes + limits.transfer_turn_bytes
+
+
+def test_uploads_that_are_held_go_on_one_behind_the_other() -> None:
+    limits = Limits(upload_buffers_bytes=64 * KIB)
+    rig = FileRig(limits)
+    token = rig.program("ann")
+    paths = [created(rig, token, 100 * KIB) for _ in range(limits.uploads_per_person)]
+    browsers = [rig.begin("PATCH", path, *part(0), size=100 * KIB) for path in paths]
+    for browser in browsers:
+        browser.link.arrive(bytes(100 * KIB))
+    browsers.pop(3).lost()  # while it is held, as are others before and behind it
+    most_bytes = 0
+    for _ in range(100):
+        rig.web.run(0.001)
+        most_bytes = max(most_bytes, rig.files.writing.waiting_bytes)
+        rig.settle()  # the disk answers
+    assert limits.upload_buffers_bytes <= most_bytes <= limits.upload_buffers_bytes + limits.transfer_turn_bytes
+    assert [browser.answer().status for browser in browsers] == [204] * len(browsers)
+
+
+def test_a_newer_part_waits_until_one_that_was_cut_off_is_dropped(rig: FileRig, token: str) -> None:
+    """Both wait for the disk: the newer one is judged by the offset behind the drop, not by that before."""
+    path = created(rig, token, 10)
+    first = rig.begin("PATCH", path, *part(0), checksum(b"0123456789"), size=10)
+    first.link.arrive(b"XXXXX")
+    rig.web.run(0.001)  # the disk does not answer yet
+    assert rig.files.writing.waiting_bytes == 5
+    first.lost()
+    newer = rig.web.connect()
+    lines = [f"PATCH {path} HTTP/1.1", "Host: chat.example", "Content-Length: 5", *part(5), "", ""]
+    newer.send("\r\n".join(lines).encode() + b"56789")
+    rig.run()
+    assert newer.answer("PATCH").status == 409
+    assert rig.offset(path) == 0
+
+
+def test_a_part_that_was_judged_stays_when_the_end_of_its_upload_fails(rig: FileRig, token: str) -> None:
+    assert rig.rig.disk is not None
+    rig.rig.disk._rewrite = lambda *_: refusal_for("pictures_busy")
+    body = b"\x89PNG\r\n\x1a\n" + bytes(20)
+    path = created(rig, token, len(body), metadata(filename="a.png"))
+    assert rig.patch(path, 0, body, checksum(body)).status == 503
+    rig.rig.disk._rewrite = None
+    assert rig.offset(path) == len(body)
+
+
+def test_a_part_that_the_disk_neither_takes_nor_gives_back_ends_its_upload(rig: FileRig, token: str) -> None:
+    """What was not judged must not become a part of the file."""
+    path = created(rig, token, 10)
+    browser = rig.begin("PATCH", path, *part(0), checksum(b"0123456789"), size=10, body=b"XXXXX")
+    assert rig.rig.disk is not None
+    rig.rig.disk.fails = 2  # the next write, and the cut
+    browser.upload(b"XX")
+    rig.run()
+    browser.upload(b"XXX")
+    rig.run()
+    assert browser.answer("PATCH").status == 507
+    assert rig.request("HEAD", path, TUS).status == 404
+
+
+def test_an_upload_without_a_byte_is_given_up_soon(rig: FileRig, token: str) -> None:
+    limits = rig.rig.limits
+    silent, begun = created(rig, token, 10), created(rig, token, 10)
+    rig.patch(begun, 0, b"x")
+    assert rig.request("PATCH", begun, *part(1), checksum(b"y"), body=b"z").status == 460
+    expires = {path: rig.request("HEAD", path, TUS).headers["upload-expires"] for path in (silent, begun)}
+    assert expires[silent] != expires[begun]
+    rig.rig.pass_time(limits.upload_first_byte_s - 1)
+    assert rig.offset(silent) == 0
+    rig.rig.pass_time(60)
+    assert rig.request("HEAD", silent, TUS).status == 404
+    assert rig.offset(begun) == 1
+    rig.rig.pass_time(limits.upload_hours * 3600)
+    assert rig.request("HEAD", begun, TUS).status == 404
+
+
+def test_an_upload_whose_bytes_were_all_wrong_has_begun(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 10)
+    assert rig.patch(path, 0, b"0123456789", checksum(b"9876543210")).status == 460
+    rig.rig.pass_time(rig.rig.limits.upload_first_byte_s + 60)
+    assert rig.offset(path) == 0
+
+
+def test_a_part_of_more_than_a_file_names_the_limit(token: str) -> None:
+    rig = FileRig(Limits(file_bytes=20 * KIB))
+    path = created(rig, rig.program("ann"), 10)
+    answer = rig.begin("PATCH", path, *part(0), size=20 * KIB + 1).answer("PATCH")
+    problem = json.loads(answer.body)
+    assert (answer.status, problem["reason"]) == (413, "file_too_large")
+    assert problem["args"] == {"size": 20 * KIB + 1, "most": 20 * KIB}
+    assert answer.headers["tus-resumable"] == "1.0.0"
+
+
+@pytest.mark.parametrize("size", [1, 5, 30 * KIB])
+def test_bytes_with_a_creation_are_refused_with_what_to_do(token: str, size: int) -> None:
+    rig = FileRig(Limits(file_bytes=20 * KIB))
+    headers = (TUS, f"Authorization: Bearer {rig.program('ann')}", f"Upload-Length: {size}")
+    answer = rig.begin("POST", "/api/v1/uploads", *headers, size=size).answer("POST")
+    assert answer.status == 413
+    assert json.loads(answer.body)["detail"].endswith("Send them by PATCH to its Location")
+
+
+def test_only_file_is_said_of_how_it_is_kept(rig: FileRig, token: str) -> None:
+    for headers in ([metadata(**{"as": "picture"})], [metadata(filename="a"), "Upload-As: picture"]):
+        answer = rig.create(token, 3, *headers)
+        assert (answer.status, json.loads(answer.body)["code"]) == (400, "bad_request"), headers
+    for headers in ([metadata(**{"as": "file"})], [metadata(filename="a"), "Upload-As: file"]):
+        path = created(rig, token, 3, *headers)
+        assert ",as " in rig.request("HEAD", path, TUS).headers["upload-metadata"], headers
+    assert rig.patch(path, 0, b"abc", "Upload-As: picture").status == 400
+    assert rig.offset(path) == 0

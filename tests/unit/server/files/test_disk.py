@@ -5,13 +5,14 @@ import hashlib
 import queue
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from securechat.records.files import UploadState
-from securechat.server.files.disk import MOST_OPEN, READS_AT_ONCE, ThreadedFileDisk
+from securechat.server.files.disk import MOST_DESCRIPTORS, READS_AT_ONCE, ThreadedFileDisk
 from securechat.storage.files.file_system import LocalFileSystem
 from securechat.storage.files.pictures import RewrittenPicture
 from securechat.storage.files.store import FileStore
@@ -53,6 +54,17 @@ class GatedSystem(LocalFileSystem):
         self.gates = {}
         self.stopped = threading.Semaphore(0)
         self.calls = []
+        self.reading = set()  # descriptors
+
+    def open(self, path, *, writing):
+        descriptor = super().open(path, writing=writing)
+        if not writing:
+            self.reading.add(descriptor)
+        return descriptor
+
+    def close(self, descriptor):
+        self.reading.discard(descriptor)
+        super().close(descriptor)
 
     def gate(self, call):
         self.gates[call] = threading.Event()
@@ -156,6 +168,29 @@ def test_an_upload_goes_on_in_the_next_process(loop, make):
         disk, lambda done: disk.write(ID, offset, data[offset:], done), lambda done: disk.finish(uploads[0], done)
     )
     assert answers[1].sha256 == hashlib.sha256(data).digest()
+
+
+def test_many_open_files_have_few_descriptors(loop, make, system, tmp_path):
+    """A download that its client does not take holds a socket, and no descriptor beside it."""
+    disk = make()
+    data = bytes(range(256)) * 10
+    send(loop, disk, data)
+    path = tmp_path / "files" / "ab" / ID
+    files = loop.answers(disk, *[partial(disk.open, ID, None)] * (3 * MOST_DESCRIPTORS))
+    for offset in range(0, len(data), 1000):
+        for file in files:
+            assert loop.answers(disk, partial(file.read, offset, 1000)) == [data[offset : offset + 1000]]
+    assert len(system.reading) == MOST_DESCRIPTORS
+    with path.open("ab") as damaged:
+        damaged.write(b"x")
+    assert loop.answers(disk, partial(files[0].read, 0, 10)) == [None], "it has become another one"
+    loop.answers(disk, lambda done: disk.unlink([ID], done))
+    assert loop.answers(disk, partial(files[1].read, 0, 10)) == [None]
+    assert loop.answers(disk, partial(files[-1].read, 0, 10)) == [data[:10]]
+    for file in files:
+        file.close()
+    loop.settle(disk)
+    assert not system.reading
 
 
 def test_reads_go_before_what_writes(loop, make, system):
@@ -286,18 +321,18 @@ def test_files_that_nobody_reads_hold_no_descriptors(loop, make, tmp_path):
     data = bytes(range(256)) * 10
     send(loop, disk, data)
     disk.settle(ID)
-    files = loop.answers(disk, *[lambda done: disk.open(ID, None, done)] * (3 * MOST_OPEN))
+    files = loop.answers(disk, *[lambda done: disk.open(ID, None, done)] * (3 * MOST_DESCRIPTORS))
 
     def open_now():
         links = [*Path("/proc/self/fd").iterdir()]
         return sum(link.is_symlink() and link.readlink().name.startswith(ID) for link in links)
 
     if sys.platform == "linux":
-        assert open_now() == MOST_OPEN
+        assert open_now() == MOST_DESCRIPTORS
     reads = [lambda done, file=file: file.read(100, 50, done) for file in files]
     assert loop.answers(disk, *reads) == [data[100:150]] * len(files)
     loop.answers(disk, lambda done: disk.unlink([ID], done))
-    assert loop.answers(disk, *reads) == [None] * 2 * MOST_OPEN + [data[100:150]] * MOST_OPEN
+    assert loop.answers(disk, *reads) == [None] * 2 * MOST_DESCRIPTORS + [data[100:150]] * MOST_DESCRIPTORS
     for file in files:
         file.close()
     loop.settle(disk)

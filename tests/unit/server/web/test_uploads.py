@@ -199,6 +199,24 @@ def test_what_is_not_taken_is_not_read(web: Any, files: ToyFiles) -> None:
     assert browser.answer().body == b"204800 bytes\n"
 
 
+@pytest.mark.parametrize("with_head", [b"", b"xyz"])
+def test_nothing_is_read_or_handed_on_while_there_is_no_room(web: Any, held: ToyFiles, with_head: bytes) -> None:
+    browser = web.connect()
+    browser.send(put(size=100 * KIB, body=with_head))
+    held.upload.room = False
+    held.upload.ready()
+    browser.upload(b"x" * (100 * KIB - len(with_head)))
+    web.run(10 * STALL_S)
+    assert held.upload.calls == ["prepare"]
+    assert len(browser.link.incoming) == 100 * KIB - len(with_head)
+    held.upload.room = True
+    held.upload.more()
+    web.run(0.01)
+    assert len(held.upload.data) == 100 * KIB
+    assert held.upload.data.startswith(with_head)
+    assert held.upload.calls[-1] == "end"
+
+
 def test_room_that_comes_while_it_is_taken_is_not_lost(web: Any, files: ToyFiles) -> None:
     class Hasty(ToyUpload):
         def take(self, data: bytes, more: Any) -> bool:
@@ -413,7 +431,6 @@ def test_no_cut_changes_anything(sizes: list[int], cuts: list[int]) -> None:
     assert calls_of([data[start:end] for start, end in pairwise(edges)]) == calls_of([data])
 
 
-@pytest.mark.xfail(strict=True, reason="each record goes to the exchange by itself: 512 writes to the disk in one pass")
 def test_a_turn_of_tiny_records_is_handed_on_as_one_part(web: Any, files: ToyFiles) -> None:
     """Bytes that come one to a TLS record: a pass of them took 13 ms of the loop, and its disk thread as much."""
     browser = web.connect()
