@@ -14,7 +14,7 @@ from tests.support.cutting_relay import CuttingRelay
 from tests.support.file_double import png
 from tests.support.page import come_in, composer, expect_once, message
 from tests.support.server import ServerProcess, wait_until
-from tests.web.test_files import CUT, choose, ready, send
+from tests.web.test_files import CUT, choose, expect_text, ready, send
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -175,3 +175,18 @@ def test_pictures_beside_each_other_keep_their_shapes(visit: Callable[..., Visit
     until(page, "document.querySelectorAll('.picture').length === 2")
     wide, high = page.locator(".picture").evaluate_all("all => all.map((each) => each.offsetWidth / each.offsetHeight)")
     assert (round(wide, 1), round(high, 1)) == (2.0, 0.5)
+
+
+def test_the_quota_of_a_deleted_file_is_free_in_the_list(visit: Callable[..., Visitor]) -> None:
+    """The server counts a file until it is unlinked, a moment after the list has been asked for."""
+    page = come_in(visit(**PHONE), "ana")
+    choose(page, upload("large.bin", content(6, 3_000_000)))
+    send(page, "too much")
+    message(page, "too much").get_by_role("link", name="large.bin").wait_for()
+    send(page, "/files")
+    panel = page.get_by_role("dialog", name="My files")
+    panel.get_by_text("2.9 MiB of 25 MiB used").wait_for()
+    panel.get_by_role("button", name="Delete large.bin").click()
+    page.get_by_role("dialog").last.get_by_role("button", name="Delete", exact=True).click()
+    expect_text(page, ".own-body", "You have sent no files.")
+    expect_text(page, ".own-body", "0 B of 25 MiB used, 25 MiB left.")
