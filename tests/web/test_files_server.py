@@ -14,7 +14,7 @@ from tests.support.cutting_relay import CuttingRelay
 from tests.support.file_double import png
 from tests.support.page import come_in, composer, expect_once, message
 from tests.support.server import ServerProcess, wait_until
-from tests.web.test_files import CUT, choose, ready, send
+from tests.web.test_files import CUT, choose, expect_text, ready, send
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -135,3 +135,58 @@ def test_a_picture_is_shown_as_the_server_wrote_it(visit: Callable[..., Visitor]
     until(page, "document.querySelector('.picture img')?.naturalWidth === 320")
     message(page, "look").get_by_role("button", name="photo.png").click()
     until(page, "document.querySelector('.gallery img')?.naturalWidth === 1000")
+
+
+@pytest.mark.slow
+def test_a_page_that_is_frozen_or_discarded_goes_on(distant: Callable[..., Visitor], relay: CuttingRelay) -> None:
+    """As a phone does that is locked: the page stands still, its connections end; some time later it is loaded anew."""
+    visitor = distant(**PHONE)
+    page = come_in(visitor, "ana")
+    session: Any = visitor.context.new_cdp_session(page)
+    relay.cut_after(SIZE // 3)
+    choose(page, upload("frozen.bin", content(4)))
+    send(page, "while it was locked")
+    wait_until(lambda: page.evaluate("1") and relay.cuts, "the network was cut")
+    session.send("Page.setWebLifecycleState", {"state": "frozen"})
+    session.send("Page.setWebLifecycleState", {"state": "active"})
+    message(page, "while it was locked").get_by_role("link", name="frozen.bin").wait_for()
+    relay.cut_after(SIZE // 3)
+    choose(page, upload("discarded.bin", content(5)))
+    send(page, "while it was away")
+    wait_until(lambda: page.evaluate("1") and relay.cuts == 2, "the network was cut")
+    session.send("Page.setWebLifecycleState", {"state": "frozen"})
+    page.reload()
+    message(page, "while it was away").get_by_role("link", name="discarded.bin").wait_for()
+    expect_once(page, "while it was locked", "while it was away")
+    assert download(page, "frozen.bin") == content(4)
+    assert download(page, "discarded.bin") == content(5)
+
+
+def test_pictures_beside_each_other_keep_their_shapes(visit: Callable[..., Visitor]) -> None:
+    pytest.importorskip("PIL", reason="Pillow is not installed: every picture is a file")
+    page = come_in(visit(), "ana")
+    shapes = {"wide.png": (800, 400), "high.png": (400, 800)}
+    pictures = [
+        {"name": name, "mimeType": "image/png", "buffer": png(width, height)}
+        for name, (width, height) in shapes.items()
+    ]
+    choose(page, *pictures)
+    send(page, "both")
+    until(page, "document.querySelectorAll('.picture').length === 2")
+    wide, high = page.locator(".picture").evaluate_all("all => all.map((each) => each.offsetWidth / each.offsetHeight)")
+    assert (round(wide, 1), round(high, 1)) == (2.0, 0.5)
+
+
+def test_the_quota_of_a_deleted_file_is_free_in_the_list(visit: Callable[..., Visitor]) -> None:
+    """The server counts a file until it is unlinked, a moment after the list has been asked for."""
+    page = come_in(visit(**PHONE), "ana")
+    choose(page, upload("large.bin", content(6, 3_000_000)))
+    send(page, "too much")
+    message(page, "too much").get_by_role("link", name="large.bin").wait_for()
+    send(page, "/files")
+    panel = page.get_by_role("dialog", name="My files")
+    panel.get_by_text("2.9 MiB of 25 MiB used").wait_for()
+    panel.get_by_role("button", name="Delete large.bin").click()
+    page.get_by_role("dialog").last.get_by_role("button", name="Delete", exact=True).click()
+    expect_text(page, ".own-body", "You have sent no files.")
+    expect_text(page, ".own-body", "0 B of 25 MiB used, 25 MiB left.")

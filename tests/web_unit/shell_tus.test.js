@@ -64,6 +64,21 @@ for (let tenth = 0; tenth <= 10; tenth++) {
   });
 }
 
+Deno.test("after a cut it says what is known to be there, not what was on its way", async () => {
+  const server = new TusServer(SIZE);
+  const said = /** @type {number[]} */ ([]);
+  const paused = /** @type {(number | undefined)[]} */ ([]);
+  const onItsWay = PART_BYTES + 900;
+  server.cutAt(onItsWay);
+  await send(server, {
+    known: 0,
+    progress: (/** @type {number} */ sent) => said.push(sent),
+    pause: () => Promise.resolve(paused.push(said.at(-1))),
+  });
+  equal(paused, [PART_BYTES]);
+  equal(said.includes(onItsWay), true, "nothing was on its way:");
+});
+
 Deno.test("it is cut again and again, also while it asks", async () => {
   const server = new TusServer(SIZE);
   for (let tenth = 1; tenth < 10; tenth++) {

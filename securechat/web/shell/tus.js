@@ -85,6 +85,7 @@ export async function sendFile({ path, size, known = -1, keep = false, read, pro
       } else offset = -1;
     } else if (answer && status && !PASSING.has(status)) throw new UploadRefused(refusalIn(answer));
     else offset = -1;
+    if (from >= 0) progress(from); // what was on its way is not believed to be there
     const asked = Number(answer?.header("Retry-After") ?? NaN) * 1000;
     await pause(asked >= 0 ? Math.min(asked, MOST_PAUSE_MS) : Math.min(MOST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures));
     failures++;

@@ -17,6 +17,9 @@ const LEAST_PX = 48; // a line of pixels can be pressed too
 /** The place of one that moves, whose size is not told. @type {[number, number]} */
 const MOVING = [240, 180];
 const MOST_LINKS = 100; // asked for at once
+/** How often, and after which time, the quota is asked for once a file is deleted. */
+const MOST_ASKED = 30;
+const ASK_AGAIN_MS = 500;
 const DOWN = "M12 4v11M7 10.5l5 5 5-5M5 20h14";
 const NEXT = "M9 5l7 7-7 7";
 
@@ -445,16 +448,31 @@ export async function openFiles(app) {
       rows.append(...page.files.map(row));
       last = page.files.at(-1)?.file.id ?? last;
       more.hidden = !page.more;
-      bar.max = page.most;
-      bar.value = Math.min(page.used, page.most);
-      const left = Math.max(0, page.most - page.used);
-      fill(
-        used,
-        page.files.length || further ? "" : `${_("You have sent no files.")} `,
-        _("{used:size} of {most:size} used, {left:size} left.", { used: page.used, most: page.most, left }),
-      );
+      tell(page);
     } catch (error) {
       fill(used, refusalOf(error));
+    }
+  }
+
+  /** @param {{used: number, most: number}} page */
+  function tell(page) {
+    bar.max = page.most;
+    bar.value = Math.min(page.used, page.most);
+    const left = Math.max(0, page.most - page.used);
+    fill(
+      used,
+      rows.children.length ? "" : `${_("You have sent no files.")} `,
+      _("{used:size} of {most:size} used, {left:size} left.", { used: page.used, most: page.most, left }),
+    );
+  }
+
+  /** A file counts until the disk has its room again, a moment after its message is gone. */
+  async function deleted() {
+    const before = bar.value;
+    await load();
+    for (let tries = 0; tries < MOST_ASKED && bar.isConnected && bar.value === before; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+      await app.ask({ ask: "files" }).then(tell, () => {});
     }
   }
 
@@ -522,7 +540,7 @@ export async function openFiles(app) {
 
   const unlisten = app.listen((changes) => {
     for (const change of changes) {
-      if (change.kind === "acked" && change.number === number) load();
+      if (change.kind === "acked" && change.number === number) deleted();
       else if (change.kind === "failed" && change.number === number) fill(used, refusalText(change.refusal));
     }
   });
