@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import secrets
 import shutil
 import signal
@@ -340,29 +339,6 @@ def test_downloads_that_are_not_read_leave_descriptors_to_the_others(certs: Path
             assert len(list(Path(f"/proc/{server.pid}/fd").iterdir())) <= most - Limits().reserved_descriptors
             answer = api.ask("PUT", "/rooms/lobby/files/small.bin", b"a file")
             assert answer.status == 201, answer
-
-
-@pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True, reason="HEAD waits for the end of each picture, so this looks too late (see test_workers)"
-)
-def test_one_person_s_large_pictures_do_not_hold_up_another_s(server: ServerProcess) -> None:
-    """A PNG of 50 megapixels in one colour has 50 KB, and takes a second and more of the one worker."""
-    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed: every picture is a file")
-    large, small = io.BytesIO(), io.BytesIO()
-    image.new("L", (7_000, 7_000)).save(large, "PNG")
-    image.new("RGB", (300, 200)).save(small, "PNG")
-    with server.start():
-        ann, carl = ApiClient(server, uploader(server, "ann")), ApiClient(server, uploader(server, "carl"))
-        paths = [created(ann, len(large.getvalue()))[1] for _ in range(8)]
-        connections = [part_without_answer(server, path, large.getvalue()) for path in paths]
-        wait_until(lambda: all(offset_of(ann, path) == len(large.getvalue()) for path in paths), "all are whole")
-        _, path = created(carl, len(small.getvalue()))
-        assert part(carl, path, 0, small.getvalue()).status == 204
-        answered = sum(map(is_answered, connections))
-        for connection in connections:
-            connection.close()
-        assert answered < len(paths) // 2, "carl has waited for one or two of ann's"
 
 
 def part_without_answer(server: ServerProcess, path: str, body: bytes) -> ssl.SSLSocket:

@@ -29,7 +29,7 @@ OLD_FORMAT = 9
 
 @needs_socket
 @pytest.mark.skipif(sys.platform == "win32" or shutil.which("curl") is None, reason="curl is not installed")
-@pytest.mark.parametrize("rounds", [3, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [3, pytest.param(8, marks=pytest.mark.slow)])
 def test_each_backup_during_uploads_and_deletions_is_whole(certs: Path, tmp_path: Path, rounds: int) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")

@@ -196,7 +196,7 @@ def check_one(life: Life, server: ServerProcess, at: int) -> None:
         check_numbers(server, shown)
 
 
-@pytest.mark.parametrize("cuts", [6, pytest.param(80, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cuts", [6, pytest.param(25, marks=pytest.mark.slow)])
 def test_a_power_cut_takes_nothing_that_was_acknowledged(
     recorded: Recorded, certs: Path, tmp_path: Path, cuts: int
 ) -> None:

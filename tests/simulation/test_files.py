@@ -15,7 +15,7 @@ from tests.simulation.mutants.files import FILE_MUTANTS, SIGHTINGS
 from tests.simulation.pace import rarely_collected
 from tests.simulation.world import World, failure_of, found_by
 
-SEEDS = int(os.environ.get("SECURECHAT_FILES_SEEDS", "200"))
+SEEDS = int(os.environ.get("SECURECHAT_FILES_SEEDS", "60"))
 FIRST = int(os.environ.get("SECURECHAT_SEED", "0"))
 CHUNK = 10
 FAST = 10
