@@ -236,15 +236,15 @@ export function attachments(app, key, hooks) {
 
   const holdsFiles = (/** @type {DragEvent} */ event) => takes() && event.dataTransfer?.types.includes("Files");
   const marked = (/** @type {boolean} */ on) => element.closest(".composer")?.classList.toggle("dropping", on);
-  addEventListener("dragover", (event) => {
+  document.addEventListener("dragover", (event) => {
     if (!holdsFiles(event)) return;
     event.preventDefault(); // else the browser would show the file in place of the page
     const open = !hooks.closed() && !document.querySelector("dialog[open]");
     if (event.dataTransfer) event.dataTransfer.dropEffect = open ? "copy" : "none";
     marked(open);
   }, { signal });
-  addEventListener("dragleave", ({ relatedTarget }) => relatedTarget || marked(false), { signal });
-  addEventListener("drop", (event) => {
+  document.addEventListener("dragleave", ({ relatedTarget }) => relatedTarget || marked(false), { signal });
+  document.addEventListener("drop", (event) => {
     marked(false);
     if (!holdsFiles(event)) return;
     event.preventDefault();
