@@ -481,7 +481,7 @@ NOT_FOUND = {
 """What each command that takes something by its name answers when it is not there: 1 for what the server or its
 database does not have, 5 for a file to read or write, and 2 for a setting."""
 NAMES_NOTHING = {
-    "status", "users", "rooms", "invite", "invites", "bans", "mutes", "announce", "audit", "recover", "check",
+    "status", "users", "rooms", "files", "invite", "invites", "bans", "mutes", "announce", "audit", "recover", "check",
     "shutdown",
 }  # fmt: skip
 
@@ -499,7 +499,8 @@ def test_what_is_not_found_has_one_exit_code_and_leaves_nothing(
 
 
 @pytest.mark.parametrize(
-    "words", ["audit", "export lobby", "backup {tmp}/a.tar --cert {certs}/server.pem", "check", "recover --yes"]
+    "words",
+    ["audit", "files", "export lobby", "backup {tmp}/a.tar --cert {certs}/server.pem", "check", "recover --yes"],
 )
 def test_a_data_directory_that_is_not_there_is_a_missing_file(certs: Path, tmp_path: Path, words: str) -> None:
     arguments = [word.format(tmp=tmp_path, certs=certs) for word in words.split()]
