@@ -298,7 +298,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"{catalogue.accounts.CLI_MEMORY()} {catalogue.connection.CLI_EXIT_CODES(codes=codes)}",
     )
     parser.add_argument("server", nargs="?", type=_filled, metavar="HOST[:PORT]", help=catalogue.connection.CLI_HOST())
-    parser.add_argument("text", nargs="?", metavar=catalogue.files.TEXT_PLACEHOLDER(), help=catalogue.files.CLI_TEXT())
+    parser.add_argument(
+        "text", nargs="?", type=_filled, metavar=catalogue.files.TEXT_PLACEHOLDER(), help=catalogue.files.CLI_TEXT()
+    )
     parser.add_argument("--ca", metavar="FILE", type=_filled, help=catalogue.connection.CLI_CA())
     parser.add_argument("--pin", metavar="sha256:...", type=_filled, help=catalogue.connection.CLI_PIN())
     name, room = catalogue.connection.NAME_PLACEHOLDER(), catalogue.connection.ROOM_PLACEHOLDER()

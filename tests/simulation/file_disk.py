@@ -258,7 +258,9 @@ class SimulatedPictures:
         self._system = system
         self._rng = rng
 
-    def rewrite(self, source: Path, into: Path, done: Callable[[RewrittenPicture | Refusal], None]) -> None:
+    def rewrite(
+        self, source: Path, into: Path, done: Callable[[RewrittenPicture | Refusal], None], *, owner: int
+    ) -> None:
         """See `PictureRewriter.rewrite`."""
         if not self._server.world.calm and self._rng.random() < _BUSY:
             self._server._later(_STEP_S, lambda: done(refusal_for("pictures_busy", retry_after_s=_RETRY_S)))

@@ -69,9 +69,9 @@ class ApiClient:
         if isinstance(body, str):
             body = body.encode()
         self._connection.request(method, path, body, named)
-        answer = self._connection.getresponse()
-        found = {name.lower(): value for name, value in answer.getheaders()}
-        return ApiAnswerRead(answer.status, found, answer.read())
+        with self._connection.getresponse() as answer:
+            found = {name.lower(): value for name, value in answer.getheaders()}
+            return ApiAnswerRead(answer.status, found, answer.read())
 
     def ask_path(self, method: str, path: str, **headers: str) -> ApiAnswerRead:
         """Ask elsewhere on this server."""

@@ -255,7 +255,7 @@ def test_refusals_are_said_before_the_first_byte(visit: Callable[..., Visitor]) 
     }
     files.refusals = [quota]
     choose(page, blob("large.bin", 5001), blob("empty.bin", 0), blob("full.bin", 100))
-    for words in ("At most 4.9 KiB", "The file is empty", "10 MiB are left"):
+    for words in ("at most 4.9 KiB", "The file is empty", "10 MiB are left"):
         expect_text(page, ".attached", words)
     assert files.requests == []
     send(page, "x")

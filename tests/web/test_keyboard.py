@@ -385,6 +385,25 @@ def _(olga: Walker, _budi: Walker) -> None:
         olga.told(f"Typing notices are {word}")
 
 
+@walk(COMMANDS, "upload")
+def _(olga: Walker, _budi: Walker) -> None:
+    with olga.page.expect_file_chooser():
+        olga.says("/upload")
+
+
+@walk(CONVERSATION, "upload")
+def _(_olga: Walker, _budi: Walker) -> None:
+    """The chooser of the system is no part of the page; that it opens is seen at the command."""
+
+
+@walk(COMMANDS, "files")
+def _(olga: Walker, _budi: Walker) -> None:
+    olga.says("/files")
+    olga.dialog("My files")
+    olga.press("Escape")
+    olga.gone()
+
+
 @walk(COMMANDS, "help")
 def _(olga: Walker, _budi: Walker) -> None:
     olga.says("/help")
@@ -875,7 +894,7 @@ def test_settings(visit: Callable[..., Visitor]) -> None:
         "Close", "Name", "Change name", "Show password", "Theme", "Language", "The Enter key",
         "Show who is typing, and show others when you are", "Sound", "System notifications", "Do not disturb",
         "Compare the fingerprint, and what the browser's warning means", "Copy", "Stay logged in",
-        "Delete data from this browser",
+        "Delete data from this browser", "My files",
     }  # fmt: skip
     expect_reached(olga, "dialog", common | {"Password", "Register"})
     olga.tab_to("dialog [name=username]")
@@ -929,7 +948,17 @@ def test_the_frame(visit: Callable[..., Visitor], server: ServerProcess) -> None
     expect_reached(
         olga,
         ".sidebar, header.bar, .composer, .beside",
-        {"Add a room or a conversation", "Jump to…", "Settings", "Close", "Emoji", "Message #lobby", "Send"} | header,
+        {
+            "Add a room or a conversation",
+            "Jump to…",
+            "Settings",
+            "Close",
+            "Attach files",
+            "Emoji",
+            "Message #lobby",
+            "Send",
+        }
+        | header,
     )
     olga.region(".composer")
     for name, title in (

@@ -135,9 +135,9 @@ class _UncountedStore(MemoryStore):
         with self.watch.paused():
             return super().own_files(query)
 
-    def gone_files(self, most: int) -> Any:
+    def gone_files(self, after: str, most: int) -> Any:
         with self.watch.paused():
-            return super().gone_files(most)
+            return super().gone_files(after, most)
 
     def stored_file_ids(self, after: str, most: int) -> Any:
         with self.watch.paused():

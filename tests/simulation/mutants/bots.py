@@ -38,7 +38,7 @@ def cursor_moved_too_late(original: Any) -> Any:
 
 @planted(BotSession, "send", BOT_MUTANTS)
 def reply_without_key(original: Any) -> Any:
-    return lambda self, target, text, reply=None, key=None: original(self, target, text, reply)
+    return lambda self, target, text, reply=None, key=None, *more: original(self, target, text, reply, None, *more)
 
 
 @planted(Bot, "_count_reply", BOT_MUTANTS)

@@ -201,7 +201,7 @@ def newer_writer_does_not_wait(original: Any) -> Any:
     return lambda self, upload, done: done()
 
 
-@planted(_PartExchange, "_drop_unjudged", FILE_MUTANTS)
+@planted(_PartExchange, "_drop_part", FILE_MUTANTS)
 def part_that_was_taken_over_stays_unjudged(original: Any) -> Any:
     return nothing
 

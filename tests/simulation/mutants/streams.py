@@ -240,7 +240,7 @@ def dialogue_told_to_its_sender_alone(original: Any) -> Any:
 
 @planted(routes, "Direct", STREAM_MUTANTS)
 def direct_message_whose_key_is_not_handed_on(original: Any) -> Any:
-    return lambda number, person, text, reply=None, key=None: original(number, person, text, reply)
+    return lambda number, person, text, reply=None, key=None, *more: original(number, person, text, reply, None, *more)
 
 
 @planted(routes, "_reaction", STREAM_MUTANTS)
