@@ -212,7 +212,7 @@ def gone_files_forgotten_before_they_are_unlinked(original: Any) -> Any:
         if not isinstance(files, list) or not files:
             original(self, files)
             return
-        self._context.workflows.run(self._forget(files, more=False))
+        self._context.workflows.run(self._forget(files, None))
         self._disk.unlink([file.file_id for file in files], lambda _: None)
 
     return unlink
