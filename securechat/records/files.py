@@ -133,7 +133,7 @@ class UploadState(Struct, frozen=True):
 
     Attributes:
         file_id: of the upload, and later of the file.
-        key: the secret part of its address.
+        key: the secret part of its address; empty for one that comes in one request, and ends with that.
         sender_id: who sends it.
         name: as it will be shown.
         size_bytes: as declared.

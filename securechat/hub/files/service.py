@@ -6,6 +6,8 @@ import hmac
 from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from securechat.client_address import is_loopback
 from securechat.hub.context import FileNumbers, HubContext
 from securechat.hub.files.access import FileAccess
@@ -115,7 +117,10 @@ class FileService:
         self._context.log.file(FileQuery(state.file_id), known)
 
     def _take_over(self, states: list[UploadState]) -> None:
-        self.uploads.load(states)
+        for state in states:
+            if not state.key:  # its one request ended with the earlier process
+                self._disk.discard(state.file_id)
+        self.uploads.load(state for state in states if state.key)
         if not self.uploads.is_empty:
             self._housekeeping.wake()
 
@@ -128,7 +133,8 @@ class FileService:
         """Accounts are gone, and what they have not sent yet with them."""
         for sender_id in senders:
             for upload in self.uploads.of(sender_id):
-                self.writing.discard(upload)
+                if not upload.is_claimed:  # the log may commit its message yet
+                    self.writing.discard(upload)
         self._housekeeping.wake(0.0)
 
     def tick(self) -> None:
@@ -200,10 +206,18 @@ class FileService:
         path = f"{UPLOADS_ROOT}/{state.file_id}/{state.key}"
         peer.deliver(UploadAdded(command.ref, state.file_id, path, state.name, state.until_ms))
 
+    def close_address(self, upload: PendingUpload) -> None:
+        """Have an upload come in one request, with which it ends, also over a restart: no address leads to it.
+
+        To be called before a byte of it has come.
+        """
+        upload.state = replace(upload.state, key="")
+        self._disk.create(upload.state)
+
     def upload_at(self, file_id: str, key: str) -> PendingUpload | None:
         """Return the upload with this address; None for a wrong key, and for one that is not there any more."""
         upload = self.uploads.get(file_id)
-        if upload is None or not hmac.compare_digest(upload.state.key.encode(), key.encode()):
+        if upload is None or not upload.state.key or not hmac.compare_digest(upload.state.key.encode(), key.encode()):
             return None
         return upload
 

@@ -235,9 +235,11 @@ class _PutExchange:
             ):  # the second: nothing begins yet, see below
                 raise
         added: UploadAdded = yield AddUpload(0, wanted.name, wanted.size_bytes, wanted.as_file)
-        self._upload = self._files.uploads.get(added.id)
+        self._upload = upload = self._files.uploads.get(added.id)
         if self._is_over:
             self._give_up()
+        elif upload is not None:
+            self._files.close_address(upload)
         return _BEGUN
 
     def _posted(self, file_ids: list[str]) -> _Steps:

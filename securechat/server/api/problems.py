@@ -93,6 +93,9 @@ STATUSES: Mapping[ErrorCode, int] = MappingProxyType(
 )
 """The status of each code of the hub; a test requires every code."""
 
+_LASTING = frozenset({"files_quota_used_up", "guest_files_used_up"})
+"""Quotas that no waiting gives back: at 429 a program such as ``curl --retry`` sends the file again and again."""
+
 HTTP_CODES: Mapping[int, str] = MappingProxyType(
     {
         400: "bad_request",
@@ -176,8 +179,12 @@ class RefusedError(HttpError):
     """
 
     def __init__(self, refusal: Refusal) -> None:
-        super().__init__(STATUSES[refusal.code], refusal.detail)
+        super().__init__(_status_of(refusal), refusal.detail)
         self.refusal = refusal
+
+
+def _status_of(refusal: Refusal) -> int:
+    return 507 if refusal.reason in _LASTING else STATUSES[refusal.code]
 
 
 def refusal_answer(refusal: Refusal) -> ApiAnswer:
@@ -186,7 +193,7 @@ def refusal_answer(refusal: Refusal) -> ApiAnswer:
     problem = Problem(
         TYPE_PREFIX + code.value,
         code.value,
-        STATUSES[code],
+        _status_of(refusal),
         refusal.detail,
         refusal.reason,
         dict(refusal.arguments),

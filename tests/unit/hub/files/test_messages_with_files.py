@@ -617,3 +617,40 @@ def test_a_picture_that_became_too_large_is_refused_and_counts_no_more() -> None
     assert isinstance(refused, Refusal)
     assert refused.reason == "files_disk_full", "half of the disk is passed"
     assert files_of(rig).uploads.used(number(bob)) == 0
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_what_came_in_one_request_ends_with_the_process_that_it_came_to(rig: HubRig, is_whole: bool) -> None:
+    """Its sender has no address by which to go on, and it would count for a day."""
+    ann = rig.member("ann", "a" * 32)
+    added = begin(rig, ann)
+    files = files_of(rig)
+    upload = files.uploads.get(added.id)
+    assert upload is not None
+    key = upload.state.key
+    files.close_address(upload)
+    rig.settle()
+    assert files.upload_at(added.id, key) is None
+    assert files.upload_at(added.id, "") is None
+    writer = files.writing.open(upload, lambda: None)
+    writer.ready()
+    writer.write(BODY if is_whole else BODY[:5], lambda: None)
+    rig.settle()
+    if is_whole:
+        files.writing.finish(upload, lambda _: None)
+        rig.settle()
+    back = restarted(rig)
+    assert files_of(rig).uploads.get(added.id) is None
+    assert files_of(rig).uploads.used(number(back)) == 0
+
+
+def test_an_upload_that_the_log_has_in_hand_outlives_its_account(rig: HubRig) -> None:
+    """Were its bytes discarded, a message could be acknowledged without its file."""
+    ann = rig.member("ann", "a" * 32)
+    file_id = sent(rig, ann)
+    files = files_of(rig)
+    sender_id = number(ann)
+    files.uploads.claim(sender_id, [file_id])
+    begin(rig, ann)
+    files.forget_senders([sender_id])
+    assert [upload.file_id for upload in files.uploads.of(sender_id)] == [file_id]

@@ -97,7 +97,7 @@ def test_a_refusal_costs_no_upload() -> None:
     watcher(rig, "bob", "den")
     cases = [
         (token, "/rooms/lobby/files/a", 20 * KIB + 1, 413),
-        (token, "/rooms/lobby/files/a", 15 * KIB + 1, 429),
+        (token, "/rooms/lobby/files/a", 15 * KIB + 1, 507),
         (token, "/rooms/nowhere/files/a", 5, 404),
         (reader, "/rooms/lobby/files/a", 5, 403),
         ("scb_none", "/rooms/lobby/files/a", 5, 401),
