@@ -16,7 +16,6 @@ from __future__ import annotations
 import binascii
 import hashlib
 import re
-import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from hmac import compare_digest
@@ -33,6 +32,7 @@ from securechat.server.api.answers import JSON, RULES, ApiAnswer
 from securechat.server.api.exchange import ProgramExchange
 from securechat.server.api.problems import ProblemError, RefusedError, error_answer, refusal_answer
 from securechat.server.api.requests import MOST_ID, token_of
+from securechat.server.web.dates import http_date
 from securechat.text.refusals import refusal_for
 from securechat.wire.http import Headers, HttpError, Request, response, response_head
 
@@ -58,8 +58,6 @@ _NUMBER = re.compile(rb"(?:0|[1-9][0-9]{0,15})\Z")
 _ADDRESS = re.compile(rf"{UPLOADS_ROOT}/([0-9a-f]{{32}})/([0-9a-f]{{32}})\Z")
 _METADATA_KEY = re.compile(rb"[\x21-\x2b\x2d-\x7e]+\Z")
 _MOST_METADATA = 16
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CHECKSUM_MISMATCH = 460
 """The status of tus for a part whose checksum is another one; no other protocol has it."""
 
@@ -216,7 +214,7 @@ class TusPaths:
             body = msgspec.json.encode(UploadBegun(added.id, added.name, added.until_ms))
             upload = self._files.uploads.get(added.id)
             until_ms = added.until_ms if upload is None else upload.until_ms
-            return TusAnswer(201, (("Location", added.path), ("Upload-Expires", http_date(until_ms))), body)
+            return TusAnswer(201, (("Location", added.path), ("Upload-Expires", http_date(until_ms // 1000))), body)
 
         return ProgramExchange(peer, address, steps, refused)
 
@@ -430,13 +428,6 @@ def is_as_file(request: Request) -> bool:
     return bool(words)
 
 
-def http_date(at_ms: int) -> str:
-    """Return a time as HTTP writes it (RFC 9110, section 5.6.7)."""
-    at = time.gmtime(at_ms // 1000)
-    day, month = _DAYS[at.tm_wday], _MONTHS[at.tm_mon - 1]
-    return f"{day}, {at.tm_mday:02} {month} {at.tm_year} {at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} GMT"
-
-
 def _offset_answer(upload: PendingUpload, status: int, headers: tuple[tuple[str, str], ...] = ()) -> TusAnswer:
     state = upload.state
     return TusAnswer(
@@ -444,7 +435,7 @@ def _offset_answer(upload: PendingUpload, status: int, headers: tuple[tuple[str,
         (
             ("Upload-Offset", str(state.offset)),
             ("Upload-Length", str(state.size_bytes)),
-            ("Upload-Expires", http_date(upload.until_ms)),
+            ("Upload-Expires", http_date(upload.until_ms // 1000)),
             *headers,
         ),
     )

@@ -12,14 +12,13 @@ connection: nothing is read behind it, but its end is noticed. Bodies and answer
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from securechat.client_address import origin_of
 from securechat.net.interfaces import TransportHandler
 from securechat.net.socket_options import CloseReason
+from securechat.server.web.dates import date
 from securechat.server.web.policy import SECURITY_HEADERS, error_answer
 from securechat.server.web.programs import (
     BodyExchange,
@@ -51,13 +50,10 @@ if TYPE_CHECKING:
     from securechat.server.web.site import Answering
 
 SOCKET_PATH = "/ws"
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _LOOKS = 4
 """At a download, within the time in which something of it must be taken."""
 _NO_REQUEST = Request("GET", "/", Authority("", 443), None, ())
 """Stands for one whose head was refused: the answer has a body, whatever its method was."""
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-"""In English, whatever the locale is: strftime asks it."""
 
 
 class HttpConnection:
@@ -633,15 +629,3 @@ class HttpConnection:
 
 def _too_many_programs() -> HttpError:
     return HttpError(503, "Too many programs are connected; try again later.", [("Retry-After", "10")])
-
-
-def date() -> str:
-    """The present time as HTTP writes it (RFC 9110, section 5.6.7)."""
-    return _date_at(int(time.time()))
-
-
-@lru_cache(maxsize=1)
-def _date_at(second: int) -> str:
-    at = time.gmtime(second)
-    day, month = _DAYS[at.tm_wday], _MONTHS[at.tm_mon - 1]
-    return f"{day}, {at.tm_mday:02} {month} {at.tm_year} {at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} GMT"
