@@ -40,6 +40,7 @@ from securechat.records.log import LogState, NotAppended
 UPLOADS_ROOT = "/api/v1/uploads"
 """Below it are the addresses of uploads."""
 _GONE_AT_START = 100_000
+_AGAIN_S = 1.0
 
 
 class FileService:
@@ -66,6 +67,8 @@ class FileService:
         self._keys = LinkKeys(context, context.link_secret)
         self.access = FileAccess(context, visibility, self._disk, self._keys)
         self._housekeeping = FileHousekeeping(context, self._disk, self.uploads, self.writing)
+        self._asks_again: Callable[[], None] | None = None  # at the start, what the log could not answer
+        self._again_at = 0.0
 
     # --- Start and end --------------------------------------------------------------------------------------------
 
@@ -87,9 +90,12 @@ class FileService:
             self._take_over(kept)
             return
 
+        def ask() -> None:
+            self._context.log.gone_files("", _GONE_AT_START, gone)
+
         def gone(files: list[GoneFile] | NotAppended) -> None:
             if isinstance(files, NotAppended):
-                self._context.log.gone_files("", _GONE_AT_START, gone)
+                self._ask_again(ask)
                 return
             ids = {file.file_id for file in files}
             for state in finished:
@@ -97,7 +103,7 @@ class FileService:
                     self._disk.settle(state.file_id)
             self._look_up([state for state in finished if state.file_id not in ids], kept)
 
-        self._context.log.gone_files("", _GONE_AT_START, gone)
+        ask()
 
     def _look_up(self, finished: list[UploadState], kept: list[UploadState]) -> None:
         if not finished:
@@ -108,13 +114,20 @@ class FileService:
         def known(row: FileRow | NotAppended | None) -> None:
             if isinstance(row, NotAppended):
                 finished.append(state)
-            elif row is not None:
+                self._ask_again(lambda: self._look_up(finished, kept))
+                return
+            if row is not None:
                 self._disk.settle(state.file_id)
             else:
                 kept.append(state)
             self._look_up(finished, kept)
 
         self._context.log.file(FileQuery(state.file_id), known)
+
+    def _ask_again(self, ask: Callable[[], None]) -> None:
+        """Ask the log once more in a while: it is busy. One that has failed answers at once, and each time the same."""
+        self._asks_again, self._again_at = ask, self._context.now + _AGAIN_S
+        self._context.alarm(self._again_at)
 
     def _take_over(self, states: list[UploadState]) -> None:
         for state in states:
@@ -138,7 +151,13 @@ class FileService:
         self._housekeeping.wake(0.0)
 
     def tick(self) -> None:
-        """See `FileHousekeeping.tick`."""
+        """Go on with what waits; to be called whenever the hub is ticked."""
+        if (ask := self._asks_again) is not None:
+            if self._context.now >= self._again_at:
+                self._asks_again = None
+                ask()
+            else:
+                self._context.alarm(self._again_at)
         self._housekeeping.tick()
 
     def compare(self, done: Callable[[DiskComparison], None]) -> None:

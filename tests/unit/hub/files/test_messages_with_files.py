@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from securechat.errors import ErrorCode, Refusal
@@ -33,8 +36,11 @@ from securechat.model import (
     UploadAdded,
     Welcome,
 )
+from securechat.records.log import NotAppended
+from securechat.testing.inline_log import InlineLog
 from securechat.testing.keys import plain_keys
 from securechat.testing.memory_files import MemoryPicture
+from securechat.text.refusals import refusal_for
 from tests.support.hub_rig import FakePeer, HubRig
 
 PASSWORD = "eight-chars-or-more"
@@ -654,3 +660,35 @@ def test_an_upload_that_the_log_has_in_hand_outlives_its_account(rig: HubRig) ->
     begin(rig, ann)
     files.forget_senders([sender_id])
     assert [upload.file_id for upload in files.uploads.of(sender_id)] == [file_id]
+
+
+def test_a_log_that_is_busy_at_the_start_is_asked_again_later(rig: HubRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that has failed answers at once: to ask it at once would keep the loop at work for nothing else."""
+    ann = rig.member("ann", "a" * 32)
+    ready = sent(rig, ann)
+    asked = {"gone_files": 0, "file": 0}
+    refusal_of_log = NotAppended.of(refusal_for("log_failed"))
+
+    def fails(name: str) -> Callable[..., None]:
+        own = getattr(InlineLog, name)
+
+        def ask(self: InlineLog, *arguments: Any) -> None:
+            asked[name] += 1
+            if asked[name] == 1:
+                self._read_later(lambda: refusal_of_log, arguments[-1])
+            else:
+                own(self, *arguments)
+
+        return ask
+
+    for name in asked:
+        monkeypatch.setattr(InlineLog, name, fails(name))
+    back = restarted(rig)
+    assert asked == {"gone_files": 1, "file": 0}
+    assert not files_of(rig).uploads.is_loaded
+    for _ in range(2):
+        rig.pass_time(1.0)
+        rig.settle()
+    assert asked == {"gone_files": 2, "file": 2}
+    rig.do(back, Say(2, "lobby", "", files=[ready]))
+    assert back.last(Acked).client_id == 2
