@@ -16,8 +16,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from securechat.translation import Sentence
 
@@ -57,7 +57,7 @@ def kind_of(mode: int) -> str | None:
 # --- Named by an operator or a user -----------------------------------------------------------------------------------
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file to read from; links to one are followed.
 
     Raises:

@@ -19,11 +19,10 @@ from msgspec.structs import replace
 from securechat.errors import Refusal
 from securechat.limits import MIB
 from securechat.model import StoredFile
+from securechat.pictures.kinds import HEAD_BYTES, kind_of
 from securechat.records.files import FilesOnDisk, UploadState
 from securechat.storage.files.pictures import (
-    HEAD_BYTES,
     RewrittenPicture,
-    is_picture,
     stored_file,
     stored_moving,
     stored_picture,
@@ -233,7 +232,7 @@ class MemoryFiles:
         return stored
 
     def _rewritten(self, upload: UploadState, data: bytes) -> MemoryPicture | None:
-        if self._rewrite is None or upload.as_file or not is_picture(data[:HEAD_BYTES]):
+        if self._rewrite is None or upload.as_file or kind_of(data[:HEAD_BYTES]) is None:
             return None
         found = self._rewrite(data, upload.name)
         if isinstance(found, Refusal):

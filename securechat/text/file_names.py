@@ -87,14 +87,27 @@ def _harmless(name: str) -> str:
     return name
 
 
+def numbered(name: str, number: int) -> str:
+    """Return a name as it is given to the copy of this number: ``report (1).pdf``, as short as names have to be."""
+    stem, rest = _split(name)
+    return _joined(stem, f" ({number}){rest}")
+
+
 def _shortened(name: str) -> str:
     """Return a name that is short enough, with its ending."""
     if len(name) <= MAX_FILE_NAME_CHARS and len(name.encode()) <= MAX_FILE_NAME_BYTES:
         return name
+    return _joined(*_split(name))
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return what stands before the ending of a name, and the ending with its full stop; empty for none."""
     stem, dot, ending = name.rpartition(".")
-    if not stem or len(ending.encode()) > _MAX_ENDING_BYTES:
-        stem, dot, ending = name, "", ""
-    rest = dot + ending
+    return (stem, dot + ending) if stem and len(ending.encode()) <= _MAX_ENDING_BYTES else (name, "")
+
+
+def _joined(stem: str, rest: str) -> str:
+    """Put a name together again, with as much of its stem as there is room for."""
     room_bytes = MAX_FILE_NAME_BYTES - len(rest.encode())
     fitting = stem[: MAX_FILE_NAME_CHARS - len(rest)].encode()[:room_bytes].decode(errors="ignore")
     return f"{stem[: cut_before(stem, len(fitting))].rstrip()}{rest}"

@@ -18,8 +18,7 @@ from msgspec import Struct
 
 from securechat.client import catalogue
 from securechat.client.files.https import TransferError
-from securechat.limits import MAX_FILE_NAME_BYTES
-from securechat.text.file_names import save_name
+from securechat.text.file_names import numbered, save_name
 from securechat.text.sanitize import one_line
 from securechat.translation import system_error
 
@@ -101,7 +100,7 @@ def finish(file: BinaryIO, path: Path, place: LocalTarget) -> Path:
     os.fsync(file.fileno())
     file.close()  # Windows moves no open file
     for number in range(_MOST_NUMBERED):
-        target = place.folder / _numbered(place.name, number)
+        target = place.folder / (numbered(place.name, number) if number else place.name)
         if _moved(path, target):
             return target
     raise FileExistsError(place.name)
@@ -120,15 +119,3 @@ def _moved(path: Path, target: Path) -> bool:
             return False
         path.replace(target)
     return True
-
-
-def _numbered(name: str, number: int) -> str:
-    """Return ``name (1).ext``, within the length that names may have."""
-    if not number:
-        return name
-    stem, dot, ending = name.rpartition(".")
-    if not stem:
-        stem, dot, ending = name, "", ""
-    mark = f" ({number}){dot}{ending}"
-    room = MAX_FILE_NAME_BYTES - len(mark.encode())
-    return f"{stem.encode()[:room].decode(errors='ignore')}{mark}"

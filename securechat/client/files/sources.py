@@ -13,14 +13,13 @@ from securechat.client import catalogue
 from securechat.client.files.https import TransferError
 from securechat.files import open_regular
 from securechat.limits import MAX_MESSAGE_FILES
+from securechat.pictures.kinds import kind_of
 from securechat.text.file_names import clean_name
 from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import one_line
 from securechat.translation import system_error, translated
 
 _LOOKED_AT_BYTES = 4096
-_PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
-"""How JPEG, PNG and GIF begin; WebP has its name behind its length."""
 _TELLING = frozenset(
     (
         "3gp", "avi", "avif", "cr2", "cr3", "dng", "doc", "docx", "heic", "heif", "m4a", "m4v", "mkv", "mov", "mp3",
@@ -82,7 +81,7 @@ def _looked_at(path: Path, file: BinaryIO, typed: str) -> LocalFile:
         raise TransferError(catalogue.files.empty(one_line(typed)))
     begin = file.read(_LOOKED_AT_BYTES)
     name = clean_name(path.name)
-    picture = begin.startswith(_PICTURES) or (begin.startswith(b"RIFF") and begin[8:12] == b"WEBP")
+    picture = kind_of(begin) is not None
     is_still = picture and not _is_animated(begin, file)
     telling = (picture and not is_still) or name.rpartition(".")[2].lower() in _TELLING
     return LocalFile(path, name, status.st_size, is_still, telling)

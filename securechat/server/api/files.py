@@ -28,7 +28,13 @@ from securechat.hub.messages.posting import TRIAL_FILE
 from securechat.limits import MAX_FILE_NAME_BYTES, MAX_TEXT_CHARS
 from securechat.model import Acked, AddUpload, AskLinks, Command, Direct, FileLinks, Say, StoredFile, UploadAdded
 from securechat.server.api.answers import ApiAnswer
-from securechat.server.api.problems import ProblemError, RefusedError, error_answer, refused_as_problem
+from securechat.server.api.problems import (
+    ProblemError,
+    RefusedError,
+    error_answer,
+    method_not_allowed,
+    refused_as_problem,
+)
 from securechat.server.api.requests import expect_no_secret, key_of, number_parameter, parameters, segment, token_of
 from securechat.server.api.routes import ApiCall, Target, in_room, stored, target_of
 from securechat.server.api.tus import FINISH_S, TusPaths, no_bytes_with_creation
@@ -129,7 +135,7 @@ class FilePaths:
 
     def _put(self, request: Request, address: str, put: re.Match[str]) -> BodyExchange:
         if request.method != "PUT":
-            raise _no_method("PUT")
+            raise method_not_allowed("PUT")
         token = token_of(request)
         query = parameters(request, _PUT_PARAMETERS)
         if query.get("as", "file") != "file":
@@ -154,7 +160,7 @@ class FilePaths:
 
     def _get(self, request: Request, address: str, raw: str) -> Exchange:
         if request.method not in ("GET", "HEAD"):
-            raise _no_method("GET, HEAD")
+            raise method_not_allowed("GET", "HEAD")
         if request.body_bytes:
             raise ProblemError(413, "body_too_large", "This request has no body")
         token = token_of(request)
@@ -388,7 +394,3 @@ class _ReadExchange:
         if not self._is_over:
             self._is_over = True
             self._peer.leave()
-
-
-def _no_method(allowed: str) -> ProblemError:
-    return ProblemError(405, "method_not_allowed", "This address takes other methods", headers=[("Allow", allowed)])

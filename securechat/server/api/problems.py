@@ -183,6 +183,12 @@ class RefusedError(HttpError):
         self.refusal = refusal
 
 
+def method_not_allowed(*allowed: str) -> ProblemError:
+    """Return the refusal of a request by a method that its address does not take."""
+    headers = [("Allow", ", ".join(sorted(allowed)))]
+    return ProblemError(405, "method_not_allowed", "This address takes other methods", headers=headers)
+
+
 def _status_of(refusal: Refusal) -> int:
     return 507 if refusal.reason in _LASTING else STATUSES[refusal.code]
 

@@ -65,7 +65,7 @@ from securechat.model import (
     Whois,
 )
 from securechat.server.api.answers import ApiAnswer, answer
-from securechat.server.api.problems import ProblemError
+from securechat.server.api.problems import ProblemError, method_not_allowed
 from securechat.server.api.records import (
     HitList,
     KnownPerson,
@@ -436,6 +436,4 @@ class RouteTable:
 
 def _no_method(methods: Mapping[str, ApiRoute]) -> ProblemError:
     allowed = [*methods, *(("HEAD",) if "GET" in methods and methods["GET"].run is not None else ())]
-    return ProblemError(
-        405, "method_not_allowed", "This address takes other methods", headers=[("Allow", ", ".join(sorted(allowed)))]
-    )
+    return method_not_allowed(*allowed)

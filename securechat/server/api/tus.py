@@ -30,7 +30,7 @@ from securechat.limits import MAX_FILE_NAME_BYTES
 from securechat.model import AddUpload, StoredFile, UploadAdded
 from securechat.server.api.answers import JSON, RULES, ApiAnswer
 from securechat.server.api.exchange import ProgramExchange
-from securechat.server.api.problems import ProblemError, RefusedError, error_answer, refusal_answer
+from securechat.server.api.problems import ProblemError, RefusedError, error_answer, method_not_allowed, refusal_answer
 from securechat.server.api.requests import MOST_ID, token_of
 from securechat.server.web.dates import http_date
 from securechat.text.refusals import refusal_for
@@ -159,7 +159,7 @@ class TusPaths:
             )
         if request.path == UPLOADS_ROOT:
             if method != "POST":
-                raise _no_method("OPTIONS, POST")
+                raise method_not_allowed("OPTIONS", "POST")
             return self._creation(request, address)
         upload = self._upload(request, address)
         if method == "PATCH":
@@ -170,7 +170,7 @@ class TusPaths:
             return _OffsetExchange(self._files, upload)
         if method == "DELETE":
             return self._termination(upload)
-        raise _no_method("DELETE, HEAD, OPTIONS, PATCH")
+        raise method_not_allowed("DELETE", "HEAD", "OPTIONS", "PATCH")
 
     def _options(self) -> TusAnswer:
         return TusAnswer(
@@ -452,10 +452,6 @@ def _mismatch() -> ApiAnswer:
     made = refused(ProblemError(400, "checksum_mismatch", "The part has changed on its way. Send it again"))
     head = made.head.replace(b"HTTP/1.1 400 Bad Request", b"HTTP/1.1 460 Checksum Mismatch", 1)
     return ApiAnswer(_CHECKSUM_MISMATCH, head, made.body.replace(b'"status":400', b'"status":460', 1))
-
-
-def _no_method(allowed: str) -> ProblemError:
-    return ProblemError(405, "method_not_allowed", "This address takes other methods", headers=[("Allow", allowed)])
 
 
 def _number(request: Request, name: bytes) -> int:

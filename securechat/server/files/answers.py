@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from securechat.pictures.records import PREVIEW_TYPE
 from securechat.server.web.file_headers import FILE_SECURITY_HEADERS, file_headers
 from securechat.server.web.programs import FileAnswer
 from securechat.server.web.ranges import select
@@ -14,9 +15,6 @@ from securechat.wire.http import HttpError, Request, response, response_head
 if TYPE_CHECKING:
     from securechat.hub.files.access import ReadableFile
     from securechat.server.web.programs import ProgramAnswer
-
-PREVIEW_TYPE = "image/webp"
-"""Of every smaller copy; see `securechat.pictures`."""
 
 
 class PlainAnswer(Struct, frozen=True):

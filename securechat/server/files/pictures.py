@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import assert_never
 
 from securechat.errors import Refusal
+from securechat.pictures.answers import UnreadableReason
 from securechat.pictures.records import Picture, PictureNotWritten, PictureOutcome, PicturesBusy, UnreadablePicture
 from securechat.pictures.workers import PictureWorkers
 from securechat.storage.files.pictures import RewrittenPicture
@@ -19,6 +20,13 @@ from securechat.text.refusals import refusal_for
 
 _BUSY_RETRY_S = 5.0
 """A third of a full queue is worked off by then: a photo of 12 megapixels takes 0.34 s."""
+_OF_PROCESS = frozenset(
+    {
+        UnreadableReason.NO_MEMORY, UnreadableReason.TOO_SLOW, UnreadableReason.NOT_CLEAN, UnreadableReason.CRASHED,
+        UnreadableReason.BAD_ANSWER,
+    }
+)  # fmt: skip
+"""What an operator is told, because the picture may be a good one; the rest says that it is none."""
 
 
 class WorkerPictures:
@@ -47,7 +55,9 @@ class WorkerPictures:
         match outcome:
             case Picture():
                 done(_rewritten(outcome))
-            case UnreadablePicture():
+            case UnreadablePicture(reason, detail):
+                if reason in _OF_PROCESS:
+                    self._on_trouble(f"the process of a picture gave up: {reason.value} {detail}".rstrip())
                 done(refusal_for("picture_unreadable"))
             case PicturesBusy():
                 done(refusal_for("pictures_busy", retry_after_s=_BUSY_RETRY_S))

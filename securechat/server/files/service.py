@@ -19,6 +19,7 @@ from securechat.server.files import paths as links
 from securechat.server.files.disk import ThreadedFileDisk
 from securechat.server.files.link_key import link_secret
 from securechat.server.files.pictures import WorkerPictures
+from securechat.storage.files.layout import FileLayout
 from securechat.text.counts import counted
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from securechat.server.console import Console
     from securechat.server.web.programs import ProgramPaths
 
-FOLDER = "files"
 _COMPARE_S = 5.0
 """Seconds after the start, so that listing files does not delay clients that reconnect."""
 _DAY_S = 86_400.0
@@ -52,7 +52,7 @@ class ServerFiles:
     """
 
     def __init__(self, config: ServerConfig, loop: Loop, console: Console, warn: Callable[[str], None]) -> None:
-        self._folder = config.data / FOLDER
+        self._folder = FileLayout(config.data).directory
         self._limits = config.limits
         self._loop = loop
         self._console = console

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from securechat.text.file_types import UNKNOWN_TYPE
 from securechat.wire.http import Headers
 
 FILE_SECURITY_HEADERS: Headers = (
@@ -14,7 +15,6 @@ FILE_SECURITY_HEADERS: Headers = (
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
 """In place of those of pages (`securechat.server.web.policy`), on every answer under the paths of files."""
-_UNKNOWN = "application/octet-stream"
 _KEPT = "private, max-age=31536000, immutable"
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_. ")
 
@@ -29,7 +29,7 @@ def file_headers(name: str, picture_type: str | None, etag: str) -> Headers:
         etag: in its quotation marks.
     """
     return (
-        ("Content-Type", picture_type or _UNKNOWN),
+        ("Content-Type", picture_type or UNKNOWN_TYPE),
         ("Content-Disposition", content_disposition(name, is_inline=picture_type is not None)),
         ("ETag", etag),
         ("Cache-Control", _KEPT),

@@ -1,8 +1,7 @@
-"""The outcome of writing a picture anew, as the disk keeps it; and the first bytes by which a picture is told.
+"""The outcome of writing a picture anew, as the disk keeps it.
 
-Only the formats that browsers show and the worker reads are pictures, whatever their names say: JPEG, PNG, WebP and
-GIF. Everything else, HEIC, AVIF and SVG too, is a file. A file that pretends is refused by the worker: then it is a
-picture that cannot be read.
+What a picture is, its first bytes tell (`securechat.pictures.kinds`), whatever its name says. A file that pretends is
+refused by the worker: then it is a picture that cannot be read.
 """
 
 from __future__ import annotations
@@ -13,15 +12,6 @@ from msgspec.structs import replace
 from securechat.model import FileInfo, StoredFile
 from securechat.records.files import UploadState
 from securechat.text.file_types import media_type
-
-HEAD_BYTES = 12
-"""Of a file, enough to judge."""
-_HEADS = (
-    b"\xff\xd8\xff",  # JPEG: SOI and the first byte of a marker (ITU T.81, annex B)
-    b"\x89PNG\r\n\x1a\n",  # PNG (W3C PNG, section 5.2)
-    b"GIF87a",
-    b"GIF89a",
-)
 
 
 class RewrittenPicture(Struct, frozen=True, gc=False):
@@ -44,11 +34,6 @@ class RewrittenPicture(Struct, frozen=True, gc=False):
     sha256: bytes
     previews: tuple[tuple[int, int], ...] = ()
     is_still: bool = True
-
-
-def is_picture(head: bytes) -> bool:
-    """Return whether a file that begins with these `HEAD_BYTES` bytes is a JPEG, PNG, WebP or GIF."""
-    return head.startswith(_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")  # RFC 9649, section 2.4
 
 
 def stored_file(upload: UploadState, size_bytes: int, sha256: bytes) -> StoredFile:

@@ -24,15 +24,14 @@ from msgspec.structs import replace
 
 from securechat.errors import Refusal
 from securechat.model import StoredFile
+from securechat.pictures.kinds import HEAD_BYTES, kind_of
 from securechat.records.files import UploadState
 from securechat.storage.files.boot import note_boot
 from securechat.storage.files.file_system import FileSystem
 from securechat.storage.files.finished import FinishedFiles
 from securechat.storage.files.layout import FileLayout, new_name
 from securechat.storage.files.pictures import (
-    HEAD_BYTES,
     RewrittenPicture,
-    is_picture,
     stored_file,
     stored_moving,
     stored_picture,
@@ -185,7 +184,7 @@ class UploadFiles:
         if upload.state.stored is not None:
             return False
         with self._judged(upload, "an upload could not be read"):
-            return is_picture(self._system.read(self._descriptor(file_id), 0, HEAD_BYTES))
+            return kind_of(self._system.read(self._descriptor(file_id), 0, HEAD_BYTES)) is not None
 
     def finish(self, state: UploadState, picture: RewrittenPicture | None) -> DiskSteps[StoredFile]:
         """End a whole upload; see `FileDisk.finish`.

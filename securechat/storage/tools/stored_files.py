@@ -6,10 +6,10 @@ They are read as the database has them, row by row; `integrity` says which rows 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import apsw
 import msgspec
@@ -191,24 +191,16 @@ def compare_files(snapshot: Snapshot, layout: FileLayout, progress: Callable[[fl
 
 def file_state(layout: FileLayout, recorded: RecordedFile) -> FileState:
     """Return what the disk has of a file."""
-    sha256 = hashlib.sha256()
     try:
         for side in recorded.previews:
             open_regular(layout.file(recorded.file_id, side)).close()
         with open_regular(layout.file(recorded.file_id)) as file:
-            for chunk in chunks_of(file):
-                sha256.update(chunk)
+            sha256 = hashlib.file_digest(file, "sha256")
     except FileNotFoundError:
         return FileState.MISSING
     except OSError:
         return FileState.DAMAGED
     return FileState.WHOLE if sha256.digest() == recorded.sha256 else FileState.DAMAGED
-
-
-def chunks_of(file: BinaryIO) -> Iterator[bytes]:
-    """Read a file to its end."""
-    while chunk := file.read(_CHUNK_BYTES):
-        yield chunk
 
 
 def copy_file(layout: FileLayout, file_id: str, expected: bytes, target: Path) -> bool:
@@ -223,7 +215,7 @@ def copy_file(layout: FileLayout, file_id: str, expected: bytes, target: Path) -
         return False
     sha256 = hashlib.sha256()
     with source, target.open("xb") as copy:
-        for chunk in chunks_of(source):
+        while chunk := source.read(_CHUNK_BYTES):
             sha256.update(chunk)
             copy.write(chunk)
     if sha256.digest() == expected:
