@@ -462,7 +462,7 @@ class Hub:
         except Refusal as refusal:
             peer.deliver(_refused(command, refusal))
             name = command.name if isinstance(command, Hello) else self.name_of(peer)
-            if not is_trial(command):
+            if not is_trial(command, refusal):
                 self._operator_log.happened(OperatorEvent.REFUSED, peer, name, str(refusal))
             return self.charge_request(peer)
         if cost is Cost.FREE:

@@ -183,6 +183,10 @@ class FileDisk(Protocol):
     def total_bytes(self) -> int:
         """The size of the disk, at most a second old."""
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether so much waits that no upload should begin; what is under way is still taken."""
+
     def create(self, upload: UploadState) -> None:
         """Begin an upload durably; a failure comes with its first write."""
 

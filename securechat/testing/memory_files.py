@@ -110,6 +110,11 @@ class MemoryFiles:
         self._ended = False
 
     @property
+    def is_busy(self) -> bool:
+        """Never: nothing waits here."""
+        return False
+
+    @property
     def free_bytes(self) -> int:
         """Free space; see `FileDisk.free_bytes`."""
         return self.total_bytes - self.contents.used_bytes()

@@ -70,12 +70,13 @@ class LinkKeys:
         if match is None:
             return None
         login = LinkLogin(int(match[1]), match[2], int(match[3]))
-        if not hmac.compare_digest(match[4], self._mac(login, file_id)):
-            return None
         member = self._context.members.get(login.sender_id)
         connections = self._context.connections
         peers = () if member is None else member.peers
-        return next((peer for peer in peers if login_of(connections[peer]) == login), None)
+        peer = next((peer for peer in peers if login_of(connections[peer]) == login), None)
+        if peer is None or not hmac.compare_digest(match[4], self._mac(login, file_id)):
+            return None
+        return peer
 
     def _mac(self, login: LinkLogin, file_id: str) -> str:
         if not self._secret:

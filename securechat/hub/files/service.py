@@ -36,6 +36,7 @@ from securechat.model import (
 from securechat.records.accounts import AccountKind
 from securechat.records.files import OWN_FILES_ROWS, FileQuery, FileRow, GoneFile, OwnFilesQuery, UploadState
 from securechat.records.log import LogState, NotAppended
+from securechat.text.refusals import refusal_for
 
 UPLOADS_ROOT = "/api/v1/uploads"
 """Below it are the addresses of uploads."""
@@ -210,6 +211,8 @@ class FileService:
                 assert_never(command)
 
     def _add(self, peer: Peer, member: Member, command: AddUpload) -> None:
+        if self._disk.is_busy:  # those that were begun and given up again count no more, and wait there all the same
+            raise refusal_for("uploads_of_server_used_up", retry_after_s=_AGAIN_S)
         state = self.uploads.begin(
             member.sender_id,
             self.quota_of(member.sender_id),

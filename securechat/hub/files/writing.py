@@ -22,9 +22,11 @@ from securechat.text.refusals import refusal_for
 
 _WRITE_BYTES = 4 * KIB
 """A smaller write counts as so many bytes that wait: as a job of the disk's thread it costs no less."""
+_MOST_ASKING = 8
+"""Requests that wait for the end of one upload: a client that asks again has lost its connection before."""
 _SOON_S = 1.0
 """Until an upload may be asked for again whose last part is still being judged."""
-Finished = Callable[[StoredFile | Refusal], None]
+Finished = Callable[[StoredFile | Refusal], object]
 
 
 class UploadWriter:
@@ -107,7 +109,7 @@ class UploadWriting:
         self._all_waiting_bytes = 0
         self._waiting_writes: dict[str, int] = {}  # likewise
         self._all_waiting_writes = 0
-        self._when_quiet: dict[str, deque[Callable[[], None]]] = {}
+        self._when_quiet: dict[str, deque[tuple[UploadWriter | None, Callable[[], None]]]] = {}
         self._held: dict[UploadWriter, Callable[[], None]] = {}  # by what waits of their own uploads
         self._paused: OrderedDict[UploadWriter, Callable[[], None]] = OrderedDict()  # by what waits of all
         self._woken: UploadWriter | None = None  # the next of these, until it asks
@@ -126,7 +128,7 @@ class UploadWriting:
             upload: which.
             cut: called once if an even newer writer comes, or the upload goes.
         """
-        writer = UploadWriter(self, upload, cut)
+        writer = UploadWriter(self, upload, self._containment.bind(cut))
         older = self._writers.get(upload.file_id)
         self._writers[upload.file_id] = writer
         if older is not None:
@@ -137,19 +139,26 @@ class UploadWriting:
         """See `UploadWriter.close`."""
         if self._writers.get(writer.upload.file_id) is writer:
             del self._writers[writer.upload.file_id]
+        if (waiting := self._when_quiet.get(writer.upload.file_id)) is not None:
+            still = [each for each in waiting if each[0] is not writer]
+            waiting.clear()
+            waiting.extend(still)
         self._held.pop(writer, None)
         self._paused.pop(writer, None)
         if self._woken is writer:
             self._woken = None
         self._wake()
 
-    def when_quiet(self, upload: PendingUpload, done: Callable[[], None]) -> None:
-        """Call back when the disk has answered all that was handed to it for an upload: now, or later."""
+    def when_quiet(self, upload: PendingUpload, done: Callable[[], None], writer: UploadWriter | None = None) -> None:
+        """Call back when the disk has answered all that was handed to it for an upload: now, or later.
+
+        With a writer only until that is closed: requests that take each other over leave nothing behind.
+        """
         file_id = upload.file_id
         if self._is_quiet(file_id):
             done()
         else:
-            self._when_quiet.setdefault(file_id, deque()).append(done)
+            self._when_quiet.setdefault(file_id, deque()).append((writer, self._containment.bind(done)))
 
     def _is_quiet(self, file_id: str) -> bool:
         waits = self._waiting_bytes.get(file_id) or file_id in self._finishing or file_id in self._rolling_back
@@ -167,12 +176,12 @@ class UploadWriting:
         if writer.is_cut or writer.failure is not None:  # nothing waits: what comes is dropped
             has_room = True
         elif self._is_full(writer.upload.file_id):
-            self._held[writer] = more
+            self._held[writer] = self._containment.bind(more)
             has_room = False
         else:
             has_room = not self._is_all_full() and (was_woken or not (self._paused or self._woken))
             if not has_room:
-                self._paused[writer] = more
+                self._paused[writer] = self._containment.bind(more)
                 self._paused.move_to_end(writer, last=not was_woken)
         self._wake()
         return has_room
@@ -204,7 +213,7 @@ class UploadWriting:
 
         self._disk.write(file_id, offset, data, self._containment.bind(done))
         if self._is_full(file_id):
-            self._held[writer] = more
+            self._held[writer] = self._containment.bind(more)
             return False
         return True
 
@@ -243,7 +252,7 @@ class UploadWriting:
         file_id = upload.file_id
         waiting = self._when_quiet.get(file_id)
         while waiting and self._is_quiet(file_id):
-            waiting.popleft()()
+            waiting.popleft()[1]()
         if not waiting and self._when_quiet.get(file_id) is waiting:
             self._when_quiet.pop(file_id, None)
 
@@ -276,10 +285,12 @@ class UploadWriting:
 
         if upload.file_id in self._writers and upload.file_id not in self._finishing:
             done(refusal_for("upload_not_ready", retry_after_s=_SOON_S))
-        elif (asked := self._finishing.get(upload.file_id)) is not None:
-            asked.append(done)
-        else:
+        elif (asked := self._finishing.get(upload.file_id)) is None:
             self.when_quiet(upload, quiet)
+        elif len(asked) < _MOST_ASKING:
+            asked.append(self._containment.bind(done))
+        else:
+            done(refusal_for("upload_not_ready", retry_after_s=_SOON_S))
 
     def finish(self, upload: PendingUpload, done: Finished, *, as_file: bool = False) -> None:
         """End an upload that is whole and quiet; several that ask are all answered.
@@ -294,14 +305,14 @@ class UploadWriting:
             return
         asked = self._finishing.get(upload.file_id)
         if asked is not None:
-            asked.append(done)
+            asked.append(self._containment.bind(done))
             return
         if upload.state.unreadable and not (as_file or upload.state.as_file):
             done(refusal_for("picture_unreadable"))  # its bytes are those that were tried
             return
         if as_file and not upload.state.as_file:
             upload.state = replace(upload.state, as_file=True)
-        self._finishing[upload.file_id] = [done]
+        self._finishing[upload.file_id] = [self._containment.bind(done)]
         upload.is_finishing = True
         self._disk.finish(upload.state, self._containment.bind(lambda outcome: self._finished(upload, outcome)))
 

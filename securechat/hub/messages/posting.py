@@ -49,6 +49,8 @@ _NO_EARLIER_COPY = frozenset({ErrorCode.NOT_FOUND, ErrorCode.OUT_OF_ORDER, Error
 _NEVER_SAID = frozenset({ErrorCode.TEXT_EMPTY, ErrorCode.TEXT_TOO_LONG, ErrorCode.ROOM_INVALID})
 TRIAL_FILE = "0" * 32
 """In a draft by which a program asks, before it sends a file, whether it may send it there, or has done so already."""
+TRIAL_REASONS = frozenset({"upload_unknown", "upload_not_ready"})
+"""Why such a draft is refused that would be taken: no upload has this id; and before uploads are read, none has any."""
 _CHANGE_BYTES = 100
 """Bytes that a change takes up besides its text, in tables and indexes: a reaction has no text at all."""
 
@@ -128,7 +130,8 @@ class Posting:
                 if noted is not None:
                     self._slow_mode.not_stored(noted)
             elif files and self._files is not None:
-                self._files.settle(member.sender_id, files)
+                with self._containment.work_for(peer):  # the message is stored, whatever becomes of this
+                    self._files.settle(member.sender_id, files)
             self._settle(peer, member, client_id, outcome)
 
         member.unsettled += 1
@@ -246,7 +249,7 @@ class Posting:
         def done(outcome: AppendOutcome) -> None:
             if isinstance(outcome, NotAppended) and outcome.code in _NO_EARLIER_COPY:
                 outcome = NotAppended.of(refusal)
-                if not is_trial(command):
+                if not is_trial(command, refusal):
                     self._operator_log.happened(OperatorEvent.REFUSED, peer, member.name, str(refusal))
             self._settle(peer, member, command.client_id, outcome)
 
@@ -490,9 +493,9 @@ class Posting:
             self._containment.current = before  # the rest of the batch is not this peer's
 
 
-def is_trial(command: object) -> bool:
-    """Tell whether a draft asks only what would become of it: it names `TRIAL_FILE`, which no upload ever is."""
-    return isinstance(command, Say | Direct) and TRIAL_FILE in command.files
+def is_trial(command: object, refusal: Refusal) -> bool:
+    """Tell whether a draft with `TRIAL_FILE` was refused for that alone: it was to ask whether it would be."""
+    return refusal.reason in TRIAL_REASONS and isinstance(command, Say | Direct) and TRIAL_FILE in command.files
 
 
 def _spoken(command: Say | Direct) -> str:

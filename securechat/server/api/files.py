@@ -24,7 +24,7 @@ from securechat.errors import Refusal
 from securechat.hub.files.access import ReadableFile
 from securechat.hub.files.links import FILES_ROOT
 from securechat.hub.files.service import UPLOADS_ROOT
-from securechat.hub.messages.posting import TRIAL_FILE
+from securechat.hub.messages.posting import TRIAL_FILE, TRIAL_REASONS
 from securechat.limits import MAX_FILE_NAME_BYTES, MAX_TEXT_CHARS
 from securechat.model import Acked, AddUpload, AskLinks, Command, Direct, FileLinks, Say, StoredFile, UploadAdded
 from securechat.server.api.answers import ApiAnswer
@@ -235,10 +235,7 @@ class _PutExchange:
         try:
             return stored((yield from self._posted([TRIAL_FILE])), 201)
         except Refusal as refusal:
-            if refusal.reason not in (
-                "upload_unknown",
-                "upload_not_ready",
-            ):  # the second: nothing begins yet, see below
+            if refusal.reason not in TRIAL_REASONS:
                 raise
         added: UploadAdded = yield AddUpload(0, wanted.name, wanted.size_bytes, wanted.as_file)
         self._upload = upload = self._files.uploads.get(added.id)
@@ -274,7 +271,7 @@ class _PutExchange:
     def end(self) -> None:
         """See `BodyExchange.end`."""
         assert self._upload is not None
-        self._files.writing.when_quiet(self._upload, self._ended)
+        self._files.writing.when_quiet(self._upload, self._ended, self._writer)
 
     def _ended(self) -> None:
         if self._is_over:

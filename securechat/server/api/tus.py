@@ -314,7 +314,7 @@ class _PartExchange:
         """See `BodyExchange.prepare`."""
         self._done = done
         self._writer = self._writing.open(self._upload, self._cut)
-        self._writing.when_quiet(self._upload, lambda: self._begin(ready))
+        self._writing.when_quiet(self._upload, lambda: self._begin(ready), self._writer)
 
     def _begin(self, ready: Callable[[], None]) -> None:
         if self._done is None:
@@ -350,7 +350,7 @@ class _PartExchange:
 
     def end(self) -> None:
         """See `BodyExchange.end`."""
-        self._writing.when_quiet(self._upload, self._ended)
+        self._writing.when_quiet(self._upload, self._ended, self._writer)
 
     def _ended(self) -> None:
         if self._done is None:

@@ -166,6 +166,11 @@ class ThreadedFileDisk:
         """Jobs taken and not yet answered."""
         return self._waiting
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether no upload should begin; see `FileDisk.is_busy`."""
+        return self._waiting >= self._most_waiting // 4
+
     def create(self, upload: UploadState) -> None:
         """Begin an upload; see `FileDisk.create`."""
         self._ask(lambda: self._store.uploads.create(upload))
@@ -191,7 +196,11 @@ class ThreadedFileDisk:
             elif self._pictures is not None:
                 layout, file_id = self._store.layout, upload.file_id
                 source, into = layout.upload(file_id), layout.picture(file_id, None)
-                self._pictures.rewrite(source, into, rewritten, owner=upload.sender_id)
+                try:
+                    self._pictures.rewrite(source, into, rewritten, owner=upload.sender_id)
+                except Exception as error:  # noqa: BLE001  (no thread, say: else the upload would never end)
+                    self._on_error(error)
+                    done(_failure())
 
         def rewritten(outcome: RewrittenPicture | Refusal) -> None:
             with self._closing:

@@ -40,11 +40,9 @@ def link_secret(folder: Path, random_bytes: Callable[[int], bytes]) -> bytes:
 
 
 def _write(path: Path, secret: bytes) -> None:
-    """Write the file as a whole: another name first."""
+    """Write the file as a whole, under another name first; not synced: links that are lost are asked for anew."""
     temporary = path.with_name(f".{NAME}.new")
     temporary.unlink(missing_ok=True)
     with os.fdopen(open_own_file(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         file.write(secret)
-        file.flush()
-        os.fsync(file.fileno())
     temporary.replace(path)

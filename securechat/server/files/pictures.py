@@ -62,7 +62,8 @@ class WorkerPictures:
             case PicturesBusy():
                 done(refusal_for("pictures_busy", retry_after_s=_BUSY_RETRY_S))
             case PictureNotWritten(error):
-                self._on_trouble(f"a picture could not be written anew: {error}")
+                if not isinstance(error, FileNotFoundError):  # else its sender has given it up meanwhile
+                    self._on_trouble(f"a picture could not be written anew: {error}")
                 done(refusal_of(error) if isinstance(error, OSError) else refusal_for("file_not_stored"))
             case _:
                 assert_never(outcome)

@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from securechat.limits import MAX_FILE_NAME_BYTES, MAX_FILE_NAME_CHARS
-from securechat.text.file_names import UNNAMED, clean_name, save_name
+from securechat.text.file_names import UNNAMED, clean_name, numbered, save_name
 
 WOMAN_AT_COMPUTER = "\U0001f469\u200d\U0001f4bb"
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
@@ -106,3 +106,20 @@ def test_a_long_name_is_cut_between_characters_and_keeps_its_ending(letter: str,
 def test_an_endless_name_costs_little() -> None:
     name = clean_name("x" * 10_000_000 + ".pdf")
     assert name == "x" * (MAX_FILE_NAME_CHARS - 4) + ".pdf"
+
+
+@pytest.mark.parametrize(
+    "stem", ["report", "a", "\N{CYRILLIC SMALL LETTER YA}" * 126, "x" * 200, "\N{WAVING HAND SIGN}\U0001f3fd" * 60]
+)
+@pytest.mark.parametrize("ending", [".pdf", "", "." + "\N{CYRILLIC SMALL LETTER YA}" * 126])
+def test_a_numbered_name_is_as_short_as_a_name(stem: str, ending: str) -> None:
+    name = numbered(clean_name(stem + ending), 12)
+    assert len(name) <= MAX_FILE_NAME_CHARS
+    assert len(name.encode()) <= MAX_FILE_NAME_BYTES
+    assert " (12)" in name
+    assert clean_name(name) == name
+
+
+def test_the_number_stands_before_the_ending() -> None:
+    assert numbered("report.pdf", 1) == "report (1).pdf"
+    assert numbered("Makefile", 2) == "Makefile (2)"

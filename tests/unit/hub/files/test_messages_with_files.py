@@ -10,6 +10,8 @@ import pytest
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.files.access import ReadableFile
 from securechat.hub.files.service import FileService
+from securechat.hub.interfaces import OperatorEvent
+from securechat.hub.messages.posting import TRIAL_FILE
 from securechat.limits import KIB, MIB, Limits
 from securechat.model import (
     Acked,
@@ -692,3 +694,52 @@ def test_a_log_that_is_busy_at_the_start_is_asked_again_later(rig: HubRig, monke
     assert asked == {"gone_files": 2, "file": 2}
     rig.do(back, Say(2, "lobby", "", files=[ready]))
     assert back.last(Acked).client_id == 2
+
+
+def test_requests_that_take_each_other_over_leave_nothing_behind(rig: HubRig) -> None:
+    """A finish may take long, and a client may ask for its upload again and again meanwhile."""
+    ann = rig.member("ann", "a" * 32)
+    added = begin(rig, ann)
+    writing = files_of(rig).writing
+    upload = files_of(rig).uploads.get(added.id)
+    assert upload is not None
+    writer = writing.open(upload, lambda: None)
+    writer.ready()
+    writer.write(BODY, lambda: None)  # the disk has not answered yet
+    begun = []
+    for number in range(50):
+        writers = [writer]
+        writer = writing.open(upload, lambda writers=writers: writers[-1].close())
+        writers.append(writer)
+        writing.when_quiet(upload, lambda number=number: begun.append(number), writer)
+    assert len(writing._when_quiet[added.id]) == 1
+    rig.settle()
+    assert begun == [49]
+    answers: list[StoredFile | Refusal] = []
+    writer.close()
+    for _ in range(50):
+        writing.when_whole(upload, answers.append)
+    assert len(writing._finishing[added.id]) < 10
+    rig.settle()
+    assert len(answers) == 50
+    assert [each for each in answers if isinstance(each, StoredFile)]
+
+
+def test_no_upload_begins_while_the_disk_is_far_behind(rig: HubRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is begun and given up again counts for nothing, and its work waits for the disk all the same."""
+    ann = rig.member("ann", "a" * 32)
+    monkeypatch.setattr(type(rig.disk), "is_busy", property(lambda _: True))
+    rig.do(ann, AddUpload(71, "report.pdf", 5))
+    assert refusal(ann) == "uploads_of_server_used_up"
+    monkeypatch.undo()
+    begin(rig, ann)
+
+
+def test_a_refusal_is_told_to_the_operator_whatever_file_a_draft_names(rig: HubRig) -> None:
+    """Only a draft that is refused for the file alone is a program's question, and no mistake."""
+    ann = rig.member("ann", "a" * 32)
+    rig.happened_.clear()
+    rig.do(ann, Say(1, "lobby", "", files=[TRIAL_FILE]))
+    assert [event for event in rig.happened_ if event[0] is OperatorEvent.REFUSED] == []
+    rig.do(ann, Say(2, "nowhere", "", files=[TRIAL_FILE]))
+    assert [event for event in rig.happened_ if event[0] is OperatorEvent.REFUSED]

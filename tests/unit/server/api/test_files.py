@@ -10,14 +10,14 @@ import pytest
 from securechat.errors import Refusal
 from securechat.limits import KIB, MIB, Limits
 from securechat.model import AskLinks, Delete, FileLinks, Join, Message, Moderate, Register, Welcome
-from securechat.storage.files.pictures import is_picture
+from securechat.pictures.kinds import kind_of
 from tests.support.file_rig import FileRig
 from tests.support.hub_rig import FakePeer
 from tests.support.web_connections import Answer
 
 BODY = bytes(range(256)) * 40
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-assert not is_picture(BODY)
+assert kind_of(BODY) is None
 
 
 @pytest.fixture

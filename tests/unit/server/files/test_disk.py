@@ -379,6 +379,22 @@ def test_a_picture_is_written_anew_and_its_sent_bytes_go(loop, make, tmp_path):
     assert b"place" not in b"".join(each.read_bytes() for each in (tmp_path / "files").rglob("*") if each.is_file())
 
 
+def test_a_picture_for_which_there_is_no_thread_ends_and_may_come_again(loop, make):
+    """Else its upload would be at work for ever: neither sent, nor removed, nor given up."""
+    pictures = FakePictures()
+    rewrite = pictures.rewrite
+
+    def fails(*_, **__):
+        raise RuntimeError("can't start new thread")
+
+    pictures.rewrite = fails
+    disk = make(pictures=pictures)
+    assert send(loop, disk, PNG).reason == "file_not_stored"
+    pictures.rewrite = rewrite
+    [stored] = loop.answers(disk, lambda done: disk.finish(state_of(PNG), done))
+    assert stored.info.width == 4
+
+
 def test_a_picture_that_cannot_be_read_stays_whole_and_may_be_kept_as_a_file(loop, make, tmp_path):
     disk = make(pictures=FakePictures())
     refusal = send(loop, disk, PNG + b"bad")
