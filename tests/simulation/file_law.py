@@ -304,7 +304,7 @@ class FileLaw:
         self._look(reading)
 
     def gives_up(self, reading: Reading) -> None:
-        """Nobody waits for its answer."""
+        """No client waits for its answer."""
         self._reading.discard(reading)
 
     def rights_changed(self) -> None:

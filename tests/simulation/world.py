@@ -104,7 +104,7 @@ FILERS = 4
 FILES_OVERLAP_S = 2.5
 """For these runs, whose logs are busy: a rotation is stored before the old token ends."""
 SENDING_S = 6.0
-"""For how long everybody acts at least where files are sent."""
+"""For how long all actors act at least where files are sent."""
 MOST_FAILED = 1_000
 """So that tokens which are over are judged each time."""
 MAKING_S = 4.0

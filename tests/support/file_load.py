@@ -89,13 +89,13 @@ class Load:
             self.token = client.wait_for(TokenMade).token
 
     def start(self) -> None:
-        """Let everybody begin; the bot first, because one that cannot connect at its start ends."""
+        """Let all senders begin; the bot first, because one that cannot connect at its start ends."""
         for thread in reversed(self._threads):
             thread.start()
             assert self._bot_is_in.wait(PATIENCE_S)
 
     def finish(self) -> None:
-        """Let everybody have what they are at acknowledged."""
+        """Let all senders have what they are at acknowledged."""
         self.enough.set()
         for thread in self._threads:
             thread.join(2 * PATIENCE_S)

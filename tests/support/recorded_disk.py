@@ -144,7 +144,7 @@ class Recording:
             descriptor = self._descriptors.pop(args[0]) if name == "close" else self._descriptors[args[0]]
             call(descriptor, *args[1:])
         else:
-            with suppress(FileNotFoundError):  # what a picture worker wrote, and nobody kept
+            with suppress(FileNotFoundError):  # what a picture worker wrote, and no upload kept
                 call(*args, **options)
 
 

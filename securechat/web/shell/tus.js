@@ -7,7 +7,7 @@
  * @typedef {{method: string, path: string, headers: Record<string, string>, body: ArrayBuffer | null, progress: (bytes: number) => void,
  *   signal: AbortSignal}} TusRequest
  * @typedef {object} Transfer
- * @property {string} path of the upload; whoever has it may send
+ * @property {string} path of the upload; a client that has it may send
  * @property {number} size bytes
  * @property {number} [known] how much has arrived; without it the server is asked
  * @property {boolean} [keep] a picture that cannot be read is kept as a file

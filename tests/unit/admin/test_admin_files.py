@@ -316,8 +316,8 @@ def test_figures_by_person_and_room(world):
     assert rooms == [("ops", 2, 6017)]
 
 
-def test_files_of_an_account_that_is_gone_still_count_and_for_nobody_else(world):
-    """Its messages stay without a name, and so do its files, under the number that nobody gets again."""
+def test_files_of_an_account_that_is_gone_still_count_and_for_no_other(world):
+    """Its messages stay without a name, and so do its files, under the number that no account gets again."""
     with Snapshot(world.data / DATABASE) as snapshot:
         [before] = files_by_sender(snapshot)
     world.log.apply([ApplyChanges((EraseSender(before.sender_id, False, 0),))])

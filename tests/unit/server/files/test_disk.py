@@ -315,7 +315,7 @@ def test_space_is_asked_for_once_a_second(loop, make, tmp_path, monkeypatch):
     assert len(asked) == 2
 
 
-def test_files_that_nobody_reads_hold_no_descriptors(loop, make, tmp_path):
+def test_files_that_are_not_read_hold_no_descriptors(loop, make, tmp_path):
     """One that was read longest ago is opened again when it is read; one that is unlinked then cannot be read."""
     disk = make()
     data = bytes(range(256)) * 10
