@@ -296,7 +296,7 @@ class Download:
         most_bytes = min(turn_bytes, self._left_bytes)
         if queued_bytes + most_bytes <= OUTBOX_BYTES:
             self._asked_bytes = most_bytes
-            self._turns.charge(most_bytes)
+            self._turns.charge(max(most_bytes, READ_COST_BYTES))  # a range of one byte costs a read, too
             self._source.read(self._offset, most_bytes, self._read)
         elif not self._is_behind:  # else `backlog_over` goes on
             self._is_queued = True

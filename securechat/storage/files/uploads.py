@@ -69,10 +69,10 @@ class _Upload:
 
     __slots__ = ("hashed", "hasher", "is_moved", "length", "refusal", "state", "synced")
 
-    def __init__(self, state: UploadState, *, synced: int = 0) -> None:
+    def __init__(self, state: UploadState) -> None:
         self.state = state
         self.length = state.offset
-        self.synced = synced
+        self.synced = 0
         self.hasher = hashlib.sha256()
         self.hashed = 0
         self.is_moved = state.stored is not None

@@ -17,8 +17,6 @@
 import { ownRefusal } from "../core/requests.js";
 import { ask, PART_BYTES, sendFile, UploadGone, UploadRefused } from "./tus.js";
 
-/** Of a message. */
-export const MOST_FILES = 10;
 const KEPT_MS = 7 * 86_400_000;
 const AGAIN_MS = 2_000; // between two attempts that the server or the connection has cut short
 const MOST_AGAIN_MS = 30_000;
