@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from securechat.errors import Refusal
 from securechat.model import StoredFile
+from securechat.pictures.kinds import HEAD_BYTES, kind_of
 from securechat.records.files import UploadState
 from securechat.server.files.disk import ThreadedFileDisk, _Job, _steps_of
 from securechat.storage.files.layout import PREFIXES, FileLayout, id_of
-from securechat.storage.files.pictures import RewrittenPicture, is_picture
+from securechat.storage.files.pictures import RewrittenPicture
 from securechat.storage.files.steps import DiskSteps
 from securechat.storage.files.store import FileStore
 from securechat.testing.lossy_files import LossyFileSystem, PowerCut
@@ -309,6 +310,6 @@ def rewritten(sent: bytes) -> dict[int | None, bytes]:
 
 def expected(sent: bytes, *, as_file: bool) -> dict[int | None, bytes]:
     """Return what is kept of what was sent, by the size of the copy."""
-    if as_file or not is_picture(sent[:12]):
+    if as_file or not kind_of(sent[:HEAD_BYTES]):
         return {None: sent}
     return {None: sent, **rewritten(sent)}
