@@ -28,6 +28,7 @@ import apsw
 from msgspec import Struct
 
 from securechat.model import (
+    Command,
     Delete,
     Deleted,
     Direct,
@@ -45,7 +46,7 @@ from securechat.tls.contexts import client_context
 from securechat.wire.http import HTTP_ALPN
 from tests.fuzz.admin_peer import Operator
 from tests.fuzz.expectation import DraftCommand, Expectation
-from tests.fuzz.grammar import Known
+from tests.fuzz.grammar import Known, kinds_of
 from tests.fuzz.http_peer import HttpPeer, MetricsPeer
 from tests.fuzz.peers import Part, Peer
 from tests.fuzz.probe import Sample
@@ -72,6 +73,16 @@ _MOST_OWED = {True: 8, False: 120}
 """Unanswered commands of one peer, with and without rates."""
 _SIGNS_OF_BUGS = ("Traceback", "internal error", '"event":"error"', "lines were dropped")
 _MOST_FOUND = 10
+_TO_MEET = (
+    "closed: bad_frame",
+    "known by key",
+    "stalls",
+    "answers 200 to browsers",
+    "answers 200 to scrapers",
+    "WebSockets",
+    "WebSockets ended for what they sent",
+)
+"""Beside each command, what a run without rates is not over without."""
 
 
 class Result(Struct):
@@ -171,13 +182,16 @@ class Run:
     # --- while it runs
 
     def fuzz(self, seconds: float) -> None:
-        """Let the peers act for so long and until each command was sent, or until the server has done too much wrong.
+        """Let the peers act for so long and until `missing` is empty, or until the server has done too much wrong.
 
-        Three times as long at most; with the default rates a peer may not send everything, and the time alone counts.
+        Five times as long at most, as other programs may have the processors; with the default rates a peer may not
+        send everything, and the time alone counts.
         """
         began = time.monotonic()
         look_at = pardon_at = 0.0
-        while (now := time.monotonic()) < began + seconds * (3 if self._lacks_commands else 1):
+        while (now := time.monotonic()) < began + seconds or (
+            not self._rates and now < began + 5 * seconds and missing(self.totals())
+        ):
             if len(self.found) >= _MOST_FOUND:
                 return
             if now >= look_at:
@@ -191,10 +205,6 @@ class Run:
                 self._promote()
             acted = self._act(now)
             self._exchange(0.0 if acted else 0.005)
-
-    @property
-    def _lacks_commands(self) -> bool:
-        return bool(self.known.unsent) and not self._rates
 
     def quiesce(self) -> None:
         """Send nothing new, and read until every answer is there but to those who are over a rate."""
@@ -423,6 +433,12 @@ def _probing(server: ServerProcess, samples: list[Sample], found: list[str]) -> 
     finally:
         process.kill()
         process.communicate()
+
+
+def missing(figures: Counter[str]) -> list[str]:
+    """Return what a run has to have met, and these figures do not have."""
+    commands = [f"command: {kind.__name__}" for kind in kinds_of(Command)]
+    return [name for name in (*commands, *_TO_MEET) if not figures[name]]
 
 
 def run(

@@ -226,4 +226,5 @@ class WebPeer(Peer):
                 self._complain(f"behind {closing.code} came {close}")
             else:
                 self.figures[f"close frame: {close.code}"] += 1
+                self.figures["WebSockets ended for what they sent"] += close.code in (1002, 1007)
         super()._ended(how)
