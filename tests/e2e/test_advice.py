@@ -24,13 +24,13 @@ import pytest
 
 from securechat.admin.restore import next_steps
 from securechat.limits import Limits
-from securechat.model import Draft
+from securechat.model import Draft, Search, SearchPage
 from securechat.storage.sqlite.store import SqliteStore
 from tests.e2e.test_locked_database import OtherProgram
 from tests.support.admin import ADMIN, admin, refused
 from tests.support.client import ROOT
 from tests.support.native import NativeClient
-from tests.support.server import ServerProcess
+from tests.support.server import ServerProcess, wait_until
 
 AS_USER = """
 import os, sys
@@ -315,12 +315,19 @@ def test_a_damaged_database_is_replaced_as_check_says(data: Path, certs: Path, a
     _start_as_told(run_advice(usage))
 
 
+def _finds(client: NativeClient, query: str) -> bool:
+    ref = 1_000 + len(client.events)
+    client.send(Search(ref, query))
+    return bool(client.wait_for(SearchPage, lambda page: page.ref == ref).hits)
+
+
 @pytest.mark.parametrize("content", [b"", None])
 def test_a_database_that_went_away_is_brought_back_or_left(data: Path, certs: Path, content: bytes | None) -> None:
     with ServerProcess(certs, data).start() as server:
         with NativeClient(server.port, server.ca) as ann:
             ann.hello("ann")
             ann.say_acked("indexed")
+            wait_until(lambda: _finds(ann, "indexed"), "the index knows that there is a log")
         assert server.stop() == 0
     kept = (data / "securechat.db").rename(data.parent / "kept.db")
     if content is not None:
