@@ -8,6 +8,7 @@ journals (test_admin_backup.py, test_warm.py, test_log_faults.py), a full disk (
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shlex
@@ -24,7 +25,7 @@ import pytest
 
 from securechat.admin.restore import next_steps
 from securechat.limits import Limits
-from securechat.model import Draft
+from securechat.model import Draft, Search, SearchPage
 from securechat.storage.sqlite.store import SqliteStore
 from tests.e2e.test_locked_database import OtherProgram
 from tests.support.admin import ADMIN, admin, refused
@@ -315,12 +316,21 @@ def test_a_damaged_database_is_replaced_as_check_says(data: Path, certs: Path, a
     _start_as_told(run_advice(usage))
 
 
+def _wait_for_index(client: NativeClient, word: str) -> None:
+    """Wait until a search finds a word: the index is written behind the message, and may be without it at a stop."""
+    for ref in itertools.count(1):
+        client.send(Search(ref, word))
+        if client.wait_for(SearchPage, lambda page, ref=ref: page.ref == ref).hits:  # type: ignore[misc]
+            return
+
+
 @pytest.mark.parametrize("content", [b"", None])
 def test_a_database_that_went_away_is_brought_back_or_left(data: Path, certs: Path, content: bytes | None) -> None:
     with ServerProcess(certs, data).start() as server:
         with NativeClient(server.port, server.ca) as ann:
             ann.hello("ann")
             ann.say_acked("indexed")
+            _wait_for_index(ann, "indexed")
         assert server.stop() == 0
     kept = (data / "securechat.db").rename(data.parent / "kept.db")
     if content is not None:
