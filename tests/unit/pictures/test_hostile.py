@@ -274,7 +274,7 @@ def test_changed_bytes_are_a_picture_or_none(kind: str, batch: Batch) -> None:
     whole = pictures.WITH_ALL[kind](6, image=pictures.upright("P" if kind == "GIF" else "RGB", (90, 60)))
     moving = whole if kind == "JPEG" else pictures.moving(kind, 3, (90, 60))
     found: dict[str, int] = {}
-    for _case in range(int(os.environ.get("FUZZ_PICTURES", "250"))):
+    for _case in range(int(os.environ.get("FUZZ_PICTURES", "100"))):
         answer = batch.ask(changed(dice.choice((whole, moving)), dice))
         found[str(answer)] = found.get(str(answer), 0) + 1
     assert set(found) <= {"picture", *UnreadableReason}
