@@ -190,6 +190,7 @@ def test(arguments: list[str]) -> int:
         "mypy": [python, "-m", "mypy"],
         "mypy for Windows": [python, "-m", "mypy", "--platform", "win32", "--cache-dir", ".mypy_cache/win32"],
         "lint-imports": [script("lint-imports"), "--no-logo"],
+        "imported names": [python, "tools/imported_names.py"],
         # It compiles the tests, which otherwise each worker does for itself in a fresh checkout.
         "collection": [python, "-m", "pytest", "--collect-only", "--quiet"],
         **checks_of_the_page(),
@@ -199,6 +200,8 @@ def test(arguments: list[str]) -> int:
     failed = [name for name in checks if not passed[name]]
     if failed:
         print(_("dev: Failed before the tests: {checks}", checks=", ".join(failed)))
+    if {"imported names", "collection"} & set(failed):
+        return 1  # some tests cannot run, which would otherwise be found after all others
     # Two workers for each of the two cores that CI has: the tests that start processes wait half of their time.
     selection = ["-m", "not slow"] if fast else []
     alone = is_given(arguments, "--numprocesses", "--pdb") or any(each.startswith("-n") for each in arguments)

@@ -8,6 +8,7 @@ journals (test_admin_backup.py, test_warm.py, test_log_faults.py), a full disk (
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shlex
@@ -30,7 +31,7 @@ from tests.e2e.test_locked_database import OtherProgram
 from tests.support.admin import ADMIN, admin, refused
 from tests.support.client import ROOT
 from tests.support.native import NativeClient
-from tests.support.server import ServerProcess, wait_until
+from tests.support.server import ServerProcess
 
 AS_USER = """
 import os, sys
@@ -315,10 +316,12 @@ def test_a_damaged_database_is_replaced_as_check_says(data: Path, certs: Path, a
     _start_as_told(run_advice(usage))
 
 
-def _finds(client: NativeClient, query: str) -> bool:
-    ref = 1_000 + len(client.events)
-    client.send(Search(ref, query))
-    return bool(client.wait_for(SearchPage, lambda page: page.ref == ref).hits)
+def _wait_for_index(client: NativeClient, word: str) -> None:
+    """Wait until a search finds a word: the index is written behind the message, and may be without it at a stop."""
+    for ref in itertools.count(1):
+        client.send(Search(ref, word))
+        if client.wait_for(SearchPage, lambda page, ref=ref: page.ref == ref).hits:  # type: ignore[misc]
+            return
 
 
 @pytest.mark.parametrize("content", [b"", None])
@@ -327,7 +330,7 @@ def test_a_database_that_went_away_is_brought_back_or_left(data: Path, certs: Pa
         with NativeClient(server.port, server.ca) as ann:
             ann.hello("ann")
             ann.say_acked("indexed")
-            wait_until(lambda: _finds(ann, "indexed"), "the index knows that there is a log")
+            _wait_for_index(ann, "indexed")
         assert server.stop() == 0
     kept = (data / "securechat.db").rename(data.parent / "kept.db")
     if content is not None:

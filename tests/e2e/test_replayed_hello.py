@@ -23,6 +23,13 @@ MEMBER_S = 2.0
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only there all of 127/8 is loopback")
 
 
+@pytest.fixture
+def server(certs: Path, tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server that does not ask whether the member is there, who answers only when its turn comes."""
+    with ServerProcess(certs, tmp_path / "data", "--limit", "idle_ping_s=3600").start() as process:
+        yield process
+
+
 REST = ((1_500, ("http/1.1",)), (5_000, ()), (5_000, ("http/1.1",)))
 
 

@@ -26,7 +26,7 @@ from securechat.text.names import LOBBY
 from tests.simulation.file_disk import SYNC_BYTES, expected
 
 if TYPE_CHECKING:
-    from securechat.hub.files.housekeeping import Compared
+    from securechat.hub.files.housekeeping import DiskComparison
     from tests.simulation.world import World
 
 KIB = 1024
@@ -476,7 +476,7 @@ class FileLaw:
             known = self.known[file_id]
             if known.seq and file_id not in world.storage.file_ids():
                 self._broken(f"a minute later, file {file_id} of message {known.seq}, which is gone, is on the disk")
-        found: list[Compared] = []
+        found: list[DiskComparison] = []
         hub = world.server.hub
         assert hub.files is not None
         hub.files.compare(found.append)
@@ -487,7 +487,7 @@ class FileLaw:
         self.compared(found[0])
         self._check_disk()
 
-    def compared(self, found: Compared) -> None:
+    def compared(self, found: DiskComparison) -> None:
         """Disk and log were compared. Raises HistoryBroken: a file is missing."""
         self.swept += found.swept
         if found.missing and not self._world.storage.files.may_be_unread:

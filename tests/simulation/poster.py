@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from securechat.hub.programs.admin import ProgramCommands
     from securechat.records.log import NotAppended
     from securechat.testing.link import Connection
-    from tests.simulation.checkers.transcript import Said
+    from tests.simulation.checkers.transcript import ModelMessage
     from tests.simulation.world import World
 
 ALPN = "http/1.1"
@@ -280,7 +280,7 @@ class Poster:
             raise HistoryBroken(f"{text!r} of {post.me} was answered with {seq}, which is another message")
         post.seq = seq
 
-    def _said(self, post: Post) -> list[Said]:
+    def _said(self, post: Post) -> list[ModelMessage]:
         """The messages that say it."""
         text = self.text(post)
         found = [each for each in self.world.storage.transcript.said.values() if each.states[0][1].text == text]

@@ -15,7 +15,7 @@ from tests.simulation.mutants.files import FILE_MUTANTS, SIGHTINGS
 from tests.simulation.pace import rarely_collected
 from tests.simulation.world import World, failure_of, found_by
 
-SEEDS = int(os.environ.get("SECURECHAT_FILES_SEEDS", "60"))
+SEEDS = int(os.environ.get("SECURECHAT_FILES_SEEDS", "40"))
 FIRST = int(os.environ.get("SECURECHAT_SEED", "0"))
 CHUNK = 10
 FAST = 10
@@ -62,6 +62,7 @@ def test_a_seed_with_files_is_the_same_run_again() -> None:
     assert first == second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILE_MUTANTS)
 def test_a_bug_planted_in_files_is_found(name: str) -> None:
     seeds = (SIGHTINGS.get(name, 0), *range(MUTANT_SEEDS))

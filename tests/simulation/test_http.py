@@ -16,7 +16,7 @@ from tests.simulation.pace import rarely_collected
 from tests.simulation.poster import Poster
 from tests.simulation.world import World, failure_of, found_by
 
-SEEDS = int(os.environ.get("SECURECHAT_HTTP_SEEDS", "300"))
+SEEDS = int(os.environ.get("SECURECHAT_HTTP_SEEDS", "150"))
 FIRST = int(os.environ.get("SECURECHAT_SEED", "0"))
 CHUNK = 25
 FAST = 25

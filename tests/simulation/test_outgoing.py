@@ -15,7 +15,7 @@ from tests.simulation.mutants.outgoing import OUTGOING_MUTANTS, SIGHTINGS
 from tests.simulation.pace import rarely_collected
 from tests.simulation.world import World, failure_of, found_by
 
-SEEDS = int(os.environ.get("SECURECHAT_OUTGOING_SEEDS", "200"))
+SEEDS = int(os.environ.get("SECURECHAT_OUTGOING_SEEDS", "100"))
 FIRST = int(os.environ.get("SECURECHAT_SEED", "0"))
 CHUNK = 25
 FAST = 25

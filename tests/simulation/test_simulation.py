@@ -16,7 +16,8 @@ import pytest
 from tests.simulation.pace import rarely_collected
 from tests.simulation.world import World, failure_of, found_by
 
-SEEDS = int(os.environ.get("SECURECHAT_SEEDS", "2000"))
+SEEDS = int(os.environ.get("SECURECHAT_SEEDS", "600"))
+"""Of the 126 planted bugs, 119 are found by one of the first 600 seeds, and 122 by one of the first 2,000."""
 FIRST = int(os.environ.get("SECURECHAT_SEED", "0"))
 CHUNK = 100
 """Seeds of one test: some five seconds, so that workers share them evenly."""

@@ -19,7 +19,7 @@ from tests.support.deno import needs_deno
 
 pytestmark = needs_deno
 
-SEEDS = int(os.environ.get("SECURECHAT_WEB_SEEDS", "300"))
+SEEDS = int(os.environ.get("SECURECHAT_WEB_SEEDS", "150"))
 FIRST = int(os.environ.get("SECURECHAT_SEED", "0"))
 CHUNK = 50
 FAST = 50

@@ -17,6 +17,8 @@ FOLDERS = {"web": ROOT / "securechat" / "web", "pages": ROOT / "tests" / "web" /
 
 
 class _Handler(SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # a page has some sixty files: without it, each has a connection and a thread
+    disable_nagle_algorithm = True
     extensions_map: ClassVar = {
         **SimpleHTTPRequestHandler.extensions_map,
         ".js": "text/javascript",

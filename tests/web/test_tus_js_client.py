@@ -32,7 +32,7 @@ SHA512 = (
 """Of the registry's archive."""
 FETCH_S = 60
 SIZE = 3_000_000
-CONTENT = bytes(index * 7 % 251 for index in range(SIZE))
+CONTENT = (bytes(index * 7 % 251 for index in range(251)) * (SIZE // 251 + 1))[:SIZE]
 SEND = """([token, abortAt]) => {
   const content = new Uint8Array(SIZE).map((_byte, index) => index * 7 % 251);
   self.heard = { sent: 0, ended: "" };

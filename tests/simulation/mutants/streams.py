@@ -22,7 +22,7 @@ STREAM_MUTANTS: dict[str, Mutant] = {}
 SIGHTINGS = {
     "change_of_the_message_before": 2,
     "changes_behind_the_messages_of_a_page": 2,
-    "cursor_moved_by_what_is_held_back": 14,
+    "cursor_moved_by_what_is_held_back": 21,
     "dialogue_told_to_its_sender_alone": 39,
     "direct_message_whose_key_is_not_handed_on": 1,
     "entries_over_the_most_held_are_forgotten": 2,
