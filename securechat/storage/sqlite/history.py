@@ -48,13 +48,13 @@ MESSAGE_ARRAY = f"""json_array(seq, prev, sender_id, name, to_name, sent_at_ms, 
     iif(edited IS NULL, NULL, json({_CHANGED_BY.format(which="edited")})),
     iif(deleted IS NULL, NULL, json({_CHANGED_BY.format(which="deleted")})),
     (SELECT 1 FROM bot_senders AS b WHERE b.sender_id = messages.sender_id),
-    iif(seq <= (SELECT max(f.seq) FROM files AS f) AND substr(CAST(text AS BLOB), -1) = x'5d',
-        json({FILES_OF_MESSAGE}), NULL))"""  # noqa: S608
+    iif(seq <= (SELECT max(f.seq) FROM files AS f),
+        iif(substr(CAST(text AS BLOB), -1) = x'5d', json({FILES_OF_MESSAGE}), NULL), NULL))"""  # noqa: S608
 """A message in its final state, from ``messages`` joined with ``conversations``, in the form that `message_of` reads.
 The text of a message with files ends with the line of the last one (`securechat.text.file_lines`), and the files of no
 other text are looked for: to look for those of each message is an eighth of the cost of a page. Where there is no file
-at all, which is asked once a page, no text is looked at. The JSON must be read as a BLOB, because a damaged one may
-contain invalid Unicode."""
+at all, which is asked once a page, no text is looked at (``AND`` would look at it first). The JSON must be read as a
+BLOB, because a damaged one may contain invalid Unicode."""
 
 MessageRow = tuple[
     int, int, int, str, str | None, int, str, str | None, int | None, int | None, int | None, int | None, int | None,
