@@ -34,7 +34,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self.chunks: list[bytes | memoryview] = []
-        self.append: Callable[[bytes], None] = self.chunks.append
+        self.append: Callable[[bytes | memoryview], None] = self.chunks.append
         self._begun = False  # whether the first chunk is the rest of a partly taken one
         self._counted = 0  # how many leading chunks _counted_bytes includes
         self._counted_bytes = 0
@@ -58,6 +58,8 @@ class Outbox:
         if self.in_flight:
             return self.in_flight
         chunks = self.chunks
+        if chunks and len(chunks[0]) == max_bytes:  # a part of a file: sent as it is
+            return self._take_first()
         if len(chunks) == 1 and len(chunks[0]) <= max_bytes:
             piece = chunks[0]
         elif self._count() <= max_bytes:
@@ -104,14 +106,18 @@ class Outbox:
             self._counted = len(chunks)
         return self._counted_bytes
 
+    def _take_first(self) -> bytes | memoryview:
+        """Take the first chunk, whole."""
+        self.in_flight = piece = self.chunks.pop(0)
+        self._begun = False
+        if self._counted:
+            self._counted -= 1
+            self._counted_bytes -= len(piece)
+        return piece
+
     def _gather(self, max_bytes: int) -> bytes | memoryview:
         """Take exactly ``max_bytes`` out of more: the last chunk is split by views, not copied."""
         chunks = self.chunks
-        if len(chunks[0]) == max_bytes:  # a part of a file: sent as it is
-            self._begun = False
-            self._counted -= 1
-            self._counted_bytes -= max_bytes
-            return chunks.pop(0)
         total = taken = 0
         for chunk in chunks:
             if total >= max_bytes:

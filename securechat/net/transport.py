@@ -140,7 +140,7 @@ class Transport:
         """Replace the handler."""
         self._handler = handler
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Queue whole frames for the flush at the end of this pass. Ignored once closing has begun."""
         if self._writing:
             self._append(data)

@@ -172,7 +172,9 @@ class WorkerProcess:
                 env=environment,
                 cwd=os.path.abspath(os.sep),  # noqa: PTH100  (of the drive)
                 close_fds=True,
-                start_new_session=True,  # Ctrl-C at the server's terminal is not meant for it
+                # Ctrl-C at the server's terminal is not meant for it. A session of its own would be a share of the
+                # processor of its own, too, within which alone its niceness counts (sched(7), autogroup).
+                process_group=None if sys.platform == "win32" else 0,
             )
             return self._process
 

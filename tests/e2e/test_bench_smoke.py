@@ -19,7 +19,13 @@ pytestmark = [
 
 @pytest.mark.parametrize(
     ("kind", "case"),
-    [("baseline", "smoke"), ("securechat", "smoke"), ("securechat", "web-smoke"), ("securechat", "scrape-smoke")],
+    [
+        ("baseline", "smoke"),
+        ("securechat", "smoke"),
+        ("securechat", "web-smoke"),
+        ("securechat", "scrape-smoke"),
+        ("securechat", "file-smoke"),
+    ],
 )
 def test_every_delivery_of_a_short_run_is_right(kind: str, case: str, tmp_path: Path) -> None:
     report = tmp_path / "report.json"

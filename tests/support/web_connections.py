@@ -51,14 +51,16 @@ class FakeLink:
         self.paused = self.closed = self.aborted = self.blocked = False
         self.queued_bytes = 0
         self.sent = b""
+        self.writes: list[int] = []  # the bytes of each
         self.incoming = bytearray()  # arrived while paused, and not read yet
         self.unread_bytes = 0  # to be discarded behind the end
         self.on_readable: Callable[[], None] | None = None
         self.handler: TransportHandler = NULL_HANDLER
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         assert not self.closed, "written after the last words"
         self.sent += data
+        self.writes.append(len(data))
         if self.blocked:
             self.queued_bytes += len(data)
 

@@ -22,6 +22,7 @@ from tools.bench.disk import Probe
 from tools.bench.drive import Pace, closed_loop, open_loop
 from tools.bench.engine import Engine, Member
 from tools.bench.figures import latency_ms
+from tools.bench.phones import Moved, Phones
 from tools.bench.process import Meter, Server
 from tools.bench.scrapes import Scraping, metrics_token
 from tools.bench.visits import paths_of_page, visitors
@@ -30,6 +31,9 @@ Result = dict[str, Any]
 """Figures by name, and the list ``complaints``."""
 WARM_S = 0.4
 _TURNS = 8
+_PHONE_TURNS = 8
+_POLLS_PER_LOOK = 20
+_SHARES = ("server_util", "generator_util", "other_util")
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Scene:
         seconds: how long to measure.
         watching: entered around the measured part of a closed or open loop; for samplers.
         web_context: verifies the server for those who come by WebSocket.
+        ca: the file that verifies it, for processes beside this one.
     """
 
     server: Server
@@ -51,6 +56,7 @@ class Scene:
     seconds: float
     watching: Callable[[], AbstractContextManager[None]] = nullcontext
     web_context: ssl.SSLContext | None = None
+    ca: Path = Path()
 
     def crowd(self, shape: Shape, prefix: str = "u") -> Crowd:
         return Crowd(self.context, self.server.address, shape, prefix, self.web_context)
@@ -212,6 +218,79 @@ def scraped(scene: Scene, *, shape: Shape, per_s: float, every_s: float, by_toke
         }
     finally:
         scraping.close()
+        crowd.close()
+
+
+def beside_phones(
+    scene: Scene, *, shape: Shape, per_s: float, phones: int, mib: int, way: str, mbit_s: float = 0.0
+) -> Result:
+    """An open loop, by turns alone and beside phones that send or fetch files: what they add to latency and memory.
+
+    Latency counts at members; that of acknowledgements at the senders. Memory is the most that was seen beside the
+    phones, and that before them.
+    """
+    crowd = scene.crowd(shape)
+    latencies: list[list[int]] = [[], []]
+    waits: list[list[int]] = [[], []]
+    meters: list[list[dict[str, float]]] = [[], []]
+    moved: list[Moved] = []
+    most_kib, looks = 0, 0
+
+    def look_at_memory() -> None:
+        nonlocal most_kib, looks
+        looks += 1
+        if looks % _POLLS_PER_LOOK == 0:
+            most_kib = max(most_kib, scene.server.rss_kib())
+
+    def turn(seconds: float, files: Phones | None) -> None:
+        place = int(files is not None)
+        crowd.latencies_ns.clear()
+        waits_ns = waits[place]
+        for sender in crowd.senders:
+            sender.waits_ns = waits_ns
+        meter = Meter(scene.server)
+        if files is not None:
+            files.begin()
+        open_loop(crowd, per_s, seconds, look_at_memory if files else None)
+        if files is not None:
+            moved.append(files.end())
+        meters[place].append(meter.read())
+        latencies[place].extend(crowd.latencies_ns)
+
+    files: Phones | None = None
+    try:
+        crowd.log_in()
+        files = Phones(scene.server, scene.ca, phones, mib, mbit_s, way)  # whose coming the lobby is told
+        crowd.sit_down()
+        open_loop(crowd, per_s, WARM_S)
+        before_kib = scene.server.rss_kib()
+        turn_s = scene.seconds / _PHONE_TURNS
+
+        def by_turns() -> None:
+            for number in range(_PHONE_TURNS):
+                turn(turn_s, files if number % 2 else None)
+
+        result = _measured(scene, crowd, by_turns)
+        alone, beside = latency_ms(latencies[0]), latency_ms(latencies[1])
+        cpu_s, rest_cpu_s = (sum(meter["server_cpu_s"] for meter in each) for each in reversed(meters))
+        wall_s, rest_wall_s = (sum(meter["wall_s"] for meter in each) for each in reversed(meters))
+        moved_mib = sum(each.mib for each in moved)
+        return result | {
+            **beside,
+            **{f"alone_{name}": value for name, value in alone.items()},
+            "p99_added_ms": beside["p99_ms"] - alone["p99_ms"],
+            "alone_acked_p99_ms": latency_ms(waits[0])["p99_ms"],
+            "acked_p99_ms": latency_ms(waits[1])["p99_ms"],
+            "rss_added_mib": (most_kib - before_kib) / 1024,
+            "mib_per_s": moved_mib / wall_s,
+            "file_s": median(each.median_s for each in moved),
+            "slowest_file_s": max(each.slowest_s for each in moved),
+            "cpu_ms_per_mib": (cpu_s - rest_cpu_s / rest_wall_s * wall_s) * 1e3 / moved_mib,
+            **{name: sum(meter[name] for meter in meters[1]) / len(meters[1]) for name in _SHARES},
+        }
+    finally:
+        if files is not None:
+            files.close()
         crowd.close()
 
 

@@ -169,7 +169,7 @@ class Scanner:
         if sender is None:
             self._faults["ack for nobody"] += count
             return
-        sender.acked += count
+        sender.acknowledged(count)
         if sender.paced_by_acks:
             sender.done += count
             self._freed.append(sender)

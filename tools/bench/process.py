@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,18 +77,20 @@ def command_of(kind: str, certs: Path, port: int, data: Path, checkout: Path) ->
 
 
 @contextlib.contextmanager
-def running(kind: str, certs: Path, data: Path, checkout: Path = ROOT, *, metrics: bool = False) -> Iterator[Server]:
+def running(
+    kind: str, certs: Path, data: Path, checkout: Path = ROOT, *, metrics: bool = False, flags: Sequence[str] = ()
+) -> Iterator[Server]:
     """A server of this kind (``securechat``, ``before`` or ``baseline``) on the server's core, while the block lasts.
 
-    ``before`` is the server of ``checkout``; with ``metrics`` it can be scraped. Its output goes to a file, because a
-    pipe that is not read would stop it.
+    ``before`` is the server of ``checkout``; with ``metrics`` it can be scraped; ``flags`` are further ones. Its output
+    goes to a file, because a pipe that is not read would stop it.
 
     Raises:
         RuntimeError: it did not begin to listen.
     """
     data.mkdir(parents=True, exist_ok=True)
     port, metrics_port = _free_port(), _free_port() if metrics else 0
-    flags = ["--metrics", f"127.0.0.1:{metrics_port}"] if metrics else []
+    flags = [*flags, *(["--metrics", f"127.0.0.1:{metrics_port}"] if metrics else [])]
     output = data / "output.txt"
     pin(SERVER_CORE)
     core_ms = _core_speed_ms()

@@ -9,6 +9,7 @@ altered-in-length message anywhere makes a number wrong.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ class Sender:
         done: messages that opened the window again: received by all, or acknowledged.
         acked: acknowledgements received.
         paced_by_acks: what ``done`` means.
+        waits_ns: gets the time from each message to its acknowledgement, where there is such a list.
     """
 
     def __init__(self, index: int, room: Room) -> None:
@@ -39,6 +41,8 @@ class Sender:
         self.link: Link | None = None
         self.sent = self.done = self.acked = 0
         self.paced_by_acks = False
+        self.waits_ns: list[int] | None = None
+        self._stamps_ns: deque[int] = deque()  # of messages that are not acknowledged, for `waits_ns`
 
     def send(self, stamps_ns: list[int]) -> bool:
         """Send one message per stamp, each as a TLS record of its own, in one system call.
@@ -52,7 +56,16 @@ class Sender:
             link.say(Say(number + 1, room, make_text(index, number, stamp_ns)))
             number += 1
         self.sent = number
+        if self.waits_ns is not None:
+            self._stamps_ns.extend(stamps_ns)
         return link.flush()
+
+    def acknowledged(self, count: int) -> None:
+        """So many messages more are durable."""
+        self.acked += count
+        if self.waits_ns is not None:
+            now_ns = time.monotonic_ns()
+            self.waits_ns.extend(now_ns - self._stamps_ns.popleft() for _ in range(count))
 
 
 class Room:

@@ -56,11 +56,11 @@ def run_once(case: Case, kind: str, certs: Path, data: Path, seconds: float, che
     """One run on a fresh server; a failure is a result too, so that the suite goes on."""
     core_ms = 0.0
     try:
-        with running(kind, certs, data, checkout, metrics=case.metrics) as server:
+        with running(kind, certs, data, checkout, metrics=case.metrics, flags=case.flags) as server:
             core_ms = server.core_ms
             ca = certs / "ca.pem"
             web_context = client_context(ca, HTTP_ALPN)
-            result = case.run(Scene(server, client_context(ca), data, seconds, web_context=web_context))
+            result = case.run(Scene(server, client_context(ca), data, seconds, web_context=web_context, ca=ca))
     except (RuntimeError, OSError) as error:
         result = {"complaints": [f"failed: {error}"]}
     finally:
@@ -74,7 +74,7 @@ def run_once(case: Case, kind: str, certs: Path, data: Path, seconds: float, che
 def rounds_of(case: Case, options: argparse.Namespace, certs: Path) -> Iterator[tuple[str, Result]]:
     """A B A B …: whatever the machine does meanwhile hits both."""
     kinds = [options.only] if options.only else ("securechat", "before") if options.against else KINDS
-    if case.web or case.metrics:
+    if case.web or case.metrics or case.flags:
         kinds = [kind for kind in kinds if kind != "baseline"]
     checkout = options.against.resolve() if options.against else ROOT
     seconds = min(case.seconds, QUICK_SECONDS) if options.quick else case.seconds

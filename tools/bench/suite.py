@@ -10,6 +10,7 @@ from tools.bench.cases import (
     Result,
     Scene,
     beside_native,
+    beside_phones,
     closed,
     idle,
     opened,
@@ -57,6 +58,7 @@ class Case:
         by_request: left out unless it is named.
         web: has members that come by WebSocket; the baseline speaks no such thing, and takes no part.
         metrics: the server is scraped; the same holds for the baseline.
+        flags: of the server, beside the usual ones; and there.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Case:
     by_request: bool = False
     web: bool = False
     metrics: bool = False
+    flags: tuple[str, ...] = ()
 
 
 _CPU = partial(Bar, "cpu_us", unit="µs/delivery")
@@ -76,6 +79,9 @@ _ROOMS = Shape(rooms=100, members=10, senders=10)
 _HUNDRED = Shape(members=100, senders=1, decoders=3)
 _THOUSAND = Shape(members=1000, senders=10, decoders=5)
 _RATIO = partial(Bar, "ratio", unit="x native")
+_PHONES = partial(beside_phones, shape=Shape(members=100, senders=10, decoders=100), per_s=10, mib=5)
+_MUCH = ("--limit", "files_per_guest_bytes=100000000000")
+"""Guests keep what they have sent in a run."""
 _FEW = Shape(members=10, senders=10, decoders=1)
 
 CASES = (
@@ -230,6 +236,30 @@ CASES = (
         20.0,
         (Bar("p99_added_ms", 2.0, "ms"),),
     ),
+    Case(
+        "uploads",
+        "100 members, 10 messages/s; by turns alone, and beside 20 phones that send 5 MiB at 20 Mbit/s each",
+        partial(_PHONES, phones=20, mbit_s=20, way="up"),
+        32.0,
+        (Bar("p99_added_ms", 5.0, "ms"),),
+        flags=_MUCH,
+    ),
+    Case(
+        "downloads",
+        "the same beside 20 phones that fetch 5 MiB",
+        partial(_PHONES, phones=20, mbit_s=20, way="down"),
+        32.0,
+        (Bar("p99_added_ms", 5.0, "ms"),),
+        flags=_MUCH,
+    ),
+    Case(
+        "uploads-100",
+        "the same beside 100 that send 5 MiB as fast as it goes",
+        partial(_PHONES, phones=100, way="up"),
+        32.0,
+        (Bar("p99_ms", 50, "ms"), Bar("acked_p99_ms", 20, "ms"), Bar("rss_added_mib", 32, "MiB")),
+        flags=_MUCH,
+    ),
     Case("start", "spawn to listening", start, 0.0, (Bar("listening_ms", 250, "ms"),), rounds=10),
     Case(
         "smoke",
@@ -249,6 +279,16 @@ CASES = (
         rounds=1,
         by_request=True,
         metrics=True,
+    ),
+    Case(
+        "file-smoke",
+        "5 members, 2 senders, 20 messages/s; by turns alone, and beside 2 phones that send 1 MiB as fast as it goes",
+        partial(beside_phones, shape=Shape(members=5, senders=2, decoders=2), per_s=20, phones=2, mib=1, way="up"),
+        2.0,
+        (),
+        rounds=1,
+        by_request=True,
+        flags=_MUCH,
     ),
     Case(
         "web-smoke",

@@ -104,7 +104,8 @@ def encoded_bound(entry: LogEntry) -> int:
         size += sum(map(_editor_bound, (entry.edited_by, entry.deleted_by)))
         for reaction in entry.reactions:
             size += REACTION_FIELDS_BYTES + _text_bytes(reaction.sign) + LISTED_ID_BYTES * len(reaction.by)
-        size += sum(map(file_bound, entry.files))
+        if entry.files:
+            size += sum(map(file_bound, entry.files))
     elif isinstance(entry, Edited):
         size += _text_bytes(entry.text) + LISTED_ID_BYTES * len(entry.mentions)
     elif isinstance(entry, Reacted):

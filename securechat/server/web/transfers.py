@@ -3,13 +3,16 @@
 Both take turns (`securechat.server.web.turns.TransferTurns`). An upload's transport is paused all the time: it is read
 in its turns alone, and has the selector watch when a turn has found nothing. So what one connection reads in a pass is
 bounded before it is read, and no record waits decrypted where the selector does not see it. A download has a part of
-its source read in each turn, and stops at OUTBOX_BYTES that the client has not taken yet.
+what was read sent in each turn. Its source is read for several turns at once, because each read is a hop to the disk's
+thread and back: as much as OUTBOX_BYTES has room for. So what was read and what the client has not taken yet are no
+more than that together.
 
 `HttpConnection` owns both, sends the heads and the errors, and runs the deadline.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from securechat.wire.http import HttpServerCodec
 
 OUTBOX_BYTES = 64 * KIB
-"""Of a download that are queued at most; a quarter of what makes a slow reader."""
+"""Of a download that are in memory at most, read or queued; a quarter of what makes a slow reader."""
 READ_COST_BYTES = 512
 """What a read costs at least, of a turn: as `securechat.net.transport` counts records."""
 
@@ -35,7 +38,7 @@ class TransferLink(Protocol):
     def queued_bytes(self) -> int:
         """Bytes the socket has not accepted yet."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Queue bytes."""
 
     def read_paused(self, most_bytes: int) -> bytes:
@@ -222,8 +225,9 @@ class Download:
     """
 
     __slots__ = (
-        "_asked_bytes", "_is_behind", "_is_over", "_is_queued", "_left_bytes", "_link", "_moved_at", "_offset",
-        "_on_over", "_source", "_taken_bytes", "_turn_bytes", "_turns", "_web", "_written_bytes", "owner",
+        "_asked_bytes", "_first_bytes", "_is_behind", "_is_over", "_is_queued", "_link", "_moved_at", "_offset",
+        "_on_over", "_parts", "_source", "_taken_bytes", "_turn_bytes", "_turns", "_unread_bytes", "_web",
+        "_written_bytes", "owner",
     )  # fmt: skip
 
     def __init__(
@@ -239,12 +243,14 @@ class Download:
         self._link = link
         self._source = answer.source
         self._offset = answer.offset
-        self._left_bytes = answer.size_bytes
+        self._unread_bytes = answer.size_bytes
+        self._parts: deque[bytes | memoryview] = deque()  # what was read, a turn each
         self._web = web
         self._turns = web.transfers
         self._turn_bytes = web.limits.transfer_turn_bytes
         self._on_over = on_over
         self._asked_bytes = 0  # of the source: it is reading
+        self._first_bytes = 0  # of these, in the turn that has asked
         self._is_behind = False  # the client has not taken what it was sent
         self._is_over = False
         self._is_queued = False
@@ -261,6 +267,7 @@ class Download:
         """The connection ends, or everything is sent: the source is closed, once."""
         if not self._is_over:
             self._is_over = True
+            self._parts.clear()
             self._source.close()
 
     def backlog_started(self) -> None:
@@ -270,7 +277,7 @@ class Download:
     def backlog_over(self) -> None:
         """The client has read everything."""
         self._is_behind = False
-        if self._left_bytes:
+        if self._parts or self._unread_bytes:
             self._want()
         elif not self._is_over:
             self._end(has_all=True)
@@ -289,32 +296,55 @@ class Download:
         self._is_queued = False
         if self._is_over:
             return
+        if self._parts:
+            part = self._parts.popleft()
+            self._turns.charge(len(part))
+            self._send(part)
+        else:
+            self._ask()
+
+    def _ask(self) -> None:
+        """Have as much read as the outbox has room for, in whole turns; else go on when it is empty."""
         turn_bytes = self._turn_bytes
         queued_bytes = self._link.queued_bytes
-        if not self._written_bytes:  # the head makes up one record with it, and the others are sent as they are read
-            turn_bytes -= min(queued_bytes, turn_bytes - 1)
-        most_bytes = min(turn_bytes, self._left_bytes)
-        if queued_bytes + most_bytes <= OUTBOX_BYTES:
+        most_bytes = max(OUTBOX_BYTES // turn_bytes, 1) * turn_bytes - queued_bytes
+        first_bytes = turn_bytes
+        if self._written_bytes:
+            most_bytes -= most_bytes % turn_bytes
+        else:  # the head makes up one record with the first part
+            first_bytes -= min(queued_bytes, turn_bytes - 1)
+        most_bytes = min(most_bytes, self._unread_bytes)
+        if most_bytes > 0:
             self._asked_bytes = most_bytes
-            self._turns.charge(max(most_bytes, READ_COST_BYTES))  # a range of one byte costs a read, too
+            self._first_bytes = first_bytes
+            self._turns.charge(max(min(first_bytes, most_bytes), READ_COST_BYTES))  # for one byte there is a read, too
             self._source.read(self._offset, most_bytes, self._read)
         elif not self._is_behind:  # else `backlog_over` goes on
             self._is_queued = True
             self._turns.wait_for_flush(self)
 
     def _read(self, data: bytes | None) -> None:
-        """Send what the source has read."""
+        """Send the first part of what the source has read, which is paid for; the next have turns of their own."""
         if self._is_over:
             return
         if not data or len(data) > self._asked_bytes:
             self._end(has_all=False)
             return
+        size_bytes, first_bytes, turn_bytes = len(data), self._first_bytes, self._turn_bytes
         self._asked_bytes = 0
-        self._link.write(data)
-        self._written_bytes += len(data)
-        self._offset += len(data)
-        self._left_bytes -= len(data)
-        if self._left_bytes:
+        self._offset += size_bytes
+        self._unread_bytes -= size_bytes
+        if size_bytes <= first_bytes:
+            self._send(data)
+            return
+        view = memoryview(data)
+        self._parts.extend(view[start : start + turn_bytes] for start in range(first_bytes, size_bytes, turn_bytes))
+        self._send(view[:first_bytes])
+
+    def _send(self, part: bytes | memoryview) -> None:
+        self._link.write(part)
+        self._written_bytes += len(part)
+        if self._parts or self._unread_bytes:
             self._want()
         elif not self._is_behind:  # else when it has taken what waits: the end of a connection has less patience
             self._end(has_all=True)

@@ -48,11 +48,13 @@ MESSAGE_ARRAY = f"""json_array(seq, prev, sender_id, name, to_name, sent_at_ms, 
     iif(edited IS NULL, NULL, json({_CHANGED_BY.format(which="edited")})),
     iif(deleted IS NULL, NULL, json({_CHANGED_BY.format(which="deleted")})),
     (SELECT 1 FROM bot_senders AS b WHERE b.sender_id = messages.sender_id),
-    iif(substr(CAST(text AS BLOB), -1) = x'5d', json({FILES_OF_MESSAGE}), NULL))"""  # noqa: S608
+    iif(seq <= (SELECT max(f.seq) FROM files AS f),
+        iif(substr(CAST(text AS BLOB), -1) = x'5d', json({FILES_OF_MESSAGE}), NULL), NULL))"""  # noqa: S608
 """A message in its final state, from ``messages`` joined with ``conversations``, in the form that `message_of` reads.
 The text of a message with files ends with the line of the last one (`securechat.text.file_lines`), and the files of no
-other text are looked for: to look for those of each message is an eighth of the cost of a page. The JSON must be read
-as a BLOB, because a damaged one may contain invalid Unicode."""
+other text are looked for: to look for those of each message is an eighth of the cost of a page. Where there is no file
+at all, which is asked once a page, no text is looked at (``AND`` would look at it first). The JSON must be read as a
+BLOB, because a damaged one may contain invalid Unicode."""
 
 MessageRow = tuple[
     int, int, int, str, str | None, int, str, str | None, int | None, int | None, int | None, int | None, int | None,
@@ -186,10 +188,12 @@ class HistoryReader:
         span = {"above": above, "below": below, "rows": limit + 1}  # one more row shows whether there is more
         rows = decode_rows(_messages, self.ask(question, chosen_by(query) | span))
         messages = [message_of(row) for row in rows[:limit]]
-        self.damaged.update(message.seq for message in messages if message.text is DAMAGED_TEXT)
-        self.damaged.update(
-            row[0] for row, message in zip(rows, messages, strict=False) if row[-1] and is_damaged(row, message)
-        )
+        doubtful = [  # in one go: a page has 200 messages, and few of them have files
+            (row, message)
+            for row, message in zip(rows, messages, strict=False)
+            if message.text is DAMAGED_TEXT or row[-1] is not None
+        ]
+        self.damaged.update(message.seq for row, message in doubtful if is_damaged(row, message))
         return messages, len(rows) > limit
 
     def _with_changes(self, query: HistoryQuery, rows: list[Message], *, more: bool, below: int) -> HistoryRows:

@@ -200,7 +200,8 @@ found = {
     "environment": dict(os.environ),
     "descriptors": sorted(os.listdir("/proc/self/fd"))[:3] + [str(len(os.listdir("/proc/self/fd")))],
     "folder": os.getcwd(),
-    "session": os.getsid(0) == os.getpid(),
+    "group": os.getpgrp() == os.getpid(),
+    "session": os.getsid(0),
 }
 try:
     os.write(0, b"x")
@@ -220,7 +221,8 @@ def test_the_process_has_nothing_but_the_picture_and_a_pipe(tmp_path: Path, monk
         os.close(inheritable)
     assert not {name for name in found["environment"] if name != "LC_CTYPE"}  # which Python sets itself
     assert found["descriptors"] == ["0", "1", "2", "4"]  # and the one of the list itself
-    assert (found["folder"], found["session"], found["write"]) == ("/", True, 9)
+    assert (found["folder"], found["group"], found["write"]) == ("/", True, 9)
+    assert found["session"] == os.getsid(0), "niceness counts within a session"
 
 
 def _said(program: str, folder: Path) -> str:

@@ -51,7 +51,8 @@ def test_all_of_it_comes_and_the_connection_goes_on(web: Any, files: ToyFiles, s
     assert answer.headers["content-length"] == str(size)
     assert not browser.link.closed
     assert files.source.closed == 1
-    assert max(most for _, most in files.source.reads) <= TURN_BYTES
+    assert max(most for _, most in files.source.reads) <= OUTBOX_BYTES
+    assert max(browser.link.writes) <= TURN_BYTES
     browser.get("/files/2")
     web.run(0.01)
     assert browser.answer().body == toy_bytes(0, 2)
@@ -270,22 +271,34 @@ def test_the_head_makes_up_one_record_with_the_first_part(web: Any, files: ToyFi
     """When it is queued still; so no part is copied for a record."""
     browser = asked(web, 100 * KIB, blocked=True)
     head_bytes = browser.link.sent.index(b"\r\n\r\n") + 4
-    assert [most for _, most in files.source.reads][:2] == [TURN_BYTES - head_bytes, TURN_BYTES]
+    assert browser.link.writes[:3] == [head_bytes, TURN_BYTES - head_bytes, TURN_BYTES]
 
 
 def test_turns_are_shared(web: Any, files: ToyFiles) -> None:
     """Twenty at once: sixteen a pass, each of them once, and those that had none first in the next."""
-    for _ in range(20):
-        web.connect().get(f"/files/{10 * TURN_BYTES}")
+    browsers = [web.connect() for _ in range(20)]
+    for browser in browsers:
+        browser.get(f"/files/{10 * TURN_BYTES}")
     passes: list[int] = []
     while any(not source.closed for source in files.sources) or not files.sources:
-        before = [len(source.reads) for source in files.sources]
+        before = [len(browser.link.writes) for browser in browsers]
         web.run()
-        after = [len(source.reads) for source in files.sources]
-        after_before = [0] * (len(after) - len(before)) + before if len(after) > len(before) else before
-        gained = [new - old for new, old in zip(after, after_before, strict=True)]
+        after = [len(browser.link.writes) for browser in browsers]
+        gained = [new - max(old, 1) for new, old in zip(after, before, strict=True) if new]  # the first is the head
         assert max(gained, default=0) <= 1
         passes.append(sum(gained))
     assert len(files.sources) == 20
     assert max(passes) == web.limits.transfers_per_pass_bytes // TURN_BYTES
-    assert all(len(source.reads) == 10 for source in files.sources)
+    assert all(sum(browser.link.writes[1:]) == 10 * TURN_BYTES for browser in browsers)
+    assert all(len(source.reads) == 3 for source in files.sources), "each for several turns"
+
+
+def test_what_is_read_and_what_is_queued_are_bounded_together(web: Any, files: ToyFiles) -> None:
+    """Also where the client has taken a part of it."""
+    browser = asked(web, 300 * KIB, blocked=True)
+    for _ in range(30):
+        read_bytes = sum(files.source.reads[-1])
+        assert read_bytes - (sum(browser.link.writes[1:]) - browser.link.queued_bytes) <= OUTBOX_BYTES
+        browser.link.taken(10 * KIB)
+        web.run(0.01)
+    assert sum(files.source.reads[-1]) == 300 * KIB, "it went on"
