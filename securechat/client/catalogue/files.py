@@ -33,6 +33,18 @@ def sending(name: str, size: int) -> str:
     return _("Sending {name}, {size:size}", name=name, size=size)
 
 
+def guest_files(seconds: float) -> str:
+    """Tell a guest how long files stay."""
+    return _(
+        "You are a guest, so your files are deleted after {left:duration}. /register keeps later ones", left=seconds
+    )
+
+
+def guest_files_of_script(seconds: float) -> str:
+    """Tell a guest without a prompt how long files stay."""
+    return _("Files of guests are deleted after {left:duration}. Those of an account stay", left=seconds)
+
+
 def sending_picture(name: str, size: int) -> str:
     """Tell that a picture is sent, and that the server writes it anew."""
     return in_turn(sending(name, size), _("Place, time and camera are taken out of the picture"))
@@ -55,14 +67,26 @@ def progress(name: str, percent: int, place: int, count: int) -> str:
     return _("{percent} % of {name}", percent=percent, name=name)
 
 
-def not_sent(name: str, why: str) -> str:
-    """Tell that a file, and the message with it, is not sent."""
-    return in_turn(why, _("Not sent: {name}", name=name))
+def not_sent(name: str, why: str, *, alone: bool) -> str:
+    """Tell that a file is not sent, and with it the message, of which it may be all (``alone``)."""
+    return in_turn(why, _not_sent(name, alone=alone))
 
 
-def picture_unreadable(name: str, why: str) -> str:
-    """Ask about a picture that the server cannot write anew."""
-    return in_turn(why, _("--as-file sends it so. Not sent: {name}", name=name))
+def picture_unreadable(name: str, why: str, *, alone: bool) -> str:
+    """Ask about a picture that the server cannot write anew; ``alone`` where it is all of its message."""
+    remedy = _("--as-file sends it so") if alone else _("--as-file sends all pictures of the message so")
+    return in_turn(why, remedy, _not_sent(name, alone=alone))
+
+
+def _not_sent(name: str, *, alone: bool) -> str:
+    if alone:
+        return _("Not sent: {name}", name=name)
+    return _("The message was not sent, because of {name}", name=name)
+
+
+def nothing_sent(why: str) -> str:
+    """Tell that of several files none is sent, because of one."""
+    return in_turn(why, _("No file was sent"))
 
 
 def cancelled(count: int) -> str:
@@ -127,6 +151,13 @@ def own_file_elsewhere(line: str, date: str) -> str:
 def no_such_file(path: str) -> str:
     """Refuse a path that leads to nothing."""
     return _('There is no such file. A path with blanks stands in quotes, "my photo.jpg". Not found: {path}', path=path)
+
+
+def text_like_file(word: str) -> str:
+    """Refuse a text that begins like a further file: it may be one whose name is mistyped."""
+    return _(
+        "There is no such file: {path}. For a text that begins so, put -- before it: /upload PATH -- text", path=word
+    )
 
 
 def not_sendable(path: str, why: str) -> str:

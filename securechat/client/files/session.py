@@ -112,6 +112,7 @@ class FileSession:
         changed: called when `progress` may be another one, and when something has ended.
         failed: called when something is not sent or saved, after it was told; with whether the server refused it.
         announce: whether it is told what is about to be sent.
+        guest_words: tells a guest after how many seconds files are deleted.
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class FileSession:
         changed: Callable[[], None] = lambda: None,
         failed: _OnFailure | None = None,
         announce: bool = True,
+        guest_words: Callable[[float], str] = catalogue.files.guest_files,
     ) -> None:
         self._core = core
         self._network = network
@@ -132,6 +134,8 @@ class FileSession:
         self._changed = changed
         self._failed = failed or _ignore
         self._announce = announce
+        self._guest_words = guest_words
+        self._told_guest = False
         self._numbers = 0
         self._under_way: list[_Sending | _Saving] = []
         self._waiting: dict[int, tuple[_Sending, int] | _Saving] = {}
@@ -162,13 +166,22 @@ class FileSession:
         job = _Sending(asked)
         self._under_way.append(job)
         pictures = PICTURES_FEATURE in self._core.features
-        for file in asked.files if self._announce and FILES_FEATURE in self._core.features else ():
-            self._tell(_before_sending(file, as_file=asked.as_file, pictures=pictures))
+        if self._announce and FILES_FEATURE in self._core.features:
+            for file in asked.files:
+                self._tell(_before_sending(file, as_file=asked.as_file, pictures=pictures))
+            self._tell_guest()
         for index in range(len(asked.files)):
             if job.over:
                 break
             self._begin(job, index)
         self._changed()
+
+    def _tell_guest(self) -> None:
+        """Tell a guest, once, that files are deleted after some time."""
+        hours = self._core.limits.get("guest_file_hours", 0.0)
+        if hours and not self._core.account and not self._told_guest:
+            self._told_guest = True
+            self._tell(self._guest_words(hours * 3600))
 
     def save(self, asked: FilesToSave) -> None:
         """Save files of a message, one after the other."""
@@ -293,7 +306,8 @@ class FileSession:
         self._drop(job)
         unreadable = error.reason == "picture_unreadable"
         told = catalogue.files.picture_unreadable if unreadable else catalogue.files.not_sent
-        self._tell(told(one_line(name), str(error)))
+        alone = len(job.asked.files) == 1 and not job.asked.text
+        self._tell(told(one_line(name), str(error), alone=alone))
         self._failed(refused=bool(error.code))
         self._changed()
 

@@ -169,7 +169,7 @@ class Terminal:
                 break
             except (EOFError, KeyboardInterrupt) as end:
                 if isinstance(end, KeyboardInterrupt) and self._is_half_written(session):
-                    self._network.post(lambda: self._say(catalogue.connection.LINE_CLEARED()))
+                    self._network.post(self._say_line_cleared)
                     continue
                 if isinstance(end, KeyboardInterrupt) and self._files.busy and not self._hidden:
                     self._network.post(self._files.cancel)
@@ -412,6 +412,10 @@ class Terminal:
         if wanted != self._asked:
             self._asked = wanted
             self._in_prompt(lambda _: self._show_what_is_asked())
+
+    def _say_line_cleared(self) -> None:
+        words = catalogue.connection
+        self._say(words.LINE_CLEARED_IN_TRANSFER() if self._files.busy else words.LINE_CLEARED())
 
     def _say(self, text: str) -> None:
         self._write(notice_rows(text, self._columns()), bell=False)

@@ -16,6 +16,7 @@ from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 
+from securechat.client.files.sources import is_file
 from securechat.client.ui.commands.files import AS_FILE, is_path, split_path
 from securechat.client.ui.commands.parser import holds_secret
 from securechat.text.names import name_key
@@ -126,11 +127,11 @@ def path_to_complete(line: str) -> str | None:
         return None
     rest, is_first = rest.lstrip().removeprefix(AS_FILE).lstrip(), True
     while rest:
-        if not is_first and not is_path(rest):
-            return None  # the text
         path = split_path(rest)
         if path is None or (not path[1] and not rest[-1:].isspace()):
             return rest
+        if not is_first and not is_path(rest) and not is_file(path[0]):
+            return None  # the text
         if not path[1]:
             return None  # behind a blank anything may follow
         rest, is_first = path[1], False

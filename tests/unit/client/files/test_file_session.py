@@ -25,9 +25,9 @@ FILE = FileInfo("ab" * 16, "report.pdf", 1_000)
 
 
 class FilesDriver(Driver):
-    def __init__(self, *features: str, files: bool = True) -> None:
+    def __init__(self, *features: str, files: bool = True, limits: dict[str, float] | None = None) -> None:
         all_features = ("files", *features) if files else features
-        super().__init__(ModelServer(features=all_features), rooms=("ops",))
+        super().__init__(ModelServer(features=all_features, limits=limits or {}), rooms=("ops",))
         self.transfers = PlayedTransfers()
         self.told_user: list[str] = []
         self.failures: list[bool] = []
@@ -97,7 +97,7 @@ def test_nothing_is_sent_before_the_server_has_taken_every_file() -> None:
                         arguments={"used": 5, "most": 6, "left": 1}))  # fmt: skip
     assert driver.transfers.under_way == []
     assert len(driver.transfers.discarded) == 1, "what had begun counts no more"
-    assert driver.told_user[-1].endswith("Delete some with /files. Not sent: log")
+    assert driver.told_user[-1].endswith(". The message was not sent, because of log")
     assert (driver.files.busy, driver.failures) == (False, [True])
 
 
@@ -108,7 +108,9 @@ def test_an_upload_that_fails_takes_the_message_with_it() -> None:
     driver.transfers.end()
     driver.transfers.end(TransferError("The file has changed while it was sent. Send it again"))
     assert driver.said == []
-    assert driver.told_user[-1] == "The file has changed while it was sent. Send it again. Not sent: log"
+    assert driver.told_user[-1] == (
+        "The file has changed while it was sent. Send it again. The message was not sent, because of log"
+    )
     assert len(set(driver.transfers.discarded)) == 2
     assert driver.failures == [False]
 
@@ -142,6 +144,35 @@ def test_a_picture_that_cannot_be_read_is_asked_about() -> None:
     driver.settle()
     driver.transfers.end(TransferError("It cannot be read", "picture_unreadable", "picture_unreadable"))
     assert driver.told_user[-1] == "It cannot be read. --as-file sends it so. Not sent: photo.jpg"
+    driver.send(PHOTO, LOG, text="look")
+    driver.settle()
+    driver.transfers.end(TransferError("It cannot be read", "picture_unreadable", "picture_unreadable"))
+    assert driver.told_user[-1] == (
+        "It cannot be read. --as-file sends all pictures of the message so. "
+        "The message was not sent, because of photo.jpg"
+    )
+
+
+def test_the_text_of_a_file_that_is_not_sent_is_not_sent_either() -> None:
+    driver = FilesDriver()
+    driver.send(LOG, text="the log of tonight")
+    driver.settle()
+    driver.transfers.end(TransferError("It has changed"))
+    assert driver.told_user[-1] == "It has changed. The message was not sent, because of log"
+
+
+def test_a_guest_is_told_once_how_long_files_stay_and_a_member_never() -> None:
+    told = "You are a guest, so your files are deleted after 1 day. /register keeps later ones"
+    driver = FilesDriver(limits={"guest_file_hours": 24.0})
+    driver.send(LOG)
+    driver.send(REPORT)
+    assert [words for words in driver.told_user if "guest" in words] == [told]
+    member = FilesDriver(limits={"guest_file_hours": 24.0})
+    member.core._context.credentials.account = True
+    member.send(LOG)
+    older = FilesDriver()
+    older.send(LOG)
+    assert not [words for words in (*member.told_user, *older.told_user) if "guest" in words]
 
 
 @pytest.mark.parametrize(
