@@ -60,9 +60,9 @@ def sending_as_it_is(name: str, size: int, *, picture: bool) -> str:
 
 
 def progress(name: str, percent: int, place: int, count: int) -> str:
-    """Return what stands in the corner of the input line while a file moves."""
+    """Return what stands below the input line while a file moves."""
     if count > 1:
-        # Translators: in the corner of the input line: the second of three files, how much of it, and its name.
+        # Translators: below the input line: the second of three files, how much of it, and its name.
         return _("{place}/{count}: {percent} % of {name}", place=place, count=count, percent=percent, name=name)
     return _("{percent} % of {name}", percent=percent, name=name)
 

@@ -45,6 +45,7 @@ from securechat.client.terminal.editor import (
     HiddenInput,
     InputHistory,
     MentionCompleter,
+    add_row_below,
     keep_pastes_alive,
     without_echo,
 )
@@ -103,7 +104,7 @@ class Terminal:
         self._prompt, self._hidden = self._asked
         self._typed_hidden = False
         self._set_aside = ""
-        self._corner = ""
+        self._below = ""
         self._prefill = ""
         self._names: tuple[str, ...] = ()
         self._noticed_at = float("-inf")
@@ -147,10 +148,10 @@ class Terminal:
             complete_style=CompleteStyle.READLINE_LIKE,
             clipboard=DynamicClipboard(lambda: nothing if self._hidden else killed),
             reserve_space_for_menu=0,
-            rprompt=lambda: [("dim", self._corner)],
             erase_when_done=True,
             enable_suspend=True,
         )
+        add_row_below(session.layout, lambda: self._below)
         keep_pastes_alive(session.input)
         session.default_buffer.on_text_changed += self._notice_typing
         return session
@@ -401,11 +402,11 @@ class Terminal:
         else:
             asked = catalogue.connection.prompt(room=room, waiting=waiting)
         writers = [shown_name(person) for person in self._core.typists] if interaction.prompt is None else []
-        corner = self._files.progress or (catalogue.rooms.typing(writers) if writers else "")
+        below = self._files.progress or (catalogue.rooms.typing(writers) if writers else "")
         here = self._core.rooms.get(current.room) if isinstance(current, RoomKey) else None
         self._names = tuple(person.name for person in here.people.values()) if here is not None else ()
-        if corner != self._corner:
-            self._corner = corner
+        if below != self._below:
+            self._below = below
             if self._session is not None:
                 self._session.app.invalidate()
         wanted = (asked, self._is_secret())

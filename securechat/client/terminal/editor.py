@@ -9,11 +9,13 @@ from pathlib import Path
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition, is_done
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import Input
 from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, Layout, Window
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 
 from securechat.client.files.sources import is_file
@@ -36,6 +38,19 @@ class HiddenInput(Processor):
         """Replace a line with nothing."""
         del transformation_input
         return Transformation([], source_to_display=lambda _: 0, display_to_source=lambda _: 0)
+
+
+def add_row_below(layout: Layout, text: Callable[[], str]) -> None:
+    """Show a text in a dim row below the line that is typed, where there is one.
+
+    Not at the right edge of the line itself: a terminal that becomes narrower wraps each row that reaches its edge, the
+    prompt moves up by that, and parts of it stay behind where they cannot be removed any more.
+    """
+    control = FormattedTextControl(lambda: [("dim", text())])
+    row = Window(control, height=1, dont_extend_height=True)
+    layout.container = HSplit(
+        [layout.container, ConditionalContainer(row, filter=Condition(lambda: bool(text())) & ~is_done)]
+    )
 
 
 @contextlib.contextmanager
