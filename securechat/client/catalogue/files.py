@@ -84,6 +84,11 @@ def _not_sent(name: str, *, alone: bool) -> str:
     return _("The message was not sent, because of {name}", name=name)
 
 
+def delete_some(why: str) -> str:
+    """Tell how room is made, where a quota is used up."""
+    return in_turn(why, _("/files lists them"))
+
+
 def nothing_sent(why: str) -> str:
     """Tell that of several files none is sent, because of one."""
     return in_turn(why, _("No file was sent"))

@@ -221,7 +221,7 @@ class FileSession:
                     job.links = {link.id: link.path for link in links}
                     self._save_next(job)
             case events.FileRequestRefused(number):
-                self._refused(self._waiting.pop(number, None), refusal_sentence(ui_event))
+                self._refused(self._waiting.pop(number, None), refusal_sentence(ui_event), ui_event.reason)
             case events.MessageAcked(message) | events.MessageRefused(message):
                 paths = [self._paths.pop(file.id, "") for file in message.files]
                 # With a key the answer may be the message of an earlier run, and these files are in none.
@@ -235,12 +235,12 @@ class FileSession:
             case _:
                 pass
 
-    def _refused(self, waiting: tuple[_Sending, int] | _Saving | None, why: str) -> None:
+    def _refused(self, waiting: tuple[_Sending, int] | _Saving | None, why: str, reason: str) -> None:
         if isinstance(waiting, _Saving):
             self._not_saved(waiting, why, refused=True)
         elif waiting is not None:
             sending, index = waiting
-            self._not_sent(sending, sending.asked.files[index].name, TransferError(why, "refused"))
+            self._not_sent(sending, sending.asked.files[index].name, TransferError(why, "refused", reason))
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
@@ -306,8 +306,9 @@ class FileSession:
         self._drop(job)
         unreadable = error.reason == "picture_unreadable"
         told = catalogue.files.picture_unreadable if unreadable else catalogue.files.not_sent
+        why = catalogue.files.delete_some(str(error)) if error.reason == "files_quota_used_up" else str(error)
         alone = len(job.asked.files) == 1 and not job.asked.text
-        self._tell(told(one_line(name), str(error), alone=alone))
+        self._tell(told(one_line(name), why, alone=alone))
         self._failed(refused=bool(error.code))
         self._changed()
 

@@ -97,7 +97,9 @@ def test_nothing_is_sent_before_the_server_has_taken_every_file() -> None:
                         arguments={"used": 5, "most": 6, "left": 1}))  # fmt: skip
     assert driver.transfers.under_way == []
     assert len(driver.transfers.discarded) == 1, "what had begun counts no more"
-    assert driver.told_user[-1].endswith(". The message was not sent, because of log")
+    assert driver.told_user[-1].endswith(
+        "Delete some of them first. /files lists them. The message was not sent, because of log"
+    )
     assert (driver.files.busy, driver.failures) == (False, [True])
 
 
