@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -27,6 +28,8 @@ from securechat.text.sanitize import is_hostile
 PASTE_END = "\x1b[201~"
 """What a terminal sends after pasted text (bracketed paste)."""
 CTRL_C = "\x03"
+_CELLS = struct.Struct("HHHH")
+"""What a terminal tells of its size: rows, columns, and pixels in both."""
 _MOST_COMPLETED = 5_000
 """Entries of a folder that are looked at."""
 
@@ -72,6 +75,20 @@ def without_echo() -> Iterator[None]:
         finally:
             with contextlib.suppress(termios.error):  # the terminal is gone
                 termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+def cell_ratio() -> float:
+    """Return the height of the terminal's cells by their width; 2 where it does not tell."""
+    if sys.platform != "win32":
+        import fcntl  # noqa: PLC0415 - Unix alone has them
+        import termios  # noqa: PLC0415
+
+        with contextlib.suppress(OSError, ValueError):
+            told = fcntl.ioctl(sys.stdout.fileno(), termios.TIOCGWINSZ, bytes(8))
+            rows, columns, width, height = _CELLS.unpack(told)
+            if rows and columns and width and height:
+                return float(height * columns / (width * rows))
+    return 2.0
 
 
 class InputHistory(InMemoryHistory):

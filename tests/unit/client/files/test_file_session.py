@@ -31,12 +31,14 @@ class FilesDriver(Driver):
         self.transfers = PlayedTransfers()
         self.told_user: list[str] = []
         self.failures: list[bool] = []
+        self.previews: list[tuple[str, bytes]] = []
         self.files = FileSession(
             self.core,
             self,
             self.transfers,  # type: ignore[arg-type]
             self.told_user.append,
             failed=lambda *, refused: self.failures.append(refused),
+            preview_came=lambda file, data: self.previews.append((file, data)),
         )
         self.settle()
 
@@ -317,3 +319,54 @@ def test_a_place_that_is_none_is_told_before_the_server_is_asked(tmp_path: Path)
     driver.save(FILE, typed=f"{tmp_path}/none/")
     assert driver.told_user == [f"There is no such folder. Name one that exists: {tmp_path}/none/"]
     assert not [command for command in driver.sent if isinstance(command, AskLinks)]
+
+
+# --- previews ---------------------------------------------------------------------------------------------------------
+
+
+def a_picture(number: int) -> FileInfo:
+    return FileInfo(f"{number:032x}", "a.jpg", 5, "image/jpeg", 800, 600, [240, 320])
+
+
+def test_previews_are_read_batch_by_batch_and_other_files_have_none() -> None:
+    driver = FilesDriver()
+    one, two, three = map(a_picture, range(1, 4))
+    driver.files.look([one, FILE, two])
+    driver.files.look([three])
+    driver.settle()
+    ((paths, came, done),) = driver.transfers.small
+    assert [path.endswith("?size=240") for path in paths] == [True, True]
+    came(1, b"the second")
+    assert driver.previews == [(two.id, b"the second")]
+    assert not driver.files.busy, "Ctrl-C does not mean them"
+    done()
+    driver.settle()
+    assert [len(each[0]) for each in driver.transfers.small] == [2, 1]
+    driver.transfers.small[1][2]()
+    driver.settle()
+    assert len(driver.transfers.small) == 2
+
+
+def test_of_many_previews_the_newest_are_read() -> None:
+    driver = FilesDriver()
+    driver.files.look([a_picture(1)])
+    driver.files.look(map(a_picture, range(2, 100)))
+    driver.settle()
+    driver.transfers.small[0][2]()
+    driver.settle()
+    asked = [command.ids for command in driver.sent if isinstance(command, AskLinks)]
+    assert asked == [[a_picture(1).id], [a_picture(number).id for number in range(80, 100)]]
+
+
+def test_previews_that_are_refused_hold_up_no_others() -> None:
+    driver = FilesDriver()
+    driver.files.look([a_picture(1)])
+    (asked,) = driver.wire
+    driver.wire.clear()
+    assert isinstance(asked, AskLinks)
+    driver.hear(Refused(ErrorCode.INVALID, "no", asked.ref))
+    driver.files.look([a_picture(2)])
+    driver.settle()
+    assert len(driver.transfers.small) == 1
+    assert driver.told_user == []
+    assert driver.failures == []
