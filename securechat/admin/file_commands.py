@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from securechat.admin import tables as show
 from securechat.admin.backup_archive import KEY_FILE, CertificateFiles, Manifest, is_file_member, make_backup
 from securechat.admin.context import CommandContext, shell
 from securechat.admin.exit_codes import AdminExit, AdminFailure
-from securechat.admin.health import HealthSubject, examine
+from securechat.admin.health import HealthFinding, HealthSubject, examine
 from securechat.admin.restore import RestoredBackup, mend, next_steps, recover, restore
 from securechat.errors import LogError, TlsFailure
 from securechat.hub.wall_clock import Doubt
@@ -180,11 +181,8 @@ def check(context: CommandContext) -> AdminExit:
         clock_doubt=_clock_doubt(context.data, facts, now),
     )
     found = examine(subject, lambda share: context.output.progress(_("checking the database"), share))
-    for finding in found:
-        context.output.record(
-            {"finding": finding.word, "text": finding.text, "fix": finding.fix},
-            [f"{_FINDINGS[finding.word]()}: {finding.text}", "    " + _("fix: {fix}", fix=finding.fix)],
-        )
+    for finding, lines in zip(found, _finding_lines(found), strict=True):
+        context.output.record({"finding": finding.word, "text": finding.text, "fix": finding.fix}, lines)
     looked_at = _("clock, disk space, permissions, socket, certificate, every page of the database and every file")
     if found:
         verdict = ngettext(
@@ -194,6 +192,16 @@ def check(context: CommandContext) -> AdminExit:
         verdict = _("No problems found (checked: {what})", what=looked_at)
     context.output.record({"findings": len(found)}, [verdict])
     return AdminExit.FINDINGS if found else AdminExit.OK
+
+
+def _finding_lines(found: Sequence[HealthFinding]) -> list[list[str]]:
+    """Return the lines of each finding; advice that several in a row share stands below the last of them."""
+    lines = []
+    for finding, behind in zip_longest(found, found[1:]):
+        is_last = behind is None or behind.fix != finding.fix
+        advice = ["    " + _("fix: {fix}", fix=finding.fix)] if is_last else []
+        lines.append([f"{_FINDINGS[finding.word]()}: {finding.text}", *advice])
+    return lines
 
 
 def _mend_times(context: CommandContext) -> AdminExit:

@@ -50,6 +50,7 @@ _LINK_TRIES = 5
 """Lines that are read for an invite link: pastes that went wrong, or the parts of a broken one."""
 _KEY_CHARS = 100
 """Of --key: a line's number comes behind it."""
+_PICTURES = ("off", "kitty")
 MOST_RECALL = 10_000
 """The most that --history allows: 50 pages, a few MB."""
 
@@ -114,7 +115,7 @@ def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
     typing = interactive and (local_store is None or local_store.typing())
     core = _core(options, destination, room, interactive=interactive, typing=typing)
     if interactive and os.environ.get("TERM", "") not in {"dumb", "unknown"}:
-        return _terminal(core, destination)
+        return _terminal(core, destination, pictures=_pictures(options))
     return _pipe(options, core, destination, room, files, echo=interactive).run()
 
 
@@ -240,10 +241,18 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def _terminal(core: ClientCore, destination: ConnectionPlan) -> int:
+def _pictures(options: argparse.Namespace) -> bool:
+    """Whether pictures are shown."""
+    value = options.pictures or os.environ.get("SECURECHAT_PICTURES") or "off"
+    if value not in _PICTURES:
+        raise StartupError(ClientExit.USAGE, catalogue.files.pictures_unknown(one_line(value)))
+    return value == "kitty"
+
+
+def _terminal(core: ClientCore, destination: ConnectionPlan, *, pictures: bool) -> int:
     from securechat.client.terminal.app import Terminal  # noqa: PLC0415 - pipes need no line editor, and start faster without
 
-    return Terminal(core, destination.server_target, _login()).run()
+    return Terminal(core, destination.server_target, _login(), pictures=pictures).run()
 
 
 def _pipe(
@@ -320,6 +329,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--as-file", action="store_true", help=catalogue.files.CLI_AS_FILE())
     parser.add_argument("--commands", action="store_true", help=catalogue.connection.CLI_COMMANDS())
     parser.add_argument("--key", metavar="KEY", type=_key, help=catalogue.connection.CLI_KEY())
+    parser.add_argument("--pictures", choices=_PICTURES, help=catalogue.files.CLI_PICTURES())
     parser.add_argument("--history", metavar="N", type=_count, help=catalogue.connection.CLI_HISTORY())
     parser.add_argument("--json", action="store_true", help=catalogue.connection.CLI_JSON())
     parser.add_argument("--wait", metavar="S", type=_wait, default=WAIT_S, help=catalogue.connection.CLI_WAIT())

@@ -50,8 +50,9 @@ WELCOME_LIMITS = {
     "ping_timeout_s": "seconds for the answer",
     "name_reservation_s": "seconds for which a lost name is kept",
     "file_bytes": "bytes of one file",
+    "guest_file_hours": "hours after which a guest's file is deleted",
 }
-"""The keys of `Welcome.limits`, each the name of a limit. Message and byte rates, and the size of a file, are left out
+"""The keys of `Welcome.limits`, each the name of a limit. Message and byte rates, and those of files, are left out
 where they are off."""
 
 

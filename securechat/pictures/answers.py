@@ -20,13 +20,21 @@ MOST_DETAIL_BYTES = 200
 MOST_SIDE = 65_535
 """Of a JPEG, and so of all, pixels."""
 PREVIEW_KIND = PictureKind.WEBP
-"""Of every preview: it has transparency, and needs a quarter less than a JPEG that is as good."""
+"""Of every preview but that for terminals: it has transparency, and needs a quarter less than a JPEG as good."""
+TERMINAL_SIDE = 240
+"""The longer side of the preview for terminals, pixels. It is a PNG of at most 256 colours, because a terminal that
+shows pictures knows PNG alone; so it has 58 KiB at most."""
 _MAGIC = b"scp1"
 _HEAD = struct.Struct(">4sBBH")
 _ROW = struct.Struct(">BHIII")
 HEAD_BYTES = _HEAD.size
 ROW_BYTES = _ROW.size
 _KINDS = tuple(PictureKind)
+
+
+def preview_kind(side: int) -> PictureKind:
+    """Return the kind of the preview of a side."""
+    return PictureKind.PNG if side == TERMINAL_SIDE else PREVIEW_KIND
 
 
 class UnreadableReason(StrEnum):
@@ -187,7 +195,7 @@ def decode_rows(
     sides = [each.side for each in previews]
     if sides != sorted(set(sides)) or not set(sides) <= set(rules.sides):
         raise AnswerInvalid("the previews are not those that were asked for")
-    if any(max(each.width, each.height) > each.side or each.kind is not PREVIEW_KIND for each in previews):
+    if any(max(each.width, each.height) > each.side or each.kind is not preview_kind(each.side) for each in previews):
         raise AnswerInvalid("a preview is larger than it may be, or of another kind")
     return (whole.width, whole.height), tuple(rows)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-from securechat.pictures.answers import PREVIEW_KIND, UnreadableReason
+from securechat.pictures.answers import UnreadableReason, preview_kind
 
-PREVIEW_TYPE = PREVIEW_KIND.value
-"""The media type of every preview, whatever the picture's is."""
+
+def preview_type(side: int) -> str:
+    """Return the media type of the preview of a side, whatever the picture's is."""
+    return preview_kind(side).value
 
 
 class Preview(NamedTuple):

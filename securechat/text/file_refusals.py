@@ -1,6 +1,7 @@
 """The refusals that senders of files meet; a part of `refusals.REASONS`, with its rules.
 
-Sizes are bytes: ``{most:size}`` shows them in words.
+Sizes are bytes: ``{most:size}`` shows them in words. Programs read these sentences too (the API, bots), so none names a
+command of the terminal or a button of the page: what these offer, they say themselves.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ FILE_REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     "file_empty": (ErrorCode.INVALID, N_("The file is empty. Choose another one")),
     "files_quota_used_up": (
         ErrorCode.QUOTA,
-        N_("Your files take {used:size} of {most:size}, so {left:size} are left. Delete some with /files"),
+        N_("Your files take {used:size} of {most:size}, so {left:size} are left. Delete some of them first"),
     ),
     "files_disk_full": (
         ErrorCode.DISK_FULL,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 
 from securechat.bot import AsyncClient, Client, Refused
 from securechat.client.exit_codes import ClientExit
+from securechat.client.terminal.kitty import png_size
 from securechat.limits import MIB
 from tests.support.client import CLIENT, ROOT, at, run_client
 from tests.support.native import NativeClient
@@ -195,6 +198,71 @@ def test_a_person_is_told_what_becomes_of_a_picture(screen: Open, photo: Path) -
     ann.wait_for("      + [4] photo.jpg")
 
 
+KITTY = ("--pictures", "kitty")
+OUTSIDE = {"TMUX": "", "STY": ""}
+
+
+def shown_pictures(output: bytes) -> list[bytes]:
+    """The pictures in what a terminal got, by kitty's protocol."""
+    begun, shown = b"", []
+    for keys, text in re.findall(rb"\x1b_G([^;]*);([A-Za-z0-9+/=]*)\x1b\\", output):
+        begun += text
+        if keys.endswith(b"m=0"):
+            shown.append(b64decode(begun))
+            begun = b""
+    return shown
+
+
+@unix
+def test_a_picture_is_shown_where_the_user_wants_it(screen: Open, photo: Path) -> None:
+    bob = screen("--name", "bob", columns=120, env=OUTSIDE)
+    bob.wait_for("Joined #lobby")
+    ann = screen("--name", "ann", *KITTY, columns=120, env=OUTSIDE)
+    in_tmux = screen("--name", "tim", *KITTY, columns=120, env={"TMUX": "/tmp/tmux-1/default,1,0"})
+    in_tmux.wait_for("-- No pictures are shown, because tmux and screen do not pass them on")
+    for each in (ann, in_tmux):
+        each.wait_for("Joined #lobby")
+    bob.line(f"/upload {photo} the sea")
+    ann.wait_until(lambda: len(shown_pictures(ann.output)) == 1, "a picture")
+    (picture,) = shown_pictures(ann.output)
+    assert png_size(picture) == (240, 180)
+    head, behind = ann.output.split(b"        \x1b_Ga=T", 1)
+    assert head.count("picture 640 × 480".encode()) == 1, "its row is the last one, and is not repeated"
+    assert b"\n" not in behind.partition(b"\x1b\\")[0]
+    bob.line("that was it")
+    for each in (bob, ann, in_tmux):
+        each.wait_for("bob: that was it")
+    assert [b"\x1b_" in each.output for each in (bob, in_tmux)] == [False, False]
+    assert len(shown_pictures(ann.output)) == 1
+
+
+@unix
+def test_pictures_of_history_come_with_their_rows(screen: Open, photo: Path, server: ServerProcess) -> None:
+    for name in ("one.jpg", "two.jpg"):
+        path = photo.with_name(name)
+        path.write_bytes(photo.read_bytes())
+        assert run_client(*at(server, "--name", "ci", "--send", "--file", str(path))).returncode == ClientExit.OK
+    ann = screen("--name", "ann", columns=120, env={**OUTSIDE, "SECURECHAT_PICTURES": "kitty"})
+    ann.wait_until(lambda: len(shown_pictures(ann.output)) == 2, "two pictures")
+    above = [each.decode().rstrip().splitlines()[-1] for each in ann.output.split(b"        \x1b_Ga=T")[:-1]]
+    assert [re.findall("one.jpg|two.jpg", row) for row in above] == [["one.jpg"], ["two.jpg"]]
+
+
+def test_pipes_have_no_pictures(server: ServerProcess, photo: Path) -> None:
+    assert send(server, "--file", str(photo)).returncode == ClientExit.OK
+    env = {**os.environ, "SECURECHAT_PICTURES": "kitty"}
+    shown = run_client(*at(server, "--room", "ops", "--tail", "--history", "5"), env=env, stop_after=1)
+    assert "[file: photo.jpg" in shown.stdout
+    assert "\x1b" not in shown.stdout
+
+
+@unix
+def test_another_value_of_the_variable_is_refused(screen: Open) -> None:
+    ann = screen("--name", "ann", columns=120, env={"SECURECHAT_PICTURES": "sixel"})
+    ann.wait_for("-- SECURECHAT_PICTURES is off or kitty, and not sixel")
+    assert ann.wait_for_exit() == ClientExit.USAGE
+
+
 # --- bots -------------------------------------------------------------------------------------------------------------
 
 
@@ -278,7 +346,7 @@ def test_ctrl_c_cancels_a_transfer_and_nothing_else(screen: Open, server: Server
     ann.wait_for("0 % of report one.pdf")
     ann.type(CTRL_C)
     ann.wait_for("1 transfer cancelled")
-    ann.wait_until(lambda: ann.rows[-1:] == [">>"], "a prompt with an empty corner")
+    ann.wait_until(lambda: ann.rows[-1:] == [">>"], "a prompt with nothing below it")
     server.signal(signal.SIGCONT)
     ann.line("still here")
     ann.wait_for("ann: still here")

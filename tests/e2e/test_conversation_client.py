@@ -220,10 +220,15 @@ def test_unread_messages_are_told_after_a_login_and_shown_from_the_first_on(
     assert ann.process.poll() is None
 
 
-def test_who_is_writing_stands_in_the_corner_until_the_message_comes(screen: Open) -> None:
+def test_who_is_writing_stands_below_the_line_until_the_message_comes(screen: Open) -> None:
     ann, bob = two(screen)
+    ann.type("mine")
     bob.type("a long sent")
     ann.wait_for("bob is typing…")
+    # A row that reaches the edge is wrapped by a window that becomes narrower, and parts of it stay behind.
+    assert ann.rows[-1] == "bob is typing…"
+    assert ann.rows[-2].endswith(">> mine")
+    ann.type("\x15")
     bob.type("ence\r")
     ann.wait_for("bob: a long sentence")
     ann.wait_until(lambda: "typing" not in ann.text, "nobody writes")

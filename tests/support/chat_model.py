@@ -25,6 +25,7 @@ class ModelServer:
     me: int = 0
     connected: bool = False
     features: tuple[str, ...] = ()
+    limits: dict[str, float] = field(default_factory=dict)
     uploads: dict[str, m.FileInfo] = field(default_factory=dict)
     """Those that are not used yet: as if every byte of them were there."""
     refuse_uploads: int = 0
@@ -126,7 +127,11 @@ class ModelServer:
     def hello(self, secret: str, name: str) -> None:
         self.me = self.identities.setdefault(secret, len(self.identities) + 1)
         last = max((cid for (who, cid) in self.stored if who == self.me), default=0)
-        self.out.append(m.Welcome(1, "model", self.me, name, self.fed, last, bool(self.rooms), features=self.features))
+        self.out.append(
+            m.Welcome(
+                1, "model", self.me, name, self.fed, last, bool(self.rooms), features=self.features, limits=self.limits
+            )
+        )
         self.rooms.add("lobby")
         self.out.append(m.Joined("lobby", self.fed, 1, [m.Person(self.me, name)]))
 

@@ -157,7 +157,7 @@ class PlayedFiles:
             if event["t"] == "welcome":
                 others = [each for each in event.get("features", []) if each not in ("files", "pictures")]
                 event["features"] = [*others, *self.features]
-                event["limits"] = {**event.get("limits", {}), "file_bytes": self.most}
+                event["limits"] = {**event.get("limits", {}), "file_bytes": self.most, "guest_file_hours": 24}
             elif event["t"] == "page":
                 for each in event["messages"]:
                     self._add(each)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from securechat.client.files.saving import LocalTarget
@@ -17,12 +17,14 @@ class PlayedTransfers:
         under_way: path, `moved`, `done` and handle of each that has not ended.
         targets: of those that are saved.
         discarded: paths of uploads that were taken back.
+        small: paths, `came` and `done` of those that are read together.
     """
 
     def __init__(self) -> None:
         self.under_way: list[tuple[str, Callable[[int], None], Callable[[Any], None], FileTransfer]] = []
         self.targets: list[LocalTarget] = []
         self.discarded: list[str] = []
+        self.small: list[tuple[list[str], Callable[[int, bytes], None], Callable[[], None]]] = []
 
     def upload(
         self, _: LocalFile, path: str, moved: Callable[[int], None], done: Callable[[Any], None]
@@ -37,6 +39,11 @@ class PlayedTransfers:
 
     def read(self, path: str, _: int, done: Callable[[Any], None]) -> FileTransfer:
         return self._begin(path, lambda _: None, done)
+
+    def read_small(
+        self, paths: Sequence[str], _: int, came: Callable[[int, bytes], None], done: Callable[[], None]
+    ) -> None:
+        self.small.append((list(paths), came, done))
 
     def discard(self, path: str) -> None:
         self.discarded.append(path)

@@ -68,6 +68,7 @@ def test_a_photo_and_a_document_are_in_the_room(visit: Callable[..., Visitor], d
     ready(ana, 2)
     expect_text(ana, ".attached", "Place, time and camera are taken out.")
     expect_text(ana, ".attached", "Place, time and camera stay inside.")
+    expect_text(ana, ".attached", "You are a guest, so your files are deleted after 1 day.")
     assert ana.evaluate("document.querySelector('.thumb').width") > 0, "the picture is not drawn"
     send(ana, "Look")
     for page in (ana, budi):
@@ -250,7 +251,7 @@ def test_refusals_are_said_before_the_first_byte(visit: Callable[..., Visitor]) 
     quota = {
         "code": "quota",
         "reason": "files_quota_used_up",
-        "text": "Your files take 240 MiB of 250 MiB, so 10 MiB are left. Delete some with /files",
+        "text": "Your files take 240 MiB of 250 MiB, so 10 MiB are left. Delete some of them first",
         "args": {"used": 240 * 2**20, "most": 250 * 2**20, "left": 10 * 2**20},
     }
     files.refusals = [quota]
@@ -259,7 +260,8 @@ def test_refusals_are_said_before_the_first_byte(visit: Callable[..., Visitor]) 
         expect_text(page, ".attached", words)
     assert files.requests == []
     send(page, "x")
-    expect_text(page, ".composer-note[role=status]", "large.bin cannot be sent")
+    expect_text(page, ".composer-note[role=status]", "large.bin cannot be sent. Remove it")
+    assert "try" not in page.locator(".composer-note[role=status]").inner_text(), "it stays too large"
     for name in ("large.bin", "empty.bin"):
         page.get_by_role("button", name=f"Remove {name}").click()
     page.locator(".attached").get_by_role("button", name="Try again").click()
@@ -273,10 +275,13 @@ def test_a_picture_that_cannot_be_read_is_asked_about(visit: Callable[..., Visit
     page = enter(visit(), files)
     files.problems = [(422, "picture_unreadable")]
     choose(page, {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": b"\xff\xd8broken"})
+    page.get_by_role("button", name="Send as a file").wait_for()
+    send(page, "as it is")
+    expect_text(page, ".composer-note[role=status]", "Remove it, or send it as a file")
     page.get_by_role("button", name="Send as a file").click()
     ready(page)
     expect_text(page, ".attached", "Place, time and camera stay inside.")
-    send(page, "as it is")
+    send(page)
     message(page, "as it is").get_by_role("link", name="broken.jpg").wait_for()
     assert [each.received for each in files.uploads] == [8], "its bytes were sent again"
 

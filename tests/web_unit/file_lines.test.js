@@ -22,7 +22,8 @@ Deno.test("the line of a file that is gone alone reads as text", () => {
 });
 
 Deno.test("where there is one line, files are named and nothing more", () => {
-  equal(brief("look\n[file: foto [1].jpg, 1.2 MiB]"), "look\u23cefoto [1].jpg");
+  equal(brief("look\n[file: foto [1].jpg, 1.2 MiB]"), "look \u00b7 foto [1].jpg");
+  equal(brief("two\nlines\n[file: a.txt, 1 KiB]\n[file: b.txt, 2 KiB]"), "two\u23celines \u00b7 a.txt \u00b7 b.txt");
   equal(brief("[file: a, b.txt, 731 B]"), "a, b.txt");
   equal(brief("[file: a long name that was cu"), "a long name that was cu"); // the list of conversations cuts
   equal(named("say [file: x, 1 B]"), "say [file: x, 1 B]");

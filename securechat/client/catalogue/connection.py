@@ -323,6 +323,7 @@ BLANK_BEFORE_COMMAND = LazyText(
     "Not sent, because it may be a command. Remove the blank before the / to run it, or begin with // to send the text"
 )
 LINE_CLEARED = LazyText("Your line was not sent. Ctrl-C on an empty line quits")
+LINE_CLEARED_IN_TRANSFER = LazyText("Your line was not sent. Ctrl-C on an empty line cancels the transfer of files")
 NOT_TEXT = LazyText(
     "Not sent, because your line has bytes that are not UTF-8 text. Type it again, or paste it as UTF-8"
 )

@@ -15,6 +15,14 @@ NO_OWN_FILES = LazyText("You have sent no files")
 DELETE_HINT = LazyText("/delete N deletes a message with its files")
 NO_FILES_THERE = LazyText("This message has no files")
 UNFINISHED = LazyText("The files that were on their way are not sent or saved")
+# Translators: tmux and screen are programs.
+NO_PICTURES_IN_TMUX = LazyText(
+    "No pictures are shown, because tmux and screen do not pass them on. Start the client outside of them"
+)
+# Translators: kitty is a terminal; kitty and off are typed so.
+CLI_PICTURES = LazyText(
+    "kitty shows small pictures in the chat, in terminals that have kitty's protocol (kitty, Ghostty, WezTerm, Konsole)"
+)
 WITH_SEND = LazyText("--file needs --send")
 TEXT_WITHOUT_FILE = LazyText("A text behind HOST needs --file. Without it, --send reads standard input")
 CLI_FILE = LazyText("with --send: send this file, and TEXT with it, instead of standard input; up to 10 times")
@@ -25,12 +33,29 @@ TEXT_PLACEHOLDER = LazyText("TEXT")
 CLI_AS_FILE = LazyText("with --file: keep a picture as it is, with the place and time in it")
 
 
+def pictures_unknown(value: str) -> str:
+    """Refuse a value of SECURECHAT_PICTURES."""
+    return _("SECURECHAT_PICTURES is off or kitty, and not {value}", value=value)
+
+
 # --- before and while it is sent --------------------------------------------------------------------------------------
 
 
 def sending(name: str, size: int) -> str:
     """Tell that a file is being sent, of which nothing else is to be said."""
     return _("Sending {name}, {size:size}", name=name, size=size)
+
+
+def guest_files(seconds: float) -> str:
+    """Tell a guest how long files stay."""
+    return _(
+        "You are a guest, so your files are deleted after {left:duration}. /register keeps later ones", left=seconds
+    )
+
+
+def guest_files_of_script(seconds: float) -> str:
+    """Tell a guest without a prompt how long files stay."""
+    return _("Files of guests are deleted after {left:duration}. Those of an account stay", left=seconds)
 
 
 def sending_picture(name: str, size: int) -> str:
@@ -48,21 +73,38 @@ def sending_as_it_is(name: str, size: int, *, picture: bool) -> str:
 
 
 def progress(name: str, percent: int, place: int, count: int) -> str:
-    """Return what stands in the corner of the input line while a file moves."""
+    """Return what stands below the input line while a file moves."""
     if count > 1:
-        # Translators: in the corner of the input line: the second of three files, how much of it, and its name.
+        # Translators: below the input line: the second of three files, how much of it, and its name.
         return _("{place}/{count}: {percent} % of {name}", place=place, count=count, percent=percent, name=name)
     return _("{percent} % of {name}", percent=percent, name=name)
 
 
-def not_sent(name: str, why: str) -> str:
-    """Tell that a file, and the message with it, is not sent."""
-    return in_turn(why, _("Not sent: {name}", name=name))
+def not_sent(name: str, why: str, *, alone: bool) -> str:
+    """Tell that a file is not sent, and with it the message, of which it may be all (``alone``)."""
+    return in_turn(why, _not_sent(name, alone=alone))
 
 
-def picture_unreadable(name: str, why: str) -> str:
-    """Ask about a picture that the server cannot write anew."""
-    return in_turn(why, _("--as-file sends it so. Not sent: {name}", name=name))
+def picture_unreadable(name: str, why: str, *, alone: bool) -> str:
+    """Ask about a picture that the server cannot write anew; ``alone`` where it is all of its message."""
+    remedy = _("--as-file sends it so") if alone else _("--as-file sends all pictures of the message so")
+    return in_turn(why, remedy, _not_sent(name, alone=alone))
+
+
+def _not_sent(name: str, *, alone: bool) -> str:
+    if alone:
+        return _("Not sent: {name}", name=name)
+    return _("The message was not sent, because of {name}", name=name)
+
+
+def delete_some(why: str) -> str:
+    """Tell how room is made, where a quota is used up."""
+    return in_turn(why, _("/files lists them"))
+
+
+def nothing_sent(why: str) -> str:
+    """Tell that of several files none is sent, because of one."""
+    return in_turn(why, _("No file was sent"))
 
 
 def cancelled(count: int) -> str:
@@ -127,6 +169,13 @@ def own_file_elsewhere(line: str, date: str) -> str:
 def no_such_file(path: str) -> str:
     """Refuse a path that leads to nothing."""
     return _('There is no such file. A path with blanks stands in quotes, "my photo.jpg". Not found: {path}', path=path)
+
+
+def text_like_file(word: str) -> str:
+    """Refuse a text that begins like a further file: it may be one whose name is mistyped."""
+    return _(
+        "There is no such file: {path}. For a text that begins so, put -- before it: /upload PATH -- text", path=word
+    )
 
 
 def not_sendable(path: str, why: str) -> str:

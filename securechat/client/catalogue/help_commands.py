@@ -70,7 +70,7 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
     ),
     "/quit": (
         HelpRow("/quit, /exit, exit", LazyText("quit, when the server has stored what you sent")),
-        HelpRow("", LazyText("Ctrl-D quits too, and so does Ctrl-C on an empty line.")),
+        HelpRow("", LazyText("Ctrl-D quits too, and so does Ctrl-C on an empty line, unless files are on their way.")),
     ),
     "/exit": (HelpRow("/quit, /exit, exit", LazyText("quit, when the server has stored what you sent")),),
     "/register": (
@@ -158,13 +158,14 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
             LazyText("/upload PATH text"), LazyText("send a file; the text may be left out: /upload report.pdf done")
         ),
         HelpRow("", LazyText('A path with blanks stands in quotes: /upload "my photo.jpg"')),
-        HelpRow("", LazyText("Behind it may stand up to 9 further paths that begin with / ./ ../ or ~/")),
+        HelpRow(LazyText("/upload a.pdf b.pdf text"), LazyText("send up to 10 files in one message")),
+        HelpRow("", LazyText("A further name without an ending needs ./ before it. What stands behind -- is text.")),
         HelpRow(LazyText("/upload @NAME PATH"), LazyText("send it to a member alone")),
         HelpRow(
             LazyText("/upload --as-file PATH"),
             LazyText("keep a picture as it is, with place, time and camera in it; else they are taken out"),
         ),
-        HelpRow("", LazyText("Ctrl-C on an empty line cancels it. /files shows what you have sent.")),
+        HelpRow("", LazyText("While it is sent, Ctrl-C on an empty line cancels it. /files lists what you have sent.")),
     ),
     "/save": (
         HelpRow("/save 12", LazyText("save file [12], or all files of message [12], in your downloads folder")),

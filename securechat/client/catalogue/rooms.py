@@ -483,7 +483,7 @@ def _counted(unread: int, mentions: int) -> str:
 
 
 def typing(names: Sequence[str]) -> str:
-    """Tell who is typing, in the corner of the input line."""
+    """Tell who is typing, below the input line."""
     if len(names) == 1:
         return _("{name} is typing…", name=marked(names[0]))
     if len(names) == 2:

@@ -199,6 +199,11 @@ class ClientCore:
         return self._context.features
 
     @property
+    def limits(self) -> Mapping[str, float]:
+        """The numbers that the server told last; see `model.WELCOME_LIMITS`."""
+        return self._context.limits
+
+    @property
     def expects_password(self) -> bool:
         """Whether a person will be asked for a password before the login."""
         return self._context.credentials.expects_password

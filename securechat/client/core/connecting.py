@@ -277,6 +277,7 @@ class Connecting:
         context = self._context
         first, sender_before = self._welcomed_at is None, context.me.id
         context.features = event.features
+        context.limits = event.limits
         self._account.welcomed(event)
         exchanged = context.credentials.take_identity_change() and not first
         another = exchanged and event.sender_id != sender_before

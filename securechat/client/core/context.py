@@ -6,6 +6,8 @@ The facade (client.py) sets `now` before each input and takes the collected comm
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from securechat.client.core.credentials import Credentials
 from securechat.client.core.events import UiEvent
 from securechat.client.core.events.requests import ActionRejected, RejectReason
@@ -27,6 +29,7 @@ class CoreContext:
         phase: state of the connection.
         must_change: whether the server takes nothing but another password: the user's is temporary.
         features: the words of the last welcome; see `model.FEATURES`.
+        limits: its numbers; see `model.WELCOME_LIMITS`.
         me: id and name of the user.
         current: the conversation that the user looks at.
         ignored: sender_ids whose messages are hidden.
@@ -45,6 +48,7 @@ class CoreContext:
         self.phase = ConnectionPhase.OFFLINE
         self.must_change = False
         self.features: tuple[str, ...] = ()
+        self.limits: Mapping[str, float] = {}
         self.me = me
         self.rooms = KnownRooms()
         self.current: ConversationId = self.rooms.named(room)

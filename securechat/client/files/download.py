@@ -56,6 +56,25 @@ def download(
         attempts.wait(TransferError(catalogue.files.download_stalled()))
 
 
+def read_small(connection: HttpsConnection, path: str, most_bytes: int) -> bytes | None:
+    """Read a small file in one go; None where there is none, or a larger one.
+
+    Args:
+        connection: open, and good for another request afterwards.
+        path: of the file, for this login; a secret.
+        most_bytes: of it.
+
+    Raises:
+        TransferError: the server gave an address that is none.
+        OSError, http.client.HTTPException: the connection is good for nothing further.
+    """
+    response = connection.ask("GET", path, {"Accept-Encoding": "identity"})
+    data = response.read(most_bytes + 1)
+    if response.read(1) or len(data) > most_bytes:
+        raise http.client.HTTPException
+    return data if response.status == 200 else None
+
+
 class _Broken(Exception):
     """The answer ended too early."""
 

@@ -7,7 +7,8 @@ taken back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -23,14 +24,17 @@ from securechat.client.files.https import FileGone, TransferError
 from securechat.client.files.saving import LocalTarget, local_target
 from securechat.client.files.sources import LocalFile
 from securechat.client.files.threads import FileTransfer, FileTransfers
-from securechat.model import FILES_FEATURE, PICTURES_FEATURE, FileId, FileInfo
+from securechat.model import FILES_FEATURE, PICTURES_FEATURE, FileId, FileInfo, FileLink
+from securechat.pictures.answers import TERMINAL_SIDE
 from securechat.text.sanitize import one_line
 
 _LINK_TRIES = 2
 """Times that addresses are asked for: those of a login that has ended meanwhile lead nowhere."""
 _UPLOAD_TRIES = 3
 """Times that one file is begun: the server may end before the upload is on its disk, or the disk may lose it."""
-_CORNER_NAME_CHARS = 20
+_MOST_PREVIEWS = 20
+"""That wait: a screen has room for fewer."""
+_PROGRESS_NAME_CHARS = 20
 
 
 class FilesToSend(Struct, frozen=True):
@@ -65,6 +69,12 @@ class FileNetwork(Protocol):
 
     def want(self, action: actions.Action) -> None:
         """Pass an action to the core, on the network's thread."""
+
+
+class _Looking(Struct, eq=False):
+    """Previews whose addresses are asked for, by the ids of their files."""
+
+    ids: tuple[FileId, ...]
 
 
 class _OnFailure(Protocol):
@@ -112,6 +122,9 @@ class FileSession:
         changed: called when `progress` may be another one, and when something has ended.
         failed: called when something is not sent or saved, after it was told; with whether the server refused it.
         announce: whether it is told what is about to be sent.
+        guest_words: tells a guest after how many seconds files are deleted.
+        preview_came: gets what `look` asks for.
+        most_preview_bytes: of a preview; a larger one is not read.
     """
 
     def __init__(
@@ -124,6 +137,9 @@ class FileSession:
         changed: Callable[[], None] = lambda: None,
         failed: _OnFailure | None = None,
         announce: bool = True,
+        guest_words: Callable[[float], str] = catalogue.files.guest_files,
+        preview_came: Callable[[FileId, bytes], None] = lambda _id, _data: None,
+        most_preview_bytes: int = 0,
     ) -> None:
         self._core = core
         self._network = network
@@ -132,9 +148,15 @@ class FileSession:
         self._changed = changed
         self._failed = failed or _ignore
         self._announce = announce
+        self._guest_words = guest_words
+        self._preview_came = preview_came
+        self._most_preview_bytes = most_preview_bytes
+        self._told_guest = False
         self._numbers = 0
         self._under_way: list[_Sending | _Saving] = []
-        self._waiting: dict[int, tuple[_Sending, int] | _Saving] = {}
+        self._waiting: dict[int, tuple[_Sending, int] | _Saving | _Looking] = {}
+        self._previews: deque[FileId] = deque(maxlen=_MOST_PREVIEWS)
+        self._is_looking = False
         self._paths: dict[FileId, str] = {}
         """Of uploads whose message has no answer yet."""
 
@@ -151,8 +173,8 @@ class FileSession:
         job = self._under_way[0]
         file, count = job.asked.files[job.done], len(job.asked.files)
         shown = one_line(file.name)
-        if len(shown) > _CORNER_NAME_CHARS:
-            shown = f"{shown[: _CORNER_NAME_CHARS // 2]}…{shown[-_CORNER_NAME_CHARS // 2 :]}"
+        if len(shown) > _PROGRESS_NAME_CHARS:
+            shown = f"{shown[: _PROGRESS_NAME_CHARS // 2]}…{shown[-_PROGRESS_NAME_CHARS // 2 :]}"
         return catalogue.files.progress(shown, min(100, job.moved * 100 // file.size), job.done + 1, count)
 
     # --- the user's wishes --------------------------------------------------------------------------------------------
@@ -162,13 +184,22 @@ class FileSession:
         job = _Sending(asked)
         self._under_way.append(job)
         pictures = PICTURES_FEATURE in self._core.features
-        for file in asked.files if self._announce and FILES_FEATURE in self._core.features else ():
-            self._tell(_before_sending(file, as_file=asked.as_file, pictures=pictures))
+        if self._announce and FILES_FEATURE in self._core.features:
+            for file in asked.files:
+                self._tell(_before_sending(file, as_file=asked.as_file, pictures=pictures))
+            self._tell_guest()
         for index in range(len(asked.files)):
             if job.over:
                 break
             self._begin(job, index)
         self._changed()
+
+    def _tell_guest(self) -> None:
+        """Tell a guest, once, that files are deleted after some time."""
+        hours = self._core.limits.get("guest_file_hours", 0.0)
+        if hours and not self._core.account and not self._told_guest:
+            self._told_guest = True
+            self._tell(self._guest_words(hours * 3600))
 
     def save(self, asked: FilesToSave) -> None:
         """Save files of a message, one after the other."""
@@ -183,6 +214,14 @@ class FileSession:
         self._under_way.append(job)
         self._ask_links(job)
         self._changed()
+
+    def look(self, files: Iterable[FileInfo]) -> None:
+        """Read the previews that a terminal shows, where there are some; each goes to ``preview_came``.
+
+        Nothing is told of those that cannot be read. Of more than `_MOST_PREVIEWS` that wait, the newest are read.
+        """
+        self._previews.extend(file.id for file in files if TERMINAL_SIDE in file.previews)
+        self._look()
 
     def cancel(self) -> None:
         """End what is under way."""
@@ -204,11 +243,14 @@ class FileSession:
             case events.UploadAnswered():
                 self._begun(ui_event)
             case events.FileLinksAnswered(number, links):
-                if isinstance(job := self._waiting.pop(number, None), _Saving):
+                job = self._waiting.pop(number, None)
+                if isinstance(job, _Saving):
                     job.links = {link.id: link.path for link in links}
                     self._save_next(job)
+                elif isinstance(job, _Looking):
+                    self._read_previews(job, links)
             case events.FileRequestRefused(number):
-                self._refused(self._waiting.pop(number, None), refusal_sentence(ui_event))
+                self._refused(self._waiting.pop(number, None), refusal_sentence(ui_event), ui_event.reason)
             case events.MessageAcked(message) | events.MessageRefused(message):
                 paths = [self._paths.pop(file.id, "") for file in message.files]
                 # With a key the answer may be the message of an earlier run, and these files are in none.
@@ -222,12 +264,14 @@ class FileSession:
             case _:
                 pass
 
-    def _refused(self, waiting: tuple[_Sending, int] | _Saving | None, why: str) -> None:
+    def _refused(self, waiting: tuple[_Sending, int] | _Saving | _Looking | None, why: str, reason: str) -> None:
         if isinstance(waiting, _Saving):
             self._not_saved(waiting, why, refused=True)
+        elif isinstance(waiting, _Looking):
+            self._look_again()
         elif waiting is not None:
             sending, index = waiting
-            self._not_sent(sending, sending.asked.files[index].name, TransferError(why, "refused"))
+            self._not_sent(sending, sending.asked.files[index].name, TransferError(why, "refused", reason))
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
@@ -293,7 +337,9 @@ class FileSession:
         self._drop(job)
         unreadable = error.reason == "picture_unreadable"
         told = catalogue.files.picture_unreadable if unreadable else catalogue.files.not_sent
-        self._tell(told(one_line(name), str(error)))
+        why = catalogue.files.delete_some(str(error)) if error.reason == "files_quota_used_up" else str(error)
+        alone = len(job.asked.files) == 1 and not job.asked.text
+        self._tell(told(one_line(name), why, alone=alone))
         self._failed(refused=bool(error.code))
         self._changed()
 
@@ -340,6 +386,31 @@ class FileSession:
         self._tell(catalogue.files.not_saved_file(one_line(job.asked.files[job.done].name), why))
         self._failed(refused=refused)
         self._changed()
+
+    # --- previews -----------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Ask for the previews that are wanted, one batch behind the other."""
+        if self._is_looking or not self._previews:
+            return
+        self._is_looking = True
+        number, job = self._next_number(), _Looking(tuple(dict.fromkeys(self._previews)))
+        self._previews.clear()
+        self._waiting[number] = job
+        self._network.want(actions.AskFileLinks(number, job.ids))
+
+    def _read_previews(self, job: _Looking, links: Sequence[FileLink]) -> None:
+        wanted = [link for link in links if link.id in job.ids]
+
+        def came(index: int, data: bytes) -> None:
+            self._preview_came(wanted[index].id, data)
+
+        paths = [f"{link.path}?size={TERMINAL_SIDE}" for link in wanted]
+        self._transfers.read_small(paths, self._most_preview_bytes, came, self._look_again)
+
+    def _look_again(self) -> None:
+        self._is_looking = False
+        self._look()
 
     # --- both ---------------------------------------------------------------------------------------------------------
 

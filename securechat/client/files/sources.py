@@ -62,6 +62,14 @@ def local_files(typed: Sequence[str]) -> tuple[LocalFile, ...]:
     return tuple(_local_file(path) for path in typed)
 
 
+def is_file(typed: str) -> bool:
+    """Tell whether a path, as typed, leads to a file."""
+    try:
+        return Path(typed).expanduser().is_file()
+    except (OSError, RuntimeError, ValueError):  # not to be looked at; no such user's home; a NUL in the name
+        return False
+
+
 def _local_file(typed: str) -> LocalFile:
     try:
         path = Path(typed).expanduser()

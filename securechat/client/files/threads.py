@@ -11,13 +11,14 @@ import http.client
 import io
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 from securechat.client import catalogue
 from securechat.client.files import saving
-from securechat.client.files.download import download
+from securechat.client.files.download import download, read_small
 from securechat.client.files.https import Attempts, Cancelled, FileServer, RetryLater, TransferError
 from securechat.client.files.saving import LocalTarget
 from securechat.client.files.sources import LocalFile, opened
@@ -96,6 +97,29 @@ class FileTransfers:
             return held.getvalue()
 
         return self._start("download", work, done)[1]
+
+    def read_small(
+        self, paths: Sequence[str], most_bytes: int, came: Callable[[int, bytes], None], done: Callable[[], None]
+    ) -> None:
+        """Read small files over one connection, one after the other; what cannot be read is left out.
+
+        Args:
+            paths: of the files.
+            most_bytes: of each.
+            came: told the place of a path and the bytes.
+            done: called at the end.
+        """
+
+        def work(_: Attempts) -> None:
+            with (
+                contextlib.suppress(TransferError, OSError, http.client.HTTPException),
+                self._server.connection() as connection,
+            ):
+                for index, path in enumerate(paths):
+                    if (data := read_small(connection, path, most_bytes)) is not None:
+                        self._post(partial(came, index, data))
+
+        self._start("previews", work, lambda _: done())
 
     def discard(self, path: str) -> None:
         """Take an upload back, so that it counts no more; where that fails, the server gives it up later."""

@@ -38,6 +38,7 @@ def pipe_files(mode: PipeSend, server_target: ServerTarget, *, announce: bool, p
         changed=mode.files_moved,
         failed=failed,
         announce=announce,
+        guest_words=catalogue.files.guest_files_of_script,
     )
 
 

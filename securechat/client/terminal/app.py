@@ -40,11 +40,14 @@ from securechat.client.files.https import FileServer
 from securechat.client.files.session import FileSession
 from securechat.client.files.threads import FileTransfers
 from securechat.client.network import NetworkThread, ServerTarget
+from securechat.client.terminal import kitty
 from securechat.client.terminal.editor import (
     FileCompleter,
     HiddenInput,
     InputHistory,
     MentionCompleter,
+    add_row_below,
+    cell_ratio,
     keep_pastes_alive,
     without_echo,
 )
@@ -54,7 +57,8 @@ from securechat.client.ui.describe import EventText
 from securechat.client.ui.describe_programs import token_lines
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
-from securechat.client.ui.rendering import TextRow, announcement_rows, local_time_of, notice_rows, shown_name
+from securechat.client.ui.rendering import TextRow, announcement_rows, file_rows, local_time_of, notice_rows, shown_name
+from securechat.model import FileId, FileInfo
 from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line, visible
 from securechat.translation import translated
@@ -67,6 +71,8 @@ WRITING_CHARS = 3
 """Characters typed before others are notified: a short answer needs no notification."""
 NOTICED_S = 1.0
 """Between two checks of the typed text; the core decides whether to notify."""
+KEPT_PICTURES = 200
+"""Files whose pictures may still come."""
 FALLBACK_SIZE = (80, 24)
 """Columns and rows of a terminal that does not tell (a VT100's)."""
 
@@ -78,9 +84,12 @@ class Terminal:
         core: a core that has not started.
         server_target: the server.
         login: the default name when the user is asked for one.
+        pictures: whether pictures are shown, by kitty's protocol.
     """
 
-    def __init__(self, core: ClientCore, server_target: ServerTarget, login: str | None) -> None:
+    def __init__(
+        self, core: ClientCore, server_target: ServerTarget, login: str | None, *, pictures: bool = False
+    ) -> None:
         self._network = NetworkThread(core, server_target, self._on_ui_events)
         self._core = core
         self._server_target = server_target
@@ -97,13 +106,18 @@ class Terminal:
             FileTransfers(FileServer(server_target.host, server_target.port, server_target.ca_pem), self._network.post),
             self._say,
             changed=self._refresh,
+            preview_came=self._show_picture,
+            most_preview_bytes=kitty.MOST_BYTES,
         )
+        self._pictures = pictures
+        self._pictures_of: dict[FileId, FileInfo] = {}
+        self._last_shown: FileId | None = None  # the file whose row is the last one
         self._interaction = Interaction(core, self._lines.numbers, server_target.context, default_name=login)
         self._asked = (catalogue.connection.PROMPT, False)
         self._prompt, self._hidden = self._asked
         self._typed_hidden = False
         self._set_aside = ""
-        self._corner = ""
+        self._below = ""
         self._prefill = ""
         self._names: tuple[str, ...] = ()
         self._noticed_at = float("-inf")
@@ -123,6 +137,9 @@ class Terminal:
         previous = self._leave_on_signals()
         try:
             self._say(catalogue.connection.connecting(self._server_target.host, self._server_target.port))
+            if self._pictures and (os.environ.get("TMUX") or os.environ.get("STY")):
+                self._pictures = False
+                self._say(catalogue.files.NO_PICTURES_IN_TMUX())
             with without_echo():
                 self._network.start()
                 self._read_lines(self._session, self._prompt_output)
@@ -147,10 +164,10 @@ class Terminal:
             complete_style=CompleteStyle.READLINE_LIKE,
             clipboard=DynamicClipboard(lambda: nothing if self._hidden else killed),
             reserve_space_for_menu=0,
-            rprompt=lambda: [("dim", self._corner)],
             erase_when_done=True,
             enable_suspend=True,
         )
+        add_row_below(session.layout, lambda: self._below)
         keep_pastes_alive(session.input)
         session.default_buffer.on_text_changed += self._notice_typing
         return session
@@ -169,7 +186,7 @@ class Terminal:
                 break
             except (EOFError, KeyboardInterrupt) as end:
                 if isinstance(end, KeyboardInterrupt) and self._is_half_written(session):
-                    self._network.post(lambda: self._say(catalogue.connection.LINE_CLEARED()))
+                    self._network.post(self._say_line_cleared)
                     continue
                 if isinstance(end, KeyboardInterrupt) and self._files.busy and not self._hidden:
                     self._network.post(self._files.cancel)
@@ -316,12 +333,43 @@ class Terminal:
         if self._is_secret():  # the request for a password is shown after the prompt that hides it
             self._refresh()
         self._write(rows, bell=bell)
+        if self._pictures:
+            self._look_at_pictures(ui_events)
         if self._lines.gathering and not self._gathering:
             self._gathering = True
             self._network.call_later(GATHER_S, self._tell_reactions)
         self._refresh()
         if not ui_events:  # the last call of the network's thread
             self._leave_prompt()
+
+    def _look_at_pictures(self, ui_events: Sequence[UiEvent]) -> None:
+        """Ask for the pictures of the messages that were shown; each comes later, below what is there then."""
+        files: list[FileInfo] = []
+        for ui_event in ui_events:
+            match ui_event:
+                case events.MessageShown(message):
+                    files += message.files
+                case events.HistoryLoaded(messages=messages) | events.HistoryShown(messages=messages):
+                    files += [file for message in messages for file in message.files]
+        if ui_events and isinstance(ui_events[-1], events.MessageShown) and files:
+            self._last_shown = files[-1].id
+        for file in files:
+            self._pictures_of[file.id] = file
+        while len(self._pictures_of) > KEPT_PICTURES:
+            del self._pictures_of[next(iter(self._pictures_of))]
+        self._files.look(files)
+
+    def _show_picture(self, file_id: FileId, data: bytes) -> None:
+        """Show a picture, below its row where that is the last one, else with its row once more."""
+        file = self._pictures_of.pop(file_id, None)
+        columns, rows = shutil.get_terminal_size(FALLBACK_SIZE)
+        if file is None or self._prompt_output is None or (number := self._lines.numbers.number_of(file_id)) is None:
+            return
+        shown = kitty.kitty_picture(data, columns, rows, cell_ratio())
+        if shown is not None:
+            above = [] if self._last_shown == file_id else file_rows(file, number, columns)
+            self._last_shown = None
+            self._prompt_output.write_picture(above, shown)
 
     def _tell_reactions(self) -> None:
         self._gathering = False
@@ -401,11 +449,11 @@ class Terminal:
         else:
             asked = catalogue.connection.prompt(room=room, waiting=waiting)
         writers = [shown_name(person) for person in self._core.typists] if interaction.prompt is None else []
-        corner = self._files.progress or (catalogue.rooms.typing(writers) if writers else "")
+        below = self._files.progress or (catalogue.rooms.typing(writers) if writers else "")
         here = self._core.rooms.get(current.room) if isinstance(current, RoomKey) else None
         self._names = tuple(person.name for person in here.people.values()) if here is not None else ()
-        if corner != self._corner:
-            self._corner = corner
+        if below != self._below:
+            self._below = below
             if self._session is not None:
                 self._session.app.invalidate()
         wanted = (asked, self._is_secret())
@@ -413,11 +461,16 @@ class Terminal:
             self._asked = wanted
             self._in_prompt(lambda _: self._show_what_is_asked())
 
+    def _say_line_cleared(self) -> None:
+        words = catalogue.connection
+        self._say(words.LINE_CLEARED_IN_TRANSFER() if self._files.busy else words.LINE_CLEARED())
+
     def _say(self, text: str) -> None:
         self._write(notice_rows(text, self._columns()), bell=False)
 
     def _write(self, rows: list[TextRow], *, bell: bool) -> None:
         if rows and self._prompt_output is not None:
+            self._last_shown = None
             self._prompt_output.write_rows(rows, bell=bell)
 
     @staticmethod

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition, is_done
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import Input
 from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, Layout, Window
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 
+from securechat.client.files.sources import is_file
 from securechat.client.ui.commands.files import AS_FILE, is_path, split_path
 from securechat.client.ui.commands.parser import holds_secret
 from securechat.text.names import name_key
@@ -24,6 +28,8 @@ from securechat.text.sanitize import is_hostile
 PASTE_END = "\x1b[201~"
 """What a terminal sends after pasted text (bracketed paste)."""
 CTRL_C = "\x03"
+_CELLS = struct.Struct("HHHH")
+"""What a terminal tells of its size: rows, columns, and pixels in both."""
 _MOST_COMPLETED = 5_000
 """Entries of a folder that are looked at."""
 
@@ -35,6 +41,19 @@ class HiddenInput(Processor):
         """Replace a line with nothing."""
         del transformation_input
         return Transformation([], source_to_display=lambda _: 0, display_to_source=lambda _: 0)
+
+
+def add_row_below(layout: Layout, text: Callable[[], str]) -> None:
+    """Show a text in a dim row below the line that is typed, where there is one.
+
+    Not at the right edge of the line itself: a terminal that becomes narrower wraps each row that reaches its edge, the
+    prompt moves up by that, and parts of it stay behind where they cannot be removed any more.
+    """
+    control = FormattedTextControl(lambda: [("dim", text())])
+    row = Window(control, height=1, dont_extend_height=True)
+    layout.container = HSplit(
+        [layout.container, ConditionalContainer(row, filter=Condition(lambda: bool(text())) & ~is_done)]
+    )
 
 
 @contextlib.contextmanager
@@ -56,6 +75,20 @@ def without_echo() -> Iterator[None]:
         finally:
             with contextlib.suppress(termios.error):  # the terminal is gone
                 termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+def cell_ratio() -> float:
+    """Return the height of the terminal's cells by their width; 2 where it does not tell."""
+    if sys.platform != "win32":
+        import fcntl  # noqa: PLC0415 - Unix alone has them
+        import termios  # noqa: PLC0415
+
+        with contextlib.suppress(OSError, ValueError):
+            told = fcntl.ioctl(sys.stdout.fileno(), termios.TIOCGWINSZ, bytes(8))
+            rows, columns, width, height = _CELLS.unpack(told)
+            if rows and columns and width and height:
+                return float(height * columns / (width * rows))
+    return 2.0
 
 
 class InputHistory(InMemoryHistory):
@@ -126,11 +159,11 @@ def path_to_complete(line: str) -> str | None:
         return None
     rest, is_first = rest.lstrip().removeprefix(AS_FILE).lstrip(), True
     while rest:
-        if not is_first and not is_path(rest):
-            return None  # the text
         path = split_path(rest)
         if path is None or (not path[1] and not rest[-1:].isspace()):
             return rest
+        if not is_first and not is_path(rest) and not is_file(path[0]):
+            return None  # the text
         if not path[1]:
             return None  # behind a blank anything may follow
         rest, is_first = path[1], False

@@ -30,6 +30,12 @@ _LOOKS = {
 }
 
 
+class _Sequences(str):
+    """Escape sequences of our own: they are written as they are, those in any other text are not."""
+
+    __slots__ = ()
+
+
 class _Prompt(Enum):
     DOWN = "down"
     STARTING = "starting"
@@ -56,6 +62,11 @@ class PromptOutput:
         """Write rows with their styled spans."""
         pieces = [piece for row in rows for piece in (*_pieces(row), ("\n", None))]
         self._write([*pieces, ("\a", None)] if bell else pieces)
+
+    def write_picture(self, rows: Sequence[TextRow], sequences: str) -> None:
+        """Write rows, and below them a picture as escape sequences; see `securechat.client.terminal.kitty`."""
+        pieces = [piece for row in rows for piece in (*_pieces(row), ("\n", None))]
+        self._write([*pieces, (_Sequences(sequences), None), ("\n", None)])
 
     def write(self, text: str) -> None:
         """Write whole lines, now or as soon as the prompt allows."""
@@ -121,7 +132,10 @@ class PromptOutput:
             for text, style in pieces:
                 if style is not None:
                     output.set_attributes(_LOOKS[style], output.get_default_color_depth())
-                output.write(text)
+                if isinstance(text, _Sequences):
+                    output.write_raw(text)
+                else:
+                    output.write(text)
                 if style is not None:
                     output.reset_attributes()
             output.flush()

@@ -167,7 +167,8 @@ class MessageRows:
         for hit in event.hits:
             key = self._core.conversation_of(hit.message)
             number = self.numbers.give(key, hit.message.seq, hit.message)
-            rows += hit_rows(hit, columns, number, self._core.is_bot)
+            file_numbers = [self.numbers.give_file(hit.message.seq, file) for file in hit.message.files]
+            rows += hit_rows(hit, columns, number, self._core.is_bot, file_numbers)
         said = catalogue.rooms.after_hits(len(event.hits), more=event.more, building=event.building)
         return rows + [row for sentence in said for row in notice_rows(sentence, columns)]
 

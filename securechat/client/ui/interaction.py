@@ -17,8 +17,9 @@ from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConnectionPhase, ConversationId
 from securechat.client.files.https import TransferError
 from securechat.client.files.session import FilesToSave, FilesToSend
-from securechat.client.files.sources import local_files
+from securechat.client.files.sources import is_file, local_files
 from securechat.client.secret_files import certificate_to_add
+from securechat.client.ui.commands.files import further_files
 from securechat.client.ui.commands.parser import is_text, may_be_command, read
 from securechat.client.ui.commands.results import (
     AddCertificateFile,
@@ -284,15 +285,18 @@ class Interaction:
                 return InputResult(action)
 
     def _upload(self, request: UploadRequest) -> InputResult:
-        if len(request.text) > MAX_TEXT_CHARS:
-            length = str(len(request.text))
+        further = further_files(request.rest, is_file)
+        if further.odd:
+            return _refused(catalogue.files.text_like_file(one_line(further.odd)))
+        if len(further.text) > MAX_TEXT_CHARS:
+            length = str(len(further.text))
             return _refused(catalogue.connection.declined(events.RejectReason.TEXT_TOO_LONG, length, ""))
         try:
-            files = local_files(request.paths)
+            files = local_files((request.path, *further.paths))
         except TransferError as error:
-            return _refused(str(error))
+            return _refused(catalogue.files.nothing_sent(str(error)) if further.paths else str(error))
         target = None if request.to else self._core.current
-        return InputResult(send=FilesToSend(files, request.text, target, request.to, request.as_file))
+        return InputResult(send=FilesToSend(files, further.text, target, request.to, request.as_file))
 
     def _why_no_files(self, number: int) -> str:
         if (named := self._numbers.find(number)) is None:

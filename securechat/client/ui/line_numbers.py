@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from securechat.client.core.message_changes import apply_change
 from securechat.client.core.state import ConversationId
-from securechat.model import FileInfo, Message, MessageChange, Purged
+from securechat.model import FileId, FileInfo, Message, MessageChange, Purged
 
 KEPT_NUMBERS = 2_000
 """Numbers remembered: a day of a busy room, and 32 MB if every message had the longest text."""
@@ -66,6 +66,10 @@ class LineNumbers:
                 oldest = self._files.pop(next(iter(self._files)))
                 del self._file_numbers[oldest.file.id]
         return number
+
+    def number_of(self, file_id: FileId) -> int | None:
+        """Return the number of a file; None for one that is gone."""
+        return self._file_numbers.get(file_id)
 
     def find(self, number: int) -> NumberedMessage | None:
         """Return the message with this number, or the one of the file with it."""

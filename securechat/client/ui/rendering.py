@@ -30,7 +30,7 @@ from securechat.client import catalogue
 from securechat.client.catalogue.names import marked, named
 from securechat.client.core.state import ConversationId, PersonKey
 from securechat.model import Deleted, Edited, FileInfo, Hit, Message, MessageChange, Person, Purged, Reacted
-from securechat.text.file_lines import without_file_lines
+from securechat.text.file_lines import file_line, without_file_lines
 from securechat.text.local_time import begin_of_day_ms, local
 from securechat.text.sanitize import CONTINUATION_MARK, one_line, visible, width
 from securechat.text.search_query import Calendar
@@ -119,10 +119,13 @@ def file_text(file: FileInfo) -> str:
     return catalogue.files.file_line(one_line(file.name), file.size, file.width, file.height)
 
 
-def file_rows(file: FileInfo, number: int, columns: int) -> list[TextRow]:
-    """Return the rows of a file, below those of its message."""
+def file_rows(file: FileInfo, number: int, columns: int, marks: Sequence[tuple[int, int]] = ()) -> list[TextRow]:
+    """Return the rows of a file, below those of its message; ``marks`` are of its name."""
     mark = f"{catalogue.rooms.number(number)} "
-    return _rows(_FILE_MARK, f"{mark}{file_text(file)}", columns, _dim(mark))
+    text = file_text(file)
+    name_at = len(mark) + text.find(one_line(file.name))
+    found = [TextSpan(name_at + start, name_at + end, TextStyle.FOUND) for start, end in marks]
+    return _rows(_FILE_MARK, f"{mark}{text}", columns, [*_dim(mark), *found])
 
 
 def file_tail_line(message: Message, file: FileInfo, number: int, is_bot: BotLookup = no_bots) -> str:
@@ -144,21 +147,61 @@ def quote_row(
     else:
         if message.edited_by is not None:
             mark = catalogue.rooms.number(number, _change_mark(message, is_bot))
-        said = f"{mark} {_author(message, is_bot)}: {one_line(message.text[:columns])}"
+        said = f"{mark} {_author(message, is_bot)}: {_on_one_line(message, columns)}"
     room = max(_NARROWEST, columns - 2 - width(_QUOTE_MARK))
     cut = _fitting(said, room)
     whole = _QUOTE_MARK + (said if cut >= len(said) else f"{said[:cut]}…")
     return TextRow.of(whole, [TextSpan(0, len(whole), TextStyle.DIM)])
 
 
-def hit_rows(hit: Hit, columns: int, number: int, is_bot: BotLookup = no_bots) -> list[TextRow]:
-    """Return the rows of a search result: time, room, sender, and the text around the match, on one line."""
+def _on_one_line(message: Message, columns: int) -> str:
+    """Return the text and the files of a message, as much of it as may fit."""
+    text = own_text(message)
+    parts = [one_line(text[:columns])] if text else []
+    return " + ".join([*parts, *map(file_text, message.files)])
+
+
+def hit_rows(
+    hit: Hit, columns: int, number: int, is_bot: BotLookup = no_bots, file_numbers: Sequence[int] = ()
+) -> list[TextRow]:
+    """Return the rows of a search result: time, room, sender, and the text around the match, on one line; its files.
+
+    Args:
+        hit: the result.
+        columns: of the terminal.
+        number: of the message.
+        is_bot: see `BotLookup`.
+        file_numbers: of its files.
+    """
     message = hit.message
     mark = _numbered(message, number, is_bot)
     head = f"{mark}{sender(message, message.room, is_bot)}: "
-    text, marks = _snippet(message.text, hit.marks)
+    said = own_text(message)
+    text, marks = _snippet(said, [(start, end) for start, end in hit.marks if end <= len(said)])
     spans = [TextSpan(len(head) + start, len(head) + end, TextStyle.FOUND) for start, end in marks]
-    return _rows(f"{local_date(message.sent_at_ms)} ", head + text, columns, [*_dim(mark), *spans])
+    rows = _rows(f"{local_date(message.sent_at_ms)} ", (head + text).rstrip(), columns, [*_dim(mark), *spans])
+    at = len(said) + bool(said)
+    for file, file_number in zip(message.files, file_numbers, strict=True):
+        line = file_line(file.name, file.size)
+        rows += file_rows(file, file_number, columns, _marks_of_name(file, line, at, hit.marks))
+        at += len(line) + 1
+    return rows
+
+
+def _marks_of_name(file: FileInfo, line: str, at: int, marks: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the marks of a file's name, where its row shows it as the text has it.
+
+    Args:
+        file: the file.
+        line: of it in the text.
+        at: where that begins.
+        marks: of the text.
+    """
+    start = at + line.find(file.name)
+    if one_line(file.name) != file.name or start < at:
+        return []
+    end = start + len(file.name)
+    return [(left - start, right - start) for left, right in marks if start <= left < right <= end]
 
 
 def _numbered(message: Message, number: int | None, is_bot: BotLookup) -> str:

@@ -44,7 +44,7 @@ class LoginCompletion:
         self._purges = PurgeDelivery(context)
         off = set() if context.rates else {"message_burst", "message_rate", "byte_burst", "byte_rate"}
         if not context.file_features:
-            off.add("file_bytes")
+            off |= {"file_bytes", "guest_file_hours"}
         self._features = (*FEATURES, *context.file_features)
         self._limits = {key: float(getattr(context.limits, key)) for key in WELCOME_LIMITS if key not in off}
         of_tokens = {"message_burst": context.limits.bot_message_burst, "message_rate": context.limits.bot_message_rate}

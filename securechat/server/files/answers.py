@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from securechat.pictures.records import PREVIEW_TYPE
+from securechat.pictures.records import preview_type
 from securechat.server.web.file_headers import FILE_SECURITY_HEADERS, file_headers
 from securechat.server.web.programs import FileAnswer
 from securechat.server.web.ranges import select
@@ -48,7 +48,7 @@ def file_answer(request: Request, opened: ReadableFile, size: int | None) -> Pro
     if size is None:
         shown_as, etag = (info.type if info.is_picture else None), f'"{digest}"'
     else:
-        shown_as, etag = PREVIEW_TYPE, f'"{digest}-{size}"'
+        shown_as, etag = preview_type(size), f'"{digest}-{size}"'
     selected = select(request, opened.file.size_bytes, etag)
     if selected.status == 416:
         opened.file.close()

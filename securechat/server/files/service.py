@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from securechat.containment import FILES
 from securechat.limits import PREVIEW_SIDES
 from securechat.model import FILES_FEATURE, PICTURES_FEATURE
+from securechat.pictures.answers import TERMINAL_SIDE
 from securechat.pictures.workers import PictureWorkers, available
 from securechat.server.api import paths as api
 from securechat.server.api.files import FilePaths
@@ -64,7 +65,7 @@ class ServerFiles:
 
     def _workers(self) -> PictureWorkers:
         limits = self._limits
-        return PictureWorkers(limits.picture_pixels, PREVIEW_SIDES, limits.picture_queue)
+        return PictureWorkers(limits.picture_pixels, (TERMINAL_SIDE, *PREVIEW_SIDES), limits.picture_queue)
 
     def _warn_later(self, sentence: str) -> None:
         """Warn from any thread."""

@@ -42,8 +42,13 @@ export function oneLine(text) {
  */
 export const named = (text) => text.replace(/^\[file: (.*?)(, [\d.]+ \w+\])?$/gm, "$1");
 
-/** The same on one line. @param {string} text */
-export const brief = (text) => oneLine(named(text));
+/** The same on one line: what is said, then the files. @param {string} text */
+export const brief = (text) => {
+  const files = /(?:^|\n)\[file: [^\n]*(?:\n\[file: [^\n]*)*$/.exec(text);
+  if (!files) return oneLine(named(text));
+  const names = files[0].trim().split("\n").map(named);
+  return oneLine([named(text.slice(0, files.index)), ...names].filter(Boolean).join(" · "));
+};
 
 /** @param {string} char @returns {string} */
 function symbol(char) {

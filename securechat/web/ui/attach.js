@@ -142,11 +142,14 @@ export function attachments(app, key, hooks) {
     for (const [id, row] of rows) if (![...all].some((each) => each.id === id)) rows.delete(id), row.element.remove();
     place(list, files.map((file) => rowOf(file, false).element));
     element.hidden = files.length === 0;
-    fill(
-      words,
-      files.some(isPicture) && !app.core.features.includes("pictures") &&
-        _("This server cannot clean pictures: place, time and camera stay inside them."),
-    );
+    const { account, features, limits } = app.core;
+    const guest = account ? 0 : (limits.guest_file_hours ?? 0) * 3600;
+    const said = [
+      files.some(isPicture) && !features.includes("pictures") &&
+      _("This server cannot clean pictures: place, time and camera stay inside them."),
+      guest && _("You are a guest, so your files are deleted after {left:duration}.", { left: guest }),
+    ];
+    fill(words, said.filter(Boolean).join(" "));
     showOutgoing(parcels);
     hooks.changed();
   }
@@ -178,14 +181,14 @@ export function attachments(app, key, hooks) {
         let row = parcelRows.get(parcel.id);
         if (!row) parcelRows.set(parcel.id, row = parcelRow(parcel));
         place(row.list, parcel.files.map((file) => rowOf(file, true).element));
-        const stuck = parcel.files.some(({ state }) => state === "failed" || state === "unreadable");
+        const stuck = parcel.files.find(isStuck);
         const said = stuck
-          ? _("Not sent")
+          ? `${_("The message was not sent.")} ${remedyOf(stuck)}`
           : app.core.phase === "online"
           ? _("Sending…")
           : _("Waiting for the connection");
         if (row.state.textContent !== said) row.state.textContent = said;
-        row.element.classList.toggle("failed", stuck);
+        row.element.classList.toggle("failed", Boolean(stuck));
         return row.element;
       }),
     );
@@ -274,8 +277,8 @@ export function attachments(app, key, hooks) {
     },
     /** Why it cannot be sent as it is. */
     get problem() {
-      const stuck = draft()?.files.find(({ state }) => state === "failed" || state === "unreadable");
-      return stuck ? _("{name} cannot be sent. Remove it, or try it again", { name: oneLine(stuck.name) }) : "";
+      const stuck = draft()?.files.find(isStuck);
+      return stuck ? remedyOf(stuck) : "";
     },
     /** @param {string} text @param {number | null} reply */
     send: (text, reply) => uploads?.send(key, text, reply),
@@ -305,6 +308,22 @@ function place(parent, children) {
   children.forEach((each, index) =>
     parent.children[index] === each || parent.insertBefore(each, parent.children[index] ?? null)
   );
+}
+
+/** Whether a message waits for what is done about this file. @param {Attachment} file */
+const isStuck = ({ state }) => state === "failed" || state === "unreadable";
+
+/** Whether the same file may go through another time. @param {Attachment} file */
+const mayWork = ({ state, refusal }) =>
+  state === "failed" && !/^file_(too_large|empty|unreadable)$/.test(refusal?.reason ?? "");
+
+/** What can be done about a file that cannot be sent. @param {Attachment} file */
+function remedyOf(file) {
+  const name = oneLine(file.name);
+  if (file.state === "unreadable") return _("{name} cannot be sent. Remove it, or send it as a file", { name });
+  return mayWork(file)
+    ? _("{name} cannot be sent. Remove it, or try it again", { name })
+    : _("{name} cannot be sent. Remove it", { name });
 }
 
 /** @param {{name: string, type: string}} file */
@@ -391,7 +410,7 @@ function fileRow(app, uploads, file) {
   function update(sending = false) {
     if (sending) element.dataset.sending = "";
     else delete element.dataset.sending;
-    const failed = file.state === "failed" || file.state === "unreadable";
+    const failed = isStuck(file);
     const said = state();
     if (status.textContent !== said) status.textContent = said;
     if (file.state !== shown && file.refusal) app.announce(`${name}: ${whyNot(file.refusal)}`, true);
@@ -403,9 +422,7 @@ function fileRow(app, uploads, file) {
     box.checked = file.asFile;
     choice.hidden = !picture || sending || file.state === "unreadable" || !app.core.features.includes("pictures") ||
       moves;
-    again.hidden = file.state !== "failed" || file.refusal?.reason === "file_too_large" ||
-      file.refusal?.reason === "file_empty" ||
-      file.refusal?.reason === "file_unreadable";
+    again.hidden = !mayWork(file);
     keep.hidden = file.state !== "unreadable";
   }
   return { element, file, update };

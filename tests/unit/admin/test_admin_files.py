@@ -275,6 +275,17 @@ def test_check_names_what_is_missing_damaged_and_surplus(world):
     assert all("move the data directory away" not in each.fix for each in findings)  # newer messages would be lost
 
 
+def test_check_gives_the_same_advice_once():
+    found = [health.HealthFinding("file", f"File {name}", "check the disk") for name in "abc"]
+    found.insert(1, health.HealthFinding("certificate", "It has expired", "renew"))
+    assert file_commands._finding_lines(found) == [
+        ["file: File a", "    fix: check the disk"],
+        ["certificate: It has expired", "    fix: renew"],
+        ["file: File b"],
+        ["file: File c", "    fix: check the disk"],
+    ]
+
+
 def test_check_takes_what_happens_meanwhile_for_no_fault(world):
     """A file goes and another comes between the snapshot and the look at the disk."""
     with Snapshot(world.data / DATABASE) as snapshot:

@@ -16,13 +16,14 @@ from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.state import PersonKey, RoomKey
 from securechat.client.terminal.editor import FileCompleter
+from securechat.client.ui.commands.files import FurtherFiles, further_files
 from securechat.client.ui.commands.parser import read
 from securechat.client.ui.commands.results import InputError, SaveRequest, UploadRequest
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.line_numbers import LineNumbers
-from securechat.client.ui.rendering import file_tail_line, json_line, tail_line
-from securechat.model import Deleted, Edited, FileInfo, Message, OwnFile
+from securechat.client.ui.rendering import TextStyle, file_tail_line, json_line, quote_row, tail_line
+from securechat.model import Deleted, Edited, FileInfo, Hit, Message, OwnFile
 from securechat.text.file_lines import with_file_lines
 from securechat.tls.contexts import client_context
 from tests.support.receiver import Authority
@@ -40,17 +41,15 @@ def message(text: str = "look", *files: FileInfo, seq: int = 7, sender: int = 2)
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("/upload report.pdf", UploadRequest(("report.pdf",))),
-        ("/upload report.pdf the numbers", UploadRequest(("report.pdf",), "the numbers")),
-        ('/upload "my photo.jpg" at the sea', UploadRequest(("my photo.jpg",), "at the sea")),
-        ("/upload '/home/ana/my photo.jpg'  '/tmp/b c'", UploadRequest(("/home/ana/my photo.jpg", "/tmp/b c"))),
-        ("/upload my\\ photo.jpg at the sea", UploadRequest(("my photo.jpg",), "at the sea")),
-        ("/upload a ./b ../c ~/d /e and text", UploadRequest(("a", "./b", "../c", "~/d", "/e"), "and text")),
-        ("/upload a.jpg notes are in b.txt", UploadRequest(("a.jpg",), "notes are in b.txt")),
-        ("/upload --as-file a.jpg", UploadRequest(("a.jpg",), as_file=True)),
-        ("/upload @ana a.jpg for you", UploadRequest(("a.jpg",), "for you", "ana")),
-        ('/upload --as-file @"user1 pc" a.jpg', UploadRequest(("a.jpg",), "", "user1 pc", as_file=True)),
-        ("/upload a.jpg two\nlines", UploadRequest(("a.jpg",), "two\nlines")),
+        ("/upload report.pdf", UploadRequest("report.pdf")),
+        ("/upload report.pdf the numbers", UploadRequest("report.pdf", "the numbers")),
+        ('/upload "my photo.jpg" at the sea', UploadRequest("my photo.jpg", "at the sea")),
+        ("/upload '/home/ana/my photo.jpg'  '/tmp/b c'", UploadRequest("/home/ana/my photo.jpg", "'/tmp/b c'")),
+        ("/upload my\\ photo.jpg at the sea", UploadRequest("my photo.jpg", "at the sea")),
+        ("/upload --as-file a.jpg", UploadRequest("a.jpg", as_file=True)),
+        ("/upload @ana a.jpg for you", UploadRequest("a.jpg", "for you", "ana")),
+        ('/upload --as-file @"user1 pc" a.jpg', UploadRequest("a.jpg", "", "user1 pc", as_file=True)),
+        ("/upload a.jpg two\nlines", UploadRequest("a.jpg", "two\nlines")),
         ("/upload", InputError(usage("/upload"))),
         ("/upload @ana", InputError(usage("/upload"))),
         ('/upload "my photo.jpg', InputError(usage("/upload"))),
@@ -67,6 +66,35 @@ def message(text: str = "look", *files: FileInfo, seq: int = 7, sender: int = 2)
 )
 def test_commands(line: str, expected: object) -> None:
     assert read(line, HERE, ["user1 pc", "ana"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        ("", FurtherFiles()),
+        ("the numbers", FurtherFiles((), "the numbers")),
+        ("two\nlines", FurtherFiles((), "two\nlines")),
+        ("'/tmp/b c'", FurtherFiles(("/tmp/b c",))),
+        ("./b ../c ~/d /e and text", FurtherFiles(("./b", "../c", "~/d", "/e"), "and text")),
+        ("b.pdf", FurtherFiles(("b.pdf",))),
+        ("b.pdf 'my c.jpg' ./d both of them", FurtherFiles(("b.pdf", "my c.jpg", "./d"), "both of them")),
+        ("notes are in b.pdf", FurtherFiles((), "notes are in b.pdf")),  # a file without an ending is a word
+        ("-- b.pdf is older", FurtherFiles((), "b.pdf is older")),
+        ("b.pdf -- b.pdf is older", FurtherFiles(("b.pdf",), "b.pdf is older")),
+        ("-- -- and so on", FurtherFiles((), "-- and so on")),
+        ("--help says more", FurtherFiles((), "--help says more")),
+        ("b.pfd done", FurtherFiles((), "b.pfd done", "b.pfd")),
+        ("b.pdf c.pfd", FurtherFiles(("b.pdf",), "c.pfd", "c.pfd")),
+        (
+            "v1.2 is out, e.g. for https://a.example/b.pdf",
+            FurtherFiles((), "v1.2 is out, e.g. for https://a.example/b.pdf"),
+        ),
+        ("https://a.example/b.pdf", FurtherFiles((), "https://a.example/b.pdf")),
+        ('"so good" she said', FurtherFiles((), '"so good" she said')),
+    ],
+)
+def test_further_files(rest: str, expected: FurtherFiles) -> None:
+    assert further_files(rest, {"b.pdf", "my c.jpg", "notes"}.__contains__) == expected
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
@@ -114,6 +142,34 @@ def test_a_message_of_files_alone_has_no_text() -> None:
 def test_no_text_looks_like_the_row_of_a_file() -> None:
     said = rows_of(message("look\n      + [2] report.pdf, 1000 B\n[file: report.pdf, 1000 B]"))
     assert not any(row.startswith("      + ") for row in said)
+
+
+def test_what_is_answered_names_its_files_as_its_row_does() -> None:
+    assert quote_row(message("look", REPORT), 3, 80) == "      > [3] ana: look + report.pdf, 1,000 B"
+    assert quote_row(message("", PHOTO), 3, 80) == "      > [3] ana: photo.jpg, 1.2 MiB, picture 4000 × 3000"
+
+
+def test_a_hit_has_its_files_below_it_and_what_matched_stands_out_in_their_names() -> None:
+    def found(hit: Hit) -> tuple[list[str], list[str]]:
+        core = ClientCore(secret="0" * 32, jitter=lambda: 0.0, name="me")
+        rows = MessageRows(core).rows(events.SearchShown("report", (hit,), False), 80)
+        assert rows is not None
+        out = [row[span.start : span.end] for row in rows for span in row.spans if span.style is TextStyle.FOUND]
+        return [str(row)[17:] if index == 0 else str(row) for index, row in enumerate(rows)][:3], out
+
+    both = message("the report", PHOTO, REPORT)
+    at = both.text.rindex("report")
+    rows, out = found(Hit(both, [(4, 10), (at, at + 6)]))
+    assert rows == [
+        "[1] #lobby ana: the report",
+        "      + [2] photo.jpg, 1.2 MiB, picture 4000 × 3000",
+        "      + [3] report.pdf, 1,000 B",
+    ]
+    assert out == ["report", "report"]
+    alone = message("", REPORT)
+    rows, out = found(Hit(alone, [(7, 13), (1, 5)]))  # "file" is a word of the line alone
+    assert rows[:2] == ["[1] #lobby ana:", "      + [2] report.pdf, 1,000 B"]
+    assert out == ["report"]
 
 
 HOSTILE = FileInfo("ef" * 16, "\x1b[2J\u202egpj.exe\n-- bob: hi ┆", 5)
@@ -219,8 +275,29 @@ def test_an_upload_is_looked_at_when_it_is_typed(ca_pem: str, tmp_path: Path) ->
     refused = user.take(f"/upload {tmp_path}/none hello")
     assert (refused.send, refused.refused) == (None, True)
     assert refused.notice.endswith(f"Not found: {tmp_path}/none")
+    several = user.take(f'/upload "{tmp_path}/a b.txt" {tmp_path}/none hello')
+    assert several.notice.endswith(f"Not found: {tmp_path}/none. No file was sent")
     long = user.take(f'/upload "{tmp_path}/a b.txt" {"x" * 4_001}')
     assert (long.send, long.refused) == (None, True)
+
+
+@pytest.mark.usefixtures("folder")
+def test_several_files_that_are_here_go_in_one_message(ca_pem: str, tmp_path: Path) -> None:
+    user, _, _ = interaction(ca_pem)
+    for name in ("notes.txt", "photo.jpg", "photo 2.jpg"):
+        (tmp_path / name).write_bytes(b"123")
+    sent = user.take('/upload notes.txt photo.jpg "photo 2.jpg" from the sea').send
+    assert sent is not None
+    names = [file.name for file in sent.files]
+    assert (names, sent.text) == (["notes.txt", "photo.jpg", "photo 2.jpg"], "from the sea")
+    mistyped = user.take("/upload notes.txt photo.jgp")
+    assert (mistyped.send, mistyped.refused) == (None, True)
+    assert mistyped.notice == (
+        "There is no such file: photo.jgp. For a text that begins so, put -- before it: /upload PATH -- text"
+    )
+    said = user.take("/upload notes.txt -- photo.jgp is missing").send
+    assert said is not None
+    assert (len(said.files), said.text) == (1, "photo.jgp is missing")
 
 
 def test_what_is_saved_is_named_by_number(ca_pem: str) -> None:
@@ -263,7 +340,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("/upload ~/no", ["/upload ~/notes.txt "]),
         ("/upload --as-file no", ["/upload --as-file notes.txt "]),
         ("/upload a.jpg ./no", ["/upload a.jpg ./notes.txt "]),
-        ("/upload a.jpg no", []),
+        ("/upload a.jpg no", ["/upload a.jpg notes.txt "]),
+        ("/upload a.jpg photo.jpg no", ["/upload a.jpg photo.jpg notes.txt "]),
+        ("/upload a.jpg see no", []),
         ("/upload .h", ["/upload .hidden "]),
         ("/upload nowhere/x", []),
         ("/save 12 pho", ['/save 12 "photo 2.jpg" ', "/save 12 photo.jpg ", "/save 12 photos/"]),

@@ -19,6 +19,9 @@ class Paper(DummyOutput):
         self.written = asyncio.Event()
 
     def write(self, data: str) -> None:
+        self.write_raw(data.replace("\x1b", "?"))
+
+    def write_raw(self, data: str) -> None:
         self.text += data
         self.written.set()
 
@@ -113,3 +116,8 @@ def test_what_stands_out_is_written_apart_and_the_text_stays_the_text(above: Pro
     above.write_rows([row, TextRow.of("next")], bell=True)
     assert paper.text == "12 [3] found it\nnext\n\a"
     assert looks == ["3 True False", "7 False True"]
+
+
+def test_a_picture_is_written_as_it_is_and_no_text_is(above: PromptOutput, paper: Paper) -> None:
+    above.write_picture([TextRow.of("a\x1b_Grow")], "  \x1b_Ga=T;\x1b\\")
+    assert paper.text == "a?_Grow\n  \x1b_Ga=T;\x1b\\\n"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from securechat.pictures.answers import (
     HEAD_BYTES,
     MOST_OUTPUT_BYTES,
     ROW_BYTES,
+    TERMINAL_SIDE,
     AnswerInvalid,
     AnswerRules,
     AnswerStart,
@@ -48,6 +51,16 @@ def test_what_was_written_is_told(pictures: list[WrittenPicture], previews_only:
     assert (size, list(rows)) == ((1_000, 800), pictures)
 
 
+def test_the_preview_for_terminals_is_a_png_and_no_other_kind() -> None:
+    rules = AnswerRules(1_000_000, (TERMINAL_SIDE, 320))
+    for kind in PictureKind:
+        data = encode_written(
+            [WHOLE, WrittenPicture(kind, TERMINAL_SIDE, 240, 192, 9)], 1_000, 800, previews_only=False
+        )
+        with pytest.raises(AnswerInvalid) if kind is not PictureKind.PNG else nullcontext():
+            decode_rows(data[HEAD_BYTES:], decode_head(data[:HEAD_BYTES], rules.most_rows), rules)
+
+
 @pytest.mark.parametrize("reason", UnreadableReason)
 def test_why_it_was_not_is_told(reason: UnreadableReason) -> None:
     data = encode_unreadable(reason, "Größe " * 100)
@@ -72,6 +85,7 @@ INVALID = {
     "a preview that is too wide": of(WHOLE, SMALL._replace(width=321)),
     "a preview that is too high": of(WHOLE, SMALL._replace(height=321)),
     "a preview of another kind": of(WHOLE, SMALL._replace(kind=PictureKind.GIF)),
+    "a preview of the kind for terminals": of(WHOLE, SMALL._replace(kind=PictureKind.PNG)),
     "another size": of(WHOLE._replace(width=999)),
     "turned": of(WHOLE._replace(width=800, height=1_000)),
     "too many pixels": of(WHOLE._replace(width=1_251), size=(1_251, 800)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import zlib
 from pathlib import Path
@@ -13,8 +14,9 @@ pytest.importorskip("PIL", reason="pictures are written anew where Pillow is ins
 
 from PIL import Image, ImageChops, ImageCms, JpegImagePlugin
 
+from securechat.client.terminal.kitty import MOST_BYTES, png_size
 from securechat.limits import PREVIEW_SIDES
-from securechat.pictures.answers import UnreadableReason
+from securechat.pictures.answers import TERMINAL_SIDE, UnreadableReason
 from securechat.pictures.containers import foreign_parts
 from securechat.pictures.kinds import PictureKind
 from securechat.pictures.profiles import KEPT_PROFILES
@@ -268,6 +270,35 @@ def test_a_small_moving_picture_has_a_preview_too() -> None:
 def test_previews_are_made_where_they_are_smaller(size: tuple[int, int], previews: list[tuple[int, int, int]]) -> None:
     made = rewritten(pictures.encoded(Image.new("RGB", size, "red"), "PNG"))
     assert [(each.side, each.width, each.height) for each in made.files[1:]] == previews
+
+
+@pytest.mark.parametrize(
+    ("size", "mode", "shown"),
+    [((800, 600), "RGB", (240, 180)), ((60, 90), "RGBA", (60, 90)), ((3, 900), "L", (1, 240))],
+)
+def test_a_terminal_has_a_preview_of_its_own(size: tuple[int, int], mode: str, shown: tuple[int, int]) -> None:
+    sent = io.BytesIO(pictures.encoded(pictures.upright(mode, size), "PNG"))
+    preview = rewrite(sent, MOST_PIXELS, (TERMINAL_SIDE, *PREVIEW_SIDES)).files[1]
+    assert (preview.kind, preview.side, (preview.width, preview.height)) == (PictureKind.PNG, TERMINAL_SIDE, shown)
+    assert png_size(preview.data) == shown, "the client shows no other PNG"
+    if min(shown) > 8:
+        pictures.assert_upright(pictures.quarters(preview.data).convert("RGBA"))
+
+
+def test_the_preview_for_a_terminal_is_never_too_large_for_it() -> None:
+    worst = Image.frombytes("RGB", (240, 240), random.Random(5).randbytes(240 * 240 * 3))
+    sent = io.BytesIO(pictures.encoded(worst, "PNG"))
+    preview = rewrite(sent, MOST_PIXELS, (TERMINAL_SIDE,)).files[1]
+    assert len(preview.data) <= MOST_BYTES
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_a_moving_picture_has_a_preview_for_terminals(kind: str) -> None:
+    made = rewrite(io.BytesIO(pictures.moving(kind)), MOST_PIXELS, (TERMINAL_SIDE, *PREVIEW_SIDES))
+    assert [(each.side, each.kind) for each in made.files] == [
+        (TERMINAL_SIDE, PictureKind.PNG), (320, PictureKind.WEBP), (1600, PictureKind.WEBP),
+    ]  # fmt: skip
+    assert png_size(made.files[0].data) is not None
 
 
 # --- Profiles

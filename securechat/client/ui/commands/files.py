@@ -2,14 +2,18 @@
 
 A path with blanks stands in quotes, or has a backslash before each blank, as terminals paste the path of a file that is
 dropped on them. The first word is a path. Further words are paths as long as they begin like one (``/``, ``./``,
-``../``, ``~/``), so that no word of a text is taken for a file that happens to have its name.
+``../``, ``~/``), or have an ending and are files that there are (``b.pdf``); a word with an ending that is no file is
+asked about, and not sent as text. So no plain word of a text is taken for a file that happens to have its name. What
+stands behind ``--`` is text.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
 
 from securechat.client.catalogue.help_pages import usage
 from securechat.client.core import actions
@@ -18,8 +22,10 @@ from securechat.client.ui.commands.results import InputError, ParsedInput, SaveR
 
 WORDS = ("/upload", "/save", "/files")
 AS_FILE = "--as-file"
+TEXT_FOLLOWS = "--"
 _NUMBER = re.compile(r"\[?([0-9]{1,9})\]?(?:\s+|$)")
 _QUOTES = {**QUOTES, "'": "'"}
+_HAS_ENDING = re.compile(r"[^/\\@:]*\w\.[A-Za-z][A-Za-z0-9]{1,4}")
 _BEGINS = ("/", "./", "../", "~/")
 _BEGINS_ON_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\.{1,2}[\\/]|~[\\/]|\\\\")
 _HAS_ESCAPES = sys.platform != "win32"
@@ -61,11 +67,43 @@ def _upload(rest: str, known: Iterable[str]) -> ParsedInput | None:
     if (first := split_path(rest)) is None:
         return None
     path, rest = first
-    paths = [path]
-    while is_path(rest) and (more := split_path(rest)) is not None:
-        path, rest = more
+    return UploadRequest(path, rest, to, as_file)
+
+
+class FurtherFiles(Struct, frozen=True):
+    """What stands behind the first path of /upload.
+
+    Attributes:
+        paths: further ones.
+        text: behind them.
+        odd: a word that looks like the name of a file and is none, where the text begins with it.
+    """
+
+    paths: tuple[str, ...] = ()
+    text: str = ""
+    odd: str = ""
+
+
+def further_files(rest: str, is_file: Callable[[str], bool]) -> FurtherFiles:
+    """Split what stands behind the first path of /upload into further paths and the text.
+
+    Args:
+        rest: behind the first path.
+        is_file: tells whether there is a file.
+    """
+    paths: list[str] = []
+    while (word := split_path(rest)) is not None:
+        path, behind = word
+        if rest.startswith(TEXT_FOLLOWS) and path == TEXT_FOLLOWS:
+            return FurtherFiles(tuple(paths), behind)
+        if not is_path(rest):
+            if _HAS_ENDING.fullmatch(path) is None:
+                break
+            if not is_file(path):
+                return FurtherFiles(tuple(paths), rest, path)
         paths.append(path)
-    return UploadRequest(tuple(paths), rest, to, as_file)
+        rest = behind
+    return FurtherFiles(tuple(paths), rest)
 
 
 def _save(rest: str) -> ParsedInput | None:

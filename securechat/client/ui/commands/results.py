@@ -71,14 +71,14 @@ class UploadRequest(Struct, frozen=True):
     """Send files of this machine in a message.
 
     Attributes:
-        paths: as typed.
-        text: of the message; may be empty.
+        path: of the first one, as typed.
+        rest: what stands behind it; see `securechat.client.ui.commands.files.further_files`.
         to: the name of the person it goes to; empty for the active conversation.
         as_file: pictures stay as they are.
     """
 
-    paths: tuple[str, ...]
-    text: str = ""
+    path: str
+    rest: str = ""
     to: str = ""
     as_file: bool = False
 

@@ -25,18 +25,20 @@ FILE = FileInfo("ab" * 16, "report.pdf", 1_000)
 
 
 class FilesDriver(Driver):
-    def __init__(self, *features: str, files: bool = True) -> None:
+    def __init__(self, *features: str, files: bool = True, limits: dict[str, float] | None = None) -> None:
         all_features = ("files", *features) if files else features
-        super().__init__(ModelServer(features=all_features), rooms=("ops",))
+        super().__init__(ModelServer(features=all_features, limits=limits or {}), rooms=("ops",))
         self.transfers = PlayedTransfers()
         self.told_user: list[str] = []
         self.failures: list[bool] = []
+        self.previews: list[tuple[str, bytes]] = []
         self.files = FileSession(
             self.core,
             self,
             self.transfers,  # type: ignore[arg-type]
             self.told_user.append,
             failed=lambda *, refused: self.failures.append(refused),
+            preview_came=lambda file, data: self.previews.append((file, data)),
         )
         self.settle()
 
@@ -97,7 +99,9 @@ def test_nothing_is_sent_before_the_server_has_taken_every_file() -> None:
                         arguments={"used": 5, "most": 6, "left": 1}))  # fmt: skip
     assert driver.transfers.under_way == []
     assert len(driver.transfers.discarded) == 1, "what had begun counts no more"
-    assert driver.told_user[-1].endswith("Delete some with /files. Not sent: log")
+    assert driver.told_user[-1].endswith(
+        "Delete some of them first. /files lists them. The message was not sent, because of log"
+    )
     assert (driver.files.busy, driver.failures) == (False, [True])
 
 
@@ -108,7 +112,9 @@ def test_an_upload_that_fails_takes_the_message_with_it() -> None:
     driver.transfers.end()
     driver.transfers.end(TransferError("The file has changed while it was sent. Send it again"))
     assert driver.said == []
-    assert driver.told_user[-1] == "The file has changed while it was sent. Send it again. Not sent: log"
+    assert driver.told_user[-1] == (
+        "The file has changed while it was sent. Send it again. The message was not sent, because of log"
+    )
     assert len(set(driver.transfers.discarded)) == 2
     assert driver.failures == [False]
 
@@ -142,6 +148,35 @@ def test_a_picture_that_cannot_be_read_is_asked_about() -> None:
     driver.settle()
     driver.transfers.end(TransferError("It cannot be read", "picture_unreadable", "picture_unreadable"))
     assert driver.told_user[-1] == "It cannot be read. --as-file sends it so. Not sent: photo.jpg"
+    driver.send(PHOTO, LOG, text="look")
+    driver.settle()
+    driver.transfers.end(TransferError("It cannot be read", "picture_unreadable", "picture_unreadable"))
+    assert driver.told_user[-1] == (
+        "It cannot be read. --as-file sends all pictures of the message so. "
+        "The message was not sent, because of photo.jpg"
+    )
+
+
+def test_the_text_of_a_file_that_is_not_sent_is_not_sent_either() -> None:
+    driver = FilesDriver()
+    driver.send(LOG, text="the log of tonight")
+    driver.settle()
+    driver.transfers.end(TransferError("It has changed"))
+    assert driver.told_user[-1] == "It has changed. The message was not sent, because of log"
+
+
+def test_a_guest_is_told_once_how_long_files_stay_and_a_member_never() -> None:
+    told = "You are a guest, so your files are deleted after 1 day. /register keeps later ones"
+    driver = FilesDriver(limits={"guest_file_hours": 24.0})
+    driver.send(LOG)
+    driver.send(REPORT)
+    assert [words for words in driver.told_user if "guest" in words] == [told]
+    member = FilesDriver(limits={"guest_file_hours": 24.0})
+    member.core._context.credentials.account = True
+    member.send(LOG)
+    older = FilesDriver()
+    older.send(LOG)
+    assert not [words for words in (*member.told_user, *older.told_user) if "guest" in words]
 
 
 @pytest.mark.parametrize(
@@ -284,3 +319,54 @@ def test_a_place_that_is_none_is_told_before_the_server_is_asked(tmp_path: Path)
     driver.save(FILE, typed=f"{tmp_path}/none/")
     assert driver.told_user == [f"There is no such folder. Name one that exists: {tmp_path}/none/"]
     assert not [command for command in driver.sent if isinstance(command, AskLinks)]
+
+
+# --- previews ---------------------------------------------------------------------------------------------------------
+
+
+def a_picture(number: int) -> FileInfo:
+    return FileInfo(f"{number:032x}", "a.jpg", 5, "image/jpeg", 800, 600, [240, 320])
+
+
+def test_previews_are_read_batch_by_batch_and_other_files_have_none() -> None:
+    driver = FilesDriver()
+    one, two, three = map(a_picture, range(1, 4))
+    driver.files.look([one, FILE, two])
+    driver.files.look([three])
+    driver.settle()
+    ((paths, came, done),) = driver.transfers.small
+    assert [path.endswith("?size=240") for path in paths] == [True, True]
+    came(1, b"the second")
+    assert driver.previews == [(two.id, b"the second")]
+    assert not driver.files.busy, "Ctrl-C does not mean them"
+    done()
+    driver.settle()
+    assert [len(each[0]) for each in driver.transfers.small] == [2, 1]
+    driver.transfers.small[1][2]()
+    driver.settle()
+    assert len(driver.transfers.small) == 2
+
+
+def test_of_many_previews_the_newest_are_read() -> None:
+    driver = FilesDriver()
+    driver.files.look([a_picture(1)])
+    driver.files.look(map(a_picture, range(2, 100)))
+    driver.settle()
+    driver.transfers.small[0][2]()
+    driver.settle()
+    asked = [command.ids for command in driver.sent if isinstance(command, AskLinks)]
+    assert asked == [[a_picture(1).id], [a_picture(number).id for number in range(80, 100)]]
+
+
+def test_previews_that_are_refused_hold_up_no_others() -> None:
+    driver = FilesDriver()
+    driver.files.look([a_picture(1)])
+    (asked,) = driver.wire
+    driver.wire.clear()
+    assert isinstance(asked, AskLinks)
+    driver.hear(Refused(ErrorCode.INVALID, "no", asked.ref))
+    driver.files.look([a_picture(2)])
+    driver.settle()
+    assert len(driver.transfers.small) == 1
+    assert driver.told_user == []
+    assert driver.failures == []

@@ -386,6 +386,26 @@ def test_a_file_goes_there_and_back(double: FilesDouble, tmp_path: Path, monkeyp
     assert asker.result() == DATA
 
 
+def test_small_files_are_read_one_after_the_other_and_what_is_wrong_is_left_out(double: FilesDouble) -> None:
+    double.files = {"/a?size=240": b"small", "/b?size=240": DATA, "/d?size=240": b"also small"}
+    asker, came = Asker(double.seen_by()), list[tuple[int, bytes]]()
+
+    def read(*paths: str) -> list[tuple[int, bytes]]:
+        came.clear()
+        asker.transfers.read_small(
+            paths, 100, lambda index, data: came.append((index, data)), lambda: asker.results.append("done")
+        )
+        assert asker.result() == "done"
+        return came
+
+    assert read("/a?size=240", "/c?size=240", "/d?size=240") == [(0, b"small"), (2, b"also small")]
+    assert read("/a?size=240", "/b?size=240", "/d?size=240") == [(0, b"small")], "a large one ends the connection"
+    assert read("no path", "/a?size=240") == []
+    double.stop()
+    assert read("/a?size=240") == []
+    double.start()
+
+
 def test_a_cancelled_upload_ends(double: FilesDouble, tmp_path: Path) -> None:
     double.add_upload(UPLOAD, SIZE)
     double.answers["PATCH"] = deque([Answered(503)] * 100_000)

@@ -58,12 +58,12 @@ def test_welcome_says_how_many_rooms_follow(rig: HubRig) -> None:
 def test_welcome_tells_the_numbers_that_hold_here() -> None:
     """Every key is the name of a limit; rates that are off are left out, and the request rate is never off."""
     rated = HubRig(Limits(request_rate=7.5), rates=True).member("ana").last(Welcome)
-    assert set(rated.limits) == set(WELCOME_LIMITS) - {"file_bytes"}
+    assert set(rated.limits) == set(WELCOME_LIMITS) - {"file_bytes", "guest_file_hours"}
     assert rated.limits["request_rate"] == 7.5
     assert rated.features == FEATURES
     free = HubRig().member("ana").last(Welcome)
     assert set(WELCOME_LIMITS) - set(free.limits) == {
-        "message_burst", "message_rate", "byte_burst", "byte_rate", "file_bytes",
+        "message_burst", "message_rate", "byte_burst", "byte_rate", "file_bytes", "guest_file_hours",
     }  # fmt: skip
 
 
