@@ -335,6 +335,16 @@ class UploadWriting:
             done(outcome)
         self._quiet(upload)
 
+    @staticmethod
+    def expect_removable(upload: PendingUpload) -> None:
+        """Require that nothing but its sender has an interest in an upload.
+
+        Raises:
+            Refusal: BUSY, a draft takes it, or the disk is at work on its end.
+        """
+        if upload.is_claimed or upload.is_finishing:
+            raise refusal_for("upload_in_use")
+
     def discard(self, upload: PendingUpload) -> None:
         """Give an upload up: its bytes go, and who brings them is cut."""
         self._uploads.remove(upload)
