@@ -187,6 +187,10 @@ class ThreadedFileDisk:
         """Take bytes off the end of an upload; see `FileDisk.cut`."""
         self._ask(lambda: self._store.uploads.cut(file_id, offset), done, _failure())
 
+    def note_unjudged(self, file_id: str, offset: int | None, done: Callable[[Refusal | None], None]) -> None:
+        """Note which bytes are not judged yet; see `FileDisk.note_unjudged`."""
+        self._ask(lambda: self._store.uploads.note_unjudged(file_id, offset), done, _failure())
+
     def finish(self, upload: UploadState, done: Callable[[StoredFile | Refusal], None]) -> None:
         """End an upload; see `FileDisk.finish`. The thread is free while a picture is written anew."""
 
