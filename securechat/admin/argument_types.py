@@ -19,3 +19,20 @@ def filled(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError(_("the value is empty; give one, or leave it out"))
     return text
+
+
+SCOPES = ("post", "read", "files", "metrics")
+"""What the token of a bot may be good for."""
+
+
+def scopes(text: str) -> list[str]:
+    """Return the scopes in a text, with commas between them.
+
+    Raises:
+        argparse.ArgumentTypeError: one is none.
+    """
+    found = [word.strip() for word in text.split(",")]
+    if any(word not in SCOPES for word in found):
+        words = _("not a list of {scopes}: {text}", scopes=", ".join(SCOPES), text=repr(text))
+        raise argparse.ArgumentTypeError(words)
+    return found

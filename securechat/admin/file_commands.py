@@ -21,6 +21,7 @@ from securechat.errors import LogError, TlsFailure
 from securechat.hub.wall_clock import Doubt
 from securechat.server.admin_protocol import AddAuditNote, GetStatus
 from securechat.server.clock_file import doubt_at_rest
+from securechat.storage.files.layout import FileLayout
 from securechat.storage.sqlite.loss import extent
 from securechat.storage.tools.backup import DATABASE, Snapshot
 from securechat.storage.tools.integrity import damage, last_message_at_ms
@@ -280,14 +281,14 @@ def _restored_files(restored: RestoredBackup) -> list[str]:
 
 
 def list_files(context: CommandContext) -> AdminExit:
-    """List what each person and each room keeps of files, from the database."""
+    """List what each person and each room keeps of files, from the database, and of uploads, from the disk."""
     with readable(context.data) as snapshot:
         if context.options.rooms:
             rows = [msgspec.to_builtins(each) for each in files_by_room(snapshot)]
             cells = [show.room_files(row) for row in rows]
             context.output.table(rows, show.ROOM_FILES, cells, _("There are no files"))
         else:
-            rows = [msgspec.to_builtins(each) for each in files_by_sender(snapshot)]
+            rows = [msgspec.to_builtins(each) for each in files_by_sender(snapshot, FileLayout(context.data))]
             cells = [show.sender_files(row) for row in rows]
             context.output.table(rows, show.SENDER_FILES, cells, _("There are no files"))
     return AdminExit.OK

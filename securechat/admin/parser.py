@@ -12,7 +12,7 @@ from typing import Any
 
 from securechat import programs
 from securechat.admin import certificate_options, program_commands, server_commands
-from securechat.admin.argument_types import filled
+from securechat.admin.argument_types import filled, scopes
 from securechat.admin.context import CommandContext, CommandFunction
 from securechat.admin.exit_codes import MEANINGS, AdminExit
 from securechat.text.durations import parse_duration
@@ -287,8 +287,8 @@ def _add_programs(command: _Commands) -> None:
         help=_("a room it belongs to; its token is good for these alone (default: all)"),
     )  # fmt: skip
     add.add_argument(
-        "--scope", choices=("post", "read", "files", "metrics"), action="append", default=[],
-        help=_("what its token is good for; may be repeated (default: post and read)"),
+        "--scope", type=scopes, action="extend", default=[], metavar="SCOPE",
+        help=_("what its token is good for: post, read, files, metrics; with commas, or repeated (default: post,read)"),
     )  # fmt: skip
     hooks = command("hook", program_commands.hooks, _("list the webhooks; `hook add` makes an incoming one"))
     hooks.set_defaults(room=None)

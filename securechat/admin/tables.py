@@ -186,14 +186,18 @@ def room(row: TableRow) -> Sequence[str]:
     return row["room"], here, members, " ".join(row["owners"]), messages, last, " ".join(marks)
 
 
-SENDER_FILES = (LazyText("NAME"), LazyText("FILES"), LazyText("SIZE"), LazyText("TO BE REMOVED"))
+SENDER_FILES = (LazyText("NAME"), LazyText("FILES"), LazyText("SIZE"), LazyText("NOT SENT"), LazyText("TO BE REMOVED"))
 
 
 def sender_files(row: TableRow) -> Sequence[str]:
     """Return the cells of what a person keeps."""
     name = one_line(row["name"]) if row["name"] is not None else f"({row['sender_id']})"
     gone = _("{size:size}", size=row["gone_bytes"]) if row["gone_bytes"] else ""
-    return name, str(row["files"]), _("{size:size}", size=row["kept_bytes"]), gone
+    pending = ""
+    if row["uploads"]:
+        # Translators: in a table: how many uploads no message has yet, and their size together.
+        pending = _("{count}: {size:size}", count=row["uploads"], size=row["uploads_bytes"])
+    return name, str(row["files"]), _("{size:size}", size=row["kept_bytes"]), pending, gone
 
 
 ROOM_FILES = (LazyText("ROOM"), LazyText("FILES"), LazyText("SIZE"))

@@ -196,6 +196,9 @@ class FileDisk(Protocol):
     def cut(self, file_id: str, offset: int, done: Callable[[Refusal | None], None]) -> None:
         """Take bytes off the end of an upload again: it is ``offset`` long then."""
 
+    def note_unjudged(self, file_id: str, offset: int | None, done: Callable[[Refusal | None], None]) -> None:
+        """Note durably that the bytes behind ``offset`` are not judged yet, and go at a start; None: all are."""
+
     def finish(self, upload: UploadState, done: Callable[[StoredFile | Refusal], None]) -> None:
         """End an upload: hash it, write a picture anew, and make all durable under the final name.
 

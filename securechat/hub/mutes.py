@@ -54,6 +54,7 @@ from securechat.model import (
     RemoveBot,
     RemoveCertificate,
     RemoveToken,
+    RemoveUpload,
     Rooms,
     RotateToken,
     Say,
@@ -127,6 +128,7 @@ EFFECTS: Final[dict[type[Command], Effect]] = {
     RotateToken: _FREE,
     AddUpload: Effect(WhileMuted.REFUSED, WhileMuted.ALLOWED),  # it may be for another room
     AskFiles: _FREE,
+    RemoveUpload: _FREE,
     AskLinks: _FREE,
     Ping: _FREE,
     Pong: _FREE,

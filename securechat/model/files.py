@@ -131,10 +131,19 @@ class AskFiles(Record, frozen=True, tag="files"):
 
     Attributes:
         after: the id of the last file of the page before.
+        id: ask for this file or upload alone.
     """
 
     ref: Id
     after: FileId | None = None
+    id: FileId | None = None
+
+
+class RemoveUpload(Record, frozen=True, tag="uploadremove"):
+    """Give up an upload that no message has; answered by Done or Refused."""
+
+    ref: Id
+    id: FileId
 
 
 class OwnFile(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -155,6 +164,24 @@ class OwnFile(Struct, frozen=True, gc=False, omit_defaults=True):
     to: Id | None = None
 
 
+class OwnUpload(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One of the member's uploads that no message has; it counts against the quota.
+
+    Attributes:
+        id: of the upload.
+        name: of the file, as it will be shown.
+        size: bytes, as it counts.
+        offset: of them, those that have come; as many as ``size`` when it is whole.
+        until_ms: it is given up then, UTC milliseconds.
+    """
+
+    id: FileId
+    name: str
+    size: FileSize
+    offset: FileSize
+    until_ms: int
+
+
 class FileList(Record, frozen=True, tag="filelist"):
     """A page of the member's files, and what its quota is.
 
@@ -163,6 +190,7 @@ class FileList(Record, frozen=True, tag="filelist"):
         more: whether there are further ones.
         used: bytes of all of them, with what is being sent now and what is not unlinked yet.
         most: the quota, bytes.
+        uploads: those that no message has, the oldest first; on the first page, as many as fit.
     """
 
     ref: Id
@@ -170,6 +198,7 @@ class FileList(Record, frozen=True, tag="filelist"):
     more: bool
     used: FileSize
     most: FileSize
+    uploads: list[OwnUpload] = field(default_factory=list)
 
 
-FileCommand: TypeAlias = AddUpload | AskLinks | AskFiles
+FileCommand: TypeAlias = AddUpload | AskLinks | AskFiles | RemoveUpload

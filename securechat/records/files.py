@@ -143,6 +143,8 @@ class UploadState(Struct, frozen=True):
         offset: bytes that are there; from the file itself, never from the sidecar.
         stored: what it has become; None before its end.
         unreadable: it is whole, and a picture that cannot be read.
+        unjudged_from: where a part begins whose checksum is not judged yet: a start after a crash goes back to there.
+            None where no part has one.
     """
 
     file_id: str
@@ -156,6 +158,7 @@ class UploadState(Struct, frozen=True):
     offset: int = 0
     stored: StoredFile | None = None
     unreadable: bool = False
+    unjudged_from: int | None = None
 
     def __repr__(self) -> str:
         return f"UploadState({self.file_id})"

@@ -131,6 +131,10 @@ class MemoryFiles:
         """Take bytes off the end; see `FileDisk.cut`."""
         self._answer(partial(self._cut, file_id, offset), done)
 
+    def note_unjudged(self, file_id: str, offset: int | None, done: Callable[[Refusal | None], None]) -> None:
+        """Note which bytes are not judged yet; see `FileDisk.note_unjudged`."""
+        self._answer(partial(self._note_unjudged, file_id, offset), done)
+
     def finish(self, upload: UploadState, done: Callable[[StoredFile | Refusal], None]) -> None:
         """End an upload; see `FileDisk.finish`."""
         self._answer(partial(self._finish, upload), done)
@@ -208,6 +212,13 @@ class MemoryFiles:
         self._expect_success()
         del growing[offset:]
 
+    def _note_unjudged(self, file_id: str, offset: int | None) -> None:
+        kept = self.contents.uploads.get(file_id)
+        if kept is None:
+            raise refusal_for("upload_unknown")
+        self._expect_success()
+        self.contents.uploads[file_id] = replace(kept, unjudged_from=offset)
+
     def _finish(self, upload: UploadState) -> StoredFile:
         kept = self.contents.uploads.get(upload.file_id)
         if kept is None:
@@ -270,6 +281,9 @@ class MemoryFiles:
         uploads = self.contents.uploads
         for file_id in [each for each in self.contents.incoming if each not in uploads]:
             del self.contents.incoming[file_id]
+        for file_id, upload in uploads.items():
+            if upload.stored is None and upload.unjudged_from is not None:
+                del self.contents.incoming[file_id][upload.unjudged_from :]
         return [
             replace(upload, offset=upload.size_bytes if upload.stored else len(self.contents.incoming[file_id]))
             for file_id, upload in sorted(uploads.items())

@@ -16,10 +16,11 @@ def test_the_commands_without_a_server(certs, tmp_path):
     with FileData(data) as world:
         world.send(NOTES, b"notes", "notes.txt")
         world.send(PHOTO, b"pixels" * 1000, "photo.png", "ops", previews={320: b"few", 1600: b"more"})
+        world.upload("ef" * 16, bytes(2048))
     pem = str(certs / "server.pem")
     done = admin(data, "files")
     assert done.returncode == 0, done.stderr
-    assert [line.split() for line in done.stdout.splitlines()][1] == ["(1)", "2", "5.9", "KiB"]
+    assert [line.split() for line in done.stdout.splitlines()][1] == ["(1)", "2", "5.9", "KiB", "1:", "2", "KiB"]
     rooms = [json.loads(line) for line in admin(data, "files", "--rooms", "--json").stdout.splitlines()]
     assert [(row["room"], row["files"], row["kept_bytes"]) for row in rooms] == [("ops", 1, 6007), ("lobby", 1, 5)]
     made = admin(data, "backup", str(tmp_path / "b.tar"), "--cert", pem)

@@ -6,8 +6,11 @@ import hashlib
 import secrets
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
+from base64 import b64encode
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -255,6 +258,48 @@ def test_kill_9_between_the_steps_loses_nothing_that_was_acknowledged(certs: Pat
         wait_until(lambda: set(on_disk(fourth)) == {kept, half_id, ready}, "what no message shows is gone")
         assert all(hashlib.sha256(body).hexdigest() == digest for body in on_disk(fourth).values())
         wait_until(lambda: not list((data / "files" / "incoming").iterdir()), "no upload is left")
+
+
+def test_kill_9_within_a_put_or_an_unjudged_part_leaves_nothing_of_it(certs: Path, tmp_path: Path) -> None:
+    """The one ends with its process; of the other only what was judged stays."""
+    incoming = tmp_path / "data" / "files" / "incoming"
+
+    def started() -> ServerProcess:
+        return ServerProcess(certs, tmp_path / "data", "--rate-limit", "off").start()
+
+    def begin(server: ServerProcess, head: str, body: bytes) -> ssl.SSLSocket:
+        context = ssl.create_default_context(cafile=server.ca)
+        raw = socket.create_connection((server.host, server.port), timeout=20)
+        connection = context.wrap_socket(raw, server_hostname=server.host)
+        connection.sendall(head.replace("\n", "\r\n").encode() + body)
+        return connection
+
+    def arrived(count: int) -> Callable[[], bool]:
+        return lambda: sorted(each.stat().st_size for each in incoming.iterdir() if "." not in each.name) == [count] * 2
+
+    first = started()
+    token = uploader(first)
+    with ApiClient(first, token) as api, ExitStack() as connections:
+        _, path = created(api, len(BODY))
+        digest = b64encode(hashlib.sha256(BODY[:1000]).digest()).decode()
+        assert part(api, path, 0, BODY[:1000], Upload_Checksum=f"sha256 {digest}").status == 204
+        bearer = f"Host: {first.host}\nAuthorization: Bearer {token}\nContent-Length: {len(BODY)}\n\n"
+        connections.enter_context(begin(first, f"PUT /api/v1/rooms/lobby/files/a HTTP/1.1\n{bearer}", BODY[:50_000]))
+        head = (
+            f"PATCH {path} HTTP/1.1\nHost: {first.host}\nTus-Resumable: 1.0.0\nUpload-Offset: 1000\n"
+            "Content-Type: application/offset+octet-stream\n"
+            f"Upload-Checksum: sha256 {digest}\nContent-Length: {len(BODY) - 1000}\n\n"
+        )
+        connections.enter_context(begin(first, head, BODY[1000:50_000]))
+        wait_until(arrived(50_000), "both have come in part")
+        first.kill()
+    with started() as second, ApiClient(second, token) as api:
+        wait_until(lambda: len(api.get("/files").json["uploads"]) == 1, "the PUT has ended with its process")
+        listed = api.get("/files").json
+        assert (listed["uploads"][0]["offset"], listed["used"]) == (1000, len(BODY))
+        assert offset_of(api, path) == 1000
+        wait_until(lambda: len(list(incoming.iterdir())) == 2, "nothing of the PUT is on the disk")
+        assert part(api, path, 1000, BODY[1000:]).status == 204
 
 
 # --- off --------------------------------------------------------------------------------------------------------------

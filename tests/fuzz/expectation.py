@@ -73,6 +73,7 @@ from securechat.model import (
     RemoveBot,
     RemoveCertificate,
     RemoveToken,
+    RemoveUpload,
     RoomRules,
     Rooms,
     RoomsPage,
@@ -104,7 +105,7 @@ ANSWERS: dict[type, type] = {
     Certificates: CertificateList, AddCertificate: Done, RemoveCertificate: Done, SetRoom: Done, AskRoom: RoomRules,
     InviteTo: Done, Moderate: Done, Grant: Done, AddBot: TokenMade, AskBots: BotList, RemoveBot: Done,
     AddToken: TokenMade, AskTokens: TokenList, RotateToken: TokenMade, RemoveToken: Done,
-    AddUpload: UploadAdded, AskLinks: FileLinks, AskFiles: FileList,
+    AddUpload: UploadAdded, AskLinks: FileLinks, AskFiles: FileList, RemoveUpload: Done,
 }  # fmt: skip
 """The record that answers a request, besides `refused`; a request that is not here may be answered by any."""
 LAST_WORDS = frozenset(list(ErrorCode)[: list(ErrorCode).index(ErrorCode.BYE) + 1])

@@ -44,6 +44,7 @@ from securechat.wire.frames import HEADER_BYTES
 from securechat.wire.http import CONTINUE, HEAD_BYTES, Authority, HttpError, HttpServerCodec, Request
 from securechat.wire.native import NATIVE, NativeClientCodec, NativeServerCodec
 from securechat.wire.websocket import WebSocketServerCodec
+from tests.fuzz.tus_requests import tus_headers
 from tests.support.toy_files import ETAG, ToyFiles, toy_bytes
 from tests.support.web_connections import Web
 
@@ -544,6 +545,7 @@ HARNESSES: dict[str, Callable[[bytes], None]] = {
     "http_bodies": http_bodies,
     "http_upload": http_upload,
     "file_range": file_range,
+    "tus_headers": tus_headers,
     "api_request": api_request,
     "name": name,
     "room": room,

@@ -29,6 +29,9 @@ WORDS = [
     b"\r\n", b"\r\n\r\n", b"\r", b"\t", b":", b"GET / HTTP/1.1\r\nHost: chat.example\r\n\r\n", b"Content-Length: 0\r\n",
     b"Content-Length: 4\r\n", b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b"0\r\n\r\n", b"HTTP/1.0",
     b'"attachments":[', b'"blocks":[{"type":', b'"fields":[', b'"elements":[', b"<!channel|@", b"<@U1|", b"<https://a|",
+    b"Tus-Resumable: 1.0.0\n", b"Upload-Offset: 5\n", b"Upload-Length: 10\n", b"Upload-Checksum: sha256 ",
+    b"Upload-As: file\n", b"\xff\x00\x05\x05", b"\xff\x01\x00\x00", b"\xff\x00\x0a\x0a",
+    b"Upload-Metadata: filename YQ==,as ZmlsZQ==\n", b"Content-Type: application/offset+octet-stream\n",
     b"*", b"_", b"```", b"&amp;", b"%7B", b"payload=",
 ]  # fmt: skip
 

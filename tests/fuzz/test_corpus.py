@@ -11,6 +11,7 @@ import pytest
 from securechat.wire.http import HttpServerCodec
 from tests.fuzz.harnesses import HARNESSES, HOOK_TYPES
 from tests.fuzz.run import CORPUS, mutate, seeds
+from tests.fuzz.tus_requests import rig
 from tests.support.golden import GOLDEN, all_vectors, web_vectors
 
 FILES = sorted(path for path in CORPUS.glob("*/*") if path.is_file())
@@ -54,6 +55,21 @@ def test_the_harness_of_webhooks_can_fail(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("securechat.server.hooks.payload._NONSENSE", ())
     with pytest.raises(msgspec.DecodeError):
         HARNESSES["hook_body"]((CORPUS / "hook_body" / "half_character").read_bytes())
+
+
+def test_the_harness_of_tus_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, wrong = HARNESSES["tus_headers"], (CORPUS / "tus_headers" / "wrong_checksum").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("securechat.server.api.tus.compare_digest", lambda *_: True)
+        with pytest.raises(AssertionError, match="the checksum of another"):
+            run(wrong)
+    rig().clear()
+    run(wrong)
+    with monkeypatch.context() as patch:
+        patch.setattr("securechat.server.api.tus._PartExchange._leave", lambda _: None)
+        with pytest.raises(AssertionError, match="has changed the upload"):
+            run((CORPUS / "tus_headers" / "cut_off_with_checksum").read_bytes())
+    rig.cache_clear()
 
 
 def test_the_harness_of_http_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:

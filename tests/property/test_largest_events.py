@@ -244,7 +244,15 @@ LARGEST = {
         paging.file_links(ID, [m.FileLink(FILE_ID, f"/files/{FILE_ID}/{ID}-{ID}-{FILE_ID}")] * 100, pages)
     ],
     m.FileList: lambda pages: [
-        paging.file_list(ID, [m.OwnFile(FILE, ID, BIG, ROOM, ID)] * 50, ID, ID, pages, more=True),
+        paging.file_list(
+            ID,
+            [m.OwnFile(FILE, ID, BIG, ROOM, ID)] * 50,
+            [m.OwnUpload(FILE_ID, FILE_NAME, ID, ID, BIG)] * 20,
+            ID,
+            ID,
+            pages,
+            more=True,
+        ),
     ],
     m.ReadElsewhere: lambda _: [m.ReadElsewhere(ID, ROOM, ID)],
     m.Notice: sentences(m.Notice, sent_at_ms=BIG),

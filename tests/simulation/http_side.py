@@ -63,7 +63,7 @@ class HttpSide:
             pages = replace(server.world.pages, page_rows=dice.choice((2, 3, 200)))
             law, held = server.world.stream_law, dice.choice((0, 1, 32))
             self.peers.streams = WatchedStreams(law, self.peers.streams, pages, held)
-        behind: Any = api.ApiPaths(self.peers, limits, __version__)
+        behind: Any = api.ApiPaths(self.peers, limits, __version__, has_files=server.hub.files is not None)
         prefixes: dict[str, Any] = {
             hooks.PREFIX: hooks.HookPaths(server.hub, limits, self.peers, lambda _word, _ignored: None)
         }

@@ -164,7 +164,8 @@ class ApiRig:
         self.closed_streams: list[ErrorCode] = []
         self._broadcaster = Broadcaster(write_each)
         self.login_tokens: dict[str, str] = {}
-        self.paths = ApiPaths(ProgramPeers(self.hub, self, self.rig.limits, self), self.rig.limits, "1.0")
+        peers = ProgramPeers(self.hub, self, self.rig.limits, self)
+        self.paths = ApiPaths(peers, self.rig.limits, "1.0", has_files=bool(options.get("files")))
 
     # --- ports of the API
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from securechat import model as m
 from securechat.errors import ErrorCode
 from securechat.text.file_lines import with_file_lines
+from securechat.text.refusals import refusal_for
 
 
 @dataclass
@@ -113,6 +114,10 @@ class ModelServer:
                 self.out.append(m.FileLinks(ref, [m.FileLink(each, f"/files/{each}/key") for each in ids]))
             case m.AskFiles(ref, after):
                 self.own_files(ref, after)
+            case m.RemoveUpload(ref, number):
+                there = self.uploads.pop(number, None)
+                refused = m.Refused.of(refusal_for("upload_unknown"), ref=ref)
+                self.out.append(m.Done(ref) if there else refused)
             case m.History():
                 self.history(command)
             case m.Ping(n):
@@ -141,7 +146,10 @@ class ModelServer:
         begin = next((index + 1 for index, each in enumerate(own) if each.file.id == after), 0)
         page = own[begin : begin + self.page_rows]
         used = sum(each.file.size for each in own)
-        self.out.append(m.FileList(ref, page, begin + len(page) < len(own), used, 1_000))
+        uploads = [
+            m.OwnUpload(each.id, each.name, each.size, each.size, 1) for each in self.uploads.values() if not after
+        ]
+        self.out.append(m.FileList(ref, page, begin + len(page) < len(own), used, 1_000, uploads))
 
     def draft(self, client_id: int, text: str, room: str | None, to: int | None, files: list[str]) -> None:
         key = (self.me, client_id)

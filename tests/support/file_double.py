@@ -195,8 +195,22 @@ class PlayedFiles:
                 ]
                 rows.sort(key=lambda row: -row["file"]["size"])
                 used = sum(row["file"]["size"] for row in rows)
-                return {"t": "filelist", "files": rows, "more": False, "used": used, "most": 250 * MIB}
+                uploads = [
+                    {"id": each.id, "name": each.name, "size": each.size, "offset": len(each.data), "until_ms": 2**45}
+                    for each in self._unsent()
+                ]
+                used += sum(each.size for each in self._unsent())
+                return {
+                    "t": "filelist", "files": rows, "more": False, "used": used, "most": 250 * MIB, "uploads": uploads
+                }  # fmt: skip
+            case "uploadremove":
+                next(each for each in self._unsent() if each.id == command["id"]).gone = True
+                return {"t": "done"}
         return None
+
+    def _unsent(self) -> list[PlayedUpload]:
+        sent = {each.id for files in (*self._said.values(), *self._seqs.values()) for each in files}
+        return [each for each in self.uploads if not each.gone and each.id not in sent]
 
     def _plain(self, command: dict[str, Any]) -> dict[str, Any]:
         ids = command.pop("files", None) or []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -502,6 +503,25 @@ def test_own_files(visit: Callable[..., Visitor]) -> None:
     expect_text(page, ".own-body", "You have sent no files.")
     page.keyboard.press("Escape")
     message(page, "This message was deleted").wait_for()
+
+
+def test_an_upload_that_is_not_sent_is_among_the_own_files_and_removed(visit: Callable[..., Visitor]) -> None:
+    files = PlayedFiles()
+    page = enter(visit(), files)
+    files.dead = True
+    choose(page, PDF)
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not files.uploads and time.monotonic() < deadline:
+        until(page, "true")  # a frame, in which the page's requests are answered
+    composer(page).fill("/files")
+    send(page)
+    panel = page.get_by_role("dialog", name="My files")
+    expect_text(page, ".own-files", "unfinished, kept until")
+    expect_text(page, ".own-files", "report.pdf")
+    panel.get_by_role("button", name="Remove report.pdf").click()
+    page.get_by_role("dialog").last.get_by_role("button", name="Remove", exact=True).click()
+    expect_text(page, ".own-body", "You have sent no files.")
+    assert files.uploads[0].gone
 
 
 @pytest.mark.slow

@@ -68,6 +68,7 @@ Deno.test("what /bot add, /hook add and /token add take", () => {
   same(wantedOf("add deploy", "bot"), { name: "deploy", rooms: [] });
   same(wantedOf('add "my bot" #ops #lobby 30', "bot"), { name: "my bot", rooms: ["ops", "lobby"], days: 30 });
   same(wantedOf("ADD x Read post #Ops", "token"), { name: "x", scopes: ["read", "post"], rooms: ["Ops"] });
+  same(wantedOf("add x post,read, files", "token").scopes, ["post", "read", "files"]);
   same(wantedOf("add grafana", "hook", "ops"), { name: "grafana", rooms: ["ops"] });
   same(wantedOf("add grafana #lobby", "hook", "ops").rooms, ["lobby"]);
   for (const wrong of ["", "add", 'add ""', "add a b", "add a 30 #ops", "add a write", "add a 12345", "make a"]) {

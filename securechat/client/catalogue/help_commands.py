@@ -175,7 +175,7 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
     "/files": (
         HelpRow("/files", LazyText("list your own files, the largest first, and how much room they take")),
         HelpRow("/more", LazyText("shows the next page")),
-        HelpRow("/delete 12", LazyText("deletes message [12] with its files")),
+        HelpRow("/delete 12", LazyText("deletes message [12] with its files, or an upload that is not sent")),
     ),
     "/more": (HelpRow("/more", LazyText("show the next page of the last search, history or list")),),
     "/unread": (

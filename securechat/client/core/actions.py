@@ -387,7 +387,19 @@ class ShowFiles(Struct, frozen=True):
     after: FileId | None = None
 
 
-FileAction: TypeAlias = AskUpload | AskFileLinks | DropFileRequest | ShowFiles
+class DropUpload(Struct, frozen=True):
+    """Give up an upload that no message has.
+
+    Attributes:
+        id: of the upload.
+        name: of its file, for the sentence.
+    """
+
+    id: FileId
+    name: str
+
+
+FileAction: TypeAlias = AskUpload | AskFileLinks | DropFileRequest | ShowFiles | DropUpload
 ReadAction: TypeAlias = (
     FindMessages | ShowMore | ListUnread | ListConversations | ShowUnread | ShowHistory | ShowDirectHistory
 )

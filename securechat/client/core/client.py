@@ -412,7 +412,13 @@ class ClientCore:
                 self._room_admin.request(action)
             case actions.ShowMore() if isinstance(self._conversations.next_page, actions.ShowFiles):
                 self._files.request(self._conversations.next_page)
-            case actions.AskUpload() | actions.AskFileLinks() | actions.DropFileRequest() | actions.ShowFiles():
+            case (
+                actions.AskUpload()
+                | actions.AskFileLinks()
+                | actions.DropFileRequest()
+                | actions.ShowFiles()
+                | actions.DropUpload()
+            ):
                 self._files.request(action)
             case (
                 actions.AskHistory()
@@ -530,6 +536,9 @@ class ClientCore:
             return
         if isinstance(request, PendingProgramAction) and isinstance(event, model.Done):
             self._programs.answered(event)
+            return
+        if isinstance(request, PendingFileRequest) and isinstance(event, model.Done):
+            self._files.answered(event)
             return
         self._account.answered(event)
         if isinstance(request, PendingAccountAction) and request.account_action is AccountAction.CHANGE_PASSWORD:

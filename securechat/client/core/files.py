@@ -18,10 +18,22 @@ from securechat.client.core.conversations import Conversations
 from securechat.client.core.events.requests import RejectReason
 from securechat.client.core.pending import PendingFileRequest
 from securechat.client.core.timing import retry_at
-from securechat.model import FILES_FEATURE, AddUpload, AskFiles, AskLinks, FileLinks, FileList, Refused, UploadAdded
+from securechat.model import (
+    FILES_FEATURE,
+    AddUpload,
+    AskFiles,
+    AskLinks,
+    Done,
+    FileLinks,
+    FileList,
+    Refused,
+    RemoveUpload,
+    UploadAdded,
+)
 from securechat.text.refusals import refusal_for
 
 _Kept: TypeAlias = actions.AskUpload | actions.AskFileLinks
+_AtOnce: TypeAlias = actions.ShowFiles | actions.DropUpload
 
 
 class FileRequests:
@@ -55,6 +67,9 @@ class FileRequests:
                 self._conversations.next_page = None
                 if context.require_online():
                     self._send(action, partial(AskFiles, after=after))
+            case actions.DropUpload(id):
+                if context.require_online():
+                    self._send(action, partial(RemoveUpload, id=id))
             case _:
                 assert_never(action)
 
@@ -71,7 +86,9 @@ class FileRequests:
                 case _:
                     assert_never(action)
 
-    def _send(self, action: _Kept | actions.ShowFiles, make: Callable[[int], AddUpload | AskLinks | AskFiles]) -> None:
+    def _send(
+        self, action: _Kept | _AtOnce, make: Callable[[int], AddUpload | AskLinks | AskFiles | RemoveUpload]
+    ) -> None:
         if FILES_FEATURE in self._context.features:
             self._context.send(make(self._context.requests.ask(PendingFileRequest(action))))
         else:  # an older server answers such a command without its ref
@@ -80,7 +97,7 @@ class FileRequests:
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
-    def answered(self, event: UploadAdded | FileLinks | FileList) -> None:
+    def answered(self, event: UploadAdded | FileLinks | FileList | Done) -> None:
         """Show an answer."""
         request = self._context.requests.take(event.ref)
         if not isinstance(request, PendingFileRequest):
@@ -90,30 +107,32 @@ class FileRequests:
                 self._context.show(events.UploadAnswered(number, id, path, name, until_ms))
             case FileLinks(_, links), actions.AskFileLinks(number):
                 self._context.show(events.FileLinksAnswered(number, tuple(links)))
-            case FileList(_, files, more, used, most), actions.ShowFiles():
+            case FileList(_, files, more, used, most, uploads), actions.ShowFiles():
                 if more and files:
                     self._conversations.next_page = actions.ShowFiles(files[-1].file.id)
-                self._context.show(events.FilesShown(tuple(files), more, used, most))
+                self._context.show(events.FilesShown(tuple(files), more, used, most, tuple(uploads)))
+            case Done(), actions.DropUpload(_, name):
+                self._context.show(events.UploadGone(name))
             case _:
                 pass  # a server that mixes up its answers
 
     def refused(self, request: PendingFileRequest, event: Refused) -> None:
         """Ask again later where the server only has no time for it now; otherwise show the refusal."""
         again_at = retry_at(event, self._context.now)
-        if again_at is not None and not isinstance(request.action, actions.ShowFiles):
+        if again_at is not None and isinstance(request.action, actions.AskUpload | actions.AskFileLinks):
             self._waiting[request.action.number] = request.action, again_at
         else:
             self._refuse(request.action, event)
 
     def unanswered(self, request: PendingFileRequest) -> None:
         """The connection broke before the answer: ask on the next one."""
-        if isinstance(request.action, actions.ShowFiles):
+        if isinstance(request.action, actions.ShowFiles | actions.DropUpload):
             self._context.reject(RejectReason.AWAY)
         else:
             self._waiting[request.action.number] = request.action, self._context.now
 
-    def _refuse(self, action: _Kept | actions.ShowFiles, event: Refused) -> None:
-        if isinstance(action, actions.ShowFiles):
+    def _refuse(self, action: _Kept | _AtOnce, event: Refused) -> None:
+        if isinstance(action, actions.ShowFiles | actions.DropUpload):
             self._context.show(events.RequestRefused.of(event))
         else:
             self._context.show(

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from securechat.client.core.actions import (
     AskFileLinks,
     AskUpload,
+    DropUpload,
     ModerateMember,
     PendingFile,
     ProgramAction,
@@ -127,7 +128,7 @@ class PendingModeration(Struct):
 class PendingFileRequest(Struct):
     """A question about files."""
 
-    action: AskUpload | AskFileLinks | ShowFiles
+    action: AskUpload | AskFileLinks | ShowFiles | DropUpload
 
 
 class PendingQuestion(Struct):

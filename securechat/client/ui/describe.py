@@ -134,8 +134,10 @@ def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | Non
             return None
 
 
-def _of_lines(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an event
+def _of_lines(ui_event: UiEvent) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one row an event
     match ui_event:
+        case events.UploadGone(name):
+            return catalogue.files.upload_removed(one_line(name))
         case events.MessageWaiting(line, code):
             return catalogue.connection.line_waiting(line_text(line), code)
         case events.MessageRefused(line):

@@ -105,6 +105,10 @@ class MessageRows:
     def own_files(self, event: events.FilesShown) -> list[str]:
         """Return the sentences of a page of the user's own files, which get numbers by it."""
         said = [catalogue.files.used(event.used, event.most)]
+        for upload in event.uploads:
+            number = catalogue.rooms.number(self.numbers.give_upload(upload))
+            name, until = one_line(upload.name), local_date(upload.until_ms)
+            said.append(catalogue.files.own_upload(number, name, upload.offset, upload.size, until))
         for own in event.files:
             if own.room is None and own.to is None:
                 said.append(catalogue.files.own_file_elsewhere(file_text(own.file), local_date(own.sent_at_ms)))
@@ -114,6 +118,8 @@ class MessageRows:
             number = catalogue.rooms.number(self.numbers.give_file(own.seq, own.file))
             line, date = file_text(own.file), local_date(own.sent_at_ms)
             said.append(catalogue.files.own_file(number, line, self._where(key), date))
+        if event.uploads:
+            said.append(catalogue.files.REMOVE_HINT())
         if not event.files:
             return [*said, catalogue.files.NO_OWN_FILES()]
         return [*said, catalogue.files.DELETE_HINT(), *([catalogue.rooms.MORE()] if event.more else [])]

@@ -10,10 +10,13 @@ from msgspec import Struct
 
 from securechat.client.core.message_changes import apply_change
 from securechat.client.core.state import ConversationId
-from securechat.model import FileId, FileInfo, Message, MessageChange, Purged
+from securechat.model import FileId, FileInfo, Message, MessageChange, OwnUpload, Purged
 
 KEPT_NUMBERS = 2_000
 """Numbers remembered: a day of a busy room, and 32 MB if every message had the longest text."""
+
+_KEPT_UPLOADS = 100
+"""Likewise, of uploads: a person has 20 at most."""
 
 
 class NumberedMessage(Struct):
@@ -34,12 +37,13 @@ class NumberedFile(Struct):
 
 
 class LineNumbers:
-    """The numbers of the messages shown so far, and of their files, which count together."""
+    """The numbers of the messages shown so far, of their files, and of uploads, which count together."""
 
     def __init__(self) -> None:
         self._last = 0
         self._files: dict[int, NumberedFile] = {}
         self._file_numbers: dict[str, int] = {}
+        self._uploads: dict[int, OwnUpload] = {}
         self._by_number: dict[int, NumberedMessage] = {}
         self._by_seq: dict[int, NumberedMessage] = {}
 
@@ -70,6 +74,22 @@ class LineNumbers:
     def number_of(self, file_id: FileId) -> int | None:
         """Return the number of a file; None for one that is gone."""
         return self._file_numbers.get(file_id)
+
+    def give_upload(self, upload: OwnUpload) -> int:
+        """Return the number of an upload that no message has, a new one if it has none."""
+        for number, known in self._uploads.items():
+            if known.id == upload.id:
+                self._uploads[number] = upload
+                return number
+        self._last += 1
+        self._uploads[self._last] = upload
+        if len(self._uploads) > _KEPT_UPLOADS:
+            del self._uploads[next(iter(self._uploads))]
+        return self._last
+
+    def upload(self, number: int) -> OwnUpload | None:
+        """Return the upload with this number."""
+        return self._uploads.get(number)
 
     def find(self, number: int) -> NumberedMessage | None:
         """Return the message with this number, or the one of the file with it."""
@@ -127,3 +147,4 @@ class LineNumbers:
         self._by_seq.clear()
         self._files.clear()
         self._file_numbers.clear()
+        self._uploads.clear()

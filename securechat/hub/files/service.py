@@ -25,11 +25,14 @@ from securechat.model import (
     AskFiles,
     AskLinks,
     Deleted,
+    Done,
     FileCommand,
     FileLink,
     FileList,
     LogEntry,
     OwnFile,
+    OwnUpload,
+    RemoveUpload,
     StoredFile,
     UploadAdded,
 )
@@ -195,7 +198,7 @@ class FileService:
         """Answer a command.
 
         Raises:
-            Refusal: a limit or the quota is reached; BUSY.
+            Refusal: a limit or the quota is reached; BUSY; NOT_FOUND.
         """
         match command:
             case AddUpload():
@@ -207,6 +210,9 @@ class FileService:
             case AskFiles():
                 with self._reads.work_for(peer, command):
                     self._list(peer, member, command)
+            case RemoveUpload(ref, file_id):
+                self._remove(member, file_id)
+                peer.deliver(Done(ref))
             case _:
                 assert_never(command)
 
@@ -253,13 +259,54 @@ class FileService:
 
         def page(rows: list[FileRow]) -> FileList:
             own = [self._own_file(member, row) for row in rows[:OWN_FILES_ROWS]]
-            used, most = self.uploads.used(sender_id), self.quota_of(sender_id)
-            return file_list(command.ref, own, used, most, peer.page_limits, more=len(rows) > OWN_FILES_ROWS)
+            return file_list(
+                command.ref,
+                own,
+                self._own_uploads(member, command),
+                self.uploads.used(sender_id),
+                self.quota_of(sender_id),
+                peer.page_limits,
+                more=len(rows) > OWN_FILES_ROWS,
+            )
+
+        def one(row: FileRow | NotAppended | None) -> None:
+            done(row if isinstance(row, NotAppended) else [row] if row and row.sender_id == sender_id else [])
 
         done = self._reads.begin(
             peer, member, command.ref, (), page=page, again=lambda: self._list(peer, member, command)
         )
-        self._context.log.own_files(OwnFilesQuery(sender_id, command.after, OWN_FILES_ROWS + 1), done)
+        if command.id is not None:
+            self._context.log.file(FileQuery(command.id), one)
+        else:
+            self._context.log.own_files(OwnFilesQuery(sender_id, command.after, OWN_FILES_ROWS + 1), done)
+
+    def _own_uploads(self, member: Member, command: AskFiles) -> list[OwnUpload]:
+        """Return what a list tells of uploads: the first page all of them, the oldest first."""
+        if command.after is not None:
+            return []
+        return [
+            OwnUpload(
+                upload.file_id,
+                upload.state.name,
+                upload.counted_bytes,
+                upload.counted_bytes - upload.missing_bytes,
+                upload.until_ms,
+            )
+            for upload in sorted(self.uploads.of(member.sender_id), key=lambda each: each.state.made_at_ms)
+            if command.id in (None, upload.file_id)
+        ]
+
+    def _remove(self, member: Member, file_id: str) -> None:
+        """Give an upload up at the wish of its sender.
+
+        Raises:
+            Refusal: NOT_FOUND, it is none of this sender's; BUSY, a message takes it, or its end is under way.
+        """
+        upload = self.uploads.get(file_id)
+        if upload is None or upload.state.sender_id != member.sender_id:
+            raise refusal_for("upload_unknown")
+        self.writing.expect_removable(upload)
+        self.writing.discard(upload)
 
     def _own_file(self, member: Member, row: FileRow) -> OwnFile:
         """Return a file of a member; the name of a room only where the member is in it, because it may be secret."""

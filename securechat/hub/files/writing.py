@@ -114,7 +114,7 @@ class UploadWriting:
         self._paused: OrderedDict[UploadWriter, Callable[[], None]] = OrderedDict()  # by what waits of all
         self._woken: UploadWriter | None = None  # the next of these, until it asks
         self._finishing: dict[str, list[Finished]] = {}
-        self._rolling_back: set[str] = set()
+        self._changing: set[str] = set()  # uploads that the disk cuts back, or makes a note of
 
     @property
     def waiting_bytes(self) -> int:
@@ -161,7 +161,7 @@ class UploadWriting:
             self._when_quiet.setdefault(file_id, deque()).append((writer, self._containment.bind(done)))
 
     def _is_quiet(self, file_id: str) -> bool:
-        waits = self._waiting_bytes.get(file_id) or file_id in self._finishing or file_id in self._rolling_back
+        waits = self._waiting_bytes.get(file_id) or file_id in self._finishing or file_id in self._changing
         return not waits
 
     def has_room(self, writer: UploadWriter, more: Callable[[], None]) -> bool:
@@ -260,14 +260,37 @@ class UploadWriting:
         """Cut what a part has brought off again; to be called when the upload is quiet."""
 
         def cut(refusal: Refusal | None) -> None:
-            self._rolling_back.discard(upload.file_id)
+            self._changing.discard(upload.file_id)
             if refusal is None:
                 upload.state = replace(upload.state, offset=offset)
             done(refusal)
             self._quiet(upload)
 
-        self._rolling_back.add(upload.file_id)
+        self._changing.add(upload.file_id)
         self._disk.cut(upload.file_id, offset, self._containment.bind(cut))
+
+    def note_unjudged(
+        self, upload: PendingUpload, offset: int | None, done: Callable[[Refusal | None], None] = lambda _: None
+    ) -> None:
+        """Note that what comes behind an offset is not judged yet (None: all is), and call back when that is durable.
+
+        To be called when the upload is quiet; at once where it is noted so already.
+        """
+        if upload.state.unjudged_from == offset or upload.state.stored is not None:
+            done(None)
+            return
+
+        def noted(refusal: Refusal | None) -> None:
+            self._changing.discard(upload.file_id)
+            if refusal is None:
+                upload.state = replace(upload.state, unjudged_from=offset)
+            elif refusal.reason == "upload_unknown" and not upload.is_gone:
+                self.discard(upload)
+            done(refusal)
+            self._quiet(upload)
+
+        self._changing.add(upload.file_id)
+        self._disk.note_unjudged(upload.file_id, offset, self._containment.bind(noted))
 
     def when_whole(self, upload: PendingUpload, done: Finished) -> None:
         """End an upload that is whole, or tell how a part that is under way has ended it.
@@ -334,6 +357,16 @@ class UploadWriting:
         for done in self._finishing.pop(upload.file_id, ()):
             done(outcome)
         self._quiet(upload)
+
+    @staticmethod
+    def expect_removable(upload: PendingUpload) -> None:
+        """Require that nothing but its sender has an interest in an upload.
+
+        Raises:
+            Refusal: BUSY, a draft takes it, or the disk is at work on its end.
+        """
+        if upload.is_claimed or upload.is_finishing:
+            raise refusal_for("upload_in_use")
 
     def discard(self, upload: PendingUpload) -> None:
         """Give an upload up: its bytes go, and who brings them is cut."""

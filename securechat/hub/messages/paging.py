@@ -51,6 +51,7 @@ from securechat.model import (
     LoginList,
     Message,
     OwnFile,
+    OwnUpload,
     PeopleList,
     Person,
     Presence,
@@ -88,6 +89,8 @@ _TOKEN_FIELDS_BYTES = 260
 _BOT_FIELDS_BYTES = 220
 _OWN_FILE_FIELDS_BYTES = 120
 """What a list of files says of the message of one, without the room."""
+_OWN_UPLOAD_FIELDS_BYTES = 160
+"""What a list of files says of an upload, without its name."""
 _LINK_FIELDS_BYTES = 64
 """The address of a file, without the path."""
 _TOPIC_BYTES = 6 * MAX_TOPIC_CHARS
@@ -404,10 +407,21 @@ def token_list(ref: int, tokens: Sequence[TokenInfo], pages: PageLimits) -> Toke
     return TokenList(ref, kept, more=len(kept) < len(tokens))
 
 
-def file_list(ref: int, files: Sequence[OwnFile], used: int, most: int, pages: PageLimits, *, more: bool) -> FileList:
-    """Cut a sender's files to a page."""
-    kept = _fitting(files[: pages.page_rows], _own_file_bound, pages.page_bytes)
-    return FileList(ref, kept, more or len(kept) < len(files), used, most)
+def file_list(
+    ref: int,
+    files: Sequence[OwnFile],
+    uploads: Sequence[OwnUpload],
+    used: int,
+    most: int,
+    pages: PageLimits,
+    *,
+    more: bool,
+) -> FileList:
+    """Cut a sender's files and uploads to a page, of which the uploads take half at most."""
+    told = _fitting(uploads[: pages.page_rows], _own_upload_bound, pages.page_bytes // 2)
+    room_bytes = pages.page_bytes - sum(map(_own_upload_bound, told))
+    kept = _fitting(files[: pages.page_rows], _own_file_bound, room_bytes)
+    return FileList(ref, kept, more or len(kept) < len(files), used, most, told)
 
 
 def file_links(ref: int, links: Sequence[FileLink], pages: PageLimits) -> FileLinks:
@@ -417,6 +431,10 @@ def file_links(ref: int, links: Sequence[FileLink], pages: PageLimits) -> FileLi
 
 def _own_file_bound(own: OwnFile) -> int:
     return _OWN_FILE_FIELDS_BYTES + file_bound(own.file) + _text_bytes(own.room)
+
+
+def _own_upload_bound(own: OwnUpload) -> int:
+    return _OWN_UPLOAD_FIELDS_BYTES + len(own.name.encode()) + own.name.count('"')
 
 
 def _link_bound(link: FileLink) -> int:

@@ -26,6 +26,7 @@ from securechat.model import (
     Quit,
     React,
     Read,
+    RemoveUpload,
     Rooms,
     Say,
     Search,
@@ -66,6 +67,7 @@ NEEDED: Final[dict[type[Command], frozenset[Scope]]] = {
     Read: _READ,
     AddUpload: _FILES,
     AskFiles: _FILES,
+    RemoveUpload: _FILES,
     AskLinks: _READ,
 }
 """The scopes of which a command needs one. A command that is not here needs a password or a certificate, but for those
@@ -73,7 +75,7 @@ that only keep a connection."""
 _NAMED: Final = {_READ: Scope.READ, _FILES: Scope.FILES}
 """The scope that a refusal names; ``post`` for every other."""
 _ALWAYS: Final = frozenset({Ping, Pong, Quit})
-_WITHOUT_ROOM: Final = (Whois, AskPeople, Rooms, Join, AddUpload, AskLinks)
+_WITHOUT_ROOM: Final = (Whois, AskPeople, Rooms, Join, AddUpload, RemoveUpload, AskLinks)
 """Commands about no room, which a token for some rooms may use; and Join, judged by `RoomMembership` when it is known
 which room has the name. A link is judged when it is followed."""
 

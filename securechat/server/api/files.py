@@ -7,9 +7,9 @@
 | PUT | /people/{person}/files/{name} | likewise, as a direct message |
 | GET | /files/{id} | reads a file; `size`; Range |
 
-Everything else behind ``/api/`` is `ApiPaths`'s. A PUT is judged before its body comes, by a draft that names no upload
-of this sender: the hub refuses that last of all, so everything else is right. With a key that was used the hub answers
-with the message of then, and the body need not come.
+The list of own files and everything else behind ``/api/`` is `ApiPaths`'s. A PUT is judged before its body comes, by
+a draft that names no upload of this sender: the hub refuses that last of all, so everything else is right. With a key
+that was used the hub answers with the message of then, and the body need not come.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class FilePaths:
             raise ProblemError(404, "no_such_path", "This server has no API for programs")
         if (put := _PUT.match(path)) is not None:
             return self._put(request, address, put)
-        if (got := _GET.match(path)) is not None:
+        if (got := _GET.match(path)) is not None and request.method != "DELETE":
             return self._get(request, address, got[1])
         return self._behind.begin(request, address)
 
@@ -160,7 +160,7 @@ class FilePaths:
 
     def _get(self, request: Request, address: str, raw: str) -> Exchange:
         if request.method not in ("GET", "HEAD"):
-            raise method_not_allowed("GET", "HEAD")
+            raise method_not_allowed("DELETE", "GET", "HEAD")
         if request.body_bytes:
             raise ProblemError(413, "body_too_large", "This request has no body")
         token = token_of(request)

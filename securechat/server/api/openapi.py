@@ -9,7 +9,7 @@ import msgspec
 from securechat.limits import MAX_ROOM_CHARS, MAX_SIGN_CHARS, MAX_TEXT_CHARS, PAGE_ROWS
 from securechat.server.api.problems import HTTP_CODES, STATUSES, Problem
 from securechat.server.api.records import Stored
-from securechat.server.api.routes import DEFAULT_ROWS, ROUTES, ApiRoute
+from securechat.server.api.routes import DEFAULT_ROWS, OWN_FILES, ROUTES, ApiRoute
 from securechat.wire.event_stream import JsonLines, ServerSentEvents
 
 _REFERENCE = "#/components/schemas/{name}"
@@ -24,6 +24,7 @@ _PARTS: dict[str, dict[str, Any]] = {
     },
     "person": {"type": "string", "minLength": 1, "description": "A sender_id, or a name; @ before a name of digits."},
     "seq": {**_SEQ, "description": "The number of a message.", "examples": [1]},
+    "id": {"type": "string", "pattern": "^[0-9a-f]{32}$", "description": "The id of a file or an upload."},
     "emoji": {"type": "string", "minLength": 1, "maxLength": MAX_SIGN_CHARS, "description": "The reaction."},
 }
 _PARAMETERS: dict[str, dict[str, Any]] = {
@@ -32,6 +33,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": PAGE_ROWS, "default": DEFAULT_ROWS},
     "q": {"type": "string", "minLength": 1, "maxLength": 500, "description": "As /search takes it in a client."},
 }
+_ROW = {"type": "string", "description": "A room's name."}
 _FILE_NAME = {"type": "string", "minLength": 1, "maxLength": 128, "description": "Of the file.", "examples": ["a.pdf"]}
 _KEY = {
     "name": "Idempotency-Key",
@@ -51,14 +53,16 @@ def description(version: str, *, has_files: bool = False) -> bytes:
         version: of the program.
         has_files: whether the server takes files.
     """
-    records = {route.makes for route in ROUTES} | {route.takes for route in ROUTES if route.takes is not None}
+    routes = [route for route in ROUTES if has_files or not route.path.startswith(OWN_FILES)]
+    records = {route.makes for route in routes} | {route.takes for route in routes if route.takes is not None}
     ordered = sorted(records | {Problem}, key=lambda record: record.__name__)
     _, components = msgspec.json.schema_components(ordered, ref_template=_REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
-    for route in ROUTES:
+    for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
     if has_files:
-        paths |= _file_paths()
+        for path, methods in _file_paths().items():
+            paths.setdefault(path, {}).update(methods)
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -85,7 +89,9 @@ def _operation(route: ApiRoute) -> dict[str, Any]:
     if route.run is None:
         return _stream(route)
     for name, is_number in route.parameters.items():
-        schema = _PARAMETERS[name] if is_number or name == "q" else {"type": "string", "description": "A room's name."}
+        schema = _PARAMETERS[name] if is_number or name == "q" else _ROW
+        if name == "after" and route.path == OWN_FILES:
+            schema = _PARTS["id"]
         parameters.append(_parameter(name, "query", schema, required=name == "q"))
     if route.is_keyed:
         parameters.append(_KEY)
@@ -153,7 +159,7 @@ def _file_paths() -> dict[str, dict[str, Any]]:
             "operationId": "get_files_id",
             "summary": "Reads a file, or a range of it.",
             "parameters": [
-                _parameter("id", "path", {"type": "string", "pattern": "^[0-9a-f]{32}$", "description": "Of a file."}),
+                _parameter("id", "path", _PARTS["id"]),
                 _parameter("size", "query", size, required=False),
             ],
             "responses": {

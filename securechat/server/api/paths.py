@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PREFIX = "/api/"
 ROOT = "/api/v1"
 _DESCRIPTION = "/openapi.json"
-_OF_FILES = re.compile(rf"{ROOT}/(?:(?:rooms|people)/[^/]+/files/[^/]*|files/[^/]+|uploads(?:/.*)?)\Z")
+_OF_FILES = re.compile(rf"{ROOT}/(?:(?:rooms|people)/[^/]+/files/[^/]*|files(?:/[^/]+)?|uploads(?:/.*)?)\Z")
 """The paths of `securechat.server.api.files`."""
 
 

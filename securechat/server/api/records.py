@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from securechat.model import Hit, Id, Message, MessageChange, Person, RoomCount
+from securechat.model import FileId, Hit, Id, Message, MessageChange, OwnFile, OwnUpload, Person, RoomCount
 
 
 class Stored(Struct, frozen=True, gc=False):
@@ -93,3 +93,28 @@ class KnownPerson(Struct, frozen=True):
     id: Id
     name: str
     absent: bool
+
+
+class FileListing(Struct, frozen=True):
+    """A page of the program's own files, the largest first; with ``more``, ask again with ``after`` the last id.
+
+    Attributes:
+        files: of the page.
+        uploads: those that no message has, the oldest first; on the first page.
+        more: whether there are further files.
+        used: bytes of all of them, with uploads and what is not unlinked yet.
+        most: the quota, bytes.
+    """
+
+    files: list[OwnFile]
+    uploads: list[OwnUpload]
+    more: bool
+    used: Id
+    most: Id
+
+
+class DeletedFile(Struct, frozen=True):
+    """A file is deleted: ``seq`` of the change that deleted its message; null for an upload, which had none."""
+
+    id: FileId
+    seq: Id | None

@@ -1,7 +1,8 @@
 """The routes of ``/api/v1`` and what each does.
 
 ``{room}`` is the name of a room, percent-encoded, with or without ``#``. ``{person}`` is the sender_id of a person in
-digits, or a name; a name of digits alone has ``@`` before it. ``{seq}`` is a message's number, ``{emoji}`` a reaction.
+digits, or a name; a name of digits alone has ``@`` before it. ``{seq}`` is a message's number, ``{emoji}`` a reaction,
+``{id}`` that of a file or an upload. `securechat.server.api.files` has the paths whose bodies are bytes.
 
 | method | path | does |
 |---|---|---|
@@ -20,6 +21,8 @@ digits, or a name; a name of digits alone has ``@`` before it. ``{seq}`` is a me
 | GET, POST | /people/{person}/messages | as in a room: direct messages |
 | GET, PATCH, DELETE | /people/{person}/messages/{seq} | as in a room |
 | PUT, DELETE | /people/{person}/messages/{seq}/reactions/{emoji} | as in a room |
+| GET | /files | lists the program's own files and uploads; `after` |
+| DELETE | /files/{id} | deletes a file with its message, or gives an upload up |
 | GET | /events | streams events; `rooms`, `after`; Last-Event-ID |
 | GET | /search | finds messages; `q`, `before`, `limit` |
 
@@ -30,6 +33,7 @@ room that guests alone have opened, because the first account that enters such a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -40,12 +44,14 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.limits import PAGE_ROWS
 from securechat.model import (
     Acked,
+    AskFiles,
     AskPeople,
     AskRoom,
     Command,
     Delete,
     Direct,
     Edit,
+    FileList,
     Found,
     History,
     HistoryPage,
@@ -54,6 +60,7 @@ from securechat.model import (
     PeopleList,
     Person,
     React,
+    RemoveUpload,
     RoomRules,
     Rooms,
     RoomsPage,
@@ -67,6 +74,8 @@ from securechat.model import (
 from securechat.server.api.answers import ApiAnswer, answer
 from securechat.server.api.problems import ProblemError, method_not_allowed
 from securechat.server.api.records import (
+    DeletedFile,
+    FileListing,
     HitList,
     KnownPerson,
     MemberList,
@@ -92,6 +101,9 @@ if TYPE_CHECKING:
     from securechat.server.api.peer import Steps
 
 DEFAULT_ROWS = 50
+OWN_FILES = "/files"
+"""The path of the list of own files; each is below it."""
+_FILE_ID = re.compile(r"[0-9a-f]{32}\Z")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -336,6 +348,41 @@ def _search(call: ApiCall) -> Steps:
     return _made(HitList(page.hits, page.more, page.indexed))
 
 
+# --- Files ------------------------------------------------------------------------------------------------------------
+
+
+def _file_id(raw: str) -> str:
+    """Return the id of a file in a query or a path; what is none belongs to no file."""
+    if not _FILE_ID.match(raw):
+        raise refusal_for("no_such_file")
+    return raw
+
+
+def _list_files(call: ApiCall) -> Steps:
+    after = call.query.get("after")
+    if after is not None and not _FILE_ID.match(after):
+        raise ProblemError(400, "bad_request", "The parameter after is the id of a file", args={"parameter": "after"})
+    page: FileList = yield AskFiles(0, after)
+    return _made(FileListing(page.files, page.uploads, page.more, page.used, page.most))
+
+
+def _delete_file(call: ApiCall) -> Steps:
+    """Delete one's own file. It goes with its message, which is deleted; an upload has none."""
+    file_id = _file_id(call.parts["id"])
+    page: FileList = yield AskFiles(0, None, file_id)
+    if page.uploads:
+        yield RemoveUpload(0, file_id)
+        return _made(DeletedFile(file_id, None))
+    if not page.files:
+        raise refusal_for("no_such_file")
+    own = page.files[0]
+    if own.room is None and own.to is None:
+        words = "The file is in a room that you are not in. Join it, or ask a moderator there to delete its message"
+        raise ProblemError(404, ErrorCode.NOT_A_MEMBER.value, words)
+    acked: Acked = yield Delete(0, own.seq, own.room, own.to)
+    return _made(DeletedFile(file_id, acked.seq))
+
+
 # --- The table --------------------------------------------------------------------------------------------------------
 
 _PAGE = {"after": True, "before": True, "limit": True}
@@ -376,6 +423,8 @@ ROUTES: tuple[ApiRoute, ...] = (
         None,
         {"q": False, "before": True, "limit": True},
     ),
+    ApiRoute("GET", OWN_FILES, "Lists own files and uploads.", _list_files, 200, FileListing, None, {"after": False}),
+    ApiRoute("DELETE", "/files/{id}", "Deletes an own file, or gives an upload up.", _delete_file, 200, DeletedFile),
     ApiRoute(
         "GET",
         "/events",

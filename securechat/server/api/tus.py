@@ -329,6 +329,17 @@ class _PartExchange:
             sentence = "The part goes beyond the length that the upload was begun with. Ask for its offset by HEAD"
             self._answer(refused(ProblemError(413, "body_too_large", sentence)))
         else:
+            unjudged_from = self._offset if self._checksum is not None and self._size_bytes else None
+            self._writing.note_unjudged(upload, unjudged_from, lambda refusal: self._noted(refusal, ready))
+
+    def _noted(self, refusal: Refusal | None, ready: Callable[[], None]) -> None:
+        """The disk knows whether the bytes of this part are judged when they come, also over a crash."""
+        if self._done is None:
+            return
+        assert self._writer is not None
+        if refusal is not None:
+            self._answer(refused(refusal))
+        else:
             self._has_begun = True
             self._writer.ready()
             ready()
@@ -364,7 +375,14 @@ class _PartExchange:
                 self._writing.roll_back(self._upload, self._offset, self._rolled_back)
                 return
             self._is_judged = True
-        if self._upload.is_whole:
+        self._writing.note_unjudged(self._upload, None, self._judged)
+
+    def _judged(self, refusal: Refusal | None) -> None:
+        if self._done is None:
+            return
+        if refusal is not None:
+            self._answer(refused(refusal))
+        elif self._upload.is_whole:
             self._writing.finish(self._upload, self._finished, as_file=self._as_file)
         else:
             self._answer(_offset_answer(self._upload, 204))

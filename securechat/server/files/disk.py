@@ -47,6 +47,8 @@ READS_AT_ONCE = 64
 """Then one step of what writes, so that many downloads from a slow disk do not end all uploads."""
 SPACE_AGE_S = 1.0
 """Free space is asked for again after this; statvfs(2) reads counters in memory, in some microseconds."""
+CLOSE_S = 10.0
+"""A stop waits for the job under way so long; each is one sync of 4 MiB at most."""
 _SILENT_S = 60.0
 """Between two reports of the same trouble."""
 _MOST_REPORTED = 64
@@ -114,6 +116,7 @@ class ThreadedFileDisk:
         clock: monotonic seconds.
         most_waiting: jobs beyond which writes are refused.
         store: the files, instead of the directory's own (tests).
+        close_s: how long `close` waits for the job under way.
     """
 
     def __init__(
@@ -127,6 +130,7 @@ class ThreadedFileDisk:
         clock: Callable[[], float] = time.monotonic,
         most_waiting: int = MOST_WAITING,
         store: FileStore | None = None,
+        close_s: float = CLOSE_S,
     ) -> None:
         self._data = data
         self._post = post
@@ -135,6 +139,7 @@ class ThreadedFileDisk:
         self._on_error = on_error
         self._clock = clock
         self._most_waiting = most_waiting
+        self._close_s = close_s
         self._store = store or FileStore(data, on_trouble=self._report)
         self._space = (0, 0)
         self._space_at: float | None = None
@@ -186,6 +191,10 @@ class ThreadedFileDisk:
     def cut(self, file_id: str, offset: int, done: Callable[[Refusal | None], None]) -> None:
         """Take bytes off the end of an upload; see `FileDisk.cut`."""
         self._ask(lambda: self._store.uploads.cut(file_id, offset), done, _failure())
+
+    def note_unjudged(self, file_id: str, offset: int | None, done: Callable[[Refusal | None], None]) -> None:
+        """Note which bytes are not judged yet; see `FileDisk.note_unjudged`."""
+        self._ask(lambda: self._store.uploads.note_unjudged(file_id, offset), done, _failure())
 
     def finish(self, upload: UploadState, done: Callable[[StoredFile | Refusal], None]) -> None:
         """End an upload; see `FileDisk.finish`. The thread is free while a picture is written anew."""
@@ -253,12 +262,18 @@ class ThreadedFileDisk:
         self._ask(lambda: _at_once(partial(self._store.finished.in_folder, prefix)), done)
 
     def close(self) -> None:
-        """End the thread; from now on nothing is answered. Waits for the job under way, and drops those that wait."""
+        """End the thread; from now on nothing is answered. Waits for the job under way, and drops those that wait.
+
+        A disk that hangs is not waited for longer than `CLOSE_S`: the thread ends with the process.
+        """
         with self._closing:
             self._closed = True
         self._jobs.put(None)
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(self._close_s)
+            if self._thread.is_alive():
+                directory = self._store.layout.directory
+                self._on_trouble(f"the disk has not answered for {self._close_s:g} s at the stop; look at {directory}")
             self._thread = None
 
     def read(self, copy: _OpenCopy, offset: int, most_bytes: int, done: Callable[[bytes | None], None]) -> None:

@@ -2,8 +2,9 @@
 
 A sidecar with a `StoredFile` is the decision that every byte was durable: its file is given the final name, if the
 crash came before that. Without one the upload goes on, from the length that is there; after another boot from the last
-multiple of `uploads.SYNC_BYTES`, because what was not synced may be gone, or zeros. What has no sidecar was
-acknowledged to no one, and is swept, as is a sidecar that is torn or foreign. What cannot be read now is left alone.
+multiple of `uploads.SYNC_BYTES`, because what was not synced may be gone, or zeros. A part whose checksum was not
+judged yet is cut off again (`UploadState.unjudged_from`). What has no sidecar was acknowledged to no one, and is swept,
+as is a sidecar that is torn or foreign. What cannot be read now is left alone.
 """
 
 from __future__ import annotations
@@ -110,17 +111,28 @@ class Recovery:
         offset = min(size_bytes, upload.size_bytes)
         if not trusts_all and offset:
             offset = (offset - 1) // self._sync_bytes * self._sync_bytes
-        if offset != size_bytes:
+        is_unjudged = upload.unjudged_from is not None
+        if upload.unjudged_from is not None:
+            offset = min(offset, upload.unjudged_from)
+        if offset != size_bytes or is_unjudged:
             descriptor = self._system.open(self._layout.upload(upload.file_id), writing=True)
             try:
                 self._system.truncate(descriptor, offset)
+                if is_unjudged:  # also what an earlier process cut: its length must not vouch for other bytes later
+                    self._sync(descriptor)
             finally:
                 self._system.close(descriptor)
         return replace(upload, offset=offset)
 
+    def _sync(self, descriptor: int) -> None:
+        try:
+            self._system.sync(descriptor)
+        except OSError as error:
+            raise SyncFailed(error) from error
+
     def _begin_anew(self, upload: UploadState) -> DiskSteps[UploadState]:
         """Go back behind a decision: the power took a name of the file before it was answered."""
-        upload = replace(upload, stored=None, unreadable=False)
+        upload = replace(upload, stored=None, unreadable=False, unjudged_from=None)
         yield from replace_synced(self._system, self._layout.sidecar(upload.file_id), encode_sidecar(upload))
         yield from self._finished.remove(upload.file_id)
         unlink_if_there(self._system, self._layout.upload(upload.file_id))

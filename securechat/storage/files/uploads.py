@@ -174,6 +174,22 @@ class UploadFiles:
             yield
             self._sync(upload)
 
+    def note_unjudged(self, file_id: str, offset: int | None) -> DiskSteps[None]:
+        """Note in the sidecar, durably, which bytes are not judged yet; see `FileDisk.note_unjudged`.
+
+        Raises:
+            Refusal: the sidecar is as it was.
+        """
+        upload = self._expect(file_id)
+        if upload.state.stored is not None:
+            raise refusal_for("file_not_stored")
+        state = replace(upload.state, unjudged_from=offset)
+        with self._judged(upload, "an upload could not be noted as unjudged"):
+            yield from replace_synced(self._system, self._layout.sidecar(file_id), encode_sidecar(state))
+            upload.state = state
+            yield
+            sync_names(self._system, self._layout.incoming)
+
     def is_picture(self, file_id: str) -> bool:
         """Return whether a whole upload begins as a picture that the server writes anew.
 
@@ -215,7 +231,7 @@ class UploadFiles:
         upload = self._uploads.get(file_id)
         if upload is None or upload.state.stored is not None:
             return
-        upload.state = replace(upload.state, unreadable=True)
+        upload.state = replace(upload.state, unreadable=True, unjudged_from=None)
         with suppress(OSError):
             yield from replace_synced(self._system, self._layout.sidecar(file_id), encode_sidecar(upload.state))
 
@@ -278,7 +294,7 @@ class UploadFiles:
         else:
             stored = stored_moving(stored_file(state, upload.length, (yield from self._make_durable(upload))), picture)
         self._close(file_id)
-        decided = replace(state, offset=upload.length, stored=stored, unreadable=False)
+        decided = replace(state, offset=upload.length, stored=stored, unreadable=False, unjudged_from=None)
         yield from self._sync_copies(file_id, picture)
         self._finished.make_folder(file_id)
         yield

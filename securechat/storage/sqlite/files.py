@@ -107,14 +107,24 @@ def find_file(reader: HistoryReader, query: FileQuery) -> FileRow | None:
 
 
 def list_own_files(reader: HistoryReader, query: OwnFilesQuery) -> list[FileRow]:
-    """Return a page of a sender's files, the largest first; damaged ones are left out. Raises as `find_file`."""
-    bindings = {"sender_id": query.sender_id, "after": query.after, "rows": query.limit}
-    found = _own(reader.ask(_OWN, bindings))
-    seqs = _encode(sorted({seq for _, seq in found})).decode()
-    rows: dict[str, FileRow] = {}
-    for row in decode_rows(_messages, reader.ask(_MESSAGES, {"seqs": seqs})):
-        rows |= _rows_of(reader, row)
-    return [rows[file_id] for file_id, _ in found if file_id in rows]
+    """Return a page of a sender's files, the largest first; damaged ones are left out. Raises as `find_file`.
+
+    The page is filled with those behind them, so that a page which is not full is the last one.
+    """
+    page: list[FileRow] = []
+    after, is_all = query.after, False
+    while not is_all and len(page) < query.limit:
+        bindings = {"sender_id": query.sender_id, "after": after, "rows": query.limit - len(page)}
+        found = _own(reader.ask(_OWN, bindings))
+        is_all = len(found) < query.limit - len(page)
+        if found:
+            after = found[-1][0]
+        seqs = _encode(sorted({seq for _, seq in found})).decode()
+        rows: dict[str, FileRow] = {}
+        for row in decode_rows(_messages, reader.ask(_MESSAGES, {"seqs": seqs})):
+            rows |= _rows_of(reader, row)
+        page += [rows[file_id] for file_id, _ in found if file_id in rows]
+    return page
 
 
 def list_gone_files(reader: HistoryReader, after: str, most: int) -> list[GoneFile]:

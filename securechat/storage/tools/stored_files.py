@@ -6,7 +6,8 @@ They are read as the database has them, row by row; `integrity` says which rows 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,15 @@ from typing import Any
 import apsw
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from securechat.files import open_regular
+from securechat.records.files import UploadState
 from securechat.storage.files.file_system import LocalFileSystem
 from securechat.storage.files.finished import FinishedFiles
-from securechat.storage.files.layout import PREFIXES, FileLayout
+from securechat.storage.files.layout import PREFIXES, FileLayout, id_of, is_sidecar
+from securechat.storage.files.sidecar import SIDECAR_BYTES, decode_sidecar
+from securechat.storage.files.steps import read_whole
 from securechat.storage.sqlite.loss import unreadable
 from securechat.storage.tools.backup import Snapshot
 
@@ -35,7 +40,8 @@ SELECT u.sender_id, ifnull(a.name, s.name), u.files, u.kept_bytes, u.gone_bytes 
     FROM (
         SELECT sender_id, count(*) AS files, sum(kept_bytes) AS kept_bytes, 0 AS gone_bytes
         FROM files GROUP BY sender_id
-        UNION ALL SELECT sender_id, 0, 0, sum(kept_bytes) FROM gone_files GROUP BY sender_id)
+        UNION ALL SELECT sender_id, 0, 0, sum(kept_bytes) FROM gone_files GROUP BY sender_id
+        UNION ALL SELECT value, 0, 0, 0 FROM json_each(:uploaders))
     GROUP BY sender_id) AS u
 LEFT JOIN senders AS s USING (sender_id) LEFT JOIN accounts AS a USING (sender_id)
 ORDER BY u.kept_bytes + u.gone_bytes DESC, u.sender_id
@@ -84,6 +90,8 @@ class SenderFiles(Struct, frozen=True, gc=False):
         files: how many its messages show.
         kept_bytes: of them, with smaller copies.
         gone_bytes: of those that are deleted and not unlinked yet.
+        uploads: how many no message has, finished or not.
+        uploads_bytes: of them, as they count against the quota.
     """
 
     sender_id: int
@@ -91,6 +99,8 @@ class SenderFiles(Struct, frozen=True, gc=False):
     files: int
     kept_bytes: int
     gone_bytes: int
+    uploads: int = 0
+    uploads_bytes: int = 0
 
 
 class RoomFiles(Struct, frozen=True, gc=False):
@@ -138,13 +148,39 @@ def recorded_files(snapshot: Snapshot) -> list[RecordedFile]:
     ]
 
 
-def files_by_sender(snapshot: Snapshot) -> list[SenderFiles]:
-    """Return what each sender keeps, the most first.
+def files_by_sender(snapshot: Snapshot, layout: FileLayout) -> list[SenderFiles]:
+    """Return what each sender keeps, the most first; with the uploads that no message has, from their sidecars.
 
     Raises:
         LogError: the database cannot be read.
     """
-    return [SenderFiles(*row) for row in _ask(snapshot, _BY_SENDER)]
+    uploads: dict[int, list[int]] = {}
+    for upload in _uploads(layout):
+        if upload.stored is None or _known(snapshot, upload.file_id) is None:
+            counted = upload.size_bytes if upload.stored is None else upload.stored.kept_bytes
+            uploads.setdefault(upload.sender_id, []).append(counted)
+    asked = {"uploaders": msgspec.json.encode(list(uploads)).decode()}
+    rows = [SenderFiles(*row) for row in _ask(snapshot, _BY_SENDER, asked)]
+    return [
+        replace(row, uploads=len(sizes), uploads_bytes=sum(sizes)) if (sizes := uploads.get(row.sender_id)) else row
+        for row in rows
+    ]
+
+
+def _uploads(layout: FileLayout) -> Iterator[UploadState]:
+    """The uploads that have a sidecar; those that end meanwhile, or cannot be read, are left out."""
+    system = LocalFileSystem()
+    try:
+        names = system.names(layout.incoming)
+    except OSError:
+        return
+    for name in names:
+        file_id = id_of(name)
+        if file_id is not None and is_sidecar(name):
+            with suppress(OSError):
+                upload = decode_sidecar(file_id, read_whole(system, layout.sidecar(file_id), SIDECAR_BYTES))
+                if upload is not None:
+                    yield upload
 
 
 def files_by_room(snapshot: Snapshot) -> list[RoomFiles]:

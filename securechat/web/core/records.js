@@ -164,6 +164,7 @@
  * @property {boolean} more
  * @property {number} used
  * @property {number} most
+ * @property {OwnUpload[]} uploads
  *
  * @typedef {object} OwnFile
  * @property {FileInfo} file
@@ -180,6 +181,13 @@
  * @property {number} width
  * @property {number} height
  * @property {number[]} previews
+ *
+ * @typedef {object} OwnUpload
+ * @property {string} id
+ * @property {string} name
+ * @property {number} size
+ * @property {number} offset
+ * @property {number} until_ms
  *
  * @typedef {object} ReadElsewhere
  * @property {"read"} t
@@ -685,6 +693,12 @@
  * @property {"files"} t
  * @property {number} ref
  * @property {string | null} [after] default null
+ * @property {string | null} [id] default null
+ *
+ * @typedef {object} RemoveUpload
+ * @property {"uploadremove"} t
+ * @property {number} ref
+ * @property {string} id
  *
  * @typedef {object} Typing
  * @property {"typing"} t
@@ -716,7 +730,7 @@
  * @typedef {Message | MessageChange} LogEntry
  * @typedef {"frame_too_large" | "bad_frame" | "hello_expected" | "unsupported_version" | "hello_timeout" | "ping_timeout" | "slow_reader" | "replaced" | "shutting_down" | "too_many_connections" | "log_failed" | "banned" | "kicked" | "logged_out" | "bye" | "internal" | "unknown_type" | "invalid" | "name_invalid" | "name_reserved" | "name_in_use" | "password_invalid" | "room_invalid" | "not_a_member" | "too_many_rooms" | "no_such_person" | "person_absent" | "text_empty" | "text_too_long" | "out_of_order" | "busy" | "overloaded" | "disk_full" | "quota" | "login_required" | "login_failed" | "login_expired" | "login_slowed" | "certificate_unknown" | "password_needed" | "password_temporary" | "invite_unknown" | "invite_used" | "invite_expired" | "invite_revoked" | "account_needed" | "already_registered" | "muted" | "not_found" | "too_many" | "no_right" | "no_such_room" | "read_only" | "slow_mode" | "archived" | "room_banned" | "last_member" | "query_invalid" | "key_used" | "files_off" | "file_too_large" | "file_not_ready" | "picture_unreadable" | "token_invalid" | "unknown"} ErrorCode
  * @typedef {Welcome | Joined | Left | Named | Registered | Done | LoginList | CertificateList | BotList | TokenList | TokenMade | UploadAdded | FileLinks | FileList | ReadElsewhere | Notice | Message | Edited | Deleted | Reacted | Purged | SearchPage | RoomRules | Invited | RoleChanged | TypingNow | UnreadList | ConversationList | Acked | Refused | Throttled | HistoryPage | Roster | RoomsPage | Found | PeopleList | Presence | Closing | Ping | Pong} Event
- * @typedef {Hello | Join | Leave | Say | Direct | History | Who | Whois | AskPeople | Rooms | Nick | Edit | Delete | React | Search | Register | ChangePassword | Logins | Logout | Certificates | AddCertificate | RemoveCertificate | SetRoom | AskRoom | InviteTo | Moderate | Grant | AddBot | AskBots | RemoveBot | AddToken | AskTokens | RotateToken | RemoveToken | AddUpload | AskLinks | AskFiles | Typing | AskUnread | AskConversations | Read | Ping | Pong | Quit} Command
+ * @typedef {Hello | Join | Leave | Say | Direct | History | Who | Whois | AskPeople | Rooms | Nick | Edit | Delete | React | Search | Register | ChangePassword | Logins | Logout | Certificates | AddCertificate | RemoveCertificate | SetRoom | AskRoom | InviteTo | Moderate | Grant | AddBot | AskBots | RemoveBot | AddToken | AskTokens | RotateToken | RemoveToken | AddUpload | AskLinks | AskFiles | RemoveUpload | Typing | AskUnread | AskConversations | Read | Ping | Pong | Quit} Command
  */
 
 // deno-fmt-ignore
@@ -733,7 +747,7 @@ const RECORDS = {
   "tokenmade": {"defaults": {"bot": null}, "inside": {"info": "TokenInfo"}},
   "FileInfo": {"defaults": {"type": "application/octet-stream", "width": 0, "height": 0, "previews": []}},
   "OwnFile": {"defaults": {"room": null, "to": null}, "inside": {"file": "FileInfo"}},
-  "filelist": {"inside": {"files": "OwnFile"}},
+  "filelist": {"defaults": {"uploads": []}, "inside": {"files": "OwnFile"}},
   "read": {"defaults": {"room": null, "peer": null}},
   "notice": {"defaults": {"reason": "", "args": {}}},
   "msg": {"defaults": {"room": null, "to": null, "toname": null, "reply": null, "mentions": [], "edited": null, "deleted": null, "reactions": [], "changed": null, "edited_by": null, "deleted_by": null, "bot": false, "files": []}, "inside": {"files": "FileInfo"}},

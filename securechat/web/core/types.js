@@ -258,7 +258,8 @@
  *   | {ask: "tokenremove", token: number}
  *   | {ask: "upload", name: string, size: number, as_file: boolean}
  *   | {ask: "links", ids: readonly string[]}
- *   | {ask: "files", after?: string}} Question
+ *   | {ask: "files", after?: string}
+ *   | {ask: "uploadremove", id: string}} Question
  *
  * Answers: join, openDirect, openPerson: the Conversation. whois: the Person who has this name now. who: {members, total, more}. rooms: {rooms, more}. people: Person[].
  * search: {hits: {message, marks}[], more, indexed}. roomInfo: RoomRules. logins: {logins, more}. bots: {bots, more}. tokens: {tokens, more}.

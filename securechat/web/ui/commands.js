@@ -202,7 +202,8 @@ export const TAKES = {
  * @throws {Problem} where it is something else
  */
 export function wantedOf(rest, kind, here) {
-  const form = /^add\s+("[^"]+"|[^\s"]+)((?:\s+(?:post|read|metrics))*)((?:\s+#\S+)*)(?:\s+(\d{1,4}))?$/i;
+  const form =
+    /^add\s+("[^"]+"|[^\s"]+)((?:(?:\s+|,\s*)(?:post|read|files|metrics)\b)*)((?:\s+#\S+)*)(?:\s+(\d{1,4}))?$/i;
   const [, name, scopes, rooms, days] = form.exec(rest) ?? [];
   if (!name) throw new Problem(usageOf(kind));
   return {

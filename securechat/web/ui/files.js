@@ -444,7 +444,7 @@ export async function openFiles(app) {
   async function load(further = false) {
     try {
       const page = await app.ask(further && last ? { ask: "files", after: last } : { ask: "files" });
-      if (!further) fill(rows);
+      if (!further) fill(rows, ...(page.uploads ?? []).map(uploadRow));
       rows.append(...page.files.map(row));
       last = page.files.at(-1)?.file.id ?? last;
       more.hidden = !page.more;
@@ -473,6 +473,38 @@ export async function openFiles(app) {
     for (let tries = 0; tries < MOST_ASKED && bar.isConnected && bar.value === before; tries++) {
       await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
       await app.ask({ ask: "files" }).then(tell, () => {});
+    }
+  }
+
+  /** An upload counts against the quota, although no message has it. @param {any} own an OwnUpload */
+  function uploadRow(own) {
+    const { name, offset, size: whole, until_ms: at } = own;
+    const until = date(at);
+    const words = offset === whole
+      ? _("{size:size} · not sent, kept until {until}", { size: whole, until })
+      : _("{offset:size} of {size:size} · unfinished, kept until {until}", { offset, size: whole, until });
+    return h(
+      "li",
+      {},
+      h("div", { class: "file-words" }, nameView(name), h("span", { class: "file-size" }, words)),
+      h("button", {
+        type: "button",
+        class: "button danger",
+        "aria-label": _("Remove {name}", { name: oneLine(name) }),
+        on: { click: () => removeUpload(own) },
+      }, _("Remove")),
+    );
+  }
+
+  /** @param {any} own */
+  async function removeUpload(own) {
+    const text = _("It is in no message. Where it is still being sent, that ends.");
+    if (!await confirm(_("Remove {name}?", { name: oneLine(own.name) }), text, _("Remove"), { danger: true })) return;
+    try {
+      await app.ask({ ask: "uploadremove", id: own.id });
+      await load();
+    } catch (error) {
+      fill(used, refusalOf(error));
     }
   }
 

@@ -16,8 +16,12 @@ import pytest
 from securechat.admin import backup_archive, exporting, file_commands, health, restore
 from securechat.admin.backup_archive import CertificateFiles, is_file_member, make_backup
 from securechat.admin.exit_codes import AdminExit, AdminFailure
+from securechat.model import FileInfo, StoredFile
 from securechat.records.accounts import EraseSender
+from securechat.records.files import UploadState
 from securechat.storage.files.layout import FileLayout
+from securechat.storage.files.sidecar import encode_sidecar
+from securechat.storage.files.steps import run
 from securechat.storage.store import ApplyChanges
 from securechat.storage.tools.backup import DATABASE, Snapshot
 from securechat.storage.tools.stored_files import (
@@ -321,19 +325,39 @@ def test_figures_by_person_and_room(world):
     world.send(LATE, b"x" * 10, room="ops")
     world.delete(NOTES)
     with Snapshot(world.data / DATABASE) as snapshot:
-        [ann] = files_by_sender(snapshot)
+        [ann] = files_by_sender(snapshot, FileLayout(world.data))
         rooms = [(each.room, each.files, each.kept_bytes) for each in files_by_room(snapshot)]
     assert (ann.files, ann.kept_bytes, ann.gone_bytes) == (2, 6000 + 7 + 10, 5)
     assert rooms == [("ops", 2, 6017)]
 
 
+def test_figures_have_the_uploads_that_no_message_has(world):
+    """Also of senders who keep nothing else; a sidecar that is left of a message's file counts no more."""
+    world.upload("ef" * 16, b"finished, not sent")
+    for sender_id, file_id in ((1, "e1" * 16), (7, "e2" * 16)):
+        run(world.files.uploads.create(UploadState(file_id, "key", sender_id, "half.iso", 1000, False, 1, 2)))
+        run(world.files.uploads.write(file_id, 0, b"some"))
+    layout = world.files.layout
+    settled = UploadState(
+        NOTES, "key", 1, "notes.txt", 5, False, 1, 2, 5, StoredFile(FileInfo(NOTES, "n", 5), bytes(32))
+    )
+    layout.sidecar(NOTES).write_bytes(encode_sidecar(settled))
+    layout.sidecar("e3" * 16).write_bytes(b"torn")
+    with Snapshot(world.data / DATABASE) as snapshot:
+        rows = files_by_sender(snapshot, layout)
+    assert [(row.sender_id, row.files, row.uploads, row.uploads_bytes) for row in rows] == [
+        (1, 2, 2, 1000 + len(b"finished, not sent")),
+        (7, 0, 1, 1000),
+    ]
+
+
 def test_files_of_an_account_that_is_gone_still_count_and_for_no_other(world):
     """Its messages stay without a name, and so do its files, under the number that no account gets again."""
     with Snapshot(world.data / DATABASE) as snapshot:
-        [before] = files_by_sender(snapshot)
+        [before] = files_by_sender(snapshot, FileLayout(world.data))
     world.log.apply([ApplyChanges((EraseSender(before.sender_id, False, 0),))])
     with Snapshot(world.data / DATABASE) as snapshot:
-        [after] = files_by_sender(snapshot)
+        [after] = files_by_sender(snapshot, FileLayout(world.data))
     assert (after.sender_id, after.files, after.kept_bytes) == (before.sender_id, before.files, before.kept_bytes)
 
 

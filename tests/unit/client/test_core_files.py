@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from securechat.client.core import actions, events
 from securechat.client.core.events.requests import RejectReason
 from securechat.client.core.message_changes import apply_change
+from securechat.client.ui import describe
 from securechat.errors import ErrorCode
 from securechat.model import AddUpload, AskFiles, AskLinks, Deleted, Direct, FileInfo, Message, Refused, Say
 from tests.support.chat_model import ModelServer
@@ -210,3 +211,21 @@ def test_the_list_of_own_files_needs_a_connection(lost: str) -> None:
 def test_a_deleted_message_has_no_files() -> None:
     message = Message(3, 0, 1, "ana", 0, "[file: a, 1 B]", "ops", files=[FileInfo("a" * 32, "a", 1)])
     assert apply_change(message, Deleted(4, 3, 1, "ana", 0, "ops")).files == []
+
+
+def test_an_upload_is_listed_and_removed() -> None:
+    driver = driver_with_files()
+    driver.settle()
+    driver.want(actions.AskUpload(1, "a", 3))
+    driver.settle()
+    driver.want(actions.ShowFiles())
+    driver.settle()
+    (upload,) = driver.all(events.FilesShown)[-1].uploads
+    assert (upload.name, upload.size, upload.offset) == ("a", 3, 3)
+    driver.want(actions.DropUpload(upload.id, "a"))
+    driver.settle()
+    assert driver.all(events.UploadGone) == [events.UploadGone("a")]
+    assert describe.sentence(events.UploadGone("a\x1b"), driver.core.current, 1) == "Removed: a␛"
+    driver.want(actions.DropUpload(upload.id, "a"))
+    driver.settle()
+    assert driver.all(events.RequestRefused)[-1].reason == "upload_unknown"

@@ -23,7 +23,7 @@ from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.line_numbers import LineNumbers
 from securechat.client.ui.rendering import TextStyle, file_tail_line, json_line, quote_row, tail_line
-from securechat.model import Deleted, Edited, FileInfo, Hit, Message, OwnFile
+from securechat.model import Deleted, Edited, FileInfo, Hit, Message, OwnFile, OwnUpload
 from securechat.text.file_lines import with_file_lines
 from securechat.tls.contexts import client_context
 from tests.support.receiver import Authority
@@ -241,6 +241,25 @@ def test_own_files_are_listed_with_numbers_that_save_and_delete() -> None:
         "Your files take 0 B of 100 B",
         catalogue.files.NO_OWN_FILES(),
     ]
+
+
+def test_uploads_that_no_message_has_are_listed_with_numbers_that_remove() -> None:
+    rows = MessageRows(ClientCore(secret="0" * 32, jitter=lambda: 0.0, name="me"))
+    half = OwnUpload("a" * 32, "dump\x1b.sql", 2_097_152, 1_048_576, 0)
+    whole = OwnUpload("b" * 32, "a.txt", 5, 5, 0)
+    page = events.FilesShown((), False, 2_097_157, 262_144_000, (half, whole))
+    _, first, second, hint, none = rows.own_files(page)
+    assert first.startswith("[1] unfinished, until ")
+    assert first.endswith(", 1 MiB of 2 MiB")
+    assert "\x1b" not in first
+    assert second.startswith("[2] not sent, until ")
+    assert second.endswith(": a.txt, 5 B")
+    assert (hint, none) == (catalogue.files.REMOVE_HINT(), catalogue.files.NO_OWN_FILES())
+    assert rows.own_files(page)[1].startswith("[1] "), "it keeps its number"
+    assert read("/delete 1", HERE, [], rows.numbers) == actions.DropUpload("a" * 32, "dump\x1b.sql")
+    assert read("/delete [2]", HERE, [], rows.numbers) == actions.DropUpload("b" * 32, "a.txt")
+    rows.numbers.forget()
+    assert isinstance(read("/delete 1", HERE, [], rows.numbers), InputError)
 
 
 def test_a_row_of_a_narrow_terminal_is_cut_like_any_other() -> None:

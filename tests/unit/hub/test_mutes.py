@@ -53,6 +53,7 @@ from securechat.model import (
     RemoveBot,
     RemoveCertificate,
     RemoveToken,
+    RemoveUpload,
     Rooms,
     RotateToken,
     Say,
@@ -140,6 +141,7 @@ class Scene:
             AddUpload: AddUpload(ref=R, name="a.pdf", size=1),
             AskLinks: AskLinks(ref=R, ids=["f" * 32]),
             AskFiles: AskFiles(ref=R),
+            RemoveUpload: RemoveUpload(ref=R, id="f" * 32),
             Ping: Ping(n=R),
             Pong: Pong(n=R),
         }

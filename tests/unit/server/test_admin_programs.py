@@ -253,6 +253,14 @@ def test_a_bot_may_post_and_read_unless_something_else_is_asked_for(tool: Tool) 
     assert tool.bench.programs.asked[0][3:] == ([], [Scope.POST, Scope.READ], None)
 
 
+@pytest.mark.parametrize(
+    "words", ["--scope post,read,files", "--scope post --scope read,files", "--scope post,\tread --scope files"]
+)
+def test_scopes_stand_alone_or_with_commas(tool: Tool, words: str) -> None:
+    tool.run("bot", "add", "deploy", *words.split(" "))
+    assert tool.bench.programs.asked[0][4] == [Scope.POST, Scope.READ, Scope.FILES]
+
+
 def test_a_new_webhook_is_its_address(tool: Tool) -> None:
     shown = tool.run("hook", "add", "#ops", "grafana", "--host", "chat.lan")
     assert tool.bench.programs.asked == [("shell:root", "grafana", AccountKind.HOOK, ["ops"], [], None)]
@@ -301,7 +309,9 @@ def test_removing_a_bot_asks_first(tool: Tool) -> None:
     assert tool.run("token", "remove", "4") == "Token 4 (deploy) is removed\n"
 
 
-@pytest.mark.parametrize("line", ["bot add", "hook add ops", "token remove", "bot add x --scope hook"])
+@pytest.mark.parametrize(
+    "line", ["bot add", "hook add ops", "token remove", "bot add x --scope hook", "bot add x --scope post,hook"]
+)
 def test_what_is_left_out_is_a_mistake(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         make_parser().parse_args(line.split())

@@ -43,7 +43,13 @@ from securechat.client.core.events.connection import (
     Reconnecting,
     StateNotSaved,
 )
-from securechat.client.core.events.files import FileLinksAnswered, FileRequestRefused, FilesShown, UploadAnswered
+from securechat.client.core.events.files import (
+    FileLinksAnswered,
+    FileRequestRefused,
+    FilesShown,
+    UploadAnswered,
+    UploadGone,
+)
 from securechat.client.core.events.messages import (
     ConversationsShown,
     HistoryLoaded,
@@ -149,6 +155,7 @@ UiEvent: TypeAlias = (
     | FileLinksAnswered
     | FileRequestRefused
     | FilesShown
+    | UploadGone
     | ActionRejected
     | ActionDeferred
     | QuestionAnswered
@@ -251,5 +258,6 @@ __all__ = [
     "UiEvent",
     "UnreadShown",
     "UploadAnswered",
+    "UploadGone",
     "WillBeDeliveredLater",
 ]

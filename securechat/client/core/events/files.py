@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from securechat.errors import ErrorCode
-from securechat.model import FileId, FileLink, OwnFile, Secretive
+from securechat.model import FileId, FileLink, OwnFile, OwnUpload, Secretive
 
 
 class UploadAnswered(Secretive, frozen=True):
@@ -53,9 +53,17 @@ class FilesShown(Struct, frozen=True):
         more: whether there are further ones.
         used: bytes of all of them, with what is being sent.
         most: the quota, bytes.
+        uploads: those that no message has; on the first page.
     """
 
     files: tuple[OwnFile, ...]
     more: bool
     used: int
     most: int
+    uploads: tuple[OwnUpload, ...] = ()
+
+
+class UploadGone(Struct, frozen=True):
+    """An upload is given up, as the user wanted; ``name`` of its file."""
+
+    name: str

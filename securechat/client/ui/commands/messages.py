@@ -108,6 +108,8 @@ def _prefill(named: NumberedMessage | InputError) -> ParsedInput:
 
 
 def _delete(rest: str, current: ConversationId, numbers: LineNumbers, me: int) -> ParsedInput:
+    if (found := _NUMBER.fullmatch(rest)) is not None and (upload := numbers.upload(int(found[1]))) is not None:
+        return actions.DropUpload(upload.id, upload.name)
     named, text = _named(rest, numbers)
     if named is None and not rest:
         named = numbers.last_own(current, me) or InputError(catalogue.rooms.NO_OWN_LINE())

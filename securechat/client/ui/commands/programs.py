@@ -137,8 +137,8 @@ def _typed(text: str, *, has_scopes: bool = False) -> _Typed | InputError | None
             return None
         if word.startswith("#"):
             made.rooms += (word.removeprefix("#"),)
-        elif word.casefold() in _SCOPES:
-            made.scopes += (cast("TokenScope", word.casefold()),)
+        elif (scopes := _scopes_of(word)) is not None:
+            made.scopes += scopes
         elif made.days is not None:
             return None
         else:
@@ -151,8 +151,14 @@ def _typed(text: str, *, has_scopes: bool = False) -> _Typed | InputError | None
 
 
 def _is_option(word: str, *, has_scopes: bool) -> bool:
-    is_scope = has_scopes and word.casefold() in _SCOPES
+    is_scope = has_scopes and _scopes_of(word) is not None
     return is_scope or _DAYS.fullmatch(word) is not None or (len(word) > 1 and word.startswith("#"))
+
+
+def _scopes_of(word: str) -> tuple[TokenScope, ...] | None:
+    """Return the scopes in a word, with commas between them or one behind it; None for another word."""
+    parts = word.casefold().removesuffix(",").split(",")
+    return cast("tuple[TokenScope, ...]", tuple(parts)) if _SCOPES.issuperset(parts) else None
 
 
 def _unquoted(typed: str) -> str:

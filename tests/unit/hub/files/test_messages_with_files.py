@@ -20,6 +20,7 @@ from securechat.model import (
     AskLinks,
     Delete,
     Direct,
+    Done,
     Edit,
     Edited,
     FileLinks,
@@ -30,8 +31,10 @@ from securechat.model import (
     Leave,
     Message,
     Moderate,
+    OwnUpload,
     Refused,
     Register,
+    RemoveUpload,
     Say,
     SetRoom,
     StoredFile,
@@ -353,6 +356,67 @@ def test_one_sees_its_own_files_and_what_is_left(rig: HubRig) -> None:
     assert ann.last(FileList).files[0].room is None, "the name may be secret by now"
     rig.do(bob, AskFiles(5))
     assert bob.last(FileList) == FileList(5, [], False, 0, 250 * MIB)
+
+
+def test_one_sees_and_removes_uploads_that_no_message_has(rig: HubRig) -> None:
+    ann, bob = account(rig, "ann"), account(rig, "bob")
+    half, whole = begin(rig, ann, "half.iso", 100), sent(rig, ann, "whole.txt", b"12345")
+    upload = files_of(rig).uploads.get(half.id)
+    assert upload is not None
+    assert upload.until_ms < half.until_ms, "sooner, without a byte"
+    writer = files_of(rig).writing.open(upload, lambda: None)
+    writer.ready()
+    writer.write(b"x" * 30, lambda: None)
+    rig.settle()
+    rig.do(ann, AskFiles(5))
+    made = files_of(rig).uploads.get(whole)
+    assert made is not None
+    assert ann.last(FileList).uploads == [
+        OwnUpload(half.id, "half.iso", 100, 30, half.until_ms),
+        OwnUpload(whole, "whole.txt", 5, 5, made.until_ms),
+    ]
+    assert ann.last(FileList).used == 105
+    rig.do(ann, AskFiles(5, None, half.id))
+    assert [each.id for each in ann.last(FileList).uploads] == [half.id]
+    rig.do(ann, AskFiles(5, "f" * 32))
+    assert ann.last(FileList).uploads == [], "only the first page has them"
+    rig.do(bob, RemoveUpload(6, half.id))
+    assert (bob.last(Refused).reason, bob.last(Refused).ref) == ("upload_unknown", 6)
+    for file_id in (half.id, whole):
+        rig.do(ann, RemoveUpload(7, file_id))
+        assert ann.last(Done).ref == 7
+    assert writer.is_cut
+    rig.do(ann, AskFiles(5))
+    assert ann.last(FileList) == FileList(5, [], False, 0, 250 * MIB)
+    assert on_disk(rig) == set()
+    rig.do(ann, RemoveUpload(8, half.id))
+    assert ann.last(Refused).reason == "upload_unknown"
+
+
+def test_an_upload_whose_end_is_under_way_is_not_removed(rig: HubRig) -> None:
+    ann = account(rig, "ann")
+    added = begin(rig, ann, "a", 3)
+    upload = files_of(rig).uploads.get(added.id)
+    assert upload is not None
+    writer = files_of(rig).writing.open(upload, lambda: None)
+    writer.ready()
+    writer.write(b"abc", lambda: None)
+    rig.settle()
+    files_of(rig).writing.finish(upload, lambda _: None)
+    rig.do(ann, RemoveUpload(6, added.id), settle=False)
+    assert ann.last(Refused).reason == "upload_in_use"
+    rig.settle()
+    rig.do(ann, Say(1, "lobby", "", files=[added.id]))
+    assert ann.messages[-1].files[0].id == added.id
+
+
+def test_one_asks_for_one_own_file(rig: HubRig) -> None:
+    ann, bob = account(rig, "ann"), account(rig, "bob")
+    message = said(rig, ann, 1)
+    said(rig, ann, 2)
+    for peer, seqs in ((ann, [message.seq]), (bob, [])):
+        rig.do(peer, AskFiles(5, None, message.files[0].id))
+        assert ([own.seq for own in peer.last(FileList).files], peer.last(FileList).more) == (seqs, False)
 
 
 # --- Links ------------------------------------------------------------------------------------------------------------

@@ -395,7 +395,7 @@ def test_a_bug_costs_its_token_and_no_more(api: ApiRig, token: str) -> None:
 
 def test_a_server_without_files_says_so_at_their_paths(api: ApiRig, token: str) -> None:
     paths = ("/rooms/lobby/files/a.log", "/people/ann/files/a.log", "/uploads", f"/uploads/{'0' * 32}/{'1' * 32}")
-    for path in (*paths, f"/files/{'0' * 32}"):
+    for path in (*paths, "/files", f"/files/{'0' * 32}"):
         reply = api.ask("PUT", path, token, "x")
         assert (reply.status, reply.code) == (404, "files_off"), path
     too_long = HttpError(413, "The body is too long.")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
 
 from securechat.errors import Refusal
 from securechat.limits import KIB, MIB, Limits
-from securechat.model import AskLinks, Delete, FileLinks, Join, Message, Moderate, Register, Welcome
+from securechat.model import AskLinks, Delete, Deleted, FileLinks, Join, Message, Moderate, Register, Welcome
 from securechat.pictures.kinds import kind_of
-from tests.support.file_rig import FileRig
+from tests.support.file_rig import TUS, FileRig
 from tests.support.hub_rig import FakePeer
 from tests.support.web_connections import Answer
 
@@ -59,6 +60,68 @@ def nothing_stays(rig: FileRig) -> bool:
     contents = rig.rig.file_contents
     assert contents is not None
     return not (contents.incoming or contents.uploads or contents.stored)
+
+
+# --- One's own files ------------------------------------------------------------------------------------------------
+
+
+def ask(rig: FileRig, method: str, path: str, token: str) -> tuple[int, Any]:
+    answer = rig.request(method, f"/api/v1{path}", bearer(token))
+    return answer.status, json.loads(answer.body)
+
+
+def test_a_program_lists_and_deletes_its_own_files(rig: FileRig, token: str) -> None:
+    bob = watcher(rig)
+    put(rig, token, "/rooms/lobby/files/small.txt", b"abc")
+    put(rig, token, "/people/bob/files/large.txt", b"abcdef")
+    created = rig.create(token, 10, "Upload-Metadata: filename " + b64encode(b"half.bin").decode())
+    rig.patch(created.headers["location"], 0, b"1234")
+    status, listed = ask(rig, "GET", "/files", token)
+    assert (status, listed["used"], listed["more"]) == (200, 19, False)
+    assert listed["most"] == rig.rig.limits.files_per_person_bytes
+    assert [(own["file"]["name"], own.get("room")) for own in listed["files"]] == [
+        ("large.txt", None), ("small.txt", "lobby"),
+    ]  # fmt: skip
+    (upload,) = listed["uploads"]
+    assert (upload["name"], upload["size"], upload["offset"]) == ("half.bin", 10, 4)
+    assert ask(rig, "DELETE", f"/files/{upload['id']}", token) == (200, {"id": upload["id"], "seq": None})
+    assert rig.request("HEAD", created.headers["location"], TUS).status == 404
+    large, small = (own["file"]["id"] for own in listed["files"])
+    assert ask(rig, "GET", f"/files?after={large}", token)[1]["files"] == [listed["files"][1]]
+    for file_id in (large, small):
+        status, deleted = ask(rig, "DELETE", f"/files/{file_id}", token)
+        assert (status, deleted["id"]) == (200, file_id)
+        assert bob.last(Deleted).seq == deleted["seq"]
+    assert ask(rig, "GET", "/files", token)[1]["files"] == []
+    assert ask(rig, "DELETE", f"/files/{large}", token)[0] == 404
+
+
+def test_files_of_others_are_not_deleted_and_nonsense_is_refused(rig: FileRig, token: str) -> None:
+    other = rig.program("carl")
+    put(rig, other, "/rooms/lobby/files/a")
+    file_id = ask(rig, "GET", "/files", other)[1]["files"][0]["file"]["id"]
+    for path in (f"/files/{file_id}", "/files/x", f"/files/{'f' * 32}"):
+        status, problem = ask(rig, "DELETE", path, token)
+        assert (status, problem["reason"]) == (404, "no_such_file")
+    assert ask(rig, "GET", "/files?after=x", token)[0] == 400
+    assert ask(rig, "PUT", f"/files/{file_id}", token)[0] == 405
+    assert ask(rig, "GET", "/files", rig.program("dora", "post", "read"))[0] == 403
+    assert ask(rig, "GET", "/files", rig.program("eve", "files"))[0] == 200
+    assert len(ask(rig, "GET", "/files", other)[1]["files"]) == 1
+
+
+def test_an_own_file_in_a_room_that_was_left_is_not_deleted(rig: FileRig, token: str) -> None:
+    watcher(rig, "bob", "ops")
+    put(rig, token, "/rooms/ops/files/a")
+    (own,) = ask(rig, "GET", "/files", token)[1]["files"]
+    ann = rig.rig.hub.context.accounts.account_named("ann")
+    assert ann is not None
+    bob = next(peer for peer in rig.rig.hub.context.connections if isinstance(peer, FakePeer))
+    rig.rig.do(bob, Moderate(5, "ops", ann.sender_id, "kick"))
+    (told,) = ask(rig, "GET", "/files", token)[1]["files"]
+    assert "room" not in told
+    status, problem = ask(rig, "DELETE", f"/files/{own['file']['id']}", token)
+    assert (status, problem["code"]) == (404, "not_a_member")
 
 
 # --- PUT --------------------------------------------------------------------------------------------------------------
@@ -222,7 +285,7 @@ def test_a_token_reads_what_it_may(rig: FileRig, token: str) -> None:
     assert poster.status == 403
     assert rig.request("GET", "/api/v1/files/" + "f" * 32, bearer(token)).status == 404
     assert rig.request("GET", "/api/v1/files/x", bearer(token)).status == 404
-    assert rig.request("DELETE", path, bearer(token)).status == 405
+    assert rig.request("POST", path, bearer(token)).status == 405
 
 
 def test_a_token_reads_no_dialogue_of_others_and_no_room_it_is_not_in(rig: FileRig, token: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from securechat.errors import Refusal
 from securechat.limits import KIB, Limits
 from securechat.model import Say
+from securechat.testing.memory_files import MemoryFiles
 from securechat.text.refusals import refusal_for
 from tests.support.file_rig import TUS, FileRig, part
 
@@ -138,6 +139,47 @@ def test_a_part_with_a_checksum_that_is_cut_off_is_dropped(rig: FileRig, token: 
     browser.lost()
     rig.run()
     assert rig.offset(path) == 0
+
+
+def test_a_start_after_a_crash_knows_which_bytes_were_not_judged(rig: FileRig, token: str) -> None:
+    """The disk is told before the first byte of a part with a checksum, and when that is judged, before the answer."""
+    path = created(rig, token, 20)
+    contents = rig.rig.file_contents
+    assert contents is not None
+    file_id = path.split("/")[4]
+
+    def unjudged_from() -> int | None:
+        return contents.uploads[file_id].unjudged_from
+
+    assert rig.patch(path, 0, b"01234").status == 204
+    assert unjudged_from() is None
+    rig.begin("PATCH", path, *part(5), checksum(b"56789"), size=5, body=b"567")
+    assert (unjudged_from(), bytes(contents.incoming[file_id])) == (5, b"01234567")
+    (found,) = MemoryFiles(lambda work: work(), contents)._load()
+    assert (found.offset, bytes(contents.incoming[file_id])) == (5, b"01234"), "as after a crash"
+
+
+def test_judged_bytes_stay_over_a_crash(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 20)
+    contents = rig.rig.file_contents
+    assert contents is not None
+    file_id = path.split("/")[4]
+    assert rig.patch(path, 0, b"01234", checksum(b"01234")).status == 204
+    assert contents.uploads[file_id].unjudged_from is None
+    assert rig.patch(path, 5, b"5678x", checksum(b"56789")).status == 460
+    assert contents.uploads[file_id].unjudged_from == 5
+    assert rig.patch(path, 5, b"56").status == 204
+    assert contents.uploads[file_id].unjudged_from is None, "a part without a checksum is not judged"
+    assert [each.offset for each in MemoryFiles(lambda work: work(), contents)._load()] == [7]
+
+
+def test_a_note_that_cannot_be_made_refuses_the_part(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 5)
+    assert rig.rig.disk is not None
+    rig.rig.disk.fails = 1
+    browser = rig.begin("PATCH", path, *part(0), checksum(b"01234"), "Expect: 100-continue", size=5)
+    assert browser.answer("PATCH").status == 507, "no byte was asked for"
+    assert rig.patch(path, 0, b"01234", checksum(b"01234")).headers["upload-offset"] == "5"
 
 
 def test_a_part_that_is_cut_off_stays_as_far_as_it_came(rig: FileRig, token: str) -> None:

@@ -274,6 +274,26 @@ def test_close_ends_what_runs_and_drops_what_waits(loop, make, system, tmp_path)
     assert loop.posted.empty()
 
 
+def test_a_disk_that_hangs_holds_up_no_stop(loop, system, tmp_path):
+    troubles, hangs, under_way = [], threading.Event(), threading.Event()
+
+    def hang(_prefix):
+        under_way.set()
+        hangs.wait()
+
+    disk = ThreadedFileDisk(tmp_path, loop.post, on_trouble=troubles.append, close_s=0.01)
+    disk._store.finished.in_folder = hang
+    disk.list_stored("ab", lambda _: None)
+    thread = disk._thread
+    assert under_way.wait(20)
+    disk.close()
+    assert [each.startswith("the disk has not answered for 0.01 s at the stop") for each in troubles] == [True]
+    hangs.set()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert loop.posted.empty()
+
+
 def test_trouble_is_told_once_a_minute(loop, make, system, tmp_path):
     troubles, clock = [], [0.0]
     disk = ThreadedFileDisk(tmp_path, loop.post, on_trouble=troubles.append, clock=lambda: clock[0])

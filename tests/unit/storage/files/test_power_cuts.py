@@ -9,6 +9,7 @@ import random
 import pytest
 
 from securechat.storage.files import uploads as uploads_module
+from securechat.storage.files.steps import run
 from tests.support.file_worlds import FileWorld, bytes_of, state_of
 
 DRAWS = 4
@@ -144,3 +145,44 @@ def test_the_checks_notice_a_planted_bug(planted, complaint, monkeypatch):
             monkeypatch.setattr("securechat.storage.files.recovery.is_same_boot", lambda *_: True)
     with pytest.raises(AssertionError, match=complaint):
         check_every_cut()
+
+
+def test_what_no_checksum_has_judged_is_gone_at_the_start_wherever_it_was_cut():
+    """A part with other bytes, which is never judged; then the right ones, and another crash behind them."""
+    state, data = state_of(9, bytes_of(9, 5000)), bytes_of(9, 5000)
+    world, left = FileWorld(), []
+
+    def look():
+        left.append((world.after(world.system.kill()), "killed"))
+        left.extend((world.after(world.system.cut(random.Random(f"{len(left)}"))), "cut") for _ in range(2))
+        left.append((world.after(world.system.cut(None)), "cut"))
+
+    world.create(state, data)
+    world.write(state, 0, 1500)
+    world.system.on_step = look
+    uploads = world.store.uploads
+    run(uploads.note_unjudged(state.file_id, 1500))
+    for at in (1500, 2200, 2900):
+        run(uploads.write(state.file_id, at, bytes(700)))
+    run(uploads.cut(state.file_id, 1500))
+    run(uploads.note_unjudged(state.file_id, None))
+    world.system.on_step = lambda: None
+    assert len(left) > 60
+
+    def upload_of(each):
+        found = each.start()[state.file_id]
+        content = each.system.content(each.store.layout.upload(state.file_id)) or b""
+        assert content == data[: found.offset], "bytes that no one has judged stayed"
+        return found
+
+    for number, (each, how) in enumerate(left):
+        offset = upload_of(each).offset
+        assert offset <= 1500
+        assert how == "cut" or offset == 1500
+        run(each.store.uploads.note_unjudged(state.file_id, None))
+        each.write(state, offset, 1900)
+        for draw in range(2):
+            upload_of(each.after(each.system.cut(random.Random(f"{number} {draw}"))))
+        each.write(state, 1900, 5000)
+        each.finish(state)
+        each.check(each.start())

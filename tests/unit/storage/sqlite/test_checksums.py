@@ -131,6 +131,27 @@ def test_a_file_of_a_damaged_message_is_not_given_out(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_page_of_own_files_is_filled_behind_what_is_damaged(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path, Limits())
+    store.open()
+    sizes = range(1, 8)
+    files = [StoredFile(FileInfo(f"{size:032x}", f"file {size}", size), bytes(32)) for size in sizes]
+    store.apply(
+        [
+            Draft(1, "ann", each.info.size, f"marked {each.info.size}\n[file: a]", "lobby", files=(each,))
+            for each in files
+        ]
+    )
+    store.close()
+    for size in (7, 5, 4):
+        flip(tmp_path, f"marked {size}".encode(), 0)
+    store.open()
+    page = store.own_files(OwnFilesQuery(1, None, 3))
+    assert [row.file.size for row in page] == [6, 3, 2]
+    assert [row.file.size for row in store.own_files(OwnFilesQuery(1, page[-1].file.id, 3))] == [1]
+    store.close()
+
+
 def test_every_column_of_a_file_counts() -> None:
     columns = (0, "ab", 1, "name", 5, "00FF", "type", 40, 30, "[320]", 12)
     others = {file_checksum(8, columns)}
