@@ -220,7 +220,7 @@ def unlinked_files_counted_on(original: Any) -> Any:
 
 @planted(UploadWriting, "when_quiet", FILE_MUTANTS)
 def newer_writer_does_not_wait(original: Any) -> Any:
-    return lambda self, upload, done: done()
+    return lambda self, upload, done, writer=None: done()
 
 
 @planted(_PartExchange, "_drop_part", FILE_MUTANTS)
