@@ -419,7 +419,7 @@ def test_a_failing_check_fails_the_run_but_not_the_others(
     monkeypatch.setattr(dev, "set_up", lambda extra=None: "PY")
     monkeypatch.setattr(dev.subprocess, "run", run)
     assert dev.main(["test", "--fast", "tests/unit"]) == 1
-    assert len(ran) == 7
+    assert len(ran) == 8
     assert ran[-1] == "-m pytest -n 4 -m not slow tests/unit"
     assert "E501 too long" in capsys.readouterr().out
     ran.clear()

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from securechat.model import AskLinks, FileLinks, Message
+from securechat.pictures.answers import TERMINAL_SIDE
 from securechat.records.files import UploadState
 from securechat.storage.files.layout import FILES, INCOMING
 from securechat.storage.files.sidecar import decode_sidecar
@@ -78,7 +79,8 @@ class Promised:
         digests |= set() if expected is None else {expected}
         assert digests == {by_token.headers["etag"].strip('"')}, "an acknowledged file is damaged"
         for size in previews:
-            assert api.get(f"/files/{file_id}?size={size}").body[:4] == b"RIFF"
+            begins = b"\x89PNG" if size == TERMINAL_SIDE else b"RIFF"
+            assert api.get(f"/files/{file_id}?size={size}").body[:4] == begins
 
     def check_disk(self, server: ServerProcess, shown: list[Message], uploads: set[str]) -> None:
         """Nothing is there but the files of these messages, soon; and these uploads, which may be finished."""
