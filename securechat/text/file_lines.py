@@ -20,9 +20,13 @@ MAX_LINE_NAME_CHARS = 60
 _KIB = 1024
 
 
+BEGINNING = "[file: "
+"""Of such a line."""
+
+
 def file_line(name: str, size_bytes: int) -> str:
     """Return the line of one file."""
-    return f"[file: {shortened(name)}, {size_words(size_bytes)}]"
+    return f"{BEGINNING}{shortened(name)}, {size_words(size_bytes)}]"
 
 
 def with_file_lines(text: str, files: Sequence[tuple[str, int]]) -> str:

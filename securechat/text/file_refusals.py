@@ -48,6 +48,7 @@ FILE_REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.NOT_FOUND,
         N_("The server does not have this file any more. Send it again"),
     ),
+    "upload_removed": (ErrorCode.INVALID, N_("You have removed this file. Send the message without it")),
     "upload_used": (ErrorCode.INVALID, N_("This file is part of another message already. Send it again")),
     "upload_not_whole": (ErrorCode.FILE_NOT_READY, N_("The file is not whole yet. Send the rest of it first")),
     "text_too_long_with_files": (

@@ -37,6 +37,7 @@ from securechat.limits import (
     PageLimits,
 )
 from securechat.model.rooms import Reason
+from securechat.pictures.answers import TERMINAL_SIDE
 from securechat.records.queries import HistoryQuery, HistoryRows, SearchQuery, SearchRows
 from securechat.text.file_names import clean_name
 from securechat.text.names import check_name, check_room
@@ -64,7 +65,9 @@ TOKEN = "f" * 32
 PERSON = m.Person(ID, NAME, bot=True)
 EDITOR = m.Person(ID, NAME)
 FILE_NAME = '"' * 85 + "\u00e9" + "\U00010331" * 42  # at both limits of a name, and with as many escapes as can be
-FILE = m.FileInfo("f" * 32, FILE_NAME, ID, "x" * MAX_FILE_TYPE_BYTES, 10**8 - 1, 10**8 - 1, list(PREVIEW_SIDES))
+FILE = m.FileInfo(
+    "f" * 32, FILE_NAME, ID, "x" * MAX_FILE_TYPE_BYTES, 10**8 - 1, 10**8 - 1, [TERMINAL_SIDE, *PREVIEW_SIDES]
+)
 LIMITS = Limits()
 
 

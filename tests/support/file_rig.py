@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 from securechat.limits import Limits
 from securechat.model import AddToken, Register, TokenMade, TokenScope
@@ -38,11 +39,11 @@ class FileRig(ApiRig):
             self.web.run(0.001)
             self.settle()
 
-    def program(self, name: str, *scopes: TokenScope) -> str:
-        """Make an account, and return an API token of it."""
+    def program(self, name: str, *scopes: TokenScope, rooms: Sequence[str] = ()) -> str:
+        """Make an account, and return an API token of it, for all rooms or for some."""
         peer = self.rig.member(name)
         self.rig.do(peer, Register(1, secrets.token_hex(8)))
-        self.rig.do(peer, AddToken(2, "api", list(scopes) or ["post", "read", "files"]))
+        self.rig.do(peer, AddToken(2, "api", list(scopes) or ["post", "read", "files"], list(rooms)))
         self.hub.lost(peer)
         return peer.last(TokenMade).token
 

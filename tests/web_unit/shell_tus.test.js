@@ -120,11 +120,22 @@ Deno.test("busy, locked, too slow, a wrong offset, a proxy without its server: t
 });
 
 Deno.test("an upload that the server has not any more begins anew elsewhere", async () => {
-  for (const status of [403, 404, 410]) {
+  for (const status of [403, 404]) {
     const server = new TusServer(1000);
     server.answers = [{ status }];
     equal((await errorOf(() => send(server))) instanceof UploadGone, true);
   }
+});
+
+Deno.test("an upload that was removed does not begin anew", async () => {
+  const server = new TusServer(1000);
+  server.answers = [{
+    status: 410,
+    text: JSON.stringify({ code: "invalid", reason: "upload_removed", detail: "Removed", args: {} }),
+  }];
+  const error =
+    /** @type {import("../../securechat/web/shell/tus.js").UploadRefused} */ (await errorOf(() => send(server)));
+  equal([error instanceof UploadGone, error.refusal.reason], [false, "upload_removed"]);
 });
 
 Deno.test("a refusal says why, and is not tried again", async () => {

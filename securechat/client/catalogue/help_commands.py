@@ -159,7 +159,7 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
         ),
         HelpRow("", LazyText('A path with blanks stands in quotes: /upload "my photo.jpg"')),
         HelpRow(LazyText("/upload a.pdf b.pdf text"), LazyText("send up to 10 files in one message")),
-        HelpRow("", LazyText("A further name without an ending needs ./ before it. What stands behind -- is text.")),
+        HelpRow("", LazyText("A further name without a dot needs ./ before it. What stands behind -- is text.")),
         HelpRow(LazyText("/upload @NAME PATH"), LazyText("send it to a member alone")),
         HelpRow(
             LazyText("/upload --as-file PATH"),

@@ -207,7 +207,7 @@ def problem_of(response: http.client.HTTPResponse) -> TransferError | RetryLater
     delay_s = problem.retry_after_s if problem.retry_after_s is not None else _retry_after_s(response)
     arguments = (problem.code, problem.reason, problem.arguments)
     sentence = _sentence(problem, response.status)
-    if response.status in {404, 410}:
+    if response.status == 404:
         return FileGone(sentence, *arguments)
     error = TransferError(sentence, *arguments)
     if problem.reason in AT_WORK or (response.status in _PASSING and problem.code != "quota"):

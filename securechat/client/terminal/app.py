@@ -351,8 +351,8 @@ class Terminal:
                     files += message.files
                 case events.HistoryLoaded(messages=messages) | events.HistoryShown(messages=messages):
                     files += [file for message in messages for file in message.files]
-        if ui_events and isinstance(ui_events[-1], events.MessageShown) and files:
-            self._last_shown = files[-1].id
+        if ui_events and isinstance(last := ui_events[-1], events.MessageShown) and last.message.files:
+            self._last_shown = last.message.files[-1].id
         for file in files:
             self._pictures_of[file.id] = file
         while len(self._pictures_of) > KEPT_PICTURES:

@@ -20,7 +20,7 @@ from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HS
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 
 from securechat.client.files.sources import is_file
-from securechat.client.ui.commands.files import AS_FILE, is_path, split_path
+from securechat.client.ui.commands.files import AS_FILE, is_path, may_be_file, split_path
 from securechat.client.ui.commands.parser import holds_secret
 from securechat.text.names import name_key
 from securechat.text.sanitize import is_hostile
@@ -162,7 +162,7 @@ def path_to_complete(line: str) -> str | None:
         path = split_path(rest)
         if path is None or (not path[1] and not rest[-1:].isspace()):
             return rest
-        if not is_first and not is_path(rest) and not is_file(path[0]):
+        if not is_first and not is_path(rest) and not (may_be_file(path[0]) and is_file(path[0])):
             return None  # the text
         if not path[1]:
             return None  # behind a blank anything may follow
@@ -180,7 +180,7 @@ def _as_typed(path: str, *, is_folder: bool) -> str:
     if any(char.isspace() or char in "\"'\\" for char in path):
         quote = "'" if '"' in path else '"'
         return f"{quote}{path}{end}" if is_folder else f"{quote}{path}{quote} "
-    return f"{path}{end}"
+    return f"{path}{end}" if is_folder or may_be_file(path) else f"./{path}{end}"  # also behind another path
 
 
 class PasteParser(Vt100Parser):

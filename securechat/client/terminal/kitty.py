@@ -26,8 +26,10 @@ _INDENT = " " * 8
 """As wide as the mark of a file's row: a picture never covers the first column, where a notice begins."""
 _MOST_ROWS = TERMINAL_SIDE // (2 * _CELL_PIXELS)
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""Bytes a pixel by colour type, at 8 bits a sample (PNG, third edition, 11.2.1)."""
+_INDEXED = 3
+"""The colour type of pixels that are indices of a palette, a byte each (PNG, third edition, 11.2.1)."""
+_MOST_FILTER = 4
+"""The last type of filter of a row (9.2)."""
 
 
 def kitty_picture(data: bytes, columns: int, rows: int, cell_ratio: float = 2.0) -> str | None:
@@ -65,9 +67,10 @@ def _sequences(keys: str, data: bytes) -> str:
 
 
 def png_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height of a PNG of at most `TERMINAL_SIDE` pixels that is whole and has pixels alone; or None.
+    """Return width and height of a PNG of at most `TERMINAL_SIDE` pixels as the server writes it; or None.
 
-    8 bits a sample, not interlaced; chunks IHDR, PLTE, tRNS, IDAT and IEND in this order (PNG, third edition, 5.6).
+    With a palette of up to 256 colours, not interlaced; chunks IHDR, PLTE, tRNS, IDAT and IEND in this order (PNG,
+    third edition, 5.6), and nothing behind.
     """
     try:
         chunks = _chunks(data)
@@ -77,16 +80,18 @@ def png_size(data: bytes) -> tuple[int, int] | None:
     rest = [name for name in names[1:-1] if name != b"IDAT"]
     pixels_at = 1 + len(rest)
     ordered = [b"IHDR", *rest, *[b"IDAT"] * (len(names) - len(rest) - 2), b"IEND"]
-    if names != ordered or len(names) <= pixels_at + 1 or rest not in ([], [b"PLTE"], [b"tRNS"], [b"PLTE", b"tRNS"]):
+    if names != ordered or len(names) <= pixels_at + 1 or rest not in ([b"PLTE"], [b"PLTE", b"tRNS"]):
+        return None
+    colours, rest_of_three = divmod(len(chunks[1][1]), 3)
+    if rest_of_three or not 1 <= colours <= 256 or (rest[1:] and len(chunks[2][1]) > colours):
         return None
     if len(chunks[0][1]) != 13:
         return None
     width, height, depth, kind, *methods = struct.unpack(">IIBBBBB", chunks[0][1])
-    if not (1 <= width <= TERMINAL_SIDE and 1 <= height <= TERMINAL_SIDE and depth == 8 and kind in _SAMPLES):
+    if not (1 <= width <= TERMINAL_SIDE and 1 <= height <= TERMINAL_SIDE and depth == 8 and kind == _INDEXED):
         return None
-    whole = height * (1 + width * _SAMPLES[kind])
     packed = b"".join(content for name, content in chunks if name == b"IDAT")
-    return (width, height) if not any(methods) and _unpacks_to(packed, whole) else None
+    return (width, height) if not any(methods) and _unpacks_to(packed, height, 1 + width) else None
 
 
 def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
@@ -110,10 +115,11 @@ def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     return chunks
 
 
-def _unpacks_to(packed: bytes, size: int) -> bool:
+def _unpacks_to(packed: bytes, rows: int, row_bytes: int) -> bool:
     unpacking = zlib.decompressobj()
     try:
-        pixels = unpacking.decompress(packed, size + 1)
+        pixels = unpacking.decompress(packed, rows * row_bytes + 1)
     except zlib.error:
         return False
-    return len(pixels) == size and unpacking.eof and not unpacking.unused_data
+    is_whole = len(pixels) == rows * row_bytes and unpacking.eof and not unpacking.unused_data
+    return is_whole and max(pixels[::row_bytes]) <= _MOST_FILTER

@@ -30,7 +30,7 @@ from securechat.client import catalogue
 from securechat.client.catalogue.names import marked, named
 from securechat.client.core.state import ConversationId, PersonKey
 from securechat.model import Deleted, Edited, FileInfo, Hit, Message, MessageChange, Person, Purged, Reacted
-from securechat.text.file_lines import file_line, without_file_lines
+from securechat.text.file_lines import BEGINNING, file_line, without_file_lines
 from securechat.text.local_time import begin_of_day_ms, local
 from securechat.text.sanitize import CONTINUATION_MARK, one_line, visible, width
 from securechat.text.search_query import Calendar
@@ -197,7 +197,7 @@ def _marks_of_name(file: FileInfo, line: str, at: int, marks: Sequence[tuple[int
         at: where that begins.
         marks: of the text.
     """
-    start = at + line.find(file.name)
+    start = at + line.find(file.name, len(BEGINNING))
     if one_line(file.name) != file.name or start < at:
         return []
     end = start + len(file.name)

@@ -306,6 +306,7 @@ class FileService:
         if upload is None or upload.state.sender_id != member.sender_id:
             raise refusal_for("upload_unknown")
         self.writing.expect_removable(upload)
+        self.uploads.note_removed(file_id)
         self.writing.discard(upload)
 
     def _own_file(self, member: Member, row: FileRow) -> OwnFile:

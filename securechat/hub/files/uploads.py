@@ -22,8 +22,8 @@ from securechat.text.file_names import clean_name
 from securechat.text.refusals import refusal_for
 
 _HOUR_MS = 3_600_000
-_USED_IDS = 1_000
-"""Uploads that are remembered as used, for the words of a refusal."""
+_KEPT_IDS = 1_000
+"""Uploads that are remembered as used, and as removed, for the words of a refusal."""
 _SOON_S = 1.0
 """Until a request may succeed that came before the uploads of an earlier process are read, or during a finish."""
 _LATER_S = 60.0
@@ -99,6 +99,7 @@ class UploadRegistry:
         self._kept_of: dict[int, int] = {}
         self._kept_bytes = 0
         self._used: dict[str, None] = {}
+        self._removed: dict[str, None] = {}
         self._begun_from: dict[str, int] = {}  # uploads, by address
         self._address_of: dict[int, str] = {}  # of guests that keep something
         self._guests_bytes: dict[str, int] = {}  # what these keep, by address
@@ -315,6 +316,14 @@ class UploadRegistry:
             if not self._begun_from[upload.address]:
                 del self._begun_from[upload.address]
 
+    def note_removed(self, file_id: str) -> None:
+        """Remember that its sender removed an upload: whatever still sends it is to end, and not to begin anew."""
+        _remember(self._removed, file_id)
+
+    def was_removed(self, file_id: str) -> bool:
+        """Tell whether its sender removed an upload, since the start of the server and not long ago."""
+        return file_id in self._removed
+
     def of(self, sender_id: int) -> list[PendingUpload]:
         """Return the uploads of a sender."""
         return list(self._of.get(sender_id, {}).values())
@@ -351,7 +360,9 @@ class UploadRegistry:
         if upload is None or upload.state.sender_id != sender_id:
             if not self.is_loaded:
                 raise refusal_for("upload_not_ready", retry_after_s=_SOON_S)
-            raise refusal_for("upload_used" if file_id in self._used else "upload_unknown")
+            if file_id in self._used:
+                raise refusal_for("upload_used")
+            raise refusal_for("upload_removed" if file_id in self._removed else "upload_unknown")
         if upload.is_claimed:
             raise refusal_for("upload_used")
         if upload.state.stored is None:
@@ -372,6 +383,11 @@ class UploadRegistry:
             self._keep(sender_id, file.kept_bytes)  # before the upload goes, so that a guest keeps something throughout
             if (upload := self._uploads.get(file.info.id)) is not None:
                 self.remove(upload)
-            self._used[file.info.id] = None
-            if len(self._used) > _USED_IDS:
-                del self._used[next(iter(self._used))]
+            _remember(self._used, file.info.id)
+
+
+def _remember(ids: dict[str, None], file_id: str) -> None:
+    """Add an id to the latest `_KEPT_IDS`."""
+    ids[file_id] = None
+    if len(ids) > _KEPT_IDS:
+        del ids[next(iter(ids))]

@@ -93,8 +93,11 @@ STATUSES: Mapping[ErrorCode, int] = MappingProxyType(
 )
 """The status of each code of the hub; a test requires every code."""
 
-_LASTING = frozenset({"files_quota_used_up", "guest_files_used_up"})
-"""Quotas that no waiting gives back: at 429 a program such as ``curl --retry`` sends the file again and again."""
+_BY_REASON: Mapping[str, int] = MappingProxyType(
+    {"files_quota_used_up": 507, "guest_files_used_up": 507, "upload_removed": 410}
+)
+"""Statuses by reason, before those by code. No waiting gives a quota back: at 429 a program such as ``curl --retry``
+sends the file again and again. At 404 one that sends an upload begins it anew."""
 
 HTTP_CODES: Mapping[int, str] = MappingProxyType(
     {
@@ -190,7 +193,7 @@ def method_not_allowed(*allowed: str) -> ProblemError:
 
 
 def _status_of(refusal: Refusal) -> int:
-    return 507 if refusal.reason in _LASTING else STATUSES[refusal.code]
+    return _BY_REASON.get(refusal.reason, STATUSES[refusal.code])
 
 
 def refusal_answer(refusal: Refusal) -> ApiAnswer:

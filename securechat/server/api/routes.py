@@ -369,10 +369,14 @@ def _list_files(call: ApiCall) -> Steps:
 def _delete_file(call: ApiCall) -> Steps:
     """Delete one's own file. It goes with its message, which is deleted; an upload has none."""
     file_id = _file_id(call.parts["id"])
-    page: FileList = yield AskFiles(0, None, file_id)
-    if page.uploads:
+    try:
         yield RemoveUpload(0, file_id)
+    except Refusal as refusal:
+        if refusal.reason != "upload_unknown":
+            raise
+    else:
         return _made(DeletedFile(file_id, None))
+    page: FileList = yield AskFiles(0, None, file_id)
     if not page.files:
         raise refusal_for("no_such_file")
     own = page.files[0]

@@ -188,6 +188,8 @@ class TusPaths:
         upload = self._files.upload_at(found[1], found[2]) if found is not None else None
         if upload is None and not self._files.uploads.is_loaded:  # it may be one of the earlier process
             raise RefusedError(refusal_for("uploads_of_server_used_up", retry_after_s=_SOON_S))
+        if upload is None and found is not None and self._files.uploads.was_removed(found[1]):
+            raise RefusedError(refusal_for("upload_removed"))
         if upload is None:
             self._peers.note_no_upload(address)
             raise ProblemError(404, "not_found", refusal_for("upload_unknown").detail)
@@ -297,6 +299,7 @@ class _PartExchange:
         *,
         as_file: bool,
     ) -> None:
+        self._files = files
         self._writing = files.writing
         self._upload = upload
         self._offset = offset
@@ -322,7 +325,7 @@ class _PartExchange:
         assert self._writer is not None
         upload = self._upload
         if upload.is_gone:
-            self._answer(refused(refusal_for("upload_unknown")))
+            self._answer(refused(self._gone()))
         elif self._offset != upload.state.offset:
             self._answer(_wrong_offset(upload))
         elif self._offset + self._size_bytes > upload.state.size_bytes:
@@ -375,7 +378,10 @@ class _PartExchange:
                 self._writing.roll_back(self._upload, self._offset, self._rolled_back)
                 return
             self._is_judged = True
-        self._writing.note_unjudged(self._upload, None, self._judged)
+        if self._upload.is_whole:  # its end is noted on the disk, with what follows from it
+            self._judged(None)
+        else:
+            self._writing.note_unjudged(self._upload, None, self._judged)
 
     def _judged(self, refusal: Refusal | None) -> None:
         if self._done is None:
@@ -400,9 +406,13 @@ class _PartExchange:
     def _cut(self) -> None:
         """A newer request has taken the upload over, or it is gone."""
         if self._upload.is_gone:
-            self._answer(refused(refusal_for("upload_unknown")))
+            self._answer(refused(self._gone()))
         else:
             self._answer(refused(ProblemError(423, "locked", refusal_for("upload_in_use").detail)))
+
+    def _gone(self) -> Refusal:
+        was_removed = self._files.uploads.was_removed(self._upload.file_id)
+        return refusal_for("upload_removed" if was_removed else "upload_unknown")
 
     def _answer(self, made: ProgramAnswer) -> None:
         done, self._done = self._done, None

@@ -48,7 +48,7 @@ READS_AT_ONCE = 64
 SPACE_AGE_S = 1.0
 """Free space is asked for again after this; statvfs(2) reads counters in memory, in some microseconds."""
 CLOSE_S = 10.0
-"""A stop waits for the job under way so long; each is one sync of 4 MiB at most."""
+"""A stop waits for the job under way so long. The longest one ends an upload: it reads 25 MiB and syncs a few times."""
 _SILENT_S = 60.0
 """Between two reports of the same trouble."""
 _MOST_REPORTED = 64

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from securechat.wire.http import HttpServerCodec
 
 OUTBOX_BYTES = 64 * KIB
-"""Of a download that are in memory at most, read or queued; a quarter of what makes a slow reader."""
+"""Of a download that are read or queued at most; a quarter of what makes a slow reader. A part that is queued keeps all
+of its read in memory, so that up to 112 KiB are."""
 READ_COST_BYTES = 512
 """What a read costs at least, of a turn: as `securechat.net.transport` counts records."""
 

@@ -38,6 +38,8 @@ FROM (SELECT * FROM messages CROSS JOIN conversations AS c ON c.conversation = m
 UNION ALL SELECT NULL LIMIT 1
 """  # noqa: S608  # our own words
 # Where the last one is gone, its place among the others is still known until it is unlinked.
+_MOST_ROUNDS = 5
+"""Reads for one page, each of as many rows as a page has."""
 _OWN = """
 WITH last (size_bytes, file_id) AS (
     SELECT size_bytes, file_id FROM files WHERE file_id = :after AND sender_id = :sender_id
@@ -109,14 +111,15 @@ def find_file(reader: HistoryReader, query: FileQuery) -> FileRow | None:
 def list_own_files(reader: HistoryReader, query: OwnFilesQuery) -> list[FileRow]:
     """Return a page of a sender's files, the largest first; damaged ones are left out. Raises as `find_file`.
 
-    The page is filled with those behind them, so that a page which is not full is the last one.
+    The page is filled with those behind them, so that a page which is not full is the last one; but for one with
+    `_MOST_ROUNDS` pages of damage behind it, which is not looked through.
     """
     page: list[FileRow] = []
-    after, is_all = query.after, False
-    while not is_all and len(page) < query.limit:
-        bindings = {"sender_id": query.sender_id, "after": after, "rows": query.limit - len(page)}
-        found = _own(reader.ask(_OWN, bindings))
-        is_all = len(found) < query.limit - len(page)
+    after, is_all, rounds = query.after, False, 0
+    while not is_all and len(page) < query.limit and rounds < _MOST_ROUNDS:
+        rounds += 1
+        found = _own(reader.ask(_OWN, {"sender_id": query.sender_id, "after": after, "rows": query.limit}))
+        is_all = len(found) < query.limit
         if found:
             after = found[-1][0]
         seqs = _encode(sorted({seq for _, seq in found})).decode()
@@ -124,7 +127,7 @@ def list_own_files(reader: HistoryReader, query: OwnFilesQuery) -> list[FileRow]
         for row in decode_rows(_messages, reader.ask(_MESSAGES, {"seqs": seqs})):
             rows |= _rows_of(reader, row)
         page += [rows[file_id] for file_id, _ in found if file_id in rows]
-    return page
+    return page[: query.limit]
 
 
 def list_gone_files(reader: HistoryReader, after: str, most: int) -> list[GoneFile]:

@@ -73,7 +73,7 @@ export async function sendFile({ path, size, known = -1, keep = false, read, pro
       signal.throwIfAborted();
     }
     const { status = 0 } = answer ?? {};
-    if (status === 404 || status === 410 || status === 403) throw new UploadGone(path);
+    if (status === 404 || status === 403) throw new UploadGone(path);
     if (answer && status >= 200 && status < 300) {
       const there = Number(answer.header("Upload-Offset") ?? NaN);
       if (Number.isSafeInteger(there) && there >= 0 && there <= size) {

@@ -91,10 +91,12 @@ def test_commands(line: str, expected: object) -> None:
         ),
         ("https://a.example/b.pdf", FurtherFiles((), "https://a.example/b.pdf")),
         ('"so good" she said', FurtherFiles((), '"so good" she said')),
+        ("a@2x.png docs/plan x.c", FurtherFiles(("a@2x.png", "docs/plan", "x.c"))),
+        ("and/or not", FurtherFiles((), "and/or not")),
     ],
 )
 def test_further_files(rest: str, expected: FurtherFiles) -> None:
-    assert further_files(rest, {"b.pdf", "my c.jpg", "notes"}.__contains__) == expected
+    assert further_files(rest, {"b.pdf", "my c.jpg", "notes", "a@2x.png", "docs/plan", "x.c"}.__contains__) == expected
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------

@@ -19,20 +19,26 @@ def chunk(name: bytes, content: bytes = b"") -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def head(width: int = 2, height: int = 2, depth: int = 8, kind: int = 2, rest: bytes = bytes(3)) -> bytes:
+def head(width: int = 2, height: int = 2, depth: int = 8, kind: int = 3, rest: bytes = bytes(3)) -> bytes:
     return chunk(b"IHDR", struct.pack(">IIBB", width, height, depth, kind) + rest)
 
 
-def pixels(width: int = 2, height: int = 2, samples: int = 3) -> bytes:
-    return zlib.compress(bytes(height * (1 + width * samples)))
+def pixels(width: int = 2, height: int = 2) -> bytes:
+    return zlib.compress(bytes(height * (1 + width)))
 
 
 def png(*chunks: bytes) -> bytes:
     return SIGNATURE + b"".join(chunks)
 
 
+PALETTE = chunk(b"PLTE", bytes(3 * 256))
+
+
+BODY, END = chunk(b"IDAT", pixels()), chunk(b"IEND")
+
+
 def picture(width: int, height: int) -> bytes:
-    return png(head(width, height), chunk(b"IDAT", pixels(width, height)), chunk(b"IEND"))
+    return png(head(width, height), PALETTE, chunk(b"IDAT", pixels(width, height)), chunk(b"IEND"))
 
 
 SMALL = picture(2, 2)
@@ -45,7 +51,7 @@ def test_the_bytes_of_a_small_picture() -> None:
 
 def test_a_large_one_goes_in_pieces_and_nothing_else_stands_in_them() -> None:
     rows = b"".join(b"\0" + os.urandom(240) for _ in range(240))
-    data = png(head(240, 240, kind=0), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND"))
+    data = png(head(240, 240), PALETTE, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND"))
     shown = kitty_picture(data, 80, 24)
     assert shown is not None
     parts = re.findall(r"\x1b_G([^;]*);([A-Za-z0-9+/=]*)\x1b\\", shown)
@@ -78,51 +84,55 @@ def test_it_fits_into_the_terminal(
     assert (None if found is None else (int(found[1]), int(found[2]))) == cells
 
 
-@pytest.mark.parametrize("kind", [0, 2, 3, 4, 6])
-def test_pictures_that_are_shown(kind: int) -> None:
-    samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind]
-    palette = [chunk(b"PLTE", bytes(3)), chunk(b"tRNS", bytes(1))] if kind == 3 else []
-    half = len(pixels(samples=samples)) // 2
-    parts = [chunk(b"IDAT", each) for each in (pixels(samples=samples)[:half], pixels(samples=samples)[half:])]
-    assert png_size(png(head(kind=kind), *palette, *parts, chunk(b"IEND"))) == (2, 2)
+@pytest.mark.parametrize("more", [[], [chunk(b"tRNS", bytes(1))], [chunk(b"tRNS", bytes(256))]])
+def test_pictures_that_are_shown(more: list[bytes]) -> None:
+    half = len(pixels()) // 2
+    parts = [chunk(b"IDAT", each) for each in (pixels()[:half], pixels()[half:])]
+    assert png_size(png(head(), PALETTE, *more, *parts, END)) == (2, 2)
 
 
-BODY, END = chunk(b"IDAT", pixels()), chunk(b"IEND")
 HOSTILE = {
     "empty": b"",
     "no PNG": b"GIF89a" + SMALL,
     "a PNG behind something": b"\x1b[2J" + SMALL,
     "the signature alone": SIGNATURE,
     "the head alone": png(head()),
-    "no pixels": png(head(), END),
-    "no end": png(head(), BODY),
+    "no pixels": png(head(), PALETTE, END),
+    "no end": png(head(), PALETTE, BODY),
     "cut off": SMALL[:-1],
     "bytes behind the end": SMALL + b"\0",
     "a chunk behind the end": SMALL + chunk(b"IDAT", pixels()),
-    "two heads": png(head(), head(200, 200), BODY, END),
-    "the head is not first": png(BODY, head(), END),
-    "a text": png(head(), chunk(b"tEXt", b"Comment\0\x1b]52;c;AAAA\x07"), BODY, END),
-    "an animation": png(head(), chunk(b"acTL", bytes(8)), BODY, END),
-    "a profile": png(head(), chunk(b"iCCP", b"x\0\0"), BODY, END),
-    "a palette behind the pixels": png(head(), BODY, chunk(b"PLTE", bytes(3)), END),
-    "pixels that are apart": png(head(), BODY, chunk(b"PLTE", bytes(3)), chunk(b"IDAT"), END),
+    "two heads": png(head(), PALETTE, head(200, 200), BODY, END),
+    "the head is not first": png(PALETTE, BODY, head(), END),
+    "a text": png(head(), PALETTE, chunk(b"tEXt", b"Comment\0\x1b]52;c;AAAA\x07"), BODY, END),
+    "an animation": png(head(), PALETTE, chunk(b"acTL", bytes(8)), BODY, END),
+    "a profile": png(head(), PALETTE, chunk(b"iCCP", b"x\0\0"), BODY, END),
+    "a palette behind the pixels": png(head(), PALETTE, BODY, chunk(b"PLTE", bytes(3)), END),
+    "pixels that are apart": png(head(), PALETTE, BODY, chunk(b"PLTE", bytes(3)), chunk(b"IDAT"), END),
     "a wrong checksum": SMALL[:-1] + b"\0",
-    "a length beyond the end": png(head(), struct.pack(">I", 2**31) + b"IDAT", END),
+    "a length beyond the end": png(head(), PALETTE, struct.pack(">I", 2**31) + b"IDAT", END),
     "a short head": png(chunk(b"IHDR", bytes(12)), BODY, END),
-    "no width": png(head(0, 2), chunk(b"IDAT", zlib.compress(b"")), END),
+    "no width": png(head(0, 2), PALETTE, chunk(b"IDAT", zlib.compress(b"")), END),
     "too wide": picture(241, 1),
     "too high": picture(1, 241),
-    "huge": png(head(2**31 - 1, 2**31 - 1), BODY, END),
-    "16 bits": png(head(depth=16), BODY, END),
-    "no colour type": png(head(kind=5), BODY, END),
-    "interlaced": png(head(rest=b"\0\0\1"), BODY, END),
-    "another compression": png(head(rest=b"\1\0\0"), BODY, END),
-    "fewer pixels than it says": png(head(3, 3), BODY, END),
-    "more pixels than it says": png(head(1, 1), BODY, END),
-    "a bomb": png(head(), chunk(b"IDAT", zlib.compress(bytes(50_000_000))), END),
-    "no stream": png(head(), chunk(b"IDAT", b"pixels"), END),
-    "a stream that does not end": png(head(), chunk(b"IDAT", pixels()[:-1]), END),
-    "something behind the stream": png(head(), chunk(b"IDAT", pixels() + b"\x1b_G"), END),
+    "huge": png(head(2**31 - 1, 2**31 - 1), PALETTE, BODY, END),
+    "16 bits": png(head(depth=16), PALETTE, BODY, END),
+    "no colour type": png(head(kind=5), PALETTE, BODY, END),
+    "interlaced": png(head(rest=b"\0\0\1"), PALETTE, BODY, END),
+    "another compression": png(head(rest=b"\1\0\0"), PALETTE, BODY, END),
+    "fewer pixels than it says": png(head(3, 3), PALETTE, BODY, END),
+    "more pixels than it says": png(head(1, 1), PALETTE, BODY, END),
+    "a bomb": png(head(), PALETTE, chunk(b"IDAT", zlib.compress(bytes(50_000_000))), END),
+    "no stream": png(head(), PALETTE, chunk(b"IDAT", b"pixels"), END),
+    "a stream that does not end": png(head(), PALETTE, chunk(b"IDAT", pixels()[:-1]), END),
+    "something behind the stream": png(head(), PALETTE, chunk(b"IDAT", pixels() + b"\x1b_G"), END),
+    "no palette": png(head(), BODY, END),
+    "an empty palette": png(head(), chunk(b"PLTE"), BODY, END),
+    "a palette of broken colours": png(head(), chunk(b"PLTE", bytes(4)), BODY, END),
+    "257 colours": png(head(), chunk(b"PLTE", bytes(3 * 257)), BODY, END),
+    "more see-through colours than colours": png(head(), chunk(b"PLTE", bytes(3)), chunk(b"tRNS", bytes(2)), BODY, END),
+    "no such filter": png(head(), PALETTE, chunk(b"IDAT", zlib.compress(bytes(3) + b"\5" + bytes(2))), END),
+    **{f"colour type {kind}": png(head(kind=kind), PALETTE, BODY, END) for kind in (0, 2, 4, 6)},
 }
 
 
@@ -133,7 +143,7 @@ def test_what_is_something_else_is_not_shown(name: str) -> None:
 
 
 def test_a_file_of_too_many_bytes_is_not_looked_at() -> None:
-    data = png(head(), BODY, *[chunk(b"IDAT")] * (MOST_BYTES // 12), END)
+    data = png(head(), PALETTE, BODY, *[chunk(b"IDAT")] * (MOST_BYTES // 12), END)
     assert len(data) > MOST_BYTES
     assert png_size(data) == (2, 2)
     assert kitty_picture(data, 80, 24) is None

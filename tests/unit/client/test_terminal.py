@@ -13,10 +13,12 @@ from prompt_toolkit.output import DummyOutput
 
 from securechat.client.core.actions import Action
 from securechat.client.core.client import ClientCore
+from securechat.client.core.events import MessageShown
 from securechat.client.network import ServerTarget
 from securechat.client.terminal.app import Terminal
 from securechat.client.terminal.output import PromptOutput
 from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose
+from securechat.model import FileInfo, Message
 from securechat.tls.contexts import ClientContext
 from tests.support.core_driver import SECRET
 
@@ -181,3 +183,20 @@ def test_what_was_cut_out_of_a_hidden_line_cannot_be_put_into_an_open_one(typing
     typing.ask()
     typing.line("\x19hello\r")
     assert typing.lines == [("", True), ("hello", False)]
+
+
+def test_a_picture_stands_below_its_own_row_alone(typing: Typing, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal, looked = typing.terminal, list[FileInfo]()
+    monkeypatch.setattr(terminal._files, "look", looked.extend)
+    photo = FileInfo("ab" * 16, "photo.jpg", 9, "image/jpeg", 4, 3, [240, 320])
+
+    def shown(seq: int, *files: FileInfo) -> MessageShown:
+        message = Message(seq, seq - 1, 2, "bob", 0, "hi", "lobby", files=list(files))
+        return MessageShown(message, terminal._core.room("lobby"), own=False)
+
+    terminal._look_at_pictures([shown(1), shown(2, photo)])
+    assert terminal._last_shown == photo.id
+    terminal._last_shown = None
+    terminal._look_at_pictures([shown(3, photo), shown(4)])
+    assert terminal._last_shown is None, "the last row is another message's: the picture would be taken for its own"
+    assert looked == [photo, photo]

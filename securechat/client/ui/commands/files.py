@@ -2,9 +2,9 @@
 
 A path with blanks stands in quotes, or has a backslash before each blank, as terminals paste the path of a file that is
 dropped on them. The first word is a path. Further words are paths as long as they begin like one (``/``, ``./``,
-``../``, ``~/``), or have an ending and are files that there are (``b.pdf``); a word with an ending that is no file is
-asked about, and not sent as text. So no plain word of a text is taken for a file that happens to have its name. What
-stands behind ``--`` is text.
+``../``, ``~/``), or have a dot or a slash and are files that there are (``b.pdf``, ``docs/b``); a word that looks like
+the name of a file and is none is asked about, and not sent as text. So no plain word of a text is taken for a file that
+happens to have its name. What stands behind ``--`` is text.
 """
 
 from __future__ import annotations
@@ -96,11 +96,10 @@ def further_files(rest: str, is_file: Callable[[str], bool]) -> FurtherFiles:
         path, behind = word
         if rest.startswith(TEXT_FOLLOWS) and path == TEXT_FOLLOWS:
             return FurtherFiles(tuple(paths), behind)
-        if not is_path(rest):
-            if _HAS_ENDING.fullmatch(path) is None:
-                break
-            if not is_file(path):
+        if not is_path(rest) and not (may_be_file(path) and is_file(path)):
+            if _HAS_ENDING.fullmatch(path) is not None:
                 return FurtherFiles(tuple(paths), rest, path)
+            break
         paths.append(path)
         rest = behind
     return FurtherFiles(tuple(paths), rest)
@@ -116,6 +115,11 @@ def _save(rest: str) -> ParsedInput | None:
     if whole is None or whole[1]:  # a path to the end of the line needs no quotes
         return SaveRequest(int(found[1]), typed)
     return SaveRequest(int(found[1]), whole[0])
+
+
+def may_be_file(word: str) -> bool:
+    """Tell whether a further word is taken for a file where there is one: no plain word of a text is."""
+    return "." in word or "/" in word or (not _HAS_ESCAPES and "\\" in word)
 
 
 def is_path(text: str) -> bool:

@@ -142,6 +142,16 @@ def test_an_upload_that_the_server_has_lost_begins_anew_but_not_for_ever() -> No
     assert (driver.files.busy, driver.failures) == (False, [True])
 
 
+def test_an_upload_that_its_sender_has_removed_ends_and_does_not_begin_anew() -> None:
+    driver = FilesDriver()
+    driver.send(REPORT)
+    driver.settle()
+    driver.transfers.end(TransferError("Removed", "invalid", "upload_removed"))
+    driver.settle()
+    assert driver.told_user[-1] == "Removed. Not sent: report.pdf"
+    assert (driver.said, driver.files.busy) == ([], False)
+
+
 def test_a_picture_that_cannot_be_read_is_asked_about() -> None:
     driver = FilesDriver("pictures")
     driver.send(PHOTO)

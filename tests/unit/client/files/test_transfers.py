@@ -169,6 +169,14 @@ def test_an_upload_that_is_gone_is_told(double: FilesDouble) -> None:
     assert double.requests == [("PATCH", UPLOAD)]
 
 
+def test_an_upload_that_was_removed_is_told_and_not_as_one_that_is_lost(double: FilesDouble) -> None:
+    problem = {"code": "invalid", "detail": "You have removed it", "reason": "upload_removed"}
+    double.answers["PATCH"] = deque([Answered(410, problem)])
+    with pytest.raises(TransferError) as caught:
+        send(double)
+    assert (isinstance(caught.value, FileGone), caught.value.reason) == (False, "upload_removed")
+
+
 def test_an_upload_is_given_up_after_its_patience(double: FilesDouble) -> None:
     double.add_upload(UPLOAD, SIZE)
     double.answers["PATCH"] = deque([Answered(503)] * 10_000)

@@ -391,6 +391,8 @@ def test_one_sees_and_removes_uploads_that_no_message_has(rig: HubRig) -> None:
     assert on_disk(rig) == set()
     rig.do(ann, RemoveUpload(8, half.id))
     assert ann.last(Refused).reason == "upload_unknown"
+    rig.do(ann, Say(1, "lobby", "", files=[half.id]))
+    assert ann.last(Refused).reason == "upload_removed"
 
 
 def test_an_upload_whose_end_is_under_way_is_not_removed(rig: HubRig) -> None:

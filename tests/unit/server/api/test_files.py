@@ -85,7 +85,7 @@ def test_a_program_lists_and_deletes_its_own_files(rig: FileRig, token: str) -> 
     (upload,) = listed["uploads"]
     assert (upload["name"], upload["size"], upload["offset"]) == ("half.bin", 10, 4)
     assert ask(rig, "DELETE", f"/files/{upload['id']}", token) == (200, {"id": upload["id"], "seq": None})
-    assert rig.request("HEAD", created.headers["location"], TUS).status == 404
+    assert rig.request("HEAD", created.headers["location"], TUS).status == 410
     large, small = (own["file"]["id"] for own in listed["files"])
     assert ask(rig, "GET", f"/files?after={large}", token)[1]["files"] == [listed["files"][1]]
     for file_id in (large, small):
@@ -108,6 +108,16 @@ def test_files_of_others_are_not_deleted_and_nonsense_is_refused(rig: FileRig, t
     assert ask(rig, "GET", "/files", rig.program("dora", "post", "read"))[0] == 403
     assert ask(rig, "GET", "/files", rig.program("eve", "files"))[0] == 200
     assert len(ask(rig, "GET", "/files", other)[1]["files"]) == 1
+
+
+def test_a_token_for_some_rooms_removes_uploads_and_lists_and_deletes_no_files(rig: FileRig) -> None:
+    token = rig.program("ann", rooms=["lobby"])
+    put(rig, token, "/rooms/lobby/files/a.txt")
+    path = rig.create(token, 10).headers["location"]
+    assert ask(rig, "GET", "/files", token)[0] == 403
+    assert ask(rig, "DELETE", f"/files/{path.split('/')[4]}", token)[0] == 200
+    assert rig.request("HEAD", path, TUS).status == 410
+    assert ask(rig, "DELETE", f"/files/{'f' * 32}", token)[0] == 403
 
 
 def test_an_own_file_in_a_room_that_was_left_is_not_deleted(rig: FileRig, token: str) -> None:

@@ -289,6 +289,20 @@ def test_termination_frees_the_quota(rig: FileRig, token: str) -> None:
     assert rig.request("HEAD", path, TUS).status == 404
 
 
+def test_what_its_sender_removes_while_it_is_sent_ends_with_410(rig: FileRig, token: str) -> None:
+    path = created(rig, token, 10)
+    patching = rig.begin(
+        "PATCH", path, TUS, "Upload-Offset: 0", "Content-Type: application/offset+octet-stream", size=10, body=b"01234"
+    )
+    listed = rig.request("GET", "/api/v1/files", f"Authorization: Bearer {token}")
+    file_id = json.loads(listed.body)["uploads"][0]["id"]
+    assert rig.request("DELETE", f"/api/v1/files/{file_id}", f"Authorization: Bearer {token}").status == 200
+    rig.run()
+    answers = [patching.answer("PATCH"), rig.request("HEAD", path, TUS), rig.patch(path, 0, b"x")]
+    assert [answer.status for answer in answers] == [410, 410, 410], "at 404 a client begins it anew"
+    assert json.loads(answers[0].body)["reason"] == "upload_removed"
+
+
 def test_other_methods_bodies_and_types_are_refused(rig: FileRig, token: str) -> None:
     path = created(rig, token, 10)
     assert rig.request("GET", path, TUS).status == 405
