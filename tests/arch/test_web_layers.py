@@ -11,7 +11,7 @@ import pytest
 WEB = Path(__file__).resolve().parents[2] / "securechat" / "web"
 MOST_LINES = 700
 MOST_CORE_FILES = 9
-MOST_CORE_BYTES = 24 * 1024 + 300
+MOST_CORE_BYTES = 24 * 1024 + 400
 _IMPORT = re.compile(r"""(?:import|export)\s*(?:[^"';]*?\bfrom\s*)?["']([^"']+)["']|import\(\s*["'`]([^"'`]+)""")
 _BROWSER = re.compile(
     r"\b(?:document|globalThis|navigator|location|localStorage|sessionStorage|indexedDB|WebSocket|fetch|crypto|performance"

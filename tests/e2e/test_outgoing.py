@@ -226,7 +226,7 @@ def test_a_huge_answer_and_a_compressed_one_are_deliveries_without_a_reply(
     make_hook(server, receiver)
     say(server, ana, "1", "2", "3", "4", "5")
     wait_until(lambda: texts(server, ana)[6:], "the replies")
-    cut, last = texts(server, ana)[5:]
+    cut, last = [text for text in texts(server, ana) if text not in set("12345")]  # some come before all is said
     assert cut.endswith(" more characters)")
     assert last == "the last"
 

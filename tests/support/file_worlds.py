@@ -7,6 +7,8 @@ import random
 from copy import copy
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from securechat.errors import Refusal
 from securechat.model import StoredFile
 from securechat.records.files import UploadState
@@ -177,7 +179,7 @@ class FileWorld:
             self.write(upload, upload.offset, upload.size_bytes)
             stored = self.finish(upload)
             assert stored.sha256 == hashlib.sha256(self.sent[file_id]).digest()
-            uploads[file_id] = UploadState(*[getattr(upload, each) for each in upload.__struct_fields__][:-2], stored)
+            uploads[file_id] = replace(upload, stored=stored)
 
     def _folders(self) -> list[str]:
         return [each for each in self._names(self.store.layout.directory) if each in PREFIXES]

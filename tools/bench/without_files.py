@@ -1,4 +1,4 @@
-"""What files cost a server that has none: its start, its memory, and its rest; against another version, by turns.
+"""The cost of files to a server that has none: its start, its memory, and its rest; against another version, by turns.
 
     python -m tools.bench.without_files --against CHECKOUT [--rounds 6] [--rest 10]
 

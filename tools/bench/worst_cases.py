@@ -47,6 +47,7 @@ from securechat.model import (
     Read,
     Register,
     RemoveCertificate,
+    RemoveUpload,
     Rooms,
     Say,
     Search,
@@ -439,6 +440,8 @@ LONG_FILE = "\ufdfa" * 128
 simple(AddUpload, "account", "the longest name", lambda _: AddUpload(1, LONG_FILE, 1, as_file=True))
 simple(AskLinks, "account", "100 files", lambda _: AskLinks(1, [secrets.token_hex(16) for _ in range(100)]))
 simple(AskFiles, "account", "a page behind a file", lambda _: AskFiles(1, after="f" * 32))
+simple(AskFiles, "account", "one file", lambda _: AskFiles(1, id="f" * 32))
+simple(RemoveUpload, "account", "one that is not there", lambda _: RemoveUpload(1, "f" * 32))
 
 
 def _uploads(world: World, session: Session) -> list[str]:
@@ -468,6 +471,13 @@ def _direct_with_files(world: World) -> Timed:
     yield sent(world, session, Direct(1, to, LONGEST_ESCAPE * 2_000, files=_uploads(world, session)))
     world.drop(session)
     world.drop(other)
+
+
+@case(RemoveUpload, "guest", "one of ten")
+def _remove_upload(world: World) -> Timed:
+    session = world.guest()
+    yield sent(world, session, RemoveUpload(1, _uploads(world, session)[5]))
+    world.drop(session)
 
 
 simple(AskConversations, "correspondent", "1,000 dialogues", lambda _: AskConversations(1, after=0))
