@@ -25,6 +25,9 @@ from tests.support.promised_files import check_numbers, names_on_disk, waiting_u
 from tests.support.secrecy import PASSWORD, keep_secret
 from tests.support.server import ServerProcess, wait_until
 
+KINDS = {"curl", "tus", "client", "bot", "part", "delete"}
+"""Of the work of a load (`Load.acked`)."""
+
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="kill -9"),
     pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed"),
@@ -64,6 +67,7 @@ def test_kill_9_at_random_under_load(load: Load, tmp_path: Path, kills: int, mon
         _, possible = load.snapshot()
         look(server.data, tmp_path / f"kill{number}", acked & load.snapshot()[0], possible)
         server.start()
+    wait_for(load, lambda: set(load.acked) >= KINDS, "each kind of work is acknowledged")
     load.finish()
     shown = load.promised.check(server, load.token)
     load.promised.check_disk(server, shown, set(waiting_uploads(server.data)))
@@ -71,7 +75,7 @@ def test_kill_9_at_random_under_load(load: Load, tmp_path: Path, kills: int, mon
     check_quota(server, load)
     print(f"{kills} kills, {in_the_middle} during uploads, {len(waiting_uploads(server.data))} uploads left")
     print(f"acknowledged {dict(load.acked)}, again {dict(load.again)}")
-    assert {"curl", "tus", "client", "bot", "part", "delete"} <= set(load.acked)
+    assert set(load.acked) >= KINDS
     assert in_the_middle
     assert load.again
 
@@ -82,16 +86,20 @@ def check_quota(server: ServerProcess, load: Load) -> None:
         client.send(Hello(1, "deploy", client.secret, password=PASSWORD))
         me = client.wait_for(Welcome)
         keep_secret(me.token)
-        client.send(AskFiles(7))
-        told = client.wait_for(FileList)
-    kept = sum(each["kept_bytes"] for each in rows(server, "files") if each["sender_id"] == me.sender_id)
-    waiting = sum(
-        each.size_bytes if each.stored is None else each.stored.kept_bytes
-        for each in waiting_uploads(server.data).values()
-        if each.sender_id == me.sender_id
-    )
-    assert kept
-    assert told.used == kept + waiting
+
+        def is_counted() -> bool:
+            ref = len(client.events)
+            client.send(AskFiles(ref))
+            told = client.wait_for(FileList, lambda page: page.ref == ref)
+            kept = sum(each["kept_bytes"] for each in rows(server, "files") if each["sender_id"] == me.sender_id)
+            waiting = sum(
+                each.size_bytes if each.stored is None else each.stored.kept_bytes
+                for each in waiting_uploads(server.data).values()
+                if each.sender_id == me.sender_id
+            )
+            return bool(kept) and told.used == kept + waiting
+
+        wait_until(is_counted, "deleted files are off the disk, and count no more")
 
 
 def wait_for(load: Load, condition: Callable[[], bool], what: str) -> None:
