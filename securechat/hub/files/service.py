@@ -281,7 +281,7 @@ class FileService:
             self._context.log.own_files(OwnFilesQuery(sender_id, command.after, OWN_FILES_ROWS + 1), done)
 
     def _own_uploads(self, member: Member, command: AskFiles) -> list[OwnUpload]:
-        """Return what a list tells of uploads: the first page all of them, the oldest first."""
+        """Return the uploads for the first page of a list, the oldest first; `file_list` keeps as many as fit."""
         if command.after is not None:
             return []
         return [
