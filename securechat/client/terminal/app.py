@@ -57,7 +57,8 @@ from securechat.client.ui.describe import EventText
 from securechat.client.ui.describe_programs import token_lines
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
-from securechat.client.ui.rendering import TextRow, announcement_rows, file_rows, local_time_of, notice_rows, shown_name
+from securechat.client.ui.rendering import announcement_rows, file_rows, local_time_of, notice_rows, shown_name
+from securechat.client.ui.styled_text import TextRow
 from securechat.model import FileId, FileInfo
 from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line, visible

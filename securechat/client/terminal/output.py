@@ -18,7 +18,7 @@ from typing import Any
 from prompt_toolkit.application import Application
 from prompt_toolkit.styles import DEFAULT_ATTRS
 
-from securechat.client.ui.rendering import TextRow, TextStyle
+from securechat.client.ui.styled_text import TextRow, TextStyle
 
 REDRAW_S = 0.02
 """Seconds between two redraws of the prompt: too short to see, and a bound on redraws when much text comes."""
@@ -142,10 +142,5 @@ class PromptOutput:
 
 
 def _pieces(row: TextRow) -> list[tuple[str, TextStyle | None]]:
-    """Split a row where its style changes."""
-    pieces: list[tuple[str, TextStyle | None]] = []
-    at = 0
-    for span in row.spans:
-        pieces += [(row[at : span.start], None), (row[span.start : span.end], span.style)]
-        at = span.end
-    return [piece for piece in (*pieces, (row[at:], None)) if piece[0]]
+    """Split a row where its style changes; of several styles the last one counts."""
+    return [(piece.text, piece.styles[-1] if piece.styles else None) for piece in row.pieces()]

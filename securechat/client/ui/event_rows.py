@@ -16,7 +16,6 @@ from securechat.client.core.events.messages import HistoryRange
 from securechat.client.core.state import ConversationId, PersonKey
 from securechat.client.ui.line_numbers import LineNumbers
 from securechat.client.ui.rendering import (
-    TextRow,
     announcement_rows,
     elsewhere,
     file_rows,
@@ -32,6 +31,7 @@ from securechat.client.ui.rendering import (
     safe_sign,
     today,
 )
+from securechat.client.ui.styled_text import TextRow
 from securechat.model import Deleted, Edited, Message, MessageChange, Reacted
 from securechat.text.sanitize import one_line, visible
 

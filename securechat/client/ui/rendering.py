@@ -21,14 +21,12 @@ import datetime as dt
 import json
 import re
 from collections.abc import Callable, Sequence
-from enum import Enum
 from typing import Any, TypeAlias
-
-from msgspec import Struct
 
 from securechat.client import catalogue
 from securechat.client.catalogue.names import marked, named
 from securechat.client.core.state import ConversationId, PersonKey
+from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
 from securechat.model import Deleted, Edited, FileInfo, Hit, Message, MessageChange, Person, Purged, Reacted
 from securechat.text.file_lines import BEGINNING, file_line, without_file_lines
 from securechat.text.local_time import begin_of_day_ms, local
@@ -49,35 +47,6 @@ _NARROWEST = 12
 BotLookup: TypeAlias = Callable[[int], bool]
 """Tells of a sender_id whether it is known to be a bot's; only some records of the server say it themselves."""
 _LIKE_A_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
-
-
-class TextStyle(Enum):
-    """The styles of a part of a row."""
-
-    DIM = "dim"
-    FOUND = "found"
-
-
-class TextSpan(Struct, frozen=True):
-    """A styled part of a row: [start, end) in characters."""
-
-    start: int
-    end: int
-    style: TextStyle
-
-
-class TextRow(str):
-    """A row of the terminal, safe to print, with the spans to style where the terminal can."""
-
-    __slots__ = ("spans",)
-    spans: tuple[TextSpan, ...]
-
-    @classmethod
-    def of(cls, text: str, spans: Sequence[TextSpan] = ()) -> TextRow:
-        """Make a row."""
-        row = cls(text)
-        row.spans = tuple(spans)
-        return row
 
 
 def no_bots(_: int) -> bool:

@@ -22,7 +22,8 @@ from securechat.client.ui.commands.results import InputError, SaveRequest, Uploa
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.line_numbers import LineNumbers
-from securechat.client.ui.rendering import TextStyle, file_tail_line, json_line, quote_row, tail_line
+from securechat.client.ui.rendering import file_tail_line, json_line, quote_row, tail_line
+from securechat.client.ui.styled_text import TextStyle
 from securechat.model import Deleted, Edited, FileInfo, Hit, Message, OwnFile, OwnUpload
 from securechat.text.file_lines import with_file_lines
 from securechat.tls.contexts import client_context

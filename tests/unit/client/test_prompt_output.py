@@ -10,7 +10,7 @@ from prompt_toolkit.input import DummyInput
 from prompt_toolkit.output import DummyOutput
 
 from securechat.client.terminal.output import PromptOutput
-from securechat.client.ui.rendering import TextRow, TextSpan, TextStyle
+from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
 
 
 class Paper(DummyOutput):
