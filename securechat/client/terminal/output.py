@@ -143,4 +143,4 @@ class PromptOutput:
 
 def _pieces(row: TextRow) -> list[tuple[str, TextStyle | None]]:
     """Split a row where its style changes; of several styles the last one counts."""
-    return [(piece.text, piece.styles[-1] if piece.styles else None) for piece in row.pieces()]
+    return [(segment.text, segment.styles[-1] if segment.styles else None) for segment in row.segments()]

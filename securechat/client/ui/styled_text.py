@@ -56,7 +56,7 @@ class TextSpan(Struct, frozen=True):
     link: str = ""
 
 
-class TextPiece(Struct, frozen=True):
+class TextSegment(Struct, frozen=True):
     """A part of a row where no span begins or ends; fields as of `TextSpan`, of all spans that cover it."""
 
     text: str
@@ -78,15 +78,15 @@ class TextRow(str):
         row.spans = tuple(spans)
         return row
 
-    def pieces(self) -> list[TextPiece]:
+    def segments(self) -> list[TextSegment]:
         """Split the row where its styles change."""
         if not self.spans:
-            return [TextPiece(str(self))] if self else []
+            return [TextSegment(str(self))] if self else []
         cuts = sorted({0, len(self), *(at for span in self.spans for at in (span.start, span.end))})
-        pieces: list[TextPiece] = []
+        segments: list[TextSegment] = []
         for start, end in itertools.pairwise(cuts):
             over = [span for span in self.spans if span.start <= start and end <= span.end]
             person = next((span.person for span in over if span.person), 0)
             link = next((span.link for span in over if span.link), "")
-            pieces.append(TextPiece(self[start:end], tuple(span.style for span in over), person, link))
-        return pieces
+            segments.append(TextSegment(self[start:end], tuple(span.style for span in over), person, link))
+        return segments
