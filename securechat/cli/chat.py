@@ -35,6 +35,7 @@ from securechat.client.pipe.chat import PipeChat
 from securechat.client.pipe.files import PipeSendFiles
 from securechat.client.pipe.pipes import WAIT_S, PipeClient, PipeSend, PipeTail
 from securechat.client.ui.rendering import NOTICE_MARK
+from securechat.client.ui.themes import Theme, ThemeName, color_depth, theme
 from securechat.errors import Refusal
 from securechat.invite_link import BadLink, InviteLink, looks_like_link, parse_link
 from securechat.programs import Program, add_language_flag, command, version
@@ -51,6 +52,9 @@ _LINK_TRIES = 5
 _KEY_CHARS = 100
 """Of --key: a line's number comes behind it."""
 _PICTURES = ("off", "kitty")
+_COLORS = ("auto", "always", "never")
+_WITHOUT_LINKS = frozenset({"linux", "vt100", "vt220", "ansi"})
+"""Values of TERM of terminals that may show the sequences of a link as text."""
 MOST_RECALL = 10_000
 """The most that --history allows: 50 pages, a few MB."""
 
@@ -115,7 +119,7 @@ def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
     typing = interactive and (local_store is None or local_store.typing())
     core = _core(options, destination, room, interactive=interactive, typing=typing)
     if interactive and os.environ.get("TERM", "") not in {"dumb", "unknown"}:
-        return _terminal(core, destination, pictures=_pictures(options))
+        return _terminal(core, destination, _theme(options), pictures=_pictures(options))
     return _pipe(options, core, destination, room, files, echo=interactive).run()
 
 
@@ -249,10 +253,20 @@ def _pictures(options: argparse.Namespace) -> bool:
     return value == "kitty"
 
 
-def _terminal(core: ClientCore, destination: ConnectionPlan, *, pictures: bool) -> int:
+def _theme(options: argparse.Namespace) -> Theme:
+    """The colours of the line mode: the terminal's own, because it is not asked for its background."""
+    value = options.color or os.environ.get("SECURECHAT_COLOR") or "auto"
+    if value not in _COLORS:
+        raise StartupError(ClientExit.USAGE, catalogue.connection.color_unknown(one_line(value)))
+    environ = {name: each for name, each in os.environ.items() if name != "NO_COLOR" or value == "auto"}
+    return theme(ThemeName.NONE if value == "never" else ThemeName.TERMINAL, color_depth(environ))
+
+
+def _terminal(core: ClientCore, destination: ConnectionPlan, theme: Theme, *, pictures: bool) -> int:
     from securechat.client.terminal.app import Terminal  # noqa: PLC0415 - pipes need no line editor, and start faster without
 
-    return Terminal(core, destination.server_target, _login(), pictures=pictures).run()
+    links = os.environ.get("TERM", "") not in _WITHOUT_LINKS
+    return Terminal(core, destination.server_target, _login(), theme, pictures=pictures, has_links=links).run()
 
 
 def _pipe(
@@ -330,6 +344,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--commands", action="store_true", help=catalogue.connection.CLI_COMMANDS())
     parser.add_argument("--key", metavar="KEY", type=_key, help=catalogue.connection.CLI_KEY())
     parser.add_argument("--pictures", choices=_PICTURES, help=catalogue.files.CLI_PICTURES())
+    parser.add_argument("--color", choices=_COLORS, help=catalogue.connection.CLI_COLOR())
     parser.add_argument("--history", metavar="N", type=_count, help=catalogue.connection.CLI_HISTORY())
     parser.add_argument("--json", action="store_true", help=catalogue.connection.CLI_JSON())
     parser.add_argument("--wait", metavar="S", type=_wait, default=WAIT_S, help=catalogue.connection.CLI_WAIT())

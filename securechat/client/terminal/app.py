@@ -54,13 +54,14 @@ from securechat.client.terminal.editor import (
 )
 from securechat.client.terminal.output import PromptOutput
 from securechat.client.ui.commands.parser import may_be_command
-from securechat.client.ui.describe import EventText
+from securechat.client.ui.describe import EventText, is_error
 from securechat.client.ui.describe_programs import token_lines
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_numbers import file_number
 from securechat.client.ui.rendering import announcement_rows, file_rows, local_time_of, notice_rows, shown_name
-from securechat.client.ui.styled_text import TextRow
+from securechat.client.ui.styled_text import TextRow, TextStyle
+from securechat.client.ui.themes import Theme
 from securechat.model import FileId, FileInfo, Message
 from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line, visible
@@ -87,16 +88,27 @@ class Terminal:
         core: a core that has not started.
         server_target: the server.
         login: the default name when the user is asked for one.
+        theme: colours and attributes of what is written.
         pictures: whether pictures are shown, by kitty's protocol.
+        has_links: whether the terminal takes links of OSC 8.
     """
 
     def __init__(
-        self, core: ClientCore, server_target: ServerTarget, login: str | None, *, pictures: bool = False
+        self,
+        core: ClientCore,
+        server_target: ServerTarget,
+        login: str | None,
+        theme: Theme,
+        *,
+        pictures: bool = False,
+        has_links: bool = True,
     ) -> None:
         self._network = NetworkThread(core, server_target, self._on_ui_events)
         self._core = core
         self._server_target = server_target
         self._login = login
+        self._theme = theme
+        self._has_links = has_links
         self._exit = ClientExit.OK
         self._last_words: str | None = None
         self._lines = MessageRows(core)
@@ -136,7 +148,7 @@ class Terminal:
         # answer.
         os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
         self._session = self._new_session()
-        self._prompt_output = PromptOutput(self._session.app)
+        self._prompt_output = PromptOutput(self._session.app, self._theme, has_links=self._has_links)
         previous = self._leave_on_signals()
         try:
             self._say(catalogue.connection.connecting(self._server_target.host, self._server_target.port))
@@ -313,7 +325,7 @@ class Terminal:
     def _take(self, line: str, *, hidden: bool) -> None:
         result = self._interaction.take(line, hidden=hidden)
         if result.notice:
-            self._say(result.notice)
+            self._say(result.notice, TextStyle.ERROR if result.refused else TextStyle.NOTICE)
         if result.language and (why := self._network.keep_language(result.language)):
             self._say(catalogue.language.not_kept(one_line(translated(why))))
         if result.prefill:
@@ -385,7 +397,8 @@ class Terminal:
         match ui_event:
             case events.NameRefused(name, code):
                 why = refusal_sentence(ui_event)
-                return notice_rows(catalogue.connection.name_refused(one_line(name), why, code), columns)
+                refused = catalogue.connection.name_refused(one_line(name), why, code)
+                return notice_rows(refused, columns, TextStyle.ERROR)
             case events.PasswordNeeded(code=code):
                 return notice_rows(catalogue.accounts.password_needed(code, refusal_sentence(ui_event)), columns)
             case events.AnnouncementShown(text, sent_at_ms):
@@ -405,7 +418,8 @@ class Terminal:
             case events.ClientEnded():
                 self._ended(ui_event)
         said = self._event_text.of(ui_event)
-        return notice_rows(said, columns) if said else []
+        style = TextStyle.ERROR if is_error(ui_event) else TextStyle.NOTICE
+        return notice_rows(said, columns, style) if said else []
 
     def _token_rows(self, event: events.ApiTokenMade, columns: int) -> list[TextRow]:
         where, rows = self._server_target, list[TextRow]()
@@ -479,8 +493,8 @@ class Terminal:
         words = catalogue.connection
         self._say(words.LINE_CLEARED_IN_TRANSFER() if self._files.busy else words.LINE_CLEARED())
 
-    def _say(self, text: str) -> None:
-        self._write(notice_rows(text, self._columns()), bell=False)
+    def _say(self, text: str, style: TextStyle = TextStyle.NOTICE) -> None:
+        self._write(notice_rows(text, self._columns(), style), bell=False)
 
     def _write(self, rows: list[TextRow], *, bell: bool) -> None:
         if rows and self._prompt_output is not None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from securechat.client import catalogue
 from securechat.client.catalogue.names import marked, named
 from securechat.client.core import events
@@ -29,11 +31,12 @@ from securechat.client.ui.rendering import (
     own_text,
     quote_row,
     safe_sign,
+    text_with_spans,
     today,
 )
 from securechat.client.ui.styled_text import TextRow
 from securechat.model import Deleted, Edited, Message, MessageChange, Reacted
-from securechat.text.sanitize import one_line, visible
+from securechat.text.sanitize import one_line
 
 
 def before_history(event: events.HistoryShown) -> str:
@@ -142,7 +145,9 @@ class MessageRows:
         if message.reply is not None and message.deleted is None:
             rows.append(self._quote(key, message.reply, columns))
         self.numbers.add(key, message.seq, message)
-        rows += message_rows(message, columns, room=room, number=message.seq, is_bot=self._core.is_bot)
+        rows += message_rows(
+            message, columns, room=room, number=message.seq, is_bot=self._core.is_bot, me=self._core.me
+        )
         for file in message.files:
             rows += file_rows(file, file_number(message, file), columns)
         return rows
@@ -174,7 +179,7 @@ class MessageRows:
         for hit in event.hits:
             key = self._core.conversation_of(hit.message)
             self.numbers.add(key, hit.message.seq, hit.message)
-            rows += hit_rows(hit, columns, self._core.is_bot)
+            rows += hit_rows(hit, columns, self._core.is_bot, self._core.me)
         said = catalogue.rooms.after_hits(len(event.hits), more=event.more, building=event.building)
         return rows + [row for sentence in said for row in notice_rows(sentence, columns)]
 
@@ -186,8 +191,11 @@ class MessageRows:
             case Edited(text=str(text)):
                 if (message := self.numbers.message(change.target)) is not None and message.text == text:
                     text = own_text(message)
-                said = catalogue.rooms.edited(change.target, name, visible(text), author=author, own=own)
-                return announcement_rows(said, columns)
+                shown, spans = text_with_spans(text, None if change.sender_id == self._core.me.id else self._core.me)
+                said = catalogue.rooms.edited(change.target, name, shown, author=author, own=own)
+                at = said.rfind(shown)  # the sentence may go on behind it, in another language
+                moved = [replace(span, start=span.start + at, end=span.end + at) for span in spans]
+                return announcement_rows(said, columns, moved)
             case Deleted():
                 return announcement_rows(catalogue.rooms.deleted(change.target, name, author=author, own=own), columns)
             case Reacted():

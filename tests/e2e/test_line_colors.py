@@ -1,0 +1,109 @@
+"""Colours and links of the line mode, in the bytes of the real client at a pseudo-terminal."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.client import at, run_client
+from tests.support.screen import Screen
+from tests.support.server import ServerProcess
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix")
+Open = Callable[..., Screen]
+COLORED = re.compile(rb"\x1b\[[0-9;]*(?:3[0-7]|9[0-7]|38|4[0-7]|10[0-7]|48)[0-9;]*m")
+BOLD = re.compile(rb"\x1b\[0;(?:\d+;)*1(?:;4)?m")
+LINK = "https://example.org/" + "path/" * 30 + "end"
+
+
+def look_of(screen: Screen, row_end: str, part: str) -> tuple[object, ...]:
+    """Return the look of a part of the row that ends so."""
+    display = screen._emulator.display
+    y = next(y for y, row in enumerate(display) if row.rstrip().endswith(row_end))
+    cell = screen._emulator.buffer[y][display[y].rindex(part)]
+    return cell.fg, cell.bg, cell.bold, cell.underscore
+
+
+def talk(screen: Open, *flags: str, env: dict[str, str]) -> Screen:
+    """Ann's screen with a line of bob's, one of hers, a direct message and an error."""
+    ann = screen("--name", "ann", *flags, env=env, columns=100)
+    ann.wait_for("Joined #lobby")
+    bob = screen("--name", "bob")
+    ann.wait_for("bob joined")
+    bob.line("hello ann")
+    ann.wait_for("bob: hello ann")
+    ann.line("hi")
+    ann.wait_for("ann: hi")
+    bob.line("/msg ann psst")
+    ann.wait_for("bob @ann: psst")
+    ann.line("/reply 999 x")
+    ann.wait_for("There is no message with this number")
+    return ann
+
+
+def test_names_own_lines_mentions_dialogues_notices_and_errors_look_different(screen: Open) -> None:
+    ann = talk(screen, env={"NO_COLOR": ""})
+    looks = [
+        look_of(ann, "bob: hello ann", "bob"),
+        look_of(ann, "ann: hi", "ann"),
+        look_of(ann, "bob: hello ann", "ann"),
+        look_of(ann, "bob @ann: psst", "@ann"),
+        look_of(ann, "number here: 999", "There"),
+        look_of(ann, "ann: hi", "hi"),
+    ]
+    assert len(set(looks)) == len(looks)
+    assert re.search(rb"\x1b\[(?:0;)?2m--", ann.output), "notices are dim, which the emulator does not know"
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "colored"),
+    [
+        ((), {"NO_COLOR": ""}, True),
+        ((), {"NO_COLOR": "1"}, False),
+        (("--color", "never"), {}, False),
+        (("--color", "always"), {"NO_COLOR": "1"}, True),
+        ((), {"SECURECHAT_COLOR": "never"}, False),
+    ],
+)
+def test_colours_are_where_they_are_wanted(
+    screen: Open, flags: tuple[str, ...], env: dict[str, str], colored: bool
+) -> None:
+    ann = talk(screen, *flags, env=env)
+    assert bool(COLORED.search(ann.output)) is colored
+    assert BOLD.search(ann.output), "what differs does so without colour, too"
+
+
+def test_a_value_that_is_none_is_refused(screen: Open) -> None:
+    ann = screen("--name", "ann", env={"SECURECHAT_COLOR": "red"})
+    ann.wait_for("SECURECHAT_COLOR is auto, always or never, and not: red")
+
+
+def test_a_pipe_has_no_colour_and_no_link_whatever_is_wanted(server: ServerProcess) -> None:
+    run_client(*at(server, "--name", "bob", "--send"), stdin=f"see {LINK}\n")
+    told = run_client(*at(server, "--tail", "--color", "always", "--history", "1"), stop_after=1)
+    assert told.stdout == f"bob: see {LINK}\n"
+
+
+def test_a_link_is_clickable_over_all_its_rows(screen: Open) -> None:
+    ann = screen("--name", "ann", columns=60)
+    ann.wait_for("Joined #lobby")
+    ann.line(f"see {LINK}, all of you")
+    ann.wait_until(lambda: b"\x1b]8;;\x1b\\, all of you" in ann.output, "the message with its link")
+    opened = re.findall(rb"\x1b\]8;id=(\w+);([^\x1b]+)\x1b\\", ann.output)
+    assert len(opened) > 1
+    assert {target.decode() for _, target in opened} == {LINK}
+    assert len({number for number, _ in opened}) == 1
+    assert ann.output.count(b"\x1b]8;;\x1b\\") == len(opened)
+    rows = [row for row in ann.rows if "path/" in row]
+    assert len(rows) == len(opened)
+
+
+def test_a_terminal_that_would_show_the_sequences_of_links_gets_none(screen: Open) -> None:
+    ann = screen("--name", "ann", env={"TERM": "linux"})
+    ann.wait_for("Joined #lobby")
+    ann.line("see https://example.org/a")
+    ann.wait_for("ann: see https://example.org/a")
+    assert b"\x1b]8" not in ann.output
