@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from base64 import b64decode
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -91,7 +94,7 @@ def test_a_link_is_clickable_over_all_its_rows(screen: Open) -> None:
     ann = screen("--name", "ann", columns=60)
     ann.wait_for("Joined #lobby")
     ann.line(f"see {LINK}, all of you")
-    ann.wait_until(lambda: b"\x1b]8;;\x1b\\, all of you" in ann.output, "the message with its link")
+    ann.wait_until(lambda: b"\x1b]8;;\x1b\\\x1b[0m, all of you" in ann.output, "the message with its link")
     opened = re.findall(rb"\x1b\]8;id=(\w+);([^\x1b]+)\x1b\\", ann.output)
     assert len(opened) > 1
     assert {target.decode() for _, target in opened} == {LINK}
@@ -107,3 +110,60 @@ def test_a_terminal_that_would_show_the_sequences_of_links_gets_none(screen: Ope
     ann.line("see https://example.org/a")
     ann.wait_for("ann: see https://example.org/a")
     assert b"\x1b]8" not in ann.output
+
+
+# --- /open, /copy and /url --------------------------------------------------------------------------------------------
+
+
+def clipboard(screen: Screen) -> list[str]:
+    return [b64decode(data).decode() for data in re.findall(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x1b\\", screen.output)]
+
+
+def with_link(screen: Open, **options: object) -> Screen:
+    ann = screen("--name", "ann", **{"columns": 60, **options})
+    ann.wait_for("Joined #lobby")
+    ann.line(f"see {LINK}")
+    ann.wait_for("[1] ann: see")
+    return ann
+
+
+def test_a_link_is_printed_whole_on_a_line_of_its_own(screen: Open) -> None:
+    ann = with_link(screen)
+    ann.line("/url 1")
+    ann.wait_until(lambda: f"{LINK}\r\n".encode() in ann.output, "the link without a break")
+
+
+def test_over_ssh_a_link_is_copied_instead_of_opened_and_that_is_said(screen: Open, tmp_path: Path) -> None:
+    opened = opener(tmp_path)
+    env = {"SSH_CONNECTION": "a b c d", "DISPLAY": ":0", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    ann = with_link(screen, env=env, columns=120)
+    ann.line("/open 1")
+    ann.wait_for("so the link was sent to the clipboard")
+    assert clipboard(ann) == [LINK]
+    assert not opened.exists()
+    ann.line("/copy 1 text")
+    ann.wait_for("Sent to the clipboard of your terminal")
+    assert clipboard(ann)[1:] == [f"see {LINK}"]
+
+
+def opener(folder: Path) -> Path:
+    """Make an opener that writes its arguments into a file; returns that."""
+    opened = folder / "opened"
+    program = folder / "xdg-open"
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$#" "$@" >"{opened}.part"\nmv "{opened}.part" "{opened}"\n')
+    program.chmod(0o755)
+    return opened
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="has an opener of its own")
+def test_a_link_is_one_argument_of_the_systems_opener(screen: Open, tmp_path: Path) -> None:
+    opened = opener(tmp_path)
+    here = {"SSH_CONNECTION": "", "SSH_CLIENT": "", "SSH_TTY": "", "DISPLAY": ":0"}
+    ann = screen("--name", "ann", columns=60, env={**here, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    ann.wait_for("Joined #lobby")
+    ann.line("https://a.example/?a=$(touch%20x)&b=';c")
+    ann.wait_for("[1] ann: ")
+    ann.line("/open 1")
+    ann.wait_for("Opened: https://a.example/")
+    assert opened.read_text() == "1\nhttps://a.example/?a=$(touch%20x)&b=';c\n"
+    assert clipboard(ann) == []

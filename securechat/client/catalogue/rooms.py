@@ -97,8 +97,8 @@ def not_editable(count: int, *, deleted: bool) -> str:
 def no_such_help(text: str, commands: Sequence[str]) -> str:
     """Refuse a page of /help that does not exist."""
     return _(
-        "There is no such help page. There are /help messages, /help rooms, /help account, and one for each of "
-        "{commands}. Not found: {text}",
+        "There is no such help page. There are /help messages, /help files, /help rooms, /help account, and one for "
+        "each of {commands}. Not found: {text}",
         commands=", ".join(commands),
         text=text,
     )

@@ -24,7 +24,7 @@ from securechat.client.network import ServerTarget
 from securechat.client.pipe.files import pipe_files
 from securechat.client.pipe.pipes import STALLED_S, WAIT_S, PipeSend
 from securechat.client.ui.event_rows import MessageRows, before_history
-from securechat.client.ui.interaction import PASSWORD_ANSWERS, Interaction
+from securechat.client.ui.interaction import PASSWORD_ANSWERS, InputResult, Interaction
 from securechat.client.ui.rendering import change_line, elsewhere, file_tail_line, tail_line
 from securechat.model import Message
 from securechat.text.sanitize import one_line
@@ -196,6 +196,14 @@ class PipeChat(PipeSend):
         answered = self._interaction.asks_name and result.notice and not result.action
         if self.asks and (prompted or not asked or answered or self._interaction.asks_held):
             self._show_question()
+        self._carry_out(result)
+
+    def _carry_out(self, result: InputResult) -> None:
+        for written in result.lines:
+            self.put(written)
+        if result.copy or result.open:
+            words = catalogue.links
+            self.refuse_line(words.NO_CLIPBOARD() if result.copy else words.NO_BROWSER())
         if result.action is not None:
             self.network.want(result.action)
         if result.send is not None:

@@ -32,6 +32,7 @@ from prompt_toolkit.shortcuts import CompleteStyle
 from securechat.client import catalogue, outcome
 from securechat.client.catalogue.names import marked, named
 from securechat.client.catalogue.translation import refusal_sentence
+from securechat.client.clipboard import copying
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
@@ -40,6 +41,7 @@ from securechat.client.exit_codes import ClientExit
 from securechat.client.files.https import FileServer
 from securechat.client.files.session import FileSession
 from securechat.client.files.threads import FileTransfers
+from securechat.client.link_opening import open_link
 from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.terminal import kitty
 from securechat.client.terminal.editor import (
@@ -330,12 +332,37 @@ class Terminal:
             self._say(catalogue.language.not_kept(one_line(translated(why))))
         if result.prefill:
             self._prefill = result.prefill
+        if result.copy:
+            self._copy(result.copy, catalogue.links.COPIED())
+        if result.open:
+            self._open(result.open)
+        self._write([TextRow.of(line) for line in result.lines], bell=False)
         if result.action is not None:
             self._network.want(result.action)
         if result.send is not None:
             self._files.send(result.send)
         if result.save is not None:
             self._files.save(result.save)
+
+    def _copy(self, text: str, told: str) -> None:
+        sequence = copying(text)
+        if sequence is None or self._prompt_output is None:
+            self._say(catalogue.links.TOO_LONG_TO_COPY(), TextStyle.ERROR)
+            return
+        self._prompt_output.write_sequences(sequence)
+        self._say(told)
+
+    def _open(self, link: str) -> None:
+        def done(opened: bool) -> None:
+            self._network.post(tell_opened if opened else copy_instead)
+
+        def tell_opened() -> None:
+            self._say(catalogue.links.opened(link))
+
+        def copy_instead() -> None:
+            self._copy(link, catalogue.links.COPIED_INSTEAD())
+
+        open_link(link, os.environ, done)
 
     def _on_ui_events(self, ui_events: Sequence[UiEvent]) -> None:
         rows: list[TextRow] = []

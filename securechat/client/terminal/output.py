@@ -21,6 +21,7 @@ from prompt_toolkit.application import Application
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.styles import ANSI_COLOR_NAMES, DEFAULT_ATTRS, Attrs
 
+from securechat.client.link_opening import is_link_target
 from securechat.client.ui.styled_text import TextRow, TextSegment, TextStyle
 from securechat.client.ui.themes import ColorDepth as ThemeColorDepth
 from securechat.client.ui.themes import Look, Theme, color_of_index
@@ -79,6 +80,10 @@ class PromptOutput:
     def write_picture(self, rows: Sequence[TextRow], sequences: str) -> None:
         """Write rows, and below them a picture as escape sequences; see `securechat.client.terminal.kitty`."""
         self._write([*_pieces(rows), _Sequences(sequences), TextSegment("\n")])
+
+    def write_sequences(self, sequences: str) -> None:
+        """Write escape sequences of our own that show nothing, such as what copies a text."""
+        self._write([_Sequences(sequences)])
 
     def write(self, text: str) -> None:
         """Write whole lines, now or as soon as the prompt allows."""
@@ -167,11 +172,6 @@ class PromptOutput:
 
 def _pieces(rows: Sequence[TextRow]) -> list[TextSegment | _Sequences]:
     return [segment for row in rows for segment in (*row.segments(), TextSegment("\n"))]
-
-
-def is_link_target(link: str) -> bool:
-    """Tell whether nothing in a target can end the sequence that it stands in, whatever made it."""
-    return bool(link) and link.isascii() and link.isprintable() and " " not in link
 
 
 def attributes(look: Look, depth: ThemeColorDepth) -> Attrs:
