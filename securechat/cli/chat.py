@@ -32,6 +32,7 @@ from securechat.client.files.https import TransferError
 from securechat.client.files.sources import LocalFile, local_files
 from securechat.client.local_store import LocalStore, open_local_store
 from securechat.client.pipe.chat import PipeChat
+from securechat.client.pipe.dumb import DumbTerminal
 from securechat.client.pipe.files import PipeSendFiles
 from securechat.client.pipe.pipes import WAIT_S, PipeClient, PipeSend, PipeTail
 from securechat.client.ui.rendering import NOTICE_MARK
@@ -120,7 +121,9 @@ def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
     core = _core(options, destination, room, interactive=interactive, typing=typing)
     if interactive and os.environ.get("TERM", "") not in {"dumb", "unknown"}:
         return _terminal(core, destination, _theme(options), pictures=_pictures(options))
-    return _pipe(options, core, destination, room, files, echo=interactive).run()
+    if interactive:
+        return DumbTerminal(core, destination.server_target, room, wait_s=options.wait).run()
+    return _pipe(options, core, destination, room, files).run()
 
 
 def _files(options: argparse.Namespace) -> tuple[LocalFile, ...]:
@@ -275,8 +278,6 @@ def _pipe(
     destination: ConnectionPlan,
     room: str,
     files: tuple[LocalFile, ...],
-    *,
-    echo: bool,
 ) -> PipeClient:
     server_target = destination.server_target
     if options.tail:
@@ -296,8 +297,8 @@ def _pipe(
         )
     if options.send:
         return PipeSend(core, server_target, room, message_key=options.key, wait_s=options.wait)
-    commands = echo or options.commands or _is_terminal(sys.stdin)  # typed lines may be commands, those of a pipe not
-    return PipeChat(core, server_target, room, echo=echo, commands=commands, wait_s=options.wait)
+    commands = options.commands or _is_terminal(sys.stdin)  # typed lines may be commands, those of a pipe not
+    return PipeChat(core, server_target, room, commands=commands, wait_s=options.wait)
 
 
 def _login() -> str | None:

@@ -1,4 +1,4 @@
-"""The pages of /help: one screen of everything, one each for messages, files, rooms and the account, one for each command.
+"""The pages of /help: one screen of everything; one each for messages, files, rooms and the account, and each command.
 
 Each row is a command as it is typed and what it does; `usage` takes the first part. A test holds every page to 80
 columns and 24 rows, in each language.

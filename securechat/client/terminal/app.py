@@ -31,7 +31,6 @@ from prompt_toolkit.shortcuts import CompleteStyle
 
 from securechat.client import catalogue, outcome
 from securechat.client.catalogue.names import marked, named
-from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.clipboard import copying
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
@@ -56,23 +55,19 @@ from securechat.client.terminal.editor import (
 )
 from securechat.client.terminal.output import PromptOutput
 from securechat.client.ui.commands.parser import may_be_command
-from securechat.client.ui.describe import EventText, is_error
-from securechat.client.ui.describe_programs import token_lines
-from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_numbers import file_number
-from securechat.client.ui.rendering import announcement_rows, file_rows, local_time_of, notice_rows, shown_name
+from securechat.client.ui.rendering import file_rows, notice_rows, shown_name
+from securechat.client.ui.session_rows import GATHER_S, ServerAddress, SessionRows, rings
 from securechat.client.ui.styled_text import TextRow, TextStyle
 from securechat.client.ui.themes import Theme
 from securechat.model import FileId, FileInfo, Message
 from securechat.text.names import LOBBY
-from securechat.text.sanitize import one_line, visible
+from securechat.text.sanitize import one_line
 from securechat.translation import translated
 
 POLL_S = 0.2
 """Seconds between looks at the clock while waiting without a prompt: Windows cannot interrupt a longer wait."""
-GATHER_S = 0.5
-"""Time to gather reactions: they come in groups, and each alone would be a line."""
 WRITING_CHARS = 3
 """Characters typed before others are notified: a short answer needs no notification."""
 NOTICED_S = 1.0
@@ -113,10 +108,10 @@ class Terminal:
         self._has_links = has_links
         self._exit = ClientExit.OK
         self._last_words: str | None = None
-        self._lines = MessageRows(core)
-        self._event_text = EventText(core)
+        server = ServerAddress(server_target.host, server_target.port, server_target.ca)
+        self._session_rows = SessionRows(core, server)
+        self._lines = self._session_rows.messages
         self._gathering = False
-        self._trouble: object = None
         self._files = FileSession(
             core,
             self._network,
@@ -153,7 +148,7 @@ class Terminal:
         self._prompt_output = PromptOutput(self._session.app, self._theme, has_links=self._has_links)
         previous = self._leave_on_signals()
         try:
-            self._say(catalogue.connection.connecting(self._server_target.host, self._server_target.port))
+            self._write(self._session_rows.connecting(self._columns()), bell=False)
             if self._pictures and (os.environ.get("TMUX") or os.environ.get("STY")):
                 self._pictures = False
                 self._say(catalogue.files.NO_PICTURES_IN_TMUX())
@@ -369,9 +364,9 @@ class Terminal:
         bell = False
         for ui_event in ui_events:
             self._files.note(ui_event)
-            shown = self._lines.rows(ui_event, self._columns())
-            rows += self._rows(ui_event) if shown is None else shown
-            bell = bell or (isinstance(ui_event, events.MessageShown) and _rings(ui_event))
+            self._note(ui_event)
+            rows += self._session_rows.rows(ui_event, self._columns())
+            bell = bell or rings(ui_event)
         if self._is_secret():  # the request for a password is shown after the prompt that hides it
             self._refresh()
         self._write(rows, bell=bell)
@@ -418,47 +413,13 @@ class Terminal:
         self._gathering = False
         self._write(self._lines.gathered(self._columns()), bell=False)
 
-    def _rows(self, ui_event: UiEvent) -> list[TextRow]:  # noqa: PLR0911 - one row an event
-        columns = self._columns()
+    def _note(self, ui_event: UiEvent) -> None:
         self._interaction.note(ui_event)
         match ui_event:
-            case events.NameRefused(name, code):
-                why = refusal_sentence(ui_event)
-                refused = catalogue.connection.name_refused(one_line(name), why, code)
-                return notice_rows(refused, columns, TextStyle.ERROR)
-            case events.PasswordNeeded(code=code):
-                return notice_rows(catalogue.accounts.password_needed(code, refusal_sentence(ui_event)), columns)
-            case events.AnnouncementShown(text, sent_at_ms):
-                clock = catalogue.days.clock(local_time_of(sent_at_ms))
-                return announcement_rows(catalogue.accounts.announcement(clock, visible(text)), columns)
-            case events.ApiTokenMade():
-                return self._token_rows(ui_event, columns)
-            case events.LoggedIn():
-                return notice_rows(self._greeting(ui_event), columns)
-            case events.Reconnecting(_, attempt, loss) if attempt > 1 and (loss.kind, loss.detail) != self._trouble:
-                self._trouble = (loss.kind, loss.detail)
-                return notice_rows(catalogue.connection.still_away(loss), columns)
-            case events.BackOnline():
-                self._trouble = None
             case events.MessagesLost() if self._exit is ClientExit.OK:
                 self._exit = ClientExit.LINES_LOST
             case events.ClientEnded():
                 self._ended(ui_event)
-        said = self._event_text.of(ui_event)
-        style = TextStyle.ERROR if is_error(ui_event) else TextStyle.NOTICE
-        return notice_rows(said, columns, style) if said else []
-
-    def _token_rows(self, event: events.ApiTokenMade, columns: int) -> list[TextRow]:
-        where, rows = self._server_target, list[TextRow]()
-        for line in token_lines(event, where.host, where.port, where.ca):
-            rows += [TextRow.of(line.text)] if line.copied else notice_rows(line.text, columns)
-        return rows
-
-    def _greeting(self, event: events.LoggedIn) -> str:
-        where = self._server_target
-        connected = catalogue.connection.connected(where.host, where.port, one_line(event.me.name))
-        means = catalogue.accounts.logged_in(account=event.account, admin=event.admin)
-        return "\n".join(part for part in (connected, means, catalogue.connection.MORE_HELP()) if part)
 
     def _ended(self, ended: events.ClientEnded) -> None:
         code, self._last_words = outcome.of_end(ended, self._server_target.host, self._server_target.port)
@@ -531,12 +492,6 @@ class Terminal:
     @staticmethod
     def _columns() -> int:
         return shutil.get_terminal_size(FALLBACK_SIZE).columns
-
-
-def _rings(event: events.MessageShown) -> bool:
-    """Tell whether the bell rings for a message: it is for this user alone, or mentions the user."""
-    to_me = isinstance(event.key, PersonKey) and not event.own
-    return (to_me or event.mentions_me) and not event.late
 
 
 def _forget_what_was_typed() -> None:

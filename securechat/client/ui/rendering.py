@@ -10,8 +10,7 @@
   (``catalogue/names.py``), so a sender that ends in a bracket outside of quotes is a bot.
 - The number of a message, in brackets, always stands before the name; a quote of the answered message has its own row
   above, under a mark that begins no other row.
-- A file of a message has its own row below, under a mark that begins no other row; where there are no such rows it
-  stands behind ``/file``, which is no name.
+- A file of a message has its own row below, under a mark that begins no other row.
 - Lines of code between two rows of three backquotes are cut at the edge of the screen only.
 """
 
@@ -152,12 +151,6 @@ def file_rows(file: FileInfo, number: str, columns: int, marks: Sequence[tuple[i
     name_at = len(mark) + text.find(one_line(file.name))
     found = [TextSpan(name_at + start, name_at + end, TextStyle.FOUND) for start, end in marks]
     return _rows(_FILE_MARK, f"{mark}{text}", columns, [*_dim(mark), *found])
-
-
-def file_tail_line(message: Message, file: FileInfo, is_bot: BotLookup = no_bots) -> str:
-    """Return a file as one line, below that of its message."""
-    mark = catalogue.rooms.number(file_number(message, file) or message.seq)
-    return f"{mark} /{catalogue.files.FILE_WORD()} {_author(message, is_bot)}: {file_text(file)}"
 
 
 def quote_row(
@@ -305,37 +298,30 @@ def _whole(text: str, style: TextStyle) -> list[TextSpan]:
     return [TextSpan(0, len(text), style)]
 
 
-def tail_line(
-    message: Message, *, room: str | None = None, number: int | None = None, is_bot: BotLookup = no_bots
-) -> str:
+def tail_line(message: Message, *, room: str | None = None, is_bot: BotLookup = no_bots) -> str:
     """Return a message as one line. No name contains a slash or comma, so none can imitate the mark of a change.
 
-    An edit by its author has no mark; one by another member has, because the text is not the author's. With a number
-    the lines of its files are left out, because `file_tail_line` shows each with its own.
+    An edit by its author has no mark; one by another member has, because the text is not the author's.
     """
-    mark = "" if number is None else f"{catalogue.rooms.number(number)} "
+    mark = ""
     by = message.edited_by if message.deleted is None else message.deleted_by
     if message.deleted is not None or by is not None:
-        mark += f"/{_change_mark(message, is_bot)}{' ' if by is None else ', '}"
+        mark = f"/{_change_mark(message, is_bot)}{' ' if by is None else ', '}"
     who = sender(message, room, is_bot)
     if message.deleted is not None:
         return f"{mark}{who}"
-    text = message.text if number is None else own_text(message)
-    return f"{mark}{who}: {one_line(text)}" if text else f"{mark}{who}:"
+    return f"{mark}{who}: {one_line(message.text)}" if message.text else f"{mark}{who}:"
 
 
-def change_line(
-    change: MessageChange, *, room: str | None = None, number: int | None = None, is_bot: BotLookup = no_bots
-) -> str | None:
+def change_line(change: MessageChange, *, room: str | None = None, is_bot: BotLookup = no_bots) -> str | None:
     """Return a change of a message as one line; None for reactions, which are too many for a line each."""
-    mark = "" if number is None else f"{catalogue.rooms.number(number)} "
     who = marked(named(one_line(change.name), bot=is_bot(change.sender_id)))
     who = f"#{one_line(room)} {who}" if room else who
     match change:
         case Edited(text=str(text)):
-            return f"{mark}/{catalogue.rooms.edited_mark(None)} {who}: {one_line(text)}"
+            return f"/{catalogue.rooms.edited_mark(None)} {who}: {one_line(text)}"
         case Deleted():
-            return f"{mark}/{catalogue.rooms.deleted_mark(None)} {who}"
+            return f"/{catalogue.rooms.deleted_mark(None)} {who}"
         case _:
             return None
 

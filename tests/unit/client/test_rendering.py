@@ -165,9 +165,9 @@ def test_a_change_is_one_line_that_is_no_message(text: str) -> None:
     assert line.isprintable()
     assert "/" in FORBIDDEN_IN_NAMES
     assert json.loads(change_json(edited))["text"] == text
-    assert change_line(Deleted(9, 7, 3, "ann", 0, "lobby"), room="lobby", number=4) == "[4] /deleted #lobby ann"
+    assert change_line(Deleted(9, 7, 3, "ann", 0, "lobby"), room="lobby") == "/deleted #lobby ann"
     assert change_line(Reacted(9, 7, 3, "ann", 0, "lobby", sign=text)) is None
-    assert tail_line(message("", deleted=9), number=4) == "[4] /deleted ann"
+    assert tail_line(message("", deleted=9)) == "/deleted ann"
 
 
 def test_json_has_the_new_fields_where_there_is_something_in_them() -> None:
@@ -195,7 +195,7 @@ def test_words_of_a_moderator_are_not_shown_as_the_authors() -> None:
     assert quote_row(deleted, 4, 80).endswith("[4 deleted by mod] ann")
     assert "[7 edited by mod] #lobby ann: mod's" in hit_rows(Hit(edited, []), 80)[0]
     assert tail_line(edited) == "/edited by mod, ann: mod's"
-    assert tail_line(deleted, number=4) == "[4] /deleted by mod, ann"
+    assert tail_line(deleted) == "/deleted by mod, ann"
     assert tail_line(message("mine", edited=9)) == "ann: mine"
     assert json.loads(json_line(edited))["edited_by"] == {"id": 5, "name": "mod"}
     assert json.loads(json_line(deleted))["deleted_by"] == {"id": 5, "name": "mod"}
