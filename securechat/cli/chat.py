@@ -120,9 +120,10 @@ def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
     typing = interactive and (local_store is None or local_store.typing())
     core = _core(options, destination, room, interactive=interactive, typing=typing)
     if interactive and os.environ.get("TERM", "") not in {"dumb", "unknown"}:
-        return _terminal(core, destination, _theme(options), pictures=_pictures(options))
+        return _terminal(core, destination, _theme(options), pictures=_pictures(options), reader=_reader(options))
     if interactive:
-        return DumbTerminal(core, destination.server_target, room, wait_s=options.wait).run()
+        target = destination.server_target
+        return DumbTerminal(core, target, room, wait_s=options.wait, reader=_reader(options)).run()
     return _pipe(options, core, destination, room, files).run()
 
 
@@ -265,11 +266,18 @@ def _theme(options: argparse.Namespace) -> Theme:
     return theme(ThemeName.NONE if value == "never" else ThemeName.TERMINAL, color_depth(environ))
 
 
-def _terminal(core: ClientCore, destination: ConnectionPlan, theme: Theme, *, pictures: bool) -> int:
+def _reader(options: argparse.Namespace) -> bool:
+    """Whether the rows are for a screen reader."""
+    return options.reader or os.environ.get("SECURECHAT_READER", "") not in {"", "0"}
+
+
+def _terminal(core: ClientCore, destination: ConnectionPlan, theme: Theme, *, pictures: bool, reader: bool) -> int:
     from securechat.client.terminal.app import Terminal  # noqa: PLC0415 - pipes need no line editor, and start faster without
 
     links = os.environ.get("TERM", "") not in _WITHOUT_LINKS
-    return Terminal(core, destination.server_target, _login(), theme, pictures=pictures, has_links=links).run()
+    return Terminal(
+        core, destination.server_target, _login(), theme, pictures=pictures, has_links=links, reader=reader
+    ).run()
 
 
 def _pipe(
@@ -346,6 +354,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", metavar="KEY", type=_key, help=catalogue.connection.CLI_KEY())
     parser.add_argument("--pictures", choices=_PICTURES, help=catalogue.files.CLI_PICTURES())
     parser.add_argument("--color", choices=_COLORS, help=catalogue.connection.CLI_COLOR())
+    parser.add_argument("--reader", action="store_true", help=catalogue.connection.CLI_READER())
     parser.add_argument("--history", metavar="N", type=_count, help=catalogue.connection.CLI_HISTORY())
     parser.add_argument("--json", action="store_true", help=catalogue.connection.CLI_JSON())
     parser.add_argument("--wait", metavar="S", type=_wait, default=WAIT_S, help=catalogue.connection.CLI_WAIT())

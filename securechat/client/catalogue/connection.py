@@ -358,6 +358,10 @@ def ambiguous_name(longer: str, shorter: str, command: str) -> str:
     )
 
 
+CLI_READER = LazyText(
+    "rows for screen readers and braille displays: the author first, no quotes, no times (/time gives them), nothing "
+    "below the input line (or SECURECHAT_READER=1)"
+)
 CLI_COLOR = LazyText(
     "when to colour the chat: auto (at a terminal, and not where NO_COLOR is set), always (at a terminal) or never (or "
     "SECURECHAT_COLOR)"

@@ -209,6 +209,7 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
         HelpRow("/around 12", LazyText("show what stands before and after message [12]")),
         HelpRow("", LazyText("Useful after /search, and for a number from another screen.")),
     ),
+    "/time": (HelpRow("/time 12", LazyText("tell when message [12] was sent, with the day")),),
     "/typing": (
         HelpRow("/typing", LazyText("switch typing notices on or off")),
         HelpRow("/typing off", LazyText("do not send them, and do not see those of others")),

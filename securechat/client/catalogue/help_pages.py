@@ -58,7 +58,7 @@ MESSAGES = (
         LazyText("/history DAY [ROOM or NAME]"),
         LazyText("show messages from a day on: 2026-11-20, today, yesterday, monday"),
     ),
-    HelpRow("/around N", LazyText("show the messages before and after message [N]")),
+    HelpRow("/around N, /time N", LazyText("show the messages around it; tell when it was sent")),
     HelpRow("/typing on|off", LazyText("send and see typing notices, or neither")),
     HelpRow(LazyText("@name"), LazyText("mention a member; Tab completes the name")),
     HelpRow(LazyText("several lines"), LazyText("paste them; between two rows of ``` they stay as typed")),

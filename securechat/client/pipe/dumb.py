@@ -26,7 +26,6 @@ from securechat.client.network import ServerTarget
 from securechat.client.pipe.files import pipe_files
 from securechat.client.pipe.pipes import WAIT_S, PipeSend
 from securechat.client.ui.interaction import InputResult, Interaction
-from securechat.client.ui.rendering import notice_rows
 from securechat.client.ui.session_rows import GATHER_S, ServerAddress, SessionRows, rings
 from securechat.text.sanitize import one_line
 from securechat.translation import translated
@@ -36,12 +35,21 @@ FALLBACK_SIZE = (80, 24)
 
 
 class DumbTerminal(PipeSend):
-    """Chats at a simple terminal."""
+    """Chats at a simple terminal; ``reader`` as of `SessionRows`."""
 
-    def __init__(self, core: ClientCore, server_target: ServerTarget, room: str, *, wait_s: float = WAIT_S) -> None:
+    def __init__(
+        self,
+        core: ClientCore,
+        server_target: ServerTarget,
+        room: str,
+        *,
+        wait_s: float = WAIT_S,
+        reader: bool = False,
+    ) -> None:
         super().__init__(core, server_target, room, wait_s=wait_s)
         self._echo_control = EchoControl()
-        self._rows = SessionRows(core, ServerAddress(server_target.host, server_target.port, server_target.ca))
+        server = ServerAddress(server_target.host, server_target.port, server_target.ca)
+        self._rows = SessionRows(core, server, reader=reader)
         self._gathering = False
         self._files = pipe_files(self, server_target, announce=True, patience_s=None)
         self._interaction = Interaction(core, self._rows.messages.numbers, server_target.context)
@@ -219,7 +227,7 @@ class DumbTerminal(PipeSend):
 
     def notice(self, text: str) -> None:
         """Write a notice, wrapped."""
-        for row in notice_rows(text, self._columns()):
+        for row in self._rows.messages.notice(text, self._columns()):
             self.put(row)
 
     def name_refused(self, event: events.NameRefused) -> None:

@@ -57,7 +57,7 @@ from securechat.client.terminal.output import PromptOutput
 from securechat.client.ui.commands.parser import may_be_command
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_numbers import file_number
-from securechat.client.ui.rendering import file_rows, notice_rows, shown_name
+from securechat.client.ui.rendering import file_rows, shown_name
 from securechat.client.ui.session_rows import GATHER_S, ServerAddress, SessionRows, rings
 from securechat.client.ui.styled_text import TextRow, TextStyle
 from securechat.client.ui.themes import Theme
@@ -88,6 +88,7 @@ class Terminal:
         theme: colours and attributes of what is written.
         pictures: whether pictures are shown, by kitty's protocol.
         has_links: whether the terminal takes links of OSC 8.
+        reader: whether the rows are for a screen reader; then nothing stands below the input line.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Terminal:
         *,
         pictures: bool = False,
         has_links: bool = True,
+        reader: bool = False,
     ) -> None:
         self._network = NetworkThread(core, server_target, self._on_ui_events)
         self._core = core
@@ -109,7 +111,8 @@ class Terminal:
         self._exit = ClientExit.OK
         self._last_words: str | None = None
         server = ServerAddress(server_target.host, server_target.port, server_target.ca)
-        self._session_rows = SessionRows(core, server)
+        self._session_rows = SessionRows(core, server, reader=reader)
+        self._reader = reader
         self._lines = self._session_rows.messages
         self._gathering = False
         self._files = FileSession(
@@ -303,7 +306,7 @@ class Terminal:
             raise self._network.failure
         if self._last_words:
             with contextlib.suppress(OSError):  # the terminal is gone
-                for row in notice_rows(self._last_words, self._columns()):
+                for row in self._lines.notice(self._last_words, self._columns()):
                     sys.stderr.write(f"{row}\n")
         return self._exit
 
@@ -460,6 +463,7 @@ class Terminal:
         self._names = tuple(person.name for person in here.people.values()) if here is not None else ()
         if isinstance(current, PersonKey) and (other := self._core.name_of(current.person_id)) is not None:
             self._names = (other,)
+        below = "" if self._reader else below
         if below != self._below:
             self._below = below
             if self._session is not None:
@@ -482,7 +486,7 @@ class Terminal:
         self._say(words.LINE_CLEARED_IN_TRANSFER() if self._files.busy else words.LINE_CLEARED())
 
     def _say(self, text: str, style: TextStyle = TextStyle.NOTICE) -> None:
-        self._write(notice_rows(text, self._columns(), style), bell=False)
+        self._write(self._lines.notice(text, self._columns(), style), bell=False)
 
     def _write(self, rows: list[TextRow], *, bell: bool) -> None:
         if rows and self._prompt_output is not None:

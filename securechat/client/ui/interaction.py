@@ -34,14 +34,16 @@ from securechat.client.ui.commands.results import (
     SaveRequest,
     SetLanguage,
     ShowHelp,
+    TimeRequest,
     UploadRequest,
 )
 from securechat.client.ui.links import links_in
 from securechat.client.ui.message_numbers import MessageNumbers
 from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose, PromptCancelled
-from securechat.client.ui.rendering import day_at_ms, excerpt, local_days, own_text
+from securechat.client.ui.rendering import day_at_ms, excerpt, local_date, local_days, own_text, shown_name
 from securechat.errors import Refusal
 from securechat.limits import MAX_TEXT_CHARS
+from securechat.model import Person
 from securechat.text.names import LOBBY, check_name, check_room
 from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import one_line, visible
@@ -297,6 +299,8 @@ class Interaction:
                 return self._save(request)
             case LinkRequest() as request:
                 return self._link(request)
+            case TimeRequest(number):
+                return self._time(number)
             case actions.FindMessages() as action:
                 return InputResult(_dated(action), self._unknown_filters(action.query))
             case action:
@@ -325,6 +329,15 @@ class Interaction:
         if named.message is not None and named.message.deleted is not None:
             return _refused(refusal_for("no_such_message").sentence)
         return _refused(catalogue.files.NO_FILES_THERE())
+
+    def _time(self, number: str) -> InputResult:
+        named = named_message(number, self._numbers)
+        if isinstance(named, InputError):
+            return _refused(one_line(named.sentence))
+        if (message := named.message) is None:
+            return _refused(catalogue.links.UNKNOWN_TEXT())
+        author = shown_name(Person(message.sender_id, message.name, message.bot), self._core.is_bot)
+        return InputResult(notice=catalogue.rooms.sent_at(named.seq, author, local_date(message.sent_at_ms)))
 
     def _link(self, request: LinkRequest) -> InputResult:  # noqa: PLR0911 - one row a result
         named = named_message(request.number, self._numbers)

@@ -37,9 +37,9 @@ from securechat.text.sanitize import CONTINUATION_MARK, one_line, visible, width
 from securechat.text.search_query import Calendar
 
 NOTICE_MARK = "-- "
-_CONTINUED = f"      {CONTINUATION_MARK} "
+CONTINUED = f"      {CONTINUATION_MARK} "
 _QUOTE_MARK = "      > "
-_FILE_MARK = "      + "
+FILE_MARK = "      + "
 _FENCE = "```"
 _SNIPPET = 160
 """Characters shown of a search result: two rows of 80 columns."""
@@ -85,13 +85,13 @@ def message_rows(
     mark = _numbered(message, number, is_bot)
     who, spans = _sender_with_spans(message, room, is_bot, me, len(mark))
     if message.deleted is not None:
-        return _rows(clock, f"{mark}{who}", columns, [*_dim(mark), *spans])
+        return wrapped_rows(clock, f"{mark}{who}", columns, [*_dim(mark), *spans])
     text = own_text(message)
     if not text:
-        return _rows(clock, f"{mark}{who}:", columns, [*_dim(mark), *spans])
+        return wrapped_rows(clock, f"{mark}{who}:", columns, [*_dim(mark), *spans])
     head = f"{mark}{who}: "
     said, marked_spans = text_with_spans(text, me if me is None or message.sender_id != me.id else None)
-    return _rows(clock, f"{head}{said}", columns, [*_dim(mark), *spans, *_moved(marked_spans, len(head))])
+    return wrapped_rows(clock, f"{head}{said}", columns, [*_dim(mark), *spans, *_moved(marked_spans, len(head))])
 
 
 def text_with_spans(text: str, me: Person | None = None) -> tuple[str, list[TextSpan]]:
@@ -117,6 +117,13 @@ def text_with_spans(text: str, me: Person | None = None) -> tuple[str, list[Text
 
 def _moved(spans: Sequence[TextSpan], by: int) -> list[TextSpan]:
     return [replace(span, start=span.start + by, end=span.end + by) for span in spans]
+
+
+def head_with_spans(
+    message: Message, room: str | None, is_bot: BotLookup, me: Person | None
+) -> tuple[str, list[TextSpan], str]:
+    """Return the sender as `sender` does, its spans, and whether the message is edited or deleted, in a word."""
+    return *_sender_with_spans(message, room, is_bot, me, 0), _change_mark(message, is_bot)
 
 
 def _sender_with_spans(
@@ -150,7 +157,7 @@ def file_rows(file: FileInfo, number: str, columns: int, marks: Sequence[tuple[i
     text = file_text(file)
     name_at = len(mark) + text.find(one_line(file.name))
     found = [TextSpan(name_at + start, name_at + end, TextStyle.FOUND) for start, end in marks]
-    return _rows(_FILE_MARK, f"{mark}{text}", columns, [*_dim(mark), *found])
+    return wrapped_rows(FILE_MARK, f"{mark}{text}", columns, [*_dim(mark), *found])
 
 
 def quote_row(
@@ -195,7 +202,7 @@ def hit_rows(hit: Hit, columns: int, is_bot: BotLookup = no_bots, me: Person | N
     said = own_text(message)
     text, marks = _snippet(said, [(start, end) for start, end in hit.marks if end <= len(said)])
     spans = [TextSpan(len(head) + start, len(head) + end, TextStyle.FOUND) for start, end in marks]
-    rows = _rows(
+    rows = wrapped_rows(
         f"{local_date(message.sent_at_ms)} ", (head + text).rstrip(), columns, [*_dim(mark), *who_spans, *spans]
     )
     at = len(said) + bool(said)
@@ -266,7 +273,7 @@ def _snippet(text: str, marks: Sequence[tuple[int, int]]) -> tuple[str, list[tup
 def notice_rows(sentence: str, columns: int, style: TextStyle = TextStyle.NOTICE) -> list[TextRow]:
     """Return the rows of a notice, or an error; newlines in it come from this program (the help text)."""
     lines = sentence.split("\n")
-    return [row for line in lines for row in _rows(NOTICE_MARK, line, columns, _whole(line, style), style)]
+    return [row for line in lines for row in wrapped_rows(NOTICE_MARK, line, columns, _whole(line, style), style)]
 
 
 def _author(message: Message, is_bot: BotLookup) -> str:
@@ -291,7 +298,7 @@ def announcement_rows(sentence: str, columns: int, spans: Sequence[TextSpan] = (
         spans: of the foreign text.
     """
     notice = TextStyle.NOTICE
-    return _rows(NOTICE_MARK, sentence, columns, [*_whole(sentence, notice), *spans], notice)
+    return wrapped_rows(NOTICE_MARK, sentence, columns, [*_whole(sentence, notice), *spans], notice)
 
 
 def _whole(text: str, style: TextStyle) -> list[TextSpan]:
@@ -475,19 +482,33 @@ def elsewhere(key: ConversationId, current: ConversationId, message: Message) ->
     return None if key == current or isinstance(key, PersonKey) else message.room
 
 
-def _rows(
-    head: str, body: str, columns: int, spans: Sequence[TextSpan] = (), head_style: TextStyle = TextStyle.DIM
+def wrapped_rows(
+    head: str,
+    body: str,
+    columns: int,
+    spans: Sequence[TextSpan] = (),
+    head_style: TextStyle = TextStyle.DIM,
+    continued: str = CONTINUED,
 ) -> list[TextRow]:
-    """Wrap a body under its head; the spans are of the body, and the head and the mark of each row have their own."""
+    """Wrap a body under its head.
+
+    Args:
+        head: before the first row.
+        body: safe to show.
+        columns: of the terminal.
+        spans: of the body.
+        head_style: of the head, and of the mark of each further row.
+        continued: that mark.
+    """
     rows: list[TextRow] = []
     at, in_code = 0, False
     for paragraph in body.split("\n"):
         said = paragraph if rows else paragraph.partition(": ")[2]  # after the sender
         in_code ^= said.strip().startswith(_FENCE)
-        first = head if not rows else _CONTINUED
+        first = head if not rows else continued
         links = [(span.start - at, span.end - at) for span in spans if span.style is TextStyle.LINK]
-        for start, piece in _wrapped(paragraph, first, columns, links, as_typed=in_code):
-            before = head if not rows else _CONTINUED
+        for start, piece in _wrapped(paragraph, first, columns, links, continued, as_typed=in_code):
+            before = head if not rows else continued
             shifted = _shifted(spans, at + start, len(piece), len(before))
             rows.append(TextRow.of(before + piece, [TextSpan(0, len(before.rstrip()), head_style), *shifted]))
         at += len(paragraph) + 1
@@ -503,7 +524,7 @@ def _shifted(spans: Sequence[TextSpan], start: int, length: int, by: int) -> lis
 
 
 def _wrapped(
-    text: str, first_head: str, columns: int, links: Sequence[tuple[int, int]], *, as_typed: bool
+    text: str, first_head: str, columns: int, links: Sequence[tuple[int, int]], continued: str, *, as_typed: bool
 ) -> list[tuple[int, str]]:
     """Cut into pieces that fit.
 
@@ -520,7 +541,7 @@ def _wrapped(
         if not as_typed and at + cut < len(text):
             space = text.rfind(" ", at + cut * 2 // 3, at + cut + 1)
             whole = _cut_link(links, at, at + cut)
-            if whole is not None and width(text[slice(*whole)]) <= max(_NARROWEST, columns - 1 - width(_CONTINUED)):
+            if whole is not None and width(text[slice(*whole)]) <= max(_NARROWEST, columns - 1 - width(continued)):
                 space = whole[0] - 1 if text[whole[0] - 1] == " " else -1
                 cut = whole[0] - at
         if space > at:
@@ -529,7 +550,7 @@ def _wrapped(
         else:
             pieces.append((at, text[at : at + cut]))
             at += cut
-        room = max(_NARROWEST, columns - 1 - width(_CONTINUED))
+        room = max(_NARROWEST, columns - 1 - width(continued))
     return pieces or [(0, "")]
 
 

@@ -17,7 +17,7 @@ from securechat.client.core.state import PersonKey
 from securechat.client.ui.describe import EventText, is_error
 from securechat.client.ui.describe_programs import token_lines
 from securechat.client.ui.event_rows import MessageRows
-from securechat.client.ui.rendering import announcement_rows, local_time_of, notice_rows
+from securechat.client.ui.rendering import local_time_of
 from securechat.client.ui.styled_text import TextRow, TextStyle
 from securechat.text.sanitize import one_line, visible
 
@@ -45,13 +45,14 @@ class SessionRows:
     Args:
         core: the core whose events are shown.
         server: who is at the other end.
+        reader: whether the rows are for a screen reader; see `securechat.client.ui.reader_rows`.
 
     Attributes:
         messages: the rows of messages, and the numbers of those shown.
     """
 
-    def __init__(self, core: ClientCore, server: ServerAddress) -> None:
-        self.messages = MessageRows(core)
+    def __init__(self, core: ClientCore, server: ServerAddress, *, reader: bool = False) -> None:
+        self.messages = MessageRows(core, reader=reader)
         self._server = server
         self._event_text = EventText(core)
         self._trouble: object = None
@@ -63,36 +64,37 @@ class SessionRows:
 
     def connecting(self, columns: int) -> list[TextRow]:
         """Return the first rows: which server is dialled."""
-        return notice_rows(catalogue.connection.connecting(self._server.host, self._server.port), columns)
+        return self.messages.notice(catalogue.connection.connecting(self._server.host, self._server.port), columns)
 
     def _others(self, ui_event: UiEvent, columns: int) -> list[TextRow]:  # noqa: PLR0911 - one row an event
         match ui_event:
             case events.NameRefused(name, code):
                 why = refusal_sentence(ui_event)
                 refused = catalogue.connection.name_refused(one_line(name), why, code)
-                return notice_rows(refused, columns, TextStyle.ERROR)
+                return self.messages.notice(refused, columns, TextStyle.ERROR)
             case events.PasswordNeeded(code=code):
-                return notice_rows(catalogue.accounts.password_needed(code, refusal_sentence(ui_event)), columns)
+                needed = catalogue.accounts.password_needed(code, refusal_sentence(ui_event))
+                return self.messages.notice(needed, columns)
             case events.AnnouncementShown(text, sent_at_ms):
                 clock = catalogue.days.clock(local_time_of(sent_at_ms))
-                return announcement_rows(catalogue.accounts.announcement(clock, visible(text)), columns)
+                return self.messages.announcement(catalogue.accounts.announcement(clock, visible(text)), columns)
             case events.ApiTokenMade():
                 return self._token_rows(ui_event, columns)
             case events.LoggedIn():
-                return notice_rows(self._greeting(ui_event), columns)
+                return self.messages.notice(self._greeting(ui_event), columns)
             case events.Reconnecting(_, attempt, loss) if attempt > 1 and (loss.kind, loss.detail) != self._trouble:
                 self._trouble = (loss.kind, loss.detail)
-                return notice_rows(catalogue.connection.still_away(loss), columns, TextStyle.ERROR)
+                return self.messages.notice(catalogue.connection.still_away(loss), columns, TextStyle.ERROR)
             case events.BackOnline():
                 self._trouble = None
         said = self._event_text.of(ui_event)
         style = TextStyle.ERROR if is_error(ui_event) else TextStyle.NOTICE
-        return notice_rows(said, columns, style) if said else []
+        return self.messages.notice(said, columns, style) if said else []
 
     def _token_rows(self, event: events.ApiTokenMade, columns: int) -> list[TextRow]:
         where, rows = self._server, list[TextRow]()
         for line in token_lines(event, where.host, where.port, where.ca):
-            rows += [TextRow.of(line.text)] if line.copied else notice_rows(line.text, columns)
+            rows += [TextRow.of(line.text)] if line.copied else self.messages.notice(line.text, columns)
         return rows
 
     def _greeting(self, event: events.LoggedIn) -> str:

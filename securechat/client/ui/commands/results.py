@@ -102,6 +102,12 @@ class SaveRequest(Struct, frozen=True):
     path: str | None = None
 
 
+class TimeRequest(Struct, frozen=True):
+    """Tell when a message was sent; ``number`` as typed."""
+
+    number: str
+
+
 class LinkVerb(Enum):
     """What is done with a link of a message."""
 
@@ -139,4 +145,5 @@ ParsedInput: TypeAlias = (
     | UploadRequest
     | SaveRequest
     | LinkRequest
+    | TimeRequest
 )
