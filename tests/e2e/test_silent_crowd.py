@@ -15,7 +15,7 @@ from securechat.model import Ping, Pong
 from tests.e2e.conftest import Connect
 from tests.support.native import NativeClient
 from tests.support.own_time import OwnTime
-from tests.support.server import ServerProcess
+from tests.support.server import PATIENCE_S, ServerProcess
 
 IN_S = 20.0
 """Until a newcomer is in, whatever the crowd: some 10 ms, and 3 to 7 s on a machine that is busy with more, as the
@@ -46,7 +46,7 @@ def _crowd(port: int, size: int, pieces: tuple[bytes, ...]) -> Iterator[None]:
     try:
         for number, piece in zip(range(size), cycle(pieces), strict=False):
             address = f"127.{1 + number // 65_025}.{number // 255 % 255}.{1 + number % 255 % 254}"
-            sock = socket.create_connection(("127.0.0.1", port), 20, (address, 0))
+            sock = socket.create_connection(("127.0.0.1", port), PATIENCE_S, (address, 0))
             socks.append(sock)
             if piece:
                 sock.sendall(piece)

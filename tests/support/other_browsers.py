@@ -20,10 +20,12 @@ from typing import Any, Protocol
 
 import pytest
 
+from tests.support import patience
+
 FIREFOX = next((path for name in ("firefox-esr", "firefox") if (path := shutil.which(name))), None)
 WEBKIT_DRIVER = shutil.which("WebKitWebDriver")
 MINI_BROWSERS = sorted(Path("/usr/lib").glob("*/webkit2gtk-*/MiniBrowser"))
-PATIENCE_S = 60.0
+PATIENCE_S = patience.PATIENCE_S
 SCRIPT_PATIENCE_S = 300.0
 """For one expression: it may scroll through a whole log."""
 _ENTER = "\ue007"  # the key Enter of WebDriver
