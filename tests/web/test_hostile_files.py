@@ -301,4 +301,6 @@ def test_fifty_pictures_are_loaded_as_previews(visit: Callable[..., Visitor], se
     assert all("size=320" in each.url or "?" not in each.url for each in paths)
     loaded = sum(each.request.sizes()["responseBodySize"] for each in paths)
     assert loaded <= 1_500_000
-    assert len({each.url for each in paths}) == len(paths), "a picture was loaded twice"
+    loads = [(each.url, each.status) for each in paths]  # one that a busy server refuses is asked for anew
+    whole = [url for url, status in loads if status == 200]
+    assert len(whole) == len(set(whole)) == 50, f"not each picture was loaded once: {loads}"
