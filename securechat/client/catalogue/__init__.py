@@ -11,6 +11,7 @@ from securechat.client.catalogue import (
     names,
     programs,
     rooms,
+    settings,
     translation,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "names",
     "programs",
     "rooms",
+    "settings",
     "translation",
 ]
