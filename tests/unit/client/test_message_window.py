@@ -211,6 +211,17 @@ def test_a_line_of_a_long_message_stays_when_its_head_goes() -> None:
     assert one.seen() == before
 
 
+def test_a_long_message_that_becomes_short_stays_at_the_top_of_the_field() -> None:
+    one = with_log(20)
+    one.say("x" * 300, 9)
+    for number in range(20):
+        one.say(f"later {number}", 8)
+    one.window.scroll(-24)
+    assert one.window_rows()[0].seq == 21
+    one.edit(21, "short")
+    assert one.seen()[:2] == ["short", "<8>"]
+
+
 def test_another_message_before_makes_another_head() -> None:
     one = WindowLog(0)
     one.say("a", 2)
