@@ -172,6 +172,8 @@ class MessageWindow:
         match ui_event:
             case events.MessageShown(message, key, own) if key == self.target:
                 self._shown(message, own=own)
+                if self._anchor is None or self._anchor.key > 0:
+                    return  # it stands behind the anchor, and moves nothing
             case events.MessageChanged(change, key, message) if key == self.target:
                 if self._kept.change(change, message):
                     self._at.forget_quotes(change.target, change.target)
@@ -195,9 +197,9 @@ class MessageWindow:
                 else:
                     self._kept.drop(lambda message: message.sender_id == person.id)
             case events.MembersJoined(room, people) if self._is_room(room) and self._kept.at_end:
-                self._at.members.joined(self._last_seq, people)
+                self._at.members.joined(self._kept.last, people)
             case events.MembersLeft(room, people) if self._is_room(room) and self._kept.at_end:
-                self._at.members.left(self._last_seq, people)
+                self._at.members.left(self._kept.last, people)
             case events.RoomLeft(room) if self._is_room(room):
                 self._kept.cut_off()
             case events.MessageAcked() | events.MessageRefused() | events.MessagesLost():
@@ -505,7 +507,10 @@ class MessageWindow:
         self._fill()
 
     def _page_has_come(self, page: MessageRange) -> None:
-        self._kept.trim(self._reader_index())
+        self._settle()
+        frame = self._frame()
+        middle = len(self._kept) if self.following or not frame else (frame[0][0] + frame[-1][0]) // 2
+        self._kept.trim(middle)
         self._at.forget_quotes(page.first, page.through)
 
     # --- inside: events -----------------------------------------------------------------------------------------------
@@ -555,10 +560,6 @@ class MessageWindow:
 
     def _is_room(self, name: str) -> bool:
         return isinstance(self.target, RoomKey) and self.target.room == name
-
-    @property
-    def _last_seq(self) -> int:
-        return self._kept.messages[-1].seq if self._kept.messages else 0
 
     def _core_keeps(self, seq: int) -> bool:
         conversation = self._conversation()
