@@ -180,10 +180,8 @@ class MessageWindow:
             case events.MessagesPurged(purged, key) if key is None or key == self.target:
                 if self._kept.purge(purged):
                     self._at.forget()
-                    if purged.sender_id is None:
-                        self._news = [seq for seq in self._news if seq > purged.through]
-                    else:
-                        self._news = [seq for seq in self._news if self._kept.find(seq) or seq > self._kept.through]
+                    known = self._kept
+                    self._news = [seq for seq in self._news if known.find(seq) or seq > known.through]
             case events.HistoryLoaded(key=key) if key == self.target:
                 self._loaded(ui_event)
             case events.HistoryShown(key=key) if key == self.target:
@@ -236,6 +234,8 @@ class MessageWindow:
     def resize(self, columns: int, rows: int) -> None:
         """Take another size of the field: the selected or topmost message stays where it was."""
         columns, rows = max(1, columns), max(0, rows)
+        if self._anchor is not None:
+            self._pin()
         old, before = self._anchor, self._at.columns
         self._at.columns, self._rows = columns, rows
         if old is None:
@@ -256,7 +256,7 @@ class MessageWindow:
     # --- where the reader is ------------------------------------------------------------------------------------------
 
     def open(self, unread_from: int | None) -> None:
-        """Enter the conversation: at the line where the unread begin, else at the end."""
+        """Enter the conversation: at the line where the unread begin (`Conversation.read` + 1), else at the end."""
         self._at.unread_from = unread_from
         self.selected = None
         self._places.clear()

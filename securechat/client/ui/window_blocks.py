@@ -129,7 +129,8 @@ class WindowBlocks:
             return False
         if index > 1:
             return self.key(index - 1) < self.unread_from
-        return self._kept.first <= self.unread_from or self.key(1) == self.unread_from
+        first = self._kept.messages[0]
+        return min(self._kept.first, first.prev + 1) <= self.unread_from or first.seq == self.unread_from
 
     def has_unread_line(self) -> bool:
         """Whether the line of the unread is among the rows."""

@@ -6,6 +6,7 @@ import pytest
 
 from securechat.client.core import events
 from securechat.client.core.events.messages import HistoryRange
+from securechat.client.ui.message_window import MessageWindow
 from securechat.client.ui.window_records import PageWanted, SelectEdge, UnsentState, WindowRowKind
 from securechat.errors import ErrorCode
 from securechat.model import Person, RevisionKind
@@ -62,6 +63,17 @@ def test_the_unread_that_are_not_kept_are_asked_for() -> None:
     assert one.kept() == list(range(1, 21))
 
 
+def test_what_is_read_and_not_kept_is_not_asked_for_to_show_the_unread() -> None:
+    one = WindowLog(0, core_keeps=2)
+    one.say("read")
+    for text in ("a", "b"):
+        one.say(text, apart=5)
+    again = MessageWindow(ROOM, lambda: one.core, one.maker, 20, 6)
+    again.open(2)
+    assert not again.rows().loading
+    assert [str(each.row) for each in again.rows().rows] == ["----", "<2>", "a", "b"]
+
+
 def test_elsewhere_nothing_moves_and_what_comes_is_counted() -> None:
     one = with_log(20)
     one.window.scroll(-4)
@@ -87,6 +99,15 @@ def test_what_comes_into_the_field_is_not_counted_any_more() -> None:
     assert one.window.below == 1
     one.window.scroll(9)
     assert (one.window.below, one.window.following) == (0, True)
+
+
+def test_what_is_gone_for_good_is_not_counted() -> None:
+    one = with_log(20)
+    one.window.scroll(-4)
+    one.say("a", 2)
+    one.say("b", 3)
+    one.purge(22, sender=3)
+    assert one.window.below == 1
 
 
 def test_fewer_rows_than_the_field_stand_at_its_top() -> None:
