@@ -105,8 +105,9 @@ def test_what_is_gone_for_good_is_not_counted() -> None:
     one = with_log(20)
     one.window.scroll(-4)
     one.say("a", 2)
-    one.say("b", 3)
-    one.purge(22, sender=3)
+    one.say("b", 9)
+    assert one.window.below == 2
+    one.purge(22, sender=9)
     assert one.window.below == 1
 
 
