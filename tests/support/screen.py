@@ -21,10 +21,10 @@ from pathlib import Path
 import pyte
 from pyte.screens import Char
 
-from tests.support import pseudo, warm
+from tests.support import patience, pseudo, warm
 from tests.support.secrecy import expect_clean_command
 
-PATIENCE_S = 60.0
+PATIENCE_S = patience.PATIENCE_S
 CTRL_C, CTRL_D, ENTER = "\x03", "\x04", "\r"
 
 
@@ -51,6 +51,7 @@ class Screen:
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
             "SECURECHAT_STATE": "",
+            "SECURECHAT_CLIENT_CONFIG": "",
             **_without_ours(),
             **(env or {}),
         }

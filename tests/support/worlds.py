@@ -23,12 +23,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support import patience
+
 ROOT = Path(__file__).parents[2]
 AT_ONCE = 4
-PATIENCE_S = 60.0
+PATIENCE_S = patience.PATIENCE_S
 _PROGRAMS = ("securechat.cli.serve", "securechat.cli.admin", "securechat.cli.chat")
 _IMPORTED = (
-    *_PROGRAMS, "securechat.admin.file_commands", "securechat.admin.exporting", "securechat.server.config.toml",
+    *_PROGRAMS, "securechat.admin.file_commands", "securechat.admin.exporting", "securechat.toml_file",
     "securechat.client.terminal.app", "tools.gen_certs", "tools.dev", "uuid", "pkgutil", "encodings.idna",
     "getpass", "pwd",
 )  # fmt: skip

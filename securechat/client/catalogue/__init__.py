@@ -8,9 +8,11 @@ from securechat.client.catalogue import (
     help_pages,
     language,
     links,
+    message_blocks,
     names,
     programs,
     rooms,
+    settings,
     translation,
 )
 
@@ -22,8 +24,10 @@ __all__ = [
     "help_pages",
     "language",
     "links",
+    "message_blocks",
     "names",
     "programs",
     "rooms",
+    "settings",
     "translation",
 ]

@@ -317,11 +317,6 @@ def declined(reason: RejectReason, subject: str, detail: str) -> str:  # noqa: P
     return _DECLINED[reason](room=subject, name=subject, length=subject, most=MAX_TEXT_CHARS)
 
 
-def color_unknown(value: str) -> str:
-    """Refuse a value of SECURECHAT_COLOR."""
-    return _("SECURECHAT_COLOR is auto, always or never, and not: {value}", value=value)
-
-
 def wrong_name(name: str, why: str) -> str:
     """Refuse the name of a member or room; ``why`` is the sentence of the rule."""
     return in_turn(capital(why), _("Not accepted: {name}", name=name)) if name else capital(why)
@@ -358,14 +353,6 @@ def ambiguous_name(longer: str, shorter: str, command: str) -> str:
     )
 
 
-CLI_READER = LazyText(
-    "rows for screen readers and braille displays: the author first, no quotes, no times (/time gives them), nothing "
-    "below the input line (or SECURECHAT_READER=1)"
-)
-CLI_COLOR = LazyText(
-    "when to colour the chat: auto (at a terminal, and not where NO_COLOR is set), always (at a terminal) or never (or "
-    "SECURECHAT_COLOR)"
-)
 NO_ME = LazyText("/me is not supported. Send it as a message")
 
 

@@ -54,6 +54,7 @@ from securechat.client.terminal.editor import (
     without_echo,
 )
 from securechat.client.terminal.output import PromptOutput
+from securechat.client.terminal.resizing import PromptResizing
 from securechat.client.ui.commands.parser import may_be_command
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_numbers import file_number
@@ -148,7 +149,9 @@ class Terminal:
         # answer.
         os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
         self._session = self._new_session()
-        self._prompt_output = PromptOutput(self._session.app, self._theme, has_links=self._has_links)
+        self._prompt_output = PromptOutput(
+            self._session.app, self._theme, has_links=self._has_links, waits=lambda: self._resizing.waiting
+        )
         previous = self._leave_on_signals()
         try:
             self._write(self._session_rows.connecting(self._columns()), bell=False)
@@ -182,6 +185,8 @@ class Terminal:
             erase_when_done=True,
             enable_suspend=True,
         )
+        self._resizing = PromptResizing(session.app)
+        session.key_bindings = self._resizing.bindings
         add_row_below(session.layout, lambda: self._below)
         keep_pastes_alive(session.input)
         session.default_buffer.on_text_changed += self._notice_typing

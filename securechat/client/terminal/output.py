@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
@@ -59,12 +59,16 @@ class PromptOutput:
         app: the prompt's application, used for every prompt.
         theme: colours and attributes.
         has_links: whether the terminal takes links of OSC 8.
+        waits: tells whether the prompt must not be drawn now.
     """
 
-    def __init__(self, app: Application[Any], theme: Theme, *, has_links: bool = True) -> None:
+    def __init__(
+        self, app: Application[Any], theme: Theme, *, has_links: bool = True, waits: Callable[[], bool] = lambda: False
+    ) -> None:
         self._app = app
         self._theme = theme
         self._has_links = has_links
+        self._waits = waits
         self._lock = threading.Lock()
         self._pending: list[TextSegment | _Sequences] = []
         self._prompt = _Prompt.DOWN
@@ -129,6 +133,9 @@ class PromptOutput:
         loop.call_later(max(0.0, self._drawn_at + REDRAW_S - loop.time()), self._draw)
 
     def _draw(self) -> None:
+        if self._waits() and self._app.is_running:
+            asyncio.get_running_loop().call_later(REDRAW_S, self._draw)
+            return
         self._drawn_at = asyncio.get_running_loop().time()
         with self._lock:
             self._scheduled = False
