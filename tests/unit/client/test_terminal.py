@@ -128,7 +128,7 @@ def typing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Typing]:
 
         monkeypatch.setattr(terminal, "_hand_over", hand_over)
         monkeypatch.setattr(terminal, "_in_prompt", typing.hold)
-        monkeypatch.setattr(terminal, "_say", typing.said.append)
+        monkeypatch.setattr(terminal, "_say", lambda text, _style=None: typing.said.append(text))
         yield typing
     terminal._network._loop.close()
 
