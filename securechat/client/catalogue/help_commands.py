@@ -13,7 +13,7 @@ from securechat.translation import LazyText
 COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
     "/help": (
         HelpRow("/help", LazyText("show the commands on one screen")),
-        HelpRow("/help messages", LazyText("show more about messages; also rooms and account")),
+        HelpRow("/help messages", LazyText("show more about messages; also files, rooms and account")),
         HelpRow(LazyText("/help COMMAND"), LazyText("explain a command: /help kick")),
     ),
     "/who": (
@@ -43,8 +43,11 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
     "/msg": (
         HelpRow(LazyText("/msg NAME text"), LazyText("send a message that only NAME reads: /msg ana see you")),
         HelpRow(LazyText('/msg "user1 pc" text'), LazyText("a name with blanks stands in quotes")),
-        HelpRow("", LazyText("Also /dm. A member with an account who is offline gets it later.")),
-        HelpRow("", LazyText("/history @NAME shows the messages between the two of you.")),
+        HelpRow("", LazyText("A member with an account who is offline gets it later.")),
+        HelpRow(LazyText("/dm NAME"), LazyText("go to the direct messages with NAME: what you type goes there")),
+        HelpRow("/dm", LazyText("list your direct messages, with the number of unread ones")),
+        HelpRow("/join", LazyText("leads back to the room, and so does /leave")),
+        HelpRow("", LazyText("/msg and /dm are the same. /history @NAME shows the messages between the two of you.")),
     ),
     "/history": (
         HelpRow("/history", LazyText("show the last 20 messages of the current conversation")),
@@ -126,7 +129,8 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
     ),
     "/reply": (
         HelpRow(LazyText("/reply 12 text"), LazyText("reply to message [12]; it is quoted above your reply")),
-        HelpRow("", LazyText("The numbers stand beside the messages.")),
+        HelpRow("", LazyText("The numbers stand beside the messages, and are the same on every screen.")),
+        HelpRow("", LazyText("The last two digits or more do, while no other message shown here ends in them.")),
     ),
     "/edit": (
         HelpRow(LazyText("/edit text"), LazyText("replace the text of your last message here")),
@@ -168,14 +172,31 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
         HelpRow("", LazyText("While it is sent, Ctrl-C on an empty line cancels it. /files lists what you have sent.")),
     ),
     "/save": (
-        HelpRow("/save 12", LazyText("save file [12], or all files of message [12], in your downloads folder")),
+        HelpRow("/save 12", LazyText("save all files of message [12] in your downloads folder")),
+        HelpRow("/save 12.2", LazyText("save the second of them")),
         HelpRow(LazyText("/save 12 PATH"), LazyText("in another folder, or under another name")),
         HelpRow("", LazyText("No file is written over: a second report.pdf becomes report (1).pdf.")),
+    ),
+    "/open": (
+        HelpRow("/open 12", LazyText("open the link of message [12] in your browser")),
+        HelpRow("/open 12.2", LazyText("open the second of several")),
+        HelpRow("", LazyText("Where no browser can be started, as over SSH, the link is copied instead.")),
+    ),
+    "/copy": (
+        HelpRow("/copy 12", LazyText("copy the link of message [12]; without a link, its text")),
+        HelpRow("/copy 12.2", LazyText("copy the second link")),
+        HelpRow("/copy 12 text", LazyText("copy the text of message [12]")),
+        HelpRow("", LazyText("By the clipboard of your terminal (OSC 52), which not every terminal has.")),
+    ),
+    "/url": (
+        HelpRow("/url 12", LazyText("show the links of message [12] whole, each on a line of its own")),
+        HelpRow("/url 12.2", LazyText("show the second link")),
     ),
     "/files": (
         HelpRow("/files", LazyText("list your own files, the largest first, and how much room they take")),
         HelpRow("/more", LazyText("shows the next page")),
-        HelpRow("/delete 12", LazyText("deletes message [12] with its files, or an upload that is not sent")),
+        HelpRow("/delete 12", LazyText("deletes message [12] with its files")),
+        HelpRow("/delete upload 1", LazyText("removes an upload of the list that is not sent")),
     ),
     "/more": (HelpRow("/more", LazyText("show the next page of the last search, history or list")),),
     "/unread": (
@@ -186,8 +207,9 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
     "/jump": (HelpRow("/jump", LazyText("show this conversation from the first unread message on")),),
     "/around": (
         HelpRow("/around 12", LazyText("show what stands before and after message [12]")),
-        HelpRow("", LazyText("Useful after /search.")),
+        HelpRow("", LazyText("Useful after /search, and for a number from another screen.")),
     ),
+    "/time": (HelpRow("/time 12", LazyText("tell when message [12] was sent, with the day")),),
     "/typing": (
         HelpRow("/typing", LazyText("switch typing notices on or off")),
         HelpRow("/typing off", LazyText("do not send them, and do not see those of others")),

@@ -1,6 +1,6 @@
 """Sentences about rooms, and about messages that are edited, deleted, answered, found or unread.
 
-The numbers in brackets are those of `securechat.client.ui.line_numbers`.
+The numbers in brackets are those of `securechat.client.ui.message_numbers`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ MOST_UNREAD_SHOWN = 8
 """Conversations that the line after a login names: three rows of a terminal. /unread lists the others."""
 UNREAD_BEGINS = LazyText("Unread messages:")
 NO_OWN_LINE = LazyText("You have no message here that can be changed. Give the number of a message")
+NO_ROOM_HERE = LazyText("These are direct messages and no room. /join leads back to the room")
+NO_DIALOGUES = LazyText("You have no direct messages. /dm NAME goes to a person")
 TYPING_ON = LazyText("Typing notices are on: others see that you are typing, and you see it of them")
 TYPING_OFF = LazyText("Typing notices are off: others do not see that you are typing, and you do not see it of them")
 MAYBE_DONE = LazyText("The connection broke before the server answered. /room shows whether it was done")
@@ -36,9 +38,14 @@ YOU = "You"
 the name of a member is given as `names.quoted` returns it, which puts a name like this in quotes."""
 
 
-def number(count: int, mark: str = "") -> str:
-    """Return the number that stands beside a message."""
-    return f"[{count} {mark}]" if mark else f"[{count}]"
+def number(seq: int | str, mark: str = "") -> str:
+    """Return the number that stands beside a message, or one of its files."""
+    return f"[{seq} {mark}]" if mark else f"[{seq}]"
+
+
+def number_of(seq: int, author: str) -> str:
+    """Return the number of a message with its author, where that is known."""
+    return _("{number} by {author}", number=number(seq), author=quoted(author)) if author else number(seq)
 
 
 def edited_mark(by: str | None) -> str:
@@ -62,6 +69,31 @@ def no_such_number(text: str) -> str:
     return _("There is no message with this number here: {text}", text=text)
 
 
+def reply_to(seq: int) -> str:
+    """Tell for a screen reader which message is answered; without colon and slash."""
+    # Translators: behind the number of a message, as in "ana, 48214, reply to 48213: text"; without comma.
+    return _("reply to {number}", number=seq)
+
+
+def sent_at(seq: int, author: str, date: str) -> str:
+    """Answer /time."""
+    return _("{number}: {date}", number=number_of(seq, author), date=date)
+
+
+def several_numbers(text: str, candidates: Sequence[str], others: int) -> str:
+    """Refuse the last digits of several messages, and list the newest of these."""
+    listed = "; ".join(candidates)
+    if others:
+        return ngettext(
+            "Several messages end in {text}; type more digits: {listed}; and {count} more",
+            "Several messages end in {text}; type more digits: {listed}; and {count} more",
+            others,
+            text=text,
+            listed=listed,
+        )
+    return _("Several messages end in {text}; type more digits: {listed}", text=text, listed=listed)
+
+
 def not_editable(count: int, *, deleted: bool) -> str:
     """Refuse to put the text of a message into the input line."""
     if deleted:
@@ -76,8 +108,8 @@ def not_editable(count: int, *, deleted: bool) -> str:
 def no_such_help(text: str, commands: Sequence[str]) -> str:
     """Refuse a page of /help that does not exist."""
     return _(
-        "There is no such help page. There are /help messages, /help rooms, /help account, and one for each of "
-        "{commands}. Not found: {text}",
+        "There is no such help page. There are /help messages, /help files, /help rooms, /help account, and one for "
+        "each of {commands}. Not found: {text}",
         commands=", ".join(commands),
         text=text,
     )
@@ -120,14 +152,26 @@ def after_hits(count: int, *, more: bool, building: bool) -> list[str]:
     return [*said, *([MORE()] if more else []), *([BUILDING()] if building else [])]
 
 
-def edited(count: int, name: str, text: str) -> str:
-    """Show an edit; a name contains no colon."""
-    return _("{name} edited {number}: {text}", name=quoted(name), number=number(count), text=text)
+def edited(seq: int, name: str, text: str, *, author: str = "", own: bool = False) -> str:
+    """Show an edit; a name contains no colon.
+
+    Args:
+        seq: of the message.
+        name: of the member who edited it.
+        text: the new one.
+        author: of the message, where it is known.
+        own: whether the author did it.
+    """
+    if own:
+        return _("{name} edited their own {number}: {text}", name=quoted(name), number=number(seq), text=text)
+    return _("{name} edited {number}: {text}", name=quoted(name), number=number_of(seq, author), text=text)
 
 
-def deleted(count: int, name: str) -> str:
-    """Show a deletion."""
-    return _("{name} deleted {number}", name=quoted(name), number=number(count))
+def deleted(seq: int, name: str, *, author: str = "", own: bool = False) -> str:
+    """Show a deletion; the arguments are as of `edited`."""
+    if own:
+        return _("{name} deleted their own {number}", name=quoted(name), number=number(seq))
+    return _("{name} deleted {number}", name=quoted(name), number=number_of(seq, author))
 
 
 def removed(name: str) -> str:
@@ -135,12 +179,12 @@ def removed(name: str) -> str:
     return _("All messages of {name} were deleted with the account. They may still stand above", name=quoted(name))
 
 
-def reactions(count: int, emojis: Sequence[tuple[str, Sequence[str]]]) -> str:
+def reactions(seq: int, emojis: Sequence[tuple[str, Sequence[str]]], *, author: str = "") -> str:
     """Show the reactions to a message; no name contains a colon or slash, and no emoji these or a space."""
     if not emojis:
-        return _("{number} has no reactions any more", number=number(count))
+        return _("{number} has no reactions any more", number=number_of(seq, author))
     shown = " / ".join(f"{emoji}: {', '.join(map(marked, names))}" for emoji, names in emojis)
-    return _("Reactions to {number}: {reactions}", number=number(count), reactions=shown)
+    return _("Reactions to {number}: {reactions}", number=number_of(seq, author), reactions=shown)
 
 
 def reacted(count: int, emoji: str, name: str, *, on: bool) -> str:
@@ -474,6 +518,18 @@ def unread_list(items: Sequence[tuple[str, int, int]]) -> str:
     """Answer /unread; with the numbers that /unread takes."""
     rows = [f"{index}  {place}: {_counted(count, named)}" for index, (place, count, named) in enumerate(items, 1)]
     return "\n".join([*rows, _("/unread N shows the messages")])
+
+
+def dialogues(items: Sequence[tuple[str, int, str]]) -> str:
+    """List the dialogues: of each the name, the number of unread messages, and when the last one was sent."""
+    rows = [
+        # Translators: a row of a list of dialogues: the other person, unread messages, and the time of the last one.
+        _("{name}: {count} unread, last {date}", name=marked(name), count=_counted(unread, 0), date=date)
+        if unread
+        else _("{name}: last {date}", name=marked(name), date=date)
+        for name, unread, date in items
+    ]
+    return "\n".join([*rows, _("/dm NAME goes into one")]) if rows else NO_DIALOGUES()
 
 
 def _counted(unread: int, mentions: int) -> str:

@@ -22,6 +22,19 @@ from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line
 from securechat.translation import translated
 
+_ERRORS = (
+    events.ActionRejected,
+    events.ClientEnded,
+    events.ConnectionLost,
+    events.LoginDelayed,
+    events.MessageRefused,
+    events.MessagesLost,
+    events.NameKept,
+    events.NameRefused,
+    events.RenameRefused,
+    events.RequestRefused,
+    events.StateNotSaved,
+)
 _REMOVES = frozenset({ModerationVerb.KICK, ModerationVerb.BAN})
 _CHANGES_ROLE = frozenset({ModerationVerb.ROLE, ModerationVerb.MUTE, ModerationVerb.UNMUTE})
 
@@ -77,6 +90,11 @@ class EventText:
         return ui_event
 
 
+def is_error(ui_event: UiEvent) -> bool:
+    """Tell whether an event is a refusal, a failure or a loss, which look different from other notices."""
+    return isinstance(ui_event, _ERRORS)
+
+
 def sentence(ui_event: UiEvent, current: ConversationId, me: int) -> str | None:
     """Return the sentence for an event; None for those without one, or shown in another way."""
     return (
@@ -105,6 +123,8 @@ def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | Non
             )
         case events.RoomSelected(room):
             return catalogue.connection.back_in_room(one_line(room))
+        case events.PersonSelected(person):
+            return catalogue.connection.in_dialogue(shown_name(person))
         case events.PasswordTemporary():
             return catalogue.accounts.MUST_CHANGE()
         case events.RoomLeft(room, elsewhere=True):

@@ -14,32 +14,39 @@ from securechat.client.catalogue import help_pages
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
-from securechat.client.core.state import ConnectionPhase, ConversationId
+from securechat.client.core.state import ConnectionPhase, ConversationId, RoomKey
 from securechat.client.files.https import TransferError
 from securechat.client.files.session import FilesToSave, FilesToSend
 from securechat.client.files.sources import is_file, local_files
 from securechat.client.secret_files import certificate_to_add
 from securechat.client.ui.commands.files import further_files
+from securechat.client.ui.commands.message_number import named_message
 from securechat.client.ui.commands.parser import is_text, may_be_command, read
 from securechat.client.ui.commands.results import (
     AddCertificateFile,
     AskPassword,
+    BackToRoom,
     HistoryRequest,
     InputError,
+    LinkRequest,
+    LinkVerb,
     PrefillInput,
     SaveRequest,
     SetLanguage,
     ShowHelp,
+    TimeRequest,
     UploadRequest,
 )
-from securechat.client.ui.line_numbers import LineNumbers
+from securechat.client.ui.links import links_in
+from securechat.client.ui.message_numbers import MessageNumbers
 from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose, PromptCancelled
-from securechat.client.ui.rendering import day_at_ms, excerpt, local_days
+from securechat.client.ui.rendering import day_at_ms, excerpt, local_date, local_days, own_text, shown_name
 from securechat.errors import Refusal
 from securechat.limits import MAX_TEXT_CHARS
-from securechat.text.names import check_name, check_room
+from securechat.model import Person
+from securechat.text.names import LOBBY, check_name, check_room
 from securechat.text.refusals import refusal_for
-from securechat.text.sanitize import one_line
+from securechat.text.sanitize import one_line, visible
 from securechat.text.search_query import parse, unknown_filters
 from securechat.tls.contexts import ClientContext
 from securechat.translation import is_no, is_yes, use
@@ -76,6 +83,9 @@ class InputResult(Struct, frozen=True):
         language: the code of the language that is in use from now on, to be remembered.
         send: files to be sent in a message.
         save: files of a message to be saved.
+        open: a link to be opened, http or https in printable ASCII.
+        copy: a text for the clipboard, safe to paste.
+        lines: to be written as they are, each on a line of its own.
     """
 
     action: actions.Action | None = None
@@ -86,6 +96,9 @@ class InputResult(Struct, frozen=True):
     language: str = ""
     send: FilesToSend | None = None
     save: FilesToSave | None = None
+    open: str = ""
+    copy: str = ""
+    lines: tuple[str, ...] = ()
 
 
 class Interaction:
@@ -93,7 +106,7 @@ class Interaction:
 
     Args:
         core: says what is current, and who the user is.
-        numbers: the messages that the user can name by number.
+        numbers: the messages that the user can name.
         context: of the connection, for adding a certificate.
         default_name: taken where the user gives no name; None for none.
         can_hide: whether passwords can be asked for, where nothing shows what is typed.
@@ -109,7 +122,7 @@ class Interaction:
     def __init__(
         self,
         core: ClientCore,
-        numbers: LineNumbers,
+        numbers: MessageNumbers,
         context: ClientContext,
         *,
         default_name: str | None = None,
@@ -121,6 +134,7 @@ class Interaction:
         self.guarded = False
         self._told_filters: list[str] = []
         self._held: str | None = None
+        self._room: RoomKey | None = None
         self._account_password_sent = False
         self._replaces = False
         self._core = core
@@ -251,8 +265,10 @@ class Interaction:
                 self.guarded = self._account_password_sent  # until the answer, a line may be the password once more
                 return InputResult(action)
 
-    def _command(self, line: str) -> InputResult:  # noqa: PLR0911 - one row a result
+    def _command(self, line: str) -> InputResult:  # noqa: C901, PLR0911, PLR0912 - one row a result
         core = self._core
+        if isinstance(core.current, RoomKey):
+            self._room = core.current
         match read(line, core.current, core.known_names(), self._numbers, core.me.id):
             case ShowHelp(page):
                 return InputResult(notice=help_pages.page(page))
@@ -265,6 +281,9 @@ class Interaction:
                 return _speak(code)
             case HistoryRequest() as request:
                 return self._history(request)
+            case BackToRoom():
+                is_there = self._room is not None and self._room.room in core.rooms
+                return InputResult(actions.JoinRoom(self._room.room if self._room and is_there else LOBBY))
             case AskPassword(purpose):
                 if why := self._why_not(purpose):
                     self.guarded = True
@@ -276,9 +295,12 @@ class Interaction:
                 return _refused(one_line(added)) if isinstance(added, str) else InputResult(added)
             case UploadRequest() as request:
                 return self._upload(request)
-            case SaveRequest(number, path):
-                files = self._numbers.files(number)
-                return InputResult(save=FilesToSave(files, path)) if files else _refused(self._why_no_files(number))
+            case SaveRequest() as request:
+                return self._save(request)
+            case LinkRequest() as request:
+                return self._link(request)
+            case TimeRequest(number):
+                return self._time(number)
             case actions.FindMessages() as action:
                 return InputResult(_dated(action), self._unknown_filters(action.query))
             case action:
@@ -298,12 +320,45 @@ class Interaction:
         target = None if request.to else self._core.current
         return InputResult(send=FilesToSend(files, further.text, target, request.to, request.as_file))
 
-    def _why_no_files(self, number: int) -> str:
-        if (named := self._numbers.find(number)) is None:
-            return catalogue.rooms.no_such_number(str(number))
+    def _save(self, request: SaveRequest) -> InputResult:
+        named = named_message(request.number, self._numbers)
+        if isinstance(named, InputError):
+            return _refused(one_line(named.sentence))
+        if files := self._numbers.files(named, request.place):
+            return InputResult(save=FilesToSave(files, request.path))
         if named.message is not None and named.message.deleted is not None:
-            return refusal_for("no_such_message").sentence
-        return catalogue.files.NO_FILES_THERE()
+            return _refused(refusal_for("no_such_message").sentence)
+        return _refused(catalogue.files.NO_FILES_THERE())
+
+    def _time(self, number: str) -> InputResult:
+        named = named_message(number, self._numbers)
+        if isinstance(named, InputError):
+            return _refused(one_line(named.sentence))
+        if (message := named.message) is None:
+            return _refused(catalogue.links.UNKNOWN_TEXT())
+        author = shown_name(Person(message.sender_id, message.name, message.bot), self._core.is_bot)
+        return InputResult(notice=catalogue.rooms.sent_at(named.seq, author, local_date(message.sent_at_ms)))
+
+    def _link(self, request: LinkRequest) -> InputResult:  # noqa: PLR0911 - one row a result
+        named = named_message(request.number, self._numbers)
+        if isinstance(named, InputError):
+            return _refused(one_line(named.sentence))
+        if (message := named.message) is None:
+            return _refused(catalogue.links.UNKNOWN_TEXT())
+        text = own_text(message)
+        links = list(dict.fromkeys(link.target for link in links_in(text)))
+        copies = request.verb is LinkVerb.COPY
+        if text and copies and (request.whole_text or (not links and request.place is None)):
+            return InputResult(copy=visible(text))
+        if request.place is not None:
+            links = links[request.place - 1 : request.place] if request.place else []
+        if not links:
+            return _refused(catalogue.links.NO_LINK())
+        if request.verb is LinkVerb.PRINT:
+            return InputResult(lines=tuple(links))
+        if len(links) > 1:
+            return InputResult(notice=catalogue.links.several(request.verb.value, named.seq, links))
+        return InputResult(copy=links[0]) if copies else InputResult(open=links[0])
 
     def _history(self, request: HistoryRequest) -> InputResult:
         """Decide which conversation is meant; a word without a mark is a room that the user is in, or else a person."""

@@ -14,6 +14,8 @@ from securechat.client.core.state import ConversationId, RoomKey
 from securechat.client.ui.commands.files import WORDS as FILE_WORDS
 from securechat.client.ui.commands.files import about_files
 from securechat.client.ui.commands.leading_name import split_name
+from securechat.client.ui.commands.links import WORDS as LINK_WORDS
+from securechat.client.ui.commands.links import about_links
 from securechat.client.ui.commands.messages import WORDS as TALK_WORDS
 from securechat.client.ui.commands.messages import about_messages
 from securechat.client.ui.commands.programs import WORDS as PROGRAM_WORDS
@@ -21,6 +23,7 @@ from securechat.client.ui.commands.programs import about_programs
 from securechat.client.ui.commands.results import (
     AddCertificateFile,
     AskPassword,
+    BackToRoom,
     InputError,
     ParsedInput,
     SetLanguage,
@@ -28,7 +31,7 @@ from securechat.client.ui.commands.results import (
 )
 from securechat.client.ui.commands.rooms import WORDS as ROOM_WORDS
 from securechat.client.ui.commands.rooms import about_rooms
-from securechat.client.ui.line_numbers import LineNumbers
+from securechat.client.ui.message_numbers import MessageNumbers
 from securechat.client.ui.password_prompt import PasswordPurpose
 from securechat.client.ui.rendering import excerpt
 from securechat.text.names import LOBBY
@@ -55,9 +58,12 @@ _SECRET = {"/register": PasswordPurpose.REGISTER, "/password": PasswordPurpose.C
 COMMANDS = (
     *("/help", "/who", "/join", "/leave", "/rooms", "/msg", "/history", "/nick", "/ignore", "/lang", "/quit", "/exit"),
     *(*_SECRET, "/sessions", "/logout", "/cert"),
-    *(*TALK_WORDS, *ROOM_WORDS, *PROGRAM_WORDS, *FILE_WORDS),
+    *(*TALK_WORDS, *ROOM_WORDS, *PROGRAM_WORDS, *FILE_WORDS, *LINK_WORDS),
 )
 
+
+DIALOGUE_LINES = 10
+"""Messages shown of a dialogue that one goes into: half of a screen."""
 
 _SLASHES = ("/", "\uff0f")
 """The second is what an input method for Chinese or Japanese makes of the key."""
@@ -77,7 +83,7 @@ def is_text(line: str) -> bool:
 
 
 def read(
-    line: str, current: ConversationId, known: Iterable[str], numbers: LineNumbers | None = None, me: int = 0
+    line: str, current: ConversationId, known: Iterable[str], numbers: MessageNumbers | None = None, me: int = 0
 ) -> ParsedInput:
     """Parse a line.
 
@@ -85,7 +91,7 @@ def read(
         line: as typed or pasted; may contain newlines.
         current: the active conversation.
         known: names that the line may mention.
-        numbers: the numbers beside messages.
+        numbers: the messages that can be named.
         me: the user's own sender_id.
     """
     if not is_text(line):
@@ -106,12 +112,22 @@ def read(
     word = _ALIASES.get(word.casefold(), word)
     here = current.room if isinstance(current, RoomKey) else LOBBY
     return (
-        about_messages(word.casefold(), rest, current, numbers or LineNumbers(), me)
+        (None if isinstance(current, RoomKey) else _in_dialogue(word.casefold(), rest))
+        or about_messages(word.casefold(), rest, current, numbers or MessageNumbers(), me)
         or about_rooms(word.casefold(), rest, here, known)
         or about_programs(word.casefold(), rest, here)
         or about_files(word.casefold(), rest, known)
+        or about_links(word.casefold(), rest)
         or _command(word, rest, here, known)
     )
+
+
+def _in_dialogue(word: str, rest: str) -> ParsedInput | None:
+    """Parse what means another thing in a dialogue, which is no room; None for what is the same there."""
+    if word in {"/join", "/leave"} and not rest:
+        return BackToRoom()
+    needs_room = word in ROOM_WORDS or (word == "/who" and not rest) or (word == "/hook" and "#" not in rest)
+    return InputError(catalogue.rooms.NO_ROOM_HERE()) if needs_room else None
 
 
 def may_be_command(line: str) -> bool:
@@ -224,10 +240,15 @@ def _about_account(word: str, rest: str) -> ParsedInput | None:  # noqa: PLR0911
 
 
 def _to_member(rest: str, known: Iterable[str]) -> ParsedInput:
+    """Send a direct message, or go into the dialogue; without a name, list the dialogues."""
+    if not rest:
+        return actions.ListConversations()
     match split_name("/msg", rest, known):
         case InputError() as ambiguous:
             return ambiguous
         case (name, text) if text:
             return actions.SendDirect(name, text)
+        case (name, _):
+            return actions.ShowDirectHistory(name, DIALOGUE_LINES, select=True)
         case _:
             return InputError(usage("/msg"))

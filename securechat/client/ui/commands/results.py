@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -39,6 +40,10 @@ class AddCertificateFile(Struct, frozen=True):
     """Add the certificate in this file; the terminal reads it and makes the action."""
 
     path: str
+
+
+class BackToRoom(Struct, frozen=True):
+    """Leave a dialogue for the room that was current before."""
 
 
 class PrefillInput(Struct, frozen=True):
@@ -84,10 +89,47 @@ class UploadRequest(Struct, frozen=True):
 
 
 class SaveRequest(Struct, frozen=True):
-    """Save the files with this number, or those of the message with it; ``path`` as typed, None for the usual place."""
+    """Save files of a message.
 
-    number: int
+    Attributes:
+        number: of the message, as typed.
+        place: of the one file among several, from 1 on; None for all.
+        path: as typed, None for the usual place.
+    """
+
+    number: str
+    place: int | None = None
     path: str | None = None
+
+
+class TimeRequest(Struct, frozen=True):
+    """Tell when a message was sent; ``number`` as typed."""
+
+    number: str
+
+
+class LinkVerb(Enum):
+    """What is done with a link of a message."""
+
+    OPEN = "/open"
+    COPY = "/copy"
+    PRINT = "/url"
+
+
+class LinkRequest(Struct, frozen=True):
+    """Open, copy or print links of a message.
+
+    Attributes:
+        verb: which of them.
+        number: of the message, as typed.
+        place: of the one link among several, from 1 on; None for none typed.
+        whole_text: copy the text of the message instead.
+    """
+
+    verb: LinkVerb
+    number: str
+    place: int | None = None
+    whole_text: bool = False
 
 
 ParsedInput: TypeAlias = (
@@ -97,8 +139,11 @@ ParsedInput: TypeAlias = (
     | AskPassword
     | AddCertificateFile
     | PrefillInput
+    | BackToRoom
     | HistoryRequest
     | SetLanguage
     | UploadRequest
     | SaveRequest
+    | LinkRequest
+    | TimeRequest
 )
