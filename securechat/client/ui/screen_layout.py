@@ -16,7 +16,8 @@ from msgspec import Struct
 ONE_PANE = 70
 """Columns below which there is one pane: a list of 20 would leave fewer than 50 for a message."""
 SMALLEST = (20, 6)
-"""Columns and rows below which the screen says only that it is too small: header, two rows of messages, composer."""
+"""Columns and rows below which the screen says only that it is too small: one row for each of header, messages,
+activity, composer, status and footer."""
 NARROWEST_LIST, WIDEST_LIST = 20, 28
 """Columns of the list of conversations: a name of 16 characters with its mark and a count, and no more than needed."""
 _MEMBERS_AT_LEAST = 4
@@ -119,7 +120,7 @@ def layout(columns: int, rows: int, wanted: WantedPanes) -> ScreenLayout:
     one_pane = columns < ONE_PANE
     left = 0 if one_pane or not (wanted.conversations or wanted.members) else _list_columns(columns, wanted)
     at = left + _SEPARATOR if left else 0
-    composer = min(max(1, wanted.composer_rows), max(1, rows // 3))
+    composer = min(max(1, wanted.composer_rows), max(1, min(rows // 3, rows - SMALLEST[1] + 1)))
     above = min(max(0, wanted.above_rows), max(0, rows - composer - 6))
     # From below: footer, status, composer, what stands above it, activity; then the header, and messages between.
     footer = rows - 1

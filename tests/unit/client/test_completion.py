@@ -106,7 +106,7 @@ def test_emoji_are_found_by_name_first_and_then_by_other_words() -> None:
     assert found is not None
     assert len(found.candidates) == MOST_SHOWN
     assert found.candidates[0].meaning.startswith("heart")
-    assert words(":imp") == ["\N{SMILING FACE WITH HORNS}"]
+    assert words(":imp")[:1] == ["\N{SMILING FACE WITH HORNS}"]
 
 
 @pytest.fixture
