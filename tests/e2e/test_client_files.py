@@ -191,11 +191,12 @@ def test_a_person_is_told_what_becomes_of_a_picture(screen: Open, photo: Path) -
     ann.wait_for("Joined #lobby")
     ann.line(f"/upload {photo}")
     ann.wait_for("Place, time and camera are taken out of the picture")
-    ann.wait_for("      + [2] photo.jpg")
+    ann.wait_for("[1] ann:")
+    ann.wait_for("      + photo.jpg")
     assert "picture 640 × 480" in ann.text
     ann.line(f"/upload --as-file {photo}")
     ann.wait_for("The picture is sent as it is: place, time and camera stay inside")
-    ann.wait_for("      + [4] photo.jpg")
+    ann.wait_for("[2] ann:")
 
 
 KITTY = ("--pictures", "kitty")
@@ -322,17 +323,17 @@ def test_a_person_sends_and_another_one_saves(screen: Open, report: Path, folder
     ann.line("have a look")
     ann.wait_for("Sending report one.pdf, 3 MiB. The file is sent as it is")
     bob.wait_for("[1] ann: have a look")
-    bob.wait_for("      + [2] report one.pdf, 3 MiB")
+    bob.wait_for("      + report one.pdf, 3 MiB")
     assert "[file:" not in bob.text
-    bob.line(f"/save 2 {folder}")
+    bob.line(f"/save 1 {folder}")
     bob.wait_for("Saved: ")
     assert digest(folder / "report one.pdf") == digest(report)
-    ann.wait_for("+ [2] report one.pdf")
+    ann.wait_for("+ report one.pdf")
     ann.line("/files")
     ann.wait_for("Your files take 3 MiB of 25 MiB")
-    ann.line("/delete 2")
-    bob.wait_for("-- ann deleted [1]")
-    bob.line("/save 2")
+    ann.line("/delete 1")
+    bob.wait_for("-- ann deleted their own [1]")
+    bob.line("/save 1")
     bob.wait_for("There is no such message here, or it was deleted")
 
 

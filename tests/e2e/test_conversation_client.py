@@ -46,11 +46,11 @@ def test_messages_are_answered_edited_and_deleted_by_their_numbers(screen: Open)
     ann.wait_for("> [1] ann: shall we meet at nine?")
     ann.wait_for("[2] bob: rather at ten")
     ann.line("/edit 1 shall we meet at ten?")
-    bob.wait_for("ann edited [1]: shall we meet at ten?")
+    bob.wait_for("ann edited their own [1]: shall we meet at ten?")
     bob.line("/edit 1 not yours")
     bob.wait_for("Not sent")
     bob.line("/delete")
-    ann.wait_for("bob deleted [2]")
+    ann.wait_for("bob deleted their own [2]")
     ann.line("/history 5")
     ann.wait_for("[1 edited] ann: shall we meet at ten?")
     ann.wait_for("[2 deleted] bob")
@@ -80,9 +80,9 @@ def test_words_of_a_moderator_stand_beside_the_moderators_name(screen: Open, ser
     bob.line("and that")
     ann.wait_for("bob: and that")
     ann.line("/edit 1 ann wrote this")
-    bob.wait_for("ann edited [1]: ann wrote this")
+    bob.wait_for("ann edited [1] by bob: ann wrote this")
     ann.line("/delete 2")
-    bob.wait_for("ann deleted [2]")
+    bob.wait_for("ann deleted [2] by bob")
     bob.line("/history 5")
     bob.wait_for("[1 edited by ann] bob: ann wrote this")
     bob.wait_for("[2 deleted by ann] bob")
@@ -103,7 +103,7 @@ def test_an_edit_without_a_text_puts_the_old_one_into_the_input_line(screen: Ope
     ann.line("/edit 1")
     ann.wait_for(">> /edit 1 helo")
     ann.type("\x7flo\r")
-    bob.wait_for("ann edited [1]: hello")
+    bob.wait_for("ann edited their own [1]: hello")
 
 
 def test_reactions_are_gathered_and_taken_away(screen: Open) -> None:
@@ -111,13 +111,13 @@ def test_reactions_are_gathered_and_taken_away(screen: Open) -> None:
     ann.line("cake in the kitchen")
     bob.wait_for("[1] ann: cake")
     bob.line("/react 1 👍")
-    ann.wait_for("Reactions to [1]: 👍: bob")
+    ann.wait_for("Reactions to [1] by ann: 👍: bob")
     ann.line("/react 1 👍")
-    bob.wait_for("Reactions to [1]: 👍: bob, ann")
+    bob.wait_for("Reactions to [1] by ann: 👍: bob, ann")
     bob.line("/react 1 👍")
-    ann.wait_for("Reactions to [1]: 👍: ann")
+    ann.wait_for("Reactions to [1] by ann: 👍: ann")
     bob.line("/react 1 👍: 🎉")  # no sign can pass for somebody's reaction
-    ann.wait_for("Reactions to [1]: 👍: ann / 👍__🎉: bob")
+    ann.wait_for("Reactions to [1] by ann: 👍: ann / 👍__🎉: bob")
 
 
 def test_what_a_search_finds_is_marked_and_has_numbers(screen: Open) -> None:
@@ -255,7 +255,7 @@ def test_a_pipe_has_the_new_fields_and_a_plain_tail_stays_one_line_each(screen: 
         ("first", "[1] ann: first"),
         ("/reply 1 second", "[2] ann: second"),
         ("/react 1 👍", "Reactions to [1]"),
-        ("/edit 2 other", "edited [2]"),
+        ("/edit 2 other", "edited their own [2]"),
     ):
         ann.line(line)
         ann.wait_for(shown)
@@ -284,7 +284,7 @@ def test_a_terminal_that_can_do_nothing_but_lines_has_the_numbers_too(screen: Op
     ann.line("/edit")
     ann.wait_for("Usage: /edit [N] text")
     ann.line("/delete")
-    bob.wait_for("ann deleted [2]")
+    bob.wait_for("ann deleted their own [2]")
     ann.line("/history 2001-02-03")
     ann.wait_until(lambda: ann.text.count("[1] bob: shall we go?") == 1, "the day, and all that followed")
     ann.line("/history 2001-02-31")

@@ -13,7 +13,7 @@ NONSENSE = LazyText("The server gave another file than expected. Tell its admini
 NOT_THERE = LazyText("The file is not there any more, or you may not read it any more")
 NO_OWN_FILES = LazyText("You have sent no files")
 DELETE_HINT = LazyText("/delete N deletes a message with its files")
-REMOVE_HINT = LazyText("/delete N removes an upload that is not sent")
+REMOVE_HINT = LazyText("/delete upload N removes an upload that is not sent")
 NO_FILES_THERE = LazyText("This message has no files")
 UNFINISHED = LazyText("The files that were on their way are not sent or saved")
 # Translators: tmux and screen are programs.
@@ -164,14 +164,23 @@ def own_file_elsewhere(line: str, date: str) -> str:
     return _("{date} in a room you are not in, where only a moderator can delete it: {file}", date=date, file=line)
 
 
-def own_upload(number: str, name: str, offset: int, size: int, until: str) -> str:
+def no_such_upload(number: str) -> str:
+    """Refuse a number that no listed upload has."""
+    return _("There is no such upload in the list of /files: {number}", number=number)
+
+
+def own_upload(number: int, name: str, offset: int, size: int, until: str) -> str:
     """Describe an upload that no message has; ``until`` it is given up."""
     if offset == size:
         return _(
-            "{number} not sent, until {until}: {name}, {size:size}", number=number, until=until, name=name, size=size
+            "Upload {number}, not sent, until {until}: {name}, {size:size}",
+            number=number,
+            until=until,
+            name=name,
+            size=size,
         )
     return _(
-        "{number} unfinished, until {until}: {name}, {offset:size} of {size:size}",
+        "Upload {number}, unfinished, until {until}: {name}, {offset:size} of {size:size}",
         number=number,
         until=until,
         name=name,

@@ -126,7 +126,8 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
     ),
     "/reply": (
         HelpRow(LazyText("/reply 12 text"), LazyText("reply to message [12]; it is quoted above your reply")),
-        HelpRow("", LazyText("The numbers stand beside the messages.")),
+        HelpRow("", LazyText("The numbers stand beside the messages, and are the same on every screen.")),
+        HelpRow("", LazyText("The last two digits or more do, while no other message shown here ends in them.")),
     ),
     "/edit": (
         HelpRow(LazyText("/edit text"), LazyText("replace the text of your last message here")),
@@ -168,14 +169,16 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
         HelpRow("", LazyText("While it is sent, Ctrl-C on an empty line cancels it. /files lists what you have sent.")),
     ),
     "/save": (
-        HelpRow("/save 12", LazyText("save file [12], or all files of message [12], in your downloads folder")),
+        HelpRow("/save 12", LazyText("save all files of message [12] in your downloads folder")),
+        HelpRow("/save 12.2", LazyText("save the second of them")),
         HelpRow(LazyText("/save 12 PATH"), LazyText("in another folder, or under another name")),
         HelpRow("", LazyText("No file is written over: a second report.pdf becomes report (1).pdf.")),
     ),
     "/files": (
         HelpRow("/files", LazyText("list your own files, the largest first, and how much room they take")),
         HelpRow("/more", LazyText("shows the next page")),
-        HelpRow("/delete 12", LazyText("deletes message [12] with its files, or an upload that is not sent")),
+        HelpRow("/delete 12", LazyText("deletes message [12] with its files")),
+        HelpRow("/delete upload 1", LazyText("removes an upload of the list that is not sent")),
     ),
     "/more": (HelpRow("/more", LazyText("show the next page of the last search, history or list")),),
     "/unread": (
@@ -186,7 +189,7 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
     "/jump": (HelpRow("/jump", LazyText("show this conversation from the first unread message on")),),
     "/around": (
         HelpRow("/around 12", LazyText("show what stands before and after message [12]")),
-        HelpRow("", LazyText("Useful after /search.")),
+        HelpRow("", LazyText("Useful after /search, and for a number from another screen.")),
     ),
     "/typing": (
         HelpRow("/typing", LazyText("switch typing notices on or off")),

@@ -33,7 +33,7 @@ HELP = (
     HelpRow("/typing off", LazyText("do not send typing notices, and do not see them")),
     HelpRow("/lang id", LazyText("in Bahasa Indonesia from now on; /lang shows the languages")),
     HelpRow("/quit, exit", LazyText("quit; so do Ctrl-D, and Ctrl-C on an empty line")),
-    HelpRow("[12]", LazyText("the number beside a message; other screens have others")),
+    HelpRow("[12]", LazyText("the number of a message, on every screen; its last digits do")),
     HelpRow("/help messages", LazyText("more about messages; also /help rooms and /help account")),
     HelpRow("/help join", LazyText("explain a command")),
 )
@@ -57,7 +57,7 @@ MESSAGES = (
         LazyText("show messages from a day on: 2026-11-20, today, yesterday, monday"),
     ),
     HelpRow(LazyText("/upload PATH [text]"), LazyText("send a file; /help upload")),
-    HelpRow(LazyText("/save N [PATH]"), LazyText("save file [N], or the files of message [N]")),
+    HelpRow(LazyText("/save N [PATH]"), LazyText("save the files of message [N]; N.2: the second")),
     HelpRow("/files", LazyText("list your own files; /delete N deletes them")),
     HelpRow("/around N", LazyText("show the messages before and after message [N]")),
     HelpRow("/typing on|off", LazyText("send and see typing notices, or neither")),

@@ -1,6 +1,6 @@
 """Sentences about rooms, and about messages that are edited, deleted, answered, found or unread.
 
-The numbers in brackets are those of `securechat.client.ui.line_numbers`.
+The numbers in brackets are those of `securechat.client.ui.message_numbers`.
 """
 
 from __future__ import annotations
@@ -36,9 +36,14 @@ YOU = "You"
 the name of a member is given as `names.quoted` returns it, which puts a name like this in quotes."""
 
 
-def number(count: int, mark: str = "") -> str:
-    """Return the number that stands beside a message."""
-    return f"[{count} {mark}]" if mark else f"[{count}]"
+def number(seq: int | str, mark: str = "") -> str:
+    """Return the number that stands beside a message, or one of its files."""
+    return f"[{seq} {mark}]" if mark else f"[{seq}]"
+
+
+def number_of(seq: int, author: str) -> str:
+    """Return the number of a message with its author, where that is known."""
+    return _("{number} by {author}", number=number(seq), author=quoted(author)) if author else number(seq)
 
 
 def edited_mark(by: str | None) -> str:
@@ -60,6 +65,20 @@ def deleted_mark(by: str | None) -> str:
 def no_such_number(text: str) -> str:
     """Refuse a number that stands beside no message."""
     return _("There is no message with this number here: {text}", text=text)
+
+
+def several_numbers(text: str, candidates: Sequence[str], others: int) -> str:
+    """Refuse the last digits of several messages, and list the newest of these."""
+    listed = "; ".join(candidates)
+    if others:
+        return ngettext(
+            "Several messages end in {text}; type more digits: {listed}; and {count} more",
+            "Several messages end in {text}; type more digits: {listed}; and {count} more",
+            others,
+            text=text,
+            listed=listed,
+        )
+    return _("Several messages end in {text}; type more digits: {listed}", text=text, listed=listed)
 
 
 def not_editable(count: int, *, deleted: bool) -> str:
@@ -120,14 +139,26 @@ def after_hits(count: int, *, more: bool, building: bool) -> list[str]:
     return [*said, *([MORE()] if more else []), *([BUILDING()] if building else [])]
 
 
-def edited(count: int, name: str, text: str) -> str:
-    """Show an edit; a name contains no colon."""
-    return _("{name} edited {number}: {text}", name=quoted(name), number=number(count), text=text)
+def edited(seq: int, name: str, text: str, *, author: str = "", own: bool = False) -> str:
+    """Show an edit; a name contains no colon.
+
+    Args:
+        seq: of the message.
+        name: of the member who edited it.
+        text: the new one.
+        author: of the message, where it is known.
+        own: whether the author did it.
+    """
+    if own:
+        return _("{name} edited their own {number}: {text}", name=quoted(name), number=number(seq), text=text)
+    return _("{name} edited {number}: {text}", name=quoted(name), number=number_of(seq, author), text=text)
 
 
-def deleted(count: int, name: str) -> str:
-    """Show a deletion."""
-    return _("{name} deleted {number}", name=quoted(name), number=number(count))
+def deleted(seq: int, name: str, *, author: str = "", own: bool = False) -> str:
+    """Show a deletion; the arguments are as of `edited`."""
+    if own:
+        return _("{name} deleted their own {number}", name=quoted(name), number=number(seq))
+    return _("{name} deleted {number}", name=quoted(name), number=number_of(seq, author))
 
 
 def removed(name: str) -> str:
@@ -135,12 +166,12 @@ def removed(name: str) -> str:
     return _("All messages of {name} were deleted with the account. They may still stand above", name=quoted(name))
 
 
-def reactions(count: int, emojis: Sequence[tuple[str, Sequence[str]]]) -> str:
+def reactions(seq: int, emojis: Sequence[tuple[str, Sequence[str]]], *, author: str = "") -> str:
     """Show the reactions to a message; no name contains a colon or slash, and no emoji these or a space."""
     if not emojis:
-        return _("{number} has no reactions any more", number=number(count))
+        return _("{number} has no reactions any more", number=number_of(seq, author))
     shown = " / ".join(f"{emoji}: {', '.join(map(marked, names))}" for emoji, names in emojis)
-    return _("Reactions to {number}: {reactions}", number=number(count), reactions=shown)
+    return _("Reactions to {number}: {reactions}", number=number_of(seq, author), reactions=shown)
 
 
 def reacted(count: int, emoji: str, name: str, *, on: bool) -> str:

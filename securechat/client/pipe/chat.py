@@ -282,11 +282,10 @@ class PipeChat(PipeSend):
         number = self._number_of(key, message.seq, message)
         self.put(tail_line(message, room=room, number=number, is_bot=self.core.is_bot))
         for file in message.files:
-            file_number = self._shown.numbers.give_file(message.seq, file)
             if self._echo:
-                self.put(file_tail_line(message, file, file_number, self.core.is_bot))
+                self.put(file_tail_line(message, file, self.core.is_bot))
 
     def _number_of(self, key: ConversationId, seq: int, message: Message | None = None) -> int | None:
         """Return the number of a message at a terminal, where the user sees it; none for scripts."""
-        number = self._shown.numbers.give(key, seq, message)
-        return number if self._echo else None
+        self._shown.numbers.add(key, seq, message)
+        return seq if self._echo else None

@@ -57,9 +57,10 @@ from securechat.client.ui.describe import EventText
 from securechat.client.ui.describe_programs import token_lines
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
+from securechat.client.ui.message_numbers import file_number
 from securechat.client.ui.rendering import announcement_rows, file_rows, local_time_of, notice_rows, shown_name
 from securechat.client.ui.styled_text import TextRow
-from securechat.model import FileId, FileInfo
+from securechat.model import FileId, FileInfo, Message
 from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line, visible
 from securechat.translation import translated
@@ -111,7 +112,7 @@ class Terminal:
             most_preview_bytes=kitty.MOST_BYTES,
         )
         self._pictures = pictures
-        self._pictures_of: dict[FileId, FileInfo] = {}
+        self._pictures_of: dict[FileId, tuple[Message, FileInfo]] = {}
         self._last_shown: FileId | None = None  # the file whose row is the last one
         self._interaction = Interaction(core, self._lines.numbers, server_target.context, default_name=login)
         self._asked = (catalogue.connection.PROMPT, False)
@@ -345,30 +346,31 @@ class Terminal:
 
     def _look_at_pictures(self, ui_events: Sequence[UiEvent]) -> None:
         """Ask for the pictures of the messages that were shown; each comes later, below what is there then."""
-        files: list[FileInfo] = []
+        messages: list[Message] = []
         for ui_event in ui_events:
             match ui_event:
                 case events.MessageShown(message):
-                    files += message.files
-                case events.HistoryLoaded(messages=messages) | events.HistoryShown(messages=messages):
-                    files += [file for message in messages for file in message.files]
+                    messages.append(message)
+                case events.HistoryLoaded(messages=shown) | events.HistoryShown(messages=shown):
+                    messages += shown
         if ui_events and isinstance(last := ui_events[-1], events.MessageShown) and last.message.files:
             self._last_shown = last.message.files[-1].id
-        for file in files:
-            self._pictures_of[file.id] = file
+        for message in messages:
+            self._pictures_of |= {file.id: (message, file) for file in message.files}
         while len(self._pictures_of) > KEPT_PICTURES:
             del self._pictures_of[next(iter(self._pictures_of))]
-        self._files.look(files)
+        self._files.look([file for message in messages for file in message.files])
 
     def _show_picture(self, file_id: FileId, data: bytes) -> None:
         """Show a picture, below its row where that is the last one, else with its row once more."""
-        file = self._pictures_of.pop(file_id, None)
+        known = self._pictures_of.pop(file_id, None)
         columns, rows = shutil.get_terminal_size(FALLBACK_SIZE)
-        if file is None or self._prompt_output is None or (number := self._lines.numbers.number_of(file_id)) is None:
+        if known is None or self._prompt_output is None:
             return
+        message, file = known
         shown = kitty.kitty_picture(data, columns, rows, cell_ratio())
         if shown is not None:
-            above = [] if self._last_shown == file_id else file_rows(file, number, columns)
+            above = [] if self._last_shown == file_id else file_rows(file, file_number(message, file), columns)
             self._last_shown = None
             self._prompt_output.write_picture(above, shown)
 

@@ -14,7 +14,7 @@ from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
 from securechat.client.core.events.messages import HistoryRange
 from securechat.client.core.state import ConversationId, PersonKey
-from securechat.client.ui.line_numbers import LineNumbers
+from securechat.client.ui.message_numbers import MessageNumbers, file_number
 from securechat.client.ui.rendering import (
     announcement_rows,
     elsewhere,
@@ -56,11 +56,11 @@ class MessageRows:
         core: the core whose messages are shown.
 
     Attributes:
-        numbers: the numbers beside the messages.
+        numbers: the messages that can be named, because they were shown.
     """
 
     def __init__(self, core: ClientCore) -> None:
-        self.numbers = LineNumbers()
+        self.numbers = MessageNumbers()
         self._core = core
         self._day = today().isoformat()
         self._reacted: dict[int, Reacted] = {}
@@ -74,7 +74,7 @@ class MessageRows:
         """Update the numbers; `rows` does this too."""
         match ui_event:
             case events.MessageShown(message, key):
-                self.numbers.give(key, message.seq, message)
+                self.numbers.add(key, message.seq, message)
             case events.MessageChanged(change, message=message):
                 self.numbers.change(change, message)
             case events.MessagesPurged(purged, key):
@@ -105,8 +105,9 @@ class MessageRows:
     def own_files(self, event: events.FilesShown) -> list[str]:
         """Return the sentences of a page of the user's own files, which get numbers by it."""
         said = [catalogue.files.used(event.used, event.most)]
-        for upload in event.uploads:
-            number = catalogue.rooms.number(self.numbers.give_upload(upload))
+        if event.uploads:
+            self.numbers.list_uploads(event.uploads)
+        for number, upload in enumerate(event.uploads, 1):
             name, until = one_line(upload.name), local_date(upload.until_ms)
             said.append(catalogue.files.own_upload(number, name, upload.offset, upload.size, until))
         for own in event.files:
@@ -114,10 +115,9 @@ class MessageRows:
                 said.append(catalogue.files.own_file_elsewhere(file_text(own.file), local_date(own.sent_at_ms)))
                 continue
             key = self._core.room(own.room) if own.room is not None else PersonKey(own.to or 0)
-            self.numbers.give(key, own.seq)
-            number = catalogue.rooms.number(self.numbers.give_file(own.seq, own.file))
+            self.numbers.add_file(key, own.seq, own.file)
             line, date = file_text(own.file), local_date(own.sent_at_ms)
-            said.append(catalogue.files.own_file(number, line, self._where(key), date))
+            said.append(catalogue.files.own_file(catalogue.rooms.number(own.seq), line, self._where(key), date))
         if event.uploads:
             said.append(catalogue.files.REMOVE_HINT())
         if not event.files:
@@ -141,23 +141,24 @@ class MessageRows:
         self._day = day
         if message.reply is not None and message.deleted is None:
             rows.append(self._quote(key, message.reply, columns))
-        number = self.numbers.give(key, message.seq, message)
-        rows += message_rows(message, columns, room=room, number=number, is_bot=self._core.is_bot)
+        self.numbers.add(key, message.seq, message)
+        rows += message_rows(message, columns, room=room, number=message.seq, is_bot=self._core.is_bot)
         for file in message.files:
-            rows += file_rows(file, self.numbers.give_file(message.seq, file), columns)
+            rows += file_rows(file, file_number(message, file), columns)
         return rows
 
     def _messages(
         self, key: ConversationId, messages: Sequence[Message], columns: int, room: str | None
     ) -> list[TextRow]:
-        for message in messages:  # number all of them first: they may answer each other
-            self.numbers.give(key, message.seq, message)
+        for message in messages:  # remember all of them first: they may answer each other
+            self.numbers.add(key, message.seq, message)
         return [row for message in messages for row in self._message(key, message, columns, room)]
 
     def _quote(self, key: ConversationId, seq: int, columns: int) -> TextRow:
         message = self._core.find_message(key, seq) or self.numbers.message(seq)
         hidden = message is not None and message.sender_id in self._core.ignored
-        return quote_row(message, self.numbers.give(key, seq), columns, hidden=hidden, is_bot=self._core.is_bot)
+        self.numbers.add(key, seq, message)
+        return quote_row(message, seq, columns, hidden=hidden, is_bot=self._core.is_bot)
 
     def _excerpt(self, event: events.HistoryShown, columns: int) -> list[TextRow]:
         said = before_history(event)
@@ -172,36 +173,47 @@ class MessageRows:
         rows: list[TextRow] = []
         for hit in event.hits:
             key = self._core.conversation_of(hit.message)
-            number = self.numbers.give(key, hit.message.seq, hit.message)
-            file_numbers = [self.numbers.give_file(hit.message.seq, file) for file in hit.message.files]
-            rows += hit_rows(hit, columns, number, self._core.is_bot, file_numbers)
+            self.numbers.add(key, hit.message.seq, hit.message)
+            rows += hit_rows(hit, columns, self._core.is_bot)
         said = catalogue.rooms.after_hits(len(event.hits), more=event.more, building=event.building)
         return rows + [row for sentence in said for row in notice_rows(sentence, columns)]
 
     def _change(self, change: MessageChange, key: ConversationId, columns: int) -> list[TextRow]:
-        number = self.numbers.give(key, change.target)
-        name = self._shown(change.sender_id, change.name)
+        self.numbers.add(key, change.target)
+        name, author = self._shown(change.sender_id, change.name), self._author(change.target)
+        own = self._is_author(change)
         match change:
             case Edited(text=str(text)):
                 if (message := self.numbers.message(change.target)) is not None and message.text == text:
                     text = own_text(message)
-                return announcement_rows(catalogue.rooms.edited(number, name, visible(text)), columns)
+                said = catalogue.rooms.edited(change.target, name, visible(text), author=author, own=own)
+                return announcement_rows(said, columns)
             case Deleted():
-                return announcement_rows(catalogue.rooms.deleted(number, name), columns)
+                return announcement_rows(catalogue.rooms.deleted(change.target, name, author=author, own=own), columns)
             case Reacted():
                 self._reacted[change.target] = change
         return []
 
     def _reactions(self, change: Reacted, columns: int) -> list[TextRow]:
         entry = self.numbers.message(change.target)
-        number = self.numbers.number(change.target)
         if entry is None:
             sign = safe_sign(change.sign)
-            said = catalogue.rooms.reacted(number, sign, self._shown(change.sender_id, change.name), on=change.on)
+            said = catalogue.rooms.reacted(
+                change.target, sign, self._shown(change.sender_id, change.name), on=change.on
+            )
         else:
             signs = [(safe_sign(each.sign), [self._name(who, change) for who in each.by]) for each in entry.reactions]
-            said = catalogue.rooms.reactions(number, signs)
+            said = catalogue.rooms.reactions(change.target, signs, author=self._author(change.target))
         return announcement_rows(said, columns)
+
+    def _author(self, seq: int) -> str:
+        """Return the author of a message, as shown; empty where it is not known here."""
+        message = self.numbers.message(seq)
+        return "" if message is None or not message.name else self._shown(message.sender_id, message.name)
+
+    def _is_author(self, change: MessageChange) -> bool:
+        message = self.numbers.message(change.target)
+        return message is not None and message.sender_id == change.sender_id
 
     def _name(self, person_id: int, change: Reacted) -> str:
         unseen = change.name if person_id == change.sender_id else catalogue.rooms.UNKNOWN_MEMBER()

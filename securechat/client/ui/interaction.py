@@ -20,6 +20,7 @@ from securechat.client.files.session import FilesToSave, FilesToSend
 from securechat.client.files.sources import is_file, local_files
 from securechat.client.secret_files import certificate_to_add
 from securechat.client.ui.commands.files import further_files
+from securechat.client.ui.commands.message_number import named_message
 from securechat.client.ui.commands.parser import is_text, may_be_command, read
 from securechat.client.ui.commands.results import (
     AddCertificateFile,
@@ -32,7 +33,7 @@ from securechat.client.ui.commands.results import (
     ShowHelp,
     UploadRequest,
 )
-from securechat.client.ui.line_numbers import LineNumbers
+from securechat.client.ui.message_numbers import MessageNumbers
 from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose, PromptCancelled
 from securechat.client.ui.rendering import day_at_ms, excerpt, local_days
 from securechat.errors import Refusal
@@ -93,7 +94,7 @@ class Interaction:
 
     Args:
         core: says what is current, and who the user is.
-        numbers: the messages that the user can name by number.
+        numbers: the messages that the user can name.
         context: of the connection, for adding a certificate.
         default_name: taken where the user gives no name; None for none.
         can_hide: whether passwords can be asked for, where nothing shows what is typed.
@@ -109,7 +110,7 @@ class Interaction:
     def __init__(
         self,
         core: ClientCore,
-        numbers: LineNumbers,
+        numbers: MessageNumbers,
         context: ClientContext,
         *,
         default_name: str | None = None,
@@ -276,9 +277,8 @@ class Interaction:
                 return _refused(one_line(added)) if isinstance(added, str) else InputResult(added)
             case UploadRequest() as request:
                 return self._upload(request)
-            case SaveRequest(number, path):
-                files = self._numbers.files(number)
-                return InputResult(save=FilesToSave(files, path)) if files else _refused(self._why_no_files(number))
+            case SaveRequest() as request:
+                return self._save(request)
             case actions.FindMessages() as action:
                 return InputResult(_dated(action), self._unknown_filters(action.query))
             case action:
@@ -298,12 +298,15 @@ class Interaction:
         target = None if request.to else self._core.current
         return InputResult(send=FilesToSend(files, further.text, target, request.to, request.as_file))
 
-    def _why_no_files(self, number: int) -> str:
-        if (named := self._numbers.find(number)) is None:
-            return catalogue.rooms.no_such_number(str(number))
+    def _save(self, request: SaveRequest) -> InputResult:
+        named = named_message(request.number, self._numbers)
+        if isinstance(named, InputError):
+            return _refused(one_line(named.sentence))
+        if files := self._numbers.files(named, request.place):
+            return InputResult(save=FilesToSave(files, request.path))
         if named.message is not None and named.message.deleted is not None:
-            return refusal_for("no_such_message").sentence
-        return catalogue.files.NO_FILES_THERE()
+            return _refused(refusal_for("no_such_message").sentence)
+        return _refused(catalogue.files.NO_FILES_THERE())
 
     def _history(self, request: HistoryRequest) -> InputResult:
         """Decide which conversation is meant; a word without a mark is a room that the user is in, or else a person."""

@@ -26,6 +26,7 @@ from typing import Any, TypeAlias
 from securechat.client import catalogue
 from securechat.client.catalogue.names import marked, named
 from securechat.client.core.state import ConversationId, PersonKey
+from securechat.client.ui.message_numbers import file_number
 from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
 from securechat.model import Deleted, Edited, FileInfo, Hit, Message, MessageChange, Person, Purged, Reacted
 from securechat.text.file_lines import BEGINNING, file_line, without_file_lines
@@ -88,20 +89,19 @@ def file_text(file: FileInfo) -> str:
     return catalogue.files.file_line(one_line(file.name), file.size, file.width, file.height)
 
 
-def file_rows(file: FileInfo, number: int, columns: int, marks: Sequence[tuple[int, int]] = ()) -> list[TextRow]:
-    """Return the rows of a file, below those of its message; ``marks`` are of its name."""
-    mark = f"{catalogue.rooms.number(number)} "
+def file_rows(file: FileInfo, number: str, columns: int, marks: Sequence[tuple[int, int]] = ()) -> list[TextRow]:
+    """Return the rows of a file, below those of its message; ``number`` as of `file_number`, ``marks`` of its name."""
+    mark = f"{catalogue.rooms.number(number)} " if number else ""
     text = file_text(file)
     name_at = len(mark) + text.find(one_line(file.name))
     found = [TextSpan(name_at + start, name_at + end, TextStyle.FOUND) for start, end in marks]
     return _rows(_FILE_MARK, f"{mark}{text}", columns, [*_dim(mark), *found])
 
 
-def file_tail_line(message: Message, file: FileInfo, number: int, is_bot: BotLookup = no_bots) -> str:
+def file_tail_line(message: Message, file: FileInfo, is_bot: BotLookup = no_bots) -> str:
     """Return a file as one line, below that of its message."""
-    return (
-        f"{catalogue.rooms.number(number)} /{catalogue.files.FILE_WORD()} {_author(message, is_bot)}: {file_text(file)}"
-    )
+    mark = catalogue.rooms.number(file_number(message, file) or message.seq)
+    return f"{mark} /{catalogue.files.FILE_WORD()} {_author(message, is_bot)}: {file_text(file)}"
 
 
 def quote_row(
@@ -130,29 +130,25 @@ def _on_one_line(message: Message, columns: int) -> str:
     return " + ".join([*parts, *map(file_text, message.files)])
 
 
-def hit_rows(
-    hit: Hit, columns: int, number: int, is_bot: BotLookup = no_bots, file_numbers: Sequence[int] = ()
-) -> list[TextRow]:
+def hit_rows(hit: Hit, columns: int, is_bot: BotLookup = no_bots) -> list[TextRow]:
     """Return the rows of a search result: time, room, sender, and the text around the match, on one line; its files.
 
     Args:
         hit: the result.
         columns: of the terminal.
-        number: of the message.
         is_bot: see `BotLookup`.
-        file_numbers: of its files.
     """
     message = hit.message
-    mark = _numbered(message, number, is_bot)
+    mark = _numbered(message, message.seq, is_bot)
     head = f"{mark}{sender(message, message.room, is_bot)}: "
     said = own_text(message)
     text, marks = _snippet(said, [(start, end) for start, end in hit.marks if end <= len(said)])
     spans = [TextSpan(len(head) + start, len(head) + end, TextStyle.FOUND) for start, end in marks]
     rows = _rows(f"{local_date(message.sent_at_ms)} ", (head + text).rstrip(), columns, [*_dim(mark), *spans])
     at = len(said) + bool(said)
-    for file, file_number in zip(message.files, file_numbers, strict=True):
+    for file in message.files:
         line = file_line(file.name, file.size)
-        rows += file_rows(file, file_number, columns, _marks_of_name(file, line, at, hit.marks))
+        rows += file_rows(file, file_number(message, file), columns, _marks_of_name(file, line, at, hit.marks))
         at += len(line) + 1
     return rows
 

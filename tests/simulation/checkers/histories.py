@@ -170,7 +170,7 @@ class Display:
         before = self.shown.get(change.target)
         if message is None and before is not None:
             self._check_let_go(change, key)
-            message = apply_change(before, change)  # as line_numbers does: a line client has more than the core keeps
+            message = apply_change(before, change)  # as message_numbers: a line client has more than the core
         if message is not None and before is not None:
             is_older = message.deleted is None and (message.edited or 0) < (before.edited or 0)
             if is_older or (before.deleted is not None and message is not before):

@@ -57,7 +57,7 @@ def test_it_stands_behind_the_name_in_every_row() -> None:
     one = message(BOT)
     assert message_rows(one, 80, number=3)[0][6:] == "[3] deploy [bot]: hi"
     assert message_rows(one, 80, room="ops")[0][6:] == "#ops deploy [bot]: hi"
-    assert hit_rows(m.Hit(one), 80, 3)[0].endswith("[3] #lobby deploy [bot]: hi")
+    assert hit_rows(m.Hit(one), 80)[0].endswith("[7] #lobby deploy [bot]: hi")
     assert quote_row(one, 3, 80) == "      > [3] deploy [bot]: hi"
     assert tail_line(one) == "deploy [bot]: hi"
     gone = message(BOT, deleted=9)
@@ -155,7 +155,7 @@ def test_rows_of_what_a_bot_changes_and_reacts_to_have_the_mark() -> None:
     one.hear(m.Reacted(8, 7, BOT.id, "deploy", 0, "lobby", sign="+1"))
     one.hear(m.Deleted(9, 7, BOT.id, "deploy", 0, "lobby"))
     rows = [str(row) for event in one.told for row in shown.rows(event, 80) or ()]
-    assert rows[-1] == "-- deploy [bot] deleted [1]"
+    assert rows[-1] == "-- deploy [bot] deleted [7] by ann"
     one.hear(message(ANN, seq=10))
     one.hear(m.Reacted(11, 10, BOT.id, "deploy", 0, "lobby", sign="+1"))
     one.told[:] = one.told[-2:]

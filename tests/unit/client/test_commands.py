@@ -19,7 +19,7 @@ from securechat.client.ui.commands.results import (
     SetLanguage,
     ShowHelp,
 )
-from securechat.client.ui.line_numbers import KEPT_NUMBERS, LineNumbers
+from securechat.client.ui.message_numbers import KEPT_NUMBERS, MessageNumbers
 from securechat.client.ui.password_prompt import PasswordPurpose
 from securechat.model import Edited, Message, Reaction, RevisionKind, SetRoom
 
@@ -182,17 +182,17 @@ def test_a_misspelt_command_about_a_password_warns_of_the_next_lines(line: str) 
     assert meaning.secret
 
 
-NUMBERED = LineNumbers()
-NUMBERED.give(HERE, 7, Message(7, 0, 9, "ann", 0, "x", "ops", reactions=[Reaction("old", [1])]))
+NUMBERED = MessageNumbers()
+NUMBERED.add(HERE, 7, Message(7, 0, 9, "ann", 0, "x", "ops", reactions=[Reaction("old", [1])]))
 
 
 @pytest.mark.parametrize(
     "word", ["hello", "hello there", "ok", "+1", "12", "\u043f\u0440\u0438\u0432\u0435\u0442", ":smile:"]
 )
 def test_a_reaction_is_no_word(word: str) -> None:
-    assert read(f"/react 1 {word}", HERE, KNOWN, NUMBERED, 1) == InputError(catalogue.rooms.no_emoji(word))
+    assert read(f"/react 7 {word}", HERE, KNOWN, NUMBERED, 1) == InputError(catalogue.rooms.no_emoji(word))
     gone = actions.ChangeMessage(HERE, RevisionKind.UNREACT, 7, emoji=word)
-    assert read(f"/react 1 -{word}", HERE, KNOWN, NUMBERED, 1) == gone
+    assert read(f"/react 7 -{word}", HERE, KNOWN, NUMBERED, 1) == gone
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_a_reaction_is_no_word(word: str) -> None:
 )
 def test_every_kind_of_emoji_is_a_reaction(emoji: str) -> None:
     react = actions.ChangeMessage(HERE, RevisionKind.REACT, 7, emoji=emoji)
-    assert read(f"/react 1 {emoji}", HERE, KNOWN, NUMBERED, 1) == react
+    assert read(f"/react 7 {emoji}", HERE, KNOWN, NUMBERED, 1) == react
 
 
 @pytest.mark.parametrize("word", ["10x", "10", "10min", "2nd", "99999999999s"])
@@ -227,7 +227,7 @@ def test_a_mistyped_time_is_no_ban_or_mute_without_end(command: str, word: str) 
 
 def test_a_reaction_of_another_client_that_is_a_word_can_be_taken_back() -> None:
     gone = actions.ChangeMessage(HERE, RevisionKind.UNREACT, 7, emoji="old")
-    assert read("/react 1 old", HERE, KNOWN, NUMBERED, 1) == gone
+    assert read("/react 7 old", HERE, KNOWN, NUMBERED, 1) == gone
 
 
 def test_an_unknown_command_names_the_nearest() -> None:
@@ -273,38 +273,38 @@ def test_other_lines_hold_no_secret(line: str) -> None:
 ME = 1
 
 
-def numbered() -> LineNumbers:
-    """Three lines: ann's [1] with my thumb, mine [2], and [3] from a dialogue."""
-    numbers = LineNumbers()
+def numbered() -> MessageNumbers:
+    """Three lines: ann's [70] with my thumb, mine [71], and [72] from a dialogue."""
+    numbers = MessageNumbers()
     thumb = [Reaction("👍", [ME])]
-    numbers.give(HERE, 70, Message(70, 0, 5, "ann", 0, "hello", "ops", reactions=thumb))
-    numbers.give(HERE, 71, Message(71, 70, ME, "me", 0, "my words", "ops"))
-    numbers.give(PersonKey(5), 72, Message(72, 0, 5, "ann", 0, "psst", to=ME, to_name="me"))
+    numbers.add(HERE, 70, Message(70, 0, 5, "ann", 0, "hello", "ops", reactions=thumb))
+    numbers.add(HERE, 71, Message(71, 70, ME, "me", 0, "my words", "ops"))
+    numbers.add(PersonKey(5), 72, Message(72, 0, 5, "ann", 0, "psst", to=ME, to_name="me"))
     return numbers
 
 
 @pytest.mark.parametrize(
     ("line", "meaning"),
     [
-        ("/reply 1 yes, and\n  no", actions.SendMessage("yes, and\n  no", HERE, reply=70)),
-        ("/reply [3] yes", actions.SendMessage("yes", PersonKey(5), reply=72)),
-        ("/edit 2 other", actions.ChangeMessage(HERE, RevisionKind.EDIT, 71, "other")),
-        ("/edit 2 ```\n  x", actions.ChangeMessage(HERE, RevisionKind.EDIT, 71, "```\n  x")),
+        ("/reply 70 yes, and\n  no", actions.SendMessage("yes, and\n  no", HERE, reply=70)),
+        ("/reply [72] yes", actions.SendMessage("yes", PersonKey(5), reply=72)),
+        ("/edit 71 other", actions.ChangeMessage(HERE, RevisionKind.EDIT, 71, "other")),
+        ("/edit 71 ```\n  x", actions.ChangeMessage(HERE, RevisionKind.EDIT, 71, "```\n  x")),
         ("/edit other words", actions.ChangeMessage(HERE, RevisionKind.EDIT, 71, "other words")),
-        ("/edit 2", PrefillInput("/edit 2 my words")),
-        ("/edit", PrefillInput("/edit 2 my words")),
+        ("/edit 71", PrefillInput("/edit 71 my words")),
+        ("/edit", PrefillInput("/edit 71 my words")),
         ("/delete", actions.ChangeMessage(HERE, RevisionKind.DELETE, 71)),
-        ("/delete 1", actions.ChangeMessage(HERE, RevisionKind.DELETE, 70)),
-        ("/react 2 👍", actions.ChangeMessage(HERE, RevisionKind.REACT, 71, emoji="👍")),
-        ("/react 1 👍", actions.ChangeMessage(HERE, RevisionKind.UNREACT, 70, emoji="👍")),
-        ("/react 2 -👍", actions.ChangeMessage(HERE, RevisionKind.UNREACT, 71, emoji="👍")),
-        ("/react 2 -", actions.ChangeMessage(HERE, RevisionKind.REACT, 71, emoji="-")),
+        ("/delete 70", actions.ChangeMessage(HERE, RevisionKind.DELETE, 70)),
+        ("/react 71 👍", actions.ChangeMessage(HERE, RevisionKind.REACT, 71, emoji="👍")),
+        ("/react 70 👍", actions.ChangeMessage(HERE, RevisionKind.UNREACT, 70, emoji="👍")),
+        ("/react 71 -👍", actions.ChangeMessage(HERE, RevisionKind.UNREACT, 71, emoji="👍")),
+        ("/react 71 -", actions.ChangeMessage(HERE, RevisionKind.REACT, 71, emoji="-")),
         ('/search from:ann "two words"', actions.FindMessages('from:ann "two words"')),
         ("/more", actions.ShowMore()),
         ("/unread", actions.ListUnread()),
         ("/unread 2", actions.ShowUnread(2)),
         ("/jump", actions.ShowUnread()),
-        ("/around 3", actions.ShowHistory(PersonKey(5), around=72)),
+        ("/around 72", actions.ShowHistory(PersonKey(5), around=72)),
         ("/history 2026-11-20", HistoryRequest(HERE, date="2026-11-20")),
         ("/history 2026-11-20 #Dev", HistoryRequest("#Dev", date="2026-11-20")),
         ("/history Yesterday", HistoryRequest(HERE, date="yesterday")),
@@ -344,7 +344,7 @@ def test_meaning_of_what_is_done_to_messages_and_rooms(line: str, meaning: Parse
     assert read(line, HERE, KNOWN, numbered(), ME) == meaning
 
 
-@pytest.mark.parametrize("line", ["/reply 9 x", "/edit 9 x", "/delete 9", "/react 9 x", "/around 9"])
+@pytest.mark.parametrize("line", ["/reply 9 x", "/edit 9 x", "/delete 9", "/react 9 x"])
 def test_a_number_that_stands_beside_no_line_is_said(line: str) -> None:
     meaning = read(line, HERE, KNOWN, numbered(), ME)
     assert isinstance(meaning, InputError)
@@ -356,14 +356,14 @@ def test_a_number_that_stands_beside_no_line_is_said(line: str) -> None:
     [
         "/search",
         "/reply",
-        "/reply 1",
+        "/reply 70",
         "/reply text",
-        "/delete 1 now",
-        "/react 1",
+        "/delete 70 now",
+        "/react 70",
         "/react 👍",
-        "/react 1 " + "x" * 17,
+        "/react 70 " + "x" * 17,
         "/around",
-        "/around 1 2",
+        "/around 70 2",
         "/unread x",
         "/jump 3",
         "/typing maybe",
@@ -390,39 +390,101 @@ def test_without_a_line_of_ones_own_there_is_nothing_to_change() -> None:
 
 
 def test_nothing_hostile_gets_into_the_input_line() -> None:
-    numbers = LineNumbers()
-    numbers.give(HERE, 70, Message(70, 0, 5, "ann", 0, "a\u202eb", "ops"))
-    meaning = read("/edit 1", HERE, KNOWN, numbers, ME)
+    numbers = MessageNumbers()
+    numbers.add(HERE, 70, Message(70, 0, 5, "ann", 0, "a\u202eb", "ops"))
+    meaning = read("/edit 70", HERE, KNOWN, numbers, ME)
     assert isinstance(meaning, InputError)
-    assert "does not fit into the input line as it is. Type the whole text: /edit 1 text" in meaning.sentence
+    assert "does not fit into the input line as it is. Type the whole text: /edit 70 text" in meaning.sentence
 
 
 def test_what_is_deleted_is_not_edited_and_says_why() -> None:
-    numbers = LineNumbers()
-    numbers.give(HERE, 70, Message(70, 0, ME, "me", 0, "", "ops", deleted=71))
-    meaning = read("/edit 1", HERE, KNOWN, numbers, ME)
+    numbers = MessageNumbers()
+    numbers.add(HERE, 70, Message(70, 0, ME, "me", 0, "", "ops", deleted=71))
+    meaning = read("/edit 70", HERE, KNOWN, numbers, ME)
     assert isinstance(meaning, InputError)
-    assert meaning.sentence == "[1] is deleted and cannot be edited"
+    assert meaning.sentence == "[70] is deleted and cannot be edited"
 
 
 def test_a_message_keeps_its_number_and_is_known_as_it_is_now() -> None:
     numbers = numbered()
-    assert numbers.give(HERE, 71) == 2
+    numbers.add(HERE, 71)
     numbers.change(Edited(80, 71, ME, "me", 0, "ops", text="better"))
-    assert numbers.last_own(HERE, ME) == numbers.find(2)
+    assert numbers.last_own(HERE, ME) == numbers.find("71")[0]
     assert numbers.message(71) == Message(71, 70, ME, "me", 0, "better", "ops", edited=80, changed=80)
 
 
-def test_the_oldest_numbers_are_forgotten_first_and_none_is_given_twice() -> None:
+def test_the_oldest_messages_are_forgotten_first() -> None:
     numbers = numbered()
     for seq in range(1_000, 1_000 + KEPT_NUMBERS - 2):
-        numbers.give(HERE, seq)
-    assert numbers.find(1) is None
-    assert numbers.find(2) is not None
-    last = numbers.give(HERE, 9_000)
+        numbers.add(HERE, seq)
+    assert numbers.message(70) is None
+    assert numbers.message(71) is not None
     numbers.forget()
-    assert numbers.find(last) is None
-    assert numbers.give(HERE, 9_001) == last + 1
+    assert numbers.find("1001") == []
+
+
+def busy() -> MessageNumbers:
+    """Messages 113, 48213, 48313 and 48200, which was read back last; and 9."""
+    numbers = MessageNumbers()
+    for seq in (113, 9, 48_213, 48_313, 48_200):
+        numbers.add(HERE, seq, Message(seq, 0, ME, "me", 0, f"text {seq}", "ops"))
+    return numbers
+
+
+@pytest.mark.parametrize(
+    ("digits", "seqs"),
+    [
+        ("48213", [48_213]),
+        ("113", [113]),
+        ("13", [48_313, 48_213, 113]),
+        ("213", [48_213]),
+        ("00", [48_200]),
+        ("9", [9]),
+        ("3", []),
+        ("09", []),
+        ("148213", []),
+    ],
+)
+def test_a_number_is_a_whole_one_or_at_least_two_of_its_last_digits(digits: str, seqs: list[int]) -> None:
+    assert [entry.seq for entry in busy().find(digits)] == seqs
+
+
+def test_the_last_own_message_is_the_newest_and_not_the_one_read_back_last() -> None:
+    last = busy().last_own(HERE, ME)
+    assert last is not None
+    assert last.seq == 48_313
+
+
+@pytest.mark.parametrize("line", ["/reply 13 x", "/edit 13 x", "/delete 13", "/react 13 👍", "/around 13"])
+def test_where_several_messages_end_in_the_digits_they_are_listed_and_nothing_is_done(line: str) -> None:
+    meaning = read(line, HERE, KNOWN, busy(), ME)
+    assert meaning == InputError(
+        "Several messages end in 13; type more digits: "
+        "[48313] me: text 48313; [48213] me: text 48213; [113] me: text 113"
+    )
+
+
+def test_of_many_candidates_the_newest_are_listed() -> None:
+    numbers = MessageNumbers()
+    for seq in range(105, 1_005, 100):
+        numbers.add(HERE, seq)
+    meaning = read("/delete 05", HERE, KNOWN, numbers, ME)
+    assert isinstance(meaning, InputError)
+    assert meaning.sentence.endswith(": [905]; [805]; [705]; [605]; [505]; and 4 more")
+
+
+def test_what_a_candidate_says_is_harmless() -> None:
+    numbers = MessageNumbers()
+    for seq in (113, 213):
+        numbers.add(HERE, seq, Message(seq, 0, 5, "a\x1b", 0, "b\u202e\nc", "ops"))
+    meaning = read("/reply 13 x", HERE, KNOWN, numbers, ME)
+    assert isinstance(meaning, InputError)
+    assert not set("\x1b\u202e\n") & set(meaning.sentence)
+
+
+def test_a_message_of_another_screen_is_shown_by_its_number_before_it_can_be_changed() -> None:
+    assert read("/around 512", HERE, KNOWN, busy(), ME) == actions.ShowHistory(HERE, around=512)
+    assert read("/delete 512", HERE, KNOWN, busy(), ME) == InputError(catalogue.rooms.no_such_number("512"))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from securechat.client.core.state import ConnectionPhase, PersonKey, Visibility
 from securechat.client.core.timing import TYPING_BELIEVED_S, TYPING_NOTICE_S
 from securechat.client.ui.describe import sentence
 from securechat.client.ui.event_rows import MessageRows
-from securechat.client.ui.line_numbers import LineNumbers, NumberedMessage
+from securechat.client.ui.message_numbers import MessageNumbers, NumberedMessage
 from securechat.client.ui.rendering import day_at_ms, local_day
 from securechat.errors import ErrorCode
 from tests.support.core_driver import SECRET, ChangingServer, Driver
@@ -402,8 +402,8 @@ def test_a_room_that_gets_another_name_stays_the_same_room() -> None:
 
 def test_a_renamed_room_keeps_its_typists_slow_mode_unread_count_and_numbers() -> None:
     one = online(rooms=("ops",), typing=True)
-    ops, numbers = one.core.current, LineNumbers()
-    numbers.give(ops, 7)
+    ops, numbers = one.core.current, MessageNumbers()
+    numbers.add(ops, 7)
     one.say("later")
     one.say("first", "ops")
     refusal = m.Refused(ErrorCode.SLOW_MODE, "slow", client_id=2, retry_after_s=10.0)
@@ -414,7 +414,7 @@ def test_a_renamed_room_keeps_its_typists_slow_mode_unread_count_and_numbers() -
     one.hear(m.TypingNow(ANN, room="ops"))
     one.hear(m.RoomRules("dev", was="ops", by=ANN))
     assert one.core.room("dev") is ops
-    assert numbers.find(1) == NumberedMessage(1, ops, 7)
+    assert numbers.find("7") == [NumberedMessage(ops, 7)]
     assert one.core.conversations[ops].unread == 1
     one.want(actions.SelectConversation(ops))
     assert one.core.typists == (ANN,)
@@ -541,7 +541,7 @@ def test_what_was_not_read_in_another_place_is_shown_with_its_room() -> None:
         events.HistoryShown(one.core.room("ops"), (said_there,), events.HistoryRange.UNREAD, more=False), 80
     )
     assert shown is not None
-    assert shown[2].endswith("[1] #ops ann: hello")
+    assert shown[2].endswith("[7] #ops ann: hello")
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 second"), (59.9, "1 minute"), (90, "90 seconds")])
@@ -1003,11 +1003,11 @@ def test_what_is_gone_is_not_counted_as_unread() -> None:
 
 def test_a_purged_message_is_quoted_no_more_and_keeps_its_number() -> None:
     one = account()
-    numbers, key = LineNumbers(), one.core.room("ops")
-    first = numbers.give(key, 11, message(11))
-    other = numbers.give(key, 12, m.Message(12, 11, 7, "bob", 0, "x", "ops"))
+    numbers, key = MessageNumbers(), one.core.room("ops")
+    numbers.add(key, 11, message(11))
+    numbers.add(key, 12, m.Message(12, 11, 7, "bob", 0, "x", "ops"))
     numbers.purge(m.Purged(20, sender_id=ANN.id), None)
-    assert (numbers.message(11), numbers.number(11)) == (None, first)
+    assert (numbers.message(11), numbers.find("11")) == (None, [NumberedMessage(key, 11)])
     assert numbers.message(12) is not None
     numbers.purge(m.Purged(12, room="ops"), key)
-    assert (numbers.message(12), numbers.number(12)) == (None, other)
+    assert (numbers.message(12), numbers.find("12")) == (None, [NumberedMessage(key, 12)])

@@ -21,7 +21,7 @@ from securechat.client.ui.commands.parser import read
 from securechat.client.ui.commands.results import InputError, SaveRequest, UploadRequest
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
-from securechat.client.ui.line_numbers import LineNumbers
+from securechat.client.ui.message_numbers import MessageNumbers, file_number
 from securechat.client.ui.rendering import file_tail_line, json_line, quote_row, tail_line
 from securechat.client.ui.styled_text import TextStyle
 from securechat.model import Deleted, Edited, FileInfo, Hit, Message, OwnFile, OwnUpload
@@ -55,10 +55,13 @@ def message(text: str = "look", *files: FileInfo, seq: int = 7, sender: int = 2)
         ("/upload @ana", InputError(usage("/upload"))),
         ('/upload "my photo.jpg', InputError(usage("/upload"))),
         ("/upload --as-file", InputError(usage("/upload"))),
-        ("/save 12", SaveRequest(12)),
-        ("/save [12]", SaveRequest(12)),
-        ("/save 12 ~/my photos", SaveRequest(12, "~/my photos")),
-        ('/save 12 "my photos"', SaveRequest(12, "my photos")),
+        ("/save 12", SaveRequest("12")),
+        ("/save [12]", SaveRequest("12")),
+        ("/save 12.2", SaveRequest("12", 2)),
+        ("/save [48213.12] /tmp", SaveRequest("48213", 12, "/tmp")),
+        ("/save 12 ~/my photos", SaveRequest("12", path="~/my photos")),
+        ('/save 12 "my photos"', SaveRequest("12", path="my photos")),
+        ("/save 12.x", InputError(usage("/save"))),
         ("/save", InputError(usage("/save"))),
         ("/save photo.jpg", InputError(usage("/save"))),
         ("/files", actions.ShowFiles()),
@@ -103,20 +106,30 @@ def test_further_files(rest: str, expected: FurtherFiles) -> None:
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
-def test_messages_and_files_count_together_and_a_file_stands_for_its_message() -> None:
-    numbers = LineNumbers()
-    both = message("look", PHOTO, REPORT)
-    assert numbers.give(HERE, 7, both) == 1
-    assert [numbers.give_file(7, file) for file in both.files] == [2, 3]
-    assert numbers.give_file(7, PHOTO) == 2
-    assert numbers.give(HERE, 8, message(seq=8)) == 4
-    assert numbers.files(1) == (PHOTO, REPORT)
-    assert numbers.files(3) == (REPORT,)
-    assert numbers.files(4) == numbers.files(9) == ()
-    assert (named := numbers.find(3)) is not None
-    assert named.number == 1
+def test_a_file_has_the_number_of_its_message_and_its_place_among_several() -> None:
+    numbers = MessageNumbers()
+    both, alone = message("look", PHOTO, REPORT), message("", REPORT, seq=8)
+    assert [file_number(both, file) for file in (PHOTO, REPORT, HOSTILE)] == ["7.1", "7.2", ""]
+    assert file_number(alone, REPORT) == ""
+    numbers.add(HERE, 7, both)
+    (named,) = numbers.find("7")
+    assert numbers.files(named) == (PHOTO, REPORT)
+    assert numbers.files(named, 2) == (REPORT,)
+    assert numbers.files(named, 0) == numbers.files(named, 3) == ()
     numbers.change(Deleted(9, 7, 2, "ana", 0, "lobby"))
-    assert numbers.files(1) == numbers.files(3) == ()
+    assert numbers.files(named) == numbers.files(named, 1) == ()
+
+
+def test_a_file_of_the_list_is_known_without_its_message_until_that_is_deleted() -> None:
+    numbers = MessageNumbers()
+    numbers.add_file(HERE, 7, REPORT)
+    numbers.add_file(HERE, 7, PHOTO)
+    numbers.add_file(HERE, 7, REPORT)
+    (named,) = numbers.find("7")
+    assert numbers.files(named) == (PHOTO, REPORT)
+    assert numbers.files(named, 1) == (), "its place is not known"
+    numbers.change(Deleted(9, 7, 2, "ana", 0, "lobby"))
+    assert numbers.files(named) == ()
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------
@@ -131,15 +144,15 @@ def rows_of(shown: Message, columns: int = 80) -> list[str]:
 
 def test_each_file_has_a_row_with_its_number_below_the_text() -> None:
     head, first, second = rows_of(message("look", PHOTO, REPORT))
-    assert head.endswith("[1] ana: look")
-    assert first == "      + [2] photo.jpg, 1.2 MiB, picture 4000 × 3000"
-    assert second == "      + [3] report.pdf, 1,000 B"
+    assert head.endswith("[7] ana: look")
+    assert first == "      + [7.1] photo.jpg, 1.2 MiB, picture 4000 × 3000"
+    assert second == "      + [7.2] report.pdf, 1,000 B"
 
 
 def test_a_message_of_files_alone_has_no_text() -> None:
     head, row = rows_of(message("", REPORT))
-    assert head.endswith("[1] ana:")
-    assert row == "      + [2] report.pdf, 1,000 B"
+    assert head.endswith("[7] ana:")
+    assert row == "      + report.pdf, 1,000 B"
 
 
 def test_no_text_looks_like_the_row_of_a_file() -> None:
@@ -164,14 +177,14 @@ def test_a_hit_has_its_files_below_it_and_what_matched_stands_out_in_their_names
     at = both.text.rindex("report")
     rows, out = found(Hit(both, [(4, 10), (at, at + 6)]))
     assert rows == [
-        "[1] #lobby ana: the report",
-        "      + [2] photo.jpg, 1.2 MiB, picture 4000 × 3000",
-        "      + [3] report.pdf, 1,000 B",
+        "[7] #lobby ana: the report",
+        "      + [7.1] photo.jpg, 1.2 MiB, picture 4000 × 3000",
+        "      + [7.2] report.pdf, 1,000 B",
     ]
     assert out == ["report", "report"]
     alone = message("", REPORT)
     rows, out = found(Hit(alone, [(7, 13), (1, 5)]))  # "file" is a word of the line alone
-    assert rows[:2] == ["[1] #lobby ana:", "      + [2] report.pdf, 1,000 B"]
+    assert rows[:2] == ["[7] #lobby ana:", "      + report.pdf, 1,000 B"]
     assert out == ["report"]
 
 
@@ -180,11 +193,11 @@ HOSTILE = FileInfo("ef" * 16, "\x1b[2J\u202egpj.exe\n-- bob: hi ┆", 5)
 
 def test_the_name_of_a_file_is_harmless_everywhere() -> None:
     shown = message("look", HOSTILE)
-    told = [*rows_of(shown), tail_line(shown), tail_line(shown, number=1), file_tail_line(shown, HOSTILE, 2)]
+    told = [*rows_of(shown), tail_line(shown), tail_line(shown, number=1), file_tail_line(shown, HOSTILE)]
     for line in told:
         assert not set("\x1b\u202e\n") & set(line)
         assert not line.startswith("--")
-    assert file_tail_line(shown, HOSTILE, 2).startswith("[2] /file ana: ")
+    assert file_tail_line(shown, HOSTILE).startswith("[7] /file ana: ")
     assert json_line(shown).isascii()
 
 
@@ -219,7 +232,7 @@ def test_an_edit_is_told_without_the_lines_of_the_files() -> None:
     after = message("seen?", REPORT)
     edit = Edited(8, 7, 2, "ana", 0, "lobby", text=after.text)
     (told,) = rows.rows(events.MessageChanged(edit, key, after), 80) or []
-    assert str(told) == "-- ana edited [1]: seen?"
+    assert str(told) == "-- ana edited their own [7]: seen?"
 
 
 def test_own_files_are_listed_with_numbers_that_save_and_delete() -> None:
@@ -230,15 +243,15 @@ def test_own_files_are_listed_with_numbers_that_save_and_delete() -> None:
     used, first, second, elsewhere, *hints = rows.own_files(page)
     assert "in a room you are not in, where only a moderator can delete it: " in elsewhere
     assert used == "Your files take 1.9 MiB of 250 MiB"
-    assert first.startswith("[2] ")
+    assert first.startswith("[7] ")
     assert first.endswith(" #ops: photo.jpg, 1.2 MiB, picture 4000 × 3000")
     assert " @another member: " in second
     assert "\x1b" not in second
     assert hints == [catalogue.files.DELETE_HINT(), catalogue.rooms.MORE()]
-    assert rows.numbers.files(2) == (PHOTO,)
-    assert (named := rows.numbers.find(2)) is not None
+    (named,) = rows.numbers.find("7")
+    assert rows.numbers.files(named) == (PHOTO,)
     assert (named.key, named.seq) == (core.room("ops"), 7)
-    assert (named := rows.numbers.find(4)) is not None
+    (named,) = rows.numbers.find("9")
     assert named.key == PersonKey(5)
     assert rows.own_files(events.FilesShown((), False, 0, 100)) == [
         "Your files take 0 B of 100 B",
@@ -252,23 +265,26 @@ def test_uploads_that_no_message_has_are_listed_with_numbers_that_remove() -> No
     whole = OwnUpload("b" * 32, "a.txt", 5, 5, 0)
     page = events.FilesShown((), False, 2_097_157, 262_144_000, (half, whole))
     _, first, second, hint, none = rows.own_files(page)
-    assert first.startswith("[1] unfinished, until ")
+    assert first.startswith("Upload 1, unfinished, until ")
     assert first.endswith(", 1 MiB of 2 MiB")
     assert "\x1b" not in first
-    assert second.startswith("[2] not sent, until ")
+    assert second.startswith("Upload 2, not sent, until ")
     assert second.endswith(": a.txt, 5 B")
     assert (hint, none) == (catalogue.files.REMOVE_HINT(), catalogue.files.NO_OWN_FILES())
-    assert rows.own_files(page)[1].startswith("[1] "), "it keeps its number"
-    assert read("/delete 1", HERE, [], rows.numbers) == actions.DropUpload("a" * 32, "dump\x1b.sql")
-    assert read("/delete [2]", HERE, [], rows.numbers) == actions.DropUpload("b" * 32, "a.txt")
+    assert read("/delete upload 1", HERE, [], rows.numbers) == actions.DropUpload("a" * 32, "dump\x1b.sql")
+    assert read("/delete Upload 2", HERE, [], rows.numbers) == actions.DropUpload("b" * 32, "a.txt")
+    assert read("/delete upload 3", HERE, [], rows.numbers) == InputError(catalogue.files.no_such_upload("3"))
+    assert read("/delete upload 0", HERE, [], rows.numbers) == InputError(catalogue.files.no_such_upload("0"))
+    rows.own_files(events.FilesShown((), False, 0, 100))
+    assert isinstance(read("/delete upload 1", HERE, [], rows.numbers), actions.DropUpload), "a page without uploads"
     rows.numbers.forget()
-    assert isinstance(read("/delete 1", HERE, [], rows.numbers), InputError)
+    assert isinstance(read("/delete upload 1", HERE, [], rows.numbers), InputError)
 
 
 def test_a_row_of_a_narrow_terminal_is_cut_like_any_other() -> None:
-    rows = rows_of(message("", FileInfo("a" * 32, "b" * 60 + ".tar.gz", 5)), columns=40)
+    rows = rows_of(message("", FileInfo("a" * 32, "b" * 60 + ".tar.gz", 5), PHOTO), columns=40)
     assert all(len(row) < 40 for row in rows)
-    assert rows[1].startswith("      + [2] bbb")
+    assert rows[1].startswith("      + [7.1] bbb")
 
 
 # --- what a typed line leads to ---------------------------------------------------------------------------------------
@@ -279,9 +295,9 @@ def ca_pem(tmp_path_factory: pytest.TempPathFactory) -> str:
     return Authority(tmp_path_factory.mktemp("ca")).pem
 
 
-def interaction(ca_pem: str) -> tuple[Interaction, ClientCore, LineNumbers]:
+def interaction(ca_pem: str) -> tuple[Interaction, ClientCore, MessageNumbers]:
     core = ClientCore(secret="0" * 32, jitter=lambda: 0.0, name="me")
-    numbers = LineNumbers()
+    numbers = MessageNumbers()
     return Interaction(core, numbers, client_context(ca_pem)), core, numbers
 
 
@@ -324,15 +340,14 @@ def test_several_files_that_are_here_go_in_one_message(ca_pem: str, tmp_path: Pa
 
 def test_what_is_saved_is_named_by_number(ca_pem: str) -> None:
     user, _, numbers = interaction(ca_pem)
-    numbers.give(HERE, 7, message("look", PHOTO, REPORT))
-    numbers.give_file(7, PHOTO)
-    numbers.give(HERE, 8, message(seq=8))
-    saved = [user.take(line).save for line in ("/save 1", "/save 2 /tmp")]
+    numbers.add(HERE, 7, message("look", PHOTO, REPORT))
+    numbers.add(HERE, 8, message(seq=8))
+    saved = [user.take(line).save for line in ("/save 7", "/save 7.1 /tmp")]
     assert [(each.files, each.typed) for each in saved if each] == [((PHOTO, REPORT), None), ((PHOTO,), "/tmp")]
-    assert user.take("/save 3").notice == catalogue.files.NO_FILES_THERE()
+    assert user.take("/save 7.3").notice == user.take("/save 8").notice == catalogue.files.NO_FILES_THERE()
     assert user.take("/save 9").notice == catalogue.rooms.no_such_number("9")
     numbers.change(Deleted(9, 7, 2, "ana", 0, "lobby"))
-    assert [user.take(line).notice for line in ("/save 1", "/save 2")] == [
+    assert [user.take(line).notice for line in ("/save 7", "/save 7.2")] == [
         "There is no such message here, or it was deleted"
     ] * 2
 

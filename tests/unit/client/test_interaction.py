@@ -14,7 +14,7 @@ from securechat.client.core import actions, events
 from securechat.client.core.credentials import Credentials
 from securechat.client.core.events.account import AccountAction
 from securechat.client.ui.interaction import InputResult, Interaction
-from securechat.client.ui.line_numbers import LineNumbers
+from securechat.client.ui.message_numbers import MessageNumbers
 from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose
 from securechat.errors import ErrorCode
 from securechat.model import Message
@@ -29,8 +29,8 @@ def interaction(*, online: bool = True, can_hide: bool = True, default_name: str
     driver = Driver()
     if online:
         driver.settle()
-    numbers = LineNumbers()
-    numbers.give(driver.core.current, 7, Message(7, 0, driver.core.me.id, "me", 0, "hullo", "lobby"))
+    numbers = MessageNumbers()
+    numbers.add(driver.core.current, 7, Message(7, 0, driver.core.me.id, "me", 0, "hullo", "lobby"))
     context = ClientContext(ssl.PROTOCOL_TLS_CLIENT)
     return Interaction(driver.core, numbers, context, default_name=default_name, can_hide=can_hide)
 
@@ -41,7 +41,7 @@ def interaction(*, online: bool = True, can_hide: bool = True, default_name: str
         ("  ", InputResult()),
         ("/rooms", InputResult(actions.AskRooms())),
         ("/help", InputResult(notice=page(""))),
-        ("/edit 1", InputResult(prefill="/edit 1 hullo")),
+        ("/edit 7", InputResult(prefill="/edit 7 hullo")),
         ("/history 2026-99-99", InputResult(notice=catalogue.rooms.no_such_day("2026-99-99"), refused=True)),
     ],
 )
@@ -325,7 +325,7 @@ def test_bytes_that_are_no_text_are_no_name_and_no_password() -> None:
 def test_what_is_typed_before_the_password_of_an_invite_is_asked_for_is_never_said() -> None:
     """The link is known, the question is on its way: a password typed ahead of it must not end up in the lobby."""
     driver = Driver(credentials=Credentials(SECRET, invite="x" * 22))
-    one = Interaction(driver.core, LineNumbers(), ClientContext(ssl.PROTOCOL_TLS_CLIENT), can_hide=True)
+    one = Interaction(driver.core, MessageNumbers(), ClientContext(ssl.PROTOCOL_TLS_CLIENT), can_hide=True)
     assert one.hides_input
     assert one.take(PASSWORD, hidden=True) == InputResult(notice=catalogue.accounts.TYPED_TOO_SOON())
     one.note(events.NameNeeded())
@@ -335,7 +335,7 @@ def test_what_is_typed_before_the_password_of_an_invite_is_asked_for_is_never_sa
     one.note(events.PasswordNeeded("ana", new=True, code=ErrorCode.PASSWORD_NEEDED, text=""))
     assert one.prompt is not None
     assert not Interaction(
-        Driver().core, LineNumbers(), ClientContext(ssl.PROTOCOL_TLS_CLIENT), can_hide=True
+        Driver().core, MessageNumbers(), ClientContext(ssl.PROTOCOL_TLS_CLIENT), can_hide=True
     ).hides_input, "a guest may write before the login"
 
 

@@ -131,19 +131,19 @@ def test_what_is_answered_may_be_unknown_hidden_or_deleted() -> None:
 @pytest.mark.parametrize("columns", [30, 80])
 @pytest.mark.parametrize("text", SPOOFS)
 def test_a_hit_is_safe_and_what_matched_stands_out(text: str, columns: int) -> None:
-    rows = hit_rows(Hit(message(f"{text} found {text}"), [(len(text) + 1, len(text) + 6)]), columns, 4)
-    assert "[4] #lobby ann: " in rows[0] or columns == 30
+    rows = hit_rows(Hit(message(f"{text} found {text}"), [(len(text) + 1, len(text) + 6)]), columns)
+    assert "[7] #lobby ann: " in rows[0] or columns == 30
     assert "".join(part for row in rows for part in stands_out(row, TextStyle.FOUND)) == "found"
     assert all(row.isprintable() and width(row) < columns for row in rows)
 
 
 def test_a_long_hit_is_cut_around_what_matched_and_bad_marks_mark_nothing() -> None:
     text = "x" * 1_000 + "found" + "y" * 1_000
-    [row] = hit_rows(Hit(message(text), [(1_000, 1_005)]), 300, 4)
+    [row] = hit_rows(Hit(message(text), [(1_000, 1_005)]), 300)
     assert "…" + "x" * 40 + "found" in row
     assert row.endswith("y…")
     for marks in ([(5, 2)], [(0, 9_000)], [(3, 5), (1, 4)]):
-        assert "found" in "".join(hit_rows(Hit(message("it is found"), marks), 80, 4))  # type: ignore[arg-type]
+        assert "found" in "".join(hit_rows(Hit(message("it is found"), marks), 80))  # type: ignore[arg-type]
 
 
 def test_code_is_cut_only_where_the_screen_ends_and_keeps_its_indentation() -> None:
@@ -193,7 +193,7 @@ def test_words_of_a_moderator_are_not_shown_as_the_authors() -> None:
     assert message_rows(deleted, 80, number=4)[0].endswith(" [4 deleted by mod] ann")
     assert quote_row(edited, 4, 80).endswith("[4 edited by mod] ann: mod's")
     assert quote_row(deleted, 4, 80).endswith("[4 deleted by mod] ann")
-    assert "[4 edited by mod] #lobby ann: mod's" in hit_rows(Hit(edited, []), 80, 4)[0]
+    assert "[7 edited by mod] #lobby ann: mod's" in hit_rows(Hit(edited, []), 80)[0]
     assert tail_line(edited) == "/edited by mod, ann: mod's"
     assert tail_line(deleted, number=4) == "[4] /deleted by mod, ann"
     assert tail_line(message("mine", edited=9)) == "ann: mine"
@@ -217,7 +217,7 @@ def test_a_day_begins_in_the_users_time_zone_or_is_none() -> None:
 
 
 def test_spans_follow_a_text_over_its_rows() -> None:
-    rows = hit_rows(Hit(message("aaaa " * 30), [(0, 149)]), 40, 4)
+    rows = hit_rows(Hit(message("aaaa " * 30), [(0, 149)]), 40)
     assert len(rows) > 2
     assert all(
         isinstance(span, TextSpan) and 0 <= span.start < span.end <= len(row) for row in rows for span in row.spans

@@ -23,7 +23,7 @@ from securechat.client.ui.commands.results import InputError, ParsedInput, SaveR
 WORDS = ("/upload", "/save", "/files")
 AS_FILE = "--as-file"
 TEXT_FOLLOWS = "--"
-_NUMBER = re.compile(r"\[?([0-9]{1,9})\]?(?:\s+|$)")
+_NUMBER = re.compile(r"\[?([0-9]{1,15})(?:\.([0-9]{1,2}))?\]?(?:\s+|$)")
 _QUOTES = {**QUOTES, "'": "'"}
 _HAS_ENDING = re.compile(r"[^/\\@:]*\w\.[A-Za-z][A-Za-z0-9]{1,4}")
 _BEGINS = ("/", "./", "../", "~/")
@@ -109,12 +109,13 @@ def _save(rest: str) -> ParsedInput | None:
     if (found := _NUMBER.match(rest)) is None:
         return None
     typed = rest[found.end() :].strip()
+    place = int(found[2]) if found[2] else None
     if not typed:
-        return SaveRequest(int(found[1]))
+        return SaveRequest(found[1], place)
     whole = split_path(typed)
     if whole is None or whole[1]:  # a path to the end of the line needs no quotes
-        return SaveRequest(int(found[1]), typed)
-    return SaveRequest(int(found[1]), whole[0])
+        return SaveRequest(found[1], place, typed)
+    return SaveRequest(found[1], place, whole[0])
 
 
 def may_be_file(word: str) -> bool:

@@ -1,6 +1,7 @@
 """Commands about messages: reply, edit, delete, react, search, history and unread.
 
-A command names a message by the number beside it; by default it is the last own one of the conversation.
+A command names a message by its number, or the last digits of it; by default it is the last own one of the
+conversation. /around takes also a number that was not shown here: it reads, and changes nothing.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from securechat.client.catalogue.help_pages import usage
 from securechat.client.core import actions
 from securechat.client.core.message_changes import has_reacted
 from securechat.client.core.state import ConversationId
+from securechat.client.ui.commands.message_number import NUMBER, split_number
 from securechat.client.ui.commands.results import HistoryRequest, InputError, ParsedInput, PrefillInput
-from securechat.client.ui.line_numbers import LineNumbers, NumberedMessage
+from securechat.client.ui.message_numbers import MessageNumbers, NumberedMessage
 from securechat.client.ui.rendering import is_day
 from securechat.limits import MAX_SIGN_CHARS
-from securechat.model import RevisionKind
+from securechat.model import OwnUpload, RevisionKind
 from securechat.text.sanitize import visible
 
 WORDS = ("/reply", "/edit", "/delete", "/react", "/search", "/more", "/unread", "/jump", "/around", "/typing")
@@ -25,21 +27,23 @@ HISTORY_DEFAULT = 20
 """Messages shown by /history without a number: most of a screen of 24 rows."""
 HISTORY_MOST = 10_000
 """The most messages of /history: 50 pages, a few MB."""
-_NUMBER = re.compile(r"\[?([0-9]{1,9})\]?(?:\s|$)")
+_UPLOAD = re.compile(r"upload\s+([0-9]{1,3})", re.IGNORECASE)
 _LETTER_EMOJI = re.compile("[0-9#*]\ufe0f?\u20e3|\u2139\ufe0f?")
 """The emoji with a letter or digit in them (UTS #51): keycaps, and the letter i as a sign of information."""
 _LONGEST_QUERY = 500
 """The most characters of a Search (model.Search)."""
 
 
-def about_messages(word: str, rest: str, current: ConversationId, numbers: LineNumbers, me: int) -> ParsedInput | None:  # noqa: C901, PLR0911, PLR0912 - one row a command
+def about_messages(  # noqa: C901, PLR0911, PLR0912 - one row a command
+    word: str, rest: str, current: ConversationId, numbers: MessageNumbers, me: int
+) -> ParsedInput | None:
     """Parse a command about messages; None when it is another command.
 
     Args:
         word: the command, in lower case.
         rest: the text after it.
         current: the active conversation.
-        numbers: the numbers beside messages.
+        numbers: the messages that can be named.
         me: the user's own sender_id.
     """
     if word == "/search":
@@ -66,7 +70,7 @@ def about_messages(word: str, rest: str, current: ConversationId, numbers: LineN
         case "/jump" if not rest:
             return actions.ShowUnread()
         case "/around":
-            return _around(rest, numbers)
+            return _around(rest, current, numbers)
         case "/history":
             return _history(rest, current)
         case "/typing" if rest in {"", "on", "off"}:
@@ -77,15 +81,15 @@ def about_messages(word: str, rest: str, current: ConversationId, numbers: LineN
             return None
 
 
-def _reply(rest: str, numbers: LineNumbers) -> ParsedInput:
-    named, text = _named(rest, numbers)
+def _reply(rest: str, numbers: MessageNumbers) -> ParsedInput:
+    named, text = split_number(rest, numbers)
     if isinstance(named, NumberedMessage) and text:
         return actions.SendMessage(text, named.key, reply=named.seq)
     return named if isinstance(named, InputError) else InputError(usage("/reply"))
 
 
-def _edit(rest: str, current: ConversationId, numbers: LineNumbers, me: int) -> ParsedInput:
-    named, text = _named(rest, numbers)
+def _edit(rest: str, current: ConversationId, numbers: MessageNumbers, me: int) -> ParsedInput:
+    named, text = split_number(rest, numbers)
     if named is None:
         named, text = numbers.last_own(current, me) or InputError(catalogue.rooms.NO_OWN_LINE()), rest
         if not rest:
@@ -102,15 +106,16 @@ def _prefill(named: NumberedMessage | InputError) -> ParsedInput:
     if message is None or message.deleted is not None or visible(message.text) != message.text:
         gone = message is not None and message.deleted is not None
         return InputError(
-            catalogue.rooms.not_editable(named.number, deleted=gone)
+            catalogue.rooms.not_editable(named.seq, deleted=gone)
         )  # an input line shows its content unchanged
-    return PrefillInput(f"/edit {named.number} {message.text}")
+    return PrefillInput(f"/edit {named.seq} {message.text}")
 
 
-def _delete(rest: str, current: ConversationId, numbers: LineNumbers, me: int) -> ParsedInput:
-    if (found := _NUMBER.fullmatch(rest)) is not None and (upload := numbers.upload(int(found[1]))) is not None:
-        return actions.DropUpload(upload.id, upload.name)
-    named, text = _named(rest, numbers)
+def _delete(rest: str, current: ConversationId, numbers: MessageNumbers, me: int) -> ParsedInput:
+    if (found := _UPLOAD.fullmatch(rest)) is not None:
+        upload = numbers.upload(int(found[1]))
+        return InputError(catalogue.files.no_such_upload(found[1])) if upload is None else _drop(upload)
+    named, text = split_number(rest, numbers)
     if named is None and not rest:
         named = numbers.last_own(current, me) or InputError(catalogue.rooms.NO_OWN_LINE())
     if isinstance(named, InputError):
@@ -120,8 +125,8 @@ def _delete(rest: str, current: ConversationId, numbers: LineNumbers, me: int) -
     return actions.ChangeMessage(named.key, RevisionKind.DELETE, named.seq)
 
 
-def _react(rest: str, numbers: LineNumbers, me: int) -> ParsedInput:
-    named, sign = _named(rest, numbers)
+def _react(rest: str, numbers: MessageNumbers, me: int) -> ParsedInput:
+    named, sign = split_number(rest, numbers)
     if isinstance(named, InputError):
         return named
     sign = sign.strip()
@@ -141,8 +146,14 @@ def is_word(sign: str) -> bool:
     return any(unicodedata.category(char)[0] == "L" or char.isdecimal() for char in bare)
 
 
-def _around(rest: str, numbers: LineNumbers) -> ParsedInput:
-    named, text = _named(rest, numbers)
+def _drop(upload: OwnUpload) -> ParsedInput:
+    return actions.DropUpload(upload.id, upload.name)
+
+
+def _around(rest: str, current: ConversationId, numbers: MessageNumbers) -> ParsedInput:
+    if (found := NUMBER.fullmatch(rest)) is not None and not numbers.find(found[1]):
+        return actions.ShowHistory(current, around=int(found[1]))  # of another screen, or of an address of the page
+    named, text = split_number(rest, numbers)
     if isinstance(named, NumberedMessage) and not text:
         return actions.ShowHistory(named.key, around=named.seq)
     return named if isinstance(named, InputError) else InputError(usage("/around"))
@@ -160,14 +171,6 @@ def _history(rest: str, current: ConversationId) -> ParsedInput:
     if first[:1].isdigit() or first[:1] == "-":
         return InputError(catalogue.connection.history_count(first, 1, HISTORY_MOST))
     return HistoryRequest(rest, HISTORY_DEFAULT) if rest else actions.AskHistory(current, HISTORY_DEFAULT)
-
-
-def _named(rest: str, numbers: LineNumbers) -> tuple[NumberedMessage | InputError | None, str]:
-    """Split off the number of a message; None when the text does not begin with a number."""
-    if (found := _NUMBER.match(rest)) is None:
-        return None, rest
-    named = numbers.find(int(found[1]))
-    return named or InputError(catalogue.rooms.no_such_number(found[1])), rest[found.end() :]
 
 
 def _is_number(text: str) -> bool:

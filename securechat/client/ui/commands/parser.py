@@ -28,7 +28,7 @@ from securechat.client.ui.commands.results import (
 )
 from securechat.client.ui.commands.rooms import WORDS as ROOM_WORDS
 from securechat.client.ui.commands.rooms import about_rooms
-from securechat.client.ui.line_numbers import LineNumbers
+from securechat.client.ui.message_numbers import MessageNumbers
 from securechat.client.ui.password_prompt import PasswordPurpose
 from securechat.client.ui.rendering import excerpt
 from securechat.text.names import LOBBY
@@ -77,7 +77,7 @@ def is_text(line: str) -> bool:
 
 
 def read(
-    line: str, current: ConversationId, known: Iterable[str], numbers: LineNumbers | None = None, me: int = 0
+    line: str, current: ConversationId, known: Iterable[str], numbers: MessageNumbers | None = None, me: int = 0
 ) -> ParsedInput:
     """Parse a line.
 
@@ -85,7 +85,7 @@ def read(
         line: as typed or pasted; may contain newlines.
         current: the active conversation.
         known: names that the line may mention.
-        numbers: the numbers beside messages.
+        numbers: the messages that can be named.
         me: the user's own sender_id.
     """
     if not is_text(line):
@@ -106,7 +106,7 @@ def read(
     word = _ALIASES.get(word.casefold(), word)
     here = current.room if isinstance(current, RoomKey) else LOBBY
     return (
-        about_messages(word.casefold(), rest, current, numbers or LineNumbers(), me)
+        about_messages(word.casefold(), rest, current, numbers or MessageNumbers(), me)
         or about_rooms(word.casefold(), rest, here, known)
         or about_programs(word.casefold(), rest, here)
         or about_files(word.casefold(), rest, known)

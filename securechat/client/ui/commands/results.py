@@ -84,9 +84,16 @@ class UploadRequest(Struct, frozen=True):
 
 
 class SaveRequest(Struct, frozen=True):
-    """Save the files with this number, or those of the message with it; ``path`` as typed, None for the usual place."""
+    """Save files of a message.
 
-    number: int
+    Attributes:
+        number: of the message, as typed.
+        place: of the one file among several, from 1 on; None for all.
+        path: as typed, None for the usual place.
+    """
+
+    number: str
+    place: int | None = None
     path: str | None = None
 
 

@@ -1,0 +1,43 @@
+"""Splits the number of a message off a command, and says why where it names none, or may name several."""
+
+from __future__ import annotations
+
+import re
+
+from securechat.client import catalogue
+from securechat.client.catalogue.names import marked, named
+from securechat.client.ui.commands.results import InputError
+from securechat.client.ui.message_numbers import MessageNumbers, NumberedMessage
+from securechat.client.ui.rendering import excerpt, own_text
+from securechat.text.sanitize import one_line
+
+NUMBER = re.compile(r"\[?([0-9]{1,15})\]?(?:\s|$)")
+"""A seq has at most 15 digits (model.Id); brackets as they stand beside the message."""
+_MOST_CANDIDATES = 5
+_CANDIDATE_CHARS = 24
+
+
+def split_number(rest: str, numbers: MessageNumbers) -> tuple[NumberedMessage | InputError | None, str]:
+    """Split off the number of a message; None when the text does not begin with a number."""
+    if (found := NUMBER.match(rest)) is None:
+        return None, rest
+    return named_message(found[1], numbers), rest[found.end() :]
+
+
+def named_message(digits: str, numbers: MessageNumbers) -> NumberedMessage | InputError:
+    """Return the one message that a number names."""
+    found = numbers.find(digits)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        return InputError(catalogue.rooms.no_such_number(digits))
+    shown = [_candidate(entry) for entry in found[:_MOST_CANDIDATES]]
+    return InputError(catalogue.rooms.several_numbers(digits, shown, len(found) - len(shown)))
+
+
+def _candidate(entry: NumberedMessage) -> str:
+    number, message = catalogue.rooms.number(entry.seq), entry.message
+    if message is None:
+        return number
+    name = marked(named(one_line(message.name), bot=message.bot))
+    return f"{number} {name}: {excerpt(own_text(message), _CANDIDATE_CHARS)}"
