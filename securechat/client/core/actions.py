@@ -80,6 +80,24 @@ class SelectConversation(Struct, frozen=True):
     target: ConversationId
 
 
+class MarkSeen(Struct, frozen=True):
+    """The user has seen a conversation up to the message ``seq``; for Visibility.REPORTED."""
+
+    target: ConversationId
+    seq: int
+
+
+class MarkUnread(Struct, frozen=True):
+    """Count a conversation as unread again from the message ``seq`` on; for Visibility.REPORTED.
+
+    It holds here alone, and until the next start: the server's read markers only rise (docs/protocol.md, `read`). What
+    was not told to the server yet, it is not told.
+    """
+
+    target: ConversationId
+    seq: int
+
+
 class AskServer(Struct, frozen=True):
     """Ask the server for a program, which takes the answer as it is: `events.QuestionAnswered` with this number.
 
@@ -426,6 +444,8 @@ Action: TypeAlias = (
     | JoinRoom
     | LeaveRoom
     | SelectConversation
+    | MarkSeen
+    | MarkUnread
     | AskServer
     | AskLog
     | HoldBack

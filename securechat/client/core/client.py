@@ -229,6 +229,11 @@ class ClientCore:
         return self._context.current
 
     @property
+    def unread_known(self) -> bool:
+        """Whether the server has told what was unread before this login, or will not: before, nothing counts as seen."""
+        return not self._conversations.read_markers.waits
+
+    @property
     def typists(self) -> tuple[model.Person, ...]:
         """The members who type in the current conversation."""
         return self._typing.typists(self._context.current)
@@ -402,6 +407,10 @@ class ClientCore:
                 self._rooms.ask_list()
             case actions.SelectConversation(target):
                 self._conversations.select(target)
+            case actions.MarkSeen(target, seq):
+                self._conversations.mark_seen(target, seq)
+            case actions.MarkUnread(target, seq):
+                self._conversations.mark_unread(target, seq)
             case actions.IgnorePerson(name):
                 self._conversations.ignore(name)
             case actions.NotifyTyping(target):

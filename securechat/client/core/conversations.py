@@ -1,11 +1,13 @@
 """Shows the user's conversations: messages and their changes, the current one, unread counts, ignored people.
 
 The timeline decides which message comes next; `Conversations` receives each one, once, and tells the user interface.
-A message counts as read where the user interface shows it, which `Visibility` says.
+A message counts as read where the user interface shows it, which `Visibility` says; with Visibility.REPORTED, where the
+user interface says that it was seen.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +20,7 @@ from securechat.client.core.read_markers import ReadMarkers
 from securechat.client.core.state import Conversation, ConversationId, Visibility
 from securechat.client.core.timeline import Timeline
 from securechat.client.core.typing import TypingState
-from securechat.model import Message, MessageChange, Person, Purged, ReadElsewhere, Welcome, Whois
+from securechat.model import Message, MessageChange, Person, Purged, ReadElsewhere, UnreadItem, Welcome, Whois
 
 _KEPT_ACKED = 1_000
 """Acknowledged seqs remembered until their message comes: far more than can be in flight (send_queue.WINDOW)."""
@@ -85,12 +87,59 @@ class Conversations:
     # --- the user's actions -------------------------------------------------------------------------------------------
 
     def select(self, target: ConversationId) -> None:
-        """Make a conversation the current one: nothing in it is unread any more."""
+        """Make a conversation the current one: nothing in it is unread any more, unless that is reported."""
         self._context.current = target
+        if self.visibility is Visibility.REPORTED:
+            return
         if (conversation := self.timeline.conversations.get(target)) is not None:
             conversation.unread = conversation.mentions = 0
             if self.visibility is Visibility.CURRENT:
                 self.read_markers.saw(target, conversation.last)
+
+    def mark_seen(self, target: ConversationId, seq: int) -> None:
+        """The user has seen everything up to ``seq``; it never becomes less by that."""
+        self.read_markers.report(target, seq)
+        conversation = self.timeline.conversations.get(target)
+        if conversation is not None and seq > conversation.read:
+            conversation.read = seq
+            self._count_above(conversation, seq)
+
+    def mark_unread(self, target: ConversationId, seq: int) -> None:
+        """Count the messages from ``seq`` on as unread again, as far as they are kept."""
+        self.read_markers.withdraw(target, seq - 1)
+        if (conversation := self.timeline.conversations.get(target)) is not None:
+            conversation.read = seq - 1
+            conversation.unread, conversation.mentions = self._unread_above(conversation, seq - 1)
+
+    def read_state_known(self, conversation: Conversation, item: UnreadItem) -> None:
+        """Take what the server counts of a conversation; what was reported since is read nevertheless."""
+        conversation.unread, conversation.mentions = item.unread, item.mentions
+        reported = self.read_markers.reported(conversation.key)
+        conversation.read = max(item.read_seq, reported)
+        if reported > item.read_seq:
+            self._count_above(conversation, reported)
+
+    def _count_above(self, conversation: Conversation, seq: int) -> None:
+        """Count no more as unread than is kept above ``seq``; where it is older than all that is kept, nothing changes.
+
+        A message that is not kept cannot be counted: the number is too high until the user has come to the kept ones.
+        """
+        first_kept = conversation.messages[0].prev if conversation.messages else conversation.last
+        if seq >= min(first_kept, conversation.last):
+            unread, mentions = self._unread_above(conversation, seq)
+            conversation.unread = min(conversation.unread, unread)
+            conversation.mentions = min(conversation.mentions, mentions)
+
+    def _unread_above(self, conversation: Conversation, seq: int) -> tuple[int, int]:
+        """Count the kept messages of others above ``seq``, and those of them that mention the user."""
+        never_unread = {self._context.me.id, *self._context.ignored}
+        above = itertools.takewhile(lambda message: message.seq > seq, reversed(conversation.messages))
+        unread = [message for message in above if message.sender_id not in never_unread]
+        return len(unread), sum(self._mentions_me(message) for message in unread)
+
+    def _mentions_me(self, message: Message) -> bool:
+        me = self._context.me
+        return message.sender_id != me.id and (me.id in message.mentions or _mentions(me.name, message.text))
 
     def ignore(self, name: str) -> None:
         """Hide the messages of a person, or show them again; a name never seen is looked up."""
@@ -130,6 +179,7 @@ class Conversations:
             later = (message for message in conversation.messages if message.seq > event.seq)
             unread = sum(message.sender_id not in never_unread for message in later)
             conversation.unread = min(conversation.unread, unread)
+            conversation.read = max(conversation.read, event.seq)
         self._context.show(events.ReadOnOtherDevice(key, event.seq))
         return in_gap
 
@@ -142,8 +192,8 @@ class Conversations:
         own = message.sender_id == context.me.id
         if message.sender_id in context.ignored:
             return
-        mentions_me = not own and (context.me.id in message.mentions or _mentions(context.me.name, message.text))
-        if key != context.current and not own:
+        mentions_me = self._mentions_me(message)
+        if not own and (key != context.current or self.visibility is Visibility.REPORTED):
             conversation = self.timeline.conversations[key]
             conversation.unread += 1
             conversation.mentions += mentions_me
@@ -190,7 +240,8 @@ class Conversations:
         kept = tuple(message for message in backfill.messages if message.sender_id not in self._context.ignored)
         if kept or (backfill.asked and not backfill.abandoned):
             more = backfill.asked and backfill.next_page is not None
-            self._context.show(events.HistoryLoaded(backfill.key, kept, backfill.asked, more))
+            told = events.HistoryLoaded(backfill.key, kept, backfill.asked, more, backfill.first, backfill.before)
+            self._context.show(told)
         if backfill.asked:
             self.next_page = backfill.next_page
 

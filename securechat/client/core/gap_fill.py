@@ -141,6 +141,7 @@ class Backfill:
 
     Attributes:
         asked: whether the user asked for them.
+        before: they are the last ones before this seq; None for the last ones of all.
         messages: collected so far, oldest first.
         abandoned: whether the server has refused to answer.
     """
@@ -151,13 +152,13 @@ class Backfill:
         self.abandoned = False
         self.messages: list[Message]
         self._count = count
-        self._newest_before = before
+        self.before = before
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Collect from the beginning: what was collected on a lost connection may have changed since."""
         self.messages = []
-        self._before = self._newest_before
+        self._before = self.before
         self._exhausted = self._count <= 0
 
     def change(self, change: MessageChange) -> None:
@@ -174,6 +175,11 @@ class Backfill:
     def finished(self) -> bool:
         """Whether there is nothing left to ask for."""
         return self._exhausted or len(self.messages) >= self._count
+
+    @property
+    def first(self) -> int:
+        """Every message from this seq on, below `before`, is collected; 0 for all of them."""
+        return 0 if self._exhausted and not self.abandoned else (self._before or 0)
 
     @property
     def next_page(self) -> AskHistory | None:

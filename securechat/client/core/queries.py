@@ -19,7 +19,7 @@ from securechat.client.core.events.requests import RejectReason
 from securechat.client.core.gap_fill import TOLD_FAILURES, GapFill, ReadAnswer, ReadCommand, SingleQuery
 from securechat.client.core.joined_rooms import JoinedRooms
 from securechat.client.core.pending import PendingHistory
-from securechat.client.core.state import ConversationId, PersonKey, RoomKey
+from securechat.client.core.state import ConversationId, PersonKey, RoomKey, Visibility
 from securechat.client.core.timing import retry_at
 from securechat.errors import ErrorCode
 from securechat.model import (
@@ -198,7 +198,11 @@ class Queries:
             if item.peer is not None:
                 self._context.see(item.peer)
             conversation = self._timeline.conversations.get(key)
-            if conversation is not None and key != self._context.current:
+            if conversation is None:
+                continue
+            if self._conversations.visibility is Visibility.REPORTED:
+                self._conversations.read_state_known(conversation, item)
+            elif key != self._context.current:
                 conversation.unread, conversation.mentions = item.unread, item.mentions
         is_unseen = self._read_markers.is_unseen
         self._unread = {key: item for key, item in unread.items() if is_unseen(key, item.first_seq)}
@@ -275,13 +279,16 @@ class Queries:
             self._read_markers.saw_from(target, action.after + 1, last, to_the_end=not page.more)
             if (item := self._unread.get(target)) is not None:
                 self._unread[target] = replace(item, read_seq=max(item.read_seq, last))
+        first, through = (messages[0].seq, messages[-1].seq) if messages else (0, 0)
+        if action.after is not None:
+            first, through = action.after + 1, max(through, action.after, 0 if page.more else page.through)
         shown = tuple(
             message
             for message in messages
             if message.sender_id not in self._context.ignored and not self._timeline.is_purged(target, message)
         )
         more = self._conversations.next_page is not None
-        self._context.show(events.HistoryShown(target, shown, history_range, more, action.at_ms))
+        self._context.show(events.HistoryShown(target, shown, history_range, more, action.at_ms, first, through))
 
     def _key(self, item: UnreadItem) -> ConversationId:
         return self._context.rooms.conversation(item.room, None if item.peer is None else item.peer.id)

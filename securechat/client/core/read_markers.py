@@ -27,6 +27,7 @@ class ReadMarkers:
         self._begun: dict[ConversationId, int] = {}
         self._gaps: dict[ConversationId, int] = {}
         self._into_gaps: dict[ConversationId, int] = {}
+        self._reported: dict[ConversationId, int] = {}
         self._waits = False
 
     # --- what was seen ------------------------------------------------------------------------------------------------
@@ -50,6 +51,24 @@ class ReadMarkers:
             self._begun[key] = min(first, self._begun.get(key, first))
             self.saw(key, last)
 
+    def report(self, key: ConversationId, seq: int) -> None:
+        """The user interface says that the user has seen everything up to ``seq``, a gap included."""
+        self._close(key)
+        self._begun[key] = 0
+        self._reported[key] = max(seq, self._reported.get(key, 0))
+        self.saw(key, seq)
+
+    def withdraw(self, key: ConversationId, seq: int) -> None:
+        """The user wants everything above ``seq`` to be unread again: it is not told, unless it was told already."""
+        self._reported[key] = min(seq, self._reported.get(key, seq))
+        if self._read.get(key, 0) > seq:
+            del self._read[key]
+            self.saw(key, seq)
+
+    def reported(self, key: ConversationId) -> int:
+        """Return up to where the user interface has said that the user has seen everything; 0 where it has not."""
+        return self._reported.get(key, 0)
+
     def elsewhere(self, key: ConversationId, seq: int) -> bool:
         """Another device has read up to ``seq``; returns whether the server must be asked what is left of a gap."""
         self._known[key] = max(seq, self._known.get(key, 0))
@@ -62,6 +81,11 @@ class ReadMarkers:
     def wait(self) -> None:
         """Send nothing until the server has told the gaps."""
         self._waits = True
+
+    @property
+    def waits(self) -> bool:
+        """Whether the server has yet to tell them."""
+        return self._waits
 
     def gaps_are(self, first_unread: Mapping[ConversationId, int]) -> None:
         """Take the gaps: the first unread seq of each conversation that has one."""
@@ -97,7 +121,7 @@ class ReadMarkers:
 
     def forget(self) -> None:
         """Forget all: the user is another one, or the log is."""
-        for table in (self._read, self._known, self._begun, self._gaps, self._into_gaps):
+        for table in (self._read, self._known, self._begun, self._gaps, self._into_gaps, self._reported):
             table.clear()
         self._waits = False
 

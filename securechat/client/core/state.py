@@ -41,6 +41,7 @@ class Visibility(Enum):
     NOBODY = "nobody"  # a script
     CURRENT = "current"  # a screen with one conversation
     ALL = "all"  # a line client, where everything goes by
+    REPORTED = "reported"  # a screen that says itself what was seen: see `actions.MarkSeen`
 
 
 class RoomKey:
@@ -159,6 +160,7 @@ class Conversation(Struct):
         unread: messages of others that the user has not looked at.
         mentions: those of them that mention the user.
         messages: the last KEPT_MESSAGES.
+        read: the user has seen everything up to this seq, as far as is known; kept for Visibility.REPORTED alone.
     """
 
     key: ConversationId
@@ -169,6 +171,7 @@ class Conversation(Struct):
     unread: int = 0
     mentions: int = 0
     messages: deque[Message] = field(default_factory=lambda: deque(maxlen=KEPT_MESSAGES))
+    read: int = 0
 
     def find(self, seq: int) -> Message | None:
         """Return a message that is kept."""

@@ -188,6 +188,8 @@ class Timeline:
         seen = live_from if self._known_from is None or not was_in or known is not None else self._known_from
         conversation.last = max(conversation.last, seen)
         conversation.changed = seen
+        if known is None:
+            conversation.read = conversation.last
         if backfill_count > 0:
             self._jobs.append(Backfill(key, backfill_count, live_from + 1, asked=False))
             self._fill_gap(conversation, live_from)
@@ -365,7 +367,7 @@ class Timeline:
         if conversation is None:
             # Direct messages from before this process were not missed; above them, prev reveals a gap.
             before = min(entry.prev, self._floor) if isinstance(entry, Message) else self._floor
-            conversation = self.conversations[key] = Conversation(key, last=before)
+            conversation = self.conversations[key] = Conversation(key, last=before, read=before)
         if (gap_fill := self._gap_fills.get(key)) is not None:
             gap_fill.hold(entry)
         elif isinstance(entry, Message) and conversation.member and entry.prev > conversation.last:

@@ -103,13 +103,21 @@ class MessagesPurged(Struct, frozen=True):
 class HistoryLoaded(Struct, frozen=True):
     """Earlier messages, oldest first: of a room that was just joined, or the answer to AskHistory (``asked``).
 
-    ``more`` tells that there are still earlier ones to ask for.
+    Attributes:
+        key: the conversation.
+        messages: them, without those of people whom the user ignores.
+        asked: whether the user asked for them.
+        more: whether there are still earlier ones to ask for.
+        first: nothing is left out from this seq on; 0 for all that there is.
+        before: nothing is left out below this seq; None where the last ones of all were asked for.
     """
 
     key: ConversationId
     messages: tuple[Message, ...]
     asked: bool
     more: bool = False
+    first: int = 0
+    before: int | None = None
 
 
 class HistoryRange(Enum):
@@ -129,6 +137,7 @@ class HistoryShown(Struct, frozen=True):
         history_range: what was asked for.
         more: whether others follow.
         since_ms: the time from which on it was asked for, milliseconds since the epoch, UTC; None for another question.
+        first, through: nothing is left out from this seq through that one, but of people whom the user ignores.
     """
 
     key: ConversationId
@@ -136,6 +145,8 @@ class HistoryShown(Struct, frozen=True):
     history_range: HistoryRange
     more: bool
     since_ms: int | None = None
+    first: int = 0
+    through: int = 0
 
 
 class SearchShown(Struct, frozen=True):
