@@ -10,6 +10,7 @@ from securechat.client.catalogue import (
     names,
     programs,
     rooms,
+    screen,
     translation,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "names",
     "programs",
     "rooms",
+    "screen",
     "translation",
 ]

@@ -118,12 +118,15 @@ CONNECTION = LazyText("Connection")
 EMOJI = LazyText("React with")
 MENTIONS = LazyText("Mentions of you")
 NOTICES = LazyText("Notices")
+ROOMS = LazyText("Rooms")
+FILES = LazyText("Your files")
+TOKEN = LazyText("New token")
 FIND = LazyText("Find: ")
 YES = LazyText("Yes")
 NO = LazyText("No")
 COMMANDS = LazyText("Commands")
 NO_LINKS = LazyText("There is no link")
-NO_MESSAGE_SELECTED = LazyText("No message is selected. Ctrl+Up selects the last one")
+NO_MESSAGE_SELECTED = LazyText("No message is selected")
 MESSAGE_GONE = LazyText("This message is not there any more")
 CONVERSATION_GONE = LazyText("This conversation is not there any more")
 NOT_YOURS = LazyText("You can edit your own messages only")
@@ -134,11 +137,10 @@ ALL_READ = LazyText("Everything is read")
 NOTHING_TO_COPY = LazyText("There is no text to copy")
 DISTURB_ON = LazyText("Notifications are on")
 DISTURB_OFF = LazyText("Do not disturb: nothing notifies")
-BARE_ON = LazyText("Messages alone: select with the terminal's own mouse, go back with Alt+L or Esc")
 NO_OWN_MESSAGE = LazyText("You have no message here that can be edited")
 UNSENT_IS_EMPTY = LazyText("This message has no text to send again")
 STILL_SENDING = LazyText("This message is still on its way. It cannot be changed before it is stored")
-QUIT_AGAIN = LazyText("Ctrl+C again leaves the chat")
+QUIT_AGAIN = LazyText("Once more leaves the chat")
 READ_HERE_ONLY = LazyText("Unread from here on, on this screen")
 
 
@@ -252,3 +254,26 @@ OPERATOR_READS = LazyText(
     "Who runs the server can read what is stored on it: messages, also direct ones, files, names and addresses"
 )
 NETWORK_READS_NOTHING = LazyText("The network between you and the server sees nothing of it")
+
+
+# --- own messages, comings and goings ---------------------------------------------------------------------------------
+
+MAYBE_STORED = LazyText("the connection broke, and the server may have stored it")
+
+
+def more_comings(count: int) -> str:
+    """Tell how many others came or went."""
+    return ngettext("{count} other came or went", "{count} others came or went", count)
+
+
+# --- what is submitted ------------------------------------------------------------------------------------------------
+
+SEARCH = LazyText("Search")
+DAY = LazyText("Go to day")
+ANSWER_FIRST = LazyText("Not sent: a password is asked for. Your text comes back afterwards")
+EDIT_IS_EMPTY = LazyText("An edited message needs a text. To delete it, press Esc and delete it in the list")
+
+
+def not_sent_there(place: str) -> str:
+    """Tell that a text stays where it was typed, because that conversation is not open any more."""
+    return _("Not sent. Your text waits in {place}", place=place)

@@ -1,8 +1,8 @@
 """Decides which message notifies, and what the notification says.
 
-A message notifies where it is for the user: in a dialogue, or because it mentions the user, or because the user wants all of
-a room. Never one that the user sees anyway, never one that was read from the log later, never the user's own, and
-nothing at all while the user is not to be disturbed.
+A message notifies where it is for the user: in a dialogue, or because it mentions the user, or because the user wants
+all of a room. Never one that the user sees anyway, never one that was read from the log later, never the user's own,
+and nothing at all while the user is not to be disturbed.
 
 A notification holds the room and a number of messages: what a peer wrote stays on the screen, because a notification
 goes through other programs and stands on locked screens. A room's name is the one thing in it that a member chose; it

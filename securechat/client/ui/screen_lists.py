@@ -9,7 +9,7 @@ from msgspec import Struct
 from securechat.client import catalogue
 from securechat.client.catalogue.names import marked, named
 from securechat.client.core.client import ClientCore
-from securechat.client.core.events import SearchShown, UnreadShown
+from securechat.client.core.events import SearchShown
 from securechat.client.core.state import ConversationId
 from securechat.client.ui.completion import command_words
 from securechat.client.ui.links import links_in
@@ -28,12 +28,12 @@ from securechat.client.ui.screen_overlay import (
     item,
     joined,
     styled,
+    wrapped,
 )
 from securechat.client.ui.screen_panes import place
 from securechat.client.ui.screen_view import OverlayKind
 from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
-from securechat.client.ui.ui_actions import ACTION_OF, PALETTE, ActionPlace, KeyTable
-from securechat.client.ui.wrapping import wrapped
+from securechat.client.ui.ui_actions import PALETTE, ActionPlace, KeyTable
 from securechat.model import Message, Person
 from securechat.text.sanitize import one_line
 
@@ -76,7 +76,8 @@ def help_page(keys: KeyTable, columns: int) -> ScreenOverlay:
 
 def lines(kind: OverlayKind, title: str, sentences: Iterable[str], columns: int) -> ScreenOverlay:
     """Show sentences, such as the answer to a command; newlines in them come from this program."""
-    rows = [row for sentence in sentences for line in sentence.split("\n") for row in wrapped(TextRow.of(line), columns)]
+    all_lines = (line for sentence in sentences for line in sentence.split("\n"))
+    rows = [row for line in all_lines for row in wrapped(TextRow.of(line), columns)]
     return ScreenOverlay(kind, title, [item(row) for row in rows])
 
 
@@ -131,29 +132,28 @@ def hits(core: ClientCore, shown: SearchShown, columns: int, title: str = "") ->
     )
 
 
-def unread(core: ClientCore, shown: UnreadShown) -> ScreenOverlay:
-    """Show the conversations with unread messages: Enter goes to the first one."""
-    items = []
-    for each in shown.items:
-        key = core.room(each.room) if each.room is not None else None
-        if key is None and each.peer is None:
-            continue
-        where: ConversationId = key if key is not None else _dialogue(each.peer)
-        counts = f"  {each.unread}" + (f" @{each.mentions}" if each.mentions else "")
-        items.append(
-            item(joined(place(core, where), styled(counts, TextStyle.UNREAD)), ChooseConversation(where, unread=True))
-        )
-    above = [] if items else [styled(catalogue.rooms.ALL_READ(), TextStyle.NOTICE)]
-    return ScreenOverlay(OverlayKind.UNREAD, catalogue.screen.UNREAD(), items, above=above)
+def unread(core: ClientCore, items: Sequence[tuple[ConversationId, int, int]]) -> ScreenOverlay:
+    """Show the conversations with unread messages: Enter goes to the first one.
+
+    Args:
+        core: knows their names.
+        items: each with its unread messages and mentions.
+    """
+    rows = []
+    for key, count, mentions in items:
+        counts = f"  {count}" + (f" @{mentions}" if mentions else "")
+        rows.append(item(joined(place(core, key), styled(counts, TextStyle.UNREAD)), ChooseConversation(key)))
+    above = [] if rows else [styled(catalogue.rooms.ALL_READ(), TextStyle.NOTICE)]
+    return ScreenOverlay(OverlayKind.UNREAD, catalogue.screen.UNREAD(), rows, above=above)
 
 
 def emoji(key: ConversationId, seq: int, known: Mapping[str, str], used: Sequence[str]) -> ScreenOverlay:
     """Offer emoji for a reaction; those used under the message stand first."""
     chosen = dict.fromkeys((*used, *known))
-    items = [
-        item(f"{safe_sign(each)}  {known.get(each, '').partition(chr(9))[0]}", ChooseEmoji(key, seq, each), known.get(each, ""))
-        for each in chosen
-    ]
+    items = []
+    for each in chosen:
+        words = known.get(each, "")
+        items.append(item(f"{safe_sign(each)}  {words.partition(chr(9))[0]}", ChooseEmoji(key, seq, each), words))
     return ScreenOverlay(OverlayKind.EMOJI, catalogue.screen.EMOJI(), items, prompt=catalogue.screen.FIND())
 
 
@@ -162,9 +162,8 @@ def delete_question(key: ConversationId, message: Message, columns: int) -> Scre
     text = " + ".join([one_line(own_text(message)), *map(file_text, message.files)])[:_EXCERPT]
     asked = wrapped(TextRow.of(catalogue.screen.delete_question(text)), columns)
     yes = item(catalogue.screen.YES(), ChooseDelete(key, message.seq))
-    return ScreenOverlay(
-        OverlayKind.QUESTION, catalogue.screen.DETAILS(), [yes, item(catalogue.screen.NO(), ChooseNothing())], above=asked
-    )
+    answers = [yes, item(catalogue.screen.NO(), ChooseNothing())]
+    return ScreenOverlay(OverlayKind.QUESTION, catalogue.screen.DETAILS(), answers, above=asked)
 
 
 def details(core: ClientCore, message: Message, columns: int) -> ScreenOverlay:
@@ -201,6 +200,7 @@ class ServerFacts(Struct, frozen=True):
         ca_fingerprint: of the CA that verifies it, hex digits; empty where this machine trusts it anyway.
         tls_version: such as ``TLSv1.3``; empty without a connection.
         program: and version of the server; empty before the login.
+        ca: the path of a file with its CA; see `network.ServerTarget`.
     """
 
     host: str
@@ -208,6 +208,7 @@ class ServerFacts(Struct, frozen=True):
     ca_fingerprint: str = ""
     tls_version: str = ""
     program: str = ""
+    ca: str | None = None
 
 
 def connection(core: ClientCore, facts: ServerFacts, state: str, why: str, columns: int) -> ScreenOverlay:

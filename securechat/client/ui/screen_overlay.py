@@ -1,31 +1,33 @@
 """A list over the panes: items, a filter, a selection. What choosing an item leads to is a record of the item.
 
 The switcher, the palette, links, search hits, the help and answers to commands are all such lists; a question is one
-with two items. The filter keeps items that have the typed letters in this order, and puts the likeliest first: a name that
-begins so, a word of it that does, the letters together, the letters apart. It is one pass over the items for each
+with two items. The filter keeps items that have the typed letters in this order, and puts the likeliest first: a name
+that begins so, a word of it that does, the letters together, the letters apart. It is one pass over the items for each
 letter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from securechat.client.core.state import ConversationId
 from securechat.client.ui.screen_view import ItemTarget, OverlayKind, OverlayView, ViewRow
 from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
-from securechat.text.sanitize import width
+from securechat.client.ui.wrapping import cells, cut_to, row_slices, styled_rows
 
 _NO_ROW = TextRow.of("")
+_INDENT = "  "
 
 
 class ChooseConversation(Struct, frozen=True):
-    """Go to a conversation; ``unread`` to its first unread message."""
+    """Go to a conversation."""
 
     key: ConversationId
-    unread: bool = False
 
 
 class ChooseMessage(Struct, frozen=True):
@@ -69,6 +71,12 @@ class ChooseDelete(Struct, frozen=True):
     seq: int
 
 
+class ChooseCopy(Struct, frozen=True):
+    """Copy a text."""
+
+    text: str
+
+
 class ChooseNothing(Struct, frozen=True):
     """Close the list."""
 
@@ -81,8 +89,16 @@ OverlayChoice: TypeAlias = (
     | ChooseLink
     | ChooseEmoji
     | ChooseDelete
+    | ChooseCopy
     | ChooseNothing
 )
+
+
+class PromptPurpose(Enum):
+    """What the line of a list is for, other than a filter."""
+
+    SEARCH = "search"
+    DAY = "day"
 
 
 class OverlayItem(Struct, frozen=True):
@@ -116,9 +132,10 @@ class ScreenOverlay:
         above: rows above the items.
         footer: keys.
         query: a filter to begin with.
+        purpose: what the line is for, where Enter takes the line and no item.
 
     Attributes:
-        kind: as given.
+        kind, purpose: as given.
         revision: see screen_view.
     """
 
@@ -132,8 +149,10 @@ class ScreenOverlay:
         above: Sequence[TextRow] = (),
         footer: TextRow = _NO_ROW,
         query: str = "",
+        purpose: PromptPurpose | None = None,
     ) -> None:
         self.kind = kind
+        self.purpose = purpose
         self.revision = 1
         self._title = TextRow.of(title)
         self._items = tuple(items)
@@ -149,6 +168,11 @@ class ScreenOverlay:
     def filters(self) -> bool:
         """Whether letters are typed into a filter."""
         return bool(self._prompt)
+
+    @property
+    def query(self) -> str:
+        """What is typed into its line."""
+        return self._query
 
     def replace(self, items: Sequence[OverlayItem]) -> None:
         """Show other items; the selection stays on its place in the list."""
@@ -247,22 +271,22 @@ def _rank(key: str, words: str) -> int:
 
 
 def cut(row: TextRow, columns: int) -> TextRow:
-    """Return a row that fits, with ``…`` where something is left out."""
-    if len(row) * 2 <= columns or width(row) <= columns:
+    """Return a row that fits, with ``…`` where something is left out; never for a link of a message."""
+    text = cut_to(row, columns)
+    if len(text) == len(row) and text == row:
         return row
-    used, end = 0, 0
-    for end, char in enumerate(row):  # noqa: B007 - the first character that does not fit
-        cells = width(char)
-        if used + cells > columns - 1:
-            break
-        used += cells
-    text = f"{row[:end]}…" if columns > 0 else ""
-    spans = [
-        TextSpan(span.start, min(span.end, end), span.style, span.person, span.link)
-        for span in row.spans
-        if span.start < min(span.end, end)
-    ]
+    end = len(text) - 1
+    spans = [replace(span, end=min(span.end, end)) for span in row.spans if span.start < end]
     return TextRow.of(text, spans)
+
+
+def wrapped(row: TextRow, columns: int) -> list[TextRow]:
+    """Return a row as several where it does not fit; the further ones are indented."""
+    if not row or cells(row) <= columns:
+        return [row]
+    first, *more = row_slices(row, 0, len(row), columns)
+    rest = row_slices(row, more[0].start, len(row), columns - len(_INDENT)) if more else []
+    return [*styled_rows(row, [first], row.spans), *styled_rows(row, rest, row.spans, _INDENT)]
 
 
 def styled(text: str, style: TextStyle) -> TextRow:
@@ -277,8 +301,6 @@ def joined(*parts: TextRow | str) -> TextRow:
     for part in parts:
         at = len(text)
         if isinstance(part, TextRow):
-            spans += [
-                TextSpan(span.start + at, span.end + at, span.style, span.person, span.link) for span in part.spans
-            ]
+            spans += [replace(span, start=span.start + at, end=span.end + at) for span in part.spans]
         text += part
     return TextRow.of(text, spans)

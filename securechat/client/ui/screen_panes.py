@@ -1,4 +1,4 @@
-"""Rows around the messages: header, members, activity, status, footer, title. No row here knows a size but its width."""
+"""Rows around the messages: header, members, activity, status, footer. No row knows a size but its width."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from securechat.client.ui.screen_overlay import cut, joined, styled
 from securechat.client.ui.screen_view import EndTarget, MemberTarget, ViewRow
 from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
 from securechat.client.ui.ui_actions import ACTION_OF, KeyTable
+from securechat.client.ui.wrapping import cells
 from securechat.model import Person
-from securechat.text.sanitize import one_line, width
+from securechat.text.sanitize import one_line
 
 _GAP = "  "
 
@@ -95,7 +96,7 @@ class ConnectionFacts(Struct, frozen=True):
 def status(core: ClientCore, facts: ConnectionFacts, now: float, columns: int) -> TextRow:
     """Return the row that tells the connection, and what is on its way."""
     words = catalogue.screen
-    phase = _phase(core, facts, now)
+    phase = connection_words(core, facts.retry_at, now)
     is_online = core.phase is ConnectionPhase.ONLINE
     parts = [styled(phase, TextStyle.NOTICE if is_online else TextStyle.ERROR)]
     if unsent := len(core.unsent):
@@ -114,15 +115,16 @@ def status(core: ClientCore, facts: ConnectionFacts, now: float, columns: int) -
     return cut(row, columns)
 
 
-def _phase(core: ClientCore, facts: ConnectionFacts, now: float) -> str:
+def connection_words(core: ClientCore, retry_at: float | None, now: float) -> str:  # noqa: PLR0911 - one row a phase
+    """Return the state of the connection; ``retry_at`` as in `ConnectionFacts`."""
     words = catalogue.screen
     if core.leaving:
         return words.QUITTING()
     match core.phase:
         case ConnectionPhase.ONLINE:
             return words.CONNECTED()
-        case ConnectionPhase.OFFLINE if facts.retry_at is not None:
-            return words.reconnecting(max(0, math.ceil(facts.retry_at - now)))
+        case ConnectionPhase.OFFLINE if retry_at is not None:
+            return words.reconnecting(max(0, math.ceil(retry_at - now)))
         case ConnectionPhase.OFFLINE:
             return words.OFFLINE()
         case ConnectionPhase.DIALLING:
@@ -142,7 +144,7 @@ def footer(keys: KeyTable, action_ids: Sequence[str], columns: int) -> TextRow:
             continue
         part = joined(styled(names[0], TextStyle.KEY), f" {ACTION_OF[action_id].words()}")
         longer = joined(row, _GAP, part) if row else part
-        if width(longer) > columns:
+        if cells(longer) > columns:
             continue
         row = longer
     return row
@@ -171,6 +173,22 @@ class MemberList:
             self._of, self._fresh = key, True
             self._people = _people(core, key)
         return self._people
+
+    def move(self, core: ClientCore, step: int, *, edge: int = 0) -> None:
+        """Move the selection, or take it to the first or last one."""
+        last = len(self.people(core)) - 1
+        at = -1 if self.selected is None and step > 0 else self.selected or 0
+        self.selected = max(0, min((0 if edge < 0 else last) if edge else at + step, last))
+
+    @property
+    def chosen(self) -> Person | None:
+        """The selected member."""
+        return None if self.selected is None or self.selected >= len(self._people) else self._people[self.selected]
+
+    def scroll(self, rows: int) -> None:
+        """Move the part that is shown."""
+        self.top = max(0, self.top + rows)
+        self.selected = None
 
     def rows(self, core: ClientCore, columns: int, rows: int) -> tuple[ViewRow, ...]:
         """Return the rows of the pane: how many there are, and as many of them as fit."""

@@ -57,10 +57,11 @@ class MessageTarget(Struct, frozen=True):
 
 
 class QuoteTarget(Struct, frozen=True):
-    """The answered line above a reply: a click goes to the answered message ``seq``."""
+    """The answered line above the reply ``seq``: a click goes to the answered message ``quoted``."""
 
     key: ConversationId
     seq: int
+    quoted: int
 
 
 class FileTarget(Struct, frozen=True):
@@ -348,10 +349,12 @@ class ClickRow(Struct, frozen=True):
     Attributes:
         target: of the row that was drawn there.
         link: the target of the link that was drawn there; empty for none.
+        person: the sender_id of the name that was drawn there (`TextSpan.person`); 0 for none.
     """
 
     target: ClickTarget | None
     link: str = ""
+    person: int = 0
 
 
 class ScrollPane(Struct, frozen=True):
