@@ -615,6 +615,23 @@ def _(olga: Walker, _budi: Walker) -> None:
     assert composer(olga.page, "#garden").input_value() == ""
 
 
+@walk(MESSAGE, "quote")
+def _(olga: Walker, _budi: Walker) -> None:
+    olga.at(FIELD)
+    assert composer(olga.page, "#garden").input_value() == "> words of olga\n"
+    olga.press("Control+a", "Delete")
+
+
+@walk(MESSAGE, "open")
+def _(olga: Walker, _budi: Walker) -> None:
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while len(pages := olga.page.context.pages) == 1 and time.monotonic() < deadline:
+        olga.page.evaluate("0")  # lets the event of a new page come
+    assert len(pages) == 2
+    pages[1].close()
+    olga.page.bring_to_front()
+
+
 @walk(MESSAGE, "copy")
 def _(olga: Walker, _budi: Walker) -> None:
     olga.told("Copied")
@@ -653,10 +670,11 @@ def _(olga: Walker, _budi: Walker) -> None:
 
 @walk(KEYS, "unread")
 def _(olga: Walker, budi: Walker) -> None:
-    new_elsewhere(olga, budi, "unread by key")
-    olga.press("Alt+Shift+ArrowDown")
-    composer(olga.page).wait_for()
-    back(olga, "#lobby")
+    for key in ("Alt+a", "Alt+Shift+ArrowDown"):
+        new_elsewhere(olga, budi, f"unread by {key}")
+        olga.press(key)
+        composer(olga.page).wait_for()
+        back(olga, "#lobby")
 
 
 @walk(KEYS, "read")
@@ -673,6 +691,54 @@ def _(olga: Walker, _budi: Walker) -> None:
     olga.at(".search-form [name=query]")
     olga.press("Escape")
     olga.no_panel("Search")
+
+
+@walk(KEYS, "back")
+def _(olga: Walker, _budi: Walker) -> None:
+    join(olga, "lobby")
+    olga.press("Alt+ArrowLeft")
+    composer(olga.page, "#garden").wait_for()
+    olga.at(FIELD)
+
+
+@walk(KEYS, "mentions")
+def _(olga: Walker, _budi: Walker) -> None:
+    olga.press("Alt+m")
+    olga.panel("Search")
+    olga.at(".search-form [name=query]")
+    assert olga.page.locator(".search-form [name=query]").input_value() == '"@olga"'
+    olga.press("Escape")
+    olga.no_panel("Search")
+
+
+@walk(KEYS, "palette")
+def _(olga: Walker, _budi: Walker) -> None:
+    olga.press("Alt+p")
+    olga.leave("Choose an action by its name")
+    olga.at(FIELD)
+    olga.press("Alt+p")
+    olga.dialog("Choose an action by its name")
+    olga.type("browse")
+    olga.press("Enter")
+    olga.leave("Rooms")
+    olga.at(FIELD)
+    olga.press("Alt+p")
+    olga.dialog("Choose an action by its name")
+    olga.type("/kick")
+    olga.press("Enter")
+    olga.gone()
+    olga.at(FIELD)
+    assert composer(olga.page, "#garden").input_value() == "/kick "
+    olga.press("Escape", "Control+a", "Delete")
+
+
+@walk(KEYS, "members")
+def _(olga: Walker, _budi: Walker) -> None:
+    olga.panel("Members")
+    olga.press("Alt+2")
+    olga.no_panel("Members")
+    olga.press("Alt+2")
+    olga.panel("Members")
 
 
 @walk(KEYS, "help")
@@ -818,15 +884,19 @@ def test_every_action(visit: Callable[..., Visitor]) -> None:
         CONVERSATION[name](olga, budi)
         olga.at(MORE)
 
+    link = f"{olga.page.url.split('#')[0]}icon.svg of olga"
+    olga.says(link)
+    message(olga.page, link).wait_for()
     olga.says("words of olga")
     for name, step in MESSAGE.items():
-        olga.row("words of olga")
+        text = link if name == "open" else "words of olga"
+        olga.row(text)
         olga.press("Enter")
         olga.choose(words[name])
         step(olga, budi)
-        if keys[name]:
-            olga.row("words of olga")
-            olga.press(keys[name])
+        for key in keys[name].split():
+            olga.row(text)
+            olga.press(key)
             step(olga, budi)
     for name in CONVERSATION.keys() - {"invite", "jump"}:
         conversation_menu(name)
@@ -849,6 +919,42 @@ def test_every_action(visit: Callable[..., Visitor]) -> None:
         step(olga, budi)
         olga.at(FIELD)
     conversation_menu("invite")
+
+
+def test_keys_that_move(visit: Callable[..., Visitor]) -> None:
+    """What no menu has: through the messages, to them, to the rooms, and to a date."""
+    olga = arrive(visit, "olga")
+    for part in ("a long", "another long", "one more long"):
+        olga.page.keyboard.insert_text("\n".join([part] * 39))
+        olga.press("Enter")
+        message(olga.page, part).wait_for()
+    olga.says("last words")
+    message(olga.page, "last words").wait_for()
+    position = "document.querySelector('.message-list .scroller').scrollTop"  # 0 at the end, and negative above
+    olga.press("PageUp", "PageUp")
+    until(olga.page, f"{position} < 0")
+    above = olga.page.evaluate(position)
+    olga.press("PageDown")
+    until(olga.page, f"above => {position} > above", above)
+    olga.press("PageUp", "PageUp", "Control+End")
+    until(olga.page, f"{position} === 0")
+    olga.at(FIELD)
+    olga.press("Control+ArrowUp")
+    olga.at("article")
+    until(olga.page, "document.activeElement.innerText.includes('last words')")
+    olga.press("k")
+    until(olga.page, "document.activeElement.innerText.includes('long')")
+    olga.press("j")
+    until(olga.page, "document.activeElement.innerText.includes('last words')")
+    olga.press("Alt+1")
+    until(olga.page, "Boolean(document.activeElement.closest('.sidebar'))")
+    olga.press("Alt+g")
+    olga.leave("Go to date")
+    olga.region(".composer")
+    olga.type("two words")
+    olga.press("Control+ArrowUp")
+    olga.at(FIELD)  # the key moves in the text
+    olga.press("Control+a", "Delete")
 
 
 def test_what_only_a_guest_does(visit: Callable[..., Visitor]) -> None:

@@ -1,7 +1,8 @@
 /// <reference lib="deno.ns" />
 
 /** What is typed: commands, names that are completed, searches; and that the table of actions has the terminal's commands. */
-import { actionNamed, actionOfKey, ACTIONS } from "../../securechat/web/ui/actions.js";
+import { actionNamed, ACTIONS } from "../../securechat/web/ui/actions.js";
+import { actionOfKey } from "../../securechat/web/ui/keys.js";
 import { keyLabel } from "../../securechat/web/ui/i18n.js";
 import { durationOf, fitting, nearest, split, TAKES, tokenOf, wantedOf } from "../../securechat/web/ui/commands.js";
 import { dayOf, queryOf, score, withDays } from "../../securechat/web/ui/search.js";
@@ -204,6 +205,21 @@ Deno.test("keys", () => {
   same(actionOfKey(press({ key: "r" }), "message")?.name, "reply");
   same(actionOfKey(press({ key: "r" }), "app")?.name, undefined);
   same(actionOfKey(press({ key: "+", shiftKey: true }), "message")?.name, "react");
+  same(actionOfKey(press({ key: "a", code: "KeyA", altKey: true }), "app")?.name, "unread");
+  same(actionOfKey(press({ key: "å", code: "KeyA", altKey: true }), "app")?.name, "unread"); // a Mac's Option
+  same(
+    actionOfKey(press({ key: "ArrowDown", code: "ArrowDown", altKey: true, shiftKey: true }), "app")?.name,
+    "unread",
+  );
+  same(actionOfKey(press({ key: "ArrowLeft", code: "ArrowLeft", altKey: true }), "app")?.name, "back");
+  same(actionOfKey(press({ key: "g", altKey: true }), "app")?.name, "history");
+  same(actionOfKey(press({ key: "q", code: "KeyA", altKey: true }), "app")?.name, undefined); // AZERTY
+  for (const [key, name] of Object.entries({ r: "reply", e: "edit", d: "delete", Delete: "delete", "+": "react" })) {
+    same(actionOfKey(press({ key }), "message")?.name, name);
+  }
+  for (const [key, name] of Object.entries({ ">": "quote", y: "copy", o: "open" })) {
+    same(actionOfKey(press({ key }), "message")?.name, name);
+  }
   same(keyLabel("Mod+Shift+f"), "Ctrl+Shift+F");
   same(keyLabel("+"), "+");
 });

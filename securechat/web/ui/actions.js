@@ -10,10 +10,12 @@
  * @import {MenuItem} from "./menu.js"
  */
 import { barrier, openComposer, openReactions, rank, RANKS } from "./composer.js";
-import { _, keyLabel, MAC, shortDuration } from "./i18n.js";
+import { _, keyLabel, shortDuration } from "./i18n.js";
 import { later } from "./dom.js";
 import { FILE_ACTIONS, textOf } from "./files.js";
-import { confirm, refusalOf } from "./menu.js";
+import { goBack } from "./keys.js";
+import { confirm, openMenu, refusalOf } from "./menu.js";
+import { KEYS } from "./page_keys.js";
 
 /**
  * What an action is about. The person of a message is its author.
@@ -31,7 +33,7 @@ import { confirm, refusalOf } from "./menu.js";
  * @property {string} name also of the command
  * @property {() => string} label
  * @property {string} place the menus it is in, separated by blanks; in "message" `keys` hold while a message has the focus
- * @property {string} [keys] of KeyboardEvent.key; `Mod` is Ctrl, or Cmd on a Mac
+ * @property {string} [keys] as in page_keys.js
  * @property {() => string} [usage] as a command; without it there is none
  * @property {string} [aliases] other names of the command
  * @property {boolean} [danger]
@@ -119,7 +121,7 @@ export const ACTIONS = [
     name: "reply",
     label: () => _("Reply"),
     place: "message",
-    keys: "r",
+    keys: KEYS.reply,
     usage: () => _("/reply text"),
     isPossible: (context) => context.message && !context.message.deleted && !barrier(context),
     run: ({ composer, message }) => message && (composer ?? openComposer())?.reply(message),
@@ -128,7 +130,7 @@ export const ACTIONS = [
     name: "react",
     label: () => _("React"),
     place: "message",
-    keys: "+",
+    keys: KEYS.react,
     usage: () => "/react 👍",
     isPossible: canReact,
     run: openReactions,
@@ -137,7 +139,7 @@ export const ACTIONS = [
     name: "edit",
     label: () => _("Edit"),
     place: "message",
-    keys: "e",
+    keys: KEYS.edit,
     usage: () => _("/edit text"),
     isPossible: (context) =>
       context.message && !context.message.deleted && !barrier(context) &&
@@ -145,12 +147,28 @@ export const ACTIONS = [
     run: ({ composer, message }) => message && (composer ?? openComposer())?.edit(message),
   },
   {
+    name: "quote",
+    label: () => _("Quote"),
+    place: "message",
+    keys: KEYS.quote,
+    isPossible: (context) => context.message && textOf(context.message) && !barrier(context),
+    run: ({ composer, message }) => message && (composer ?? openComposer())?.insert?.(quoted(textOf(message))),
+  },
+  {
     name: "copy",
     label: () => _("Copy text"),
     place: "message",
-    keys: "Mod+c",
+    keys: KEYS.copy,
     isPossible: ({ message }) => message && textOf(message),
     run: ({ app, message }) => copy(app, message ? textOf(message) : ""),
+  },
+  {
+    name: "open",
+    label: () => _("Open a link"),
+    place: "message",
+    keys: KEYS.open_link,
+    isPossible: ({ message }) => message && linksOf(message).length > 0,
+    run: openLink,
   },
   {
     name: "link",
@@ -164,7 +182,7 @@ export const ACTIONS = [
     name: "delete",
     label: () => _("Delete"),
     place: "message",
-    keys: "Delete",
+    keys: KEYS.delete,
     usage: () => "/delete",
     danger: true,
     isPossible: (context) =>
@@ -295,6 +313,7 @@ export const ACTIONS = [
     name: "history",
     label: () => _("Go to date"),
     place: "conversation",
+    keys: KEYS.date,
     usage: () => _("/history DAY [ROOM or NAME]"),
     isPossible: ({ conversation }) => conversation,
     run: async ({ app, conversation }) => conversation && (await dialogs()).openDay(app, conversation),
@@ -339,22 +358,54 @@ export const ACTIONS = [
     name: "switch",
     label: () => _("Go to a room or person"),
     place: "app",
-    keys: "Mod+k",
+    keys: KEYS.switch,
     run: async ({ app }) => (await search()).openSwitcher(app),
   },
   {
     name: "unread",
     label: () => _("Go to the next unread conversation"),
     place: "app",
-    keys: "Alt+Shift+ArrowDown",
+    keys: KEYS.next_unread,
     usage: () => "/unread",
     run: nextUnread,
+  },
+  {
+    name: "back",
+    label: () => _("Go back to where you were"),
+    place: "app",
+    keys: KEYS.back,
+    run: ({ app }) => goBack(app),
+  },
+  {
+    name: "mentions",
+    label: () => _("Show who mentioned you"),
+    place: "app",
+    keys: KEYS.mentions,
+    run: async ({ app }) => {
+      (await search()).searchFor(`"@${app.core.me.name}"`);
+      app.go({ panel: "search" });
+    },
+  },
+  {
+    name: "palette",
+    label: () => _("Choose an action by its name"),
+    place: "app",
+    keys: KEYS.palette,
+    run: async (context) => (await later(() => import("./palette.js"))).openPalette(context),
+  },
+  {
+    name: "members",
+    label: () => _("Show or hide the members"),
+    place: "app",
+    keys: KEYS.members,
+    isPossible: ofMember,
+    run: async ({ app }) => (await later(() => import("./conversation.js"))).toggleMembers(app),
   },
   {
     name: "read",
     label: () => _("Mark everything as read"),
     place: "app",
-    keys: "Shift+Escape",
+    keys: KEYS.read_all,
     usage: () => "/read",
     isPossible: ({ app }) => [...app.core.conversations.values()].some((each) => each.unread > 0),
     run: readAll,
@@ -363,7 +414,7 @@ export const ACTIONS = [
     name: "search",
     label: () => _("Search"),
     place: "app",
-    keys: "Mod+Shift+f",
+    keys: KEYS.search,
     usage: () => _("/search words"),
     run: show("search"),
   },
@@ -448,7 +499,7 @@ export const ACTIONS = [
     name: "help",
     label: () => _("Keys and commands"),
     place: "app",
-    keys: "?",
+    keys: KEYS.help,
     usage: () => "/help",
     run: show("help"),
   },
@@ -506,7 +557,7 @@ export function menuItems(place, context) {
   return ACTIONS.filter((row) => row.place.split(" ").includes(place) && isPossible(row, context)).map((row) => ({
     label: labelOf(row, context),
     danger: row.danger,
-    keys: row.keys && keyLabel(row.keys),
+    keys: row.keys && keyLabel(row.keys.split(" ")[0] ?? ""),
     run: () => perform(row, context),
   }));
 }
@@ -517,73 +568,6 @@ export function menuItems(place, context) {
  * @returns {boolean}
  */
 export const isPossible = (row, context) => !row.isPossible || Boolean(row.isPossible(context));
-
-/**
- * The action that a key press stands for.
- *
- * @param {KeyboardEvent} event
- * @param {Place} place "message" while a message has the focus, else "app"
- * @returns {Row | undefined}
- */
-export function actionOfKey(event, place) {
-  const mod = MAC ? event.metaKey : event.ctrlKey;
-  const wanted = [
-    mod && "Mod",
-    event.altKey && "Alt",
-    // with a character Shift is part of it: "?", "+"
-    event.shiftKey && (mod || event.altKey || event.key.length > 1) && "Shift",
-    mod ? event.key.toLowerCase() : event.key,
-  ].filter(Boolean).join("+");
-  return ACTIONS.find((row) => row.keys === wanted && row.place.split(" ").includes(place));
-}
-
-/**
- * Leads the focus to the next part of the page that is shown, or to the one before.
- *
- * @param {(Element | null)[]} regions
- * @param {boolean} back
- */
-function nextRegion(regions, back) {
-  /** @type {{region: Element, target: HTMLElement}[]} */
-  const there = [];
-  for (const region of regions) {
-    const all = region?.querySelectorAll("[aria-current], [tabindex='0'], textarea, a, input, button") ?? [];
-    const shown = /** @type {HTMLElement[]} */ ([...all]).filter((each) => each.offsetParent !== null);
-    const target = shown.find((each) => each.matches("[aria-current], [tabindex='0'], textarea")) ?? shown[0];
-    if (region && target) there.push({ region, target });
-  }
-  const here = there.findLastIndex(({ region }) => region.contains(document.activeElement));
-  const step = here < 0 ? (back ? -1 : 0) : here + (back ? -1 : 1);
-  there.at(step % there.length)?.target.focus();
-}
-
-/**
- * Takes the keys that work everywhere.
- *
- * @param {App} app
- * @param {KeyboardEvent} event
- * @param {() => (Element | null)[]} regions
- */
-export function pressed(app, event, regions) {
-  if (event.isComposing || event.keyCode === 229 || event.defaultPrevented || document.querySelector("dialog[open]")) {
-    return;
-  }
-  if (event.key === "F6") {
-    event.preventDefault();
-    return nextRegion(regions(), event.shiftKey);
-  }
-  const typing = event.target instanceof Element && event.target.matches("input, textarea, select");
-  if (typing && event.key.length === 1 && !event.ctrlKey && !event.metaKey) return;
-  const row = actionOfKey(event, "app");
-  const context = { app, conversation: app.core.conversations.get(app.route.key ?? "") ?? null };
-  if (row && isPossible(row, context)) {
-    event.preventDefault();
-    perform(row, context);
-  } else if (event.key === "Escape" && app.route.panel) {
-    event.preventDefault();
-    app.go({ panel: "" });
-  }
-}
 
 /**
  * @param {Row} row
@@ -650,6 +634,24 @@ function readAll({ app }) {
   for (const { key, unread, last } of app.core.conversations.values()) {
     if (unread > 0 && last) app.act({ do: "read", key, seq: last.seq });
   }
+}
+
+/** A text as it is quoted, with a line for the answer below it. @param {string} text */
+const quoted = (text) => text.split("\n").map((line) => `> ${line}\n`).join("");
+
+/** @param {Message} message @returns {HTMLAnchorElement[]} those of its text, each address once */
+function linksOf({ seq }) {
+  const links = /** @type {NodeListOf<HTMLAnchorElement>} */ (
+    document.querySelectorAll(`.row[data-seq="${seq}"] .text a[target=_blank]`)
+  );
+  return [...new Map([...links].map((link) => [link.href, link])).values()];
+}
+
+/** @param {Context} context */
+function openLink({ message, anchor }) {
+  const all = message ? linksOf(message) : [];
+  if (all.length < 2 || !anchor) return all[0]?.click();
+  openMenu(anchor, all.map((link) => ({ label: link.href, run: () => link.click() })), _("Open a link"));
 }
 
 /**

@@ -281,8 +281,8 @@ function chat(app, arrives) {
   /** @type {string | null | undefined} */
   let from;
   let panel = "";
-  /** @type {typeof import("./actions.js") | null} */
-  let actions = null;
+  /** @type {typeof import("./keys.js") | null} */
+  let pressing = null;
 
   function focus() {
     if (element.dataset.pane === "list" && !wide.matches) list.focus(from);
@@ -311,7 +311,10 @@ function chat(app, arrives) {
       view = conversationView(app, side);
       fill(main, view.element);
       focus();
-      view.ready.then(() => later(() => import("./actions.js"), WRITING)).then((loaded) => actions = loaded, () => {});
+      view.ready.then(() => later(() => import("./keys.js"), WRITING)).then((loaded) => {
+        if (!pressing) ends.push(loaded.follow(app));
+        pressing = loaded;
+      }, () => {});
     } else view?.routed();
     const ofList = key === null ? route.panel : "";
     if (ofList !== panel) {
@@ -332,7 +335,7 @@ function chat(app, arrives) {
   ];
   wide.addEventListener("change", show);
   const regions = () => [list.element, main.querySelector(".message-list"), main.querySelector(".composer"), side];
-  const keys = (/** @type {KeyboardEvent} */ event) => actions?.pressed(app, event, regions);
+  const keys = (/** @type {KeyboardEvent} */ event) => pressing?.pressed(app, event, regions);
   document.addEventListener("keydown", keys);
   show();
   return {

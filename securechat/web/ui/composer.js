@@ -427,7 +427,7 @@ export function composer(app, conversation, hooks = {}) {
     } else if (event.key === "Escape" && !event.shiftKey && cancel()) {
       event.preventDefault();
       event.stopPropagation();
-    } else if (event.key === "ArrowUp" && !field.value && !draft.editing) {
+    } else if (event.key === "ArrowUp" && !event.ctrlKey && !event.metaKey && !field.value && !draft.editing) {
       const last = hooks.lastOwn?.();
       if (!last || barrier(context())) return;
       event.preventDefault();

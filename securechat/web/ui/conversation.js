@@ -341,7 +341,7 @@ function closeBeside(app, name) {
 }
 
 /** @param {App} app */
-function toggleMembers(app) {
+export function toggleMembers(app) {
   const wide = matchMedia("(min-width: 900px)").matches;
   if (app.route.panel === "members" || (wide && app.settings.membersOpen)) closeBeside(app, "members");
   else if (wide) app.set("membersOpen", true);

@@ -14,6 +14,7 @@ import { fill, h } from "./dom.js";
 import { _, dayKey, duration, keyLabel, ngettext, shortDuration } from "./i18n.js";
 import { confirm, nextOf, openDialog, openMenu, panel, refusalOf } from "./menu.js";
 import { botMark } from "./message_row.js";
+import { KEYS } from "./page_keys.js";
 import { dayOf, nameChoices, openPicker } from "./search.js";
 
 const MOST_TOPIC = 300; // code points
@@ -318,7 +319,15 @@ export function openHelp(_app, closed) {
   const keyed = (/** @type {string} */ place) =>
     ACTIONS.filter((row) => row.keys && row.place.split(" ").includes(place)).map((
       row,
-    ) => /** @type {const} */ ([keyLabel(row.keys ?? ""), row.label()]));
+    ) => /** @type {const} */ ([row.keys?.split(" ").map(keyLabel).join(", ") ?? "", row.label()]));
+  /** @type {[string, string][]} */
+  const moves = [
+    [KEYS.rooms, _("Go to the rooms")],
+    [KEYS.select, _("Select a message")],
+    [KEYS.page_up, _("Scroll up")],
+    [KEYS.page_down, _("Scroll down")],
+    [KEYS.present, _("Go to the newest message")],
+  ];
   return openDialog({
     title: _("Keys and commands"),
     wide: true,
@@ -326,10 +335,15 @@ export function openHelp(_app, closed) {
     body: h(
       "div",
       { class: "help", tabIndex: 0, role: "region", "aria-label": _("Keys and commands") },
-      table(_("Everywhere"), [...keyed("app"), ["F6", _("Go to the next part of the page")], [
-        keyLabel("Escape"),
-        _("Close what is open"),
-      ]]),
+      table(_("Everywhere"), [
+        ...keyed("app"),
+        ["F6", _("Go to the next part of the page")],
+        ...moves.map(([keys, label]) => /** @type {const} */ ([keyLabel(keys), label])),
+        [
+          keyLabel("Escape"),
+          _("Close what is open"),
+        ],
+      ]),
       table(_("While you write"), [
         [_("Enter"), _("Send (on touch screens: start a new line)")],
         [_("Shift+Enter"), _("Start a new line")],
@@ -337,7 +351,7 @@ export function openHelp(_app, closed) {
         [keyLabel("Escape"), _("Cancel the edit or reply")],
         ["@ # : /", _("Complete a name, room, emoji or command")],
       ]),
-      table(_("On a message"), [["↑ ↓", _("Go to another message")], ...keyed("message")]),
+      table(_("On a message"), [["↑ ↓, J K", _("Go to another message")], ...keyed("message")]),
       table(_("Commands"), ACTIONS.filter((row) => row.usage).map((row) => [row.usage?.() ?? "", row.label()])),
       h("p", { class: "quiet" }, _("Text that begins with // is sent with one /.")),
     ),

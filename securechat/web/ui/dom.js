@@ -106,12 +106,14 @@ export const LOCK = "M7 11V8a5 5 0 0 1 10 0v3M6 11h12v9H6z";
 
 const PANELS = "../panels.css";
 /** What is needed to write and to choose from menus. */
-export const WRITING = [PANELS, "./actions.js", "./attach.js", "./composer.js", "./files.js", "./menu.js"];
+export const WRITING = [
+  ...[PANELS, "./actions.js", "./attach.js", "./composer.js", "./files.js", "./keys.js", "./menu.js", "./page_keys.js"],
+];
 /** The screens around the chat. */
 export const SCREENS = [PANELS, "./entrance.js"];
 /** What shows files of messages. */
 export const FILES = [PANELS, "./files.js"];
-const ALL = [...WRITING, ...SCREENS, "./commands.js", "./dialogs.js", "./search.js", "./settings.js"];
+const ALL = [...WRITING, ...SCREENS, "./commands.js", "./dialogs.js", "./palette.js", "./search.js", "./settings.js"];
 /** @type {Map<string, Promise<void>>} */
 const fetched = new Map();
 
@@ -156,6 +158,7 @@ export const preload = () =>
       import("./commands.js"),
       import("./dialogs.js"),
       import("./entrance.js"),
+      import("./palette.js"),
       import("./settings.js"),
     ])
   ).catch(() => {});

@@ -249,7 +249,10 @@ export const MAC = typeof navigator === "object" && /Mac|iP(hone|ad)/.test(navig
  * @returns {string} as the keyboard of this system names them
  */
 export function keyLabel(keys) {
-  const names = { Mod: MAC ? "⌘" : _("Ctrl"), ArrowDown: "↓", ArrowUp: "↑", Delete: _("Del"), Escape: _("Esc") };
+  const names = {
+    ...{ Mod: MAC ? "⌘" : _("Ctrl"), Alt: MAC ? "⌥" : "Alt", Shift: MAC ? "⇧" : "Shift" },
+    ...{ ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", Delete: _("Del"), Escape: _("Esc") },
+  };
   return keys.split("+").map((key) =>
     key in names ? names[/** @type {keyof typeof names} */ (key)] : key.length === 1 ? key.toUpperCase() : key
   ).join(MAC ? "" : "+").replace(/^$/, "+");

@@ -12,10 +12,12 @@
  * @property {() => void} toPresent
  * @property {Pick<NonNullable<Context["composer"]>, "reply" | "edit" | "insert">} composer
  */
-import { actionOfKey, ACTIONS, isPossible, menuItems, perform } from "./actions.js";
+import { ACTIONS, isPossible, menuItems, perform } from "./actions.js";
 import { CLOSE, fill, h, icon, MORE } from "./dom.js";
 import { _, refusalText } from "./i18n.js";
+import { actionOfKey } from "./keys.js";
 import { nameText } from "./message_row.js";
+import { KEYS } from "./page_keys.js";
 
 /**
  * @typedef {object} MenuItem
@@ -566,7 +568,8 @@ export function rowActions(app, conversation, source) {
       menu(row, row.querySelector(".main") ?? row);
       return;
     }
-    if (plain && !event.shiftKey && step(event.key, row)) {
+    const letter = KEYS.next.startsWith(event.key) ? "ArrowDown" : KEYS.previous.startsWith(event.key) && "ArrowUp";
+    if (plain && !event.shiftKey && step(pointed ? event.key : letter || event.key, row)) {
       pointed = false;
       event.preventDefault();
       return;

@@ -114,6 +114,7 @@ export function messageList(app, conversation, hooks) {
     Math.max(0, ...app.core.pending.map((each) => each.key === key && each.kind === "message" ? each.number : 0));
   let sent = lastSent();
 
+  element.addEventListener("present", toPresent);
   const anchor = new Anchor(scroller, sheet, rowsBox, slack, { moved, isWhole });
   const names_ = {
     has: (/** @type {string} */ name) => (names ??= new Set(app.core.knownNames().map(nameKey))).has(name),

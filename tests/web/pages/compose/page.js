@@ -1,7 +1,8 @@
 /**
  * The parts in which a user acts, with an App that does nothing but remember what it was told. `fake` is for the tests.
  */
-import { actionOfKey, menuItems, perform } from "/web/ui/actions.js";
+import { menuItems, perform } from "/web/ui/actions.js";
+import { actionOfKey } from "/web/ui/keys.js";
 import { composer } from "/web/ui/composer.js";
 import { fill, h } from "/web/ui/dom.js";
 import { openMenu } from "/web/ui/menu.js";
