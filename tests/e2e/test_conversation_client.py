@@ -68,6 +68,35 @@ def test_direct_messages_are_read_back_by_name(screen: Open) -> None:
     bob.wait_for("is called: nobody")
 
 
+def test_a_dialogue_is_a_place_with_a_prompt(screen: Open) -> None:
+    ann, bob = two(screen)
+    ann.line("/msg bob see you at three")
+    bob.wait_for("ann @bob: see you at three")
+    assert b"\a" in bob.output, "it rings"
+    bob.line("/dm ann")
+    bob.wait_for("Direct messages with ann")
+    bob.wait_until(lambda: bob.text.count("ann @bob: see you at three") == 2, "its last lines")
+    bob.wait_until(lambda: bob.rows[-1] == "@ann >>", "the prompt")
+    bob.line("rather at four")
+    ann.wait_for("bob @ann: rather at four")
+    ann.line("for all to read")
+    bob.wait_for("#lobby ann: for all to read")
+    bob.line("/topic x")
+    bob.wait_for("These are direct messages and no room")
+    bob.line("/search rather")
+    bob.wait_until(lambda: bob.text.count("bob @ann: rather at four") == 2, "what was found")
+    bob.line("/reply 1 fine")
+    ann.wait_for("      > [1] ann: see you at three")
+    ann.wait_for("bob @ann: fine")
+    bob.line("/join")
+    bob.wait_for("Now talking in #lobby")
+    bob.wait_until(lambda: bob.rows[-1] == ">>", "the prompt of the room")
+    bob.line("/dm")
+    bob.wait_for("ann: last ")
+    bob.line("/dm bob")
+    bob.wait_for("This is you")
+
+
 def test_words_of_a_moderator_stand_beside_the_moderators_name(screen: Open, server: ServerProcess) -> None:
     """Live, in history, to who comes later, through a pipe, and in the export."""
     ann, bob = two(screen)

@@ -55,11 +55,18 @@ def name_prompt(login: str | None) -> str:
     return _("Name [{login}]: ", login=login) if login else NAME_PROMPT()
 
 
-def prompt(*, room: str | None, waiting: int) -> str:
-    """Return the prompt of the line editor: the room if it is not the lobby, and the number of pending messages."""
+def prompt(*, room: str | None, waiting: int, person: str | None = None) -> str:
+    """Return the prompt of the line editor.
+
+    Args:
+        room: the room, if it is not the lobby.
+        waiting: the number of pending messages.
+        person: the other side of the dialogue, in place of a room.
+    """
     # Translators: how many messages wait to be sent, in the prompt of the input line.
     pending = _("({count} waiting)", count=waiting) if waiting else ""
-    return " ".join(part for part in (f"#{room}" if room else "", pending, PROMPT) if part)
+    place = f"@{person}" if person is not None else f"#{room}" if room else ""
+    return " ".join(part for part in (place, pending, PROMPT) if part)
 
 
 def connecting(host: str, port: int) -> str:
@@ -179,6 +186,11 @@ def back_in_room(room: str) -> str:
     return _("Now talking in #{room}", room=room)
 
 
+def in_dialogue(name: str) -> str:
+    """Tell that what is typed goes to one person now."""
+    return in_turn(_("Direct messages with {name}", name=quoted(name)), _("/join leads back to the room"))
+
+
 def line_lost(text: str) -> str:
     """Tell that a message may not have been stored."""
     return _("Not confirmed by the server and possibly lost: {text}", text=text)
@@ -278,6 +290,7 @@ _DECLINED: Mapping[RejectReason, LazyText] = {
         "A message has at most {most} characters, this one has {length}. Send it in parts"
     ),
     RejectReason.NOT_IN_ROOM: LazyText("You are not in #{room}. /join {room} joins it"),
+    RejectReason.ONESELF: LazyText("This is you"),
     RejectReason.LOBBY_STAYS: LazyText("You cannot leave #lobby. /quit exits"),
     RejectReason.NO_CONVERSATION: LazyText("No person, no room of yours and no day is called: {name}"),
     RejectReason.LEAVING: LazyText("You are quitting. Nothing more can be sent"),

@@ -43,8 +43,11 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
     "/msg": (
         HelpRow(LazyText("/msg NAME text"), LazyText("send a message that only NAME reads: /msg ana see you")),
         HelpRow(LazyText('/msg "user1 pc" text'), LazyText("a name with blanks stands in quotes")),
-        HelpRow("", LazyText("Also /dm. A member with an account who is offline gets it later.")),
-        HelpRow("", LazyText("/history @NAME shows the messages between the two of you.")),
+        HelpRow("", LazyText("A member with an account who is offline gets it later.")),
+        HelpRow(LazyText("/dm NAME"), LazyText("go to the direct messages with NAME: what you type goes there")),
+        HelpRow("/dm", LazyText("list your direct messages, with the number of unread ones")),
+        HelpRow("/join", LazyText("leads back to the room, and so does /leave")),
+        HelpRow("", LazyText("/msg and /dm are the same. /history @NAME shows the messages between the two of you.")),
     ),
     "/history": (
         HelpRow("/history", LazyText("show the last 20 messages of the current conversation")),

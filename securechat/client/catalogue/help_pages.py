@@ -17,6 +17,7 @@ HELP = (
     # and text, and nothing that is typed as it stands, such as on|off. A row has 76 columns: be as short as English.
     HelpRow(LazyText("text"), LazyText("send it to the current room; //text sends /text")),
     HelpRow(LazyText("/msg NAME text"), LazyText('send a direct message; names with spaces: "user1 pc"')),
+    HelpRow(LazyText("/dm NAME"), LazyText("talk with one person; /dm lists them, /join leads back")),
     HelpRow(LazyText("/reply 12 text"), LazyText("reply to message [12]")),
     HelpRow(LazyText("/edit 12 text"), LazyText("edit message [12]; /edit text: your last message")),
     HelpRow("/delete [12]", LazyText("delete your last message, or [12]")),
@@ -39,6 +40,7 @@ HELP = (
 )
 
 MESSAGES = (
+    HelpRow(LazyText("/dm [NAME]"), LazyText("talk with one person; list your direct messages")),
     HelpRow(LazyText("/reply N text"), LazyText("reply to message [N]; it is quoted above your reply")),
     HelpRow(LazyText("/edit [N] text"), LazyText("edit your last message, or message [N]")),
     HelpRow("/edit N", LazyText("put the text of message [N] into the input line")),

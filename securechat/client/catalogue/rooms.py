@@ -28,6 +28,8 @@ MOST_UNREAD_SHOWN = 8
 """Conversations that the line after a login names: three rows of a terminal. /unread lists the others."""
 UNREAD_BEGINS = LazyText("Unread messages:")
 NO_OWN_LINE = LazyText("You have no message here that can be changed. Give the number of a message")
+NO_ROOM_HERE = LazyText("These are direct messages and no room. /join leads back to the room")
+NO_DIALOGUES = LazyText("You have no direct messages. /dm NAME goes to a person")
 TYPING_ON = LazyText("Typing notices are on: others see that you are typing, and you see it of them")
 TYPING_OFF = LazyText("Typing notices are off: others do not see that you are typing, and you do not see it of them")
 MAYBE_DONE = LazyText("The connection broke before the server answered. /room shows whether it was done")
@@ -505,6 +507,18 @@ def unread_list(items: Sequence[tuple[str, int, int]]) -> str:
     """Answer /unread; with the numbers that /unread takes."""
     rows = [f"{index}  {place}: {_counted(count, named)}" for index, (place, count, named) in enumerate(items, 1)]
     return "\n".join([*rows, _("/unread N shows the messages")])
+
+
+def dialogues(items: Sequence[tuple[str, int, str]]) -> str:
+    """List the dialogues: of each the name, the number of unread messages, and when the last one was sent."""
+    rows = [
+        # Translators: a row of a list of dialogues: the other person, unread messages, and the time of the last one.
+        _("{name}: {count} unread, last {date}", name=marked(name), count=_counted(unread, 0), date=date)
+        if unread
+        else _("{name}: last {date}", name=marked(name), date=date)
+        for name, unread, date in items
+    ]
+    return "\n".join([*rows, _("/dm NAME goes into one")]) if rows else NO_DIALOGUES()
 
 
 def _counted(unread: int, mentions: int) -> str:

@@ -312,12 +312,14 @@ class ShowDirectHistory(Struct, frozen=True):
         count: so many of the last ones, where ``at_ms`` is None.
         at_ms: a time, milliseconds since the epoch, UTC.
         surely: whether a person is meant; otherwise the name may be one of a room as well.
+        select: whether the dialogue becomes the current conversation.
     """
 
     name: str
     count: int = 0
     at_ms: int | None = None
     surely: bool = True
+    select: bool = False
 
 
 class NotifyTyping(Struct, frozen=True):

@@ -17,10 +17,11 @@ from securechat.client.core.events.messages import MessageChanged
 from securechat.client.core.gap_fill import Backfill
 from securechat.client.core.pending import PendingIgnore
 from securechat.client.core.read_markers import ReadMarkers
-from securechat.client.core.state import Conversation, ConversationId, Visibility
+from securechat.client.core.state import Conversation, ConversationId, PersonKey, Visibility
 from securechat.client.core.timeline import Timeline
 from securechat.client.core.typing import TypingState
 from securechat.model import Message, MessageChange, Person, Purged, ReadElsewhere, UnreadItem, Welcome, Whois
+from securechat.text.names import LOBBY
 
 _KEPT_ACKED = 1_000
 """Acknowledged seqs remembered until their message comes: far more than can be in flight (send_queue.WINDOW)."""
@@ -78,6 +79,8 @@ class Conversations:
             if not self.goes_on and not another and (not first or known_to is not None):
                 self._context.show(events.HistoryReset())
                 self._context.people.forget()
+                if isinstance(self._context.current, PersonKey):  # in another log the number is of another person
+                    self._context.current = self._context.rooms.named(LOBBY)
             self.read_markers.forget()
             seen = event.seen_seq if event.account else None
             self.timeline.begin(event.live_from, seen, known_to if self.goes_on else None)
@@ -234,7 +237,8 @@ class Conversations:
 
     def on_backfilled(self, backfill: Backfill) -> None:
         """Show earlier messages."""
-        if backfill.messages and not backfill.asked and self.is_seen(backfill.key):
+        is_read = not backfill.asked or (backfill.is_newest and self.visibility is Visibility.ALL)
+        if backfill.messages and is_read and self.is_seen(backfill.key):
             first, last = backfill.messages[0].seq, backfill.messages[-1].seq
             self.read_markers.saw_from(backfill.key, first, last, to_the_end=True)
         kept = tuple(message for message in backfill.messages if message.sender_id not in self._context.ignored)

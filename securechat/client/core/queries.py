@@ -113,6 +113,13 @@ class Queries:
 
     def _show_direct(self, action: actions.ShowDirectHistory, person_id: int) -> None:
         target = PersonKey(person_id)
+        if action.select:
+            if person_id == self._context.me.id:
+                self._context.reject(RejectReason.ONESELF)
+                return
+            name = self._context.people.name(person_id) or action.name
+            self._conversations.select(target)
+            self._context.show(events.PersonSelected(Person(person_id, name, self._context.people.is_bot(person_id))))
         if action.at_ms is None:
             self.request(actions.AskHistory(target, action.count))
         else:

@@ -30,6 +30,7 @@ from prompt_toolkit.layout.processors import ConditionalProcessor
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from securechat.client import catalogue, outcome
+from securechat.client.catalogue.names import marked, named
 from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
@@ -450,11 +451,13 @@ class Terminal:
         elif interaction.asks_name:
             asked = catalogue.connection.name_prompt(self._login)
         else:
-            asked = catalogue.connection.prompt(room=room, waiting=waiting)
+            asked = catalogue.connection.prompt(room=room, waiting=waiting, person=self._other_side())
         writers = [shown_name(person) for person in self._core.typists] if interaction.prompt is None else []
         below = self._files.progress or (catalogue.rooms.typing(writers) if writers else "")
         here = self._core.rooms.get(current.room) if isinstance(current, RoomKey) else None
         self._names = tuple(person.name for person in here.people.values()) if here is not None else ()
+        if isinstance(current, PersonKey) and (other := self._core.name_of(current.person_id)) is not None:
+            self._names = (other,)
         if below != self._below:
             self._below = below
             if self._session is not None:
@@ -463,6 +466,14 @@ class Terminal:
         if wanted != self._asked:
             self._asked = wanted
             self._in_prompt(lambda _: self._show_what_is_asked())
+
+    def _other_side(self) -> str | None:
+        """Return the person of the current dialogue, safe to show; None in a room."""
+        current = self._core.current
+        if not isinstance(current, PersonKey):
+            return None
+        name = self._core.name_of(current.person_id) or catalogue.rooms.UNKNOWN_MEMBER()
+        return marked(named(one_line(name), bot=self._core.is_bot(current.person_id)))
 
     def _say_line_cleared(self) -> None:
         words = catalogue.connection

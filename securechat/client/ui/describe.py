@@ -105,6 +105,8 @@ def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | Non
             )
         case events.RoomSelected(room):
             return catalogue.connection.back_in_room(one_line(room))
+        case events.PersonSelected(person):
+            return catalogue.connection.in_dialogue(shown_name(person))
         case events.PasswordTemporary():
             return catalogue.accounts.MUST_CHANGE()
         case events.RoomLeft(room, elsewhere=True):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from securechat.client import catalogue
 from securechat.client.core import events
 from securechat.client.core.events import UiEvent
 from securechat.client.core.events.messages import PendingMessage
-from securechat.client.ui.rendering import excerpt, safe_sign, shown_name
-from securechat.model import Person, RevisionKind, RoomRules, UnreadItem
+from securechat.client.ui.rendering import excerpt, local_date, safe_sign, shown_name
+from securechat.model import ConversationItem, Person, RevisionKind, RoomRules, UnreadItem
 from securechat.text.sanitize import one_line
 
 
@@ -36,6 +38,8 @@ def of_room(ui_event: UiEvent, me: int) -> str | None:  # noqa: PLR0911 - one ro
             return catalogue.rooms.MAYBE_DONE()
         case events.UnreadShown(items, asked):
             return _unread(items, asked=asked)
+        case events.ConversationsShown(items):
+            return _dialogues(items)
         case events.TypingNoticesSet(on):
             return catalogue.rooms.TYPING_ON() if on else catalogue.rooms.TYPING_OFF()
         case _:
@@ -119,6 +123,19 @@ def _unread(items: tuple[UnreadItem, ...], *, asked: bool) -> str:
         return catalogue.rooms.ALL_READ()
     rows = [(_place(item), item.unread, item.mentions) for item in items]
     return catalogue.rooms.unread_list(rows) if asked else catalogue.rooms.unread_line(rows)
+
+
+def _dialogues(items: Sequence[ConversationItem]) -> str:
+    """List the dialogues, those with unread messages first, then the latest."""
+    people = [item for item in items if item.peer is not None]
+    people.sort(key=lambda item: (not item.unread, -item.sent_at_ms))
+    return catalogue.rooms.dialogues(
+        [
+            (shown_name(item.peer) or catalogue.names.DELETED(), item.unread, local_date(item.sent_at_ms))
+            for item in people
+            if item.peer is not None
+        ]
+    )
 
 
 def _place(item: UnreadItem) -> str:

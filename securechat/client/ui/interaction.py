@@ -14,7 +14,7 @@ from securechat.client.catalogue import help_pages
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
-from securechat.client.core.state import ConnectionPhase, ConversationId
+from securechat.client.core.state import ConnectionPhase, ConversationId, RoomKey
 from securechat.client.files.https import TransferError
 from securechat.client.files.session import FilesToSave, FilesToSend
 from securechat.client.files.sources import is_file, local_files
@@ -25,6 +25,7 @@ from securechat.client.ui.commands.parser import is_text, may_be_command, read
 from securechat.client.ui.commands.results import (
     AddCertificateFile,
     AskPassword,
+    BackToRoom,
     HistoryRequest,
     InputError,
     PrefillInput,
@@ -38,7 +39,7 @@ from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose
 from securechat.client.ui.rendering import day_at_ms, excerpt, local_days
 from securechat.errors import Refusal
 from securechat.limits import MAX_TEXT_CHARS
-from securechat.text.names import check_name, check_room
+from securechat.text.names import LOBBY, check_name, check_room
 from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import one_line
 from securechat.text.search_query import parse, unknown_filters
@@ -122,6 +123,7 @@ class Interaction:
         self.guarded = False
         self._told_filters: list[str] = []
         self._held: str | None = None
+        self._room: RoomKey | None = None
         self._account_password_sent = False
         self._replaces = False
         self._core = core
@@ -252,8 +254,10 @@ class Interaction:
                 self.guarded = self._account_password_sent  # until the answer, a line may be the password once more
                 return InputResult(action)
 
-    def _command(self, line: str) -> InputResult:  # noqa: PLR0911 - one row a result
+    def _command(self, line: str) -> InputResult:  # noqa: C901, PLR0911, PLR0912 - one row a result
         core = self._core
+        if isinstance(core.current, RoomKey):
+            self._room = core.current
         match read(line, core.current, core.known_names(), self._numbers, core.me.id):
             case ShowHelp(page):
                 return InputResult(notice=help_pages.page(page))
@@ -266,6 +270,9 @@ class Interaction:
                 return _speak(code)
             case HistoryRequest() as request:
                 return self._history(request)
+            case BackToRoom():
+                is_there = self._room is not None and self._room.room in core.rooms
+                return InputResult(actions.JoinRoom(self._room.room if self._room and is_there else LOBBY))
             case AskPassword(purpose):
                 if why := self._why_not(purpose):
                     self.guarded = True

@@ -7,11 +7,12 @@ import pytest
 from securechat.client import catalogue
 from securechat.client.core import actions
 from securechat.client.core.actions import ModerationVerb
-from securechat.client.core.state import PersonKey, RoomKey
+from securechat.client.core.state import ConversationId, PersonKey, RoomKey
 from securechat.client.ui.commands.parser import COMMANDS, holds_secret, read
 from securechat.client.ui.commands.results import (
     AddCertificateFile,
     AskPassword,
+    BackToRoom,
     HistoryRequest,
     InputError,
     ParsedInput,
@@ -89,8 +90,6 @@ def test_meaning(line: str, meaning: ParsedInput) -> None:
     [
         "/join",
         "/nick",
-        "/msg",
-        "/msg bob",
         '/msg "user1 pc hi',
         '/msg "user1"pc hi',
         '/msg " " hi',
@@ -616,5 +615,37 @@ def test_what_no_server_would_take_is_refused_with_the_number(line: str, why: st
     assert read(line, HERE, KNOWN) == InputError(why)
 
 
-def test_in_a_dialogue_a_webhook_is_one_of_the_lobby() -> None:
-    assert read("/hook", PersonKey(5), KNOWN) == actions.ShowBots("lobby")
+DIALOGUE = PersonKey(5)
+
+
+@pytest.mark.parametrize("word", ["/dm", "/msg"])
+@pytest.mark.parametrize("here", [HERE, DIALOGUE], ids=["room", "dialogue"])
+def test_the_command_for_direct_messages_sends_goes_there_or_lists(word: str, here: ConversationId) -> None:
+    assert read(f"{word} bob see you", here, KNOWN) == actions.SendDirect("Bob", "see you")
+    assert read(f"{word} bob", here, KNOWN) == actions.ShowDirectHistory("Bob", 10, select=True)
+    assert read(f'{word} "user1 pc"', here, KNOWN) == actions.ShowDirectHistory("user1 pc", 10, select=True)
+    assert read(word, here, KNOWN) == actions.ListConversations()
+
+
+def test_what_is_typed_in_a_dialogue_goes_there_and_can_be_answered() -> None:
+    assert read("hello", DIALOGUE, KNOWN) == actions.SendMessage("hello", DIALOGUE)
+    assert read("/reply 72 yes", DIALOGUE, KNOWN, numbered(), ME) == actions.SendMessage("yes", DIALOGUE, reply=72)
+    assert read("/history", DIALOGUE, KNOWN) == actions.AskHistory(DIALOGUE, 20)
+    assert read("/search x", DIALOGUE, KNOWN) == actions.FindMessages("x")
+    assert read("/unread", DIALOGUE, KNOWN) == actions.ListUnread()
+
+
+@pytest.mark.parametrize("line", ["/join", "/leave", "/part"])
+def test_a_dialogue_is_left_for_the_room_before_it(line: str) -> None:
+    assert read(line, DIALOGUE, KNOWN) == BackToRoom()
+
+
+@pytest.mark.parametrize("line", ["/topic x", "/room", "/kick bob", "/who", "/hook add x", "/invite bob"])
+def test_a_dialogue_is_no_room(line: str) -> None:
+    assert read(line, DIALOGUE, KNOWN) == InputError(catalogue.rooms.NO_ROOM_HERE())
+
+
+def test_a_room_can_be_named_in_a_dialogue() -> None:
+    assert read("/join ops", DIALOGUE, KNOWN) == actions.JoinRoom("ops")
+    assert read("/who ops", DIALOGUE, KNOWN) == actions.AskWho("ops")
+    assert read("/hook #ops", DIALOGUE, KNOWN) == actions.ShowBots("ops")

@@ -1011,3 +1011,80 @@ def test_a_purged_message_is_quoted_no_more_and_keeps_its_number() -> None:
     assert numbers.message(12) is not None
     numbers.purge(m.Purged(12, room="ops"), key)
     assert (numbers.message(12), numbers.find("12")) == (None, [NumberedMessage(key, 12)])
+
+
+# --- dialogues --------------------------------------------------------------------------------------------------------
+
+
+def test_a_dialogue_is_gone_into_shown_and_left() -> None:
+    one = online()
+    one.hear(m.Presence("lobby", 2, joined=[ANN]))
+    one.told.clear()
+    one.want(actions.ShowDirectHistory("Ann", 10, select=True))
+    assert one.core.current == PersonKey(ANN.id)
+    assert one.all(events.PersonSelected) == [events.PersonSelected(ANN)]
+    question = next(command for command in reversed(one.sent) if isinstance(command, m.History))
+    assert (question.peer, question.limit) == (ANN.id, 10)
+    assert said(one)[0] == "Direct messages with ann. /join leads back to the room"
+    one.want(actions.JoinRoom("lobby"))
+    assert one.core.current == one.core.room("lobby")
+
+
+def test_who_is_not_here_is_looked_up_and_nobody_goes_to_oneself() -> None:
+    one = online()
+    one.want(actions.ShowDirectHistory("ann", 10, select=True))
+    assert one.core.current == one.core.room("lobby"), "not known yet"
+    one.hear(m.Found(asked(one, m.Whois), ANN))
+    assert one.core.current == PersonKey(ANN.id)
+    one.want(actions.ShowDirectHistory("me", 10, select=True))
+    assert one.core.current == PersonKey(ANN.id)
+    assert said(one)[-1] == "This is you"
+    one.want(actions.ShowDirectHistory("nemo", 10, select=True))
+    one.hear(m.Refused(ErrorCode.NO_SUCH_PERSON, "", ref=asked(one, m.Whois), reason="no_such_person"))
+    assert one.core.current == PersonKey(ANN.id)
+
+
+def test_a_dialogue_ends_with_its_log_whose_numbers_are_of_other_people_then() -> None:
+    one = account()
+    one.want(actions.ShowDirectHistory("ann", 10, select=True))
+    one.hear(m.Found(asked(one, m.Whois), ANN))
+    assert one.core.current == PersonKey(ANN.id)
+    again(one, live_from=20)
+    assert one.core.current == PersonKey(ANN.id)
+    again(one, live_from=0)
+    assert one.all(events.HistoryReset)
+    assert one.core.current == one.core.room("lobby")
+
+
+@pytest.mark.parametrize(("first", "told"), [(5, True), (9, False)])
+def test_the_unread_messages_of_a_dialogue_are_read_where_all_of_them_are_shown(first: int, told: bool) -> None:
+    one = account(first=False)
+    unread(one, m.UnreadItem(4, 8, 0, 5, peer=ANN))
+    one.want(actions.ShowDirectHistory("ann", 10, select=True))
+    one.hear(m.Found(asked(one, m.Whois), ANN))
+    shown = [m.Message(seq, 0, ANN.id, "ann", 0, "x", to=ME.id, to_name="me") for seq in range(first, 13)]
+    one.hear(m.HistoryPage(asked(one, m.History), shown, 12, more=not told))
+    assert any(read.peer == ANN.id for read in reads(one)) is told
+
+
+def test_dialogues_are_listed_unread_ones_first_and_harmless() -> None:
+    def item(number: int, name: str, unread: int, at_ms: int) -> m.ConversationItem:
+        return m.ConversationItem(
+            None, m.Person(number, name), last_seq=number, sent_at_ms=at_ms, unread=unread, text="x"
+        )
+
+    items = (
+        m.ConversationItem("ops", None, last_seq=9),
+        item(5, "ann", 0, 3_000),
+        item(6, "b\x1bb", 2, 1_000),
+        item(7, "cyd", 0, 4_000),
+    )
+    told = sentence(events.ConversationsShown(items, True), PersonKey(5), 1)
+    assert told is not None
+    rows = told.split("\n")
+    assert [row.partition(":")[0] for row in rows[:3]] == ["b␛b", "cyd", "ann"]
+    assert ": 2 unread, last 1970-01-01" in rows[0]
+    assert "unread" not in rows[1]
+    assert rows[3] == "/dm NAME goes into one"
+    empty = sentence(events.ConversationsShown((items[0],), True), PersonKey(5), 1)
+    assert empty == "You have no direct messages. /dm NAME goes to a person"

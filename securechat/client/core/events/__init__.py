@@ -65,6 +65,7 @@ from securechat.client.core.events.messages import (
     MessagesPurged,
     MessageWaiting,
     PendingMessage,
+    PersonSelected,
     ReadOnOtherDevice,
     SearchShown,
     UnreadShown,
@@ -163,6 +164,7 @@ UiEvent: TypeAlias = (
     | RoomJoined
     | RoomLeft
     | RoomSelected
+    | PersonSelected
     | RoomsShown
     | RosterShown
     | MembersJoined
@@ -231,6 +233,7 @@ __all__ = [
     "PasswordNeeded",
     "PasswordTemporary",
     "PendingMessage",
+    "PersonSelected",
     "ProgramActionDone",
     "ProgramActionUnconfirmed",
     "QuestionAnswered",

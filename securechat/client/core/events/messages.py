@@ -158,6 +158,12 @@ class SearchShown(Struct, frozen=True):
     building: bool = False
 
 
+class PersonSelected(Struct, frozen=True):
+    """The direct messages with a person are the current conversation now."""
+
+    person: Person
+
+
 class UnreadShown(Struct, frozen=True):
     """The conversations with unread messages; ``asked`` for by the user, or shown after a login."""
 

@@ -20,6 +20,7 @@ class RejectReason(Enum):
     TEXT_EMPTY = "text_empty"
     TEXT_TOO_LONG = "text_too_long"
     NOT_IN_ROOM = "not_in_room"
+    ONESELF = "oneself"
     LOBBY_STAYS = "lobby_stays"
     ROOM_INVALID = "room_invalid"
     NAME_INVALID = "name_invalid"

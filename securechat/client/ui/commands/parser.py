@@ -21,6 +21,7 @@ from securechat.client.ui.commands.programs import about_programs
 from securechat.client.ui.commands.results import (
     AddCertificateFile,
     AskPassword,
+    BackToRoom,
     InputError,
     ParsedInput,
     SetLanguage,
@@ -58,6 +59,9 @@ COMMANDS = (
     *(*TALK_WORDS, *ROOM_WORDS, *PROGRAM_WORDS, *FILE_WORDS),
 )
 
+
+DIALOGUE_LINES = 10
+"""Messages shown of a dialogue that one goes into: half of a screen."""
 
 _SLASHES = ("/", "\uff0f")
 """The second is what an input method for Chinese or Japanese makes of the key."""
@@ -106,12 +110,21 @@ def read(
     word = _ALIASES.get(word.casefold(), word)
     here = current.room if isinstance(current, RoomKey) else LOBBY
     return (
-        about_messages(word.casefold(), rest, current, numbers or MessageNumbers(), me)
+        (None if isinstance(current, RoomKey) else _in_dialogue(word.casefold(), rest))
+        or about_messages(word.casefold(), rest, current, numbers or MessageNumbers(), me)
         or about_rooms(word.casefold(), rest, here, known)
         or about_programs(word.casefold(), rest, here)
         or about_files(word.casefold(), rest, known)
         or _command(word, rest, here, known)
     )
+
+
+def _in_dialogue(word: str, rest: str) -> ParsedInput | None:
+    """Parse what means another thing in a dialogue, which is no room; None for what is the same there."""
+    if word in {"/join", "/leave"} and not rest:
+        return BackToRoom()
+    needs_room = word in ROOM_WORDS or (word == "/who" and not rest) or (word == "/hook" and "#" not in rest)
+    return InputError(catalogue.rooms.NO_ROOM_HERE()) if needs_room else None
 
 
 def may_be_command(line: str) -> bool:
@@ -224,10 +237,15 @@ def _about_account(word: str, rest: str) -> ParsedInput | None:  # noqa: PLR0911
 
 
 def _to_member(rest: str, known: Iterable[str]) -> ParsedInput:
+    """Send a direct message, or go into the dialogue; without a name, list the dialogues."""
+    if not rest:
+        return actions.ListConversations()
     match split_name("/msg", rest, known):
         case InputError() as ambiguous:
             return ambiguous
         case (name, text) if text:
             return actions.SendDirect(name, text)
+        case (name, _):
+            return actions.ShowDirectHistory(name, DIALOGUE_LINES, select=True)
         case _:
             return InputError(usage("/msg"))

@@ -41,6 +41,10 @@ class AddCertificateFile(Struct, frozen=True):
     path: str
 
 
+class BackToRoom(Struct, frozen=True):
+    """Leave a dialogue for the room that was current before."""
+
+
 class PrefillInput(Struct, frozen=True):
     """Put this line into the input line, for editing."""
 
@@ -104,6 +108,7 @@ ParsedInput: TypeAlias = (
     | AskPassword
     | AddCertificateFile
     | PrefillInput
+    | BackToRoom
     | HistoryRequest
     | SetLanguage
     | UploadRequest
