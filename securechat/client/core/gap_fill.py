@@ -158,7 +158,7 @@ class Backfill:
     @property
     def is_newest(self) -> bool:
         """Whether the newest messages were asked for, and not earlier ones."""
-        return self._newest_before is None
+        return self.before is None
 
     def begin_anew(self) -> None:
         """Collect from the beginning: what was collected on a lost connection may have changed since."""
