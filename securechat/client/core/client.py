@@ -230,7 +230,7 @@ class ClientCore:
 
     @property
     def unread_known(self) -> bool:
-        """Whether the server has told what was unread before this login, or will not: before, nothing counts as seen."""
+        """Whether the server has told what was unread before this login, or will not: nothing is seen until then."""
         return not self._conversations.read_markers.waits
 
     @property
