@@ -49,7 +49,7 @@ class ScreenActions:
         self._interrupted_at = float("-inf")
         self._copied: tuple[int, int] | None = None
         self._by_id: Mapping[str, Callable[[str], None]] = {
-            "switch": lambda _: context.open(screen_lists.switcher(context.core, context.conversations)),
+            "switch": lambda _: context.open(screen_lists.switcher(context.core, context.conversations.keys)),
             "next_unread": lambda _: self._next_unread(),
             "back": lambda _: self._back(),
             "mentions": lambda _: self._mentions(),
@@ -117,8 +117,9 @@ class ScreenActions:
             return
         while context.places:
             last = context.places.pop()
-            if last.key != context.key:
-                context.go(last.key, remember=False)
+            if last != context.key and context.is_there(last):
+                context.goes_back = True
+                context.go(last)
                 return
         context.say(catalogue.screen.NO_PREVIOUS())
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from securechat.client import catalogue
@@ -38,12 +37,6 @@ from securechat.translation import LANGUAGES, language
 
 MOST_BACK = 50
 """Conversations to go back to."""
-
-
-class ScreenPlace(Struct, frozen=True):
-    """Where the user was, to go back to."""
-
-    key: ConversationId
 
 
 class ScreenContext:
@@ -87,6 +80,7 @@ class ScreenContext:
         requests: to the shell, in order.
         default_name: taken where the user gives no name.
         places: conversations to go back to.
+        goes_back: whether the next one is opened by going back.
     """
 
     def __init__(
@@ -143,7 +137,8 @@ class ScreenContext:
         self.asked_lists = 0
         self.requests: list[ShellRequest] = []
         self.default_name: str | None = None
-        self.places: list[ScreenPlace] = []
+        self.places: list[ConversationId] = []
+        self.goes_back = False
         self._words: tuple[ConversationId, str, KnownWords] | None = None
         self._commands: tuple[str, tuple[CommandWords, ...]] | None = None
 
@@ -228,22 +223,30 @@ class ScreenContext:
         here = (person.name for person in self.members.people(self.core) if person.id != self.core.me.id)
         return tuple(dict.fromkeys((*here, *self.core.known_names())))
 
+    def remember(self, key: ConversationId) -> None:
+        """Another conversation is opened: remember the one before."""
+        if self.goes_back:
+            self.goes_back = False
+        else:
+            self.places = [*(each for each in self.places if each != key), key][-MOST_BACK:]
+
     # --- going somewhere ----------------------------------------------------------------------------------------------
 
-    def go(self, key: ConversationId, *, remember: bool = True) -> bool:
+    def is_there(self, key: ConversationId) -> bool:
+        """Tell whether a conversation can be opened: a room that the user is in, or a dialogue with another person."""
+        if isinstance(key, PersonKey):
+            return key.person_id not in {0, self.core.me.id}
+        return (room := self.core.rooms.get(key.room)) is not None and room.key is key
+
+    def go(self, key: ConversationId) -> bool:
         """Open a conversation; tell whether it is there."""
-        if isinstance(key, RoomKey) and key.room not in self.core.rooms:
-            self.say(catalogue.screen.CONVERSATION_GONE())
-            return False
-        if isinstance(key, PersonKey) and key.person_id in {0, self.core.me.id}:
+        if not self.is_there(key):
             self.say(catalogue.screen.CONVERSATION_GONE())
             return False
         self.pane = ScreenPane.MESSAGES
         self.focus = ScreenFocus.COMPOSER
         if key == self.core.current:
             return True
-        if remember:
-            self.places = [*self.places, ScreenPlace(self.core.current)][-MOST_BACK:]
         self.act(actions.SelectConversation(key))
         return True
 

@@ -94,6 +94,7 @@ class ScreenEvents:
     def _note(self, ui_event: UiEvent) -> None:
         context = self._context
         self._rows.note(ui_event)
+        self._number(ui_event)
         context.interaction.note(ui_event)
         context.conversations.note(ui_event)
         context.windows.note(ui_event)
@@ -106,6 +107,19 @@ class ScreenEvents:
         said = self._text.of(ui_event)
         if said:
             self._say(said, error=isinstance(ui_event, _ERRORS))
+
+    def _number(self, ui_event: UiEvent) -> None:
+        """Let commands name the messages that are read back or found."""
+        numbers = self._context.numbers
+        match ui_event:
+            case events.HistoryLoaded(key, messages) | events.HistoryShown(key, messages):
+                for message in messages:
+                    numbers.add(key, message.seq, message)
+            case events.SearchShown(hits=hits):
+                for hit in hits:
+                    numbers.add(self._context.core.conversation_of(hit.message), hit.message.seq, hit.message)
+            case _:
+                pass
 
     def _say(self, sentence: str, *, error: bool = False) -> None:
         context = self._context

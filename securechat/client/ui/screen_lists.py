@@ -10,7 +10,7 @@ from securechat.client import catalogue
 from securechat.client.catalogue.names import marked, named
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import SearchShown
-from securechat.client.core.state import ConversationId
+from securechat.client.core.state import ConversationId, PersonKey
 from securechat.client.ui.completion import command_words
 from securechat.client.ui.links import links_in
 from securechat.client.ui.rendering import BotLookup, file_text, hit_rows, local_date, own_text, safe_sign, shown_name
@@ -40,6 +40,28 @@ from securechat.text.sanitize import one_line
 MOST_LINKS = 200
 """Links of a conversation in one list, the newest: more are found by a search."""
 _EXCERPT = 60
+
+
+def switcher(core: ClientCore, keys: Iterable[ConversationId]) -> ScreenOverlay:
+    """Offer all conversations in their order, then the people whom the user knows.
+
+    Args:
+        core: knows names and counts.
+        keys: of the conversations.
+    """
+    items: list[OverlayItem] = []
+    there: set[ConversationId] = set()
+    for key in keys:
+        there.add(key)
+        conversation = core.conversations.get(key)
+        count = conversation.unread if conversation is not None else 0
+        counts = styled(f"  {count}", TextStyle.UNREAD) if count else ""
+        items.append(item(joined(place(core, key), counts), ChooseConversation(key)))
+    people = {person.id: person for room in core.rooms.values() for person in room.people.values()}
+    for person in sorted(people.values(), key=lambda each: each.name.casefold()):
+        if person.id != core.me.id and PersonKey(person.id) not in there:
+            items.append(item(place(core, PersonKey(person.id)), ChooseConversation(PersonKey(person.id))))
+    return ScreenOverlay(OverlayKind.SWITCHER, catalogue.screen.SWITCHER(), items, prompt=catalogue.screen.FIND())
 
 
 def palette(keys: KeyTable) -> ScreenOverlay:

@@ -442,6 +442,8 @@ class ScreenState:
         context = self._context
         if self._key != key and self._key in context.windows:
             context.windows.of(self._key).select(None)
+        if self._opened:
+            context.remember(self._key)
         self._key, self._opened = key, True
         context.composer.enter(key)
         context.notices.dismiss()
