@@ -105,7 +105,7 @@ class ScreenActions:
 
     def _next_unread(self) -> None:
         context = self._context
-        key = context.conversations.next_unread(context.key)
+        key = context.conversations.next_unread()
         if key is None:
             context.say(catalogue.screen.ALL_READ())
         else:
@@ -147,6 +147,7 @@ class ScreenActions:
 
     def present(self) -> None:
         """Go to the newest message."""
+        self._context.seen.went_to_end()
         self._context.window.to_present()
         self._context.focus = ScreenFocus.COMPOSER
 
@@ -168,7 +169,7 @@ class ScreenActions:
             return
         match context.focus:
             case ScreenFocus.CONVERSATIONS:
-                context.conversations.move(edge * 100_000 if edge else step * (context.list_rows if page else 1))
+                context.conversations.move(step * (context.list_rows if page else 1), edge=edge)
             case ScreenFocus.MEMBERS:
                 context.members.move(context.core, step * (context.list_rows if page else 1), edge=edge)
             case _ if edge:
@@ -347,7 +348,7 @@ class ScreenActions:
     def _unread_from_here(self) -> None:
         context = self._context
         if (seq := context.window.mark_unread()) is not None:
-            context.seen.marked_unread(context.key)
+            context.seen.marked_unread()
             context.send(actions.MarkUnread(context.key, seq))
             context.say(catalogue.screen.READ_HERE_ONLY())
         else:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from securechat.client import catalogue
-from securechat.client.core.state import ConversationId
+from securechat.client.core.state import ConversationId, RoomKey
 from securechat.client.ui.completion import Completion, KnownWords, complete
 from securechat.client.ui.screen_view import ComposerMode
 from securechat.client.ui.unsent_texts import UnsentTexts
@@ -75,7 +75,17 @@ class ScreenComposer:
         self._under: dict[int, TypedUnder] = {}
         self._completed: tuple[tuple[str, int, KnownWords], Completion | None] | None = None
         self._tasks: dict[ConversationId, tuple[ComposerTask, str]] = {}
-        self.set_text(unsent.text(key))
+        self.set_text(unsent.get(key))
+
+    def use(self, unsent: UnsentTexts) -> None:
+        """Take the texts that an earlier run has left; what is written already stands above them."""
+        written, self._unsent = self.text if not self._edits else "", unsent
+        if not self.hidden and not self._edits:
+            self.set_text(_both(written, unsent.get(self._key)))
+
+    def renamed(self, old: str, room: RoomKey) -> None:
+        """A room has another name."""
+        self._unsent.renamed(old, room)
 
     # --- what the screen tells ----------------------------------------------------------------------------------------
 
@@ -148,15 +158,15 @@ class ScreenComposer:
         if task is None:
             return False
         if task.mode is ComposerMode.EDIT:
-            self.set_text(self._unsent.text(self._key))
+            self.set_text(self._unsent.get(self._key))
         else:
             self._remember()
         return True
 
     def give_back(self, key: ConversationId, text: str) -> None:
         """Put a text back into a conversation from where it was to go, above what is written there meanwhile."""
-        both = _both(text, self._unsent.text(key))
-        self._unsent.keep(key, both)
+        both = _both(text, self._unsent.get(key))
+        self._unsent.put(key, both)
         if key == self._key and not self.hidden and not self._edits:
             self.set_text(both)
 
@@ -201,7 +211,7 @@ class ScreenComposer:
             self._remember()
             return
         self.task, edited = self._tasks.pop(self._key, None) or (None, "")
-        self.set_text(edited if self._edits else self._unsent.text(self._key))
+        self.set_text(edited if self._edits else self._unsent.get(self._key))
 
     def _remember(self) -> None:
         self._under[self.revision] = TypedUnder(self._key, self.hidden, self.task)
@@ -211,7 +221,7 @@ class ScreenComposer:
     def _keep(self) -> None:
         """Keep what is written, so that a restart finds it; the text of an edit is in the log."""
         if not self.hidden and not self._edits:
-            self._unsent.keep(self._key, self.text)
+            self._unsent.put(self._key, self.text)
 
 
 def _both(first: str, second: str) -> str:

@@ -14,15 +14,15 @@ from securechat.client import catalogue
 from securechat.client.core import actions
 from securechat.client.core.actions import Action
 from securechat.client.core.client import ClientCore
-from securechat.client.core.state import ConversationId, PersonKey, RoomKey
+from securechat.client.core.state import ConversationId, PersonKey
 from securechat.client.ui.completion import CommandWords, KnownWords, command_words
-from securechat.client.ui.conversation_list import ConversationList
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_numbers import MessageNumbers
 from securechat.client.ui.message_window import MessageWindow
 from securechat.client.ui.notifications import NotificationPolicy
 from securechat.client.ui.screen_composer import ScreenComposer
 from securechat.client.ui.screen_layout import ScreenLayout, ScreenPane
+from securechat.client.ui.screen_list import ScreenList
 from securechat.client.ui.screen_lists import ServerFacts
 from securechat.client.ui.screen_notices import ScreenNotices
 from securechat.client.ui.screen_overlay import ScreenOverlay
@@ -93,7 +93,7 @@ class ScreenContext:
         interaction: Interaction,
         numbers: MessageNumbers,
         windows: ScreenWindows,
-        conversations: ConversationList,
+        conversations: ScreenList,
         composer: ScreenComposer,
         notification: NotificationPolicy,
         seen: SeenPolicy,

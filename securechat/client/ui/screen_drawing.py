@@ -8,7 +8,7 @@ from securechat.client.ui.message_window import MessageWindow
 from securechat.client.ui.notifications import NotificationLevel
 from securechat.client.ui.rendering import excerpt, local_time, own_text
 from securechat.client.ui.screen_context import ScreenContext
-from securechat.client.ui.screen_layout import NARROWEST_LIST, PaneField, ScreenLayout, ScreenPane, WantedPanes, layout
+from securechat.client.ui.screen_layout import NARROWEST_LIST, ScreenLayout, ScreenPane, WantedPanes, layout
 from securechat.client.ui.screen_lists import author
 from securechat.client.ui.screen_overlay import cut, styled
 from securechat.client.ui.screen_panes import ConnectionFacts, activity, footer, header, place, status
@@ -189,7 +189,7 @@ def _conversations(context: ScreenContext, of: ScreenLayout) -> tuple[tuple[View
     field = of.conversations
     if field is None:
         return (), None
-    rows = conversation_rows(context, field)
+    rows = context.conversations.rows(field.columns, field.rows)
     selected = next((index for index, row in enumerate(rows) if row.selected), 0)
     return rows, (field.column, field.row + selected)
 
@@ -249,8 +249,3 @@ def _above(context: ScreenContext) -> tuple[TextRow, ...]:
         return (cut(styled(f"{catalogue.screen.EDITING()} {text}", TextStyle.QUOTE), columns),)
     said = catalogue.screen.replying(author(message, context.core.is_bot))
     return (cut(styled(f"{said} {text}", TextStyle.QUOTE), columns),)
-
-
-def conversation_rows(context: ScreenContext, field: PaneField) -> tuple[ViewRow, ...]:
-    """Return the rows of the list of conversations."""
-    raise NotImplementedError

@@ -26,6 +26,7 @@ from securechat.client.ui.screen_overlay import (
 )
 from securechat.client.ui.screen_view import LeaveScreen, NotifyUser, OverlayKind, StoreUnsent
 from securechat.client.ui.styled_text import TextRow
+from securechat.client.ui.window_records import UnsentState
 from securechat.model import Person, RevisionKind
 from securechat.text.sanitize import one_line
 
@@ -172,10 +173,14 @@ class ScreenEvents:
                 for window in context.windows:
                     window.not_answered()
                 return False
+            case events.RoomSettingsChanged(rules) if rules.was is not None:
+                context.composer.renamed(rules.was, context.core.room(rules.room))
+                return False
             case events.IdentityChanged() | events.HistoryReset():
                 context.places.clear()
                 return False
             case events.ClientEnded():
+                self.give_back_all()
                 context.ask(StoreUnsent())
                 context.ask(LeaveScreen())
             case events.ReadOnOtherDevice() | events.TypingChanged() | events.MessageAcked():
@@ -203,6 +208,18 @@ class ScreenEvents:
                 context.composer.give_back(message.target, f"/edit {message.change.seq} {message.text}")
         elif message.number == 0:
             context.composer.give_back(context.key, f'/msg "{message.to}" {message.text}')
+
+    def give_back_all(self) -> None:
+        """Put the messages that are not stored back to where they can be edited."""
+        context = self._context
+        for window in context.windows:
+            unsent = [window.unsent.at(index) for index in range(len(window.unsent))]
+            texts = [each.message for each in unsent if each.state is not UnsentState.STORED]
+            lost = [each.text for each in texts if each.text]
+            if lost:
+                context.composer.give_back(window.target, "\n".join(lost))
+            for each in texts:
+                window.discard(each.number)
 
     def _logged_in(self, event: events.LoggedIn) -> None:
         context = self._context

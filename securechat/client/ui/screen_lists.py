@@ -33,7 +33,7 @@ from securechat.client.ui.screen_overlay import (
 from securechat.client.ui.screen_panes import place
 from securechat.client.ui.screen_view import OverlayKind
 from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
-from securechat.client.ui.ui_actions import PALETTE, ActionPlace, KeyTable
+from securechat.client.ui.ui_actions import PALETTE, KeyboardFocus, KeyTable
 from securechat.model import Message, Person
 from securechat.text.sanitize import one_line
 
@@ -58,9 +58,9 @@ def switcher(core: ClientCore, keys: Iterable[ConversationId]) -> ScreenOverlay:
         counts = styled(f"  {count}", TextStyle.UNREAD) if count else ""
         items.append(item(joined(place(core, key), counts), ChooseConversation(key)))
     people = {person.id: person for room in core.rooms.values() for person in room.people.values()}
-    for person in sorted(people.values(), key=lambda each: each.name.casefold()):
-        if person.id != core.me.id and PersonKey(person.id) not in there:
-            items.append(item(place(core, PersonKey(person.id)), ChooseConversation(PersonKey(person.id))))
+    by_name = sorted(people.values(), key=lambda each: each.name.casefold())
+    further = (PersonKey(person.id) for person in by_name if person.id != core.me.id)
+    items += [item(place(core, key), ChooseConversation(key)) for key in further if key not in there]
     return ScreenOverlay(OverlayKind.SWITCHER, catalogue.screen.SWITCHER(), items, prompt=catalogue.screen.FIND())
 
 
@@ -81,7 +81,7 @@ def palette(keys: KeyTable) -> ScreenOverlay:
 def help_page(keys: KeyTable, columns: int) -> ScreenOverlay:
     """Show all keys by place, and all commands."""
     items: list[OverlayItem] = []
-    for where in ActionPlace:
+    for where in KeyboardFocus:
         actions = keys.placed(where)
         if not actions:
             continue
@@ -143,7 +143,7 @@ def hits(core: ClientCore, shown: SearchShown, columns: int, title: str = "") ->
     items: list[OverlayItem] = []
     for hit in shown.hits:
         key = core.conversation_of(hit.message)
-        rows = hit_rows(hit, columns, hit.message.seq, core.is_bot)
+        rows = hit_rows(hit, columns, core.is_bot)
         items += [item(row, ChooseMessage(key, hit.message.seq)) for row in rows]
     said = catalogue.rooms.after_hits(len(shown.hits), more=shown.more, building=shown.building)
     if shown.more:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from securechat.client.ui.rendering import NOTICE_MARK
 from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
-from securechat.client.ui.wrapping import row_slices, styled_rows
+from securechat.client.ui.wrapping import row_ranges, styled_rows
 
 SHOWN_S = 30.0
 """A notice stays so long: enough to read three sentences."""
@@ -82,7 +82,7 @@ def notice_rows(sentence: str, columns: int, *, error: bool = False) -> list[Tex
     style = TextStyle.ERROR if error else TextStyle.NOTICE
     rows: list[TextRow] = []
     for line in sentence.split("\n"):
-        slices = row_slices(line, 0, len(line), columns - len(NOTICE_MARK))
+        slices = row_ranges(line, 0, len(line), columns - len(NOTICE_MARK))
         spans = [TextSpan(0, len(line), style)] if line else []
         rows += styled_rows(line, slices, spans, _CONTINUED, _CONTINUED if rows else NOTICE_MARK)
     return rows

@@ -1,9 +1,8 @@
 """A list over the panes: items, a filter, a selection. What choosing an item leads to is a record of the item.
 
 The switcher, the palette, links, search hits, the help and answers to commands are all such lists; a question is one
-with two items. The filter keeps items that have the typed letters in this order, and puts the likeliest first: a name
-that begins so, a word of it that does, the letters together, the letters apart. It is one pass over the items for each
-letter.
+with two items. The filter keeps items that have the typed letters in this order, and puts the likeliest first
+(`conversation_list.match_score`); it is one pass over the items for each letter.
 """
 
 from __future__ import annotations
@@ -16,9 +15,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from securechat.client.core.state import ConversationId
+from securechat.client.ui.conversation_list import match_score
 from securechat.client.ui.screen_view import ItemTarget, OverlayKind, OverlayView, ViewRow
 from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
-from securechat.client.ui.wrapping import cells, cut_to, row_slices, styled_rows
+from securechat.client.ui.wrapping import cells, cut_to, row_ranges, styled_rows
 
 _NO_ROW = TextRow.of("")
 _INDENT = "  "
@@ -253,21 +253,18 @@ class ScreenOverlay:
         key = query.strip().casefold()
         if not key:
             return self._items
-        ranked = [(rank, index, each) for index, each in enumerate(self._items) if (rank := _rank(key, each.words)) < 4]
-        return tuple(each for _, _, each in sorted(ranked, key=lambda found: found[:2]))
+        scores = ((each, match_score(key, _words(key, each.words))) for each in self._items)
+        found = [(-score, index, each) for index, (each, score) in enumerate(scores) if score is not None]
+        return tuple(each for _, _, each in sorted(found, key=_order))
 
 
-def _rank(key: str, words: str) -> int:
-    """Return how well words fit: 0 the best, 4 not at all."""
-    at = words.find(key)
-    if at >= 0:
-        bare = words.lstrip("#@ ")
-        if bare.startswith(key) or words.startswith(key):
-            return 0
-        before = words[at - 1]
-        return 1 if not before.isalnum() else 2
-    letters = iter(words)
-    return 3 if all(char in letters for char in key if not char.isspace()) else 4
+def _words(key: str, words: str) -> str:
+    """Return what a filter looks through: the mark of rooms and people counts only where it is typed."""
+    return words if key[:1] in {"#", "@"} else words.lstrip("#@")
+
+
+def _order(found: tuple[int, int, OverlayItem]) -> tuple[int, int]:
+    return found[:2]
 
 
 def cut(row: TextRow, columns: int) -> TextRow:
@@ -284,8 +281,8 @@ def wrapped(row: TextRow, columns: int) -> list[TextRow]:
     """Return a row as several where it does not fit; the further ones are indented."""
     if not row or cells(row) <= columns:
         return [row]
-    first, *more = row_slices(row, 0, len(row), columns)
-    rest = row_slices(row, more[0].start, len(row), columns - len(_INDENT)) if more else []
+    first, *more = row_ranges(row, 0, len(row), columns)
+    rest = row_ranges(row, more[0].start, len(row), columns - len(_INDENT)) if more else []
     return [*styled_rows(row, [first], row.spans), *styled_rows(row, rest, row.spans, _INDENT)]
 
 

@@ -23,7 +23,6 @@ from securechat.client.core.events import UiEvent
 from securechat.client.core.message_changes import has_reacted
 from securechat.client.core.state import ConnectionPhase, ConversationId, PersonKey
 from securechat.client.files.session import FilesToSave
-from securechat.client.ui.conversation_list import ConversationList
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_window import PAGE
@@ -35,6 +34,7 @@ from securechat.client.ui.screen_context import ScreenContext
 from securechat.client.ui.screen_drawing import draw, focus_of
 from securechat.client.ui.screen_events import ScreenEvents
 from securechat.client.ui.screen_layout import ScreenPane
+from securechat.client.ui.screen_list import ScreenList
 from securechat.client.ui.screen_lists import ServerFacts
 from securechat.client.ui.screen_overlay import (
     ChooseAction,
@@ -76,6 +76,7 @@ from securechat.client.ui.screen_view import (
     ScrollPane,
     ShellRequest,
     ShowSentence,
+    StoreUnsent,
     SubmitText,
     TransferProgress,
     TypedFilter,
@@ -131,6 +132,8 @@ class ScreenState:
         rows = MessageRows(core)
         options = RowOptions()
         windows = ScreenWindows(core, lambda key: ScreenRowMaker(core, key, self._find, options))
+        self._unsent = unsent or UnsentTexts()
+        policy = notification or NotificationPolicy(core)
         self._context = ScreenContext(
             core,
             act,
@@ -139,9 +142,9 @@ class ScreenState:
             interaction=Interaction(core, rows.numbers, context, default_name=default_name),
             numbers=rows.numbers,
             windows=windows,
-            conversations=ConversationList(core),
-            composer=ScreenComposer(core.current, unsent or UnsentTexts()),
-            notification=notification or NotificationPolicy(core),
+            conversations=ScreenList(core, policy),
+            composer=ScreenComposer(core.current, self._unsent),
+            notification=policy,
             seen=SeenPolicy(),
             server=server,
             emoji=emoji or {},
@@ -169,7 +172,11 @@ class ScreenState:
     def take(self, screen_input: ScreenInput) -> Sequence[ShellRequest]:
         """Take what the person did; returns what the shell has to do."""
         self._taken += 1
+        before = self._context.key
         self._take(screen_input)
+        if not isinstance(screen_input, FocusChanged | ScreenResized | ShowSentence | TransferProgress):
+            self._context.seen.entered(self._context.key)
+            self._context.seen.pressed(before, self._context.clock())
         self._settle()
         return self._requests()
 
@@ -189,12 +196,28 @@ class ScreenState:
         return min((when for when in due if when is not None), default=None)
 
     @property
+    def unsent(self) -> UnsentTexts:
+        """What is written and not sent, to be stored after `StoreUnsent`."""
+        return self._unsent
+
+    def use_unsent(self, unsent: UnsentTexts) -> None:
+        """Take what an earlier run of this account has left, once the login tells which account it is."""
+        self._unsent = unsent
+        self._context.composer.use(unsent)
+
+    def give_back_all(self) -> None:
+        """Put every message that is not stored back to where it can be edited: the session ends."""
+        self._events.give_back_all()
+
+    @property
     def action_ids(self) -> frozenset[str]:
         """The ids of the actions that are done."""
         return self._actions.ids
 
     def _requests(self) -> Sequence[ShellRequest]:
         requests, self._context.requests = self._context.requests, []
+        if self._unsent.changed and not any(isinstance(each, StoreUnsent) for each in requests):
+            requests.append(StoreUnsent())
         return requests
 
     def _find(self, key: ConversationId, seq: int) -> Message | None:
@@ -204,8 +227,6 @@ class ScreenState:
 
     def _take(self, screen_input: ScreenInput) -> None:  # noqa: C901, PLR0912 - one flat match
         context = self._context
-        if not isinstance(screen_input, FocusChanged | ScreenResized | ShowSentence | TransferProgress):
-            context.seen.key_typed(context.clock(), context.key)
         match screen_input:
             case RunAction(action_id, argument):
                 self._run(action_id, argument)
@@ -230,7 +251,7 @@ class ScreenState:
             case ScrollPane(pane, rows):
                 self._scroll(pane, rows)
             case FocusChanged(on):
-                context.seen.focus_changed(on=on, now=context.clock())
+                context.seen.focus(on=on)
             case KeyTyped():
                 pass
             case ScreenResized(columns, rows):
@@ -460,7 +481,7 @@ class ScreenState:
                 None,
             )
             window.open(context.first_unread(key) or first)
-        context.seen.opened(key, context.clock())
+        context.seen.entered(key)
 
     def _ask_pages(self) -> None:
         context = self._context
@@ -472,8 +493,10 @@ class ScreenState:
     def _report_seen(self) -> None:
         context = self._context
         conversation = context.core.conversations.get(context.key)
-        if conversation is None or not context.looks or not context.core.unread_known:
+        if conversation is None or not context.looks:
             return
         through = context.window.seen_through(conversation.read)
-        if through > conversation.read:
+        known = context.core.unread_known
+        if through > conversation.read and context.seen.seen(through, context.clock(), unread_known=known) is not None:
             context.act(actions.MarkSeen(context.key, through))
+            context.conversations.changed()
