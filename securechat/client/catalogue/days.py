@@ -1,4 +1,4 @@
-"""The time of day beside messages, and the names of days that a person types.
+"""The time of day beside messages, the day above them, and the names of days that a person types.
 
 A date itself stays in the order of ISO 8601 in every language, because it is typed back: /history 2026-11-20.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from securechat.translation import language, pgettext
+from securechat.translation import _, language, pgettext
 from securechat.translation.cldr import ENGLISH, FORMATS_OF
 from securechat.translation.formatting import format_clock
 
@@ -16,6 +16,11 @@ from securechat.translation.formatting import format_clock
 def clock(moment: dt.datetime) -> str:
     """Return a local time of day, five cells wide: ``06:13``, in Indonesian ``06.13``."""
     return format_clock(moment, FORMATS_OF.get(language(), ENGLISH))
+
+
+def separator(moment: dt.date) -> str:
+    """Return the day that stands above its first message: ``Friday, 20 Nov 2026``."""
+    return _("{day:weekday}, {day:date}", day=moment)
 
 
 def relative_days() -> dict[str, int]:

@@ -23,8 +23,8 @@ from msgspec import Struct
 MAX_LINK_UNITS = 2048
 """The longest link, in UTF-16 units, as in the page: browsers and servers take longer ones, people do not type them."""
 MAX_TARGET_CHARS = 2083
-"""The longest target: VTE, and so GNOME's terminal and others, drop a longer one of OSC 8. Percent-encoding alone makes one
-that long: its text then stays plain."""
+"""The longest target: VTE, and so GNOME's terminal and others, drop a longer one of OSC 8. Percent-encoding alone makes
+one that long: its text then stays plain."""
 _MAX_LABEL_CHARS = 63
 """Of a label with letters outside of ASCII: no longer name can be looked up (RFC 1035), and punycode is quadratic."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from securechat.client.ui.link_targets import MAX_LINK_UNITS, MAX_TARGET_CHARS, link_target
 from securechat.client.ui.links import MAX_LOOKUPS, MAX_MARKS, MarkKind, TextLink, links_in, marks_in, visible_links
 from securechat.text.sanitize import visible
+from tests.support.steps import steps
 
 ROOT = Path(__file__).resolve().parents[3]
 CASES = json.loads((ROOT / "tests" / "golden" / "links.json").read_text(encoding="utf-8"))
@@ -38,7 +38,7 @@ def test_targets_hold_printable_ascii_only() -> None:
         "┆",
     ]
     found = 0
-    for _ in range(5_000):
+    for _ in range(2_000):
         text = dice.choice(("http://", "https://a.b/", "https://é.org/?")) + "".join(dice.choices(chars, k=12))
         for link in links_in(text):
             found += 1
@@ -47,7 +47,7 @@ def test_targets_hold_printable_ascii_only() -> None:
             assert not set(' <>"') & set(link.target), ascii(text)
             assert link.target.lower().startswith(("http://", "https://"))
             assert link.host.isascii()
-    assert found > 1_000
+    assert found > 500
 
 
 def test_what_is_typed_in_ascii_is_the_target() -> None:
@@ -117,23 +117,4 @@ HOSTILE = (
 @pytest.mark.parametrize("piece", HOSTILE, ids=ascii)
 def test_hostile_texts_take_linear_time(piece: str) -> None:
     text = (piece * 10_240)[:10_240]
-    steps = _work(text)
-    assert steps < 400 * len(text)
-
-
-def _work(text: str) -> int:
-    """Return the lines of Python that the search runs, which no other load on the machine changes."""
-    count = 0
-
-    def trace(*_: object) -> object:
-        nonlocal count
-        count += 1
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)  # type: ignore[arg-type]
-    try:
-        marks_in(text, {"ana"})
-    finally:
-        sys.settrace(before)
-    return count
+    assert steps(lambda: marks_in(text, {"ana"})) < 400 * len(text)
