@@ -1,4 +1,4 @@
-"""Whatever is said, changed, deleted, loaded, pressed and resized: the reader's row stays, and what is shown is the log."""
+"""Whatever is said, changed, deleted, loaded and pressed, the reader's row stays, and what is shown is the log."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ STEPS = st.lists(st.one_of(EVENT, EVENT, UP, KEY, RESIZE, PURGE), min_size=20, m
 QUIET = {"say", "edit", "delete", "react", "members", "ask"}
 
 
-def play(one: WindowLog, what: str, how: object, more: object) -> None:  # noqa: C901, PLR0912 - one flat match
+def play(one: WindowLog, what: str, how: object, more: object) -> None:
     window = one.window
     target = one.log[how % len(one.log)].seq if isinstance(how, int) and one.log else 0
     match what, how, more:

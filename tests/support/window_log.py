@@ -1,4 +1,4 @@
-"""A conversation with a log, a core that keeps the end of it, and a message window on both; rows as simple as can be."""
+"""A conversation with a log, a core that keeps the end of it, and a message window on both; its rows are simple."""
 
 from __future__ import annotations
 

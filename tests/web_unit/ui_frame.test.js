@@ -3,6 +3,7 @@
 import { sorted } from "../../securechat/web/ui/app.js";
 import { statusText } from "../../securechat/web/ui/conversation.js";
 import { equal } from "./core_help.js";
+import cases from "../golden/conversation_order.json" with { type: "json" };
 
 /** @param {Record<string, unknown>} core */
 const app = (core) => /** @type {any} */ ({
@@ -10,12 +11,19 @@ const app = (core) => /** @type {any} */ ({
   now: () => 100,
 });
 
-Deno.test("conversations stand by their last message, those without one behind, by name", () => {
-  /** @param {string} name @param {number} seq */
-  const one = (name, seq) => /** @type {any} */ ({ name, id: 0, last: seq ? { seq } : null });
-  const names = sorted([one("old", 3), one("b", 0), one("new", 9), one("a", 0)]).map(({ name }) => name);
-  equal(names, ["new", "old", "a", "b"]);
-});
+for (const { case: name, conversations, order, ids } of /** @type {any[]} */ (cases)) {
+  Deno.test(`order of conversations: ${name}`, () => {
+    const list = conversations.map((/** @type {any} */ each) => ({
+      ...each,
+      last: each.last ? { seq: each.last } : null,
+    }));
+    const muted = conversations.filter((/** @type {any} */ each) => each.muted && each.kind === "room");
+    const notify = Object.fromEntries(muted.map((/** @type {any} */ each) => [each.name, "none"]));
+    const found = sorted(list, notify);
+    equal(found.map((each) => each.name), order);
+    if (ids) equal(found.map((each) => each.id), ids);
+  });
+}
 
 Deno.test("the status says what the connection is doing", () => {
   equal(statusText(app({})), { text: "Connected", kind: "ok", wait: false });

@@ -403,8 +403,8 @@ function keepAboveKeyboard() {
 
 // The rooms and dialogues of the user: what is unread where, and the last words.
 //
-// Sorted by the last message, newest first. The order waits while a mouse is over the list, so that no click meets another row than the one
-// it was meant for.
+// In the order of `sorted`, which waits while a mouse is over the list or the keyboard is in it, so that no click and no key meets another row
+// than the one it was meant for.
 
 const MOST = 999;
 
@@ -493,8 +493,14 @@ function sidebar(app) {
     if (waiting) update();
   });
 
+  list.addEventListener("focusout", () =>
+    setTimeout(() => {
+      if (waiting && !over) update();
+    }));
+  const inOrder = () => sorted(app.core.conversations.values(), app.settings.notify);
+
   function update() {
-    const now = sorted(app.core.conversations.values());
+    const now = inOrder();
     const keys = new Set(now.map(({ key }) => key));
     for (const [key, old] of rows) {
       if (keys.has(key)) continue;
@@ -513,7 +519,8 @@ function sidebar(app) {
       known.update(app.route.key === each.key);
     }
     const wanted = now.map(({ key }) => /** @type {Element} */ (rows.get(key)?.element));
-    waiting = over && order.length === wanted.length && wanted.some((each, index) => order[index] !== each);
+    waiting = (over || list.querySelector(":focus-visible") !== null) && order.length === wanted.length &&
+      wanted.some((each, index) => order[index] !== each);
     if (!waiting) {
       wanted.forEach((each, index) => {
         if (list.children[index] !== each) list.insertBefore(each, list.children[index] ?? null);
@@ -556,7 +563,7 @@ function sidebar(app) {
     /** Takes the focus. @param {string | null | undefined} key of the conversation that the user comes from */
     focus: (key) => rows.get(key ?? "")?.element.querySelector("a")?.focus(),
     /** The conversation to show where none is chosen. */
-    first: () => app.core.roomNamed("lobby") ?? sorted(app.core.conversations.values())[0] ?? null,
+    first: () => app.core.roomNamed("lobby") ?? inOrder()[0] ?? null,
     end() {
       cancelAnimationFrame(scheduled);
       status.end();
@@ -567,13 +574,22 @@ function sidebar(app) {
 }
 
 /**
- * Sorts conversations by their last message; those without one stand behind, by name.
+ * Sorts conversations: those with mentions and dialogues with unread messages, then other unread ones, then the rest, to which muted rooms
+ * belong; each by the last message, the newest first, those without one behind, by name. The terminal's list has the same order
+ * (client/ui/conversation_list.py), by the same cases: tests/golden/conversation_order.json.
  *
  * @param {Iterable<Conversation>} conversations
+ * @param {Readonly<Record<string, string>>} notify the choice of each room that has one
  */
-export function sorted(conversations) {
+export function sorted(conversations, notify = {}) {
+  /** @param {Conversation} one */
+  const rank = ({ kind, name, unread, mentions }) => {
+    if (!unread || (kind === "room" && notify[name] === "none")) return 2;
+    return kind === "direct" || mentions ? 0 : 1;
+  };
   return [...conversations].sort((one, other) =>
-    (other.last?.seq ?? 0) - (one.last?.seq ?? 0) || one.name.localeCompare(other.name) || one.id - other.id
+    rank(one) - rank(other) || (other.last?.seq ?? 0) - (one.last?.seq ?? 0) || one.name.localeCompare(other.name) ||
+    one.id - other.id
   );
 }
 
