@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from msgspec.structs import replace
+
+from securechat import model as m
 from securechat.client.core import actions
 from securechat.client.core.state import ConversationId, PersonKey, Visibility
 from securechat.client.ui.completion import emoji_words
@@ -28,10 +32,59 @@ from securechat.client.ui.screen_view import (
 from securechat.client.ui.ui_actions import KeyTable
 from securechat.client.ui.unsent_texts import UnsentTexts
 from securechat.model import Message
+from securechat.text.refusals import refusal_for
 from securechat.tls.contexts import ClientContext
 from tests.support.core_driver import ChangingServer, Driver
 
 SERVER = ServerFacts("chat.lan", 8443, "ab12" * 16, "TLSv1.3")
+
+
+@dataclass
+class ScreenServer(ChangingServer):
+    """A model server that also searches, lists conversations, keeps replies, and refuses what says so."""
+
+    page_rows: int = 200
+    refuse_texts: bool = False
+
+    def receive(self, command: m.Command) -> None:
+        match command:
+            case m.AskConversations(ref):
+                peers = {each.sender_id for each in self.log if each.to == self.my_id}
+                self.out.append(m.ConversationList(ref, [self._dialogue(peer) for peer in sorted(peers)]))
+            case m.AskUnread(ref):
+                self.out.append(m.UnreadList(ref))
+            case m.Search(ref, query):
+                found = [each for each in reversed(self.log) if query.strip('"') in each.text]
+                self.out.append(m.SearchPage(ref, [m.Hit(each) for each in found]))
+            case m.Who(ref, room):
+                self.out.append(m.Roster(ref, room, [m.Person(self.me, "me"), m.Person(99, "p99")], 2))
+            case m.Rooms(ref):
+                self.out.append(m.RoomsPage(ref, [m.RoomCount("lobby", 2), m.RoomCount("ops", 1)]))
+            case m.Say(client_id) if self.refuse_texts:
+                self.out.append(m.Refused.of(refusal_for("room_read_only"), client_id=client_id))
+            case m.Say(reply=int(reply)):
+                super().receive(command)
+                self.log[-1] = replace(self.log[-1], reply=reply)
+                self.entries[-1] = self.log[-1]
+                self.out[-1] = self.log[-1]
+            case _:
+                super().receive(command)
+
+    def history(self, ask: m.History) -> None:
+        if ask.around is None and ask.at is None:
+            super().history(ask)
+            return
+        rows = [each for each in self.log if self._asked_for(each, ask)]
+        if ask.around is not None:
+            at = next((index for index, each in enumerate(rows) if each.seq == ask.around), 0)
+            page = rows[max(0, at - 20) : at + 20]
+        else:
+            page = [each for each in rows if each.sent_at_ms >= (ask.at or 0)][:40]
+        self.out.append(m.HistoryPage(ask.ref, page, self.fed, bool(page) and page[-1] is not rows[-1]))
+
+    def _dialogue(self, peer: int) -> m.ConversationItem:
+        last = max(each.seq for each in self.log if peer in (each.sender_id, each.to))
+        return m.ConversationItem(peer=m.Person(peer, f"p{peer}"), last_seq=last)
 
 
 class ScreenRig:
@@ -53,7 +106,7 @@ class ScreenRig:
         **options: object,
     ) -> None:
         self.driver = Driver(
-            ChangingServer(), visibility=Visibility.REPORTED, rooms=rooms, typing=True, **(core_options or {})
+            ScreenServer(), visibility=Visibility.REPORTED, rooms=rooms, typing=True, **(core_options or {})
         )
         self.core = self.driver.core
         self.acts: list[actions.Action] = []

@@ -1,7 +1,6 @@
 """What the client and the server tell the user: rows below the messages for a while, and a list of all of it.
 
-A notice is no message and looks like none: it begins with the mark of notices, which `text.sanitize` removes from texts
-by standing in the first column, where no text of a peer begins. It goes when the user has acted on it or after
+A notice looks like no message (screen_rows.py). It goes when the user submits something or presses Esc, or after
 `SHOWN_S`, because rows below the messages take room from them; the list keeps it.
 """
 
@@ -12,15 +11,13 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from securechat.client.ui.rendering import NOTICE_MARK
-from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
-from securechat.client.ui.wrapping import row_ranges, styled_rows
+from securechat.client.ui.screen_rows import notice_block
+from securechat.client.ui.styled_text import TextRow, TextStyle
 
 SHOWN_S = 30.0
 """A notice stays so long: enough to read three sentences."""
 MOST_KEPT = 200
 """Notices in the list: those of an evening."""
-_CONTINUED = " " * len(NOTICE_MARK)
 
 
 class Notice(Struct, frozen=True):
@@ -70,19 +67,9 @@ class ScreenNotices:
         self._shown = [each for each in self._shown if each.at + SHOWN_S > now]
         rows: list[TextRow] = []
         for notice in reversed(self._shown):
-            block = notice_rows(notice.sentence, columns, error=notice.error)
+            style = TextStyle.ERROR if notice.error else TextStyle.NOTICE
+            block = [each.row for each in notice_block(notice.sentence, columns, style)]
             if len(rows) + len(block) > most:
                 return rows or block[:most]
             rows = [*block, *rows]
         return rows
-
-
-def notice_rows(sentence: str, columns: int, *, error: bool = False) -> list[TextRow]:
-    """Return the rows of a notice, none wider than ``columns``."""
-    style = TextStyle.ERROR if error else TextStyle.NOTICE
-    rows: list[TextRow] = []
-    for line in sentence.split("\n"):
-        slices = row_ranges(line, 0, len(line), columns - len(NOTICE_MARK))
-        spans = [TextSpan(0, len(line), style)] if line else []
-        rows += styled_rows(line, slices, spans, _CONTINUED, _CONTINUED if rows else NOTICE_MARK)
-    return rows
