@@ -149,14 +149,14 @@ class ScreenActions:
         """Go to the newest message."""
         self._context.seen.went_to_end()
         self._context.window.to_present()
-        self._context.focus = ScreenFocus.COMPOSER
+        self._context.focus_on(ScreenFocus.COMPOSER)
 
     # --- moving -------------------------------------------------------------------------------------------------------
 
     def _select(self) -> None:
         context = self._context
         context.pane = ScreenPane.MESSAGES
-        context.focus = ScreenFocus.COMPOSER
+        context.focus_on(ScreenFocus.COMPOSER)
         context.window.select_step(-1)
         if context.window.selected is None:
             context.say(catalogue.screen.NO_MESSAGE_SELECTED())
@@ -180,9 +180,11 @@ class ScreenActions:
     def _step(self, step: int) -> None:
         """Select the next message; below the last one the composer has the keys again."""
         window = self._context.window
+        if not step:
+            return
         before = window.selected
         window.select_step(step)
-        if step > 0 and before is not None and window.selected == before and window.rows().following:
+        if step > 0 and before is not None and window.selected == before and not window.rows().loading:
             window.select(None)
 
     def _page(self, pages: int) -> None:
@@ -196,20 +198,15 @@ class ScreenActions:
         """Show a pane and give it the keys; fold it where it has them."""
         context = self._context
         focus = ScreenFocus.CONVERSATIONS if pane is ScreenPane.CONVERSATIONS else ScreenFocus.MEMBERS
+        has_keys = context.focus is focus and pane not in context.folded
         if context.layout.one_pane:
-            back = context.pane is pane
-            context.pane = ScreenPane.MESSAGES if back else pane
-            context.focus = ScreenFocus.COMPOSER if back else focus
-        elif pane in context.folded:
-            context.folded.discard(pane)
-            context.focus = focus
-        elif context.focus is not focus:
-            context.focus = focus
-        else:
+            context.pane = ScreenPane.MESSAGES if has_keys else pane
+        elif has_keys:
             context.folded.add(pane)
-            context.focus = ScreenFocus.COMPOSER
-        if context.focus is focus:
-            context.window.select(None)
+        else:
+            context.folded.discard(pane)
+        context.window.select(None)
+        context.focus_on(ScreenFocus.COMPOSER if has_keys else focus)
 
     # --- about a message ----------------------------------------------------------------------------------------------
 
@@ -232,7 +229,7 @@ class ScreenActions:
 
     def _to_composer(self) -> None:
         self._context.window.select(None)
-        self._context.focus = ScreenFocus.COMPOSER
+        self._context.focus_on(ScreenFocus.COMPOSER)
 
     def _reply(self) -> None:
         if (found := self._message()) is not None:

@@ -139,6 +139,7 @@ class ScreenContext:
         self.default_name: str | None = None
         self.places: list[ConversationId] = []
         self.goes_back = False
+        self._opened: ConversationId | None = None
         self._words: tuple[ConversationId, str, KnownWords] | None = None
         self._commands: tuple[str, tuple[CommandWords, ...]] | None = None
 
@@ -244,11 +245,46 @@ class ScreenContext:
             self.say(catalogue.screen.CONVERSATION_GONE())
             return False
         self.pane = ScreenPane.MESSAGES
-        self.focus = ScreenFocus.COMPOSER
-        if key == self.core.current:
-            return True
-        self.act(actions.SelectConversation(key))
+        self.focus_on(ScreenFocus.COMPOSER)
+        if key != self.core.current:
+            self.act(actions.SelectConversation(key))
+            self.follow()
         return True
+
+    def follow(self) -> None:
+        """Open the conversation that the core has made the current one, at the line where the unread begin."""
+        key = self.core.current
+        if key == self._opened:
+            return
+        if self._opened is not None:
+            self.windows.of(self._opened).select(None)
+            self.remember(self._opened)
+        self._opened = key
+        self.composer.enter(key)
+        self.notices.dismiss()
+        self.members.changed()
+        self.conversations.changed()
+        conversation = self.core.conversations.get(key)
+        if conversation is not None and conversation.unread:
+            unread = (
+                each.seq
+                for each in conversation.messages
+                if each.seq > conversation.read and each.sender_id != self.core.me.id
+            )
+            self.window.open(self.first_unread(key) or next(unread, None))
+        self.seen.entered(key)
+
+    def focus_on(self, focus: ScreenFocus) -> None:
+        """Give the keys to a list, or to the composer."""
+        self.focus = focus
+        if focus is ScreenFocus.CONVERSATIONS:
+            self.conversations.enter()
+        else:
+            self.conversations.leave()
+        if focus is ScreenFocus.MEMBERS:
+            self.members.enter()
+        else:
+            self.members.selected = None
 
     def send(self, action: Action) -> None:
         """Pass an action to the core."""

@@ -174,10 +174,14 @@ class MemberList:
             self._people = _people(core, key)
         return self._people
 
+    def enter(self) -> None:
+        """The keyboard comes into the list."""
+        self.selected = 0 if self.selected is None else self.selected
+
     def move(self, core: ClientCore, step: int, *, edge: int = 0) -> None:
         """Move the selection, or take it to the first or last one."""
         last = len(self.people(core)) - 1
-        at = -1 if self.selected is None and step > 0 else self.selected or 0
+        at = self.selected or 0
         self.selected = max(0, min((0 if edge < 0 else last) if edge else at + step, last))
 
     @property

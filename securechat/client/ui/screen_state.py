@@ -156,10 +156,8 @@ class ScreenState:
         self._commands = ScreenCommands(self._context)
         self._actions = ScreenActions(self._context, self._commands)
         self._events = ScreenEvents(self._context, rows)
-        self._key: ConversationId = core.current
         self._taken = 0
         self._settling = False
-        self._opened = False
 
     # --- for the shell ------------------------------------------------------------------------------------------------
 
@@ -330,7 +328,7 @@ class ScreenState:
                 self._commands.run(line)
             case ChooseLine(line):
                 context.window.select(None)
-                context.focus = ScreenFocus.COMPOSER
+                context.focus_on(ScreenFocus.COMPOSER)
                 context.composer.prepend(line)
             case ChooseLink(link):
                 context.ask(OpenLink(link))
@@ -372,11 +370,13 @@ class ScreenState:
         elif focus_of(context) is ScreenFocus.MESSAGES:
             context.window.select(None)
         elif context.focus is not ScreenFocus.COMPOSER:
-            context.focus, context.pane = ScreenFocus.COMPOSER, ScreenPane.MESSAGES
+            context.focus_on(ScreenFocus.COMPOSER)
+            context.pane = ScreenPane.MESSAGES
         elif context.composer.leave_task() or context.notices.dismiss():
             pass
         elif context.layout.one_pane:
-            context.pane, context.focus = ScreenPane.CONVERSATIONS, ScreenFocus.CONVERSATIONS
+            context.pane = ScreenPane.CONVERSATIONS
+            context.focus_on(ScreenFocus.CONVERSATIONS)
 
     def _click(self, target: object, link: str, person: int) -> None:  # noqa: C901, PLR0912 - one flat match
         context = self._context
@@ -422,7 +422,7 @@ class ScreenState:
         window = context.window
         there = window.find(key) is not None if key > 0 else window.unsent.find(-key) is not None
         if there:
-            context.focus = ScreenFocus.COMPOSER
+            context.focus_on(ScreenFocus.COMPOSER)
             window.select(key)
         else:
             context.say(catalogue.screen.MESSAGE_GONE())
@@ -449,39 +449,13 @@ class ScreenState:
         self._settling = True
         try:
             context = self._context
-            if context.key != self._key or not self._opened:
-                self._enter(context.key)
+            context.follow()
             context.composer.hide(hidden=context.interaction.hides_input)
             if context.core.phase is ConnectionPhase.ONLINE:
                 self._ask_pages()
                 self._report_seen()
         finally:
             self._settling = False
-
-    def _enter(self, key: ConversationId) -> None:
-        """Another conversation is open."""
-        context = self._context
-        if self._key != key and self._key in context.windows:
-            context.windows.of(self._key).select(None)
-        if self._opened:
-            context.remember(self._key)
-        self._key, self._opened = key, True
-        context.composer.enter(key)
-        context.notices.dismiss()
-        context.members.changed()
-        window = context.window
-        conversation = context.core.conversations.get(key)
-        if conversation is not None and conversation.unread:
-            first = next(
-                (
-                    each.seq
-                    for each in conversation.messages
-                    if each.seq > conversation.read and each.sender_id != context.core.me.id
-                ),
-                None,
-            )
-            window.open(context.first_unread(key) or first)
-        context.seen.entered(key)
 
     def _ask_pages(self) -> None:
         context = self._context
