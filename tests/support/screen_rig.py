@@ -61,7 +61,7 @@ class ScreenServer(ChangingServer):
             case m.Rooms(ref):
                 self.out.append(m.RoomsPage(ref, [m.RoomCount("lobby", 2), m.RoomCount("ops", 1)]))
             case m.Say(client_id) if self.refuse_texts:
-                self.out.append(m.Refused.of(refusal_for("room_read_only"), client_id=client_id))
+                self.out.append(m.Refused.of(refusal_for("room_read_only", room="ops"), client_id=client_id))
             case m.Say(reply=int(reply)):
                 super().receive(command)
                 self.log[-1] = replace(self.log[-1], reply=reply)

@@ -17,7 +17,7 @@ from enum import Enum
 from securechat.client import catalogue
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events.messages import MessageShown
-from securechat.client.core.state import ConversationId, PersonKey, RoomKey
+from securechat.client.core.state import ConversationId, PersonKey
 
 APART_S = 2.0
 """Between two notifications: a flood of mentions rings no more often."""
@@ -61,9 +61,9 @@ class NotificationPolicy:
             return NotificationLevel.ALL
         return self._levels.get(key.room, self.DEFAULT_LEVEL)
 
-    def set_level(self, key: RoomKey, level: NotificationLevel) -> None:
+    def set_level(self, room: str, level: NotificationLevel) -> None:
         """Change what notifies in a room."""
-        self._levels[key.room] = level
+        self._levels[room] = level
 
     def is_quiet(self, key: ConversationId) -> bool:
         """Tell whether the user wants nothing of a conversation: the list shows it dim."""

@@ -139,6 +139,7 @@ class ScreenContext:
         self.default_name: str | None = None
         self.places: list[ConversationId] = []
         self.goes_back = False
+        self._seen_people: set[int] = set()
         self._opened: ConversationId | None = None
         self._words: tuple[ConversationId, str, KnownWords] | None = None
         self._commands: tuple[str, tuple[CommandWords, ...]] | None = None
@@ -209,6 +210,12 @@ class ScreenContext:
             known = KnownWords(self.commands(), self._names(), tuple(self.core.rooms), self.emoji, tuple(LANGUAGES))
             self._words = (key, code, known)
         return self._words[2]
+
+    def saw(self, person_id: int) -> None:
+        """A person has written, whose name can be completed from now on."""
+        if person_id not in self._seen_people:
+            self._seen_people.add(person_id)
+            self.words_changed()
 
     def words_changed(self) -> None:
         """People or rooms are others now."""

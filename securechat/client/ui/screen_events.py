@@ -193,6 +193,7 @@ class ScreenEvents:
 
     def _shown(self, shown: events.MessageShown) -> None:
         context = self._context
+        context.saw(shown.message.sender_id)
         seen = shown.key == context.key and context.looks and context.window.following
         if shown.key == context.key and not seen and not shown.own:
             conversation = context.core.conversations.get(shown.key)

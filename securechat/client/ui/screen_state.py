@@ -198,6 +198,11 @@ class ScreenState:
         """What is written and not sent, to be stored after `StoreUnsent`."""
         return self._unsent
 
+    @property
+    def notification(self) -> NotificationPolicy:
+        """What notifies, to be set."""
+        return self._context.notification
+
     def use_unsent(self, unsent: UnsentTexts) -> None:
         """Take what an earlier run of this account has left, once the login tells which account it is."""
         self._unsent = unsent

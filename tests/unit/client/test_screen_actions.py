@@ -12,6 +12,7 @@ from securechat.client.ui.screen_view import (
     ComposerMode,
     CopyText,
     KeyTyped,
+    LeaveScreen,
     MoveSelection,
     OpenLink,
     OverlayKind,
@@ -514,14 +515,17 @@ def test_escape_closes_the_innermost_thing(rig: ScreenRig) -> None:
 def test_interrupt_leaves_at_the_second_time(rig: ScreenRig) -> None:
     rig.run("interrupt")
     assert str(catalogue.screen.QUIT_AGAIN()) in rig.messages
-    assert rig.core.phase is ConnectionPhase.ONLINE
     rig.driver.now += 10
     rig.run("interrupt")
-    assert rig.core.phase is ConnectionPhase.ONLINE
+    assert not rig.core.leaving
     rig.run("interrupt")
-    assert rig.core.phase is ConnectionPhase.ENDED
+    assert rig.core.leaving
 
 
-def test_leave_leaves(rig: ScreenRig) -> None:
+def test_leave_leaves_and_ends_the_screen(rig: ScreenRig) -> None:
     rig.run("leave")
+    assert rig.core.leaving
+    rig.driver.cut()
+    rig.note()
     assert rig.core.phase is ConnectionPhase.ENDED
+    assert LeaveScreen() in rig.requests
