@@ -157,6 +157,7 @@ class ScreenState:
         self._actions = ScreenActions(self._context, self._commands)
         self._events = ScreenEvents(self._context, rows)
         self._taken = 0
+        self._store_asked = False
         self._settling = False
 
     # --- for the shell ------------------------------------------------------------------------------------------------
@@ -219,8 +220,9 @@ class ScreenState:
 
     def _requests(self) -> Sequence[ShellRequest]:
         requests, self._context.requests = self._context.requests, []
-        if self._unsent.changed and not any(isinstance(each, StoreUnsent) for each in requests):
+        if self._unsent.changed and not self._store_asked:
             requests.append(StoreUnsent())
+        self._store_asked = self._unsent.changed
         return requests
 
     def _find(self, key: ConversationId, seq: int) -> Message | None:
