@@ -29,8 +29,8 @@ class UnsentStore:
 
     Args:
         folder: where it is (`LocalStore.folder`); made when the first text is written.
-        authority: identity of the server's CA (`local_store.authority_of`): another server at the same address has other
-            people under the same numbers.
+        authority: identity of the server's CA (`local_store.authority_of`): another server at the same address has
+            other people under the same numbers.
         host: of the server.
         port: of the server.
         name: of the account, or of the guest.

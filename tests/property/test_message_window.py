@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from securechat.client.ui.window_records import SelectEdge, WindowPart
+from securechat.client.ui.window_records import SelectEdge, WindowRowKind
 from tests.support.window_log import WindowLog
 
 TEXT = st.sampled_from(["x", "some words", "a text of more than one row, and then some more of it", ""])
@@ -98,7 +98,7 @@ def reader(one: WindowLog) -> tuple[int, int, str] | None:
     rows = one.window_rows()
     selected = one.window.selected
     for place, each in enumerate(rows):
-        if each.part is WindowPart.MESSAGE and not each.row.startswith("<") and selected in (None, each.seq):
+        if each.part is WindowRowKind.MESSAGE and not each.row.startswith("<") and selected in (None, each.seq):
             return each.seq, place, str(each.row)
     return None
 
@@ -110,7 +110,7 @@ def check(one: WindowLog) -> None:
     kept = list(one.window.kept)
     assert len(kept) <= one.most
     assert kept == [message for message in one.log if kept and kept[0].seq <= message.seq <= kept[-1].seq]
-    shown = list(dict.fromkeys(each.seq for each in rows if each.part is WindowPart.MESSAGE))
+    shown = list(dict.fromkeys(each.seq for each in rows if each.part is WindowRowKind.MESSAGE))
     if shown:
         assert shown == [message.seq for message in kept if shown[0] <= message.seq <= shown[-1]]
     if one.window.following and kept and not one.window.rows().loading:
@@ -121,11 +121,11 @@ def check(one: WindowLog) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from([0, 4, 20, 60]), st.sampled_from([1, 4, 12]), STEPS)
+@given(st.sampled_from([0, 4, 20, 60]), st.sampled_from([1, 4, 12]), st.integers(1, 2), STEPS)
 def test_the_readers_row_does_not_move_and_what_is_shown_is_the_log(
-    before: int, core_keeps: int, steps: list[tuple[str, object, object]]
+    before: int, core_keeps: int, authors: int, steps: list[tuple[str, object, object]]
 ) -> None:
-    one = WindowLog(before, core_keeps, most=24, page=6)
+    one = WindowLog(before, core_keeps, most=24, page=6, authors=authors)
     for what, how, more in steps:
         was, still = reader(one), not one.window.following
         jumps = any(page.around or page.at_ms or page.after for page, _ in one.asked) or one.window.jumping

@@ -60,6 +60,7 @@ class WindowLog:
     rows: int = 6
     most: int = 40
     page: int = 10
+    authors: int = 2
     log: list[Message] = field(default_factory=list)
     seq: int = 0
     asked: list[tuple[PageWanted, int]] = field(default_factory=list)
@@ -67,7 +68,7 @@ class WindowLog:
     def __post_init__(self) -> None:
         self.core = Conversation(ROOM, messages=deque(maxlen=self.core_keeps))
         for number in range(self.before):
-            self._store(f"old {number}", 2 + number % 2)
+            self._store(f"old {number}", 2 + number % self.authors)
         self.maker = PlainRows()
         self.window = MessageWindow(
             ROOM, lambda: self.core, self.maker, self.columns, self.rows, most=self.most, page=self.page

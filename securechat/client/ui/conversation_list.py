@@ -33,7 +33,7 @@ class ListRank(IntEnum):
     REST = 2
 
 
-class ListedConversation(Struct, frozen=True):
+class ConversationEntry(Struct, frozen=True):
     """A room or a dialogue.
 
     Attributes:
@@ -85,27 +85,27 @@ class ListCounts(Struct, frozen=True):
     muted: int = 0
 
 
-def ordered(conversations: Iterable[ListedConversation]) -> list[ListedConversation]:
+def ordered(conversations: Iterable[ConversationEntry]) -> list[ConversationEntry]:
     """Return conversations in the order of the list."""
     return sorted(conversations, key=_order)
 
 
-def _order(one: ListedConversation) -> tuple[int, int, str, str, int]:
+def _order(one: ConversationEntry) -> tuple[int, int, str, str, int]:
     number = one.key.person_id if isinstance(one.key, PersonKey) else 0
     return one.rank, -one.last, name_key(one.name), one.name, number
 
 
-class ConversationList:
+class ConversationListing:
     """The list."""
 
     def __init__(self) -> None:
-        self._items: dict[ConversationId, ListedConversation] = {}
-        self._shown: tuple[ListedConversation, ...] = ()
+        self._items: dict[ConversationId, ConversationEntry] = {}
+        self._shown: tuple[ConversationEntry, ...] = ()
         self._selected: ConversationId | None = None
 
     # --- what is in it ------------------------------------------------------------------------------------------------
 
-    def put(self, conversations: Iterable[ListedConversation]) -> None:
+    def put(self, conversations: Iterable[ConversationEntry]) -> None:
         """Take all conversations as they are now."""
         self._items = {each.key: each for each in conversations}
         if self._selected is None:
@@ -119,7 +119,7 @@ class ConversationList:
             self.leave()
 
     @property
-    def shown(self) -> Sequence[ListedConversation]:
+    def shown(self) -> Sequence[ConversationEntry]:
         """The conversations in the order in which they are shown now."""
         return self._shown
 
@@ -164,7 +164,7 @@ class ConversationList:
         waiting = [each for each in self._items.values() if each.rank is not ListRank.REST and each.key != current]
         return min(waiting, key=_order).key if waiting else None
 
-    def find(self, typed: str, current: ConversationId | None = None) -> Sequence[ListedConversation]:
+    def find(self, typed: str, current: ConversationId | None = None) -> Sequence[ConversationEntry]:
         """Return the conversations whose names match what was typed, the best first; without text, in their order.
 
         The current one stands last among its equals: one wants to go elsewhere.
@@ -220,5 +220,5 @@ def _begins_word(name: str, place: int) -> bool:
     return place == 0 or not name[place - 1].isalnum()
 
 
-def _score_of(scored: tuple[tuple[int, bool, int], ListedConversation]) -> tuple[int, bool, int]:
+def _score_of(scored: tuple[tuple[int, bool, int], ConversationEntry]) -> tuple[int, bool, int]:
     return scored[0]

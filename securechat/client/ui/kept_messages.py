@@ -65,6 +65,11 @@ class KeptMessages:
         """Whether nothing is before them."""
         return self.first == 0 or (bool(self.messages) and self.messages[0].prev == 0)
 
+    @property
+    def last(self) -> int:
+        """The seq of the last one; 0 for none."""
+        return self.messages[-1].seq if self.messages else 0
+
     def index(self, seq: int) -> int:
         """Return the place of a message, or of the first one behind it."""
         return bisect_left(self.messages, seq, key=_seq)

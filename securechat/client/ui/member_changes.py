@@ -1,4 +1,4 @@
-"""Who came and went between the messages of a room, condensed: each person once, by what became of them."""
+"""The comings and goings between the messages of a room, condensed: each person once, by what became of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class MemberChanges:
         self._note(seq, people, there=False)
 
     def after(self, seq: int) -> MembersChanged | None:
-        """Return what became of those who came or went right after the message ``seq``; None where nobody did."""
+        """Return what became of those who came or went right after the message ``seq``; None for no change."""
         if seq not in self._gaps:
             return None
         if seq not in self._made:

@@ -33,7 +33,7 @@ from securechat.client.ui.window_records import (
     SelectEdge,
     UnsentMessage,
     WindowAnchor,
-    WindowPlace,
+    WindowLocation,
     WindowRows,
 )
 from securechat.model import Message
@@ -86,9 +86,10 @@ class MessageWindow:
         self._at = WindowBlocks(self._kept, self._unsent, row_maker, max(1, columns))
         self._anchor: WindowAnchor | None = None
         self._news: list[int] = []
-        self._places: list[WindowPlace] = []
+        self._places: list[WindowLocation] = []
         self._goal: PageWanted | None = None
         self._selects_goal = False
+        self._goal_place: WindowLocation | None = None
         self._reloads = False
         self._asked: PageWanted | None = None
         self._failed: PageWanted | None = None
@@ -171,16 +172,16 @@ class MessageWindow:
         match ui_event:
             case events.MessageShown(message, key, own) if key == self.target:
                 self._shown(message, own=own)
+                if self._anchor is None or self._anchor.key > 0:
+                    return  # it stands behind the anchor, and moves nothing
             case events.MessageChanged(change, key, message) if key == self.target:
                 if self._kept.change(change, message):
                     self._at.forget_quotes(change.target, change.target)
             case events.MessagesPurged(purged, key) if key is None or key == self.target:
                 if self._kept.purge(purged):
                     self._at.forget()
-                    if purged.sender_id is None:
-                        self._news = [seq for seq in self._news if seq > purged.through]
-                    else:
-                        self._news = [seq for seq in self._news if self._kept.find(seq) or seq > self._kept.through]
+                    known = self._kept
+                    self._news = [seq for seq in self._news if known.find(seq) or seq > known.through]
             case events.HistoryLoaded(key=key) if key == self.target:
                 self._loaded(ui_event)
             case events.HistoryShown(key=key) if key == self.target:
@@ -194,9 +195,9 @@ class MessageWindow:
                 else:
                     self._kept.drop(lambda message: message.sender_id == person.id)
             case events.MembersJoined(room, people) if self._is_room(room) and self._kept.at_end:
-                self._at.members.joined(self._last_seq, people)
+                self._at.members.joined(self._kept.last, people)
             case events.MembersLeft(room, people) if self._is_room(room) and self._kept.at_end:
-                self._at.members.left(self._last_seq, people)
+                self._at.members.left(self._kept.last, people)
             case events.RoomLeft(room) if self._is_room(room):
                 self._kept.cut_off()
             case events.MessageAcked() | events.MessageRefused() | events.MessagesLost():
@@ -205,7 +206,7 @@ class MessageWindow:
                 self._at.forget()
             case events.ActionRejected(RejectReason.NOT_THERE) if self._asked and self._asked.around is not None:
                 self._asked = self._goal = None
-                del self._places[-1:]
+                del self._places[len(self._places) - self._selects_goal :]
             case events.RoomJoined(room) if self._is_room(room):
                 self._failed = None
             case _:
@@ -233,6 +234,8 @@ class MessageWindow:
     def resize(self, columns: int, rows: int) -> None:
         """Take another size of the field: the selected or topmost message stays where it was."""
         columns, rows = max(1, columns), max(0, rows)
+        if self._anchor is not None:
+            self._pin()
         old, before = self._anchor, self._at.columns
         self._at.columns, self._rows = columns, rows
         if old is None:
@@ -253,7 +256,7 @@ class MessageWindow:
     # --- where the reader is ------------------------------------------------------------------------------------------
 
     def open(self, unread_from: int | None) -> None:
-        """Enter the conversation: at the line where the unread begin, else at the end."""
+        """Enter the conversation: at the line where the unread begin (`Conversation.read` + 1), else at the end."""
         self._at.unread_from = unread_from
         self.selected = None
         self._places.clear()
@@ -304,11 +307,11 @@ class MessageWindow:
         """Move by so many fields, of which one row stays."""
         self.scroll(pages * max(1, self._rows - 1))
 
-    def place(self) -> WindowPlace:
+    def place(self) -> WindowLocation:
         """Return where the reader is."""
-        return WindowPlace(self._anchor, self.selected)
+        return WindowLocation(self._anchor, self.selected)
 
-    def go(self, place: WindowPlace) -> None:
+    def go(self, place: WindowLocation) -> None:
         """Go where the reader was."""
         if place.anchor is None:
             self.to_present()
@@ -325,11 +328,11 @@ class MessageWindow:
                 self._show_selected()
         elif key > 0:
             self._go_to(PageWanted(around=key), selects=False)
+            self._goal_place = place
 
     def jump(self, seq: int) -> None:
         """Go to a message and select it; `back` comes back."""
-        self._places.append(self.place())
-        del self._places[:-_MOST_PLACES]
+        self._remember()
         self._failed = None
         if self._kept.find(seq) is None and self._core_keeps(seq):
             self._seed()
@@ -341,9 +344,11 @@ class MessageWindow:
 
     def jump_to_time(self, at_ms: int) -> None:
         """Go to the first message from a time on, milliseconds since the epoch, UTC; `back` comes back."""
-        self._places.append(self.place())
-        del self._places[:-_MOST_PLACES]
+        self._remember()
         self._go_to(PageWanted(at_ms=at_ms), selects=True)
+
+    def _remember(self) -> None:
+        self._places = [*self._places[1 - _MOST_PLACES :], self.place()]
 
     def back(self) -> bool:
         """Go where the reader was before the last jump; tell whether there was one."""
@@ -449,7 +454,8 @@ class MessageWindow:
         return None
 
     def _go_to(self, goal: PageWanted, *, selects: bool) -> None:
-        self._goal, self._selects_goal, self._reloads, self._asked, self._failed = goal, selects, False, None, None
+        self._goal, self._selects_goal, self._goal_place = goal, selects, None
+        self._reloads, self._asked, self._failed = False, None, None
 
     def _reload(self) -> None:
         """Read what is kept again: messages may have been left out."""
@@ -460,9 +466,8 @@ class MessageWindow:
         self._goal, self._selects_goal, self._reloads = PageWanted(around=self._anchor.key), False, True
 
     def _loaded(self, event: events.HistoryLoaded) -> None:
-        through = (
-            event.before - 1 if event.before is not None else max(self._last_of(event.messages), self._kept.latest)
-        )
+        last = event.messages[-1].seq if event.messages else 0
+        through = max(last, self._kept.latest) if event.before is None else event.before - 1
         page = MessageRange(event.messages, event.first, through, at_end=event.before is None)
         if event.asked and self._asked == PageWanted(before=event.before):
             self._asked = None
@@ -474,9 +479,9 @@ class MessageWindow:
         asked, goal = self._asked, self._goal
         at_end = event.history_range is not HistoryRange.AROUND and event.since_ms is None and not event.more
         page = MessageRange(event.messages, event.first, event.through, at_end=at_end)
-        if asked is not None and self._answers(asked, event):
+        if asked is not None and asked.is_answered_by(event):
             self._asked = None
-        if goal is not None and self._answers(goal, event):
+        if goal is not None and goal.is_answered_by(event):
             self._goal = None
             if event.messages and (self._reloads or not self._kept.join(page)):
                 self._kept.start_with(page)
@@ -488,16 +493,11 @@ class MessageWindow:
             self._kept.join(page)
         self._page_has_come(page)
 
-    def _answers(self, page: PageWanted, event: events.HistoryShown) -> bool:
-        is_around = event.history_range is HistoryRange.AROUND
-        if page.around is not None:
-            return is_around and event.first <= page.around <= event.through
-        if page.at_ms is not None:
-            return page.at_ms == event.since_ms
-        return page.after is not None and not is_around and event.since_ms is None and event.first == page.after + 1
-
     def _arrive(self, seq: int) -> None:
         """A jump has come to its message, or to what is next to it."""
+        if self._goal_place is not None and self._kept.find(seq) is not None:
+            self.go(self._goal_place)
+            return
         if self._selects_goal and self._kept.find(seq) is not None:
             self._select_at(seq)
             return
@@ -507,7 +507,10 @@ class MessageWindow:
         self._fill()
 
     def _page_has_come(self, page: MessageRange) -> None:
-        self._kept.trim(self._reader_index())
+        self._settle()
+        frame = self._frame()
+        middle = len(self._kept) if self.following or not frame else (frame[0][0] + frame[-1][0]) // 2
+        self._kept.trim(middle)
         self._at.forget_quotes(page.first, page.through)
 
     # --- inside: events -----------------------------------------------------------------------------------------------
@@ -540,28 +543,23 @@ class MessageWindow:
         if message.seq <= self._kept.latest:
             return
         if self._kept.append(message):
+            self._kept.trim(self._reader_index())
             if number is not None:
                 self._is_now(-number, message.seq)
-            self._kept.trim(self._reader_index())
         if self._anchor is not None and not own and len(self._news) < MOST_BELOW:
             self._news.append(message.seq)
 
     def _is_now(self, key: int, seq: int) -> None:
         """An unsent message has come to its turn in the conversation."""
-        if self.selected == key:
-            self.selected = seq
         if self._anchor is not None and self._anchor.key == key:
             self._anchor = replace(self._anchor, key=seq)
+        if self.selected == key:
+            self.selected = seq
+            self._settle()
+            self._show_selected()
 
     def _is_room(self, name: str) -> bool:
         return isinstance(self.target, RoomKey) and self.target.room == name
-
-    @property
-    def _last_seq(self) -> int:
-        return self._kept.messages[-1].seq if self._kept.messages else 0
-
-    def _last_of(self, messages: Sequence[Message]) -> int:
-        return messages[-1].seq if messages else 0
 
     def _core_keeps(self, seq: int) -> bool:
         conversation = self._conversation()

@@ -1,4 +1,4 @@
-"""When a message that is on the screen counts as read: where a person looks, and never for passing by.
+"""The rule by which a message that is on the screen counts as read: where a person looks, and never for passing by.
 
 - The terminal reports its focus (mode 1004): what is on the screen while it has the focus counts. A key that comes
   without focus means that a report was lost.

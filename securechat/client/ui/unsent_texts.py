@@ -1,4 +1,4 @@
-"""What is written and not sent, by conversation: kept over a restart, as far as there is room.
+"""The texts that are written and not sent, by conversation: kept over a restart, as far as there is room.
 
 A text belongs to a room by name or a person by number, of one account on one server, which has a file of its own
 (unsent_store.py). The longest unchanged texts are dropped first where there are too many.

@@ -15,7 +15,7 @@ from securechat.client.ui.kept_messages import KeptMessages
 from securechat.client.ui.member_changes import MemberChanges
 from securechat.client.ui.styled_text import TextRow
 from securechat.client.ui.unsent_messages import UnsentMessages
-from securechat.client.ui.window_records import RowMaker, UnsentMessage, WindowPart, WindowRow
+from securechat.client.ui.window_records import RowMaker, UnsentMessage, WindowRow, WindowRowKind
 from securechat.model import Message
 
 _KEPT_BLOCKS = 600
@@ -129,7 +129,8 @@ class WindowBlocks:
             return False
         if index > 1:
             return self.key(index - 1) < self.unread_from
-        return self._kept.first <= self.unread_from or self.key(1) == self.unread_from
+        first = self._kept.messages[0]
+        return min(self._kept.first, first.prev + 1) <= self.unread_from or first.seq == self.unread_from
 
     def has_unread_line(self) -> bool:
         """Whether the line of the unread is among the rows."""
@@ -203,10 +204,10 @@ class WindowBlocks:
         """Return a row with its place; ``selected`` is the key of the selected block."""
         block, key = self.block(index), self.key(index)
         if row < 0:
-            return WindowRow(block.above[row], WindowPart.UNREAD, key)
+            return WindowRow(block.above[row], WindowRowKind.UNREAD, key)
         if row >= len(block.own):
-            return WindowRow(block.below[row - len(block.own)], WindowPart.MEMBERS, key)
+            return WindowRow(block.below[row - len(block.own)], WindowRowKind.MEMBERS, key)
         is_selected = key == selected
         if key < 0:
-            return WindowRow(block.own[row], WindowPart.UNSENT, 0, -key, is_selected)
-        return WindowRow(block.own[row], WindowPart.MESSAGE, key, 0, is_selected)
+            return WindowRow(block.own[row], WindowRowKind.UNSENT, 0, -key, is_selected)
+        return WindowRow(block.own[row], WindowRowKind.MESSAGE, key, 0, is_selected)

@@ -1,4 +1,4 @@
-"""What goes into a message window and comes out of it: row makers, rows with their place, pages to ask for."""
+"""The records that go into a message window and come out of it: row makers, rows with their place, pages to ask for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from securechat.client.core import actions, events
+from securechat.client.core.events.messages import HistoryRange
 from securechat.client.core.state import ConversationId
 from securechat.client.ui.styled_text import TextRow
 from securechat.model import Message
@@ -66,7 +67,7 @@ class RowMaker(Protocol):
         """Return what is said of those who came and went."""
 
 
-class WindowPart(Enum):
+class WindowRowKind(Enum):
     """The parts of a window."""
 
     UNREAD = "unread"
@@ -81,13 +82,13 @@ class WindowRow(Struct, frozen=True):
     Attributes:
         row: what it says.
         part: what it belongs to.
-        seq: of its message; of the one above it for WindowPart.MEMBERS; 0 for none.
-        number: of the pending message, for WindowPart.UNSENT.
+        seq: of its message; of the one above it for WindowRowKind.MEMBERS; 0 for none.
+        number: of the pending message, for WindowRowKind.UNSENT.
         selected: whether its message is the selected one.
     """
 
     row: TextRow
-    part: WindowPart
+    part: WindowRowKind
     seq: int = 0
     number: int = 0
     selected: bool = False
@@ -124,6 +125,15 @@ class PageWanted(Struct, frozen=True):
     around: int | None = None
     at_ms: int | None = None
 
+    def is_answered_by(self, event: events.HistoryShown) -> bool:
+        """Tell whether a part of history is this page."""
+        is_around = event.history_range is HistoryRange.AROUND
+        if self.around is not None:
+            return is_around and event.first <= self.around <= event.through
+        if self.at_ms is not None:
+            return self.at_ms == event.since_ms
+        return self.after is not None and not is_around and event.since_ms is None and event.first == self.after + 1
+
     def action(self, target: ConversationId, count: int) -> actions.AskHistory | actions.ShowHistory:
         """Return the action that asks for it; ``count`` messages where the core lets one say so."""
         if self.around is None and self.at_ms is None and self.after is None:
@@ -149,7 +159,7 @@ class WindowAnchor(Struct, frozen=True):
     before: int = 0
 
 
-class WindowPlace(Struct, frozen=True):
+class WindowLocation(Struct, frozen=True):
     """Where a reader was: see `MessageWindow.place`."""
 
     anchor: WindowAnchor | None

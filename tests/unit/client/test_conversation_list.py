@@ -11,9 +11,9 @@ import pytest
 from securechat.client.core.state import ConversationId, PersonKey, RoomKey
 from securechat.client.ui.conversation_list import (
     MOST_FOUND,
-    ConversationList,
+    ConversationEntry,
+    ConversationListing,
     ListCounts,
-    ListedConversation,
     match_score,
     ordered,
 )
@@ -23,8 +23,8 @@ ROOMS = {name: RoomKey(name) for name in ("lobby", "ops", "dev", "deploy", "rand
 ANA = PersonKey(7)
 
 
-def room(name: str, last: int = 0, unread: int = 0, mentions: int = 0, *, muted: bool = False) -> ListedConversation:
-    return ListedConversation(ROOMS[name], name, last, unread, mentions, muted)
+def room(name: str, last: int = 0, unread: int = 0, mentions: int = 0, *, muted: bool = False) -> ConversationEntry:
+    return ConversationEntry(ROOMS[name], name, last, unread, mentions, muted)
 
 
 def names(conversations: object) -> list[str]:
@@ -37,7 +37,7 @@ def test_the_order_is_that_of_the_page(case: dict[str, list[dict[str, object]]])
     for each in case["conversations"]:
         key: ConversationId = PersonKey(each["id"]) if each["kind"] == "direct" else RoomKey(each["name"])  # type: ignore[arg-type]
         fields = (each[name] for name in ("name", "last", "unread", "mentions", "muted"))
-        listed.append(ListedConversation(key, *fields))  # type: ignore[arg-type]
+        listed.append(ConversationEntry(key, *fields))  # type: ignore[arg-type]
     found = ordered(listed)
     assert names(found) == case["order"]
     if "ids" in case:
@@ -45,7 +45,7 @@ def test_the_order_is_that_of_the_page(case: dict[str, list[dict[str, object]]])
 
 
 def test_nothing_moves_while_the_keyboard_is_in_the_list() -> None:
-    one = ConversationList()
+    one = ConversationListing()
     one.put([room("lobby", 9), room("ops", 5), room("dev", 3)])
     one.enter(ROOMS["ops"])
     one.select_step(1)
@@ -58,7 +58,7 @@ def test_nothing_moves_while_the_keyboard_is_in_the_list() -> None:
 
 
 def test_a_selected_conversation_that_is_gone_ends_the_selection() -> None:
-    one = ConversationList()
+    one = ConversationListing()
     one.put([room("lobby", 9), room("ops", 5)])
     one.enter(ROOMS["ops"])
     one.put([room("lobby", 9)])
@@ -66,7 +66,7 @@ def test_a_selected_conversation_that_is_gone_ends_the_selection() -> None:
 
 
 def test_the_selection_stops_at_both_ends() -> None:
-    one = ConversationList()
+    one = ConversationListing()
     one.enter(None)
     assert one.selected is None
     one.put([room("lobby", 9), room("ops", 5)])
@@ -79,7 +79,7 @@ def test_the_selection_stops_at_both_ends() -> None:
 
 
 def test_next_unread_goes_to_mentions_first_and_never_to_muted_rooms_or_where_one_is() -> None:
-    one = ConversationList()
+    one = ConversationListing()
     one.put([room("lobby", 9, 1), room("ops", 5, 3, 1), room("dev", 12, 9, 9, muted=True), room("random", 20)])
     assert one.next_unread(ROOMS["random"]) == ROOMS["ops"]
     assert one.next_unread(ROOMS["ops"]) == ROOMS["lobby"]
@@ -88,15 +88,15 @@ def test_next_unread_goes_to_mentions_first_and_never_to_muted_rooms_or_where_on
 
 
 def test_muted_rooms_are_counted_apart() -> None:
-    one = ConversationList()
-    dialogue = ListedConversation(ANA, "ana", 3, 2, muted=True)
+    one = ConversationListing()
+    dialogue = ConversationEntry(ANA, "ana", 3, 2, muted=True)
     one.put([room("lobby", 9, 4, 1), room("dev", 12, 9, 9, muted=True), dialogue])
     assert one.counts == ListCounts(unread=6, loud=3, muted=9)
 
 
 def test_names_are_found_by_their_parts_the_best_first() -> None:
-    one = ConversationList()
-    one.put([*(room(name, 1) for name in ROOMS), ListedConversation(ANA, "Ana Dewi", 2)])
+    one = ConversationListing()
+    one.put([*(room(name, 1) for name in ROOMS), ConversationEntry(ANA, "Ana Dewi", 2)])
     assert names(one.find("de")) == ["dev", "deploy", "Ana Dewi"]
     assert names(one.find("DEV")) == ["dev"]
     assert names(one.find("#de")) == ["dev", "deploy"]
@@ -107,14 +107,14 @@ def test_names_are_found_by_their_parts_the_best_first() -> None:
 
 
 def test_the_current_conversation_is_offered_last_among_its_equals() -> None:
-    one = ConversationList()
+    one = ConversationListing()
     one.put([room("lobby", 9), room("ops", 5)])
     assert names(one.find("", ROOMS["lobby"])) == ["ops", "lobby"]
 
 
 def test_what_is_found_is_bounded() -> None:
-    one = ConversationList()
-    one.put([ListedConversation(RoomKey(f"room{number}"), f"room{number}") for number in range(200)])
+    one = ConversationListing()
+    one.put([ConversationEntry(RoomKey(f"room{number}"), f"room{number}") for number in range(200)])
     assert len(one.find("room")) == MOST_FOUND
     assert len(one.find("r" * 100_000)) == 0
 
