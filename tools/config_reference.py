@@ -15,8 +15,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from securechat.server.config.report import toml  # noqa: E402  (a checkout works without being installed)
-from securechat.server.config.settings import LIMITS, LIMITS_TABLE, SETTINGS, Setting, SettingKind  # noqa: E402
+from securechat.server.config.settings import (  # noqa: E402  (a checkout works without being installed)
+    LIMITS,
+    LIMITS_TABLE,
+    SETTINGS,
+    Setting,
+    SettingKind,
+)
+from securechat.toml_file import toml_value  # noqa: E402
 from tools.limits_table import readable  # noqa: E402
 
 REFERENCE = ROOT / "docs" / "securechat.toml"
@@ -68,7 +74,7 @@ def _limit(setting: Setting) -> Iterator[str]:
 
 def _line(setting: Setting) -> str:
     value = setting.default.as_posix() if isinstance(setting.default, Path) else setting.default
-    return f"#{setting.name} = {toml(value)}"
+    return f"#{setting.name} = {toml_value(value)}"
 
 
 def _prose(text: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import TextIO
 
 from securechat import __version__
 from securechat.cli.process import run
+from securechat.cli.setting_flags import add_setting_flags
 from securechat.client import catalogue
 from securechat.client.connection_plan import (
     ConnectionOptions,
@@ -34,7 +35,9 @@ from securechat.client.local_store import LocalStore, open_local_store
 from securechat.client.pipe.chat import PipeChat
 from securechat.client.pipe.files import PipeSendFiles
 from securechat.client.pipe.pipes import WAIT_S, PipeClient, PipeSend, PipeTail
+from securechat.client.settings_file import read_settings, settings_language, settings_path
 from securechat.client.ui.rendering import NOTICE_MARK
+from securechat.client.ui.settings import LoadedSettings, printed_settings
 from securechat.errors import Refusal
 from securechat.invite_link import BadLink, InviteLink, looks_like_link, parse_link
 from securechat.programs import Program, add_language_flag, command, version
@@ -50,7 +53,6 @@ _LINK_TRIES = 5
 """Lines that are read for an invite link: pastes that went wrong, or the parts of a broken one."""
 _KEY_CHARS = 100
 """Of --key: a line's number comes behind it."""
-_PICTURES = ("off", "kitty")
 MOST_RECALL = 10_000
 """The most that --history allows: 50 pages, a few MB."""
 
@@ -65,8 +67,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         failed=ClientExit.CRASHED,
         output_failed=ClientExit.OUTPUT_FAILED,
         interrupted=ClientExit.INTERRUPTED,
-        remembered=local_store.language if local_store is not None else None,
+        remembered=lambda: _remembered_language(local_store),
     )
+
+
+def _remembered_language(local_store: LocalStore | None) -> str:
+    """Return what ``/lang`` has kept, else what the settings have."""
+    return (local_store.language() if local_store is not None else "") or settings_language(os.environ)
 
 
 def _main(argv: Sequence[str] | None, local_store: LocalStore | None) -> int:
@@ -94,6 +101,11 @@ def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
         raise StartupError(ClientExit.USAGE, catalogue.connection.JSON_WITHOUT_TAIL())
     if options.commands and (options.send or options.tail):
         raise StartupError(ClientExit.USAGE, catalogue.connection.COMMANDS_NOT_HERE())
+    loaded = _settings(options)
+    if options.print_config:
+        path = settings_path(options.config, os.environ)
+        sys.stdout.write(printed_settings(loaded, str(path) if path is not None else catalogue.settings.NO_FILE()))
+        return ClientExit.OK
     if options.key and not options.send:
         raise StartupError(ClientExit.USAGE, catalogue.connection.KEY_WITHOUT_SEND())
     files = _files(options)
@@ -115,7 +127,7 @@ def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
     typing = interactive and (local_store is None or local_store.typing())
     core = _core(options, destination, room, interactive=interactive, typing=typing)
     if interactive and os.environ.get("TERM", "") not in {"dumb", "unknown"}:
-        return _terminal(core, destination, pictures=_pictures(options))
+        return _terminal(core, destination, pictures=loaded.settings.pictures == "kitty")
     return _pipe(options, core, destination, room, files, echo=interactive).run()
 
 
@@ -241,12 +253,14 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def _pictures(options: argparse.Namespace) -> bool:
-    """Whether pictures are shown."""
-    value = options.pictures or os.environ.get("SECURECHAT_PICTURES") or "off"
-    if value not in _PICTURES:
-        raise StartupError(ClientExit.USAGE, catalogue.files.pictures_unknown(one_line(value)))
-    return value == "kitty"
+def _settings(options: argparse.Namespace) -> LoadedSettings:
+    """Read the settings; one of the file that cannot be used is told, a flag or variable ends the start."""
+    loaded = read_settings(vars(options), options.config, os.environ)
+    if loaded.problems:
+        raise StartupError(ClientExit.USAGE, loaded.problems[0])
+    if loaded.file_problem:
+        _say(catalogue.names.capital(translated(loaded.file_problem)))
+    return loaded
 
 
 def _terminal(core: ClientCore, destination: ConnectionPlan, *, pictures: bool) -> int:
@@ -299,12 +313,13 @@ def _made_up_name() -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
+    memory = f"{catalogue.settings.CONFIG_EPILOG()} {catalogue.accounts.CLI_MEMORY()}"
     codes = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in ClientExit)
     parser = argparse.ArgumentParser(
         allow_abbrev=False,  # as in the server: a script that says --lo would break with the next such flag
         prog=command(Program.CLIENT),
         description=catalogue.connection.CLI_DESCRIPTION(),
-        epilog=f"{catalogue.accounts.CLI_MEMORY()} {catalogue.connection.CLI_EXIT_CODES(codes=codes)}",
+        epilog=f"{memory} {catalogue.connection.CLI_EXIT_CODES(codes=codes)}",
     )
     parser.add_argument("server", nargs="?", type=_filled, metavar="HOST[:PORT]", help=catalogue.connection.CLI_HOST())
     parser.add_argument(
@@ -329,12 +344,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--as-file", action="store_true", help=catalogue.files.CLI_AS_FILE())
     parser.add_argument("--commands", action="store_true", help=catalogue.connection.CLI_COMMANDS())
     parser.add_argument("--key", metavar="KEY", type=_key, help=catalogue.connection.CLI_KEY())
-    parser.add_argument("--pictures", choices=_PICTURES, help=catalogue.files.CLI_PICTURES())
     parser.add_argument("--history", metavar="N", type=_count, help=catalogue.connection.CLI_HISTORY())
     parser.add_argument("--json", action="store_true", help=catalogue.connection.CLI_JSON())
     parser.add_argument("--wait", metavar="S", type=_wait, default=WAIT_S, help=catalogue.connection.CLI_WAIT())
     parser.add_argument("--port", type=_port, help=catalogue.connection.CLI_PORT())
     add_language_flag(parser)
+    add_setting_flags(parser)
     parser.add_argument(
         "--version", action="version", version=version(Program.CLIENT), help=catalogue.connection.CLI_VERSION()
     )

@@ -22,7 +22,7 @@ PLACES = (
     "securechat/server/banner.py", "securechat/server/web/trust.py",
     "securechat/text/refusals.py", "securechat/text/file_refusals.py",
     "securechat/text/program_refusals.py", "securechat/programs.py",
-    "securechat/files.py",
+    "securechat/files.py", "securechat/toml_file.py",
     "tools/dev.py", "tools/gen_certs.py",
 )  # fmt: skip
 TRANSLATING = frozenset({*translations_tool().KEYWORDS, "chosen_plural"})
@@ -35,7 +35,7 @@ THREE_WORDS = re.compile(r"(?<![\w/-])[A-Za-z][a-z'’]+,? [a-z'’]+,? [a-z'’
 
 ALLOWED: dict[str, tuple[str, ...]] = {
     # tomllib's own messages, which are looked up to be replaced
-    "securechat/server/config/toml.py": (
+    "securechat/toml_file.py": (
         "Cannot overwrite a value", "Expected '=' after a key in a key/value pair",
         "Expected ']' at the end of a table declaration", "Expected newline or end of document after a statement",
         "Invalid initial character for a key part", "Unescaped '\\' in a string",

@@ -353,7 +353,7 @@ def test_a_database_that_went_away_is_brought_back_or_left(data: Path, certs: Pa
 SERVE_AS_USER = """
 import os, sys
 import securechat.cli.serve as serve  # other users may not read this checkout
-import securechat.server.config.toml, encodings.ascii, encodings.idna, encodings.latin_1, uuid
+import securechat.toml_file, encodings.ascii, encodings.idna, encodings.latin_1, uuid
 user = int(sys.argv[1])
 if user != os.getuid():
     os.setgroups([])

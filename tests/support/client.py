@@ -17,6 +17,7 @@ PATIENCE_S = 60.0
 
 # What the user of this machine has remembered is no business of the tests: their clients remember nothing by default.
 os.environ["SECURECHAT_STATE"] = ""
+os.environ["SECURECHAT_CLIENT_CONFIG"] = ""
 
 
 def at(server: ServerProcess, *flags: str) -> list[str]:

@@ -51,6 +51,7 @@ class Screen:
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
             "SECURECHAT_STATE": "",
+            "SECURECHAT_CLIENT_CONFIG": "",
             **_without_ours(),
             **(env or {}),
         }

@@ -28,7 +28,7 @@ AT_ONCE = 4
 PATIENCE_S = 60.0
 _PROGRAMS = ("securechat.cli.serve", "securechat.cli.admin", "securechat.cli.chat")
 _IMPORTED = (
-    *_PROGRAMS, "securechat.admin.file_commands", "securechat.admin.exporting", "securechat.server.config.toml",
+    *_PROGRAMS, "securechat.admin.file_commands", "securechat.admin.exporting", "securechat.toml_file",
     "securechat.client.terminal.app", "tools.gen_certs", "tools.dev", "uuid", "pkgutil", "encodings.idna",
     "getpass", "pwd",
 )  # fmt: skip

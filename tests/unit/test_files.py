@@ -17,12 +17,12 @@ from securechat.client import secret_files
 from securechat.client.secret_files import certificate_to_add, read_password_file
 from securechat.errors import ConfigError, TlsFailure
 from securechat.files import open_regular, read_regular
-from securechat.server.config.toml import TomlError, read_file
 from securechat.tls.certificate_directory import ensure_server
 from securechat.tls.client_certificates import fingerprint_of_file, read_client_bundle
 from securechat.tls.contexts import ServerCertificate
 from securechat.tls.pem_bundle import read_bundle
 from securechat.tls.trust import load_ca_file
+from securechat.toml_file import TomlError, read_file
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes, devices and links as POSIX has them")
 PATIENCE_S = 60.0

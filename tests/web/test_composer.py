@@ -577,19 +577,19 @@ def test_the_menu_has_what_one_may_do(opened: Open) -> None:
         page.keyboard.press("Escape")
         return found
 
-    common = {"Reply", "React", "Copy text", "Copy link"}
+    common = {"Reply", "React", "Quote", "Copy text", "Copy link", "Show all about it"}
     page = opened(query="role=owner")
     assert labels(page, 100) == labels(page, 104) == common | {"Edit", "Delete"}
     page = opened(query="role=member")
     assert labels(page, 104) == common | {"Edit", "Delete"}
     assert labels(page, 100) == common
     change(page, "ops.room.readOnly = true")
-    assert labels(page, 104) == (common - {"Reply"}) | {"Delete"}
+    assert labels(page, 104) == (common - {"Reply", "Quote"}) | {"Delete"}
     change(page, "ops.room.archived = true")
-    assert labels(page, 104) == {"Copy text", "Copy link", "Delete"}
-    assert labels(page, 100) == {"Copy text", "Copy link"}
+    assert labels(page, 104) == {"Copy text", "Copy link", "Show all about it", "Delete"}
+    assert labels(page, 100) == {"Copy text", "Copy link", "Show all about it"}
     change(page, "ops.room.archived = false; ops.mutedS = null")
-    assert labels(page, 104) == {"Copy text", "Copy link"}
+    assert labels(page, 104) == {"Copy text", "Copy link", "Show all about it"}
 
 
 def test_a_message_is_deleted_only_after_a_question(opened: Open) -> None:

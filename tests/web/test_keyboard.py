@@ -632,6 +632,13 @@ def _(olga: Walker, _budi: Walker) -> None:
     olga.page.bring_to_front()
 
 
+@walk(MESSAGE, "about")
+def _(olga: Walker, _budi: Walker) -> None:
+    olga.page.locator("dialog dd", has_text="olga").wait_for()
+    olga.leave("About this message")
+    olga.at("article")
+
+
 @walk(MESSAGE, "copy")
 def _(olga: Walker, _budi: Walker) -> None:
     olga.told("Copied")

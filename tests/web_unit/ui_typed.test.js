@@ -217,7 +217,7 @@ Deno.test("keys", () => {
   for (const [key, name] of Object.entries({ r: "reply", e: "edit", d: "delete", Delete: "delete", "+": "react" })) {
     same(actionOfKey(press({ key }), "message")?.name, name);
   }
-  for (const [key, name] of Object.entries({ ">": "quote", y: "copy", o: "open" })) {
+  for (const [key, name] of Object.entries({ ">": "quote", y: "copy", o: "open", i: "about" })) {
     same(actionOfKey(press({ key }), "message")?.name, name);
   }
   same(keyLabel("Mod+Shift+f"), "Ctrl+Shift+F");

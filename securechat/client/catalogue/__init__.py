@@ -12,6 +12,7 @@ from securechat.client.catalogue import (
     programs,
     rooms,
     screen,
+    settings,
     translation,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "programs",
     "rooms",
     "screen",
+    "settings",
     "translation",
 ]

@@ -21,9 +21,6 @@ NO_PICTURES_IN_TMUX = LazyText(
     "No pictures are shown, because tmux and screen do not pass them on. Start the client outside of them"
 )
 # Translators: kitty is a terminal; kitty and off are typed so.
-CLI_PICTURES = LazyText(
-    "kitty shows small pictures in the chat, in terminals that have kitty's protocol (kitty, Ghostty, WezTerm, Konsole)"
-)
 WITH_SEND = LazyText("--file needs --send")
 TEXT_WITHOUT_FILE = LazyText("A text behind HOST needs --file. Without it, --send reads standard input")
 CLI_FILE = LazyText("with --send: send this file, and TEXT with it, instead of standard input; up to 10 times")
@@ -32,11 +29,6 @@ CLI_TEXT = LazyText("with --file: what the message says")
 PATH_PLACEHOLDER = LazyText("PATH")
 TEXT_PLACEHOLDER = LazyText("TEXT")
 CLI_AS_FILE = LazyText("with --file: keep a picture as it is, with the place and time in it")
-
-
-def pictures_unknown(value: str) -> str:
-    """Refuse a value of SECURECHAT_PICTURES."""
-    return _("SECURECHAT_PICTURES is off or kitty, and not {value}", value=value)
 
 
 # --- before and while it is sent --------------------------------------------------------------------------------------

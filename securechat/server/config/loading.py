@@ -41,13 +41,19 @@ from securechat.server.config.settings import (
 from securechat.translation import Sentence, sentence_of
 
 if TYPE_CHECKING:
-    from securechat.server.config.toml import TomlEntry
+    from securechat.toml_file import TomlEntry
 
 _CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
 _SETTINGS = {setting.name: setting for setting in SETTINGS}
 _LIMITS = {setting.name: setting for setting in LIMITS}
 _OTHER_READERS = frozenset(
-    ENV_PREFIX + name for name in ("BANNER", "CA", "LOCALE_DIR", "NAME", "PASSWORD_FILE", "PIN", "SEED", "STATE")
+    ENV_PREFIX + name
+    for name in (
+        *("BANNER", "CA", "CLIENT_CONFIG", "COLOR", "DO_NOT_DISTURB", "EDITOR", "KEYS", "LOCALE_DIR"),
+        *("MEMBERS", "MOUSE"),
+        *("NAME", "NOTIFICATIONS", "NOTIFICATION_TEXT", "NOTIFY", "NUMBERS", "PASSWORD_FILE", "PICTURES", "PIN"),
+        *("PLAIN", "READER", "SEED", "STATE", "THEME"),
+    )
 )
 """Variables that tools/dev.py, the translations, the client and the tests read: not errors, and ignored here."""
 
@@ -262,7 +268,7 @@ class _Reader:
     # --- The file ---------------------------------------------------------------------------------------------------
 
     def take_file(self, name: str, named_by: SettingOrigin) -> None:
-        from securechat.server.config.toml import TomlError, read_file  # noqa: PLC0415 - most servers have no file
+        from securechat.toml_file import TomlError, read_file  # noqa: PLC0415 - most servers have no file
 
         if not name:
             reason = Sentence("the path is empty; name a TOML file, or leave the flag out")

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from securechat.server.config.loading import ParsedSettings, SettingError, SettingOrigin, SettingValue
-from securechat.server.config.settings import LIMITS, LIMITS_TABLE, SETTINGS, Setting, SettingType
+from securechat.server.config.settings import LIMITS, LIMITS_TABLE, SETTINGS, Setting
 from securechat.text.sanitize import one_line
+from securechat.toml_file import toml_value
 from securechat.translation import Sentence, _, english, ngettext, nsentence
 
 _HEADING = "# What securechat-server would run with, and where each value comes from."
@@ -72,29 +73,14 @@ def first_sentence(problems: Sequence[SettingError]) -> Sentence:
     )
 
 
-def toml(value: SettingType) -> str:
-    """Format the value of a setting as TOML; None, which TOML lacks, as the empty text that means the same."""
-    match value:
-        case None:
-            return '""'
-        case bool():
-            return str(value).lower()
-        case Path() | str():
-            return _quoted(str(value))
-        case tuple():
-            return f"[{', '.join(_quoted(each) for each in value)}]"
-        case _:
-            return repr(value)
-
-
 def _aligned(settings: Sequence[Setting], reading: ParsedSettings) -> Iterator[str]:
-    rows = [(f"{each.name} = {toml(_absolute(reading.given[each.name]))}", each) for each in settings]
+    rows = [(f"{each.name} = {toml_value(_absolute(reading.given[each.name]))}", each) for each in settings]
     column = min(60, max(len(row) for row, _setting in rows)) + 2
     for row, setting in rows:
         yield f"{row:<{column}}# {one_line(_described(reading.given[setting.name].origin, setting))}"
 
 
-def _absolute(given: SettingValue) -> SettingType:
+def _absolute(given: SettingValue) -> object:
     return given.value.absolute() if isinstance(given.value, Path) else given.value
 
 
@@ -104,17 +90,3 @@ def _described(origin: SettingOrigin, setting: Setting) -> str:
     if origin.line is not None:
         return f"{origin.place} line {origin.line}"
     return f"flag {origin.place}" if origin.place.startswith("--") else origin.place
-
-
-def _quoted(text: str) -> str:
-    """Format a TOML basic string. Half a surrogate pair of a file name, which TOML cannot contain, becomes U+FFFD."""
-    shown = "".join(_escaped(char) for char in text)
-    return f'"{shown}"'
-
-
-def _escaped(char: str) -> str:
-    if char in '"\\':
-        return f"\\{char}"
-    if char.isprintable():
-        return char
-    return "\\uFFFD" if "\ud800" <= char <= "\udfff" else f"\\U{ord(char):08X}"

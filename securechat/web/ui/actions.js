@@ -9,12 +9,13 @@
  * @import {Composer} from "./composer.js"
  * @import {MenuItem} from "./menu.js"
  */
+import { linksOf, openAbout, openLink } from "./about.js";
 import { barrier, openComposer, openReactions, rank, RANKS } from "./composer.js";
 import { _, keyLabel, shortDuration } from "./i18n.js";
 import { later } from "./dom.js";
 import { FILE_ACTIONS, textOf } from "./files.js";
 import { goBack } from "./keys.js";
-import { confirm, openMenu, refusalOf } from "./menu.js";
+import { confirm, refusalOf } from "./menu.js";
 import { KEYS } from "./page_keys.js";
 
 /**
@@ -169,6 +170,14 @@ export const ACTIONS = [
     keys: KEYS.open_link,
     isPossible: ({ message }) => message && linksOf(message).length > 0,
     run: openLink,
+  },
+  {
+    name: "about",
+    label: () => _("Show all about it"),
+    place: "message",
+    keys: KEYS.about,
+    isPossible: ({ message }) => message,
+    run: openAbout,
   },
   {
     name: "link",
@@ -638,21 +647,6 @@ function readAll({ app }) {
 
 /** A text as it is quoted, with a line for the answer below it. @param {string} text */
 const quoted = (text) => text.split("\n").map((line) => `> ${line}\n`).join("");
-
-/** @param {Message} message @returns {HTMLAnchorElement[]} those of its text, each address once */
-function linksOf({ seq }) {
-  const links = /** @type {NodeListOf<HTMLAnchorElement>} */ (
-    document.querySelectorAll(`.row[data-seq="${seq}"] .text a[target=_blank]`)
-  );
-  return [...new Map([...links].map((link) => [link.href, link])).values()];
-}
-
-/** @param {Context} context */
-function openLink({ message, anchor }) {
-  const all = message ? linksOf(message) : [];
-  if (all.length < 2 || !anchor) return all[0]?.click();
-  openMenu(anchor, all.map((link) => ({ label: link.href, run: () => link.click() })), _("Open a link"));
-}
 
 /**
  * @param {Conversation} conversation

@@ -107,7 +107,17 @@ export const LOCK = "M7 11V8a5 5 0 0 1 10 0v3M6 11h12v9H6z";
 const PANELS = "../panels.css";
 /** What is needed to write and to choose from menus. */
 export const WRITING = [
-  ...[PANELS, "./actions.js", "./attach.js", "./composer.js", "./files.js", "./keys.js", "./menu.js", "./page_keys.js"],
+  ...[
+    PANELS,
+    "./about.js",
+    "./actions.js",
+    "./attach.js",
+    "./composer.js",
+    "./files.js",
+    "./keys.js",
+    "./menu.js",
+    "./page_keys.js",
+  ],
 ];
 /** The screens around the chat. */
 export const SCREENS = [PANELS, "./entrance.js"];

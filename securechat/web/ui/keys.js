@@ -146,7 +146,7 @@ export function pressed(app, event, regions) {
   const written = typing && Boolean(/** @type {HTMLInputElement} */ (event.target).value);
   if (moved(app, nameOf(event), regions(), written)) return event.preventDefault();
   // a Mac moves by words with Option and the arrow keys
-  const row = MAC && written && event.key.startsWith("Arrow") ? undefined : actionOfKey(event, "app");
+  const row = MAC && written && /^Arrow/.test(event.key) ? undefined : actionOfKey(event, "app");
   const context = { app, conversation: app.core.conversations.get(app.route.key ?? "") ?? null };
   if (row && isPossible(row, context)) {
     event.preventDefault();

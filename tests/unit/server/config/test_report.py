@@ -10,8 +10,9 @@ import pytest
 from securechat.limits import Limits
 from securechat.server.config.limit_rules import RULES, broken_rules
 from securechat.server.config.loading import ParsedSettings, ServerConfig, SettingError, SettingOrigin, read
-from securechat.server.config.report import checked, first_sentence, printed, toml
+from securechat.server.config.report import checked, first_sentence, printed
 from securechat.server.config.settings import LIMITS
+from securechat.toml_file import toml_value
 
 
 def _lines(reading: ParsedSettings) -> dict[str, str]:
@@ -55,14 +56,14 @@ def test_what_is_printed_is_the_same_configuration_again(tmp_path: Path, monkeyp
     "value", [True, False, 5, 0.2, 1e300, "", 'a"b\\c\n\t\x00\x1b\x7f\u202e ü 漢 🙂', ("a", "::1"), ()]
 )
 def test_every_value_is_valid_toml(value: object) -> None:
-    back = tomllib.loads(f"x = {toml(value)}")["x"]
+    back = tomllib.loads(f"x = {toml_value(value)}")["x"]
     assert back == (list(value) if isinstance(value, tuple) else value)
-    assert toml(value).isprintable()
+    assert toml_value(value).isprintable()
 
 
 def test_none_is_empty_and_a_name_that_is_no_text_is_valid_all_the_same() -> None:
-    assert tomllib.loads(f"x = {toml(None)}")["x"] == ""
-    assert tomllib.loads(f"x = {toml(Path('a' + chr(0xDCFF)))}")["x"] == "a\ufffd"
+    assert tomllib.loads(f"x = {toml_value(None)}")["x"] == ""
+    assert tomllib.loads(f"x = {toml_value(Path('a' + chr(0xDCFF)))}")["x"] == "a\ufffd"
 
 
 def test_nothing_in_an_origin_ends_its_comment() -> None:

@@ -1,4 +1,4 @@
-"""Reads a TOML 1.0 configuration file into keys with their values and line numbers.
+"""Reads a TOML 1.0 configuration file into keys with their values and line numbers, and writes single values.
 
 The values are those of `tomllib`, and a broken file is refused with its line. This module does not know the valid keys.
 
@@ -124,6 +124,21 @@ def parse(text: str, tables: Collection[str]) -> list[TomlEntry]:
     return entries
 
 
+def toml_value(value: object) -> str:
+    """Format the value of a setting as TOML; None, which TOML lacks, as the empty text that means the same."""
+    match value:
+        case None:
+            return '""'
+        case bool():
+            return str(value).lower()
+        case Path() | str():
+            return _quoted(str(value))
+        case tuple():
+            return f"[{', '.join(_quoted(each) for each in value)}]"
+        case _:
+            return repr(value)
+
+
 def _syntax_error(message: str, text: str) -> TomlError:
     found = _WHERE.search(message)
     line = text.rstrip("\n").count("\n") + 1
@@ -185,3 +200,17 @@ def _paths(content: Mapping[str, object]) -> Iterator[tuple[str, ...]]:
         yield (key,)
         if isinstance(value, dict):
             yield from ((key, inner) for inner in value)
+
+
+def _quoted(text: str) -> str:
+    """Format a TOML basic string. Half a surrogate pair of a file name, which TOML cannot contain, becomes U+FFFD."""
+    shown = "".join(_escaped(char) for char in text)
+    return f'"{shown}"'
+
+
+def _escaped(char: str) -> str:
+    if char in '"\\':
+        return f"\\{char}"
+    if char.isprintable():
+        return char
+    return "\\uFFFD" if "\ud800" <= char <= "\udfff" else f"\\U{ord(char):08X}"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securechat.server.config.toml import TomlEntry, TomlError, parse, read_file
+from securechat.toml_file import TomlEntry, TomlError, parse, read_file
 
 WHOLE = '''# a comment
 
