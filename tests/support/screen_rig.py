@@ -12,7 +12,6 @@ from securechat import model as m
 from securechat.client.core import actions
 from securechat.client.core.state import ConversationId, PersonKey, Visibility
 from securechat.client.ui.completion import emoji_words
-from securechat.client.ui.notifications import NotificationPolicy
 from securechat.client.ui.screen_lists import ServerFacts
 from securechat.client.ui.screen_state import ScreenState
 from securechat.client.ui.screen_view import (
@@ -236,4 +235,4 @@ def dialogue(person_id: int = 99) -> PersonKey:
     return PersonKey(person_id)
 
 
-__all__ = ["SERVER", "NotificationPolicy", "ScreenRig", "UnsentTexts", "dialogue", "text_of"]
+__all__ = ["SERVER", "ScreenRig", "UnsentTexts", "dialogue", "text_of"]

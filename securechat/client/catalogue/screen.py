@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from securechat.client.catalogue.names import quoted
-from securechat.translation import LazyText, _, ngettext, pgettext
+from securechat.translation import LazyText, _, ngettext
 
 
 def room_notification(room: str, count: int) -> str:
@@ -22,7 +22,6 @@ def direct_notification(count: int) -> str:
 # --- panes ------------------------------------------------------------------------------------------------------------
 
 TOO_SMALL = LazyText("The window is too small: 20 columns and 6 rows are needed")
-NOWHERE = LazyText("Choose a room or person")
 PRIVATE = LazyText("private")
 READ_ONLY = LazyText("read-only")
 ARCHIVED = LazyText("archived")
@@ -59,7 +58,6 @@ def replying(name: str) -> str:
 
 
 EDITING = LazyText("Edit your message:")
-EDITING_OTHER = LazyText("Edit the message:")
 REPLY_GONE = LazyText("The message that you reply to is gone")
 
 
@@ -117,7 +115,6 @@ DETAILS = LazyText("Message")
 CONNECTION = LazyText("Connection")
 EMOJI = LazyText("React with")
 MENTIONS = LazyText("Mentions of you")
-NOTICES = LazyText("Notices")
 ROOMS = LazyText("Rooms")
 FILES = LazyText("Your files")
 TOKEN = LazyText("New token")
@@ -137,8 +134,6 @@ ALL_READ = LazyText("Everything is read")
 NOTHING_TO_COPY = LazyText("There is no text to copy")
 DISTURB_ON = LazyText("Notifications are on")
 DISTURB_OFF = LazyText("Do not disturb: nothing notifies")
-NO_OWN_MESSAGE = LazyText("You have no message here that can be edited")
-UNSENT_IS_EMPTY = LazyText("This message has no text to send again")
 STILL_SENDING = LazyText("This message is still on its way. It cannot be changed before it is stored")
 QUIT_AGAIN = LazyText("Once more leaves the chat")
 READ_HERE_ONLY = LazyText("Unread from here on, on this screen")
@@ -157,21 +152,6 @@ def answer_title(command: str) -> str:
 def delete_question(text: str) -> str:
     """Ask whether a message is to be deleted."""
     return _("Delete this message? {text}", text=text)
-
-
-def no_such_day(text: str) -> str:
-    """Refuse what is no day."""
-    return _("This is no day: {text}", text=text)
-
-
-def level_set(room: str, level: str) -> str:
-    """Tell what notifies in a room from now on: ``all``, ``mentions`` or ``none``."""
-    return _("Notifications of #{room}: {level}", room=room, level=level)
-
-
-def no_such_level(text: str) -> str:
-    """Refuse a level of notifications."""
-    return _("Notifications are all, mentions or none, not: {text}", text=text)
 
 
 # --- all about a message, and about the connection --------------------------------------------------------------------

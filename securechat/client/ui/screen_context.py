@@ -31,6 +31,7 @@ from securechat.client.ui.screen_row_maker import RowOptions
 from securechat.client.ui.screen_view import ScreenFocus, ShellRequest
 from securechat.client.ui.screen_windows import ScreenWindows
 from securechat.client.ui.seen_policy import SeenPolicy
+from securechat.client.ui.settings import ClientSettings
 from securechat.client.ui.ui_actions import KeyTable
 from securechat.model import Message, UnreadItem
 from securechat.translation import LANGUAGES, language
@@ -57,6 +58,7 @@ class ScreenContext:
         server: the facts of F2.
         emoji: each emoji with its words.
         options: what the user has switched about rows.
+        settings: of this run.
 
     Attributes:
         layout: of the last view.
@@ -100,6 +102,7 @@ class ScreenContext:
         server: ServerFacts,
         emoji: Mapping[str, str],
         options: RowOptions,
+        settings: ClientSettings,
     ) -> None:
         self.core = core
         self.act = act
@@ -115,6 +118,7 @@ class ScreenContext:
         self.server = server
         self.emoji = emoji
         self.options = options
+        self.settings = settings
         self.notices = ScreenNotices()
         self.members = MemberList()
         self.layout = ScreenLayout(0, 0)
@@ -122,8 +126,8 @@ class ScreenContext:
         self.overlay: ScreenOverlay | None = None
         self.focus = ScreenFocus.COMPOSER
         self.pane = ScreenPane.MESSAGES
-        self.folded: set[ScreenPane] = set()
-        self.mouse = True
+        self.folded: set[ScreenPane] = set() if settings.members else {ScreenPane.MEMBERS}
+        self.mouse = settings.mouse
         self.bare = False
         self.on: bool | None = None
         self.retry_at: float | None = None

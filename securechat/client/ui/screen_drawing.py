@@ -26,7 +26,7 @@ from securechat.client.ui.screen_view import (
     ViewRow,
 )
 from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
-from securechat.client.ui.window_records import WindowPart, WindowRow
+from securechat.client.ui.window_records import WindowRow, WindowRowKind
 from securechat.text.sanitize import one_line
 
 MOST_BARE = 300
@@ -150,9 +150,9 @@ def _messages(context: ScreenContext, of: ScreenLayout) -> tuple[tuple[ViewRow, 
 def _target(context: ScreenContext, window: MessageWindow, row: WindowRow) -> ClickTarget | None:
     key = window.target
     match row.part:
-        case WindowPart.UNSENT:
+        case WindowRowKind.UNSENT:
             return UnsentTarget(row.number)
-        case WindowPart.MESSAGE:
+        case WindowRowKind.MESSAGE:
             block = context.windows.row_maker(key).block_row(row.seq, row.row)
             if block is not None and block.kind is RowKind.QUOTE:
                 return QuoteTarget(key, row.seq, block.quoted)

@@ -8,7 +8,7 @@ from securechat.client import catalogue
 from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.events import UiEvent
-from securechat.client.core.state import ConversationId, PersonKey
+from securechat.client.core.state import PersonKey
 from securechat.client.ui import screen_lists
 from securechat.client.ui.describe import EventText
 from securechat.client.ui.describe_programs import token_lines
@@ -24,7 +24,7 @@ from securechat.client.ui.screen_overlay import (
     item,
     wrapped,
 )
-from securechat.client.ui.screen_view import LeaveScreen, NotifyUser, OverlayKind, StoreUnsent
+from securechat.client.ui.screen_view import LeaveScreen, NotifyUser, OverlayKind, RingBell, StoreUnsent
 from securechat.client.ui.styled_text import TextRow
 from securechat.client.ui.window_records import UnsentState
 from securechat.model import Person, RevisionKind
@@ -81,7 +81,7 @@ class ScreenEvents:
         self._context = context
         self._rows = rows
         self._text = EventText(context.core)
-        self._notified: list[ConversationId] = []
+        self._notified: list[events.MessageShown] = []
 
     def note(self, ui_events: Sequence[UiEvent]) -> None:
         """Take events, in order; of the messages among them one notifies."""
@@ -89,8 +89,9 @@ class ScreenEvents:
         self._notified.clear()
         for ui_event in ui_events:
             self._note(ui_event)
-        if self._notified and (said := context.notification.text(self._notified[-1], context.clock())):
-            context.ask(NotifyUser(said))
+        how = context.settings.notifications
+        if self._notified and how != "off" and (said := context.notification.text(self._notified[-1], context.clock())):
+            context.ask(RingBell() if how == "bell" else NotifyUser(said))
 
     def _note(self, ui_event: UiEvent) -> None:
         context = self._context
@@ -199,7 +200,7 @@ class ScreenEvents:
             conversation = context.core.conversations.get(shown.key)
             context.window.begin_unread(shown.message.seq, conversation.read if conversation is not None else 0)
         if context.notification.notifies(shown, seen=seen):
-            self._notified.append(shown.key)
+            self._notified.append(shown)
 
     def _refused(self, message: events.PendingMessage) -> None:
         """Give back what no window shows: an edit, or a message to a name that was not found."""

@@ -1,7 +1,7 @@
 """The list of conversations on the screen: what the core and the server know of each, and the rows of the pane.
 
 The server tells all rooms and dialogues after a login (`events.ConversationsShown`), the core what has come since. The
-order is that of `ConversationList`, for this screen and the page.
+order is that of `ConversationListing`, for this screen and the page.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from securechat.client.core import events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
 from securechat.client.core.state import Conversation, ConversationId, PersonKey
-from securechat.client.ui.conversation_list import ConversationList, ListedConversation
+from securechat.client.ui.conversation_list import ConversationEntry, ConversationListing
 from securechat.client.ui.notifications import NotificationPolicy
 from securechat.client.ui.screen_overlay import cut, joined, styled
 from securechat.client.ui.screen_panes import place
@@ -41,7 +41,7 @@ class ScreenList:
     def __init__(self, core: ClientCore, notification: NotificationPolicy) -> None:
         self._core = core
         self._notification = notification
-        self._list = ConversationList()
+        self._list = ConversationListing()
         self._told: dict[ConversationId, ConversationItem] = {}
         self._fresh = False
         self._top = 0
@@ -80,22 +80,22 @@ class ScreenList:
         return max((cells(place(self._core, each.key)) + 8 for each in self._shown), default=0)
 
     @property
-    def _shown(self) -> Sequence[ListedConversation]:
+    def _shown(self) -> Sequence[ConversationEntry]:
         if not self._fresh:
             self._fresh = True
             self._list.put(self._all())
         return self._list.shown
 
-    def _all(self) -> Iterator[ListedConversation]:
+    def _all(self) -> Iterator[ConversationEntry]:
         core = self._core
         rooms = {room.key: room.name for room in core.rooms.values()}
         for key, name in rooms.items():
             counts = _counts(core.conversations.get(key), self._told.get(key))
-            yield ListedConversation(key, name, *counts, muted=self._notification.is_quiet(key))
+            yield ConversationEntry(key, name, *counts, muted=self._notification.is_quiet(key))
         people = [key for key in (*core.conversations, *self._told, core.current) if isinstance(key, PersonKey)]
         for person in dict.fromkeys(people):
             counts = _counts(core.conversations.get(person), self._told.get(person))
-            yield ListedConversation(person, core.name_of(person.person_id) or "", *counts)
+            yield ConversationEntry(person, core.name_of(person.person_id) or "", *counts)
 
     # --- the selection ------------------------------------------------------------------------------------------------
 
@@ -141,14 +141,14 @@ class ScreenList:
             for each in shown[self._top : self._top + rows]
         )
 
-    def _row(self, each: ListedConversation, columns: int) -> TextRow:
+    def _row(self, each: ConversationEntry, columns: int) -> TextRow:
         mark = _CURRENT if each.key == self._core.current else _OTHER
         counts = self._marks(each)
         name = self._name(each, columns - cells(mark) - cells(counts))
         gap = " " * (columns - cells(mark) - cells(name) - cells(counts))
         return joined(mark, name, gap, counts)
 
-    def _marks(self, each: ListedConversation) -> TextRow:
+    def _marks(self, each: ConversationEntry) -> TextRow:
         """Return the counts: for a room ``@mentions`` and unread, for a dialogue what is unread."""
         if each.is_muted:
             return styled(f" {_count(each.unread)}", TextStyle.DIM) if each.unread else TextRow.of("")
@@ -159,7 +159,7 @@ class ScreenList:
             parts.append(styled(f" {_count(each.unread)}", TextStyle.MENTION if each.direct else TextStyle.UNREAD))
         return joined(*parts)
 
-    def _name(self, each: ListedConversation, columns: int) -> TextRow:
+    def _name(self, each: ConversationEntry, columns: int) -> TextRow:
         key = each.key
         if isinstance(key, PersonKey):
             name = marked(named(one_line(each.name), bot=self._core.is_bot(key.person_id)))

@@ -85,6 +85,7 @@ from securechat.client.ui.screen_view import (
 )
 from securechat.client.ui.screen_windows import ScreenWindows
 from securechat.client.ui.seen_policy import SeenPolicy
+from securechat.client.ui.settings import ClientSettings
 from securechat.client.ui.ui_actions import KeyTable
 from securechat.client.ui.unsent_texts import UnsentTexts
 from securechat.model import Message, RevisionKind
@@ -106,7 +107,7 @@ class ScreenState:
         context: of the connection, for adding a certificate.
         server: what is known of the server.
         unsent: what was written and not sent, from the last run.
-        notification: what notifies.
+        settings: of this run.
         emoji: each emoji with its words; see `completion.emoji_words`.
         history: lines that were sent in earlier runs, the newest last.
         default_name: taken where the user gives no name; None for none.
@@ -123,17 +124,18 @@ class ScreenState:
         context: ClientContext,
         server: ServerFacts,
         unsent: UnsentTexts | None = None,
-        notification: NotificationPolicy | None = None,
+        settings: ClientSettings | None = None,
         emoji: Mapping[str, str] | None = None,
         history: Sequence[str] = (),
         default_name: str | None = None,
         mouse: bool = True,
     ) -> None:
         rows = MessageRows(core)
-        options = RowOptions()
+        settings = settings or ClientSettings()
+        options = RowOptions(show_numbers=settings.numbers)
         windows = ScreenWindows(core, lambda key: ScreenRowMaker(core, key, self._find, options))
         self._unsent = unsent or UnsentTexts()
-        policy = notification or NotificationPolicy(core)
+        policy = NotificationPolicy(core, settings)
         self._context = ScreenContext(
             core,
             act,
@@ -149,10 +151,11 @@ class ScreenState:
             server=server,
             emoji=emoji or {},
             options=options,
+            settings=settings,
         )
         self._context.composer.history = list(history)
         self._context.default_name = default_name
-        self._context.mouse = mouse
+        self._context.mouse = mouse and settings.mouse
         self._commands = ScreenCommands(self._context)
         self._actions = ScreenActions(self._context, self._commands)
         self._events = ScreenEvents(self._context, rows)

@@ -29,6 +29,7 @@ from securechat.client.ui.screen_view import (
     OpenLink,
     OverlayKind,
     QuoteTarget,
+    RingBell,
     RunAction,
     SaveFiles,
     ScreenFocus,
@@ -42,6 +43,7 @@ from securechat.client.ui.screen_view import (
     TypedText,
     UnsentTarget,
 )
+from securechat.client.ui.settings import ClientSettings
 from securechat.client.ui.unsent_texts import UnsentTexts
 from securechat.errors import ErrorCode
 from securechat.model import FileInfo, RevisionKind
@@ -379,6 +381,7 @@ def test_a_refused_message_stays_where_it_can_be_sent_again_edited_copied_or_dis
     rig.submit("again")
     rig.run("select")
     rig.run("delete")
+    rig.escape()
     assert "again" not in rig.messages
 
 
@@ -597,13 +600,13 @@ def test_a_flood_notifies_once(rig: ScreenRig) -> None:
 
 @pytest.mark.parametrize(("level", "count"), [("all", 1), ("mentions", 0), ("none", 0)])
 def test_a_room_notifies_as_it_is_set(rig: ScreenRig, level: str, count: int) -> None:
-    rig.state.notification.set_level("lobby", NotificationLevel(level))
+    rig.state.notification.set_level("#lobby", NotificationLevel(level))
     rig.say("hello all", "lobby")
     assert len(notified(rig)) == count
 
 
 def test_a_muted_room_is_dim_and_stands_behind(rig: ScreenRig) -> None:
-    rig.state.notification.set_level("lobby", NotificationLevel.NONE)
+    rig.state.notification.set_level("#lobby", NotificationLevel.NONE)
     rig.say("hello me", "lobby")
     assert notified(rig) == []
     assert rig.view.title == "securechat"
@@ -617,10 +620,37 @@ def test_not_to_be_disturbed_is_silence(rig: ScreenRig) -> None:
 
 @pytest.mark.parametrize("room", ["a\x1b]0;x\x07b", "a;b", "x" * 300, "\u202eevil"])
 def test_no_character_of_a_room_can_end_or_divide_an_osc(rig: ScreenRig, room: str) -> None:
-    said = NotificationPolicy(rig.core).text(RoomKey(room), 100.0)
+    shown = events.MessageShown(rig.say("hello", "ops"), RoomKey(room), own=False)
+    said = NotificationPolicy(rig.core, ClientSettings()).text(shown, 100.0)
     assert visible(said) == said
     assert not {";", "\x1b", "\x07"} & set(said)
     assert len(said) < 80
+
+
+def test_a_text_stands_in_a_notification_only_where_the_user_wants_it() -> None:
+    rig = ScreenRig(settings=ClientSettings(notification_text=True))
+    rig.tell("p\x1b]s;s\x07t", by=7)
+    assert notified(rig) == ["p7: p␛]s,s␇t"]
+
+
+@pytest.mark.parametrize(("how", "asked"), [("bell", RingBell()), ("off", None)])
+def test_notifications_are_a_bell_or_nothing(how: str, asked: object) -> None:
+    rig = ScreenRig(settings=ClientSettings(notifications=how))
+    rig.tell("psst", by=7)
+    assert notified(rig) == []
+    assert (asked in rig.requests) == (asked is not None)
+
+
+def test_the_settings_hold_from_the_start() -> None:
+    settings = ClientSettings(members=False, mouse=False, numbers=True, do_not_disturb=True, notify={"#ops": "none"})
+    rig = ScreenRig("ops", settings=settings)
+    said = rig.say("hello me", "ops")
+    view = rig.view
+    assert view.layout.members is None
+    assert not view.mouse
+    assert "do not disturb" in view.status
+    assert f"00:00 {said.seq} p99" in rig.messages
+    assert view.title == "securechat"
 
 
 def test_progress_of_a_file_is_shown(rig: ScreenRig) -> None:
