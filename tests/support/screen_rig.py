@@ -12,7 +12,7 @@ from securechat import model as m
 from securechat.client.core import actions
 from securechat.client.core.state import ConversationId, PersonKey, Visibility
 from securechat.client.ui.completion import emoji_words
-from securechat.client.ui.screen_lists import ServerFacts
+from securechat.client.ui.screen_lists import ServerInfo
 from securechat.client.ui.screen_state import ScreenState
 from securechat.client.ui.screen_view import (
     ChooseItem,
@@ -35,7 +35,7 @@ from securechat.text.refusals import refusal_for
 from securechat.tls.contexts import ClientContext
 from tests.support.core_driver import ChangingServer, Driver
 
-SERVER = ServerFacts("chat.lan", 8443, "ab12" * 16, "TLSv1.3")
+SERVER = ServerInfo("chat.lan", 8443, "ab12" * 16, "TLSv1.3")
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What each action of the table does on the screen: one method for each, found by its id.
+"""Actions of the table, as the screen does them: one method for each, found by its id.
 
 An action about a message takes the selected one. Where none is selected, or it is gone, nothing is done but to say so.
 """

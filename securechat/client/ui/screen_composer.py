@@ -1,4 +1,4 @@
-"""What is typed, and what for: a message, a reply, an edit, or an answer. One text for each conversation.
+"""Text in the composer, and its purpose: a message, a reply, an edit, an answer. One for each conversation.
 
 The screen's thread owns the text; here is the last that it told. `revision` says when it is to take another one. What
 was typed under a revision belongs to the conversation, and to the kind of question, of that revision: a text that was

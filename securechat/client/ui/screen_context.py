@@ -1,4 +1,4 @@
-"""What the parts of a screen's state share, and the requests to the shell that the present input leads to.
+"""State that the parts of a screen share, and the requests to the shell that the present input leads to.
 
 As in the client's core (core/context.py): each part reads and changes what it needs here, none inherits from another,
 and the facade (screen_state.py) takes the requests after each input.
@@ -23,10 +23,10 @@ from securechat.client.ui.notifications import NotificationPolicy
 from securechat.client.ui.screen_composer import ScreenComposer
 from securechat.client.ui.screen_layout import ScreenLayout, ScreenPane
 from securechat.client.ui.screen_list import ScreenList
-from securechat.client.ui.screen_lists import ServerFacts
+from securechat.client.ui.screen_lists import ServerInfo
 from securechat.client.ui.screen_notices import ScreenNotices
 from securechat.client.ui.screen_overlay import ScreenOverlay
-from securechat.client.ui.screen_panes import MemberList
+from securechat.client.ui.screen_panes import MemberPane
 from securechat.client.ui.screen_row_maker import RowOptions
 from securechat.client.ui.screen_view import ScreenFocus, ShellRequest
 from securechat.client.ui.screen_windows import ScreenWindows
@@ -99,7 +99,7 @@ class ScreenContext:
         composer: ScreenComposer,
         notification: NotificationPolicy,
         seen: SeenPolicy,
-        server: ServerFacts,
+        server: ServerInfo,
         emoji: Mapping[str, str],
         options: RowOptions,
         settings: ClientSettings,
@@ -120,7 +120,7 @@ class ScreenContext:
         self.options = options
         self.settings = settings
         self.notices = ScreenNotices()
-        self.members = MemberList()
+        self.members = MemberPane()
         self.layout = ScreenLayout(0, 0)
         self.columns = self.rows = 0
         self.overlay: ScreenOverlay | None = None

@@ -1,4 +1,4 @@
-"""Takes the UI events of the core: what they change on the screen, what they notify, and what they tell."""
+"""Takes the UI events of the core: changes the screen by them, notifies, and tells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the panes of the screen stand, by the size of the terminal and by what the user has folded.
+"""Divides the screen into the fields of its panes, by the size of the terminal and by what the user has folded.
 
 The messages' field is always the rightmost one: a terminal that draws a character narrower than it was counted leaves
 remains at the end of a row, and there the shell erases to the edge (docs/design/0015-terminal.md). Below `ONE_PANE`

@@ -44,7 +44,7 @@ class ScreenList:
         self._list = ConversationListing()
         self._told: dict[ConversationId, ConversationItem] = {}
         self._fresh = False
-        self._top = 0
+        self._top = self._columns = 0
 
     # --- what is in it ------------------------------------------------------------------------------------------------
 
@@ -77,13 +77,14 @@ class ScreenList:
     @property
     def columns(self) -> int:
         """Cells that the widest name takes, with its marks."""
-        return max((cells(place(self._core, each.key)) + 8 for each in self._shown), default=0)
+        return self._columns if self._shown else 0
 
     @property
     def _shown(self) -> Sequence[ConversationEntry]:
         if not self._fresh:
             self._fresh = True
             self._list.put(self._all())
+            self._columns = max((cells(place(self._core, each.key)) + 8 for each in self._list.shown), default=0)
         return self._list.shown
 
     def _all(self) -> Iterator[ConversationEntry]:

@@ -214,7 +214,7 @@ def details(core: ClientCore, message: Message, columns: int) -> ScreenOverlay:
     return lines(OverlayKind.DETAILS, words.DETAILS(), said, columns)
 
 
-class ServerFacts(Struct, frozen=True):
+class ServerInfo(Struct, frozen=True):
     """What is known of the server and of the connection to it.
 
     Attributes:
@@ -233,7 +233,7 @@ class ServerFacts(Struct, frozen=True):
     ca: str | None = None
 
 
-def connection(core: ClientCore, facts: ServerFacts, state: str, why: str, columns: int) -> ScreenOverlay:
+def connection(core: ClientCore, facts: ServerInfo, state: str, why: str, columns: int) -> ScreenOverlay:
     """Show server, encryption, login and what the operator can read.
 
     Args:

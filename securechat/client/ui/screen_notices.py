@@ -1,4 +1,4 @@
-"""What the client and the server tell the user: rows below the messages for a while, and a list of all of it.
+"""Notices of the client and the server: rows below the messages for a while.
 
 A notice looks like no message (screen_rows.py). It goes when the user submits something or presses Esc, or after
 `SHOWN_S`, because rows below the messages take room from them; the list keeps it.
@@ -20,7 +20,7 @@ MOST_KEPT = 200
 """Notices in the list: those of an evening."""
 
 
-class Notice(Struct, frozen=True):
+class ScreenNotice(Struct, frozen=True):
     """Something told.
 
     Attributes:
@@ -38,12 +38,12 @@ class ScreenNotices:
     """The notices of one session."""
 
     def __init__(self) -> None:
-        self._all: deque[Notice] = deque(maxlen=MOST_KEPT)
-        self._shown: list[Notice] = []
+        self._all: deque[ScreenNotice] = deque(maxlen=MOST_KEPT)
+        self._shown: list[ScreenNotice] = []
 
     def add(self, sentence: str, now: float, *, error: bool = False) -> None:
         """Tell something; the same again is told once."""
-        notice = Notice(sentence, now, error)
+        notice = ScreenNotice(sentence, now, error)
         self._shown = [each for each in self._shown if each.sentence != sentence][-MOST_KEPT:]
         self._shown.append(notice)
         self._all.append(notice)
@@ -54,7 +54,7 @@ class ScreenNotices:
         return shown
 
     @property
-    def all(self) -> Sequence[Notice]:
+    def all(self) -> Sequence[ScreenNotice]:
         """All that are kept, the oldest first."""
         return self._all
 

@@ -150,7 +150,7 @@ def footer(keys: KeyTable, action_ids: Sequence[str], columns: int) -> TextRow:
     return row
 
 
-class MemberList:
+class MemberPane:
     """The members of the current room, by name; sorted once for each change of them."""
 
     def __init__(self) -> None:

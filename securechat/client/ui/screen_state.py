@@ -35,7 +35,7 @@ from securechat.client.ui.screen_drawing import draw, focus_of
 from securechat.client.ui.screen_events import ScreenEvents
 from securechat.client.ui.screen_layout import ScreenPane
 from securechat.client.ui.screen_list import ScreenList
-from securechat.client.ui.screen_lists import ServerFacts
+from securechat.client.ui.screen_lists import ServerInfo
 from securechat.client.ui.screen_overlay import (
     ChooseAction,
     ChooseConversation,
@@ -122,7 +122,7 @@ class ScreenState:
         keys: KeyTable,
         *,
         context: ClientContext,
-        server: ServerFacts,
+        server: ServerInfo,
         unsent: UnsentTexts | None = None,
         settings: ClientSettings | None = None,
         emoji: Mapping[str, str] | None = None,

@@ -1,4 +1,4 @@
-"""What the screen's thread gets and what it gives: immutable records, so that two threads share them without a lock.
+"""Records between the two threads of a screen: immutable, so that they share them without a lock.
 
 A `ScreenView` is everything that is to be seen, as finished rows. A `ScreenInput` is what the person did. A
 `ShellRequest` is what only the shell can do: the terminal's clipboard, its bell, another program. The shell draws,
