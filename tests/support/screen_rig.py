@@ -44,6 +44,7 @@ class ScreenServer(ChangingServer):
 
     page_rows: int = 200
     refuse_texts: bool = False
+    features: tuple[str, ...] = ("conversations",)
 
     def receive(self, command: m.Command) -> None:
         match command:

@@ -32,6 +32,8 @@ from securechat.text.sanitize import one_line
 
 _ROWS_OF_NOTICE = 4
 """Rows of a sentence below the messages; a longer one is a list."""
+_LIST_FEATURE = "conversations"
+"""The word of `model.FEATURES` of a server that tells all conversations."""
 _OF_PEOPLE = (
     events.RoomJoined,
     events.RoomLeft,
@@ -234,8 +236,9 @@ class ScreenEvents:
         self._ask_list()
 
     def _ask_list(self) -> None:
-        self._context.asked_lists += 1
-        self._context.act(actions.ListConversations())
+        if _LIST_FEATURE in self._context.core.features:
+            self._context.asked_lists += 1
+            self._context.act(actions.ListConversations())
 
     # --- lists --------------------------------------------------------------------------------------------------------
 
