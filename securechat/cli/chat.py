@@ -33,11 +33,13 @@ from securechat.client.files.https import TransferError
 from securechat.client.files.sources import LocalFile, local_files
 from securechat.client.local_store import LocalStore, open_local_store
 from securechat.client.pipe.chat import PipeChat
+from securechat.client.pipe.dumb import DumbTerminal
 from securechat.client.pipe.files import PipeSendFiles
 from securechat.client.pipe.pipes import WAIT_S, PipeClient, PipeSend, PipeTail
 from securechat.client.settings_file import read_settings, settings_language, settings_path
 from securechat.client.ui.rendering import NOTICE_MARK
-from securechat.client.ui.settings import LoadedSettings, printed_settings
+from securechat.client.ui.settings import LoadedSettings, printed_settings, settings_theme
+from securechat.client.ui.themes import ThemeName
 from securechat.errors import Refusal
 from securechat.invite_link import BadLink, InviteLink, looks_like_link, parse_link
 from securechat.programs import Program, add_language_flag, command, version
@@ -53,6 +55,8 @@ _LINK_TRIES = 5
 """Lines that are read for an invite link: pastes that went wrong, or the parts of a broken one."""
 _KEY_CHARS = 100
 """Of --key: a line's number comes behind it."""
+_WITHOUT_LINKS = frozenset({"linux", "vt100", "vt220", "ansi"})
+"""Values of TERM of terminals that may show the sequences of a link as text."""
 MOST_RECALL = 10_000
 """The most that --history allows: 50 pages, a few MB."""
 
@@ -127,8 +131,11 @@ def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
     typing = interactive and (local_store is None or local_store.typing())
     core = _core(options, destination, room, interactive=interactive, typing=typing)
     if interactive and os.environ.get("TERM", "") not in {"dumb", "unknown"}:
-        return _terminal(core, destination, pictures=loaded.settings.pictures == "kitty")
-    return _pipe(options, core, destination, room, files, echo=interactive).run()
+        return _terminal(core, destination, loaded)
+    if interactive:
+        target, reader = destination.server_target, loaded.settings.reader
+        return DumbTerminal(core, target, room, wait_s=options.wait, reader=reader).run()
+    return _pipe(options, core, destination, room, files).run()
 
 
 def _files(options: argparse.Namespace) -> tuple[LocalFile, ...]:
@@ -263,10 +270,21 @@ def _settings(options: argparse.Namespace) -> LoadedSettings:
     return loaded
 
 
-def _terminal(core: ClientCore, destination: ConnectionPlan, *, pictures: bool) -> int:
+def _terminal(core: ClientCore, destination: ConnectionPlan, loaded: LoadedSettings) -> int:
     from securechat.client.terminal.app import Terminal  # noqa: PLC0415 - pipes need no line editor, and start faster without
 
-    return Terminal(core, destination.server_target, _login(), pictures=pictures).run()
+    settings = loaded.settings
+    terminal = Terminal(
+        core,
+        destination.server_target,
+        _login(),
+        # The terminal's own colours, because it is not asked for its background here.
+        settings_theme(settings, os.environ, unknown=ThemeName.TERMINAL),
+        pictures=settings.pictures == "kitty",
+        has_links=os.environ.get("TERM", "") not in _WITHOUT_LINKS,
+        reader=settings.reader,
+    )
+    return terminal.run()
 
 
 def _pipe(
@@ -275,8 +293,6 @@ def _pipe(
     destination: ConnectionPlan,
     room: str,
     files: tuple[LocalFile, ...],
-    *,
-    echo: bool,
 ) -> PipeClient:
     server_target = destination.server_target
     if options.tail:
@@ -296,8 +312,8 @@ def _pipe(
         )
     if options.send:
         return PipeSend(core, server_target, room, message_key=options.key, wait_s=options.wait)
-    commands = echo or options.commands or _is_terminal(sys.stdin)  # typed lines may be commands, those of a pipe not
-    return PipeChat(core, server_target, room, echo=echo, commands=commands, wait_s=options.wait)
+    commands = options.commands or _is_terminal(sys.stdin)  # typed lines may be commands, those of a pipe not
+    return PipeChat(core, server_target, room, commands=commands, wait_s=options.wait)
 
 
 def _login() -> str | None:

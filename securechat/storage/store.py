@@ -467,6 +467,9 @@ class Store(Protocol):
     def fills_checksums(self) -> bool:
         """Whether `tidy` has checksums to add, and must be called while nothing is written."""
 
+    def expect_in_place(self) -> None:
+        """Check that no open file was deleted or replaced; callable from any thread. Raises LogError."""
+
     def take_damaged(self) -> list[int]:
         """Return the seqs of damaged messages that `read` met since the last call; call it on the thread of `read`."""
 

@@ -513,11 +513,19 @@ class ThreadedLog:
         return None
 
     def _fail(self, error: Exception) -> None:
-        """Stop permanently, and report the failure once."""
+        """Stop permanently, and report the failure once.
+
+        Of files that were deleted or replaced, the report tells that, whichever read or write met it first.
+        """
+        cause = error if isinstance(error, LogError) else LogError(f"the log failed: {error!r}")
+        try:
+            self._store.expect_in_place()
+        except LogError as loss:
+            cause = loss
         with self._failing:
             if self.failure is not None:
                 return
-            self.failure = failure = error if isinstance(error, LogError) else LogError(f"the log failed: {error!r}")
+            self.failure = failure = cause
             self._post(lambda: self._on_failure(failure))
 
     # --- On the reading thread ------------------------------------------------------------------------------------

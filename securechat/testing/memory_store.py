@@ -486,6 +486,9 @@ class MemoryStore:
         """There are none."""
         return False
 
+    def expect_in_place(self) -> None:
+        """Memory has no files; see `Store.expect_in_place`."""
+
     def take_damaged(self) -> list[int]:
         """Nothing in memory is."""
         return []

@@ -21,7 +21,7 @@ from securechat.model import Hello, Refused, Register, Registered
 from securechat.tls.certificate_directory import ensure_server, issue_client, load_authority
 from tests.e2e.conftest import Connect
 from tests.support.admin import row
-from tests.support.client import CLIENT, ROOT, at, run_client
+from tests.support.client import CLIENT, PATIENCE_S, ROOT, at, run_client
 from tests.support.native import NativeClient
 from tests.support.screen import CTRL_C, CTRL_D, ENTER, Screen
 from tests.support.secrecy import OTHER_PASSWORD, PASSWORD, WRONG_PASSWORD, keep_secret
@@ -110,7 +110,7 @@ def invite(server: ServerProcess, *flags: str) -> str:
     """An invite link, as the administrator makes it."""
     command = [sys.executable, "-m", "securechat.cli.admin", "--data", str(server.data), "--json", "invite", *flags]
     command += ["--host", f"127.0.0.1:{server.port}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     link: str = json.loads(done.stdout)["link"]
     keep_secret(parse_link(link).token)

@@ -17,7 +17,7 @@ from types import ModuleType
 import pytest
 
 from securechat.client.local_store import FOLDER
-from tests.support.server import ServerProcess
+from tests.support.server import PATIENCE_S, ServerProcess
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEV = ROOT / "tools" / "dev.py"
@@ -215,7 +215,7 @@ def test_two_set_ups_at_once_do_the_work_once(
         nonlocal most
         running.append(python)
         most = max(most, len(running))
-        assert waits.wait(20), "the other set-up never came to the lock"
+        assert waits.wait(PATIENCE_S), "the other set-up never came to the lock"
         running.pop()
 
     installed = 0

@@ -117,4 +117,5 @@ def test_nothing_is_acknowledged_when_the_data_directory_has_gone_away(certs: Pa
             assert ann.last_words().code is ErrorCode.LOG_FAILED
             assert client_id not in [event.client_id for event in ann.events if isinstance(event, Acked)]
         assert server.wait() == 4
-        assert "nothing more is acknowledged" in server.wait_for_line("the message log failed")
+        line = server.wait_for_line("the message log failed")
+        assert "nothing more is acknowledged. Bring the data directory back" in line

@@ -44,7 +44,7 @@ from securechat.model import (
 from tests.support.api import ApiAnswerRead, ApiClient, make_token
 from tests.support.native import NativeClient
 from tests.support.secure_socket import secure_socket
-from tests.support.server import ServerProcess, wait_until
+from tests.support.server import PATIENCE_S, ServerProcess, wait_until
 
 CURL = shutil.which("curl")
 TUS = {"Tus_Resumable": "1.0.0"}
@@ -269,7 +269,7 @@ def test_kill_9_within_a_put_or_an_unjudged_part_leaves_nothing_of_it(certs: Pat
 
     def begin(server: ServerProcess, head: str, body: bytes) -> ssl.SSLSocket:
         context = ssl.create_default_context(cafile=server.ca)
-        raw = socket.create_connection((server.host, server.port), timeout=20)
+        raw = socket.create_connection((server.host, server.port), timeout=PATIENCE_S)
         connection = context.wrap_socket(raw, server_hostname=server.host)
         connection.sendall(head.replace("\n", "\r\n").encode() + body)
         return connection

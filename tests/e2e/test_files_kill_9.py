@@ -30,7 +30,7 @@ from tests.support.file_double import png
 from tests.support.kill_steps import SITE, KillPoint, kill_points, read_steps
 from tests.support.native import Gone
 from tests.support.promised_files import Promised, check_numbers, names_on_disk
-from tests.support.server import ServerProcess, wait_until
+from tests.support.server import PATIENCE_S, ServerProcess, wait_until
 
 TUS = {"Tus_Resumable": "1.0.0"}
 SYNC_BYTES = 4 * MIB
@@ -138,7 +138,7 @@ class Rig:
         process = self.server.process
         assert process is not None
         try:
-            process.wait(5)
+            process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             raise AssertionError("the server goes on, and does not answer as it should") from error
 

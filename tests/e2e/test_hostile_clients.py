@@ -16,7 +16,7 @@ from securechat.wire.frames import frame
 from tests.e2e.conftest import Connect
 from tests.support.native import NativeClient
 from tests.support.secure_socket import secure_socket
-from tests.support.server import ServerProcess, wait_until
+from tests.support.server import PATIENCE_S, ServerProcess, wait_until
 
 SHORT = ("--limit", "handshake_timeout_s=1", "--limit", "hello_timeout_s=1.5", "--limit", "web_headers_s=1")
 """Deadlines that a test can wait for; the condition is the server's reaction, never the clock."""
@@ -70,7 +70,7 @@ def test_8_the_last_words_are_heard_although_the_client_was_still_sending(
 def test_8_half_a_hello_of_tls_is_closed_at_its_deadline(strict_server: ServerProcess, witness: object) -> None:
     with socket.create_connection(("127.0.0.1", strict_server.port)) as raw:
         raw.sendall(b"\x16\x03\x01")
-        raw.settimeout(20)
+        raw.settimeout(PATIENCE_S)
         assert raw.recv(100) == b""
     strict_server.wait_for_event("refused", reason="silent")
 
@@ -81,7 +81,7 @@ def test_8_half_a_handshake_is_closed_at_its_deadline(strict_server: ServerProce
         ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost").do_handshake()
     with socket.create_connection(("127.0.0.1", strict_server.port)) as raw:
         raw.sendall(outgoing.read())
-        raw.settimeout(20)
+        raw.settimeout(PATIENCE_S)
         while raw.recv(10_000):
             pass
     strict_server.wait_for_event("disconnected", reason="handshake_timeout")
@@ -103,14 +103,14 @@ def test_8_saying_nothing_is_closed_at_the_hello_deadline(
 
 def test_8_nothing_but_tcp_is_closed(strict_server: ServerProcess, witness: object) -> None:
     with socket.create_connection(("127.0.0.1", strict_server.port)) as raw:
-        raw.settimeout(20)
+        raw.settimeout(PATIENCE_S)
         assert raw.recv(1) == b""
 
 
 def test_8_plain_http_gets_no_echo_and_is_closed(strict_server: ServerProcess, witness: object) -> None:
     with socket.create_connection(("127.0.0.1", strict_server.port)) as raw:
         raw.sendall(b"GET /secret-path HTTP/1.1\r\nHost: x\r\n\r\n")
-        raw.settimeout(20)
+        raw.settimeout(PATIENCE_S)
         answer = b""
         while data := raw.recv(1000):
             answer += data
@@ -219,7 +219,7 @@ def test_8_three_hundred_half_handshakes_do_not_keep_a_good_client_out(
             raw.sendall(b"\x16\x03\x01")
         connect(strict_server, "good").say_acked("made it")
         for raw in raws:
-            raw.settimeout(20)
+            raw.settimeout(PATIENCE_S)
             assert raw.recv(10) == b""
     finally:
         for raw in raws:

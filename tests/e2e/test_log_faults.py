@@ -1,6 +1,7 @@
 """Promise 5 with the real threads and a disk that misbehaves: no space is survived, anything else is the end."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -111,6 +112,25 @@ def test_a_failed_commit_stops_the_log_for_ever(disk, tmp_path, kind, suffix, co
     rig.start()
     check_history(acks_of(drafts[:10], outcomes), rig.everything())
     rig.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows moves no open file")
+@pytest.mark.parametrize("first", ["read", "write"])
+def test_a_directory_that_went_away_is_named_whatever_meets_it_first(tmp_path, first):
+    """SQLite calls the first read of a connection an input/output error then (SQLITE_IOERR_FSTAT)."""
+    rig = Rig(OnDisk(tmp_path / "data"))
+    rig.append(rig.draft(1))
+    (tmp_path / "data").rename(tmp_path / "away")
+    outcomes = []
+    if first == "read":
+        rig.log.history(HistoryQuery(up_to=9, limit=9, rooms=("lobby",)), outcomes.append)
+    else:
+        rig.log.append(rig.draft(2), outcomes.append)
+    rig.until(lambda: bool(rig.failures))
+    (failure,) = rig.failures
+    assert re.search(r"is gone .*nothing more is acknowledged\. Bring the data directory back", str(failure))
+    assert not any(isinstance(outcome, Appended) for outcome in outcomes)
+    rig.log.close()
 
 
 @pytest.mark.parametrize("suffix", [".db", "-wal"])

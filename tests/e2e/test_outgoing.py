@@ -326,7 +326,7 @@ def test_many_reactions_in_one_room_do_not_end_the_deliveries_of_all_others(
         say(server, ana, "!deploy web")
         wait_until(lambda: first.count or any(each["event"] == "error" for each in server.events()), "an outcome")
         ann.say("in another room", "ops")
-        assert text_of(receiver.received.get(timeout=15)) == "in another room"
+        assert text_of(receiver.received.get(timeout=PATIENCE_S)) == "in another room"
 
 
 def test_the_room_is_told_each_time_that_it_is_switched_off(
@@ -355,7 +355,7 @@ def test_with_the_deletion_of_its_room_it_is_off(
         ann.wait_for(Left, lambda left: left.room == "ops")
         admin(process.data, "rooms", "prune", "--yes")
         assert "ops" not in admin(process.data, "rooms").stdout
-        wait_until(lambda: listed(process)["off"] == "room_gone", "it to be off", patience_s=10)
+        wait_until(lambda: listed(process)["off"] == "room_gone", "it to be off")
 
 
 def test_after_a_restore_another_message_has_another_id(
@@ -395,7 +395,7 @@ def test_receivers_that_take_their_time_do_not_make_others_wait(
     say(server, ana, *map(str, range(10)))
     for _ in range(2):
         say(server, ana, "!ping")
-        assert text_of(honest.received.get(timeout=5)) == "!ping"
+        assert text_of(honest.received.get(timeout=30)) == "!ping"
 
 
 def test_a_message_that_is_deleted_while_its_delivery_waits_for_a_thread_is_left_out(
@@ -426,7 +426,7 @@ def test_it_goes_on_when_the_ban_of_its_account_is_lifted(
     assert listed(server)["held"] == "banned"
     assert "banned" in admin(server.data, "hook", "list").stdout
     assert admin(server.data, "unban", "webhook").returncode == 0
-    assert text_of(receiver.received.get(timeout=10)) == "while it is banned"
+    assert text_of(receiver.received.get(timeout=PATIENCE_S)) == "while it is banned"
 
 
 # --- Stops and kills ------------------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def test_tail_ends_quietly_when_nobody_reads(server: ServerProcess) -> None:
     assert reading.stdout is not None
     reading.stdout.close()
     run_client(*at(server, "--name", "ci", "--send"), stdin="one\ntwo\n")
-    assert reading.wait(20) == ClientExit.OK
+    assert reading.wait(PATIENCE_S) == ClientExit.OK
 
 
 def test_tail_ends_quietly_when_its_reader_leaves_although_nobody_speaks(spoken_to: ServerProcess) -> None:
@@ -77,7 +77,7 @@ def test_tail_ends_quietly_when_its_reader_leaves_although_nobody_speaks(spoken_
         assert reading.stdout is not None
         assert reading.stdout.readline() == "ci: one\n"
         reading.stdout.close()
-        assert reading.wait(20) == ClientExit.OK
+        assert reading.wait(PATIENCE_S) == ClientExit.OK
 
 
 def in_a_shell(server: ServerProcess, flags: str, redirection: str) -> subprocess.CompletedProcess[str]:
@@ -87,7 +87,7 @@ def in_a_shell(server: ServerProcess, flags: str, redirection: str) -> subproces
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE_S,
         cwd=ROOT,
         check=False,
     )

@@ -16,7 +16,7 @@ import pytest
 
 from securechat.model import Command, Event
 from tests.e2e.conftest import Connect
-from tests.support.server import ServerProcess, wait_until
+from tests.support.server import PATIENCE_S, ServerProcess, wait_until
 
 pytestmark = pytest.mark.not_pseudo("its client is an example of the documentation")
 DOC = Path(__file__).resolve().parent.parent.parent / "docs" / "protocol.md"
@@ -63,8 +63,8 @@ class Mini:
         assert self.process.stdin
         if not self.process.stdin.closed:
             self.process.stdin.close()
-        code = self.process.wait(20)
-        self._thread.join(20)
+        code = self.process.wait(PATIENCE_S)
+        self._thread.join(PATIENCE_S)
         return code
 
     def kill(self) -> None:

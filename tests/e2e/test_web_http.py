@@ -20,7 +20,7 @@ import pytest
 from securechat.model import Message
 from tests.e2e.conftest import Connect
 from tests.support.secure_socket import secure_socket
-from tests.support.server import ServerProcess, wait_until
+from tests.support.server import PATIENCE_S, ServerProcess, wait_until
 
 QUICK = ("--limit", "web_headers_s=1", "--limit", "web_keep_alive_s=1")
 UPGRADE = (
@@ -204,7 +204,7 @@ def test_a_visit_is_one_line_and_a_rude_browser_none(server: ServerProcess) -> N
 def test_without_tls_there_is_the_way_to_tls(standing: ServerProcess) -> None:
     with socket.create_connection((standing.host, standing.port)) as raw:
         raw.sendall(b"GET /secret HTTP/1.1\r\nHost: evil.example\r\n\r\n")
-        raw.settimeout(20)
+        raw.settimeout(PATIENCE_S)
         answer = b""
         while data := raw.recv(1000):
             answer += data
@@ -254,7 +254,7 @@ def test_without_the_web_there_is_none(certs: Path, tmp_path: Path, flags: tuple
                 assert b"securechat/1" in wire.rest()
         with socket.create_connection((server.host, server.port)) as raw:
             raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
-            raw.settimeout(20)
+            raw.settimeout(PATIENCE_S)
             with contextlib.suppress(ConnectionResetError):
                 assert b"HTTP" not in raw.recv(1000)
 

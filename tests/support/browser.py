@@ -22,6 +22,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.support import patience
 from tests.support.slow_page import slow_down
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ HEADLESS = shutil.which("chromium-headless-shell") or CHROMIUM
 """The same engine without the windows, menus and services of a desktop around it, which cost two thirds of the time."""
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 LAPTOP = {"viewport": {"width": 1280, "height": 800}}
-PATIENCE_MS = 45_000
+PATIENCE_MS = 1000 * patience.PATIENCE_S
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
 """What a Chromium needs where tests run, in containers and without a screen."""
 

@@ -25,6 +25,7 @@ from tests.simulation.checkers.histories import Display
 from tests.simulation.checkers.wire_checks import Realtime, Stream, WireChecker
 from tests.support.native import NativeClient
 from tests.support.secrecy import keep_secret
+from tests.support.server import PATIENCE_S
 
 
 class CheckedClient(NativeClient):
@@ -147,7 +148,7 @@ class CheckedRunner:
         """Leave at once."""
         self.enough.set()
         self._network.act(LeaveChat(0.0))
-        assert self._network.wait(20), "the client does not end"
+        assert self._network.wait(PATIENCE_S), "the client does not end"
         self._network._thread.join()  # it closes every descriptor
 
     def _hear(self, ui_events: Sequence[UiEvent]) -> None:

@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support import warm
+from tests.support import patience, warm
 from tests.support.secrecy import expect_clean_command
 from tests.support.server import ServerProcess
 
 CLIENT = [sys.executable, "-m", "securechat.cli.chat"]
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60.0
+PATIENCE_S = patience.PATIENCE_S
 
 # What the user of this machine has remembered is no business of the tests: their clients remember nothing by default.
 os.environ["SECURECHAT_STATE"] = ""

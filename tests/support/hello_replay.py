@@ -15,7 +15,7 @@ import ssl
 import sys
 import time
 
-LIFE_S = 120.0
+LIFE_S = 600.0
 SUSTAINED = 4
 AT_ONCE = 64  # connects between two looks at the others
 

@@ -20,10 +20,12 @@ from typing import Any, Protocol
 
 import pytest
 
+from tests.support import patience
+
 FIREFOX = next((path for name in ("firefox-esr", "firefox") if (path := shutil.which(name))), None)
 WEBKIT_DRIVER = shutil.which("WebKitWebDriver")
 MINI_BROWSERS = sorted(Path("/usr/lib").glob("*/webkit2gtk-*/MiniBrowser"))
-PATIENCE_S = 60.0
+PATIENCE_S = patience.PATIENCE_S
 SCRIPT_PATIENCE_S = 300.0
 """For one expression: it may scroll through a whole log."""
 _ENTER = "\ue007"  # the key Enter of WebDriver
@@ -52,6 +54,24 @@ def wait_for(browser: Browser, expression: str, what: str) -> Any:
             shown = browser.js("document.body.innerText")
             raise AssertionError(f"{browser.name}: not within {PATIENCE_S:.0f} s: {what}\n{shown}")
     return value
+
+
+def write(browser: Browser, selector: str, text: str) -> None:
+    """Type a text without line breaks into a field; ask until it is there, and type anew when it is not.
+
+    The page may put another field in its place, or the focus elsewhere, between the look and the letters.
+    """
+    field = f"document.querySelector({selector!r})"
+    deadline = time.monotonic() + PATIENCE_S
+    focus = f"({field}?.focus(), {field}?.select(), {field} !== null && document.activeElement === {field})"
+    while True:
+        wait_for(browser, focus, selector)
+        browser.type(text)
+        if (found := browser.js(f"{field}?.value")) == text:
+            return
+        assert time.monotonic() < deadline, (
+            f"{browser.name}: not within {PATIENCE_S:.0f} s: {text} in {selector}: {found}"
+        )
 
 
 class Firefox:
@@ -191,7 +211,10 @@ class WebKit:
 
     def type(self, text: str) -> None:
         """Type into what has the focus."""
-        self._driver.switch_to.active_element.send_keys(text.replace("\n", _ENTER))
+        from selenium.webdriver import ActionChains
+
+        # Keys without an element: one that was looked up is stale when the page puts another in its place.
+        ActionChains(self._driver).send_keys(text.replace("\n", _ENTER)).perform()
 
     def close(self) -> None:
         """End the browser."""

@@ -7,9 +7,10 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+from tests.support import patience
 from tests.support.secure_socket import secure_socket
 
-PATIENCE_S = 60.0
+PATIENCE_S = patience.PATIENCE_S
 
 
 class RawLink:

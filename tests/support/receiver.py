@@ -17,8 +17,9 @@ from typing import Any
 from securechat.tls.contexts import WEB_ALPN, server_context
 from securechat.tls.hostnames import parse_names
 from securechat.tls.issuing import Issuer, certificate_pem, new_authority, new_server_leaf
+from tests.support import patience
 
-PATIENCE_S = 20.0
+PATIENCE_S = patience.PATIENCE_S
 
 
 class Authority:

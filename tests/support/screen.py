@@ -21,10 +21,10 @@ from pathlib import Path
 import pyte
 from pyte.screens import Char
 
-from tests.support import pseudo, warm
+from tests.support import patience, pseudo, warm
 from tests.support.secrecy import expect_clean_command
 
-PATIENCE_S = 60.0
+PATIENCE_S = patience.PATIENCE_S
 CTRL_C, CTRL_D, ENTER = "\x03", "\x04", "\r"
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 
-PATIENCE_S = 60.0
+from tests.support import patience
+
+PATIENCE_S = patience.PATIENCE_S
 
 
 def secure_socket(

@@ -13,11 +13,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support import warm
+from tests.support import patience, warm
 from tests.support.secrecy import expect_clean, expect_clean_command
 
-PATIENCE_S = 60.0
-"""How long a condition may take on a busy machine before the test fails; never a time that is waited for."""
+PATIENCE_S = patience.PATIENCE_S
 
 
 def wait_until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:

@@ -22,9 +22,10 @@ from securechat.server.web.probes import Probes
 from securechat.server.web.programs import ProgramPrefixes
 from securechat.server.web.rates import RequestRates
 from securechat.server.web.turns import RequestTurns, TransferTurns
+from tests.support import patience
 from tests.support.toy_files import ToyFiles
 
-PATIENCE_S = 60.0
+PATIENCE_S = patience.PATIENCE_S
 _T = TypeVar("_T")
 
 

@@ -23,9 +23,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support import patience
+
 ROOT = Path(__file__).parents[2]
 AT_ONCE = 4
-PATIENCE_S = 60.0
+PATIENCE_S = patience.PATIENCE_S
 _PROGRAMS = ("securechat.cli.serve", "securechat.cli.admin", "securechat.cli.chat")
 _IMPORTED = (
     *_PROGRAMS, "securechat.admin.file_commands", "securechat.admin.exporting", "securechat.toml_file",

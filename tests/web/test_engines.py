@@ -11,30 +11,15 @@ import pytest
 from tests.support.browser import LAPTOP, Visitor
 from tests.support.cutting_relay import CuttingRelay
 from tests.support.file_double import png
-from tests.support.other_browsers import Browser, firefox, wait_for, webkit
+from tests.support.other_browsers import Browser, firefox, wait_for, webkit, write
 from tests.support.page import come_in, expect_once, message, say
 from tests.support.server import ServerProcess, wait_until
 
 
-def press(browser: Browser, name: str) -> None:
-    """Click the button with this name."""
-    wait_for(
-        browser,
-        f"(() => {{ const button = [...document.querySelectorAll('button')].find((each) =>"
-        f" (each.getAttribute('aria-label') ?? each.textContent).trim() === {name!r});"
-        " button?.click(); return Boolean(button); })()",
-        f"a button {name}",
-    )
-
-
-def write(browser: Browser, selector: str, text: str) -> None:
-    """Type into a field."""
-    wait_for(
-        browser,
-        f"(document.querySelector({selector!r})?.focus(), document.activeElement.matches({selector!r}))",
-        selector,
-    )
-    browser.type(text)
+def enter(browser: Browser, selector: str, text: str) -> None:
+    """Type into a field, and end with Enter."""
+    write(browser, selector, text)
+    browser.type("\n")
 
 
 def rows(browser: Browser, text: str) -> str:
@@ -52,12 +37,12 @@ def test_the_main_path(engine: str, visit: Callable[..., Visitor], server: Serve
     say(ana, "from chromium 🎉")
     with firefox(tmp_path / "profile") if engine == "firefox" else webkit() as browser:
         browser.open(f"https://localhost:{server.port}/")
-        write(browser, "input[name=username]", "budi\n")
+        enter(browser, "input[name=username]", "budi")
         wait_for(browser, rows(browser, "from chromium 🎉"), "what was said before")
-        write(browser, "textarea", f"from {engine}\n")
+        enter(browser, "textarea", f"from {engine}")
         expect_once(ana, f"from {engine}")
         server.kill()
-        write(browser, "textarea", "meanwhile\n")
+        enter(browser, "textarea", "meanwhile")
         wait_for(browser, rows(browser, "meanwhile"), "the waiting message")
         server.start()
         expect_once(ana, "meanwhile")
@@ -107,22 +92,22 @@ def test_files(engine: str, visit: Callable[..., Visitor], server: ServerProcess
     relay = CuttingRelay(server.port)
     with firefox(tmp_path / "profile") if engine == "firefox" else webkit() as browser:
         browser.open(f"https://localhost:{relay.port}/")
-        write(browser, "input[name=username]", "budi\n")
+        enter(browser, "input[name=username]", "budi")
         wait_for(browser, "document.querySelector('textarea') !== null", "the room")
         choose(browser, "photo.png", "image/png", png(900, 600))
         wait_for(browser, "document.querySelector('canvas.thumb')?.width > 0", "the picture, drawn before it is sent")
-        write(browser, "textarea", "a picture\n")
+        enter(browser, "textarea", "a picture")
         wait_for(browser, "document.querySelector('.picture img')?.naturalWidth === 320", "the preview")
         message(ana, "a picture").get_by_role("button", name="photo.png").wait_for()
         relay.cut_after(SIZE // 2)
         choose(browser, "cut.bin", "", bytes(SIZE))
-        write(browser, "textarea", "was cut\n")
+        enter(browser, "textarea", "was cut")
         wait_until(lambda: relay.cuts, "the network was cut")
         browser.js("dispatchEvent(new Event('online'))")
         message(ana, "was cut").get_by_role("link", name="cut.bin").wait_for()
         server.kill()
         choose(browser, "waits.bin", "", bytes(SIZE))
-        write(browser, "textarea", "has waited\n")
+        enter(browser, "textarea", "has waited")
         wait_for(browser, STORED, "the file in IndexedDB")
         server.start()
         browser.open(f"https://localhost:{relay.port}/")

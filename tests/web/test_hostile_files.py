@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.api import ApiClient, make_token
 from tests.support.browser import LAPTOP, PATIENCE_MS, PHONE, Visitor, until
 from tests.support.file_double import png
 from tests.support.page import come_in, composer, message, say
@@ -280,17 +281,15 @@ SCROLL_THROUGH = """async () => {
 
 
 @pytest.mark.slow
-def test_fifty_pictures_are_loaded_as_previews(visit: Callable[..., Visitor]) -> None:
+def test_fifty_pictures_are_loaded_as_previews(visit: Callable[..., Visitor], server: ServerProcess) -> None:
     """A page of them: at most 1.5 MB, previews alone, and no row moves when they arrive."""
     pytest.importorskip("PIL", reason="Pillow is not installed: every picture is a file")
-    sender = visit()
-    sender.allowed += CUT
-    ana = come_in(sender, "ana")
-    for number in range(50):
-        width, height = [(800, 600), (300, 900), (1600, 200)][number % 3]
-        choose(ana, {"name": f"{number}.png", "mimeType": "image/png", "buffer": png(width, height)})
-        send(ana, f"picture {number};")
-    message(ana, "picture 49;").get_by_role("button", name="49.png").wait_for()
+    with ApiClient(server, make_token(server, "ana", "post", "files")) as api:  # a page sends one after the other
+        for number in range(50):
+            width, height = [(800, 600), (300, 900), (1600, 200)][number % 3]
+            path = f"/rooms/lobby/files/{number}.png?text=picture+{number};"
+            answer = api.ask("PUT", path, png(width, height), Content_Type="image/png")
+            assert answer.status == 201, answer
     reader = visit(**PHONE)
     paths: list[Any] = []
     reader.context.on("response", lambda each: "/files/" in each.url and paths.append(each))
@@ -302,4 +301,6 @@ def test_fifty_pictures_are_loaded_as_previews(visit: Callable[..., Visitor]) ->
     assert all("size=320" in each.url or "?" not in each.url for each in paths)
     loaded = sum(each.request.sizes()["responseBodySize"] for each in paths)
     assert loaded <= 1_500_000
-    assert len({each.url for each in paths}) == len(paths), "a picture was loaded twice"
+    loads = [(each.url, each.status) for each in paths]  # one that a busy server refuses is asked for anew
+    whole = [url for url, status in loads if status == 200]
+    assert len(whole) == len(set(whole)) == 50, f"not each picture was loaded once: {loads}"

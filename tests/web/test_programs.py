@@ -279,7 +279,7 @@ def test_a_real_hub_makes_a_bot(visit: Callable[..., Visitor]) -> None:
     say(page, "/join ops")
     composer(page, "#ops").wait_for()
     say(page, "/bot add deploy #ops", "#ops")
-    page.get_by_role("dialog", name="Token: deploy").wait_for(timeout=5_000)
+    page.get_by_role("dialog", name="Token: deploy").wait_for()
     first = secret_of(page, "Token: deploy")
     say(page, "/bot", "#ops")
     row = opened(page, "Bots and tokens").get_by_role("listitem").filter(has_text="deploy")

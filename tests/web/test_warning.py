@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.browser import CHROMIUM, FLAGS, LAPTOP, PATIENCE_MS, Visitor
-from tests.support.other_browsers import PATIENCE_S, Firefox, firefox, wait_for
+from tests.support.other_browsers import PATIENCE_S, Firefox, firefox, wait_for, write
 from tests.support.server import ServerProcess, wait_until
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def test_firefox_goes_past_its_warning_with_the_fragment(server: ServerProcess, 
         wait_for(
             browser, f"({guest}?.click(), document.querySelector('input[name=new-password]') === null)", "the form"
         )
-        browser.js("document.querySelector('input[name=username]').focus()")
-        browser.type("ana\n")
+        write(browser, "input[name=username]", "ana")
+        browser.type("\n")
         workers = "navigator.serviceWorker.getRegistrations().then((found) => found.length === 1)"
         wait_for(browser, workers, "the service worker, which is registered behind the login")

@@ -104,6 +104,13 @@ class Phone:
         self.wait_for(Acked)
         return time.monotonic()
 
+    def say_all(self, texts: list[str]) -> None:
+        """Say many things at once, and wait until all are acknowledged."""
+        for text in texts:
+            self.send(Say(next(self._refs), self.room, text))
+        for _ in texts:
+            self.wait_for(Acked)
+
     def links(self, ids: list[str]) -> list[str]:
         """Ask for the paths of files."""
         self.send(AskLinks(next(self._refs), ids))

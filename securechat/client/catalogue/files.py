@@ -5,8 +5,6 @@ from __future__ import annotations
 from securechat.client.catalogue.names import in_turn
 from securechat.translation import LazyText, _, ngettext
 
-# Translators: the mark before a file of a message in a pipe; one word without comma, colon and slash.
-FILE_WORD = LazyText("file")
 CANCELLED = LazyText("The transfer was cancelled")
 CHANGED = LazyText("The file has changed while it was sent. Send it again")
 NONSENSE = LazyText("The server gave another file than expected. Tell its administrator")

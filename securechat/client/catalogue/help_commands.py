@@ -13,7 +13,7 @@ from securechat.translation import LazyText
 COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
     "/help": (
         HelpRow("/help", LazyText("show the commands on one screen")),
-        HelpRow("/help messages", LazyText("show more about messages; also rooms and account")),
+        HelpRow("/help messages", LazyText("show more about messages; also files, rooms and account")),
         HelpRow(LazyText("/help COMMAND"), LazyText("explain a command: /help kick")),
     ),
     "/who": (
@@ -177,6 +177,21 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
         HelpRow(LazyText("/save 12 PATH"), LazyText("in another folder, or under another name")),
         HelpRow("", LazyText("No file is written over: a second report.pdf becomes report (1).pdf.")),
     ),
+    "/open": (
+        HelpRow("/open 12", LazyText("open the link of message [12] in your browser")),
+        HelpRow("/open 12.2", LazyText("open the second of several")),
+        HelpRow("", LazyText("Where no browser can be started, as over SSH, the link is copied instead.")),
+    ),
+    "/copy": (
+        HelpRow("/copy 12", LazyText("copy the link of message [12]; without a link, its text")),
+        HelpRow("/copy 12.2", LazyText("copy the second link")),
+        HelpRow("/copy 12 text", LazyText("copy the text of message [12]")),
+        HelpRow("", LazyText("By the clipboard of your terminal (OSC 52), which not every terminal has.")),
+    ),
+    "/url": (
+        HelpRow("/url 12", LazyText("show the links of message [12] whole, each on a line of its own")),
+        HelpRow("/url 12.2", LazyText("show the second link")),
+    ),
     "/files": (
         HelpRow("/files", LazyText("list your own files, the largest first, and how much room they take")),
         HelpRow("/more", LazyText("shows the next page")),
@@ -194,6 +209,7 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
         HelpRow("/around 12", LazyText("show what stands before and after message [12]")),
         HelpRow("", LazyText("Useful after /search, and for a number from another screen.")),
     ),
+    "/time": (HelpRow("/time 12", LazyText("tell when message [12] was sent, with the day")),),
     "/typing": (
         HelpRow("/typing", LazyText("switch typing notices on or off")),
         HelpRow("/typing off", LazyText("do not send them, and do not see those of others")),

@@ -1,4 +1,4 @@
-"""The pages of /help: one screen of everything, one each for messages, rooms and the account, one for each command.
+"""The pages of /help: one screen of everything; one each for messages, files, rooms and the account, and each command.
 
 Each row is a command as it is typed and what it does; `usage` takes the first part. A test holds every page to 80
 columns and 24 rows, in each language.
@@ -35,7 +35,7 @@ HELP = (
     HelpRow("/lang id", LazyText("in Bahasa Indonesia from now on; /lang shows the languages")),
     HelpRow("/quit, exit", LazyText("quit; so do Ctrl-D, and Ctrl-C on an empty line")),
     HelpRow("[12]", LazyText("the number of a message, on every screen; its last digits do")),
-    HelpRow("/help messages", LazyText("more about messages; also /help rooms and /help account")),
+    HelpRow("/help messages", LazyText("more about messages; also /help files, rooms and account")),
     HelpRow("/help join", LazyText("explain a command")),
 )
 
@@ -58,13 +58,18 @@ MESSAGES = (
         LazyText("/history DAY [ROOM or NAME]"),
         LazyText("show messages from a day on: 2026-11-20, today, yesterday, monday"),
     ),
-    HelpRow(LazyText("/upload PATH [text]"), LazyText("send a file; /help upload")),
-    HelpRow(LazyText("/save N [PATH]"), LazyText("save the files of message [N]; N.2: the second")),
-    HelpRow("/files", LazyText("list your own files; /delete N deletes them")),
-    HelpRow("/around N", LazyText("show the messages before and after message [N]")),
+    HelpRow("/around N, /time N", LazyText("show the messages around it; tell when it was sent")),
     HelpRow("/typing on|off", LazyText("send and see typing notices, or neither")),
     HelpRow(LazyText("@name"), LazyText("mention a member; Tab completes the name")),
     HelpRow(LazyText("several lines"), LazyText("paste them; between two rows of ``` they stay as typed")),
+)
+
+FILES = (
+    HelpRow(LazyText("/upload PATH [text]"), LazyText("send a file; /help upload")),
+    HelpRow(LazyText("/save N [PATH]"), LazyText("save the files of message [N]; N.2: the second")),
+    HelpRow("/files", LazyText("list your own files; /delete N deletes them")),
+    HelpRow("/open N, /url N", LazyText("open the link of message [N]; show it whole")),
+    HelpRow("/copy N [text]", LazyText("copy the link of message [N], or its text")),
 )
 
 ROOMS = (
@@ -105,6 +110,7 @@ ACCOUNT = (
 PAGES: Mapping[str, Sequence[HelpRow]] = {
     "": HELP,
     "messages": MESSAGES,
+    "files": FILES,
     "rooms": ROOMS,
     "account": ACCOUNT,
     **COMMAND_PAGES,
@@ -123,7 +129,7 @@ def page(name: str) -> str:
 
 def usage(command: str) -> str:
     """Show how a command is typed."""
-    rows = (*MESSAGES, *ROOMS, *ACCOUNT, *HELP)
+    rows = (*MESSAGES, *FILES, *ROOMS, *ACCOUNT, *HELP)
     first = next(row.usage for row in rows if command in _in_english(row.usage).replace(",", "").split())
     return _("Usage: {forms}", forms=", ".join(map(str, (first, *_MORE_FORMS.get(command, ())))))
 

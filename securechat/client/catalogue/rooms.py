@@ -69,6 +69,17 @@ def no_such_number(text: str) -> str:
     return _("There is no message with this number here: {text}", text=text)
 
 
+def reply_to(seq: int) -> str:
+    """Tell for a screen reader which message is answered; without colon and slash."""
+    # Translators: behind the number of a message, as in "ana, 48214, reply to 48213: text"; without comma.
+    return _("reply to {number}", number=seq)
+
+
+def sent_at(seq: int, author: str, date: str) -> str:
+    """Answer /time."""
+    return _("{number}: {date}", number=number_of(seq, author), date=date)
+
+
 def several_numbers(text: str, candidates: Sequence[str], others: int) -> str:
     """Refuse the last digits of several messages, and list the newest of these."""
     listed = "; ".join(candidates)
@@ -97,8 +108,8 @@ def not_editable(count: int, *, deleted: bool) -> str:
 def no_such_help(text: str, commands: Sequence[str]) -> str:
     """Refuse a page of /help that does not exist."""
     return _(
-        "There is no such help page. There are /help messages, /help rooms, /help account, and one for each of "
-        "{commands}. Not found: {text}",
+        "There is no such help page. There are /help messages, /help files, /help rooms, /help account, and one for "
+        "each of {commands}. Not found: {text}",
         commands=", ".join(commands),
         text=text,
     )

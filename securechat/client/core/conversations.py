@@ -237,7 +237,7 @@ class Conversations:
 
     def on_backfilled(self, backfill: Backfill) -> None:
         """Show earlier messages."""
-        is_read = not backfill.asked or (backfill.is_newest and self.visibility is Visibility.ALL)
+        is_read = not backfill.asked or (backfill.before is None and self.visibility is Visibility.ALL)
         if backfill.messages and is_read and self.is_seen(backfill.key):
             first, last = backfill.messages[0].seq, backfill.messages[-1].seq
             self.read_markers.saw_from(backfill.key, first, last, to_the_end=True)

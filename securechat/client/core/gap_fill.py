@@ -155,11 +155,6 @@ class Backfill:
         self.before = before
         self.begin_anew()
 
-    @property
-    def is_newest(self) -> bool:
-        """Whether the newest messages were asked for, and not earlier ones."""
-        return self.before is None
-
     def begin_anew(self) -> None:
         """Collect from the beginning: what was collected on a lost connection may have changed since."""
         self.messages = []

@@ -31,7 +31,7 @@ from prompt_toolkit.shortcuts import CompleteStyle
 
 from securechat.client import catalogue, outcome
 from securechat.client.catalogue.names import marked, named
-from securechat.client.catalogue.translation import refusal_sentence
+from securechat.client.clipboard import copying
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
@@ -40,6 +40,7 @@ from securechat.client.exit_codes import ClientExit
 from securechat.client.files.https import FileServer
 from securechat.client.files.session import FileSession
 from securechat.client.files.threads import FileTransfers
+from securechat.client.link_opening import open_link
 from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.terminal import kitty
 from securechat.client.terminal.editor import (
@@ -53,23 +54,21 @@ from securechat.client.terminal.editor import (
     without_echo,
 )
 from securechat.client.terminal.output import PromptOutput
+from securechat.client.terminal.resizing import PromptResizing
 from securechat.client.ui.commands.parser import may_be_command
-from securechat.client.ui.describe import EventText
-from securechat.client.ui.describe_programs import token_lines
-from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_numbers import file_number
-from securechat.client.ui.rendering import announcement_rows, file_rows, local_time_of, notice_rows, shown_name
-from securechat.client.ui.styled_text import TextRow
+from securechat.client.ui.rendering import file_rows, shown_name
+from securechat.client.ui.session_rows import GATHER_S, ServerAddress, SessionRows, rings
+from securechat.client.ui.styled_text import TextRow, TextStyle
+from securechat.client.ui.themes import Theme
 from securechat.model import FileId, FileInfo, Message
 from securechat.text.names import LOBBY
-from securechat.text.sanitize import one_line, visible
+from securechat.text.sanitize import one_line
 from securechat.translation import translated
 
 POLL_S = 0.2
 """Seconds between looks at the clock while waiting without a prompt: Windows cannot interrupt a longer wait."""
-GATHER_S = 0.5
-"""Time to gather reactions: they come in groups, and each alone would be a line."""
 WRITING_CHARS = 3
 """Characters typed before others are notified: a short answer needs no notification."""
 NOTICED_S = 1.0
@@ -87,22 +86,36 @@ class Terminal:
         core: a core that has not started.
         server_target: the server.
         login: the default name when the user is asked for one.
+        theme: colours and attributes of what is written.
         pictures: whether pictures are shown, by kitty's protocol.
+        has_links: whether the terminal takes links of OSC 8.
+        reader: whether the rows are for a screen reader; then nothing stands below the input line.
     """
 
     def __init__(
-        self, core: ClientCore, server_target: ServerTarget, login: str | None, *, pictures: bool = False
+        self,
+        core: ClientCore,
+        server_target: ServerTarget,
+        login: str | None,
+        theme: Theme,
+        *,
+        pictures: bool = False,
+        has_links: bool = True,
+        reader: bool = False,
     ) -> None:
         self._network = NetworkThread(core, server_target, self._on_ui_events)
         self._core = core
         self._server_target = server_target
         self._login = login
+        self._theme = theme
+        self._has_links = has_links
         self._exit = ClientExit.OK
         self._last_words: str | None = None
-        self._lines = MessageRows(core)
-        self._event_text = EventText(core)
+        server = ServerAddress(server_target.host, server_target.port, server_target.ca)
+        self._session_rows = SessionRows(core, server, reader=reader)
+        self._reader = reader
+        self._lines = self._session_rows.messages
         self._gathering = False
-        self._trouble: object = None
         self._files = FileSession(
             core,
             self._network,
@@ -136,10 +149,12 @@ class Terminal:
         # answer.
         os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
         self._session = self._new_session()
-        self._prompt_output = PromptOutput(self._session.app)
+        self._prompt_output = PromptOutput(
+            self._session.app, self._theme, has_links=self._has_links, waits=lambda: self._resizing.waiting
+        )
         previous = self._leave_on_signals()
         try:
-            self._say(catalogue.connection.connecting(self._server_target.host, self._server_target.port))
+            self._write(self._session_rows.connecting(self._columns()), bell=False)
             if self._pictures and (os.environ.get("TMUX") or os.environ.get("STY")):
                 self._pictures = False
                 self._say(catalogue.files.NO_PICTURES_IN_TMUX())
@@ -170,6 +185,8 @@ class Terminal:
             erase_when_done=True,
             enable_suspend=True,
         )
+        self._resizing = PromptResizing(session.app)
+        session.key_bindings = self._resizing.bindings
         add_row_below(session.layout, lambda: self._below)
         keep_pastes_alive(session.input)
         session.default_buffer.on_text_changed += self._notice_typing
@@ -294,7 +311,7 @@ class Terminal:
             raise self._network.failure
         if self._last_words:
             with contextlib.suppress(OSError):  # the terminal is gone
-                for row in notice_rows(self._last_words, self._columns()):
+                for row in self._lines.notice(self._last_words, self._columns()):
                     sys.stderr.write(f"{row}\n")
         return self._exit
 
@@ -313,11 +330,16 @@ class Terminal:
     def _take(self, line: str, *, hidden: bool) -> None:
         result = self._interaction.take(line, hidden=hidden)
         if result.notice:
-            self._say(result.notice)
+            self._say(result.notice, TextStyle.ERROR if result.refused else TextStyle.NOTICE)
         if result.language and (why := self._network.keep_language(result.language)):
             self._say(catalogue.language.not_kept(one_line(translated(why))))
         if result.prefill:
             self._prefill = result.prefill
+        if result.copy:
+            self._copy(result.copy, catalogue.links.COPIED())
+        if result.open:
+            self._open(result.open)
+        self._write([TextRow.of(line) for line in result.lines], bell=False)
         if result.action is not None:
             self._network.want(result.action)
         if result.send is not None:
@@ -325,14 +347,34 @@ class Terminal:
         if result.save is not None:
             self._files.save(result.save)
 
+    def _copy(self, text: str, told: str) -> None:
+        sequence = copying(text)
+        if sequence is None or self._prompt_output is None:
+            self._say(catalogue.links.TOO_LONG_TO_COPY(), TextStyle.ERROR)
+            return
+        self._prompt_output.write_sequences(sequence)
+        self._say(told)
+
+    def _open(self, link: str) -> None:
+        def done(opened: bool) -> None:
+            self._network.post(tell_opened if opened else copy_instead)
+
+        def tell_opened() -> None:
+            self._say(catalogue.links.opened(link))
+
+        def copy_instead() -> None:
+            self._copy(link, catalogue.links.COPIED_INSTEAD())
+
+        open_link(link, os.environ, done)
+
     def _on_ui_events(self, ui_events: Sequence[UiEvent]) -> None:
         rows: list[TextRow] = []
         bell = False
         for ui_event in ui_events:
             self._files.note(ui_event)
-            shown = self._lines.rows(ui_event, self._columns())
-            rows += self._rows(ui_event) if shown is None else shown
-            bell = bell or (isinstance(ui_event, events.MessageShown) and _rings(ui_event))
+            self._note(ui_event)
+            rows += self._session_rows.rows(ui_event, self._columns())
+            bell = bell or rings(ui_event)
         if self._is_secret():  # the request for a password is shown after the prompt that hides it
             self._refresh()
         self._write(rows, bell=bell)
@@ -379,45 +421,13 @@ class Terminal:
         self._gathering = False
         self._write(self._lines.gathered(self._columns()), bell=False)
 
-    def _rows(self, ui_event: UiEvent) -> list[TextRow]:  # noqa: PLR0911 - one row an event
-        columns = self._columns()
+    def _note(self, ui_event: UiEvent) -> None:
         self._interaction.note(ui_event)
         match ui_event:
-            case events.NameRefused(name, code):
-                why = refusal_sentence(ui_event)
-                return notice_rows(catalogue.connection.name_refused(one_line(name), why, code), columns)
-            case events.PasswordNeeded(code=code):
-                return notice_rows(catalogue.accounts.password_needed(code, refusal_sentence(ui_event)), columns)
-            case events.AnnouncementShown(text, sent_at_ms):
-                clock = catalogue.days.clock(local_time_of(sent_at_ms))
-                return announcement_rows(catalogue.accounts.announcement(clock, visible(text)), columns)
-            case events.ApiTokenMade():
-                return self._token_rows(ui_event, columns)
-            case events.LoggedIn():
-                return notice_rows(self._greeting(ui_event), columns)
-            case events.Reconnecting(_, attempt, loss) if attempt > 1 and (loss.kind, loss.detail) != self._trouble:
-                self._trouble = (loss.kind, loss.detail)
-                return notice_rows(catalogue.connection.still_away(loss), columns)
-            case events.BackOnline():
-                self._trouble = None
             case events.MessagesLost() if self._exit is ClientExit.OK:
                 self._exit = ClientExit.LINES_LOST
             case events.ClientEnded():
                 self._ended(ui_event)
-        said = self._event_text.of(ui_event)
-        return notice_rows(said, columns) if said else []
-
-    def _token_rows(self, event: events.ApiTokenMade, columns: int) -> list[TextRow]:
-        where, rows = self._server_target, list[TextRow]()
-        for line in token_lines(event, where.host, where.port, where.ca):
-            rows += [TextRow.of(line.text)] if line.copied else notice_rows(line.text, columns)
-        return rows
-
-    def _greeting(self, event: events.LoggedIn) -> str:
-        where = self._server_target
-        connected = catalogue.connection.connected(where.host, where.port, one_line(event.me.name))
-        means = catalogue.accounts.logged_in(account=event.account, admin=event.admin)
-        return "\n".join(part for part in (connected, means, catalogue.connection.MORE_HELP()) if part)
 
     def _ended(self, ended: events.ClientEnded) -> None:
         code, self._last_words = outcome.of_end(ended, self._server_target.host, self._server_target.port)
@@ -458,6 +468,7 @@ class Terminal:
         self._names = tuple(person.name for person in here.people.values()) if here is not None else ()
         if isinstance(current, PersonKey) and (other := self._core.name_of(current.person_id)) is not None:
             self._names = (other,)
+        below = "" if self._reader else below
         if below != self._below:
             self._below = below
             if self._session is not None:
@@ -479,8 +490,8 @@ class Terminal:
         words = catalogue.connection
         self._say(words.LINE_CLEARED_IN_TRANSFER() if self._files.busy else words.LINE_CLEARED())
 
-    def _say(self, text: str) -> None:
-        self._write(notice_rows(text, self._columns()), bell=False)
+    def _say(self, text: str, style: TextStyle = TextStyle.NOTICE) -> None:
+        self._write(self._lines.notice(text, self._columns(), style), bell=False)
 
     def _write(self, rows: list[TextRow], *, bell: bool) -> None:
         if rows and self._prompt_output is not None:
@@ -490,12 +501,6 @@ class Terminal:
     @staticmethod
     def _columns() -> int:
         return shutil.get_terminal_size(FALLBACK_SIZE).columns
-
-
-def _rings(event: events.MessageShown) -> bool:
-    """Tell whether the bell rings for a message: it is for this user alone, or mentions the user."""
-    to_me = isinstance(event.key, PersonKey) and not event.own
-    return (to_me or event.mentions_me) and not event.late
 
 
 def _forget_what_was_typed() -> None:

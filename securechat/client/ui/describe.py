@@ -22,6 +22,19 @@ from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line
 from securechat.translation import translated
 
+_ERRORS = (
+    events.ActionRejected,
+    events.ClientEnded,
+    events.ConnectionLost,
+    events.LoginDelayed,
+    events.MessageRefused,
+    events.MessagesLost,
+    events.NameKept,
+    events.NameRefused,
+    events.RenameRefused,
+    events.RequestRefused,
+    events.StateNotSaved,
+)
 _REMOVES = frozenset({ModerationVerb.KICK, ModerationVerb.BAN})
 _CHANGES_ROLE = frozenset({ModerationVerb.ROLE, ModerationVerb.MUTE, ModerationVerb.UNMUTE})
 
@@ -75,6 +88,11 @@ class EventText:
                 self._removed.clear()
                 self._granted.clear()
         return ui_event
+
+
+def is_error(ui_event: UiEvent) -> bool:
+    """Tell whether an event is a refusal, a failure or a loss, which look different from other notices."""
+    return isinstance(ui_event, _ERRORS)
 
 
 def sentence(ui_event: UiEvent, current: ConversationId, me: int) -> str | None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from securechat.client import catalogue
 from securechat.client.catalogue.names import marked, named
 from securechat.client.core import events
@@ -15,6 +17,7 @@ from securechat.client.core.events import UiEvent
 from securechat.client.core.events.messages import HistoryRange
 from securechat.client.core.state import ConversationId, PersonKey
 from securechat.client.ui.message_numbers import MessageNumbers, file_number
+from securechat.client.ui.reader_rows import reader_rows, spoken
 from securechat.client.ui.rendering import (
     announcement_rows,
     elsewhere,
@@ -29,11 +32,12 @@ from securechat.client.ui.rendering import (
     own_text,
     quote_row,
     safe_sign,
+    text_with_spans,
     today,
 )
-from securechat.client.ui.styled_text import TextRow
-from securechat.model import Deleted, Edited, Message, MessageChange, Reacted
-from securechat.text.sanitize import one_line, visible
+from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
+from securechat.model import Deleted, Edited, Hit, Message, MessageChange, Reacted
+from securechat.text.sanitize import one_line
 
 
 def before_history(event: events.HistoryShown) -> str:
@@ -54,12 +58,14 @@ class MessageRows:
 
     Args:
         core: the core whose messages are shown.
+        reader: whether the rows are for a screen reader.
 
     Attributes:
         numbers: the messages that can be named, because they were shown.
     """
 
-    def __init__(self, core: ClientCore) -> None:
+    def __init__(self, core: ClientCore, *, reader: bool = False) -> None:
+        self._reader = reader
         self.numbers = MessageNumbers()
         self._core = core
         self._day = today().isoformat()
@@ -90,7 +96,7 @@ class MessageRows:
                 return self._message(key, message, columns, elsewhere(key, self._core.current, message))
             case events.HistoryLoaded(key, messages) if messages:
                 rows = self._messages(key, messages, columns, elsewhere(key, self._core.current, messages[0]))
-                return rows + (notice_rows(catalogue.rooms.MORE(), columns) if ui_event.more else [])
+                return rows + (self.notice(catalogue.rooms.MORE(), columns) if ui_event.more else [])
             case events.HistoryShown():
                 return self._excerpt(ui_event, columns)
             case events.SearchShown():
@@ -98,7 +104,7 @@ class MessageRows:
             case events.MessageChanged(change, key):
                 return self._change(change, key, columns)
             case events.FilesShown():
-                return [row for said in self.own_files(ui_event) for row in notice_rows(said, columns)]
+                return [row for said in self.own_files(ui_event) for row in self.notice(said, columns)]
             case _:
                 return None
 
@@ -137,15 +143,34 @@ class MessageRows:
 
     def _message(self, key: ConversationId, message: Message, columns: int, room: str | None) -> list[TextRow]:
         day = local_time(message).date().isoformat()
-        rows = notice_rows(day, columns) if day != self._day else []
+        rows = self.notice(day, columns) if day != self._day else []
         self._day = day
         if message.reply is not None and message.deleted is None:
-            rows.append(self._quote(key, message.reply, columns))
+            quote = self._quote(key, message.reply, columns)
+            rows += [] if self._reader else [quote]
         self.numbers.add(key, message.seq, message)
-        rows += message_rows(message, columns, room=room, number=message.seq, is_bot=self._core.is_bot)
-        for file in message.files:
-            rows += file_rows(file, file_number(message, file), columns)
-        return rows
+        if self._reader:
+            core = self._core
+            rows += reader_rows(message, columns, room=room, is_bot=core.is_bot, me=core.me)
+            return rows + self._files(message, columns)
+        rows += message_rows(
+            message, columns, room=room, number=message.seq, is_bot=self._core.is_bot, me=self._core.me
+        )
+        return rows + self._files(message, columns)
+
+    def _files(self, message: Message, columns: int) -> list[TextRow]:
+        rows = [row for file in message.files for row in file_rows(file, file_number(message, file), columns)]
+        return spoken(rows) if self._reader else rows
+
+    def notice(self, said: str, columns: int, style: TextStyle = TextStyle.NOTICE) -> list[TextRow]:
+        """Return the rows of a notice; see `notice_rows`."""
+        rows = notice_rows(said, columns, style)
+        return spoken(rows) if self._reader else rows
+
+    def announcement(self, said: str, columns: int, spans: Sequence[TextSpan] = ()) -> list[TextRow]:
+        """Return the rows of a notice with foreign text; see `announcement_rows`."""
+        rows = announcement_rows(said, columns, spans)
+        return spoken(rows) if self._reader else rows
 
     def _messages(
         self, key: ConversationId, messages: Sequence[Message], columns: int, room: str | None
@@ -162,21 +187,29 @@ class MessageRows:
 
     def _excerpt(self, event: events.HistoryShown, columns: int) -> list[TextRow]:
         said = before_history(event)
-        rows = notice_rows(said, columns) if said else []
+        rows = self.notice(said, columns) if said else []
         if not event.messages:
             return rows
         room = elsewhere(event.key, self._core.current, event.messages[0])
         rows += self._messages(event.key, event.messages, columns, room)
-        return rows + (notice_rows(catalogue.rooms.MORE(), columns) if event.more else [])
+        return rows + (self.notice(catalogue.rooms.MORE(), columns) if event.more else [])
 
     def _hits(self, event: events.SearchShown, columns: int) -> list[TextRow]:
         rows: list[TextRow] = []
         for hit in event.hits:
             key = self._core.conversation_of(hit.message)
             self.numbers.add(key, hit.message.seq, hit.message)
-            rows += hit_rows(hit, columns, self._core.is_bot)
+            rows += self._hit(hit, columns)
         said = catalogue.rooms.after_hits(len(event.hits), more=event.more, building=event.building)
-        return rows + [row for sentence in said for row in notice_rows(sentence, columns)]
+        return rows + [row for sentence in said for row in self.notice(sentence, columns)]
+
+    def _hit(self, hit: Hit, columns: int) -> list[TextRow]:
+        core, message = self._core, hit.message
+        if not self._reader:
+            return hit_rows(hit, columns, core.is_bot, core.me)
+        when = local_date(message.sent_at_ms)
+        rows = reader_rows(message, columns, room=message.room, is_bot=core.is_bot, me=core.me, when=when)
+        return rows + self._files(message, columns)
 
     def _change(self, change: MessageChange, key: ConversationId, columns: int) -> list[TextRow]:
         self.numbers.add(key, change.target)
@@ -186,10 +219,13 @@ class MessageRows:
             case Edited(text=str(text)):
                 if (message := self.numbers.message(change.target)) is not None and message.text == text:
                     text = own_text(message)
-                said = catalogue.rooms.edited(change.target, name, visible(text), author=author, own=own)
-                return announcement_rows(said, columns)
+                shown, spans = text_with_spans(text, None if change.sender_id == self._core.me.id else self._core.me)
+                said = catalogue.rooms.edited(change.target, name, shown, author=author, own=own)
+                at = said.rfind(shown)  # the sentence may go on behind it, in another language
+                moved = [replace(span, start=span.start + at, end=span.end + at) for span in spans]
+                return self.announcement(said, columns, moved)
             case Deleted():
-                return announcement_rows(catalogue.rooms.deleted(change.target, name, author=author, own=own), columns)
+                return self.announcement(catalogue.rooms.deleted(change.target, name, author=author, own=own), columns)
             case Reacted():
                 self._reacted[change.target] = change
         return []
@@ -204,7 +240,7 @@ class MessageRows:
         else:
             signs = [(safe_sign(each.sign), [self._name(who, change) for who in each.by]) for each in entry.reactions]
             said = catalogue.rooms.reactions(change.target, signs, author=self._author(change.target))
-        return announcement_rows(said, columns)
+        return self.announcement(said, columns)
 
     def _author(self, seq: int) -> str:
         """Return the author of a message, as shown; empty where it is not known here."""

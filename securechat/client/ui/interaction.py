@@ -28,20 +28,25 @@ from securechat.client.ui.commands.results import (
     BackToRoom,
     HistoryRequest,
     InputError,
+    LinkRequest,
+    LinkVerb,
     PrefillInput,
     SaveRequest,
     SetLanguage,
     ShowHelp,
+    TimeRequest,
     UploadRequest,
 )
+from securechat.client.ui.links import links_in
 from securechat.client.ui.message_numbers import MessageNumbers
 from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose, PromptCancelled
-from securechat.client.ui.rendering import day_at_ms, excerpt, local_days
+from securechat.client.ui.rendering import day_at_ms, excerpt, local_date, local_days, own_text, shown_name
 from securechat.errors import Refusal
 from securechat.limits import MAX_TEXT_CHARS
+from securechat.model import Person
 from securechat.text.names import LOBBY, check_name, check_room
 from securechat.text.refusals import refusal_for
-from securechat.text.sanitize import one_line
+from securechat.text.sanitize import one_line, visible
 from securechat.text.search_query import parse, unknown_filters
 from securechat.tls.contexts import ClientContext
 from securechat.translation import is_no, is_yes, use
@@ -78,6 +83,9 @@ class InputResult(Struct, frozen=True):
         language: the code of the language that is in use from now on, to be remembered.
         send: files to be sent in a message.
         save: files of a message to be saved.
+        open: a link to be opened, http or https in printable ASCII.
+        copy: a text for the clipboard, safe to paste.
+        lines: to be written as they are, each on a line of its own.
     """
 
     action: actions.Action | None = None
@@ -88,6 +96,9 @@ class InputResult(Struct, frozen=True):
     language: str = ""
     send: FilesToSend | None = None
     save: FilesToSave | None = None
+    open: str = ""
+    copy: str = ""
+    lines: tuple[str, ...] = ()
 
 
 class Interaction:
@@ -286,6 +297,10 @@ class Interaction:
                 return self._upload(request)
             case SaveRequest() as request:
                 return self._save(request)
+            case LinkRequest() as request:
+                return self._link(request)
+            case TimeRequest(number):
+                return self._time(number)
             case actions.FindMessages() as action:
                 return InputResult(_dated(action), self._unknown_filters(action.query))
             case action:
@@ -314,6 +329,36 @@ class Interaction:
         if named.message is not None and named.message.deleted is not None:
             return _refused(refusal_for("no_such_message").sentence)
         return _refused(catalogue.files.NO_FILES_THERE())
+
+    def _time(self, number: str) -> InputResult:
+        named = named_message(number, self._numbers)
+        if isinstance(named, InputError):
+            return _refused(one_line(named.sentence))
+        if (message := named.message) is None:
+            return _refused(catalogue.links.UNKNOWN_TEXT())
+        author = shown_name(Person(message.sender_id, message.name, message.bot), self._core.is_bot)
+        return InputResult(notice=catalogue.rooms.sent_at(named.seq, author, local_date(message.sent_at_ms)))
+
+    def _link(self, request: LinkRequest) -> InputResult:  # noqa: PLR0911 - one row a result
+        named = named_message(request.number, self._numbers)
+        if isinstance(named, InputError):
+            return _refused(one_line(named.sentence))
+        if (message := named.message) is None:
+            return _refused(catalogue.links.UNKNOWN_TEXT())
+        text = own_text(message)
+        links = list(dict.fromkeys(link.target for link in links_in(text)))
+        copies = request.verb is LinkVerb.COPY
+        if text and copies and (request.whole_text or (not links and request.place is None)):
+            return InputResult(copy=visible(text))
+        if request.place is not None:
+            links = links[request.place - 1 : request.place] if request.place else []
+        if not links:
+            return _refused(catalogue.links.NO_LINK())
+        if request.verb is LinkVerb.PRINT:
+            return InputResult(lines=tuple(links))
+        if len(links) > 1:
+            return InputResult(notice=catalogue.links.several(request.verb.value, named.seq, links))
+        return InputResult(copy=links[0]) if copies else InputResult(open=links[0])
 
     def _history(self, request: HistoryRequest) -> InputResult:
         """Decide which conversation is meant; a word without a mark is a room that the user is in, or else a person."""

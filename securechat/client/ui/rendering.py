@@ -10,8 +10,7 @@
   (``catalogue/names.py``), so a sender that ends in a bracket outside of quotes is a bot.
 - The number of a message, in brackets, always stands before the name; a quote of the answered message has its own row
   above, under a mark that begins no other row.
-- A file of a message has its own row below, under a mark that begins no other row; where there are no such rows it
-  stands behind ``/file``, which is no name.
+- A file of a message has its own row below, under a mark that begins no other row.
 - Lines of code between two rows of three backquotes are cut at the edge of the screen only.
 """
 
@@ -23,9 +22,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from msgspec.structs import replace
+
 from securechat.client import catalogue
 from securechat.client.catalogue.names import marked, named
 from securechat.client.core.state import ConversationId, PersonKey
+from securechat.client.ui.links import MarkKind, visible_marks
 from securechat.client.ui.message_numbers import file_number
 from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
 from securechat.model import Deleted, Edited, FileInfo, Hit, Message, MessageChange, Person, Purged, Reacted
@@ -35,9 +37,9 @@ from securechat.text.sanitize import CONTINUATION_MARK, one_line, visible, width
 from securechat.text.search_query import Calendar
 
 NOTICE_MARK = "-- "
-_CONTINUED = f"      {CONTINUATION_MARK} "
+CONTINUED = f"      {CONTINUATION_MARK} "
 _QUOTE_MARK = "      > "
-_FILE_MARK = "      + "
+FILE_MARK = "      + "
 _FENCE = "```"
 _SNIPPET = 160
 """Characters shown of a search result: two rows of 80 columns."""
@@ -67,16 +69,76 @@ def message_rows(
     room: str | None = None,
     number: int | None = None,
     is_bot: BotLookup = no_bots,
+    me: Person | None = None,
 ) -> list[TextRow]:
-    """Return the rows of a message; ``room`` is named when it is not the active one."""
+    """Return the rows of a message.
+
+    Args:
+        message: the message.
+        columns: of the terminal.
+        room: named when it is not the active one.
+        number: that stands beside it.
+        is_bot: see `BotLookup`.
+        me: the user, whose name stands out.
+    """
     clock = f"{catalogue.days.clock(local_time(message))} "
     mark = _numbered(message, number, is_bot)
-    who = sender(message, room, is_bot)
+    who, spans = _sender_with_spans(message, room, is_bot, me, len(mark))
     if message.deleted is not None:
-        return _rows(clock, f"{mark}{who}", columns, _dim(mark))
+        return wrapped_rows(clock, f"{mark}{who}", columns, [*_dim(mark), *spans])
     text = own_text(message)
-    said = f": {visible(text)}" if text else ":"
-    return _rows(clock, f"{mark}{who}{said}", columns, _dim(mark))
+    if not text:
+        return wrapped_rows(clock, f"{mark}{who}:", columns, [*_dim(mark), *spans])
+    head = f"{mark}{who}: "
+    said, marked_spans = text_with_spans(text, me if me is None or message.sender_id != me.id else None)
+    return wrapped_rows(clock, f"{head}{said}", columns, [*_dim(mark), *spans, *_moved(marked_spans, len(head))])
+
+
+def text_with_spans(text: str, me: Person | None = None) -> tuple[str, list[TextSpan]]:
+    """Return a text of a person as it is shown, with its links, code, and mentions of the user.
+
+    Args:
+        text: as it was sent.
+        me: whose name is looked for; None for none.
+    """
+    shown, marks = visible_marks(text)
+    spans = [
+        TextSpan(mark.start, mark.end, TextStyle.LINK, link=mark.value)
+        if mark.kind is MarkKind.LINK
+        else TextSpan(mark.inner_start, mark.inner_end, TextStyle.CODE)
+        for mark in marks
+        if mark.kind in {MarkKind.LINK, MarkKind.CODE, MarkKind.BLOCK}
+    ]
+    if me is not None and me.name:
+        name = re.compile(rf"(?<!\w)@?{re.escape(visible(me.name))}(?!\w)", re.IGNORECASE)
+        spans += [TextSpan(found.start(), found.end(), TextStyle.MENTION) for found in name.finditer(shown)]
+    return shown, spans
+
+
+def _moved(spans: Sequence[TextSpan], by: int) -> list[TextSpan]:
+    return [replace(span, start=span.start + by, end=span.end + by) for span in spans]
+
+
+def head_with_spans(
+    message: Message, room: str | None, is_bot: BotLookup, me: Person | None
+) -> tuple[str, list[TextSpan], str]:
+    """Return the sender as `sender` does, its spans, and whether the message is edited or deleted, in a word."""
+    return *_sender_with_spans(message, room, is_bot, me, 0), _change_mark(message, is_bot)
+
+
+def _sender_with_spans(
+    message: Message, room: str | None, is_bot: BotLookup, me: Person | None, at: int
+) -> tuple[str, list[TextSpan]]:
+    """Return the sender as `sender` does, with the spans of it in a row where it begins ``at`` a character."""
+    who = sender(message, room, is_bot)
+    name = _author(message, is_bot) or catalogue.names.DELETED()
+    style = TextStyle.OWN_NAME if me is not None and message.sender_id == me.id else TextStyle.NAME
+    if message.to is not None:
+        direct = TextSpan(at + len(name) + 1, at + len(who), TextStyle.DIRECT)
+        return who, [TextSpan(at, at + len(name), style, message.sender_id), direct]
+    start = at + len(who) - len(name)
+    place = [TextSpan(at, start, TextStyle.DIM)] if start > at else []
+    return who, [*place, TextSpan(start, at + len(who), style, message.sender_id)]
 
 
 def own_text(message: Message) -> str:
@@ -95,13 +157,7 @@ def file_rows(file: FileInfo, number: str, columns: int, marks: Sequence[tuple[i
     text = file_text(file)
     name_at = len(mark) + text.find(one_line(file.name))
     found = [TextSpan(name_at + start, name_at + end, TextStyle.FOUND) for start, end in marks]
-    return _rows(_FILE_MARK, f"{mark}{text}", columns, [*_dim(mark), *found])
-
-
-def file_tail_line(message: Message, file: FileInfo, is_bot: BotLookup = no_bots) -> str:
-    """Return a file as one line, below that of its message."""
-    mark = catalogue.rooms.number(file_number(message, file) or message.seq)
-    return f"{mark} /{catalogue.files.FILE_WORD()} {_author(message, is_bot)}: {file_text(file)}"
+    return wrapped_rows(FILE_MARK, f"{mark}{text}", columns, [*_dim(mark), *found])
 
 
 def quote_row(
@@ -120,7 +176,7 @@ def quote_row(
     room = max(_NARROWEST, columns - 2 - width(_QUOTE_MARK))
     cut = _fitting(said, room)
     whole = _QUOTE_MARK + (said if cut >= len(said) else f"{said[:cut]}…")
-    return TextRow.of(whole, [TextSpan(0, len(whole), TextStyle.DIM)])
+    return TextRow.of(whole, [TextSpan(0, len(whole), TextStyle.QUOTE)])
 
 
 def _on_one_line(message: Message, columns: int) -> str:
@@ -130,21 +186,25 @@ def _on_one_line(message: Message, columns: int) -> str:
     return " + ".join([*parts, *map(file_text, message.files)])
 
 
-def hit_rows(hit: Hit, columns: int, is_bot: BotLookup = no_bots) -> list[TextRow]:
+def hit_rows(hit: Hit, columns: int, is_bot: BotLookup = no_bots, me: Person | None = None) -> list[TextRow]:
     """Return the rows of a search result: time, room, sender, and the text around the match, on one line; its files.
 
     Args:
         hit: the result.
         columns: of the terminal.
         is_bot: see `BotLookup`.
+        me: see `message_rows`.
     """
     message = hit.message
     mark = _numbered(message, message.seq, is_bot)
-    head = f"{mark}{sender(message, message.room, is_bot)}: "
+    who, who_spans = _sender_with_spans(message, message.room, is_bot, me, len(mark))
+    head = f"{mark}{who}: "
     said = own_text(message)
     text, marks = _snippet(said, [(start, end) for start, end in hit.marks if end <= len(said)])
     spans = [TextSpan(len(head) + start, len(head) + end, TextStyle.FOUND) for start, end in marks]
-    rows = _rows(f"{local_date(message.sent_at_ms)} ", (head + text).rstrip(), columns, [*_dim(mark), *spans])
+    rows = wrapped_rows(
+        f"{local_date(message.sent_at_ms)} ", (head + text).rstrip(), columns, [*_dim(mark), *who_spans, *spans]
+    )
     at = len(said) + bool(said)
     for file in message.files:
         line = file_line(file.name, file.size)
@@ -210,9 +270,10 @@ def _snippet(text: str, marks: Sequence[tuple[int, int]]) -> tuple[str, list[tup
     return (shown, spans) if whole == shown else (whole, [])
 
 
-def notice_rows(sentence: str, columns: int) -> list[TextRow]:
-    """Return the rows of a notice; newlines in it come from this program (the help text)."""
-    return [row for line in sentence.split("\n") for row in _rows(NOTICE_MARK, line, columns)]
+def notice_rows(sentence: str, columns: int, style: TextStyle = TextStyle.NOTICE) -> list[TextRow]:
+    """Return the rows of a notice, or an error; newlines in it come from this program (the help text)."""
+    lines = sentence.split("\n")
+    return [row for line in lines for row in wrapped_rows(NOTICE_MARK, line, columns, _whole(line, style), style)]
 
 
 def _author(message: Message, is_bot: BotLookup) -> str:
@@ -228,42 +289,46 @@ def sender(message: Message, room: str | None = None, is_bot: BotLookup = no_bot
     return f"#{one_line(room)} {name}" if room else name
 
 
-def announcement_rows(sentence: str, columns: int) -> list[TextRow]:
-    """Return the rows of a notice that contains foreign text: a newline in it does not begin a new notice."""
-    return _rows(NOTICE_MARK, sentence, columns)
+def announcement_rows(sentence: str, columns: int, spans: Sequence[TextSpan] = ()) -> list[TextRow]:
+    """Return the rows of a notice that contains foreign text: a newline in it does not begin a new notice.
+
+    Args:
+        sentence: safe to show.
+        columns: of the terminal.
+        spans: of the foreign text.
+    """
+    notice = TextStyle.NOTICE
+    return wrapped_rows(NOTICE_MARK, sentence, columns, [*_whole(sentence, notice), *spans], notice)
 
 
-def tail_line(
-    message: Message, *, room: str | None = None, number: int | None = None, is_bot: BotLookup = no_bots
-) -> str:
+def _whole(text: str, style: TextStyle) -> list[TextSpan]:
+    return [TextSpan(0, len(text), style)]
+
+
+def tail_line(message: Message, *, room: str | None = None, is_bot: BotLookup = no_bots) -> str:
     """Return a message as one line. No name contains a slash or comma, so none can imitate the mark of a change.
 
-    An edit by its author has no mark; one by another member has, because the text is not the author's. With a number
-    the lines of its files are left out, because `file_tail_line` shows each with its own.
+    An edit by its author has no mark; one by another member has, because the text is not the author's.
     """
-    mark = "" if number is None else f"{catalogue.rooms.number(number)} "
+    mark = ""
     by = message.edited_by if message.deleted is None else message.deleted_by
     if message.deleted is not None or by is not None:
-        mark += f"/{_change_mark(message, is_bot)}{' ' if by is None else ', '}"
+        mark = f"/{_change_mark(message, is_bot)}{' ' if by is None else ', '}"
     who = sender(message, room, is_bot)
     if message.deleted is not None:
         return f"{mark}{who}"
-    text = message.text if number is None else own_text(message)
-    return f"{mark}{who}: {one_line(text)}" if text else f"{mark}{who}:"
+    return f"{mark}{who}: {one_line(message.text)}" if message.text else f"{mark}{who}:"
 
 
-def change_line(
-    change: MessageChange, *, room: str | None = None, number: int | None = None, is_bot: BotLookup = no_bots
-) -> str | None:
+def change_line(change: MessageChange, *, room: str | None = None, is_bot: BotLookup = no_bots) -> str | None:
     """Return a change of a message as one line; None for reactions, which are too many for a line each."""
-    mark = "" if number is None else f"{catalogue.rooms.number(number)} "
     who = marked(named(one_line(change.name), bot=is_bot(change.sender_id)))
     who = f"#{one_line(room)} {who}" if room else who
     match change:
         case Edited(text=str(text)):
-            return f"{mark}/{catalogue.rooms.edited_mark(None)} {who}: {one_line(text)}"
+            return f"/{catalogue.rooms.edited_mark(None)} {who}: {one_line(text)}"
         case Deleted():
-            return f"{mark}/{catalogue.rooms.deleted_mark(None)} {who}"
+            return f"/{catalogue.rooms.deleted_mark(None)} {who}"
         case _:
             return None
 
@@ -417,29 +482,55 @@ def elsewhere(key: ConversationId, current: ConversationId, message: Message) ->
     return None if key == current or isinstance(key, PersonKey) else message.room
 
 
-def _rows(head: str, body: str, columns: int, spans: Sequence[TextSpan] = ()) -> list[TextRow]:
-    """Wrap a body under its head; the spans are of the body."""
+def wrapped_rows(
+    head: str,
+    body: str,
+    columns: int,
+    spans: Sequence[TextSpan] = (),
+    head_style: TextStyle = TextStyle.DIM,
+    continued: str = CONTINUED,
+) -> list[TextRow]:
+    """Wrap a body under its head.
+
+    Args:
+        head: before the first row.
+        body: safe to show.
+        columns: of the terminal.
+        spans: of the body.
+        head_style: of the head, and of the mark of each further row.
+        continued: that mark.
+    """
     rows: list[TextRow] = []
     at, in_code = 0, False
     for paragraph in body.split("\n"):
         said = paragraph if rows else paragraph.partition(": ")[2]  # after the sender
         in_code ^= said.strip().startswith(_FENCE)
-        first = head if not rows else _CONTINUED
-        for start, piece in _wrapped(paragraph, first, columns, as_typed=in_code):
-            before = head if not rows else _CONTINUED
-            rows.append(TextRow.of(before + piece, _shifted(spans, at + start, len(piece), len(before))))
+        first = head if not rows else continued
+        links = [(span.start - at, span.end - at) for span in spans if span.style is TextStyle.LINK]
+        for start, piece in _wrapped(paragraph, first, columns, links, continued, as_typed=in_code):
+            before = head if not rows else continued
+            shifted = _shifted(spans, at + start, len(piece), len(before))
+            rows.append(TextRow.of(before + piece, [TextSpan(0, len(before.rstrip()), head_style), *shifted]))
         at += len(paragraph) + 1
     return rows
 
 
 def _shifted(spans: Sequence[TextSpan], start: int, length: int, by: int) -> list[TextSpan]:
     """Return the parts of the spans that are in a piece, relative to the start of its row."""
-    clipped = ((max(span.start, start), min(span.end, start + length), span.style) for span in spans)
-    return [TextSpan(left - start + by, right - start + by, style) for left, right, style in clipped if left < right]
+    clipped = ((max(span.start, start), min(span.end, start + length), span) for span in spans)
+    return [
+        replace(span, start=left - start + by, end=right - start + by) for left, right, span in clipped if left < right
+    ]
 
 
-def _wrapped(text: str, first_head: str, columns: int, *, as_typed: bool) -> list[tuple[int, str]]:
-    """Cut into pieces that fit; unless ``as_typed`` at a space, if there is one in the last third of the row."""
+def _wrapped(
+    text: str, first_head: str, columns: int, links: Sequence[tuple[int, int]], continued: str, *, as_typed: bool
+) -> list[tuple[int, str]]:
+    """Cut into pieces that fit.
+
+    Unless ``as_typed``, before a link that a row of its own takes whole, or at a space, if there is one in the last
+    third of the row.
+    """
     # One cell stays free: terminals disagree about the width of some characters, and about the last column.
     room = max(_NARROWEST, columns - 1 - width(first_head))
     pieces: list[tuple[int, str]] = []
@@ -449,14 +540,23 @@ def _wrapped(text: str, first_head: str, columns: int, *, as_typed: bool) -> lis
         space = -1
         if not as_typed and at + cut < len(text):
             space = text.rfind(" ", at + cut * 2 // 3, at + cut + 1)
+            whole = _cut_link(links, at, at + cut)
+            if whole is not None and width(text[slice(*whole)]) <= max(_NARROWEST, columns - 1 - width(continued)):
+                space = whole[0] - 1 if text[whole[0] - 1] == " " else -1
+                cut = whole[0] - at
         if space > at:
             pieces.append((at, text[at:space]))
             at = space + 1
         else:
             pieces.append((at, text[at : at + cut]))
             at += cut
-        room = max(_NARROWEST, columns - 1 - width(_CONTINUED))
+        room = max(_NARROWEST, columns - 1 - width(continued))
     return pieces or [(0, "")]
+
+
+def _cut_link(links: Sequence[tuple[int, int]], at: int, end: int) -> tuple[int, int] | None:
+    """Return the link that a row from ``at`` to ``end`` would cut, where it does not begin with it."""
+    return next((link for link in links if at < link[0] < end < link[1]), None)
 
 
 def _fitting(text: str, cells: int) -> int:

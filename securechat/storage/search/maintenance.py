@@ -28,6 +28,7 @@ from securechat.storage.search.index import STRETCH, IndexCorrupt, SearchIndex
 from securechat.storage.search.log_reader import IndexLogReader
 from securechat.storage.search.query import Searcher
 from securechat.storage.search.trouble import RETRY_S, cannot_write
+from securechat.storage.sqlite.failures import stopping_failure
 from securechat.storage.store import ERASE_WITHIN_S, DatabaseBusy, DiskFull, IndexLocation, QueryTooExpensive
 from securechat.text.refusals import refusal_for
 from securechat.translation import Sentence, sentence_of
@@ -97,7 +98,7 @@ class IndexMaintainer:
         try:
             log = self._log_in_use.enter_context(site.reading())
         except apsw.Error as error:
-            raise LogError(f"the message log cannot be read: {error}") from error
+            raise stopping_failure(error) from error
         self._source = IndexLogReader(log)
         self._index = SearchIndex(site.index, self._source, vfs=site.vfs, shared=site.shared, stretch=stretch)
         self._searcher = Searcher(self._index, log, clock=clock)

@@ -113,20 +113,33 @@ def failure_of(error: apsw.Error, system_errno: int = 0) -> SecurechatError:
         case FailureKind.REFUSE:
             return QueryTooExpensive(str(error))
         case FailureKind.STOP:
-            told = f"{error} (SQLite {error.extendedresult})" if hasattr(error, "extendedresult") else str(error)
-            return LogError(
-                Sentence(
-                    "the message log failed: {error}; nothing more is acknowledged. Check the disk, then restart",
-                    error=told,
-                )
-            )
+            return stopping_failure(error)
+
+
+def stopping_failure(error: apsw.Error) -> LogError:
+    """Return the error that stops a served log, with what the operator must do; a failed read stops it, too."""
+    told = f"{error} (SQLite {error.extendedresult})" if hasattr(error, "extendedresult") else str(error)
+    return LogError(
+        Sentence(
+            "the message log failed: {error}; nothing more is acknowledged. Check the disk, then restart", error=told
+        )
+    )
 
 
 def reading_failure(error: apsw.Error) -> SecurechatError:
     """Return the error of a log that cannot be read beside its writer: DatabaseBusy or LogError."""
-    if kind_of(error) is FailureKind.WAIT:
-        return DatabaseBusy(Sentence("another program holds the message log ({why})", why=reason_of(error)))
-    return LogError(Sentence("the message log cannot be read: {why}", why=reason_of(error)))
+    return _busy(error) or stopping_failure(error)
+
+
+def offline_failure(error: apsw.Error) -> SecurechatError:
+    """Return the error of a log of a stopped server that cannot be read or written: DatabaseBusy or LogError."""
+    return _busy(error) or LogError(Sentence("the message log cannot be read: {why}", why=reason_of(error)))
+
+
+def _busy(error: apsw.Error) -> DatabaseBusy | None:
+    if kind_of(error) is not FailureKind.WAIT:
+        return None
+    return DatabaseBusy(Sentence("another program holds the message log ({why})", why=reason_of(error)))
 
 
 def opening_failure(directory: object, error: Exception) -> LogError:

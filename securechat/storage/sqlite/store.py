@@ -212,6 +212,7 @@ class SqliteStore:
         reading, self._reading, self._reader = self._reading, None, None
         writer, self._writer = self._writer, None
         self._cursor = None
+        self._files = OpenFiles(())  # SQLite deletes the journal
         try:
             if reading is not None:
                 reading.close()
@@ -323,7 +324,10 @@ class SqliteStore:
             self._log.load()
             self._erasing = True  # its pages may have reached the journal
         except apsw.Error as second:
-            raise LogError(f"the message log failed ({error}) and could not undo it ({second})") from error
+            raise LogError(
+                f"the message log failed ({error}) and could not undo it ({second}); nothing more is acknowledged. "
+                "Check the disk, then restart"
+            ) from error
         return failure_of(error, system_errno) if isinstance(error, apsw.Error) else error
 
     # --- The journal ----------------------------------------------------------------------------------------------
@@ -445,6 +449,10 @@ class SqliteStore:
             return self._reader.read(query)
         except apsw.Error as error:
             raise failure_of(error) from error
+
+    def expect_in_place(self) -> None:
+        """Check that the files are those that were opened; see `Store.expect_in_place`."""
+        self._files.expect_in_place()
 
     def take_damaged(self) -> list[int]:
         """Return the seqs of damaged messages that were read, or a file of them, since the last call."""

@@ -14,7 +14,7 @@ import msgspec
 
 from securechat.errors import LogError
 from securechat.storage.sqlite.checksums import SET_CHECKSUMS, checksum_of, decode_rows, mentions_sql
-from securechat.storage.sqlite.failures import reading_failure
+from securechat.storage.sqlite.failures import offline_failure
 from securechat.storage.sqlite.migrations import MIGRATIONS
 from securechat.translation import Sentence
 
@@ -57,7 +57,7 @@ def mend_times(database: Path, now_ms: int) -> int:
                 connection.execute("ROLLBACK")
             raise
     except apsw.Error as error:
-        raise reading_failure(error) from error
+        raise offline_failure(error) from error
     finally:
         connection.close()
     return count

@@ -22,7 +22,7 @@ from securechat.client.ui.commands.results import InputError, SaveRequest, Uploa
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_numbers import MessageNumbers, file_number
-from securechat.client.ui.rendering import file_tail_line, json_line, quote_row, tail_line
+from securechat.client.ui.rendering import json_line, quote_row, tail_line
 from securechat.client.ui.styled_text import TextStyle
 from securechat.model import Deleted, Edited, FileInfo, Hit, Message, OwnFile, OwnUpload
 from securechat.text.file_lines import with_file_lines
@@ -193,18 +193,16 @@ HOSTILE = FileInfo("ef" * 16, "\x1b[2J\u202egpj.exe\n-- bob: hi ┆", 5)
 
 def test_the_name_of_a_file_is_harmless_everywhere() -> None:
     shown = message("look", HOSTILE)
-    told = [*rows_of(shown), tail_line(shown), tail_line(shown, number=1), file_tail_line(shown, HOSTILE)]
+    told = [*rows_of(shown), tail_line(shown)]
     for line in told:
         assert not set("\x1b\u202e\n") & set(line)
         assert not line.startswith("--")
-    assert file_tail_line(shown, HOSTILE).startswith("[7] /file ana: ")
     assert json_line(shown).isascii()
 
 
 def test_a_pipe_without_numbers_has_one_line_a_message_as_it_always_had() -> None:
     assert tail_line(message("look", REPORT)) == "ana: look⏎[file: report.pdf, 1000 B]"
-    assert tail_line(message("look", REPORT), number=3) == "[3] ana: look"
-    assert tail_line(message("", REPORT), number=3) == "[3] ana:"
+    assert tail_line(message("", REPORT)) == "ana: [file: report.pdf, 1000 B]"
 
 
 def test_json_has_the_files() -> None:

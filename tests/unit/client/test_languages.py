@@ -246,6 +246,7 @@ INDONESIAN = {**ENGLISH, "role": "anggota", "span": "10 menit", "values": "on at
 
 BY_FORMAT: dict[str, object] = {
     "duration": 600, "number": 12, "list": ["ana", "budi"], "date": dt.date(2026, 11, 20), "size": 1536,
+    "weekday": dt.date(2026, 11, 18),
     "moment": dt.datetime(2026, 11, 20, 6, 13, tzinfo=dt.UTC), "": "12",
 }  # fmt: skip
 """For fields that are not above."""

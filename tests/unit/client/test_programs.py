@@ -16,10 +16,10 @@ from securechat.client.core.state import ConnectionPhase
 from securechat.client.local_store import LocalStore, StateRecorder
 from securechat.client.network import ServerTarget
 from securechat.client.pipe.chat import PipeChat
-from securechat.client.terminal.app import Terminal
 from securechat.client.ui.describe import sentence
 from securechat.client.ui.describe_programs import token_lines
 from securechat.client.ui.rendering import notice_rows
+from securechat.client.ui.session_rows import ServerAddress, SessionRows
 from securechat.errors import ErrorCode
 from securechat.limits import API_TOKEN_BYTES
 from securechat.text.api_tokens import api_token
@@ -275,10 +275,8 @@ def test_a_secret_is_in_no_repr_and_is_not_stored(tmp_path: Path) -> None:
 
 
 def test_the_terminal_shows_a_token_in_rows_that_can_be_copied() -> None:
-    core = Driver().core
-    terminal = Terminal(core, ServerTarget("h", 1, ClientContext(ssl.PROTOCOL_TLS_CLIENT), ca="ca.pem"), None)
-    rows = terminal._rows(made(token(1, "cron", rooms=["ops"])))
-    terminal._network._loop.close()
+    shown = SessionRows(Driver().core, ServerAddress("h", 1, "ca.pem"))
+    rows = shown.rows(made(token(1, "cron", rooms=["ops"])), 80)
     assert TOKEN in rows
     assert [row for row in rows if not row.startswith("-- ")] == [
         TOKEN,
@@ -289,7 +287,7 @@ def test_the_terminal_shows_a_token_in_rows_that_can_be_copied() -> None:
 def test_a_pipe_shows_a_token_beside_the_messages(capsys: pytest.CaptureFixture[str]) -> None:
     core = Driver().core
     target = ServerTarget("h", 1, ClientContext(ssl.PROTOCOL_TLS_CLIENT), ca="")
-    chat = PipeChat(core, target, "lobby", echo=False, commands=True)
+    chat = PipeChat(core, target, "lobby", commands=True)
     chat.tell(made(token(1, "cron")))
     chat.network._loop.close()
     shown = capsys.readouterr()

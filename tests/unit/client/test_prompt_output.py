@@ -9,8 +9,9 @@ from prompt_toolkit.application import Application
 from prompt_toolkit.input import DummyInput
 from prompt_toolkit.output import DummyOutput
 
-from securechat.client.terminal.output import PromptOutput
+from securechat.client.terminal.output import PromptOutput, attributes
 from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
+from securechat.client.ui.themes import ColorDepth, Look, ThemeName, theme
 
 
 class Paper(DummyOutput):
@@ -33,7 +34,7 @@ def paper() -> Paper:
 
 @pytest.fixture
 def above(paper: Paper) -> PromptOutput:
-    return PromptOutput(Application(output=paper, input=DummyInput()))
+    return PromptOutput(Application(output=paper, input=DummyInput()), theme(ThemeName.TERMINAL, ColorDepth.ANSI))
 
 
 def test_without_a_prompt_it_is_written_at_once(above: PromptOutput, paper: Paper) -> None:
@@ -121,3 +122,48 @@ def test_what_stands_out_is_written_apart_and_the_text_stays_the_text(above: Pro
 def test_a_picture_is_written_as_it_is_and_no_text_is(above: PromptOutput, paper: Paper) -> None:
     above.write_picture([TextRow.of("a\x1b_Grow")], "  \x1b_Ga=T;\x1b\\")
     assert paper.text == "a?_Grow\n  \x1b_Ga=T;\x1b\\\n"
+
+
+@pytest.mark.parametrize(
+    ("look", "depth", "foreground", "background"),
+    [
+        (Look(0x12AB00, 0xFFFFFF), ColorDepth.TRUE, "12ab00", "ffffff"),
+        (Look(16, 231), ColorDepth.INDEXED, "000000", "ffffff"),
+        (Look(1, 15), ColorDepth.ANSI, "ansired", "ansiwhite"),
+        (Look(bold=True), ColorDepth.NONE, "", ""),
+    ],
+)
+def test_a_look_is_written_in_the_colours_of_the_terminal(
+    look: Look, depth: ColorDepth, foreground: str, background: str
+) -> None:
+    written = attributes(look, depth)
+    assert (written.color, written.bgcolor, written.bold) == (foreground, background, look.bold)
+
+
+URL = "https://example.org/a?b=c"
+
+
+def linked(*targets: str) -> list[TextRow]:
+    return [TextRow.of(f"see {URL} ok", [TextSpan(4, 4 + len(URL), TextStyle.LINK, link=each)]) for each in targets]
+
+
+def test_a_link_is_one_sequence_around_its_text_with_one_id_on_all_rows(above: PromptOutput, paper: Paper) -> None:
+    above.write_rows(linked(URL, URL))
+    begin = paper.text.index("\x1b]8;id=sc")
+    sequence = paper.text[begin : paper.text.index("\x1b\\", begin) + 2]
+    assert sequence.endswith(f";{URL}\x1b\\")
+    assert paper.text == f"see {sequence}{URL}\x1b]8;;\x1b\\ ok\n" * 2
+
+
+@pytest.mark.parametrize(
+    "target", ["", "https://a/\x1b\\x", "https://a/\x07", "https://a/ b", "https://é/", "https://a/\x9c"]
+)
+def test_a_target_that_could_end_the_sequence_is_no_link(above: PromptOutput, paper: Paper, target: str) -> None:
+    above.write_rows(linked(target))
+    assert paper.text == f"see {URL} ok\n"
+
+
+def test_where_the_terminal_takes_no_links_there_are_none(paper: Paper) -> None:
+    app = Application[None](output=paper, input=DummyInput())
+    PromptOutput(app, theme(ThemeName.NONE, ColorDepth.NONE), has_links=False).write_rows(linked(URL))
+    assert paper.text == f"see {URL} ok\n"

@@ -105,7 +105,7 @@ def stands_out(row: TextRow, style: TextStyle) -> list[str]:
 def test_the_number_and_what_became_of_a_message_stand_before_the_name() -> None:
     row = message_rows(message("hi"), 80, number=12)[0]
     assert row.endswith("[12] ann: hi")
-    assert stands_out(row, TextStyle.DIM) == ["[12] "]
+    assert stands_out(row, TextStyle.DIM)[1:] == ["[12] "], "behind the time"
     assert message_rows(message("hi", edited=9), 80, number=12)[0].endswith("[12 edited] ann: hi")
     assert message_rows(message("", deleted=9), 80, number=12)[0].endswith("[12 deleted] ann")
 
@@ -165,9 +165,9 @@ def test_a_change_is_one_line_that_is_no_message(text: str) -> None:
     assert line.isprintable()
     assert "/" in FORBIDDEN_IN_NAMES
     assert json.loads(change_json(edited))["text"] == text
-    assert change_line(Deleted(9, 7, 3, "ann", 0, "lobby"), room="lobby", number=4) == "[4] /deleted #lobby ann"
+    assert change_line(Deleted(9, 7, 3, "ann", 0, "lobby"), room="lobby") == "/deleted #lobby ann"
     assert change_line(Reacted(9, 7, 3, "ann", 0, "lobby", sign=text)) is None
-    assert tail_line(message("", deleted=9), number=4) == "[4] /deleted ann"
+    assert tail_line(message("", deleted=9)) == "/deleted ann"
 
 
 def test_json_has_the_new_fields_where_there_is_something_in_them() -> None:
@@ -195,7 +195,7 @@ def test_words_of_a_moderator_are_not_shown_as_the_authors() -> None:
     assert quote_row(deleted, 4, 80).endswith("[4 deleted by mod] ann")
     assert "[7 edited by mod] #lobby ann: mod's" in hit_rows(Hit(edited, []), 80)[0]
     assert tail_line(edited) == "/edited by mod, ann: mod's"
-    assert tail_line(deleted, number=4) == "[4] /deleted by mod, ann"
+    assert tail_line(deleted) == "/deleted by mod, ann"
     assert tail_line(message("mine", edited=9)) == "ann: mine"
     assert json.loads(json_line(edited))["edited_by"] == {"id": 5, "name": "mod"}
     assert json.loads(json_line(deleted))["deleted_by"] == {"id": 5, "name": "mod"}
@@ -223,3 +223,68 @@ def test_spans_follow_a_text_over_its_rows() -> None:
         isinstance(span, TextSpan) and 0 <= span.start < span.end <= len(row) for row in rows for span in row.spans
     )
     assert all(stands_out(row, TextStyle.FOUND) for row in rows)
+
+
+# --- what each part is ------------------------------------------------------------------------------------------------
+
+ME = Person(8, "budi")
+LONG = "https://example.org/" + "path/" * 9
+
+
+def styled(rows: list[TextRow]) -> list[tuple[str, TextStyle]]:
+    return [(row[span.start : span.end], span.style) for row in rows for span in row.spans]
+
+
+def test_each_part_of_a_message_says_what_it_is() -> None:
+    rows = message_rows(message("hi @Budi, and budi; no budiman `x`"), 80, room="ops", number=12, me=ME)
+    assert styled(rows)[1:] == [
+        ("[12] ", TextStyle.DIM),
+        ("#ops ", TextStyle.DIM),
+        ("ann", TextStyle.NAME),
+        ("x", TextStyle.CODE),
+        ("@Budi", TextStyle.MENTION),
+        ("budi", TextStyle.MENTION),
+    ]
+    assert [span.person for span in rows[0].spans if span.style is TextStyle.NAME] == [3]
+    own = message_rows(message("budi", name="budi"), 80, me=Person(3, "budi"))
+    assert styled(own)[1:] == [("budi", TextStyle.OWN_NAME)], "the user's own text mentions nobody"
+
+
+def test_a_direct_message_shows_its_direction() -> None:
+    [row] = message_rows(message("psst", room=None, to=8, to_name="budi"), 80, number=12, me=ME)
+    assert row.endswith("[12] ann @budi: psst")
+    assert stands_out(row, TextStyle.NAME) == ["ann"]
+    assert stands_out(row, TextStyle.DIRECT) == ["@budi"]
+
+
+def test_notices_and_errors_differ_from_messages_and_from_each_other() -> None:
+    assert {style for _, style in styled(notice_rows("ann joined " * 20, 40))} == {TextStyle.NOTICE}
+    assert {style for _, style in styled(notice_rows("no\nno", 40, TextStyle.ERROR))} == {TextStyle.ERROR}
+    assert stands_out(quote_row(message("x"), 3, 80), TextStyle.QUOTE) == ["      > [3] ann: x"]
+
+
+def links(rows: list[TextRow]) -> list[tuple[str, str]]:
+    return [(row[span.start : span.end], span.link) for row in rows for span in row.spans if span.link]
+
+
+def test_a_link_that_a_row_takes_whole_is_not_broken() -> None:
+    rows = message_rows(message(f"have a look at this: {LONG} and tell me"), 80, number=48_213)
+    assert links(rows) == [(LONG, LONG)]
+    assert rows[1].startswith(f"      {CONTINUATION_MARK} {LONG} and")
+
+
+@pytest.mark.parametrize("columns", [30, 40, 80])
+def test_a_longer_link_is_one_link_over_all_its_rows(columns: int) -> None:
+    url = LONG * 4
+    rows = message_rows(message(f"see {url}, now"), columns)
+    assert "".join(part for part, _ in links(rows)) == url
+    assert {target for _, target in links(rows)} == {url}
+    assert all(width(row) < columns for row in rows)
+
+
+@pytest.mark.parametrize("text", SPOOFS)
+def test_no_link_has_a_target_that_a_terminal_could_misread(text: str) -> None:
+    for _, target in links(message_rows(message(f"https://a.b/{text} http://{text}"), 80)):
+        assert target.isascii()
+        assert target.isprintable()
+        assert " " not in target

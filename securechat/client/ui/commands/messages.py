@@ -15,14 +15,14 @@ from securechat.client.core import actions
 from securechat.client.core.message_changes import has_reacted
 from securechat.client.core.state import ConversationId
 from securechat.client.ui.commands.message_number import NUMBER, split_number
-from securechat.client.ui.commands.results import HistoryRequest, InputError, ParsedInput, PrefillInput
+from securechat.client.ui.commands.results import HistoryRequest, InputError, ParsedInput, PrefillInput, TimeRequest
 from securechat.client.ui.message_numbers import MessageNumbers, NumberedMessage
 from securechat.client.ui.rendering import is_day
 from securechat.limits import MAX_SIGN_CHARS
 from securechat.model import OwnUpload, RevisionKind
 from securechat.text.sanitize import visible
 
-WORDS = ("/reply", "/edit", "/delete", "/react", "/search", "/more", "/unread", "/jump", "/around", "/typing")
+WORDS = ("/reply", "/edit", "/delete", "/react", "/search", "/more", "/unread", "/jump", "/around", "/time", "/typing")
 HISTORY_DEFAULT = 20
 """Messages shown by /history without a number: most of a screen of 24 rows."""
 HISTORY_MOST = 10_000
@@ -69,6 +69,9 @@ def about_messages(  # noqa: C901, PLR0911, PLR0912 - one row a command
             return actions.ShowUnread(int(rest))
         case "/jump" if not rest:
             return actions.ShowUnread()
+        case "/time":
+            found = NUMBER.fullmatch(rest)
+            return InputError(usage(word)) if found is None else TimeRequest(found[1])
         case "/around":
             return _around(rest, current, numbers)
         case "/history":

@@ -14,6 +14,8 @@ from securechat.client.core.state import ConversationId, RoomKey
 from securechat.client.ui.commands.files import WORDS as FILE_WORDS
 from securechat.client.ui.commands.files import about_files
 from securechat.client.ui.commands.leading_name import split_name
+from securechat.client.ui.commands.links import WORDS as LINK_WORDS
+from securechat.client.ui.commands.links import about_links
 from securechat.client.ui.commands.messages import WORDS as TALK_WORDS
 from securechat.client.ui.commands.messages import about_messages
 from securechat.client.ui.commands.programs import WORDS as PROGRAM_WORDS
@@ -56,7 +58,7 @@ _SECRET = {"/register": PasswordPurpose.REGISTER, "/password": PasswordPurpose.C
 COMMANDS = (
     *("/help", "/who", "/join", "/leave", "/rooms", "/msg", "/history", "/nick", "/ignore", "/lang", "/quit", "/exit"),
     *(*_SECRET, "/sessions", "/logout", "/cert"),
-    *(*TALK_WORDS, *ROOM_WORDS, *PROGRAM_WORDS, *FILE_WORDS),
+    *(*TALK_WORDS, *ROOM_WORDS, *PROGRAM_WORDS, *FILE_WORDS, *LINK_WORDS),
 )
 
 
@@ -115,6 +117,7 @@ def read(
         or about_rooms(word.casefold(), rest, here, known)
         or about_programs(word.casefold(), rest, here)
         or about_files(word.casefold(), rest, known)
+        or about_links(word.casefold(), rest)
         or _command(word, rest, here, known)
     )
 

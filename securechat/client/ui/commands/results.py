@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -101,6 +102,36 @@ class SaveRequest(Struct, frozen=True):
     path: str | None = None
 
 
+class TimeRequest(Struct, frozen=True):
+    """Tell when a message was sent; ``number`` as typed."""
+
+    number: str
+
+
+class LinkVerb(Enum):
+    """What is done with a link of a message."""
+
+    OPEN = "/open"
+    COPY = "/copy"
+    PRINT = "/url"
+
+
+class LinkRequest(Struct, frozen=True):
+    """Open, copy or print links of a message.
+
+    Attributes:
+        verb: which of them.
+        number: of the message, as typed.
+        place: of the one link among several, from 1 on; None for none typed.
+        whole_text: copy the text of the message instead.
+    """
+
+    verb: LinkVerb
+    number: str
+    place: int | None = None
+    whole_text: bool = False
+
+
 ParsedInput: TypeAlias = (
     actions.Action
     | ShowHelp
@@ -113,4 +144,6 @@ ParsedInput: TypeAlias = (
     | SetLanguage
     | UploadRequest
     | SaveRequest
+    | LinkRequest
+    | TimeRequest
 )

@@ -7,6 +7,7 @@ thread, the search index and its reading of the log, backup, export and the chec
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from securechat.model import Draft
 from securechat.records.log import Appended
 from securechat.records.queries import HistoryQuery
 from securechat.storage.conditions import SILENT_S, DiskCondition, DiskConditions
-from securechat.storage.sqlite.failures import EXTENDED, KINDS, FailureKind, failure_of, kind_of
+from securechat.storage.sqlite.failures import EXTENDED, KINDS, FailureKind, failure_of, kind_of, reading_failure
 from securechat.storage.sqlite.store import SqliteStore
 from securechat.storage.store import DatabaseBusy, DiskFull, QueryTooExpensive
 from securechat.testing.disk import RecordingDisk, input_output
@@ -61,6 +62,14 @@ def test_the_errors_of_the_interface() -> None:
     assert isinstance(failure_of(apsw.BusyError("without a code")), DatabaseBusy)
     assert isinstance(failure_of(error(apsw.SQLITE_INTERRUPT)), QueryTooExpensive)
     assert isinstance(failure_of(apsw.Error("without a code")), LogError)
+    assert isinstance(reading_failure(error(apsw.SQLITE_BUSY, apsw.BusyError)), DatabaseBusy)
+
+
+@pytest.mark.parametrize("judge", [failure_of, reading_failure])
+def test_a_read_stops_the_log_with_the_same_words_as_a_write(judge: Callable[[apsw.Error], Exception]) -> None:
+    failure = judge(error(apsw.SQLITE_IOERR, apsw.IOError))
+    assert isinstance(failure, LogError)
+    assert "nothing more is acknowledged. Check the disk, then restart" in str(failure)
 
 
 def draft(number: int) -> Draft:
