@@ -12,6 +12,9 @@ from securechat.client.core import actions
 from securechat.client.core.state import ConversationId
 from securechat.client.files.session import FilesToSave
 from securechat.client.ui import screen_lists
+from securechat.client.ui.commands.message_number import named_message
+from securechat.client.ui.commands.results import InputError
+from securechat.client.ui.message_numbers import NumberedMessage
 from securechat.client.ui.rendering import local_date, own_text
 from securechat.client.ui.screen_commands import ScreenCommands
 from securechat.client.ui.screen_context import ScreenContext
@@ -28,10 +31,12 @@ from securechat.client.ui.screen_view import (
 )
 from securechat.client.ui.window_records import SelectEdge, UnsentState
 from securechat.model import Message
-from securechat.text.sanitize import visible
+from securechat.text.sanitize import one_line, visible
 
 QUIT_AGAIN_S = 3.0
 """A second Ctrl+C in this time leaves."""
+_ABOUT_A_MESSAGE = frozenset({"quote", "unread_from_here", "about"})
+"""Actions that a command can name a message for, besides those of the line mode."""
 _SHELL_ACTIONS = frozenset({"send", "newline", "complete", "editor", "redraw"})
 
 
@@ -98,8 +103,22 @@ class ScreenActions:
         """Run an action; one of the shell goes back to it."""
         if action_id in _SHELL_ACTIONS:
             self._context.ask(ShellAction(action_id))
+        elif action_id in _ABOUT_A_MESSAGE and argument and not self._select_named(argument):
+            pass
         elif (done := self._by_id.get(action_id)) is not None:
             done(argument)
+
+    def _select_named(self, number: str) -> bool:
+        """Select the message that a typed number names; tell whether it is there."""
+        context = self._context
+        named = named_message(number, context.numbers) if number.isdecimal() and number.isascii() else None
+        if named is None:
+            context.say(catalogue.rooms.no_such_number(one_line(number)), error=True)
+        elif isinstance(named, InputError):
+            context.say(named.sentence, error=True)
+        elif context.go(named.key):
+            context.window.jump(named.seq)
+        return context.window.selected is not None and isinstance(named, NumberedMessage)
 
     # --- going somewhere ----------------------------------------------------------------------------------------------
 

@@ -23,7 +23,9 @@ from securechat.client.ui.screen_panes import place
 from securechat.client.ui.screen_view import (
     AddHistory,
     ComposerMode,
+    CopyText,
     KeepLanguage,
+    OpenLink,
     OverlayKind,
     RunAction,
     SaveFiles,
@@ -147,6 +149,13 @@ class ScreenCommands:
             context.ask(SendFiles(result.send))
         if result.save is not None:
             context.ask(SaveFiles(result.save))
+        if result.open:
+            context.ask(OpenLink(result.open))
+        if result.copy:
+            context.ask(CopyText(result.copy))
+        if result.lines:
+            title = catalogue.screen.LINKS()
+            context.open(screen_lists.lines(OverlayKind.LIST, title, result.lines, context.list_columns))
         if result.action is not None:
             self._act(result.action, typed, task)
 

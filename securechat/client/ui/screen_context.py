@@ -15,6 +15,7 @@ from securechat.client.core import actions
 from securechat.client.core.actions import Action
 from securechat.client.core.client import ClientCore
 from securechat.client.core.state import ConversationId, PersonKey
+from securechat.client.ui.commands.parser import COMMANDS
 from securechat.client.ui.completion import CommandWords, KnownWords, command_words
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_numbers import MessageNumbers
@@ -32,7 +33,7 @@ from securechat.client.ui.screen_view import ScreenFocus, ShellRequest
 from securechat.client.ui.screen_windows import ScreenWindows
 from securechat.client.ui.seen_policy import SeenPolicy
 from securechat.client.ui.settings import ClientSettings
-from securechat.client.ui.ui_actions import KeyTable
+from securechat.client.ui.ui_actions import PALETTE, KeyTable
 from securechat.model import Message, UnreadItem
 from securechat.translation import LANGUAGES, language
 
@@ -228,7 +229,9 @@ class ScreenContext:
     def commands(self) -> tuple[CommandWords, ...]:
         """Return the commands in the language in use."""
         if self._commands is None or self._commands[0] != language():
-            self._commands = (language(), command_words())
+            further = (action for action in PALETTE if action.command.strip() not in COMMANDS)
+            added = (CommandWords(action.command.strip(), "", str(action.words())) for action in further)
+            self._commands = (language(), (*command_words(), *added))
         return self._commands[1]
 
     def _names(self) -> tuple[str, ...]:

@@ -467,7 +467,7 @@ def test_completion_knows_rooms_people_commands_and_emoji(rig: ScreenRig) -> Non
 
     assert offered("@p") == ["@p99"]
     assert offered("see #lo") == ["#lobby"]
-    assert offered("/rea") == ["/react"]
+    assert offered("/reac") == ["/react"]
     assert offered(":rock") == ["\N{ROCKET}"]
     assert offered("plain") == []
 
@@ -663,3 +663,72 @@ def test_inputs_are_counted(rig: ScreenRig) -> None:
     rig.take(KeyTyped(), KeyTyped())
     assert rig.view.taken == before + 2
     assert rig.view.focus is ScreenFocus.COMPOSER
+
+
+# --- commands of the line mode ----------------------------------------------------------------------------------------
+
+
+def test_a_command_names_a_message_by_its_number(rig: ScreenRig) -> None:
+    said = rig.say("see https://a.example/x", "ops")
+    rig.submit(f"/react {said.seq} \N{ROCKET}")
+    assert "\N{ROCKET} 1" in rig.messages
+    assert OpenLink("https://a.example/x") in rig.submit(f"/open {said.seq}")
+    assert [each for each in rig.submit(f"/copy {said.seq}") if isinstance(each, CopyText)]
+    rig.submit(f"/reply {said.seq} thanks")
+    assert actions.SendMessage("thanks", rig.key("ops"), reply=said.seq) in rig.acts
+
+
+def test_dm_goes_into_a_dialogue_and_join_leads_out(rig: ScreenRig) -> None:
+    rig.say("hello", "ops")
+    rig.submit("/dm p99")
+    assert rig.core.current == dialogue(99)
+    assert rig.view.header == "@p99"
+    rig.submit("psst")
+    assert rig.core.conversations[dialogue(99)].messages[-1].text == "psst"
+    rig.submit("/join")
+    assert rig.core.current == rig.key("ops")
+
+
+def test_around_jumps_to_a_message(rig: ScreenRig) -> None:
+    first = rig.say("the first", "ops")
+    for number in range(50):
+        rig.say(f"line {number}", "ops")
+    rig.submit(f"/around {first.seq}")
+    assert "the first" in rig.selected
+
+
+def test_an_action_can_be_typed(rig: ScreenRig) -> None:
+    rig.submit("/mouse")
+    assert not rig.view.mouse
+    rig.submit("/members")
+    assert rig.view.focus is ScreenFocus.MEMBERS
+
+
+@pytest.mark.parametrize("command", ["/about", "/quote", "/mark"])
+def test_an_action_about_a_message_takes_its_number(rig: ScreenRig, command: str) -> None:
+    said = rig.say("the one", "ops")
+    rig.say("another", "ops")
+    rig.submit(f"{command} {said.seq}")
+    match command:
+        case "/about":
+            assert f"Number: {said.seq}" in rig.overlay
+        case "/quote":
+            assert rig.view.composer.text == "> the one\n"
+        case _:
+            assert actions.MarkUnread(rig.key("ops"), said.seq) in rig.acts
+    rig.escape()
+    rig.submit(f"{command} 987654")
+    assert "987654" in rig.messages
+
+
+def test_commands_of_actions_are_completed_too(rig: ScreenRig) -> None:
+    rig.type("/sideb")
+    found = rig.view.composer.completion
+    assert found is not None
+    assert [each.word for each in found.candidates] == ["/sidebar"]
+
+
+def test_an_unknown_command_comes_back_with_a_sentence(rig: ScreenRig) -> None:
+    rig.submit("/serch x")
+    assert rig.view.composer.text == "/serch x"
+    assert "/search" in rig.messages
