@@ -83,8 +83,9 @@ class ScreenServer(ChangingServer):
         self.out.append(m.HistoryPage(ask.ref, page, self.fed, bool(page) and page[-1] is not rows[-1]))
 
     def _dialogue(self, peer: int) -> m.ConversationItem:
-        last = max(each.seq for each in self.log if peer in (each.sender_id, each.to))
-        return m.ConversationItem(peer=m.Person(peer, f"p{peer}"), last_seq=last)
+        seqs = [each.seq for each in self.log if peer in (each.sender_id, each.to)]
+        person = m.Person(peer, f"p{peer}")
+        return m.ConversationItem(peer=person, last_seq=seqs[-1], unread=len(seqs), first_seq=seqs[0])
 
 
 class ScreenRig:

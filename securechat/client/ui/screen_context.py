@@ -278,14 +278,8 @@ class ScreenContext:
         self.notices.dismiss()
         self.members.changed()
         self.conversations.changed()
-        conversation = self.core.conversations.get(key)
-        if conversation is not None and conversation.unread:
-            unread = (
-                each.seq
-                for each in conversation.messages
-                if each.seq > conversation.read and each.sender_id != self.core.me.id
-            )
-            self.window.open(self.first_unread(key) or next(unread, None))
+        if (first := self.first_unread(key)) is not None:
+            self.window.open(first)
         self.seen.entered(key)
 
     def focus_on(self, focus: ScreenFocus) -> None:
@@ -317,8 +311,14 @@ class ScreenContext:
         return PersonKey(item.peer.id if item.peer is not None else 0)
 
     def first_unread(self, key: ConversationId) -> int | None:
-        """Return the seq of the first unread message, where the server has told it and it is still unread."""
-        conversation = self.core.conversations.get(key)
-        read = 0 if conversation is None else conversation.read
-        found = (item.first_seq for item in self.unread_items if item.first_seq > read and self.key_of(item) == key)
-        return next(found, None)
+        """Return the seq of the first unread message of a conversation; None where nothing is unread."""
+        conversation, read = self.core.conversations.get(key), self.conversations.read(key)
+        for item in self.unread_items:
+            if item.unread and item.first_seq > read and self.key_of(item) == key:
+                return item.first_seq
+        if conversation is None:
+            return self.conversations.first_unread(key)
+        if not conversation.unread:
+            return None
+        me = self.core.me.id
+        return next((each.seq for each in conversation.messages if each.seq > read and each.sender_id != me), None)

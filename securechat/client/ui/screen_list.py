@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from securechat.client import catalogue
 from securechat.client.catalogue.names import marked, named
 from securechat.client.core import events
@@ -59,6 +61,8 @@ class ScreenList:
                         self._told[PersonKey(item.peer.id)] = item
             case events.HistoryReset() | events.IdentityChanged():
                 self._told.clear()
+            case events.ReadOnOtherDevice(key, seq):
+                self.saw(key, seq)
             case events.TypingChanged() | events.MessageAcked() | events.MessageChanged():
                 return
             case _:
@@ -68,6 +72,25 @@ class ScreenList:
     def changed(self) -> None:
         """What was read, or what notifies, is another now."""
         self._fresh = False
+
+    def read(self, key: ConversationId) -> int:
+        """Return up to where the user has read a conversation, as far as is known."""
+        conversation, told = self._core.conversations.get(key), self._told.get(key)
+        if conversation is not None:
+            return conversation.read
+        return told.read_seq if told is not None else 0
+
+    def first_unread(self, key: ConversationId) -> int | None:
+        """Return the first unread message of a conversation, where the server has told it and it is unread still."""
+        told = self._told.get(key)
+        return told.first_seq if told is not None and told.unread and told.first_seq > self.read(key) else None
+
+    def saw(self, key: ConversationId, seq: int) -> None:
+        """A conversation was read up to a message."""
+        self._fresh = False
+        if (told := self._told.get(key)) is not None and seq > told.read_seq:
+            unread, mentions = (0, 0) if seq >= told.last_seq else (told.unread, told.mentions)
+            self._told[key] = replace(told, read_seq=seq, unread=unread, mentions=mentions)
 
     @property
     def keys(self) -> Sequence[ConversationId]:

@@ -476,11 +476,11 @@ class ScreenState:
 
     def _report_seen(self) -> None:
         context = self._context
-        conversation = context.core.conversations.get(context.key)
-        if conversation is None or not context.looks:
+        if not context.looks:
             return
-        through = context.window.seen_through(conversation.read)
+        read = context.conversations.read(context.key)
+        through = context.window.seen_through(read)
         known = context.core.unread_known
-        if through > conversation.read and context.seen.seen(through, context.clock(), unread_known=known) is not None:
+        if through > read and context.seen.seen(through, context.clock(), unread_known=known) is not None:
             context.act(actions.MarkSeen(context.key, through))
-            context.conversations.changed()
+            context.conversations.saw(context.key, through)

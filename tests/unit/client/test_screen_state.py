@@ -555,6 +555,22 @@ def test_a_glance_at_a_room_changes_nothing(rig: ScreenRig) -> None:
     assert unread(rig, "lobby") == 0
 
 
+def test_a_dialogue_of_before_this_start_is_listed_opened_and_read() -> None:
+    rig = ScreenRig(online=False)
+    for text in ("one", "two"):
+        rig.driver.server.store(7, text, to=1)
+    rig.pump()
+    assert text_of(rig.view.conversations).splitlines()[0].split() == ["@p7", "2"]
+    rig.run("next_unread")
+    assert rig.core.current == dialogue(7)
+    assert rig.messages.splitlines()[0].startswith(f"---- {catalogue.message_blocks.NEW()}")
+    assert "two" in rig.messages
+    rig.take(KeyTyped())
+    rig.pump()
+    assert actions.MarkSeen(dialogue(7), rig.driver.server.log[-1].seq) in rig.acts
+    assert "2" not in text_of(rig.view.conversations)
+
+
 def test_behind_a_list_nothing_is_seen(rig: ScreenRig) -> None:
     rig.take(KeyTyped())
     rig.run("palette")
