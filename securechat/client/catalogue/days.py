@@ -20,7 +20,7 @@ def clock(moment: dt.datetime) -> str:
 
 def separator(moment: dt.date) -> str:
     """Return the day that stands above its first message: ``Friday, 20 Nov 2026``."""
-    return _("{day:weekday}, {day:date}", day=moment)
+    return _("{moment:weekday}, {moment:date}", moment=moment)
 
 
 def relative_days() -> dict[str, int]:

@@ -18,14 +18,17 @@ from securechat.client.network import ServerTarget
 from securechat.client.terminal.app import Terminal
 from securechat.client.terminal.output import PromptOutput
 from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose
+from securechat.client.ui.themes import ColorDepth, ThemeName, theme
 from securechat.model import FileInfo, Message
 from securechat.tls.contexts import ClientContext
 from tests.support.core_driver import SECRET
 
+THEME = theme(ThemeName.NONE, ColorDepth.NONE)
+
 
 def test_a_mistake_over_a_typed_line_becomes_a_notice(monkeypatch: pytest.MonkeyPatch) -> None:
     core = ClientCore(secret=SECRET, jitter=lambda: 0.5, name="ann")
-    terminal = Terminal(core, ServerTarget("localhost", 1, ClientContext(ssl.PROTOCOL_TLS_CLIENT)), None)
+    terminal = Terminal(core, ServerTarget("localhost", 1, ClientContext(ssl.PROTOCOL_TLS_CLIENT)), None, THEME)
     said: list[str] = []
 
     def fail(_: Action) -> None:
@@ -102,7 +105,7 @@ class Typing:
         terminal._over = False
         buffer.accept_handler = accepted
         terminal.__dict__["_prompt_is_up"] = up
-        terminal._read_lines(self.session, PromptOutput(self.session.app))
+        terminal._read_lines(self.session, PromptOutput(self.session.app, THEME))
         buffer.accept_handler = accept
         return terminal._set_aside
 
@@ -115,7 +118,7 @@ class Typing:
 @pytest.fixture
 def typing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Typing]:
     core = ClientCore(secret=SECRET, jitter=lambda: 0.5, name="ann")
-    terminal = Terminal(core, ServerTarget("localhost", 1, ClientContext(ssl.PROTOCOL_TLS_CLIENT)), None)
+    terminal = Terminal(core, ServerTarget("localhost", 1, ClientContext(ssl.PROTOCOL_TLS_CLIENT)), None, THEME)
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
         typing = Typing(terminal, keys)
 
@@ -125,7 +128,7 @@ def typing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Typing]:
 
         monkeypatch.setattr(terminal, "_hand_over", hand_over)
         monkeypatch.setattr(terminal, "_in_prompt", typing.hold)
-        monkeypatch.setattr(terminal, "_say", typing.said.append)
+        monkeypatch.setattr(terminal, "_say", lambda text, _style=None: typing.said.append(text))
         yield typing
     terminal._network._loop.close()
 
