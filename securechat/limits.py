@@ -284,7 +284,7 @@ class Limits:
     )
     upload_buffer_bytes: int = _limit(256 * KIB, "B", "of one upload, waiting for the disk; then it is not read")
     upload_buffers_bytes: int = _limit(2 * MIB, "B", "of all uploads, waiting for the disk; then none is read")
-    transfer_turn_bytes: int = _limit(16 * KIB, "B", "of one upload or download in one turn; 64 KiB: p99 7 ms, not 5")
+    transfer_turn_bytes: int = _limit(16 * KIB, "B", "of a download in a turn, of an upload at least; 64 KiB: p99 7 ms")
     transfers_per_pass_bytes: int = _limit(256 * KIB, "B", "of all uploads and downloads in one pass of the loop")
     picture_pixels: int = _limit(50_000_000, "pixels", "of a picture, judged by its header; 0.9 s, 415 MiB of memory")
     picture_queue: int = _limit(32, "pictures", "waiting to be written anew; then busy")

@@ -16,8 +16,11 @@ for writability.
 
 from __future__ import annotations
 
+import socket
 import ssl
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from securechat.net.graceful_close import GracefulClose
@@ -30,14 +33,14 @@ from securechat.net.socket_options import ConnectionState as _State
 from securechat.net.tls_handshake import Handshake, TlsParameters
 
 if TYPE_CHECKING:
-    import socket
-
     from securechat.net.loop import Loop
 
 __all__ = ["CloseReason", "Transport", "TransportHandler", "TransportOwner"]
 
 _JOINED_CHUNKS = 64  # more are longer than a record, as a rule, and need not be counted for that
 _RECORD_COST_BYTES = 512  # least cost in the pass budget: 60,000 records of one byte held the loop for 380 ms
+WAITS_FOR_BYTES = sys.platform == "linux"
+"""SO_RCVLOWAT (socket(7)): Linux reports fewer when the window is full or memory is short (tcp_epollin_ready)."""
 PROBE_EVERY = 8
 """Wake-ups between two probes for a second record: 1/8 of a failed read (about 2 us) is below the noise."""
 
@@ -67,9 +70,10 @@ class Transport:
 
     __slots__ = (
         "_again_pass", "_append", "_backlog", "_blocked", "_bulk", "_detail", "_dirty", "_graceful_close", "_handler",
-        "_handshake", "_interest", "_loop", "_on_readable", "_outbox", "_owner", "_probe", "_read_wants_write",
-        "_reading", "_reason", "_sendable", "_sock", "_state", "_unread_bytes", "_write_wants_read", "_writing",
-        "address", "alpn", "error", "owes_hello", "peer", "peer_certificate", "tls_version",
+        "_handshake", "_interest", "_least_bytes", "_loop", "_on_readable", "_outbox", "_owner", "_probe",
+        "_read_wants_write", "_reading", "_reason", "_sendable", "_sock", "_state", "_unread_bytes",
+        "_write_wants_read", "_writing", "address", "alpn", "error", "owes_hello", "peer", "peer_certificate",
+        "tls_version",
     )  # fmt: skip
 
     def __init__(
@@ -100,6 +104,7 @@ class Transport:
         self._dirty = False
         self._reading = True
         self._on_readable: Callable[[], None] | None = None  # while paused: what waits for input
+        self._least_bytes = 1  # below this the selector does not report the socket
         self._unread_bytes = 0  # that the peer may still send when this side closes
         self._interest = 0  # the events registered with the selector; 0: not registered
         self._again_pass = 0  # the pass that added this to the ready-again list; 0: not on it
@@ -160,6 +165,7 @@ class Transport:
         if self._state is _State.OPEN and not self._reading:
             self._reading = True
             self._on_readable = None
+            self._report_from(1)
             self._watch()
             self._again_pass = self._loop.passes
             self._loop.again.appendleft(self)
@@ -189,15 +195,26 @@ class Transport:
         self._loop.bytes_in += len(data)
         return data
 
-    def await_readable(self, callback: Callable[[], None]) -> None:
+    def await_readable(self, callback: Callable[[], None], least_bytes: int = 1) -> None:
         """Have ``callback`` called once, while delivery is paused, when there may be something to read.
 
         To be called when `read_paused` has returned nothing: only then are no decrypted bytes left, which the selector
         does not see.
+
+        Args:
+            callback: called for the end of the connection, too.
+            least_bytes: of TLS records; fewer are reported where the system cannot wait for so many, or keep them.
         """
         if self._state is _State.OPEN and not self._reading:
             self._on_readable = callback
+            self._report_from(least_bytes)
             self._watch()
+
+    def _report_from(self, least_bytes: int) -> None:
+        if least_bytes != self._least_bytes and WAITS_FOR_BYTES:
+            self._least_bytes = least_bytes
+            with suppress(OSError):
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least_bytes)
 
     def linger_for(self, unread_bytes: int) -> None:
         """Have the next `close_with` discard so many bytes more of what the peer is sending, so that it reads on.
@@ -529,6 +546,7 @@ class Transport:
         self._writing = False
         self._reading = not peer_closed
         self._on_readable = None
+        self._report_from(1)
         self._watch()
         self._graceful_close = GracefulClose(
             self._loop, self._sock, self._end, peer_closed=peer_closed, unread_bytes=self._unread_bytes

@@ -55,6 +55,7 @@ class FakeLink:
         self.incoming = bytearray()  # arrived while paused, and not read yet
         self.unread_bytes = 0  # to be discarded behind the end
         self.on_readable: Callable[[], None] | None = None
+        self.least_bytes = 1  # that it waits for
         self.handler: TransportHandler = NULL_HANDLER
 
     def write(self, data: bytes | memoryview) -> None:
@@ -78,6 +79,8 @@ class FakeLink:
     def arrive(self, data: bytes) -> None:
         """Have bytes come while delivery is paused: they wait to be read."""
         self.incoming += data
+        if len(self.incoming) < self.least_bytes:
+            return
         on_readable, self.on_readable = self.on_readable, None
         if on_readable is not None:
             on_readable()
@@ -88,10 +91,11 @@ class FakeLink:
         del self.incoming[: len(data)]
         return data
 
-    def await_readable(self, callback: Callable[[], None]) -> None:
+    def await_readable(self, callback: Callable[[], None], least_bytes: int = 1) -> None:
         assert self.paused, "waited for while bytes are delivered"
         assert not self.incoming, "waited for what is here: the selector does not see it"
         self.on_readable = callback
+        self.least_bytes = least_bytes
 
     def linger_for(self, unread_bytes: int) -> None:
         self.unread_bytes = unread_bytes

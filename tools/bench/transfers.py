@@ -27,6 +27,7 @@ from typing import Any
 
 from securechat.limits import Limits
 from securechat.net.socket_options import set_options
+from securechat.server.web.transfers import OUTBOX_BYTES
 from tests.support.secure_socket import secure_socket
 from tests.support.toy_files import ToySource, ToyUpload, toy_bytes
 from tests.support.transfer_rig import TransferRig
@@ -36,6 +37,7 @@ from tools.bench.process import GENERATOR_CORE, ROOT, SERVER_CORE, Server, pin
 _MIB = 1024 * 1024
 _BARS_MS = {"up": 3.0, "down": 1.5}
 _PART = toy_bytes(0, 16 * 1024)
+_READ = _PART * (OUTBOX_BYTES // len(_PART))
 
 
 class _Sink(ToyUpload):
@@ -51,10 +53,10 @@ class _Sink(ToyUpload):
 
 
 class _Source(ToySource):
-    """Has every part in memory."""
+    """Has everything in memory, and gives as much as it is asked for, as the disk does."""
 
     def read(self, offset: int, most_bytes: int, done: Callable[[bytes | None], None]) -> None:  # noqa: ARG002
-        done(_PART[:most_bytes])
+        done(_READ[:most_bytes])
 
 
 def serve_bare(certs: Path) -> None:

@@ -92,13 +92,13 @@ class _Job(Struct, eq=False):
     Attributes:
         begin: makes its steps.
         done: is given the result on the loop's thread; None where nothing is answered.
-        failed: the result where it fails as no disk does.
+        failed: makes the result where it fails as no disk does.
         is_read: whether it goes before the others.
     """
 
     begin: Callable[[], DiskSteps[object]]
     done: Callable[[object], None] | None
-    failed: object
+    failed: Callable[[], object]
     is_read: bool
 
 
@@ -186,15 +186,15 @@ class ThreadedFileDisk:
             busy = refusal_for("uploads_of_server_used_up", retry_after_s=_BUSY_RETRY_S)
             self._post(partial(self._refuse, done, busy))
             return
-        self._ask(lambda: self._store.uploads.write(file_id, offset, data), done, _failure())
+        self._ask(lambda: self._store.uploads.write(file_id, offset, data), done, _failure)
 
     def cut(self, file_id: str, offset: int, done: Callable[[Refusal | None], None]) -> None:
         """Take bytes off the end of an upload; see `FileDisk.cut`."""
-        self._ask(lambda: self._store.uploads.cut(file_id, offset), done, _failure())
+        self._ask(lambda: self._store.uploads.cut(file_id, offset), done, _failure)
 
     def note_unjudged(self, file_id: str, offset: int | None, done: Callable[[Refusal | None], None]) -> None:
         """Note which bytes are not judged yet; see `FileDisk.note_unjudged`."""
-        self._ask(lambda: self._store.uploads.note_unjudged(file_id, offset), done, _failure())
+        self._ask(lambda: self._store.uploads.note_unjudged(file_id, offset), done, _failure)
 
     def finish(self, upload: UploadState, done: Callable[[StoredFile | Refusal], None]) -> None:
         """End an upload; see `FileDisk.finish`. The thread is free while a picture is written anew."""
@@ -216,7 +216,7 @@ class ThreadedFileDisk:
                 if not self._closed:
                     self._post(partial(self._finish_picture, upload, outcome, done))
 
-        self._ask(lambda: self._finish(upload), finished, _failure())
+        self._ask(lambda: self._finish(upload), finished, _failure)
 
     def _finish_picture(
         self, upload: UploadState, outcome: RewrittenPicture | Refusal, done: Callable[[StoredFile | Refusal], None]
@@ -224,7 +224,7 @@ class ThreadedFileDisk:
         if self._closed:
             return
         if not isinstance(outcome, Refusal):
-            self._ask(lambda: self._store.uploads.finish(upload, outcome), done, _failure())
+            self._ask(lambda: self._store.uploads.finish(upload, outcome), done, _failure)
             return
         if outcome.reason == "picture_unreadable":
             self._ask(lambda: self._store.uploads.mark_unreadable(upload.file_id))
@@ -240,7 +240,7 @@ class ThreadedFileDisk:
 
     def unlink(self, file_ids: Sequence[str], done: Callable[[tuple[str, ...]], None]) -> None:
         """Unlink files; see `FileDisk.unlink`."""
-        self._ask(lambda: self._store.unlink(file_ids), done, ())
+        self._ask(lambda: self._store.unlink(file_ids), done, tuple)
 
     def open(self, file_id: str, size: int | None, done: Callable[[OpenFile | None], None]) -> None:
         """Open a file to read from; see `FileDisk.open`. Goes before what writes."""
@@ -255,7 +255,7 @@ class ThreadedFileDisk:
         if not self._store.layout.incoming.exists():
             self._post(lambda: None if self._closed else done([]))
             return
-        self._ask(self._store.load, done, [])
+        self._ask(self._store.load, done, list)
 
     def list_stored(self, prefix: str, done: Callable[[FilesOnDisk | None], None]) -> None:
         """List the finished files; see `FileDisk.list_stored`."""
@@ -288,7 +288,7 @@ class ThreadedFileDisk:
         self,
         begin: Callable[[], DiskSteps[object]],
         done: Callable[[_T], None] | None = None,
-        failed: object = None,
+        failed: Callable[[], object] = lambda: None,
         *,
         is_read: bool = False,
     ) -> None:
@@ -373,7 +373,7 @@ class ThreadedFileDisk:
         except Exception as error:  # noqa: BLE001  # this job fails, the next may not
             failure = error
             self._hand_over(lambda: self._on_error(failure))
-            result = job.failed
+            result = job.failed()
         else:
             return job, steps
         self._hand_over(partial(self._deliver, job.done, result))

@@ -601,8 +601,9 @@ class HttpConnection:
         self._refuse(self._of_request(HttpError(408, "The body took too long.")), self._request)
 
     def _upload_late(self) -> None:
-        """The client has sent nothing for long, or was not read meanwhile."""
+        """Have the upload look at what has come; the client is late when it has sent nothing for long."""
         assert self._upload is not None
+        self._upload.look()
         patience_s = self._upload.patience_s
         if patience_s > 0:
             self._set_timer(patience_s, self._upload_late)

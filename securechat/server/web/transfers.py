@@ -2,10 +2,14 @@
 
 Both take turns (`securechat.server.web.turns.TransferTurns`). An upload's transport is paused all the time: it is read
 in its turns alone, and has the selector watch when a turn has found nothing. So what one connection reads in a pass is
-bounded before it is read, and no record waits decrypted where the selector does not see it. A download has a part of
-what was read sent in each turn. Its source is read for several turns at once, because each read is a hop to the disk's
-thread and back: as much as OUTBOX_BYTES has room for. So what was read and what the client has not taken yet are no
-more than that together.
+bounded before it is read, and no record waits decrypted where the selector does not see it. Each part that is handed on
+is a job of the disk's thread, and each report of the selector a pass of the loop. So the system gathers what a client
+sends, in the buffer of its socket, and reports it when it makes a part: nothing waits in this process for that. The end
+of a body is read as it comes.
+
+A download has a part of what was read sent in each turn. Its source is read for several turns at once, because each
+read is a hop to the disk's thread and back: as much as OUTBOX_BYTES has room for. So what was read and what the client
+has not taken yet are no more than that together.
 
 `HttpConnection` owns both, sends the heads and the errors, and runs the deadline.
 """
@@ -17,6 +21,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from securechat.limits import KIB
+from securechat.net.outbox import TLS_RECORD_BYTES
 
 if TYPE_CHECKING:
     from securechat.limits import Limits
@@ -28,6 +33,10 @@ if TYPE_CHECKING:
 OUTBOX_BYTES = 64 * KIB
 """Of a download that are read or queued at most; a quarter of what makes a slow reader. A part that is queued keeps all
 of its read in memory, so that up to 112 KiB are."""
+PARTS_PER_BUFFER = 4
+"""A part has so much of what may wait for the disk: the client sends the next ones while it is written."""
+GATHER_S = 1.0
+"""What has come is read after this, however little it is: so much at most is lost with a connection or the process."""
 READ_COST_BYTES = 512
 """What a read costs at least, of a turn: as `securechat.net.transport` counts records."""
 
@@ -45,8 +54,8 @@ class TransferLink(Protocol):
     def read_paused(self, most_bytes: int) -> bytes:
         """Read now; see `securechat.net.transport.Transport.read_paused`."""
 
-    def await_readable(self, callback: Callable[[], None]) -> None:
-        """Have ``callback`` called when there is something to read."""
+    def await_readable(self, callback: Callable[[], None], least_bytes: int = 1) -> None:
+        """Have ``callback`` called when there is so much to read; see `securechat.net.transport.Transport`."""
 
     def linger_for(self, unread_bytes: int) -> None:
         """Discard what the client is still sending, when it is closed, so that it reads its answer."""
@@ -85,8 +94,8 @@ class Upload:
     """
 
     __slots__ = (
-        "_codec", "_exchange", "_has_said_more", "_is_held", "_is_over", "_is_queued", "_link", "_on_end",
-        "_starved_at", "_turns", "_web", "has_begun", "owner",
+        "_codec", "_exchange", "_gathers", "_has_said_more", "_is_held", "_is_over", "_is_queued", "_link", "_on_end",
+        "_part_bytes", "_starved_at", "_turns", "_web", "has_begun", "owner",
     )  # fmt: skip
 
     def __init__(
@@ -105,12 +114,16 @@ class Upload:
         self._web = web
         self._turns = web.transfers
         self._on_end = on_end
+        limits = web.limits
+        buffer_bytes = min(limits.upload_buffer_bytes, limits.upload_buffers_bytes)
+        self._part_bytes = max(limits.transfer_turn_bytes, buffer_bytes // PARTS_PER_BUFFER)
         self.has_begun = False
         self._is_over = False
         self._is_queued = False
         self._is_held = False  # the exchange takes nothing for now
         self._has_said_more = False  # the exchange, meanwhile
-        self._starved_at: float | None = None  # since then the client has sent nothing, and would be read
+        self._starved_at: float | None = None  # since then nothing was read of the client, which might have been
+        self._gathers = False  # what has come since may wait: it is no whole part
 
     def begin(self) -> None:
         """Read the body, beginning with what came behind the head."""
@@ -136,18 +149,26 @@ class Upload:
 
     @property
     def patience_s(self) -> float:
-        """Seconds until the client is late, if it sends nothing. The time in which it is not read does not count."""
+        """Seconds until `look` is to be called; 0 or less: the client is late, it has sent nothing for too long.
+
+        The time in which it is not read does not count.
+        """
         stall_s = self._web.limits.upload_stall_s
-        if self._starved_at is None:
-            return stall_s
+        if self._starved_at is None or self._gathers or self._is_queued or self._is_held:
+            return min(GATHER_S, stall_s / 2)
         return self._starved_at + stall_s - self._web.scheduler.now
 
+    def look(self) -> None:
+        """Read what has come, although it is no whole part."""
+        if self._gathers:
+            self._want()
+
     def take_turn(self) -> None:
-        """See `Transfer.take_turn`. The records of a turn are handed on as one part: each part is a job of the disk."""
+        """See `Transfer.take_turn`. A whole part is read, if it has come and the pass has bytes left."""
         self._is_queued = False
         if self._is_over or self._is_held or not self._has_room():
             return
-        left_bytes = self._web.limits.transfer_turn_bytes
+        left_bytes = min(self._part_bytes, self._turns.left_bytes)
         parts = [self._codec.take_body()]  # came with the head, while there was no room
         left_bytes -= len(parts[0])
         self._turns.charge(len(parts[0]))
@@ -171,12 +192,17 @@ class Upload:
             self._await_data()
 
     def _await_data(self) -> None:
-        """The client has sent nothing more yet."""
+        """The client has sent nothing more yet. One that sends is read when a part has come; the end of a body at once.
+
+        A record may have been read from the socket in part: the selector does not see that.
+        """
         if self._is_over or self._is_held:
             return
-        if self._starved_at is None:
+        has_moved = self._starved_at is None
+        if has_moved:
             self._starved_at = self._web.scheduler.now
-        self._link.await_readable(self._want)
+        self._gathers = has_moved and self._codec.unread_bytes >= self._part_bytes + TLS_RECORD_BYTES
+        self._link.await_readable(self._want, self._part_bytes if self._gathers else 1)
 
     def _has_room(self) -> bool:
         """Whether the exchange takes a turn's bytes now; else it is held until there is room."""
@@ -207,6 +233,7 @@ class Upload:
     def _want(self) -> None:
         if not (self._is_over or self._is_held or self._is_queued):
             self._is_queued = True
+            self._gathers = False
             self._turns.wait(self)
 
 

@@ -92,7 +92,7 @@ class Transfer(Protocol):
         """The connection that it belongs to."""
 
     def take_turn(self) -> None:
-        """Move at most limits.transfer_turn_bytes, and `TransferTurns.charge` them; then wait again, perhaps."""
+        """Move limits.transfer_turn_bytes, at most `TransferTurns.left_bytes`, and charge them; wait again, perhaps."""
 
 
 class TransferTurns:
@@ -124,6 +124,11 @@ class TransferTurns:
         """Have ``take_turn`` called in a later pass, once: this one has not sent yet what is queued."""
         self._flushing.append(transfer)
         self._set_timer()
+
+    @property
+    def left_bytes(self) -> int:
+        """What a turn may use of this pass, bytes: limits.transfer_turn_bytes at least."""
+        return self._left_bytes
 
     def charge(self, used_bytes: int) -> None:
         """Count what a turn has used."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from securechat.limits import KIB, MIB, Limits
-from securechat.net.transport import CloseReason
+from securechat.net.transport import WAITS_FOR_BYTES, CloseReason
 
 from .conftest import Bench, Peer, Recorder
 
@@ -102,6 +102,60 @@ def test_resuming_forgets_who_waited(bench: Bench) -> None:
     for _ in range(5):
         bench.step()
     assert called == []
+
+
+@pytest.mark.skipif(not WAITS_FOR_BYTES, reason="this system reports every byte")
+def test_so_many_bytes_are_waited_for(bench: Bench) -> None:
+    recorder, peer = paused(bench)
+    assert recorder.transport.read_paused(100) == b""
+    called: list[int] = []
+    recorder.transport.await_readable(lambda: called.append(1), 10_000)
+    for _ in range(3):
+        peer.send(b"x" * 3_000)
+        bench.until(lambda: not peer.unsent)
+        for _ in range(5):
+            bench.step()
+        assert called == []
+    peer.send(b"x" * 3_000)
+    bench.until(lambda: called == [1])
+    assert b"".join(recorder.transport.read_paused(3_000) for _ in range(4)) == b"x" * 12_000
+    recorder.transport.await_readable(lambda: called.append(2), 10_000)
+    recorder.transport.await_readable(lambda: called.append(3))
+    peer.send(b"x")
+    bench.until(lambda: called == [1, 3])
+
+
+def test_resuming_forgets_how_many_bytes_were_waited_for(bench: Bench) -> None:
+    recorder, peer = paused(bench)
+    recorder.transport.await_readable(lambda: None, 10_000)
+    peer.send(b"x")
+    bench.until(lambda: not peer.unsent)
+    recorder.transport.resume_reading()
+    bench.until(lambda: recorder.data == [b"x"])
+    peer.send(b"y")
+    bench.until(lambda: recorder.data == [b"x", b"y"])
+
+
+def test_an_end_is_not_waited_for(bench: Bench) -> None:
+    recorder, peer = paused(bench)
+    called: list[int] = []
+    recorder.transport.await_readable(lambda: called.append(1), 10_000)
+    peer.sock.close()
+    bench.passes_until(lambda: bool(called))
+    assert recorder.transport.read_paused(100) == b""
+    bench.passes_until(lambda: recorder.lost is not None)
+
+
+def test_a_close_waits_for_no_bytes(bench: Bench) -> None:
+    """Its peer answers with its close_notify, and goes on reading: that is all that comes."""
+    recorder, peer = paused(bench)
+    recorder.transport.await_readable(lambda: None, 10_000)
+    recorder.transport.close_with(b"bye")
+    bench.until(lambda: peer.end == "close_notify")
+    assert peer.received == b"bye"
+    peer.send(b"x")
+    bench.until(lambda: not peer.unsent)
+    assert recorder.transport._least_bytes == 1
 
 
 def test_the_peer_s_end_is_an_end(bench: Bench) -> None:

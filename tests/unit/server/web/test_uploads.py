@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from securechat.limits import KIB, Limits
 from securechat.server.web.programs import ProgramPrefixes
+from securechat.server.web.transfers import GATHER_S
 from tests.support.toy_files import ToyFiles, ToyUpload
 from tests.support.web_connections import Web
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 STALL_S = Limits().upload_stall_s
+PART_BYTES = 64 * KIB
 
 
 def put(
@@ -165,14 +167,14 @@ def test_a_body_that_is_refused_and_not_here_ends_the_connection(web: Any, held:
 
 def test_a_body_that_is_refused_half_way_is_not_read_any_further(web: Any, files: ToyFiles) -> None:
     browser = web.connect()
-    browser.send(put(size=100 * KIB))
-    files.upload.refuse_at = 20 * KIB
-    browser.upload(b"x" * 40 * KIB)
+    browser.send(put(size=300 * KIB))
+    files.upload.refuse_at = 80 * KIB
+    browser.upload(b"x" * 200 * KIB)
     web.run(0.01)
     answer = browser.answer()
     assert (answer.status, answer.headers["connection"], browser.link.closed) == (409, "close", True)
-    assert browser.link.unread_bytes == 100 * KIB - len(files.upload.data)
-    assert 20 * KIB <= len(files.upload.data) <= 36 * KIB
+    assert browser.link.unread_bytes == 300 * KIB - len(files.upload.data)
+    assert 80 * KIB <= len(files.upload.data) <= 80 * KIB + PART_BYTES
     assert "end" not in files.upload.calls
     assert "abandon" not in files.upload.calls
     calls = len(files.upload.calls)
@@ -189,7 +191,7 @@ def test_what_is_not_taken_is_not_read(web: Any, files: ToyFiles) -> None:
     browser.upload(b"x" * 200 * KIB)
     web.run(10 * STALL_S)
     assert files.upload.calls == ["prepare", "take"]
-    assert len(browser.link.incoming) == 184 * KIB
+    assert len(browser.link.incoming) == 200 * KIB - PART_BYTES
     files.upload.more()
     web.run(0.01)
     assert files.upload.calls == ["prepare", "take", "take"]
@@ -283,6 +285,59 @@ def test_a_client_that_sends_nothing_more_is_late(web: Any, files: ToyFiles) -> 
     assert (answer.status, browser.link.closed) == (408, True)
     assert answer.body.startswith(b"problem: ")
     assert files.upload.calls[-1] == "abandon"
+
+
+def test_what_a_client_sends_is_read_in_whole_parts_and_its_end_as_it_comes(web: Any, files: ToyFiles) -> None:
+    browser = web.connect()
+    browser.send(put(size=5 * PART_BYTES))
+    web.run(0.0)
+    for record in range(20):
+        browser.upload(bytes([record]) * 16 * KIB)
+        web.run(0.0)
+        if record < 16:
+            assert len(files.upload.data) == (record + 1) // 4 * PART_BYTES
+    assert files.upload.calls == ["prepare", *["take"] * 8, "end"]
+    assert files.upload.data == b"".join(bytes([record]) * 16 * KIB for record in range(20))
+    assert browser.answer().status == 201
+
+
+def test_a_slow_client_is_read_all_the_same(web: Any, files: ToyFiles) -> None:
+    browser = web.connect()
+    browser.send(put(size=10 * PART_BYTES))
+    for second in range(1, 4):
+        for _ in range(10):
+            browser.upload(b"x")
+        web.run(GATHER_S + 0.1)
+        assert files.upload.calls == ["prepare", *["take"] * second]
+        assert len(files.upload.data) == 10 * second
+
+
+def test_a_slow_client_is_late_when_it_sends_nothing_more(web: Any, files: ToyFiles) -> None:
+    browser = web.connect()
+    browser.send(put(size=10 * PART_BYTES))
+    for _ in range(3):
+        browser.upload(b"x")
+        web.run(STALL_S - 1)
+        assert not browser.link.closed
+    web.run(1 + GATHER_S)
+    assert browser.answer().status == 408
+    assert files.upload.data == b"xxx"
+
+
+def test_time_in_which_it_is_held_does_not_count_though_it_was_late_before(web: Any, files: ToyFiles) -> None:
+    browser = web.connect()
+    browser.send(put(size=400))
+    web.run(STALL_S - 1)
+    files.upload.room = False
+    browser.upload(b"x")
+    web.run(STALL_S)
+    assert not browser.link.closed
+    files.upload.room = True
+    files.upload.more()
+    web.run(STALL_S - 1)
+    assert (bytes(files.upload.data), browser.link.closed) == (b"x", False)
+    web.run(2)
+    assert browser.answer().status == 408
 
 
 def test_time_in_which_it_is_not_read_does_not_count(web: Any, files: ToyFiles) -> None:
