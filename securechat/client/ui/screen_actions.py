@@ -193,6 +193,8 @@ class ScreenActions:
                 context.members.move(context.core, step * (context.list_rows if page else 1), edge=edge)
             case _ if edge:
                 context.window.select_edge(SelectEdge.FIRST if edge < 0 else SelectEdge.LAST)
+            case _ if page:
+                context.window.page(step)
             case _:
                 self._step(step)
 

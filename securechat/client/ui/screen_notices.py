@@ -1,13 +1,10 @@
 """Notices of the client and the server: rows below the messages for a while.
 
 A notice looks like no message (screen_rows.py). It goes when the user submits something or presses Esc, or after
-`SHOWN_S`, because rows below the messages take room from them; the list keeps it.
+`SHOWN_S`, because rows below the messages take room from them.
 """
 
 from __future__ import annotations
-
-from collections import deque
-from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -17,7 +14,7 @@ from securechat.client.ui.styled_text import TextRow, TextStyle
 SHOWN_S = 30.0
 """A notice stays so long: enough to read three sentences."""
 MOST_KEPT = 200
-"""Notices in the list: those of an evening."""
+"""Notices kept at once: more than any screen has rows."""
 
 
 class ScreenNotice(Struct, frozen=True):
@@ -38,7 +35,6 @@ class ScreenNotices:
     """The notices of one session."""
 
     def __init__(self) -> None:
-        self._all: deque[ScreenNotice] = deque(maxlen=MOST_KEPT)
         self._shown: list[ScreenNotice] = []
 
     def add(self, sentence: str, now: float, *, error: bool = False) -> None:
@@ -46,17 +42,11 @@ class ScreenNotices:
         notice = ScreenNotice(sentence, now, error)
         self._shown = [each for each in self._shown if each.sentence != sentence][-MOST_KEPT:]
         self._shown.append(notice)
-        self._all.append(notice)
 
     def dismiss(self) -> bool:
         """The user has gone on; tell whether anything was shown."""
         shown, self._shown = bool(self._shown), []
         return shown
-
-    @property
-    def all(self) -> Sequence[ScreenNotice]:
-        """All that are kept, the oldest first."""
-        return self._all
 
     def deadline(self) -> float | None:
         """Return when the next one goes."""

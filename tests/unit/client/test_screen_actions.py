@@ -406,6 +406,15 @@ def test_pages_scroll_and_a_bar_tells_what_is_new() -> None:
     assert str(rig.view.activity.row) == ""
 
 
+def test_a_page_of_the_selection_is_a_page_of_the_messages() -> None:
+    rig = ScreenRig("ops", size=(100, 16))
+    for number in range(60):
+        rig.say(f"line {number}", "ops")
+    rig.take(MoveSelection(-1, page=True))
+    assert "line 59" not in rig.messages
+    assert rig.selected == ""
+
+
 def test_panes_get_the_keys_and_fold(rig: ScreenRig) -> None:
     rig.run("rooms")
     assert rig.view.focus is ScreenFocus.CONVERSATIONS
