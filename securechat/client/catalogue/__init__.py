@@ -12,6 +12,7 @@ from securechat.client.catalogue import (
     names,
     programs,
     rooms,
+    screen,
     settings,
     translation,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "names",
     "programs",
     "rooms",
+    "screen",
     "settings",
     "translation",
 ]

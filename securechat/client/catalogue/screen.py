@@ -1,0 +1,259 @@
+"""Sentences of the full screen: notifications, panes, overlays, questions, the connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from securechat.client.catalogue.names import quoted
+from securechat.translation import LazyText, _, ngettext
+
+
+def room_notification(room: str, count: int) -> str:
+    """Tell through the terminal that a room has new messages."""
+    # Translators: of a notification: short, and no colon.
+    return ngettext("#{room} has {count} new message", "#{room} has {count} new messages", count, room=room)
+
+
+def direct_notification(count: int) -> str:
+    """Tell through the terminal that there are new direct messages."""
+    return ngettext("{count} new direct message", "{count} new direct messages", count)
+
+
+# --- panes ------------------------------------------------------------------------------------------------------------
+
+TOO_SMALL = LazyText("The window is too small: 20 columns and 6 rows are needed")
+PRIVATE = LazyText("private")
+READ_ONLY = LazyText("read-only")
+ARCHIVED = LazyText("archived")
+COMPOSER_HINT = LazyText("Write a message; / shows the commands")
+HIDDEN_INPUT = LazyText("What you type is not shown")
+
+
+def members(count: int) -> str:
+    """Return the title of the list of members."""
+    return ngettext("{count} member", "{count} members", count)
+
+
+def new_below(count: int, key: str) -> str:
+    """Return the bar that tells how many messages came below what is shown; ``key`` leads there."""
+    # Translators: short; it stands below the messages, beside who is typing.
+    return ngettext("{count} new · {key}", "{count} new · {key}", count, key=key)
+
+
+def title(count: int) -> str:
+    """Return the title of the terminal's window, with the number of messages that are for the user."""
+    return f"securechat ({count})" if count else "securechat"
+
+
+def characters_left(count: int) -> str:
+    """Tell how many characters a message may still have; negative for too many."""
+    if count < 0:
+        return ngettext("{count} character too many", "{count} characters too many", -count)
+    return ngettext("{count} character left", "{count} characters left", count)
+
+
+def replying(name: str) -> str:
+    """Return what stands before the answered message, above the composer."""
+    return _("Reply to {name}:", name=quoted(name))
+
+
+EDITING = LazyText("Edit your message:")
+REPLY_GONE = LazyText("The message that you reply to is gone")
+
+
+# --- connection -------------------------------------------------------------------------------------------------------
+
+CONNECTED = LazyText("connected")
+CONNECTING = LazyText("connecting")
+LOGGING_IN = LazyText("logging in")
+OFFLINE = LazyText("offline")
+ENDED = LazyText("ended")
+QUITTING = LazyText("quitting")
+DO_NOT_DISTURB = LazyText("do not disturb")
+MOUSE_OFF = LazyText("mouse off")
+
+
+def reconnecting(seconds: int) -> str:
+    """Tell when the next attempt to connect comes."""
+    return ngettext("reconnecting in {count} s", "reconnecting in {count} s", seconds)
+
+
+def waiting(count: int) -> str:
+    """Tell how many messages wait for a connection."""
+    return ngettext("{count} waiting", "{count} waiting", count)
+
+
+def resending(count: int) -> str:
+    """Tell how many messages are sent again after a lost connection."""
+    return ngettext("resending {count}", "resending {count}", count)
+
+
+def sending(count: int) -> str:
+    """Tell how many messages are sent and not yet stored."""
+    return ngettext("sending {count}", "sending {count}", count)
+
+
+def failed(count: int) -> str:
+    """Tell how many messages were not stored, and wait for the user."""
+    return ngettext("{count} not sent", "{count} not sent", count)
+
+
+def last_attempt(why: str) -> str:
+    """Tell why the last attempt to connect failed."""
+    return _("The last attempt failed: {why}", why=why)
+
+
+# --- lists over the panes ---------------------------------------------------------------------------------------------
+
+SWITCHER = LazyText("Go to a room or person")
+PALETTE = LazyText("Actions and commands")
+LINKS = LazyText("Links")
+ROOM_LINKS = LazyText("Links of this conversation")
+UNREAD = LazyText("Unread")
+HELP = LazyText("Keys and commands")
+DETAILS = LazyText("Message")
+CONNECTION = LazyText("Connection")
+EMOJI = LazyText("React with")
+MENTIONS = LazyText("Mentions of you")
+ROOMS = LazyText("Rooms")
+FILES = LazyText("Your files")
+TOKEN = LazyText("New token")
+FIND = LazyText("Find: ")
+YES = LazyText("Yes")
+NO = LazyText("No")
+COMMANDS = LazyText("Commands")
+NO_LINKS = LazyText("There is no link")
+NO_MESSAGE_SELECTED = LazyText("No message is selected")
+MESSAGE_GONE = LazyText("This message is not there any more")
+CONVERSATION_GONE = LazyText("This conversation is not there any more")
+NOT_YOURS = LazyText("You can edit your own messages only")
+NOT_EDITABLE = LazyText("This message is deleted and cannot be changed")
+TEXT_NOT_PLAIN = LazyText("This message has characters that cannot be shown as they are. Type the whole text anew")
+NO_PREVIOUS = LazyText("There is nowhere to go back to")
+ALL_READ = LazyText("Everything is read")
+NOTHING_TO_COPY = LazyText("There is no text to copy")
+DISTURB_ON = LazyText("Notifications are on")
+DISTURB_OFF = LazyText("Do not disturb: nothing notifies")
+STILL_SENDING = LazyText("This message is still on its way. It cannot be changed before it is stored")
+QUIT_AGAIN = LazyText("Once more leaves the chat")
+READ_HERE_ONLY = LazyText("Unread from here on, on this screen")
+
+
+def search_title(query: str) -> str:
+    """Return the title of search hits."""
+    return _("Found for: {query}", query=query)
+
+
+def answer_title(command: str) -> str:
+    """Return the title of what a command has answered."""
+    return _("Answer to {command}", command=command)
+
+
+def delete_question(text: str) -> str:
+    """Ask whether a message is to be deleted."""
+    return _("Delete this message? {text}", text=text)
+
+
+# --- all about a message, and about the connection --------------------------------------------------------------------
+
+
+def number_line(number: str) -> str:
+    """Tell the number of a message."""
+    return _("Number: {number}", number=number)
+
+
+def author_line(name: str) -> str:
+    """Tell who wrote a message."""
+    return _("From: {name}", name=name)
+
+
+def recipient_line(name: str) -> str:
+    """Tell whom a direct message was for."""
+    return _("To: {name}", name=name)
+
+
+def sent_line(date: str) -> str:
+    """Tell when a message was stored."""
+    return _("Sent: {date}", date=date)
+
+
+def edited_line(name: str) -> str:
+    """Tell who edited a message."""
+    return _("Edited by: {name}", name=name)
+
+
+def deleted_line(name: str) -> str:
+    """Tell who deleted a message."""
+    return _("Deleted by: {name}", name=name)
+
+
+def reply_line(number: str) -> str:
+    """Tell which message is answered."""
+    return _("Reply to: {number}", number=number)
+
+
+def mentions_line(names: Sequence[str]) -> str:
+    """Tell whom a message mentions."""
+    return _("Mentions: {names:list}", names=names)
+
+
+def reaction_line(emoji: str, names: Sequence[str]) -> str:
+    """Tell who reacted with an emoji."""
+    return f"{emoji} {', '.join(names)}"
+
+
+def server_line(address: str) -> str:
+    """Tell the server's address."""
+    return _("Server: {address}", address=address)
+
+
+def program_line(program: str) -> str:
+    """Tell the server's program."""
+    return _("Program: {program}", program=program)
+
+
+def state_line(state: str) -> str:
+    """Tell the state of the connection."""
+    return _("State: {state}", state=state)
+
+
+def encryption_line(version: str) -> str:
+    """Tell how the connection is encrypted; ``version`` such as TLSv1.3."""
+    return _("Encryption: {version}, verified", version=version)
+
+
+def fingerprint_line(digits: str) -> str:
+    """Tell the CA's fingerprint, in groups of four."""
+    return _("Fingerprint of the CA: {digits}", digits=digits)
+
+
+SYSTEM_CA = LazyText("The CA is one that this machine trusts")
+LOGIN_GUEST = LazyText("You are a guest: no password")
+LOGIN_ACCOUNT = LazyText("You are logged in to your account; /sessions lists your logins")
+OPERATOR_READS = LazyText(
+    "Who runs the server can read what is stored on it: messages, also direct ones, files, names and addresses"
+)
+NETWORK_READS_NOTHING = LazyText("The network between you and the server sees nothing of it")
+
+
+# --- own messages, comings and goings ---------------------------------------------------------------------------------
+
+MAYBE_STORED = LazyText("the connection broke, and the server may have stored it")
+
+
+def more_comings(count: int) -> str:
+    """Tell how many others came or went."""
+    return ngettext("{count} other came or went", "{count} others came or went", count)
+
+
+# --- what is submitted ------------------------------------------------------------------------------------------------
+
+SEARCH = LazyText("Search")
+DAY = LazyText("Go to day")
+ANSWER_FIRST = LazyText("Not sent: a password is asked for. Your text comes back afterwards")
+EDIT_IS_EMPTY = LazyText("An edited message needs a text. To delete it, press Esc and delete it in the list")
+
+
+def not_sent_there(place: str) -> str:
+    """Tell that a text stays where it was typed, because that conversation is not open any more."""
+    return _("Not sent. Your text waits in {place}", place=place)
