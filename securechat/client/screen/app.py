@@ -31,6 +31,7 @@ from securechat.client.ui.edit_field import EditField
 from securechat.client.ui.key_names import is_typed
 from securechat.client.ui.overlay_fields import MARGIN, OverlayInput, completion_rows, overlay_field
 from securechat.client.ui.screen_layout import PaneField, ScreenLayout, ScreenPane
+from securechat.client.ui.screen_overlay import joined, wrapped
 from securechat.client.ui.settings import ClientSettings
 from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
 from securechat.client.ui.themes import Theme
@@ -44,6 +45,8 @@ else:
 
 MOST_HELD = 1000
 """Keys held back while the network's thread is busy."""
+ANSWER_COLUMNS = 12
+"""Cells that a question leaves for its answer."""
 TELL_KEY_S = 1.0
 """Between two keys that are told for themselves."""
 _PANES = {
@@ -107,6 +110,7 @@ class ScreenApp(App[None], inherit_bindings=False):
         self._left_completion = ""
         self._told_key_at = float("-inf")
         self._recalled: int | None = None
+        self._question: list[TextRow] = []
         self._mouse = True
         self._answered_99 = False
         self._title = ""
@@ -183,7 +187,8 @@ class ScreenApp(App[None], inherit_bindings=False):
             self.composer.buffer.hidden = composer.hidden
             self.composer.buffer.replace(composer.text)
         self.composer.buffer.hidden = composer.hidden
-        self.composer.prompt, self.composer.placeholder = composer.prompt, composer.placeholder
+        *self._question, self.composer.prompt = self._asked(composer.prompt)
+        self.composer.placeholder = composer.placeholder
         self.overlay.show(view.overlay)
         if view.title != self._title:
             self._title = view.title
@@ -197,6 +202,14 @@ class ScreenApp(App[None], inherit_bindings=False):
         self._draw()
         while self._held and not self._waits:
             self._take(self._held.popleft())
+
+    def _asked(self, prompt: TextRow) -> list[TextRow]:
+        """Return a prompt as rows: of a question that leaves no place to answer, the begin stands above."""
+        columns = self._columns_of(self.composer)
+        if len(prompt) <= columns // 2 or len(prompt) <= columns - ANSWER_COLUMNS:
+            return [prompt]
+        *rows, last = wrapped(prompt, max(ANSWER_COLUMNS, columns - ANSWER_COLUMNS))
+        return [*rows, last if last.endswith(" ") else joined(last, " ")]
 
     def use_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
@@ -222,7 +235,8 @@ class ScreenApp(App[None], inherit_bindings=False):
         self._pane("conversations", layout.conversations, view.conversations)
         self._pane("members", layout.members, view.members)
         self._pane("messages", layout.messages, alone or view.messages, at_bottom=alone is None)
-        self._pane("activity", layout.activity, (view.activity,))
+        question = tuple(views.ViewRow(row) for row in self._question[-1:])
+        self._pane("activity", layout.activity, question or (view.activity,))
         self._pane("above", layout.above, tuple(map(views.ViewRow, view.composer.above)))
         self._pane("status", layout.status, (views.ViewRow(view.status),))
         self._pane("footer", layout.footer, (views.ViewRow(view.footer),))

@@ -202,6 +202,19 @@ def test_the_cursor_is_at_the_insertion_point() -> None:
     run(test)
 
 
+def test_a_long_question_is_whole_and_leaves_a_place_for_its_answer() -> None:
+    question = "Not sent, because it may be a password. Send it as a message? (y/n) "
+
+    async def test(state: EchoState, pilot: Any) -> None:
+        state.composer = {"mode": views.ComposerMode.CHOICE, "prompt": TextRow.of(question)}
+        state.app.show(state.view())
+        await type_text(pilot, "y")
+        shown = [row.partition("│")[2].strip() for row in rows(state)[-4:-2]]
+        assert " ".join(shown) == question + "y"
+
+    run(test)
+
+
 # --- completion
 
 
