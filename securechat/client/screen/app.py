@@ -21,10 +21,10 @@ from securechat.client.clipboard import copying
 from securechat.client.external_editor import edited
 from securechat.client.link_opening import open_link
 from securechat.client.screen import terminal_modes
-from securechat.client.screen.panes import Pane, link_at
+from securechat.client.screen.panes import Pane, changed_parts, drawn_line, link_at
 from securechat.client.screen.strips import base_style, harmless, sequences, sgr
 from securechat.client.screen.terminal_output import CLEAR, RowPart, TerminalPainter
-from securechat.client.screen.toolkit import App, ChildWidgets, ChopsUpdate, LayoutUpdate, Strip, events
+from securechat.client.screen.toolkit import App, ChildWidgets, ChopsUpdate, LayoutUpdate, events
 from securechat.client.terminal_notices import NoticeSequence, known_sequence, notifying
 from securechat.client.ui import screen_view as views
 from securechat.client.ui.edit_field import EditField
@@ -258,8 +258,8 @@ class ScreenApp(App[None], inherit_bindings=False):
         line = (
             PaneField(0, below.row - 1, below.columns, 1) if left and above is not None and below is not None else None
         )
-        self._pane("edge", edge, [_drawn_line("│")] * (edge.rows if edge is not None else 0))
-        self._pane("line", line, [_drawn_line("─" * (line.columns if line is not None else 0))])
+        self._pane("edge", edge, [drawn_line("│")] * (edge.rows if edge is not None else 0))
+        self._pane("line", line, [drawn_line("─" * (line.columns if line is not None else 0))])
 
     def _draw_composer(self, field: PaneField | None) -> None:
         view = self.view.composer
@@ -301,7 +301,7 @@ class ScreenApp(App[None], inherit_bindings=False):
             return
         columns, base = self.size.width, base_style(self._theme)
         rows: dict[int, dict[int, RowPart]] = {}
-        for y, x, strip in _parts(renderable):
+        for y, x, strip in changed_parts(renderable):
             drawn = sequences(strip, base, self._theme.depth)
             rows.setdefault(y, {})[x] = RowPart(x, strip.cell_length, drawn, sgr(base, self._theme.depth))
         field = self.view.layout.composer
@@ -680,28 +680,6 @@ class ScreenApp(App[None], inherit_bindings=False):
     def panic(self, *_renderables: object) -> None:
         """End likewise with an exception that can draw itself."""
         self._fatal_error()
-
-
-def _parts(update: ChopsUpdate | LayoutUpdate) -> list[tuple[int, int, Strip]]:
-    """Return row, column and strip of each part of a row that an update holds."""
-    if isinstance(update, LayoutUpdate):
-        found = []
-        for y, strips in enumerate(update.strips, update.region.y):
-            x = update.region.x
-            for strip in strips:
-                found.append((y, x, strip))
-                x += strip.cell_length
-        return found
-    return [
-        (y, x, strip)
-        for y, first, last in update.spans
-        for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False)
-        if strip is not None and x < last and end > first
-    ]
-
-
-def _drawn_line(text: str) -> views.ViewRow:
-    return views.ViewRow(TextRow.of(text, (TextSpan(0, len(text), TextStyle.DIM),)))
 
 
 def _bare(rows: tuple[TextRow, ...]) -> str:

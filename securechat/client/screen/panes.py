@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from securechat.client.screen.strips import strip_of
-from securechat.client.screen.toolkit import Region, Segment, Strip, Style, Widget, events
+from securechat.client.screen.toolkit import ChopsUpdate, LayoutUpdate, Region, Segment, Strip, Style, Widget, events
 from securechat.client.ui.screen_layout import PaneField
 from securechat.client.ui.screen_view import ViewRow
-from securechat.client.ui.styled_text import TextRow, TextSpan
+from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
 from securechat.client.ui.themes import Theme
 from securechat.text.sanitize import width
 
@@ -199,3 +199,26 @@ def _cells(row: TextRow, start: int, end: int) -> str:
             text.append(char)
         cells += width(char)
     return "".join(text).rstrip()
+
+
+def changed_parts(update: ChopsUpdate | LayoutUpdate) -> list[tuple[int, int, Strip]]:
+    """Return row, column and strip of each part of a row that an update holds."""
+    if isinstance(update, LayoutUpdate):
+        found = []
+        for y, strips in enumerate(update.strips, update.region.y):
+            x = update.region.x
+            for strip in strips:
+                found.append((y, x, strip))
+                x += strip.cell_length
+        return found
+    return [
+        (y, x, strip)
+        for y, first, last in update.spans
+        for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False)
+        if strip is not None and x < last and end > first
+    ]
+
+
+def drawn_line(text: str) -> ViewRow:
+    """Return a row of a line between panes."""
+    return ViewRow(TextRow.of(text, (TextSpan(0, len(text), TextStyle.DIM),)))
