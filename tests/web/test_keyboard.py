@@ -1080,6 +1080,7 @@ def test_the_palette_of_a_message(visit: Callable[..., Visitor]) -> None:
     """It has what can be done with the message that has the focus, and begins no command within a text."""
     olga = arrive(visit, "olga")
     olga.says("words of olga")
+    olga.page.locator("article[tabindex='0']", has_text="words of olga").wait_for()
     olga.row("words of olga")
     olga.press("Alt+p")
     olga.dialog("Choose an action by its name")
