@@ -33,13 +33,11 @@ from securechat.client.files.https import TransferError
 from securechat.client.files.sources import LocalFile, local_files
 from securechat.client.local_store import LocalStore, open_local_store
 from securechat.client.pipe.chat import PipeChat
-from securechat.client.pipe.dumb import DumbTerminal
 from securechat.client.pipe.files import PipeSendFiles
 from securechat.client.pipe.pipes import WAIT_S, PipeClient, PipeSend, PipeTail
 from securechat.client.settings_file import read_settings, settings_language, settings_path
 from securechat.client.ui.rendering import NOTICE_MARK
 from securechat.client.ui.settings import LoadedSettings, printed_settings, settings_theme
-from securechat.client.ui.themes import ThemeName
 from securechat.errors import Refusal
 from securechat.invite_link import BadLink, InviteLink, looks_like_link, parse_link
 from securechat.programs import Program, add_language_flag, command, version
@@ -71,13 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         failed=ClientExit.CRASHED,
         output_failed=ClientExit.OUTPUT_FAILED,
         interrupted=ClientExit.INTERRUPTED,
-        remembered=lambda: _remembered_language(local_store),
+        remembered=lambda: _remembered_language(local_store, sys.argv[1:] if argv is None else argv),
     )
 
 
-def _remembered_language(local_store: LocalStore | None) -> str:
+def _remembered_language(local_store: LocalStore | None, arguments: Sequence[str]) -> str:
     """Return what ``/lang`` has kept, else what the settings have."""
-    return (local_store.language() if local_store is not None else "") or settings_language(os.environ)
+    return (local_store.language() if local_store is not None else "") or settings_language(arguments, os.environ)
 
 
 def _main(argv: Sequence[str] | None, local_store: LocalStore | None) -> int:
@@ -133,6 +131,8 @@ def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
     if interactive and os.environ.get("TERM", "") not in {"dumb", "unknown"}:
         return _terminal(core, destination, loaded)
     if interactive:
+        from securechat.client.pipe.dumb import DumbTerminal  # noqa: PLC0415 - as for _terminal
+
         target, reader = destination.server_target, loaded.settings.reader
         return DumbTerminal(core, target, room, wait_s=options.wait, reader=reader).run()
     return _pipe(options, core, destination, room, files).run()
@@ -272,6 +272,7 @@ def _settings(options: argparse.Namespace) -> LoadedSettings:
 
 def _terminal(core: ClientCore, destination: ConnectionPlan, loaded: LoadedSettings) -> int:
     from securechat.client.terminal.app import Terminal  # noqa: PLC0415 - pipes need no line editor, and start faster without
+    from securechat.client.ui.themes import ThemeName  # noqa: PLC0415 - as above
 
     settings = loaded.settings
     terminal = Terminal(
