@@ -23,7 +23,7 @@ FOLDERS = (
     "server/web", "server/files",
     "server/api", "server/metrics", "server/hooks", "server/outgoing", "admin",
     "client", "client/core", "client/core/events", "client/catalogue", "client/ui", "client/ui/commands",
-    "client/files", "client/terminal", "client/pipe", "bot", "cli", "testing",
+    "client/files", "client/screen", "client/terminal", "client/pipe", "bot", "cli", "testing",
 )  # fmt: skip
 """In the order in which they explain each other: what stands below comes first."""
 

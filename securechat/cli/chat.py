@@ -10,14 +10,17 @@ import random
 import re
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TextIO
+
+from msgspec.structs import replace
 
 from securechat import __version__
 from securechat.cli.process import run
 from securechat.cli.setting_flags import add_setting_flags
 from securechat.client import catalogue
 from securechat.client.connection_plan import (
+    DEFAULT_CA,
     ConnectionOptions,
     ConnectionPlan,
     StartupError,
@@ -37,7 +40,7 @@ from securechat.client.pipe.files import PipeSendFiles
 from securechat.client.pipe.pipes import WAIT_S, PipeClient, PipeSend, PipeTail
 from securechat.client.settings_file import read_settings, settings_language, settings_path
 from securechat.client.ui.rendering import NOTICE_MARK
-from securechat.client.ui.settings import LoadedSettings, printed_settings, settings_theme
+from securechat.client.ui.settings import ClientSettings, LoadedSettings, printed_settings, settings_theme
 from securechat.errors import Refusal
 from securechat.invite_link import BadLink, InviteLink, looks_like_link, parse_link
 from securechat.programs import Program, add_language_flag, command, version
@@ -121,21 +124,65 @@ def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
         raise StartupError(ClientExit.OUTPUT_FAILED, catalogue.connection.STDOUT_CLOSED())
     interactive = _is_terminal(sys.stdin) and _is_terminal(sys.stdout) and not options.send and not options.tail
     needs_name = not interactive and not options.tail
-    destination = decide(
-        _given(options), local_store, interactive=interactive, needs_name=needs_name, confirm=_confirmed
-    )
+    screen = interactive and _opens_screen()
+    given = _given(options)
+    if screen and _is_first(given, local_store):
+        destination = _asked(given, local_store)
+    else:
+        destination = decide(given, local_store, interactive=interactive, needs_name=needs_name, confirm=_confirmed)
     for note in (*destination.notes, *(local_store.troubles if local_store is not None else ())):
         _say(note)
     typing = interactive and (local_store is None or local_store.typing())
-    core = _core(options, destination, room, interactive=interactive, typing=typing)
-    if interactive and os.environ.get("TERM", "") not in {"dumb", "unknown"}:
-        return _terminal(core, destination, loaded)
+    core = _core(options, destination, room, interactive=interactive, typing=typing, screen=screen)
     if interactive:
-        from securechat.client.pipe.dumb import DumbTerminal  # noqa: PLC0415 - as for _terminal
-
-        target, reader = destination.server_target, loaded.settings.reader
-        return DumbTerminal(core, target, room, wait_s=options.wait, reader=reader).run()
+        return _at_terminal(core, destination, local_store, loaded, room, screen=screen, wait_s=options.wait)
     return _pipe(options, core, destination, room, files).run()
+
+
+def _is_first(given: ConnectionOptions, local_store: LocalStore | None) -> bool:
+    """Whether no server is named or known, nor a CA where one is looked for."""
+    named = any((given.server, given.port, given.ca, given.pin, given.invite))
+    return not named and not DEFAULT_CA.exists() and (local_store is None or local_store.last() is None)
+
+
+def _asked(given: ConnectionOptions, local_store: LocalStore | None) -> ConnectionPlan:
+    """Ask for the server on a screen.
+
+    Raises:
+        KeyboardInterrupt: the user leaves.
+    """
+    from securechat.client.screen.start_screen import StartScreen  # noqa: PLC0415 - nothing else needs the toolkit
+    from securechat.client.ui.start_form import ADDRESS, FINGERPRINT, NAME, StartForm  # noqa: PLC0415 - as above
+
+    found: list[ConnectionPlan] = []
+    # The field that a refusal is about; the others are about the server.
+    field_of = {
+        ClientExit.NAME_INVALID: NAME,
+        ClientExit.WRONG_PIN: FINGERPRINT,
+        ClientExit.PIN_NOT_OF_CA: FINGERPRINT,
+        ClientExit.USAGE: FINGERPRINT,
+    }
+
+    def attempt(values: Mapping[str, str]) -> tuple[str, str] | None:
+        server, pin, name = (values[field].strip() for field in (ADDRESS, FINGERPRINT, NAME))
+        try:
+            link = parse_link(server) if looks_like_link(server) else None
+        except BadLink as bad:
+            return ADDRESS, translated(bad)
+        if link is None and not server:
+            return ADDRESS, catalogue.screen_shell.ADDRESS_HINT()
+        if link is None and not pin:
+            return FINGERPRINT, catalogue.screen_shell.FINGERPRINT_HINT()
+        tried = replace(given, server=None if link else server, pin=pin or None, name=name or None, invite=link)
+        try:
+            found.append(decide(tried, local_store, interactive=True))
+        except StartupError as error:
+            return field_of.get(error.code, ADDRESS), catalogue.names.capital(translated(error.sentence))
+        return None
+
+    if not StartScreen(StartForm(_login() or ""), attempt).run():
+        raise KeyboardInterrupt
+    return found[-1]
 
 
 def _files(options: argparse.Namespace) -> tuple[LocalFile, ...]:
@@ -151,7 +198,13 @@ def _files(options: argparse.Namespace) -> tuple[LocalFile, ...]:
 
 
 def _core(
-    options: argparse.Namespace, destination: ConnectionPlan, room: str, *, interactive: bool, typing: bool
+    options: argparse.Namespace,
+    destination: ConnectionPlan,
+    room: str,
+    *,
+    interactive: bool,
+    typing: bool,
+    screen: bool,
 ) -> ClientCore:
     recall = options.history if options.history is not None else RECALL if interactive or options.tail else 0
     return ClientCore(
@@ -162,7 +215,7 @@ def _core(
         backfill_count=recall,
         client=f"securechat-client {__version__}",
         credentials=destination.credentials,
-        visibility=Visibility.ALL if interactive else Visibility.NOBODY,
+        visibility=Visibility.REPORTED if screen else Visibility.ALL if interactive else Visibility.NOBODY,
         typing=typing,
     )
 
@@ -260,6 +313,15 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
+def _opens_screen() -> bool:
+    """Whether the chat opens a screen: asked for, and stdin, stdout and stderr are one terminal, which it paints on."""
+    if os.environ.get("SECURECHAT_SCREEN") != "1" or os.environ.get("TERM", "") in {"", "dumb", "unknown"}:
+        return False
+    if not all(map(_is_terminal, (sys.stdin, sys.stdout, sys.stderr))):
+        return False
+    return sys.platform == "win32" or len({os.fstat(number).st_rdev for number in (0, 1, 2)}) == 1
+
+
 def _settings(options: argparse.Namespace) -> LoadedSettings:
     """Read the settings; one of the file that cannot be used is told, a flag or variable ends the start."""
     loaded = read_settings(vars(options), options.config, os.environ)
@@ -268,6 +330,34 @@ def _settings(options: argparse.Namespace) -> LoadedSettings:
     if loaded.file_problem:
         _say(catalogue.names.capital(translated(loaded.file_problem)))
     return loaded
+
+
+def _at_terminal(
+    core: ClientCore,
+    destination: ConnectionPlan,
+    local_store: LocalStore | None,
+    loaded: LoadedSettings,
+    room: str,
+    *,
+    screen: bool,
+    wait_s: float,
+) -> int:
+    """Chat with a person: on a screen, in lines, or where a terminal can do neither."""
+    if screen:
+        return _screen(core, destination, local_store, loaded.settings)
+    if os.environ.get("TERM", "") not in {"dumb", "unknown"}:
+        return _terminal(core, destination, loaded)
+    from securechat.client.pipe.dumb import DumbTerminal  # noqa: PLC0415 - pipes need no rows
+
+    return DumbTerminal(core, destination.server_target, room, wait_s=wait_s, reader=loaded.settings.reader).run()
+
+
+def _screen(
+    core: ClientCore, destination: ConnectionPlan, local_store: LocalStore | None, settings: ClientSettings
+) -> int:
+    from securechat.client.screen.session import ScreenSession  # noqa: PLC0415 - nothing else needs the toolkit
+
+    return ScreenSession(core, destination.server_target, _login(), local_store, settings).run()
 
 
 def _terminal(core: ClientCore, destination: ConnectionPlan, loaded: LoadedSettings) -> int:

@@ -22,14 +22,15 @@ def is_link_target(target: str) -> bool:
     return _LINK.fullmatch(target) is not None
 
 
-def opener(environ: Mapping[str, str], find: Callable[[str], str | None] = which) -> tuple[str, ...]:
+def opener(
+    environ: Mapping[str, str], find: Callable[[str], str | None] = which, system: str = sys.platform
+) -> tuple[str, ...]:
     """Return the command of the opener; empty over SSH, or where there is none."""
     if any(environ.get(name) for name in _SSH):
         return ()
-    platform = str(sys.platform)
-    if platform == "win32":
+    if system == "win32":
         return ("rundll32", "url.dll,FileProtocolHandler")
-    if platform == "darwin":
+    if system == "darwin":
         return ("open",)
     if any(environ.get(name) for name in _DISPLAYS):
         path = find("xdg-open")

@@ -34,9 +34,10 @@ POSSIBLE = sys.platform == "linux"
 _TOGETHER = {
     "securechat.cli.serve": (),
     "securechat.cli.admin": (),
-    "securechat.cli.chat": ("securechat.client.terminal.app",),
+    "securechat.cli.chat": ("securechat.client.terminal.app", "securechat.client.screen.session"),
+    "tests.support.screen_program": (),
 }
-"""What is imported for each program; the client's line editor is only wanted at a terminal, and then at every one."""
+"""What is imported for each program; the client's two shells are only wanted at a terminal, and then at every one."""
 _READ_BY_PYTHON = re.compile(r"PYTHON|(?:LC_ALL|LC_CTYPE|LANG)$|OPENSSL_|SSL_")
 """The variables that the interpreter and its libraries read once: these a start cannot change any more."""
 

@@ -13,6 +13,7 @@ from securechat.client.catalogue import (
     programs,
     rooms,
     screen,
+    screen_shell,
     settings,
     translation,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "programs",
     "rooms",
     "screen",
+    "screen_shell",
     "settings",
     "translation",
 ]

@@ -1,0 +1,268 @@
+"""One session on a full screen: the network's thread with the state, the screen's thread with the application.
+
+The screen's thread posts what the person did; the network's thread takes it, makes a view at once and hands it over.
+After events it makes one when the last view was taken, and at most `VIEWS_PER_S` times a second, so that a flood of
+messages leaves the time to the keyboard. Nothing else is shared.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from importlib.resources import files
+
+import msgspec
+from cryptography import x509
+from msgspec.structs import replace
+
+from securechat.client import outcome
+from securechat.client.catalogue import screen_shell as words
+from securechat.client.core import actions, events
+from securechat.client.core.client import ClientCore
+from securechat.client.core.events import UiEvent
+from securechat.client.exit_codes import ClientExit
+from securechat.client.files.https import FileServer
+from securechat.client.files.session import FileSession
+from securechat.client.files.threads import FileTransfers
+from securechat.client.local_store import LocalStore, authority_of
+from securechat.client.network import NetworkThread, ServerTarget
+from securechat.client.screen.app import ScreenApp
+from securechat.client.ui import screen_view as views
+from securechat.client.ui.completion import emoji_words
+from securechat.client.ui.rendering import NOTICE_MARK
+from securechat.client.ui.screen_lists import ServerInfo
+from securechat.client.ui.screen_state import ScreenState
+from securechat.client.ui.settings import AUTO, ClientSettings, settings_theme
+from securechat.client.ui.ui_actions import KeyTable
+from securechat.client.ui.unsent_texts import UnsentTexts
+from securechat.client.unsent_store import UnsentStore
+from securechat.net.timers import Timer
+from securechat.text.sanitize import one_line
+from securechat.tls.pem_bundle import fingerprint
+from securechat.translation import language, system_error, translated
+
+VIEWS_PER_S = 15
+"""Most views after events: as often as a list can be read while it moves."""
+STORE_S = 1.0
+"""Between a change of what is unsent and its file: less than a person would mind to type again."""
+SWITCH_S = 0.001
+"""Between two switches of threads; Python's own are 5 ms."""
+END_S = 5.0
+"""Time for the network's thread to end when the screen has."""
+
+
+class ScreenSession:
+    """A session with a screen; see this module.
+
+    Args:
+        core: a core that has not started, with Visibility.REPORTED.
+        server_target: the server.
+        login: the default name when the user is asked for one.
+        local_store: where unsent texts are kept; None to keep none.
+        settings: as the user has them.
+    """
+
+    def __init__(
+        self,
+        core: ClientCore,
+        server_target: ServerTarget,
+        login: str | None,
+        local_store: LocalStore | None = None,
+        settings: ClientSettings | None = None,
+    ) -> None:
+        self._network = NetworkThread(core, server_target, self._on_ui_events)
+        self._server_target = server_target
+        self._local_store = local_store
+        self._unsent_store: UnsentStore | None = None
+        self._settings = settings = settings or ClientSettings()
+        keys = KeyTable(settings.keys)
+        certificates = x509.load_pem_x509_certificates(server_target.ca_pem.encode()) if server_target.ca_pem else []
+        self._state = ScreenState(
+            core,
+            self._network.want,
+            lambda: self._network.now,
+            keys,
+            context=server_target.context,
+            server=ServerInfo(
+                server_target.host,
+                server_target.port,
+                ca_fingerprint=fingerprint(certificates[0]).removeprefix("sha256:") if certificates else "",
+                ca=server_target.ca,
+            ),
+            settings=settings,
+            emoji=emoji_words(_emoji_groups()),
+            default_name=login,
+        )
+        transfers = FileTransfers(
+            FileServer(server_target.host, server_target.port, server_target.ca_pem), self._network.post
+        )
+        self._files = FileSession(core, self._network, transfers, self._say, changed=self._tell_progress)
+        self._app = ScreenApp(self._take_soon, keys, settings_theme(settings, os.environ), settings)
+        self._app.ended = self._leave
+        self._exit = ClientExit.OK
+        self._last_words: str | None = None
+        self._timer: Timer | None = None
+        self._made_at = float("-inf")
+        self._own = 0
+        self._soon = self._started = self._complained = False
+        self._storing: Timer | None = None
+
+    def run(self) -> int:
+        """Chat until the user leaves or the server ends it; returns the exit code."""
+        interval_s = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_S)  # a key passes three threads, and each may wait for the network's that long
+        try:
+            self._app.started = self._start
+            self._app.run()
+        finally:
+            sys.setswitchinterval(interval_s)
+            if self._started:
+                self._network.act(actions.LeaveChat(0.0))
+                if self._network.wait(END_S):  # its thread has ended, so the state is ours
+                    self._state.give_back_all()
+                    self._store_unsent()
+                self._files.finish()
+        for failure in (self._app.failure, self._network.failure):
+            if failure is not None:
+                raise failure
+        if self._last_words:
+            with contextlib.suppress(OSError):  # the terminal is gone
+                sys.stderr.write(f"{NOTICE_MARK}{one_line(self._last_words)}\n")
+        return self._exit
+
+    # --- the screen's thread
+
+    def _start(self) -> None:
+        """Connect, and choose the theme, once there is a screen."""
+        self._started = True
+        self._network.start()
+        if self._settings.theme == AUTO:
+            self._app.ask_background(
+                lambda background: self._app.use_theme(settings_theme(self._settings, os.environ, background))
+            )
+
+    def _take_soon(self, screen_input: views.ScreenInput) -> None:
+        self._network.post(partial(self._take, screen_input))
+
+    def _leave(self, number: int) -> None:
+        """Leave at once: the terminal is closed, or a signal says so."""
+        self._exit = ClientExit.TERMINATED
+        del number
+        self._network.act(actions.LeaveChat(0.0))
+        self._app.set_timer(END_S, self._app.exit)
+
+    # --- the network's thread
+
+    def _take(self, screen_input: views.ScreenInput) -> None:
+        self._do(self._state.take(screen_input))
+        self._show()
+
+    def _on_ui_events(self, ui_events: Sequence[UiEvent]) -> None:
+        for ui_event in ui_events:
+            self._files.note(ui_event)
+            match ui_event:
+                case events.ClientEnded():
+                    self._ended(ui_event)
+                case events.LoggedIn():
+                    self._read_unsent(ui_event.me.name)
+        self._do(self._state.note(ui_events))
+        if not ui_events:  # the last call of the network's thread
+            self._app.in_screen(self._app.exit)
+        elif not self._soon:
+            self._show_by(max(self._network.now, self._made_at + 1 / VIEWS_PER_S))
+
+    def _show_by(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._soon = True
+        self._timer = self._network.call_later(max(0.0, when - self._network.now), self._show_if_taken)
+
+    def _show_if_taken(self) -> None:
+        self._timer = None
+        if self._app.has_untaken_view:
+            self._show_by(self._network.now + 1 / VIEWS_PER_S)
+        else:
+            self._show()
+
+    def _show(self) -> None:
+        """Make a view now, and another one when it changes by itself."""
+        self._made_at = self._network.now
+        view = self._state.view()
+        self._app.show_soon(replace(view, taken=view.taken - self._own))
+        self._do(self._state.note(()))
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if (deadline := self._state.deadline()) is not None:
+            self._show_by(deadline)
+        self._soon = False
+
+    def _ended(self, ended: events.ClientEnded) -> None:
+        code, self._last_words = outcome.of_end(ended, self._server_target.host, self._server_target.port)
+        if self._exit is ClientExit.OK:
+            self._exit = code
+
+    def _do(self, requests: Sequence[views.ShellRequest]) -> None:
+        for request in requests:
+            match request:
+                case views.SendFiles(files):
+                    self._files.send(files)
+                case views.SaveFiles(files):
+                    self._files.save(files)
+                case views.KeepLanguage(code):
+                    if why := self._network.keep_language(code):
+                        self._say(translated(why))
+                case views.StoreUnsent():
+                    if self._storing is None:
+                        self._storing = self._network.call_later(STORE_S, self._store_unsent)
+                case views.AddHistory() | views.KeepSetting():
+                    pass
+                case views.LeaveScreen():
+                    self._app.in_screen(self._app.exit)
+                case _:
+                    self._app.in_screen(partial(self._app.request, request))
+
+    def _read_unsent(self, name: str) -> None:
+        """Take what the last run of this account has left."""
+        if self._local_store is None or self._unsent_store is not None:
+            return
+        where = self._server_target
+        authority = authority_of(where.ca_pem)
+        self._unsent_store = UnsentStore(self._local_store.folder, authority, where.host, where.port, name)
+        try:
+            self._state.use_unsent(UnsentTexts(self._unsent_store.read()))
+        except OSError as error:
+            self._say(words.unsent_unusable(system_error(error)))
+
+    def _store_unsent(self) -> None:
+        self._storing = None
+        if self._unsent_store is not None:
+            try:
+                self._unsent_store.write(self._state.unsent.all())
+            except OSError as error:
+                if not self._complained:
+                    self._complained = True
+                    self._say(words.unsent_unusable(system_error(error)))
+
+    def _say(self, sentence: str) -> None:
+        self._take_own(views.ShowSentence(one_line(sentence)))
+
+    def _tell_progress(self) -> None:
+        self._take_own(views.TransferProgress(self._files.progress))
+
+    def _take_own(self, screen_input: views.ScreenInput) -> None:
+        """Take what the screen did not post, and does not count."""
+        self._own += 1
+        self._take(screen_input)
+
+
+def _emoji_groups() -> list[str]:
+    """Return the names of emoji, which the page has too; none where they cannot be read."""
+    try:
+        path = files("securechat") / "web" / f"emoji.{language()}.json"
+        return msgspec.json.decode(path.read_bytes(), type=list[str])
+    except (OSError, msgspec.DecodeError):
+        return []

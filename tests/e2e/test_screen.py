@@ -1,0 +1,236 @@
+"""The full screen against a real server, seen through a terminal emulator: two people, restarts, losses, passwords."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from securechat.client.exit_codes import ClientExit
+from securechat.tls.pem_bundle import fingerprint
+from tests.support.client import CLIENT, ROOT, at
+from tests.support.native import NativeClient
+from tests.support.screen import Screen
+from tests.support.server import ServerProcess, wait_until
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix")
+Open = Callable[..., Screen]
+ON = {"SECURECHAT_SCREEN": "1"}
+LEFT = b"\x1b[23;2t"
+
+
+def opened(screen: Open, name: str, **options: object) -> Screen:
+    """A person's screen, connected."""
+    env = {**ON, **options.pop("env", {})}  # type: ignore[dict-item]
+    one = screen("--name", name, env=env, **options)
+    one.wait_for("Write a message")
+    one.wait_for("connected")
+    return one
+
+
+def pane(one: Screen) -> str:
+    """What stands to the right of the lists."""
+    return "\n".join(row.partition("│")[2] for row in one.rows)
+
+
+def test_two_people_see_each_message_once_and_in_order(screen: Open) -> None:
+    ann, bob = opened(screen, "ann"), opened(screen, "bob")
+    ann.wait_for("bob joined")
+    for number in range(3):
+        ann.line(f"from ann {number}")
+        bob.wait_for(f"from ann {number}")
+        bob.line(f"from bob {number}")
+        ann.wait_for(f"from bob {number}")
+    wanted = [f"from {name} {number}" for number in range(3) for name in ("ann", "bob")]
+    for one in (ann, bob):
+        one.wait_until(lambda at=one: re.findall(r"from \w+ \d", pane(at)) == wanted, "each once, in order")
+    ann.type("\x04")
+    assert ann.wait_for_exit() == 0
+    assert ann.output.count(b"\x1b[?1049h") == ann.output.count(b"\x1b[?1049l")
+    bob.wait_for("ann left")
+
+
+def test_hostile_text_leaves_title_clipboard_and_screen_alone(
+    screen: Open, server: ServerProcess, connect: Callable[..., NativeClient]
+) -> None:
+    ann = opened(screen, "ann")
+    eve = connect(server, "eve")
+    ann.wait_for("eve joined")
+    eve.say("a\x1b]0;pwned\x07b\x1b]52;c;eA==\x07\x1b[2J\x9b31m\u202eabc\x1b[?1049l")
+    ann.wait_for("<U+009B>")
+    for evil in (b"\x1b]0;", b"\x1b]52;", b"\x9b31m", b"\xe2\x80\xae"):
+        assert evil not in ann.output
+    assert ann.output.count(b"\x1b[?1049l") == 0
+    assert ann._emulator.title.startswith("securechat")
+
+
+def test_a_dialogue_is_opened_from_the_switcher(screen: Open) -> None:
+    ann, bob = opened(screen, "ann"), opened(screen, "bob")
+    ann.wait_for("bob joined")
+    ann.line("/dm bob")
+    ann.wait_for("@bob")
+    ann.line("only for you")
+    bob.wait_until(lambda: any("ann" in row.partition("│")[0] and "1" in row for row in bob.rows), "an unread dialogue")
+    assert "only for you" not in pane(bob)
+    bob.type("\x07")
+    bob.wait_for("Find:")
+    bob.line("ann")
+    bob.wait_for("only for you")
+
+
+def register(one: Screen) -> str:
+    """Make an account; returns its password."""
+    secret = "correct horse battery"
+    one.line("/register")
+    one.wait_for("New password")
+    one.line(secret)
+    one.wait_for("Password again")
+    one.line(secret)
+    one.wait_for("Registered as")
+    return secret
+
+
+def test_what_was_written_and_not_sent_is_there_after_a_kill(screen: Open, tmp_path: Path) -> None:
+    env = {"SECURECHAT_STATE": str(tmp_path / "state")}
+    ann = opened(screen, "ann", env=env)
+    register(ann)
+    ann.type("half written")
+    ann.wait_for("half written")
+    wait_until(lambda: any(map(_holds_text, tmp_path.rglob("unsent-*"))), "the file")
+    ann.process.kill()
+    ann.process.wait()
+    again = screen("--name", "ann", env={**ON, **env})
+    again.wait_for("half written")
+    (path,) = tmp_path.rglob("unsent-*.json")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def _holds_text(path: Path) -> bool:
+    return b"half written" in path.read_bytes()
+
+
+def test_a_password_is_shown_nowhere(screen: Open) -> None:
+    ann = opened(screen, "ann")
+    secret = register(ann)
+    ann.type("\x19\x10\x1f")
+    ann.line("done")
+    ann.wait_for("done")
+    assert secret.encode() not in ann.output
+    assert b"horse" not in ann.output
+
+
+def test_a_lost_server_is_told_and_what_is_typed_meanwhile_is_sent_once(screen: Open, server: ServerProcess) -> None:
+    ann, bob = opened(screen, "ann"), opened(screen, "bob")
+    ann.wait_for("bob joined")
+    server.signal(signal.SIGKILL)
+    server.wait()
+    ann.wait_until(lambda: "ann · connected" not in ann.text, "the loss")
+    ann.line("typed without a server")
+    server.start()
+    bob.wait_for("typed without a server")
+    ann.wait_until(lambda: "ann · connected" in ann.text, "connected again")
+    assert pane(bob).count("typed without a server") == 1
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_a_link_is_whole_and_clickable_at_every_width(screen: Open, columns: int) -> None:
+    ann = opened(screen, "ann", columns=columns)
+    link = "https://example.org/a/rather/long/path/that/fills/more/than/a/row?with=query&and=more"
+    ann.line(f"see {link} there")
+    ann.wait_until(lambda: link.encode() in ann.output, "the target")
+    ids = set(re.findall(rb"\x1b\]8;id=(\w+);" + re.escape(link.encode()) + rb"\x1b", ann.output))
+    assert len(ids) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_and_restores(screen: Open, number: int) -> None:
+    ann, bob = opened(screen, "ann"), opened(screen, "bob")
+    ann.process.send_signal(number)
+    ann.wait_for_exit()
+    assert ann.output.rstrip().rfind(LEFT) > ann.output.rfind(b"\x1b[?1049h")
+    bob.wait_for("ann left")
+
+
+def test_a_closed_window_ends_the_session(screen: Open) -> None:
+    ann, bob = opened(screen, "ann"), opened(screen, "bob")
+    ann.wait_for("bob joined")
+    ann.close_window()
+    bob.wait_for("ann left")
+    ann.process.wait(20)
+
+
+def test_a_flood_leaves_the_time_to_what_is_typed(
+    screen: Open, server: ServerProcess, connect: Callable[..., NativeClient]
+) -> None:
+    ann = opened(screen, "ann")
+    crowd = [connect(server, f"eve{number}") for number in range(4)]
+    ann.wait_for("eve3 joined")
+    for number in range(20):
+        for one in crowd:
+            one.say(f"flood {number}")
+        if number % 5 == 0:
+            ann.type("x")
+    ann.wait_for("> xxxx")
+    ann.wait_for("flood 19")
+
+
+def test_a_screen_opens_only_where_all_three_are_one_terminal(server: ServerProcess, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    log = tmp_path / "stderr"
+    with log.open("wb") as stderr:
+        client = subprocess.Popen(
+            [*CLIENT, *at(server, "--name", "ann")],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=stderr,
+            cwd=ROOT,
+            env={**os.environ, **ON, "TERM": "xterm-256color", "SECURECHAT_STATE": ""},
+            start_new_session=True,
+        )
+    os.close(theirs)
+    shown = b""
+    while b"Joined" not in shown:
+        shown += os.read(ours, 65536)
+    assert b"\x1b[?1049h" not in shown
+    client.kill()
+    client.wait()
+    os.close(ours)
+    assert log.read_bytes() == b""
+
+
+def test_a_dumb_terminal_gets_the_line_mode(screen: Open) -> None:
+    ann = screen("--name", "ann", env={**ON, "TERM": "dumb"})
+    ann.wait_for("Joined #lobby")
+    assert b"\x1b[?1049h" not in ann.output
+
+
+def test_the_first_start_asks_for_the_server_and_says_beside_its_field_what_is_wrong(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    shown = (server.ca.parent / "ca.pem").read_text(encoding="utf-8")
+    pin = fingerprint(x509.load_pem_x509_certificate(shown.encode()))
+    env = {**ON, "PYTHONPATH": str(ROOT), "SECURECHAT_STATE": str(tmp_path / "state")}
+    with Screen(CLIENT, env=env, cwd=tmp_path) as ann:
+        ann.wait_for("Fingerprint")
+        ann.type(f"127.0.0.1:{server.port}\t{'sha256:' + '0' * 64}\t\x15ann\r")
+        ann.wait_for("not the pinned one")
+        ann.type(f"\x15{pin}\r\r")
+        ann.wait_for("ann · connected")
+        ann.line("hello")
+        ann.wait_for("hello")
+        ann.line("/quit")
+        assert ann.wait_for_exit() == 0
+    with Screen(CLIENT, env=env, cwd=tmp_path) as ann:
+        ann.wait_for("ann · connected")
+    with Screen(CLIENT, env={**env, "SECURECHAT_STATE": str(tmp_path / "other")}, cwd=tmp_path) as other:
+        other.wait_for("Fingerprint")
+        other.type("\x1b")
+        assert other.wait_for_exit() == ClientExit.INTERRUPTED

@@ -1,0 +1,169 @@
+"""The painter: what differs is written, once, the newest alone; and a terminal that reads nothing holds nothing up."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import sys
+import threading
+
+import pyte
+import pytest
+
+from securechat.client.screen.terminal_output import PIECE_CHARS, RowPart, TerminalPainter, TerminalWriter
+
+NO_ROWS = range(0)
+
+
+def part(text: str, column: int = 0, columns: int = 20) -> RowPart:
+    return RowPart(column, columns, text, "\x1b[m")
+
+
+def shown(*texts: str) -> list[str]:
+    screen = pyte.Screen(20, 5)
+    stream = pyte.Stream(screen)
+    for text in texts:
+        stream.feed(text)
+    return [row.rstrip() for row in screen.display]
+
+
+def test_a_frame_is_written_once_and_nothing_after_it() -> None:
+    painter = TerminalPainter()
+    painter.show({0: {0: part("one")}, 1: {0: part("two")}}, (3, 1), 20, NO_ROWS)
+    text = painter.take()
+    assert shown(text)[:2] == ["one", "two"]
+    assert text.endswith("\x1b[2;4H\x1b[?25h")
+    assert painter.take() == ""
+
+
+def test_only_the_part_that_differs_is_written() -> None:
+    painter = TerminalPainter()
+    left, right = part("left", 0, 10), part("right", 10, 10)
+    painter.show({0: {0: left, 10: right}}, (0, 0), 20, NO_ROWS)
+    painter.take()
+    painter.show({0: {10: part("other", 10, 10)}}, (0, 0), 20, NO_ROWS)
+    text = painter.take()
+    assert "left" not in text
+    assert "\x1b[1;11H\x1b[m\x1b[Kother" in text
+
+
+def test_every_part_begins_with_its_place_and_an_erase_of_its_cells() -> None:
+    painter = TerminalPainter()
+    painter.show({0: {0: part("left", 0, 10), 10: part("right", 10, 10)}}, None, 20, NO_ROWS)
+    assert "\x1b[1;1H\x1b[m\x1b[10Xleft\x1b[1;11H\x1b[m\x1b[Kright" in painter.take()
+
+
+def test_a_frame_that_was_not_taken_is_replaced() -> None:
+    painter = TerminalPainter()
+    for number in range(1000):
+        painter.show({0: {0: part(f"frame {number}")}}, (0, 0), 20, NO_ROWS)
+    text = painter.take()
+    assert "frame 999" in text
+    assert len(text) < 100
+    assert painter.take() == ""
+
+
+def test_urgent_rows_come_first_and_a_page_comes_in_pieces() -> None:
+    painter = TerminalPainter()
+    long = {y: {0: part("x" * 1000)} for y in range(30)}
+    painter.show({**long, 30: {0: part("typed")}}, (0, 0), 20, range(30, 31))
+    first = painter.take()
+    assert re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", first).startswith("typed")
+    assert len(first) < PIECE_CHARS + 1100
+    painter.show({30: {0: part("typed more")}}, (0, 0), 20, range(30, 31))
+    assert "typed more" in painter.take()[:200]
+
+
+def test_the_cursor_alone_moves_without_anything_else() -> None:
+    painter = TerminalPainter()
+    painter.show({0: {0: part("one")}}, (0, 0), 20, NO_ROWS)
+    painter.take()
+    painter.show({}, (2, 0), 20, NO_ROWS)
+    assert painter.take() == "\x1b[1;3H"
+    painter.show({}, None, 20, NO_ROWS)
+    assert painter.take() == "\x1b[?25l"
+    painter.show({}, (2, 0), 20, NO_ROWS)
+    assert painter.take() == "\x1b[1;3H\x1b[?25h"
+
+
+def test_a_terminal_that_knows_it_gets_whole_frames() -> None:
+    painter = TerminalPainter()
+    painter.synchronized = True
+    painter.show({0: {0: part("one")}}, (0, 0), 20, NO_ROWS)
+    text = painter.take()
+    assert (text[:8], text[-8:]) == ("\x1b[?2026h", "\x1b[?2026l")
+
+
+def test_painting_anew_writes_everything_and_a_change_of_size_forgets_rows() -> None:
+    painter = TerminalPainter()
+    painter.show({0: {0: part("one")}, 4: {0: part("five")}}, (0, 0), 20, NO_ROWS)
+    painter.take()
+    painter.paint_anew("\x1b[2J")
+    assert shown(painter.take()) == ["one", "", "", "", "five"]
+    painter.paint_anew("\x1b[2J", rows=3)
+    painter.show({0: {0: part("one")}}, (0, 0), 20, NO_ROWS)
+    assert "five" not in painter.take()
+
+
+def test_rows_without_panes_replace_all_and_the_panes_come_back() -> None:
+    painter = TerminalPainter()
+    painter.show({0: {0: part("pane")}}, (0, 0), 20, NO_ROWS)
+    first = painter.take()
+    painter.show_bare("\x1b[2J\x1b[Hbare")
+    second = painter.take()
+    assert shown(first, second)[0] == "bare"
+    painter.show({0: {0: part("newer")}}, (0, 0), 20, NO_ROWS)
+    assert painter.take() == ""
+    painter.show_bare(None)
+    assert shown(first, second, painter.take())[0] == "newer"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sets the size of a pipe")
+def test_a_terminal_that_reads_nothing_holds_up_nothing_and_gets_the_newest_frame() -> None:
+    import fcntl
+
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    painter = TerminalPainter()
+    writer = TerminalWriter(writing, painter)
+    writer.start()
+    for number in range(300):
+        painter.show({y: {0: part(f"{number} " + "x" * 1000)} for y in range(5)}, (0, 0), 20, NO_ROWS)
+        writer.wake()
+        select.select([reading], [], [])  # it has begun to write, and nobody reads
+    painter.show({y: {0: part("newest")} for y in range(5)}, (0, 0), 20, NO_ROWS)
+    writer.wake()
+    assert not writer.stop("the end", timeout_s=0.01)
+    read = bytearray()
+
+    def read_all() -> None:
+        while data := os.read(reading, 65536):
+            read.extend(data)
+
+    reader = threading.Thread(target=read_all)
+    reader.start()
+    assert writer.stop("")
+    os.close(writing)
+    reader.join()
+    os.close(reading)
+    assert read.endswith(b"the end")
+    assert read.count(b"x" * 1000) < 300
+
+
+def test_sequences_come_before_frames_in_their_order() -> None:
+    reading, writing = os.pipe()
+    painter = TerminalPainter()
+    writer = TerminalWriter(writing, painter)
+    painter.show({0: {0: part("frame")}}, (0, 0), 20, NO_ROWS)
+    writer.send("first")
+    writer.send("second")
+    writer.start()
+    text = b""
+    while b"frame" not in text:
+        text += os.read(reading, 65536)
+    assert text.startswith(b"firstsecond")
+    assert writer.stop("last")
+    assert os.read(reading, 100).endswith(b"last")
+    os.close(writing)
+    os.close(reading)
