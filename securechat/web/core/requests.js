@@ -445,8 +445,14 @@ export class SendQueue {
 
   /** Nothing is said in another name, and what was sent may be stored. */
   abandon() {
+    for (const draft of this.pending.filter((each) => each.state !== "failed")) this.#fail(draft, UNSENT);
+  }
+
+  /** In another log the number of a person or a message is that of another one. */
+  abandonNumbered() {
     for (const draft of this.pending.filter((each) => each.state !== "failed")) {
-      this.#fail(draft, UNSENT);
+      const isNumbered = draft.conversation.kind === "direct" || draft.reply !== null || draft.kind !== "message";
+      if (isNumbered) this.#fail(draft, UNSENT);
     }
   }
 
