@@ -89,6 +89,7 @@ class Conversations:
                 self._context.people.forget()
                 if isinstance(self._context.current, PersonKey):  # in another log the number is of another person
                     self._context.current = self._context.rooms.named(LOBBY)
+                    self._context.show(events.RoomSelected(LOBBY))
             self.read_markers.forget()
             seen = event.seen_seq if event.account else None
             self.timeline.begin(event.live_from, seen, known_to if self.goes_on else None)

@@ -1067,6 +1067,7 @@ def test_a_dialogue_ends_with_its_log_whose_numbers_are_of_other_people_then() -
     again(one, live_from=0)
     assert one.all(events.HistoryReset)
     assert one.core.current == one.core.room("lobby")
+    assert one.all(events.RoomSelected) == [events.RoomSelected("lobby")], "what is typed next is for all"
 
 
 @pytest.mark.parametrize(("first", "told"), [(5, True), (9, False)])
