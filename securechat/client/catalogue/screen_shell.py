@@ -8,6 +8,7 @@ from securechat.translation import LazyText, _, ngettext
 COPIED = LazyText("Sent to the terminal for the clipboard. tmux needs: set-clipboard on")
 COPY_TOO_LONG = LazyText("The text is too long for the clipboard of a terminal")
 LINK_COPIED = LazyText("The link cannot be opened on this machine. It was sent to the terminal for the clipboard")
+QUESTION_GONE = LazyText("The question is gone. What you type now goes nowhere until you press Enter")
 EDITOR_FAILED = LazyText("The editor failed, and the text is as it was. $EDITOR names another one")
 
 START_TITLE = LazyText("Which server do you want to chat on?")

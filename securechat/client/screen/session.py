@@ -120,6 +120,7 @@ class ScreenSession:
         finally:
             sys.setswitchinterval(interval_s)
             if self._started:
+                self._app.flush_typed()
                 self._network.act(actions.LeaveChat(0.0))
                 if self._network.wait(END_S):  # its thread has ended, so the state is ours
                     self._state.give_back_all()
@@ -151,6 +152,7 @@ class ScreenSession:
         """Leave at once: the terminal is closed, or a signal says so."""
         self._exit = ClientExit.TERMINATED
         del number
+        self._app.flush_typed()
         self._network.act(actions.LeaveChat(0.0))
         self._app.set_timer(END_S, self._app.exit)
 

@@ -14,6 +14,7 @@ import contextlib
 import os
 import select
 import threading
+import time
 from codecs import lookup
 from collections import deque
 from collections.abc import Mapping
@@ -184,6 +185,7 @@ class TerminalWriter:
         self._changed = threading.Event()
         self._stopping = False
         self._gone = False
+        self.writes_since: float | None = None  # when the write began that has not ended, monotonic seconds
         self._thread = threading.Thread(target=self._run, name="terminal-output", daemon=True)
 
     def start(self) -> None:
@@ -225,9 +227,11 @@ class TerminalWriter:
 
     def _write(self, data: bytes) -> None:
         while data and not self._gone:
+            self.writes_since = time.monotonic()
             try:
                 data = data[os.write(self._fileno, data) :]
             except BlockingIOError:  # a parent has made the terminal non-blocking
                 select.select([], [self._fileno], [])
             except OSError:  # the terminal is gone; SIGHUP ends the session
                 self._gone = True
+        self.writes_since = None

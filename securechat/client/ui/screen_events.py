@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from securechat.client import catalogue
 from securechat.client.catalogue.translation import refusal_sentence
-from securechat.client.core import actions, events
+from securechat.client.core import events
 from securechat.client.core.events import UiEvent
 from securechat.client.core.state import PersonKey
 from securechat.client.ui import screen_lists
@@ -154,6 +154,7 @@ class ScreenEvents:
                 context.why = catalogue.connection.still_away(loss)
             case events.ConnectionLost():
                 context.resending = bool(context.core.unsent)
+                context.asked_lists = 0  # what was asked for is not answered any more
                 context.windows.refresh()
                 return False
             case events.BackOnline():
@@ -216,6 +217,8 @@ class ScreenEvents:
     def give_back_all(self) -> None:
         """Put the messages that are not stored back to where they can be edited."""
         context = self._context
+        for key, seq, text in context.composer.leave_edits():
+            context.composer.give_back(key, f"/edit {seq} {text}")
         for window in context.windows:
             unsent = [window.unsent.at(index) for index in range(len(window.unsent))]
             texts = [each.message for each in unsent if each.state is not UnsentState.STORED]
@@ -236,9 +239,9 @@ class ScreenEvents:
         self._ask_list()
 
     def _ask_list(self) -> None:
+        """Have all conversations listed once the rooms are joined: until then the core takes no request."""
         if _LIST_FEATURE in self._context.core.features:
-            self._context.asked_lists += 1
-            self._context.act(actions.ListConversations())
+            self._context.wants_list = True
 
     # --- lists --------------------------------------------------------------------------------------------------------
 

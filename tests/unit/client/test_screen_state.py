@@ -32,6 +32,7 @@ from securechat.client.ui.screen_view import (
     RingBell,
     RunAction,
     SaveFiles,
+    ScreenCovered,
     ScreenFocus,
     ScreenResized,
     ScrollPane,
@@ -90,6 +91,17 @@ def test_the_title_counts_what_is_for_the_user(rig: ScreenRig) -> None:
     assert rig.view.title == "securechat (2)"
 
 
+def test_the_list_of_conversations_is_asked_for_when_the_core_takes_it() -> None:
+    rig = ScreenRig(online=False)
+    rig.pump()
+    rig.driver.cut()
+    rig.note()
+    rig.pump()
+    assert rig.core.phase is ConnectionPhase.ONLINE
+    assert rig.acts.count(actions.ListConversations()) == 2
+    assert not rig.driver.all(events.ActionRejected)
+
+
 def test_connection_and_waiting_messages_are_always_visible(rig: ScreenRig) -> None:
     rig.driver.cut()
     rig.note()
@@ -141,7 +153,7 @@ def test_a_screen_without_a_size_shows_nothing_and_one_too_small_says_so(rig: Sc
     assert rig.view.messages == ()
     assert rig.view.alone == ""
     rig.take(ScreenResized(19, 5))
-    assert rig.view.alone == "The window is too…"
+    assert rig.view.alone == str(catalogue.screen.TOO_SMALL())
     rig.take(ScreenResized(40, 10))
     assert rig.view.layout.messages is not None
 
@@ -353,11 +365,77 @@ def test_a_text_submitted_after_the_room_was_left_is_not_sent_to_another(rig: Sc
     assert rig.state.unsent.get(rig.key("ops")) == "secret of ops"
 
 
-def test_text_typed_under_an_earlier_revision_is_dropped(rig: ScreenRig) -> None:
+def test_text_typed_under_an_earlier_revision_stays_with_its_conversation(rig: ScreenRig) -> None:
     old = rig.view.composer.revision
     rig.take(ClickRow(ConversationTarget(rig.key("lobby"))))
     rig.take(TypedText("for ops", 7, old))
     assert rig.state.unsent.get(rig.key("lobby")) == ""
+    assert rig.view.composer.text == ""
+    assert rig.state.unsent.get(rig.key("ops")) == "for ops"
+
+
+def test_what_is_typed_while_a_refused_message_comes_back_is_not_lost(rig: ScreenRig) -> None:
+    rig.type("half a th")
+    old = rig.view.composer.revision
+    pending = events.PendingMessage(0, PersonKey(0), "hello", to="ana b")
+    rig.state.note([events.MessageRefused(pending, ErrorCode.NO_SUCH_PERSON, "")])
+    rig.take(TypedText("half a thou", 11, old), TypedText("half a thought", 14, old))
+    assert rig.view.composer.text == '/msg "ana b" hello\nhalf a thought'
+
+
+def test_what_is_typed_while_the_room_of_an_edit_is_left_stays_with_the_edit(rig: ScreenRig) -> None:
+    rig.submit("my wrod")
+    rig.run("select")
+    rig.run("edit")
+    old = rig.view.composer.revision
+    rig.take(ClickRow(ConversationTarget(rig.key("lobby"))))
+    rig.take(TypedText("my word", 7, old))
+    assert rig.view.composer.text == rig.state.unsent.get(rig.key("lobby")) == ""
+    rig.take(ClickRow(ConversationTarget(rig.key("ops"))))
+    assert (rig.view.composer.mode, rig.view.composer.text) == (ComposerMode.EDIT, "my word")
+
+
+def test_a_text_typed_before_a_password_is_asked_for_comes_back(rig: ScreenRig) -> None:
+    old = rig.view.composer.revision
+    rig.state.note([events.PasswordNeeded("me", False, ErrorCode.PASSWORD_NEEDED, "")])
+    rig.take(TypedText("half a thought", 14, old))
+    assert rig.view.composer.text == ""
+    assert rig.state.unsent.get(rig.key("ops")) == "half a thought"
+
+
+def test_each_pause_in_typing_is_followed_by_a_new_request_to_store(rig: ScreenRig) -> None:
+    for text in ("one", "one two", "one two three"):
+        rig.requests.clear()
+        rig.type(text)
+        assert rig.requests == [StoreUnsent()]
+        assert rig.state.unsent.all() == {"#ops": text}
+
+
+def test_an_edit_that_is_left_can_be_brought_back(rig: ScreenRig) -> None:
+    rig.submit("my wrod")
+    rig.run("select")
+    rig.run("edit")
+    rig.type("my word, and more of it")
+    rig.escape()
+    assert rig.view.composer.mode is ComposerMode.MESSAGE
+    assert str(catalogue.screen.EDIT_LEFT()) in rig.messages
+    assert rig.view.composer.history[-1] == "my word, and more of it"
+    rig.run("select")
+    rig.run("edit")
+    rig.escape()
+    assert rig.view.composer.history[-1] == "my word, and more of it"
+
+
+def test_an_edit_is_kept_for_the_next_start_as_its_command(rig: ScreenRig) -> None:
+    rig.submit("my wrod")
+    seq = rig.core.conversations[rig.key("ops")].messages[-1].seq
+    rig.run("select")
+    rig.run("edit")
+    rig.type("my word")
+    rig.take(ClickRow(ConversationTarget(rig.key("lobby"))))
+    rig.act(actions.LeaveChat(0.0))
+    rig.state.give_back_all()
+    assert rig.state.unsent.get(rig.key("ops")) == f"/edit {seq} my word"
 
 
 def test_a_refused_message_stays_where_it_can_be_sent_again_edited_copied_or_discarded(rig: ScreenRig) -> None:
@@ -579,6 +657,35 @@ def test_behind_a_list_nothing_is_seen(rig: ScreenRig) -> None:
     rig.pump()
     assert unread(rig, "ops") == 1
     rig.escape()
+    rig.pump()
+    assert unread(rig, "ops") == 0
+
+
+def test_nothing_is_seen_on_a_screen_that_is_too_small(rig: ScreenRig) -> None:
+    rig.take(KeyTyped(), ScreenResized(19, 5))
+    assert rig.view.layout.too_small
+    rig.say("hello", "ops")
+    assert unread(rig, "ops") == 1
+    rig.take(ScreenResized(80, 24))
+    rig.pump()
+    assert unread(rig, "ops") == 0
+
+
+def test_nothing_is_seen_under_the_list_of_a_completion(rig: ScreenRig) -> None:
+    rig.take(KeyTyped())
+    rig.type("/he")
+    rig.say("hello", "ops")
+    assert unread(rig, "ops") == 1
+    rig.type("")
+    rig.pump()
+    assert unread(rig, "ops") == 0
+
+
+def test_nothing_is_seen_while_another_program_has_the_terminal(rig: ScreenRig) -> None:
+    rig.take(KeyTyped(), ScreenCovered(True))
+    rig.say("hello", "ops")
+    assert unread(rig, "ops") == 1
+    rig.take(ScreenCovered(False))
     rig.pump()
     assert unread(rig, "ops") == 0
 

@@ -144,6 +144,40 @@ def test_a_password_is_told_only_when_it_is_submitted() -> None:
     run(test)
 
 
+def test_the_rest_of_a_password_is_not_typed_into_the_room() -> None:
+    async def test(state: EchoState, pilot: Any) -> None:
+        state.composer = {"mode": views.ComposerMode.PASSWORD, "revision": 1, "prompt": TextRow.of("Password: ")}
+        state.app.show(state.view())
+        await type_text(pilot, "sec")
+        state.composer = {"revision": 2}
+        state.app.show(state.view())
+        await type_text(pilot, "ret")
+        await pilot.press("enter")
+        await type_text(pilot, "hello")
+        assert state.app.composer.buffer.text == "hello"
+        assert state.messages == []
+        assert len(inputs_of(state, views.ShowSentence)) == 1
+
+    run(test)
+
+
+def test_a_small_screen_shows_its_sentence_whole() -> None:
+    async def test(state: EchoState, _pilot: Any) -> None:
+        shown = " ".join(row.strip() for row in rows(state) if row)
+        assert shown == "The window is too small: 20 columns and 6 rows are needed"
+
+    run(test, size=(19, 5))
+
+
+def test_the_line_above_the_members_is_whole() -> None:
+    async def test(state: EchoState, _pilot: Any) -> None:
+        below = state.view().layout.members
+        assert below is not None
+        assert rows(state)[below.row - 1].split("│")[0] == "-" * 20
+
+    run(test)
+
+
 def test_ctrl_c_empties_the_composer_and_undo_brings_the_text_back() -> None:
     async def test(state: EchoState, pilot: Any) -> None:
         await type_text(pilot, "text")
@@ -367,7 +401,7 @@ def test_focus_and_size_are_told() -> None:
         assert rows(state)[-1] == "F1 help"
         await pilot.resize_terminal(10, 3)
         await pilot.pause()
-        assert rows(state)[0] == "too small"
+        assert rows(state)[0] == "The window"
 
     run(test)
 
