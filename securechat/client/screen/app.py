@@ -113,7 +113,7 @@ class ScreenApp(App[None], inherit_bindings=False):
         self._recalled: int | None = None
         self._question: list[TextRow] = []
         self._answer = HiddenAnswer()
-        self._covered = False
+        self._stuck = False
         self._mouse = True
         self._answered_99 = False
         self._title = ""
@@ -175,19 +175,19 @@ class ScreenApp(App[None], inherit_bindings=False):
         """Whether the last view was not drawn yet."""
         return self._newest is not None
 
-    def _tell_covered(self) -> None:
+    def _tell_stuck(self) -> None:
         """Tell whether the terminal takes what is drawn; while it does not, look again."""
         stuck = sys.platform != "win32" and isinstance(self._driver, _Driver) and self._driver.waits_s >= STUCK_S
-        if stuck != self._covered:
-            self._covered = stuck
-            self._post(views.ScreenCovered(stuck))
+        if stuck != self._stuck:
+            self._stuck = stuck
+            self._post(views.ScreenHidden(stuck))
         if stuck:
-            self.set_timer(STUCK_S, self._tell_covered)
+            self.set_timer(STUCK_S, self._tell_stuck)
 
     def _show_newest(self) -> None:
         view, self._newest = self._newest, None
-        if not self._covered:
-            self._tell_covered()
+        if not self._stuck:
+            self._tell_stuck()
         if view is not None:
             self.show(view)
 
@@ -257,11 +257,8 @@ class ScreenApp(App[None], inherit_bindings=False):
         self.query_one(f"#{name}", Pane).show(field, rows, self._theme, at_bottom=at_bottom)
 
     def _draw_lines(self, layout: ScreenLayout) -> None:
-        left, above, below = (
-            layout.header.column if layout.header is not None else 0,
-            layout.conversations,
-            layout.members,
-        )
+        left = layout.header.column if layout.header is not None else 0
+        above, below = layout.conversations, layout.members
         edge = PaneField(left - 1, 0, 1, layout.rows - 2) if left else None
         line = (
             PaneField(0, below.row - 1, below.columns, 1) if left and above is not None and below is not None else None
@@ -279,9 +276,7 @@ class ScreenApp(App[None], inherit_bindings=False):
         place = None
         if found and field is not None and (height := min(len(found), field.row - 1)) > 0:
             place = PaneField(field.column, field.row - height, field.columns, height)
-        listed = (
-            completion_rows(field.columns, found, self._chosen)[-place.rows :] if field is not None and place else []
-        )
+        listed = completion_rows(place.columns, found, self._chosen)[-place.rows :] if place is not None else []
         self._pane("completion", place, listed)
 
     @property
@@ -602,11 +597,11 @@ class ScreenApp(App[None], inherit_bindings=False):
             case "redraw":
                 self.redraw()
             case "editor" if not self.composer.buffer.hidden:
-                self._post(views.ScreenCovered(True))
+                self._post(views.ScreenHidden(True))
                 with self.suspend():
                     chosen = {"VISUAL": self._settings.editor} if self._settings.editor else {}
                     text = edited(self.composer.buffer.text, {**os.environ, **chosen})
-                self._post(views.ScreenCovered(False))
+                self._post(views.ScreenHidden(False))
                 if text is None:
                     self._post(views.ShowSentence(words.EDITOR_FAILED()))
                 else:

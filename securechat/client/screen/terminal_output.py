@@ -61,6 +61,7 @@ class TerminalPainter:
         self._clear = ""
         self._held = False
         self._columns = 0
+        self._rows: int | None = None
         self._bare: str | None = None
         self._bare_written: str | None = None
 
@@ -104,6 +105,7 @@ class TerminalPainter:
         with self._lock:
             self._forget(clear)
             if rows is not None:
+                self._rows = rows
                 self._wanted.clear()
 
     def _forget(self, clear: str) -> None:
@@ -143,7 +145,10 @@ class TerminalPainter:
             return f"{_SYNC_BEGINS}{text}{_SYNC_ENDS}" if self.synchronized and rows else text
 
     def _differing(self) -> list[int]:
-        differing = [number for number, parts in self._wanted.items() if self._written.get(number) != parts]
+        # A frame of the former size may still come: a row below the last one would be drawn over the last one.
+        wanted = self._wanted.items()
+        below = self._rows
+        differing = [row for row, parts in wanted if (below is None or row < below) and self._written.get(row) != parts]
         return sorted(differing, key=lambda number: (number not in self._urgent, number))
 
     def _row(self, number: int) -> str:

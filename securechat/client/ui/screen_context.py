@@ -79,7 +79,7 @@ class ScreenContext:
         answers: the command whose answer is awaited, for the title of a list.
         search_title: of the hits that are awaited; None while none are.
         unread_items: the last list of unread conversations, by number from 1.
-        covered: whether another program, or nothing at all, is on the terminal instead of the screen.
+        screen_hidden: whether another program, or nothing at all, is on the terminal instead of the screen.
         wants_list: whether the list of all conversations is to be asked for.
         asked_lists: lists of all conversations that the screen itself has asked for, and that are no answer.
         requests: to the shell, in order.
@@ -141,7 +141,7 @@ class ScreenContext:
         self.answers = ""
         self.search_title: str | None = None
         self.unread_items: tuple[UnreadItem, ...] = ()
-        self.covered = False
+        self.screen_hidden = False
         self.wants_list = False
         self.asked_lists = 0
         self.requests: list[ShellRequest] = []
@@ -172,7 +172,7 @@ class ScreenContext:
     def looks(self) -> bool:
         """Whether the user looks at the messages that are open, and nothing covers them."""
         layout = self.layout
-        shown = layout.messages is not None and not layout.too_small and not self.covered
+        shown = layout.messages is not None and not layout.too_small and not self.screen_hidden
         if not shown or self.overlay is not None or not self.seen.looks(self.clock()):
             return False
         completion = self.composer.completion(self.words())  # its list stands over the last messages

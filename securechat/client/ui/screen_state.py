@@ -69,8 +69,8 @@ from securechat.client.ui.screen_view import (
     QuoteTarget,
     RunAction,
     SaveFiles,
-    ScreenCovered,
     ScreenFocus,
+    ScreenHidden,
     ScreenInput,
     ScreenResized,
     ScreenView,
@@ -176,7 +176,7 @@ class ScreenState:
         self._taken += 1
         before = self._context.key
         self._take(screen_input)
-        if not isinstance(screen_input, FocusChanged | ScreenCovered | ScreenResized | ShowSentence | TransferProgress):
+        if not isinstance(screen_input, FocusChanged | ScreenHidden | ScreenResized | ShowSentence | TransferProgress):
             self._context.seen.entered(self._context.key)
             self._context.seen.pressed(before, self._context.clock())
         self._settle()
@@ -259,8 +259,8 @@ class ScreenState:
                 self._scroll(pane, rows)
             case FocusChanged(on):
                 context.seen.focus(on=on)
-            case ScreenCovered(on):
-                context.covered = on
+            case ScreenHidden(on):
+                context.screen_hidden = on
             case KeyTyped():
                 pass
             case ScreenResized(columns, rows):

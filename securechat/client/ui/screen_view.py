@@ -371,7 +371,7 @@ class FocusChanged(Struct, frozen=True):
     on: bool
 
 
-class ScreenCovered(Struct, frozen=True):
+class ScreenHidden(Struct, frozen=True):
     """Another program, such as an editor, is on the terminal, or the terminal takes nothing; or no more."""
 
     on: bool
@@ -412,7 +412,7 @@ ScreenInput: TypeAlias = (
     | ClickRow
     | ScrollPane
     | FocusChanged
-    | ScreenCovered
+    | ScreenHidden
     | KeyTyped
     | ScreenResized
     | ShowSentence

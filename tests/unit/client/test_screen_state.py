@@ -32,8 +32,8 @@ from securechat.client.ui.screen_view import (
     RingBell,
     RunAction,
     SaveFiles,
-    ScreenCovered,
     ScreenFocus,
+    ScreenHidden,
     ScreenResized,
     ScrollPane,
     ShowSentence,
@@ -682,10 +682,10 @@ def test_nothing_is_seen_under_the_list_of_a_completion(rig: ScreenRig) -> None:
 
 
 def test_nothing_is_seen_while_another_program_has_the_terminal(rig: ScreenRig) -> None:
-    rig.take(KeyTyped(), ScreenCovered(True))
+    rig.take(KeyTyped(), ScreenHidden(True))
     rig.say("hello", "ops")
     assert unread(rig, "ops") == 1
-    rig.take(ScreenCovered(False))
+    rig.take(ScreenHidden(False))
     rig.pump()
     assert unread(rig, "ops") == 0
 
