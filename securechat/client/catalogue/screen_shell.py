@@ -28,6 +28,14 @@ def unsent_unusable(why: str) -> str:
     return _("What is written and not sent is not kept: {why}", why=why)
 
 
+def not_unicode(encoding: str) -> str:
+    """Tell that the terminal has other characters than UTF-8's: the locale says so."""
+    return _(
+        "This terminal's characters are {encoding}, not UTF-8: others are shown as ?. Set LC_ALL=C.UTF-8",
+        encoding=encoding,
+    )
+
+
 def paste_cut(count: int) -> str:
     """Tell that of a paste not everything found a place."""
     return ngettext(

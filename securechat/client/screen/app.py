@@ -166,8 +166,7 @@ class ScreenApp(App[None], inherit_bindings=False):
 
     def in_screen(self, callback: Callable[[], None]) -> None:
         """Run something on the screen's thread, from any thread, while there is one."""
-        loop = self._loop
-        if loop is not None and loop.is_running():
+        if (loop := self._loop) is not None and loop.is_running():
             loop.call_soon_threadsafe(callback)
 
     @property
@@ -427,7 +426,7 @@ class ScreenApp(App[None], inherit_bindings=False):
             case "interrupt":
                 self._interrupt()
             case "choose":
-                self._post(views.ChooseItem())
+                self._post(views.ChooseItem(self.view.overlay.revision if self.view.overlay is not None else 0))
             case "escape":
                 self._answer.given()
                 self._post(views.CloseOverlay())
@@ -457,10 +456,9 @@ class ScreenApp(App[None], inherit_bindings=False):
 
     def _submit(self) -> None:
         text = self.composer.buffer.text
-        self._typed = None
+        self._typed = self._recalled = None
         self._answer.given()
         self.composer.buffer.replace("")
-        self._recalled = None
         self._post(views.SubmitText(text, self._revision))
 
     def _recall(self, name: str) -> bool:

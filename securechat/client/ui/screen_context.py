@@ -149,6 +149,7 @@ class ScreenContext:
         self.places: list[ConversationId] = []
         self.goes_back = False
         self._seen_people: set[int] = set()
+        self._overlays = 0
         self._opened: ConversationId | None = None
         self._words: tuple[ConversationId, str, KnownWords] | None = None
         self._commands: tuple[str, tuple[CommandWords, ...]] | None = None
@@ -180,8 +181,8 @@ class ScreenContext:
 
     def open(self, overlay: ScreenOverlay) -> None:
         """Open a list over the panes, in place of another one."""
-        if self.overlay is not None:
-            overlay.revision = self.overlay.revision + 1
+        self._overlays += 1
+        overlay.revision = self._overlays
         self.overlay = overlay
 
     # --- what is open -------------------------------------------------------------------------------------------------

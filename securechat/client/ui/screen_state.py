@@ -247,8 +247,9 @@ class ScreenState:
                     context.overlay.type(text)
             case MoveSelection(step, page, edge):
                 self._actions.move(step, edge=edge, page=page)
-            case ChooseItem():
-                self._choose()
+            case ChooseItem(revision):
+                if revision < 0 or revision == (context.overlay.revision if context.overlay is not None else 0):
+                    self._choose()
             case CloseOverlay():
                 self._escape()
             case AnswerForm():
@@ -398,7 +399,7 @@ class ScreenState:
             context.ask(OpenLink(link))
             return
         if isinstance(target, ItemTarget):
-            if context.overlay is not None and context.overlay.select(target.index):
+            if context.overlay is not None and context.overlay.select(target):
                 self._choose()
             return
         if context.overlay is not None:

@@ -84,9 +84,17 @@ class EndTarget(Struct, frozen=True):
 
 
 class ItemTarget(Struct, frozen=True):
-    """A row of an overlay, by the index of its item: a click chooses it."""
+    """A row of an overlay, by the index of its item: a click chooses it, while the overlay is as it was.
+
+    Attributes:
+        index: of the item among those found.
+        revision: of the overlay.
+        filter: by which they were found.
+    """
 
     index: int
+    revision: int
+    filter: str
 
 
 ClickTarget: TypeAlias = (
@@ -331,7 +339,13 @@ class MoveSelection(Struct, frozen=True):
 
 
 class ChooseItem(Struct, frozen=True):
-    """Enter on what is selected: an item of the overlay, a conversation, a member, a message."""
+    """Enter: choose what is selected.
+
+    Attributes:
+        revision: of the overlay that was on the screen, 0 for none; a negative one is whatever is there.
+    """
+
+    revision: int = -1
 
 
 class CloseOverlay(Struct, frozen=True):

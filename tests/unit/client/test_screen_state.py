@@ -13,6 +13,7 @@ from securechat.client.ui.screen_layout import ScreenPane
 from securechat.client.ui.screen_notices import SHOWN_S
 from securechat.client.ui.screen_view import (
     AddHistory,
+    ChooseItem,
     ClickRow,
     ComposerMode,
     ConversationTarget,
@@ -74,6 +75,24 @@ def test_the_view_has_all_panes(rig: ScreenRig) -> None:
     assert view.composer.prompt == "#ops > "
     assert view.composer.mode is ComposerMode.MESSAGE
     assert view.footer.startswith("F1 ")
+
+
+def test_the_selected_member_stays_selected_when_others_come_and_go(rig: ScreenRig) -> None:
+    rig.driver.hear(m.Presence("ops", 3, [m.Person(50, "nina")]))
+    rig.note()
+    rig.run("members")
+    people = [str(row.row).strip() for row in rig.view.members[1:]]
+    rig.take(MoveSelection(people.index("nina")))
+    assert [str(row.row).strip() for row in rig.view.members if row.selected] == ["nina"]
+    rig.driver.hear(m.Presence("ops", 4, [m.Person(51, "aaron")]))
+    rig.note()
+    assert [str(row.row).strip() for row in rig.view.members if row.selected] == ["nina"]
+    rig.driver.hear(m.Presence("ops", 3, left=[m.Person(50, "nina")]))
+    rig.note()
+    assert not [row for row in rig.view.members if row.selected]
+    before = rig.core.current
+    rig.take(ChooseItem())
+    assert rig.core.current == before
 
 
 def test_typists_are_told(rig: ScreenRig) -> None:
@@ -290,6 +309,31 @@ def test_a_click_on_what_is_gone_does_nothing_and_says_so(rig: ScreenRig, target
     assert rig.core.current == current
     assert [each for each in rig.acts[acts:] if not isinstance(each, actions.MarkSeen)] == []
     assert "not there any more" in rig.messages
+
+
+def test_a_choice_from_a_list_that_another_has_replaced_chooses_nothing(rig: ScreenRig) -> None:
+    rig.run("palette")
+    overlay = rig.view.overlay
+    assert overlay is not None
+    old = overlay.items[0].target
+    rig.submit("/who")
+    rig.pump()
+    shown = rig.overlay
+    before = rig.core.current
+    rig.take(ClickRow(old), ChooseItem(overlay.revision), ChooseItem(0))
+    assert (rig.overlay, rig.core.current) == (shown, before)
+    rig.escape()
+    rig.run("palette")
+    rig.take(ClickRow(old), ChooseItem(overlay.revision))
+    assert rig.view.overlay is not None
+
+
+def test_a_click_on_a_row_that_a_filter_has_moved_chooses_nothing(rig: ScreenRig) -> None:
+    rig.run("palette")
+    overlay = rig.view.overlay
+    assert overlay is not None
+    rig.take(TypedFilter("quit", overlay.revision), ClickRow(overlay.items[0].target))
+    assert rig.view.overlay is not None
 
 
 def test_a_click_beside_a_list_closes_it(rig: ScreenRig) -> None:

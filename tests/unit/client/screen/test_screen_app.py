@@ -290,7 +290,7 @@ def test_escape_leaves_the_list_and_nothing_else() -> None:
 
 
 def overlay(**fields: Any) -> views.OverlayView:
-    items = tuple(views.ViewRow(TextRow.of(f"item {n}"), views.ItemTarget(n), selected=n == 1) for n in range(3))
+    items = tuple(views.ViewRow(TextRow.of(f"item {n}"), views.ItemTarget(n, 1, ""), selected=n == 1) for n in range(3))
     return views.OverlayView(
         **{"kind": views.OverlayKind.SWITCHER, "title": TextRow.of("Rooms"), "items": items, **fields}
     )
