@@ -220,6 +220,13 @@ class ScreenComposer:
                     edits.append((key, task.seq, text))
         return edits
 
+    def forget_tasks(self) -> None:
+        """The numbers of messages are those of others now: nothing is answered or edited any more, the texts stay."""
+        for key, _, text in self.leave_edits():
+            self.give_back(key, text)
+        self.leave_task()
+        self._tasks.clear()
+
     @property
     def _edits(self) -> bool:
         return _is_edit(self.task)

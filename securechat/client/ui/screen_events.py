@@ -182,6 +182,9 @@ class ScreenEvents:
                 return False
             case events.IdentityChanged() | events.HistoryReset():
                 context.places.clear()
+                if isinstance(ui_event, events.HistoryReset):
+                    context.composer.forget_tasks()
+                    context.overlay = None  # what can be chosen in it is of the other log
                 return False
             case events.ClientEnded():
                 self.give_back_all()

@@ -470,6 +470,27 @@ def test_an_edit_that_is_left_can_be_brought_back(rig: ScreenRig) -> None:
     assert rig.view.composer.history[-1] == "my word, and more of it"
 
 
+@pytest.mark.parametrize("is_open", [True, False])
+def test_no_edit_or_reply_goes_to_a_message_of_another_log(rig: ScreenRig, is_open: bool) -> None:
+    rig.submit("my wrod")
+    rig.run("select")
+    rig.run("edit")
+    rig.type("my word")
+    if not is_open:
+        rig.take(ClickRow(ConversationTarget(rig.key("lobby"))))
+    rig.state.note([events.HistoryReset()])
+    rig.take(ClickRow(ConversationTarget(rig.key("ops"))))
+    assert (rig.view.composer.mode, rig.view.composer.text) == (ComposerMode.MESSAGE, "my word")
+    rig.say("theirs", "ops")
+    rig.run("select")
+    rig.run("reply")
+    assert rig.view.composer.mode is ComposerMode.REPLY
+    rig.run("palette")
+    rig.state.note([events.HistoryReset()])
+    assert (rig.view.composer.mode, rig.view.composer.text) == (ComposerMode.MESSAGE, "my word")
+    assert rig.view.overlay is None
+
+
 def test_an_edit_is_kept_for_the_next_start_as_its_command(rig: ScreenRig) -> None:
     rig.submit("my wrod")
     seq = rig.core.conversations[rig.key("ops")].messages[-1].seq

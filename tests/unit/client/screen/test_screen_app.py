@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
+
+from securechat.client.screen.app import STUCK_S
 from securechat.client.screen.toolkit import PastedText, Region, events
 from securechat.client.ui import screen_view as views
 from securechat.client.ui.screen_layout import ScreenPane
@@ -402,6 +406,23 @@ def test_focus_and_size_are_told() -> None:
         await pilot.resize_terminal(10, 3)
         await pilot.pause()
         assert rows(state)[0] == "The window"
+
+    run(test)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there Textual writes")
+def test_it_is_told_when_the_terminal_takes_nothing_and_when_it_does_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(state: EchoState, pilot: Any) -> None:
+        driver: Any = state.app._driver
+        driver.waits_s, driver.send, driver.show_frame = STUCK_S, lambda _: None, lambda: None
+        monkeypatch.setattr("securechat.client.screen.app._Driver", type(driver))
+        for _ in range(2):
+            state.app.show_soon(state.view())
+            await pilot.pause()
+        assert inputs_of(state, views.ScreenHidden) == [views.ScreenHidden(True)]
+        driver.waits_s = 0.0
+        state.app._tell_stuck()
+        assert inputs_of(state, views.ScreenHidden)[1:] == [views.ScreenHidden(False)]
 
     run(test)
 
