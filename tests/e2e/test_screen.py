@@ -72,6 +72,13 @@ def test_hostile_text_leaves_title_clipboard_and_screen_alone(
     assert ann._emulator.title.startswith("securechat")
 
 
+def test_a_terminal_without_utf_8_is_told_so_and_gets_ascii(screen: Open) -> None:
+    env = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    ann = opened(screen, "ann", env=env, columns=120)
+    ann.wait_for("not UTF-8")
+    assert ann.output.isascii()
+
+
 def test_a_dialogue_is_opened_from_the_switcher(screen: Open) -> None:
     ann, bob = opened(screen, "ann"), opened(screen, "bob")
     ann.wait_for("bob joined")

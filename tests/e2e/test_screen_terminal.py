@@ -225,7 +225,7 @@ def _state(pid: int) -> str:
 
 def test_a_size_of_nothing_and_a_tiny_one_crash_nothing(start: Start) -> None:
     screen = start()
-    for columns, rows, shown in ((0, 0, b""), (1, 1, b"t"), (15, 2, b"too small"), (40, 10, b"F1 help")):
+    for columns, rows, shown in ((0, 0, b""), (1, 1, "…".encode()), (15, 2, b"too small:"), (40, 10, b"F1 help")):
         before = len(screen.output)
         screen._resize(columns, rows)
         os.killpg(screen.process.pid, signal.SIGWINCH)

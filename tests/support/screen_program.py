@@ -74,7 +74,7 @@ class EchoState:
             "footer": TextRow.of("F1 help"),
             "title": f"securechat ({len(self.messages)})",
             "composer": views.ComposerView(**composer),  # type: ignore[arg-type]
-            "alone": TextRow.of("too small"),
+            "alone": TextRow.of("The window is too small: 20 columns and 6 rows are needed"),
             **self.changes,
         }
         return views.ScreenView(where, taken=len(self.inputs), **fields)  # type: ignore[arg-type]

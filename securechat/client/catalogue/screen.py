@@ -251,6 +251,8 @@ def more_comings(count: int) -> str:
 SEARCH = LazyText("Search")
 DAY = LazyText("Go to day")
 ANSWER_FIRST = LazyText("Not sent: a password is asked for. Your text comes back afterwards")
+# Translators: Ctrl+P is a key.
+EDIT_LEFT = LazyText("The message is as it was. Ctrl+P brings back what you had changed")
 EDIT_IS_EMPTY = LazyText("An edited message needs a text. To delete it, press Esc and delete it in the list")
 
 

@@ -8,6 +8,7 @@ from securechat.translation import LazyText, _, ngettext
 COPIED = LazyText("Sent to the terminal for the clipboard. tmux needs: set-clipboard on")
 COPY_TOO_LONG = LazyText("The text is too long for the clipboard of a terminal")
 LINK_COPIED = LazyText("The link cannot be opened on this machine. It was sent to the terminal for the clipboard")
+QUESTION_GONE = LazyText("The question is gone. What you type now goes nowhere until you press Enter")
 EDITOR_FAILED = LazyText("The editor failed, and the text is as it was. $EDITOR names another one")
 
 START_TITLE = LazyText("Which server do you want to chat on?")
@@ -25,6 +26,14 @@ NAME_HINT = LazyText("What others call you. Of an account: its name")
 def unsent_unusable(why: str) -> str:
     """Tell that what is written and not sent cannot be kept, or was not read."""
     return _("What is written and not sent is not kept: {why}", why=why)
+
+
+def not_unicode(encoding: str) -> str:
+    """Tell that the terminal has other characters than UTF-8's: the locale says so."""
+    return _(
+        "This terminal's characters are {encoding}, not UTF-8: others are shown as ?. Set LC_ALL=C.UTF-8",
+        encoding=encoding,
+    )
 
 
 def paste_cut(count: int) -> str:

@@ -28,12 +28,20 @@ from securechat.client.screen.toolkit import App, ChildWidgets, ChopsUpdate, Lay
 from securechat.client.terminal_notices import NoticeSequence, known_sequence, notifying
 from securechat.client.ui import screen_view as views
 from securechat.client.ui.edit_field import EditField
+from securechat.client.ui.hidden_answer import HiddenAnswer
 from securechat.client.ui.key_names import is_typed
-from securechat.client.ui.overlay_fields import MARGIN, OverlayInput, completion_rows, overlay_field
+from securechat.client.ui.overlay_fields import (
+    MARGIN,
+    OverlayInput,
+    alone_rows,
+    completion_rows,
+    overlay_field,
+    question_rows,
+    with_counter,
+)
 from securechat.client.ui.screen_layout import PaneField, ScreenLayout, ScreenPane
-from securechat.client.ui.screen_overlay import joined, wrapped
 from securechat.client.ui.settings import ClientSettings
-from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
+from securechat.client.ui.styled_text import TextRow
 from securechat.client.ui.themes import Theme
 from securechat.client.ui.toolkit_keys import named_key
 from securechat.client.ui.ui_actions import KeyboardFocus, KeyTable
@@ -45,10 +53,10 @@ else:
 
 MOST_HELD = 1000
 """Keys held back while the network's thread is busy."""
-ANSWER_COLUMNS = 12
-"""Cells that a question leaves for its answer."""
 TELL_KEY_S = 1.0
 """Between two keys that are told for themselves."""
+STUCK_S = 1.0
+"""Time for a terminal to take a piece, after which nothing that is drawn counts as seen."""
 _PANES = {
     views.ScreenFocus.MESSAGES: KeyboardFocus.MESSAGE,
     views.ScreenFocus.CONVERSATIONS: KeyboardFocus.LIST,
@@ -58,13 +66,6 @@ _PANES = {
 _WAITED_FOR = (views.RunAction, views.SubmitText, views.AnswerForm, views.ChooseItem, views.CloseOverlay)
 _APART = (views.TypedText, views.KeyTyped, views.FocusChanged, views.ScreenResized)
 """Inputs that a text on its way need not come before."""
-_MOVES = {
-    "previous": views.MoveSelection(-1),
-    "next": views.MoveSelection(1),
-    "first": views.MoveSelection(edge=-1),
-    "last": views.MoveSelection(edge=1),
-}
-_PAGES = {"page_up": views.MoveSelection(-1, page=True), "page_down": views.MoveSelection(1, page=True)}
 
 
 class ScreenApp(App[None], inherit_bindings=False):
@@ -111,6 +112,8 @@ class ScreenApp(App[None], inherit_bindings=False):
         self._told_key_at = float("-inf")
         self._recalled: int | None = None
         self._question: list[TextRow] = []
+        self._answer = HiddenAnswer()
+        self._stuck = False
         self._mouse = True
         self._answered_99 = False
         self._title = ""
@@ -163,8 +166,7 @@ class ScreenApp(App[None], inherit_bindings=False):
 
     def in_screen(self, callback: Callable[[], None]) -> None:
         """Run something on the screen's thread, from any thread, while there is one."""
-        loop = self._loop
-        if loop is not None and loop.is_running():
+        if (loop := self._loop) is not None and loop.is_running():
             loop.call_soon_threadsafe(callback)
 
     @property
@@ -172,8 +174,19 @@ class ScreenApp(App[None], inherit_bindings=False):
         """Whether the last view was not drawn yet."""
         return self._newest is not None
 
+    def _tell_stuck(self) -> None:
+        """Tell whether the terminal takes what is drawn; while it does not, look again."""
+        stuck = sys.platform != "win32" and isinstance(self._driver, _Driver) and self._driver.waits_s >= STUCK_S
+        if stuck != self._stuck:
+            self._stuck = stuck
+            self._post(views.ScreenHidden(stuck))
+        if stuck:
+            self.set_timer(STUCK_S, self._tell_stuck)
+
     def _show_newest(self) -> None:
         view, self._newest = self._newest, None
+        if not self._stuck:
+            self._tell_stuck()
         if view is not None:
             self.show(view)
 
@@ -182,12 +195,14 @@ class ScreenApp(App[None], inherit_bindings=False):
         self.view = view
         composer = view.composer
         if composer.revision != self._revision:
-            self._flush_typed()
+            self.flush_typed()
+            if self._answer.asked(hidden=composer.hidden, now=time.monotonic()):
+                self._post(views.ShowSentence(words.QUESTION_GONE()))
             self._revision, self._chosen, self._recalled = composer.revision, None, None
             self.composer.buffer.hidden = composer.hidden
             self.composer.buffer.replace(composer.text)
         self.composer.buffer.hidden = composer.hidden
-        *self._question, self.composer.prompt = self._asked(composer.prompt)
+        *self._question, self.composer.prompt = question_rows(composer.prompt, self._columns_of(self.composer))
         self.composer.placeholder = composer.placeholder
         self.overlay.show(view.overlay)
         if view.title != self._title:
@@ -198,18 +213,10 @@ class ScreenApp(App[None], inherit_bindings=False):
             self.send(terminal_modes.MOUSE_ON if self._mouse else terminal_modes.MOUSE_OFF)
         self.painter.show_bare(None if view.bare is None else _bare(view.bare))
         if self._typed is not None and view.taken >= self._typed_at:
-            self._flush_typed()
+            self.flush_typed()
         self._draw()
         while self._held and not self._waits:
             self._take(self._held.popleft())
-
-    def _asked(self, prompt: TextRow) -> list[TextRow]:
-        """Return a prompt as rows: of a question that leaves no place to answer, the begin stands above."""
-        columns = self._columns_of(self.composer)
-        if len(prompt) <= columns // 2 or len(prompt) <= columns - ANSWER_COLUMNS:
-            return [prompt]
-        *rows, last = wrapped(prompt, max(ANSWER_COLUMNS, columns - ANSWER_COLUMNS))
-        return [*rows, last if last.endswith(" ") else joined(last, " ")]
 
     def use_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
@@ -230,7 +237,7 @@ class ScreenApp(App[None], inherit_bindings=False):
         over = overlay_field(layout) if view.overlay is not None else None
         if over is not None:  # nothing lies under it, so no row is cut by its edges
             layout = ScreenLayout(layout.columns, layout.rows, status=layout.status, footer=layout.footer)
-        alone = (views.ViewRow(view.alone),) if layout.too_small else None
+        alone = tuple(map(views.ViewRow, alone_rows(view.alone, layout.columns))) if layout.too_small else None
         self._pane("header", layout.header, (views.ViewRow(view.header),))
         self._pane("conversations", layout.conversations, view.conversations)
         self._pane("members", layout.members, view.members)
@@ -249,36 +256,26 @@ class ScreenApp(App[None], inherit_bindings=False):
         self.query_one(f"#{name}", Pane).show(field, rows, self._theme, at_bottom=at_bottom)
 
     def _draw_lines(self, layout: ScreenLayout) -> None:
-        left, above, below = (
-            layout.header.column if layout.header is not None else 0,
-            layout.conversations,
-            layout.members,
-        )
+        left = layout.header.column if layout.header is not None else 0
+        above, below = layout.conversations, layout.members
         edge = PaneField(left - 1, 0, 1, layout.rows - 2) if left else None
         line = (
             PaneField(0, below.row - 1, below.columns, 1) if left and above is not None and below is not None else None
         )
         self._pane("edge", edge, [drawn_line("│")] * (edge.rows if edge is not None else 0))
-        self._pane("line", line, [drawn_line("─" * (line.columns if line is not None else 0))])
+        self._pane("line", line, [drawn_line("-" * (line.columns if line is not None else 0))])
 
     def _draw_composer(self, field: PaneField | None) -> None:
         view = self.view.composer
         rows = self.composer.drawn(field.columns, field.rows) if field is not None else []
-        if rows and view.counter:  # at the right end of the last row, where there is a place for it
-            columns = field.columns - len(rows[-1]) - len(view.counter) if field is not None else 0
-            if columns > 0:
-                text = f"{rows[-1]}{' ' * columns}{view.counter}"
-                rows[-1] = TextRow.of(
-                    text, (*rows[-1].spans, TextSpan(len(text) - len(view.counter), len(text), TextStyle.DIM))
-                )
+        if rows and view.counter and field is not None:
+            rows[-1] = with_counter(rows[-1], view.counter, field.columns)
         self._pane("composer", field, tuple(map(views.ViewRow, rows)))
         found = [(each.word, each.arguments, each.meaning) for each in self._completions]
         place = None
         if found and field is not None and (height := min(len(found), field.row - 1)) > 0:
             place = PaneField(field.column, field.row - height, field.columns, height)
-        listed = (
-            completion_rows(field.columns, found, self._chosen)[-place.rows :] if field is not None and place else []
-        )
+        listed = completion_rows(place.columns, found, self._chosen)[-place.rows :] if place is not None else []
         self._pane("completion", place, listed)
 
     @property
@@ -342,7 +339,7 @@ class ScreenApp(App[None], inherit_bindings=False):
 
     def _post(self, screen_input: views.ScreenInput) -> None:
         if not isinstance(screen_input, _APART):
-            self._flush_typed()
+            self.flush_typed()
         self._posted += 1
         if isinstance(screen_input, _WAITED_FOR):
             self._awaited = self._posted
@@ -352,10 +349,13 @@ class ScreenApp(App[None], inherit_bindings=False):
         pane = self.query_one("#messages", Pane)
         marked = pane.marked_text
         pane.unmark()
+        name = "" if isinstance(event, events.Paste) else named_key(event.key, event.character)
+        if self._answer.discards(name, time.monotonic()):
+            return
         if isinstance(event, events.Paste):
             self._paste(event.text, getattr(event, "chars", len(event.text)))
         else:
-            name, composer, posted = named_key(event.key, event.character), self._text_field, self._posted
+            composer, posted = self._text_field, self._posted
             if marked and name == "Ctrl+C":
                 self._copy(marked)
                 return
@@ -411,14 +411,11 @@ class ScreenApp(App[None], inherit_bindings=False):
             return True
         if action is None or typed_into_filter:
             return False
-        if name == "Up" and action.id == "select" and self._is_below_first_row():
+        is_below = self.composer.cursor(self._columns_of(self.composer))[1] > 0
+        if name == "Up" and action.id == "select" and is_below:
             return False
         self._run(action.id, overlay=KeyboardFocus.OVERLAY in places)
         return True
-
-    def _is_below_first_row(self) -> bool:
-        columns = self._columns_of(self.composer)
-        return self.composer.cursor(columns)[1] > 0
 
     def _run(self, action_id: str, *, overlay: bool = False) -> None:
         match action_id:
@@ -429,15 +426,16 @@ class ScreenApp(App[None], inherit_bindings=False):
             case "interrupt":
                 self._interrupt()
             case "choose":
-                self._post(views.ChooseItem())
+                self._post(views.ChooseItem(self.view.overlay.revision if self.view.overlay is not None else 0))
             case "escape":
+                self._answer.given()
                 self._post(views.CloseOverlay())
             case "newline" | "editor" | "redraw":
                 self.do(action_id)
-            case _ if action_id in _MOVES:
-                self._post(_MOVES[action_id])
-            case _ if action_id in _PAGES and overlay:
-                self._post(_PAGES[action_id])
+            case _ if action_id in views.MOVES:
+                self._post(views.MOVES[action_id])
+            case _ if action_id in views.PAGES and overlay:
+                self._post(views.PAGES[action_id])
             case _:
                 self._post(views.RunAction(action_id))
 
@@ -458,9 +456,9 @@ class ScreenApp(App[None], inherit_bindings=False):
 
     def _submit(self) -> None:
         text = self.composer.buffer.text
-        self._typed = None
+        self._typed = self._recalled = None
+        self._answer.given()
         self.composer.buffer.replace("")
-        self._recalled = None
         self._post(views.SubmitText(text, self._revision))
 
     def _recall(self, name: str) -> bool:
@@ -502,12 +500,14 @@ class ScreenApp(App[None], inherit_bindings=False):
             return
         self._chosen = self._recalled = None
         if composer.buffer.hidden:
+            self._answer.typed(composer.buffer.text)
             return
         self._typed = (composer.buffer.text, composer.buffer.cursor)
         if self.view.taken >= self._typed_at:
-            self._flush_typed()
+            self.flush_typed()
 
-    def _flush_typed(self) -> None:
+    def flush_typed(self) -> None:
+        """Tell what is typed, and was not told yet."""
         if self._typed is not None:
             (text, cursor), self._typed = self._typed, None
             rows = len(self.composer.rows(self._columns_of(self.composer)))
@@ -595,9 +595,11 @@ class ScreenApp(App[None], inherit_bindings=False):
             case "redraw":
                 self.redraw()
             case "editor" if not self.composer.buffer.hidden:
+                self._post(views.ScreenHidden(True))
                 with self.suspend():
                     chosen = {"VISUAL": self._settings.editor} if self._settings.editor else {}
                     text = edited(self.composer.buffer.text, {**os.environ, **chosen})
+                self._post(views.ScreenHidden(False))
                 if text is None:
                     self._post(views.ShowSentence(words.EDITOR_FAILED()))
                 else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from codecs import lookup
 from collections.abc import Sequence
 from functools import partial
 from importlib.resources import files
@@ -120,6 +121,7 @@ class ScreenSession:
         finally:
             sys.setswitchinterval(interval_s)
             if self._started:
+                self._app.flush_typed()
                 self._network.act(actions.LeaveChat(0.0))
                 if self._network.wait(END_S):  # its thread has ended, so the state is ours
                     self._state.give_back_all()
@@ -147,10 +149,10 @@ class ScreenSession:
     def _take_soon(self, screen_input: views.ScreenInput) -> None:
         self._network.post(partial(self._take, screen_input))
 
-    def _leave(self, number: int) -> None:
+    def _leave(self, _number: int) -> None:
         """Leave at once: the terminal is closed, or a signal says so."""
         self._exit = ClientExit.TERMINATED
-        del number
+        self._app.flush_typed()
         self._network.act(actions.LeaveChat(0.0))
         self._app.set_timer(END_S, self._app.exit)
 
@@ -168,6 +170,8 @@ class ScreenSession:
                     self._ended(ui_event)
                 case events.LoggedIn():
                     self._read_unsent(ui_event.me.name)
+                    if not lookup(encoding := getattr(sys.__stdout__, "encoding", "utf-8")).name.startswith("utf"):
+                        self._say(words.not_unicode(encoding))
         self._do(self._state.note(ui_events))
         if not ui_events:  # the last call of the network's thread
             self._app.in_screen(self._app.exit)

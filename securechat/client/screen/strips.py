@@ -18,6 +18,7 @@ from securechat.client.screen.toolkit import ColorSystem, ColorType, RichColor, 
 from securechat.client.ui.screen_overlay import cut
 from securechat.client.ui.styled_text import TextRow, TextStyle
 from securechat.client.ui.themes import ColorDepth, Look, Theme
+from securechat.client.ui.wrapping import JOINER, without_loose_begin
 from securechat.text.sanitize import width
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
@@ -91,8 +92,8 @@ def _color(number: int | None) -> RichColor | None:
 def sequences(segments: Iterable[Segment], base: Style, depth: ColorDepth) -> str:
     """Return what draws segments: their text without controls, SGR (ECMA-48, 8.3.117) and OSC 8.
 
-    Spaces at the end that show nothing are left out. A link has one ``id`` wherever it stands, so that a terminal
-    shows its rows as one link (https://gist.github.com/egmontkob/eb114294efbcd5adb1944c9f3cb5feda).
+    Spaces at the end that show nothing are left out, and what would join a cell of the part beside it. A link has one
+    ``id`` wherever it stands: so its rows are one link (https://gist.github.com/egmontkob/eb114294efbcd5adb1944c9f3cb5feda).
     """
     parts = [(harmless(text), based(base, style)) for text, style, control in segments if not control]
     while parts and (last := _without_end(*parts[-1], base)) != parts[-1][0]:
@@ -100,6 +101,9 @@ def sequences(segments: Iterable[Segment], base: Style, depth: ColorDepth) -> st
         if last:
             break
         parts.pop()
+    if parts:
+        parts[0] = (without_loose_begin(parts[0][0]), parts[0][1])
+        parts[-1] = (parts[-1][0].rstrip(JOINER), parts[-1][1])
     written, looks, link = [], base, ""
     for text, style in parts:
         target = style.link if style.link and is_link_target(style.link) else ""

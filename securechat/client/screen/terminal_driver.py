@@ -75,6 +75,12 @@ class TerminalDriver(Driver):
             self._writer.wake()
 
     @property
+    def waits_s(self) -> float:
+        """For how long the terminal has taken nothing of what is being written, seconds."""
+        began = self._writer.writes_since if self._writer is not None else None
+        return 0.0 if began is None else time.monotonic() - began
+
+    @property
     def size(self) -> tuple[int, int]:
         """Columns and rows."""
         try:

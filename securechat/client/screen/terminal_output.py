@@ -14,6 +14,7 @@ import contextlib
 import os
 import select
 import threading
+import time
 from codecs import lookup
 from collections import deque
 from collections.abc import Mapping
@@ -60,6 +61,7 @@ class TerminalPainter:
         self._clear = ""
         self._held = False
         self._columns = 0
+        self._rows: int | None = None
         self._bare: str | None = None
         self._bare_written: str | None = None
 
@@ -103,6 +105,7 @@ class TerminalPainter:
         with self._lock:
             self._forget(clear)
             if rows is not None:
+                self._rows = rows
                 self._wanted.clear()
 
     def _forget(self, clear: str) -> None:
@@ -142,7 +145,10 @@ class TerminalPainter:
             return f"{_SYNC_BEGINS}{text}{_SYNC_ENDS}" if self.synchronized and rows else text
 
     def _differing(self) -> list[int]:
-        differing = [number for number, parts in self._wanted.items() if self._written.get(number) != parts]
+        # A frame of the former size may still come: a row below the last one would be drawn over the last one.
+        wanted = self._wanted.items()
+        below = self._rows
+        differing = [row for row, parts in wanted if (below is None or row < below) and self._written.get(row) != parts]
         return sorted(differing, key=lambda number: (number not in self._urgent, number))
 
     def _row(self, number: int) -> str:
@@ -184,6 +190,7 @@ class TerminalWriter:
         self._changed = threading.Event()
         self._stopping = False
         self._gone = False
+        self.writes_since: float | None = None  # when the write began that has not ended, monotonic seconds
         self._thread = threading.Thread(target=self._run, name="terminal-output", daemon=True)
 
     def start(self) -> None:
@@ -225,9 +232,11 @@ class TerminalWriter:
 
     def _write(self, data: bytes) -> None:
         while data and not self._gone:
+            self.writes_since = time.monotonic()
             try:
                 data = data[os.write(self._fileno, data) :]
             except BlockingIOError:  # a parent has made the terminal non-blocking
                 select.select([], [self._fileno], [])
             except OSError:  # the terminal is gone; SIGHUP ends the session
                 self._gone = True
+        self.writes_since = None

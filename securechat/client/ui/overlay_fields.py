@@ -12,15 +12,20 @@ from msgspec.structs import replace
 
 from securechat.client.ui.edit_field import EditField
 from securechat.client.ui.screen_layout import PaneField, ScreenLayout
-from securechat.client.ui.screen_overlay import cut, joined, styled
+from securechat.client.ui.screen_overlay import cut, joined, styled, wrapped
 from securechat.client.ui.screen_view import FormField, OverlayKind, OverlayView, ViewRow
-from securechat.client.ui.styled_text import TextRow, TextStyle
+from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
 from securechat.client.ui.wrapping import cells, row_ranges
 
 MARGIN = 2
 """Cells left and right of an overlay."""
 LABEL_COLUMNS = 16
 """Of the labels of a form, where they are short enough: the values begin below each other."""
+
+ANSWER_COLUMNS = 12
+"""Cells that a question leaves for its answer."""
+_NARROWEST_SENTENCE = 8
+"""Cells in which a sentence is wrapped, and not cut."""
 
 
 class OverlayInput:
@@ -159,3 +164,25 @@ def completion_rows(columns: int, words: Sequence[tuple[str, str, str]], chosen:
         row = joined(" ", styled(word, TextStyle.KEY), head[len(word) :], gap, "  ", styled(meaning, TextStyle.DIM))
         rows.append(ViewRow(cut(row, columns), selected=number == chosen))
     return rows
+
+
+def question_rows(prompt: TextRow, columns: int) -> list[TextRow]:
+    """Return a prompt as rows: of a question that leaves no place to answer, the begin stands above."""
+    if len(prompt) <= columns // 2 or len(prompt) <= columns - ANSWER_COLUMNS:
+        return [prompt]
+    *rows, last = wrapped(prompt, max(ANSWER_COLUMNS, columns - ANSWER_COLUMNS))
+    return [*rows, last if last.endswith(" ") else joined(last, " ")]
+
+
+def alone_rows(sentence: TextRow, columns: int) -> list[TextRow]:
+    """Return the sentence of a screen that is too small, wrapped where words have a place."""
+    return wrapped(sentence, columns) if columns >= _NARROWEST_SENTENCE else [sentence]
+
+
+def with_counter(row: TextRow, counter: TextRow, columns: int) -> TextRow:
+    """Return the last row of the composer with what is left, at its right end, where there is a place for it."""
+    left = columns - cells(row) - cells(counter)
+    if left <= 0:
+        return row
+    text = f"{row}{' ' * left}{counter}"
+    return TextRow.of(text, (*row.spans, TextSpan(len(text) - len(counter), len(text), TextStyle.DIM)))

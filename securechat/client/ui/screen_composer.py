@@ -9,6 +9,7 @@ not typed in.
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from securechat.client import catalogue
 from securechat.client.core.state import ConversationId, RoomKey
@@ -31,18 +32,28 @@ class ComposerTask(Struct, frozen=True):
     Attributes:
         mode: ComposerMode.REPLY or EDIT.
         seq: of the message it is about.
+        text: of an edit, as the message is without it.
     """
 
     mode: ComposerMode
     seq: int
+    text: str = ""
 
 
 class TypedUnder(Struct, frozen=True):
-    """What a text that was typed under a revision is for."""
+    """What a text that was typed under a revision is for.
+
+    Attributes:
+        key: the conversation that was open.
+        hidden: whether a password was asked for.
+        task: as of then.
+        left: the last that was told of it before the next revision.
+    """
 
     key: ConversationId
     hidden: bool
     task: ComposerTask | None
+    left: str = ""
 
 
 class ScreenComposer:
@@ -91,11 +102,30 @@ class ScreenComposer:
 
     def typed(self, text: str, cursor: int, revision: int, rows: int) -> bool:
         """Take what is typed now; tell whether it was typed for this."""
-        if revision != self.revision or self.hidden:
+        if revision != self.revision:
+            self._typed_before(text, revision)
+            return False
+        if self.hidden:
             return False
         self.text, self.cursor, self.rows = text, cursor, max(1, rows)
         self._keep()
         return True
+
+    def _typed_before(self, text: str, revision: int) -> None:
+        """Keep what was typed while another revision was on its way to the screen, where it was typed for."""
+        under = self._under.get(revision)
+        if under is None or under.hidden or text == under.left:
+            return
+        edits = _is_edit(under.task)
+        if edits and (under.key != self._key or self.hidden):
+            if (kept := self._tasks.get(under.key)) is not None and kept[0] == under.task:
+                self._tasks[under.key] = (kept[0], text)
+        elif under.key != self._key or self.hidden or (self._edits and not edits):
+            self._unsent.put(under.key, text)
+        elif self._edits == edits and (not edits or self.task == under.task):
+            begin = self.text.removesuffix(under.left) if under.left and self.text.endswith(under.left) else None
+            self._under[revision] = replace(under, left=text)
+            self.set_text(_both(self.text, text) if begin is None else begin + text)
 
     def under(self, revision: int) -> TypedUnder | None:
         """Return what a text typed under a revision is for; None for one that is too old."""
@@ -111,6 +141,7 @@ class ScreenComposer:
 
     def set_text(self, text: str) -> None:
         """Have the screen take a text."""
+        self._end_revision()
         self.text, self.cursor, self.rows = text, len(text), text.count("\n") + 1
         self.revision += 1
         self._remember()
@@ -149,14 +180,16 @@ class ScreenComposer:
     def edit(self, seq: int, text: str) -> None:
         """Edit a message; what was written comes back afterwards."""
         self.leave_task()
-        self.task = ComposerTask(ComposerMode.EDIT, seq)
+        self.task = ComposerTask(ComposerMode.EDIT, seq, text)
         self.set_text(text)
 
     def leave_task(self) -> bool:
-        """Leave a reply or an edit; tell whether there was one. The text of a reply stays."""
-        task, self.task = self.task, None
+        """Leave a reply or an edit; tell whether there was one. The text of a reply stays, an edit is a line then."""
+        changed, task, self.task = self.changed, self.task, None
         if task is None:
             return False
+        if changed:
+            self.add_history(self.text)
         if task.mode is ComposerMode.EDIT:
             self.set_text(self._unsent.get(self._key))
         else:
@@ -171,8 +204,32 @@ class ScreenComposer:
             self.set_text(both)
 
     @property
+    def changed(self) -> bool:
+        """Whether a message is edited, and its text is another one by now."""
+        return self._edits and self.task is not None and bool(self.text.strip()) and self.text != self.task.text
+
+    def leave_edits(self) -> list[tuple[ConversationId, int, str]]:
+        """Leave every edit; returns conversation, seq and text of those that have changed."""
+        edits = [(self._key, self.task.seq, self.text)] if self.changed and self.task is not None else []
+        if self._edits:
+            self.leave_task()
+        for key, (task, text) in list(self._tasks.items()):
+            if _is_edit(task):
+                del self._tasks[key]
+                if text.strip() and text != task.text:
+                    edits.append((key, task.seq, text))
+        return edits
+
+    def forget_tasks(self) -> None:
+        """The numbers of messages are those of others now: nothing is answered or edited any more, the texts stay."""
+        for key, _, text in self.leave_edits():
+            self.give_back(key, text)
+        self.leave_task()
+        self._tasks.clear()
+
+    @property
     def _edits(self) -> bool:
-        return self.task is not None and self.task.mode is ComposerMode.EDIT
+        return _is_edit(self.task)
 
     def add_history(self, line: str) -> bool:
         """Remember a line that was sent; tell whether it is news."""
@@ -206,12 +263,17 @@ class ScreenComposer:
 
     def _load(self) -> None:
         if self.hidden:
+            self._end_revision()
             self.text, self.cursor, self.rows = "", 0, 1
             self.revision += 1
             self._remember()
             return
         self.task, edited = self._tasks.pop(self._key, None) or (None, "")
         self.set_text(edited if self._edits else self._unsent.get(self._key))
+
+    def _end_revision(self) -> None:
+        if (under := self._under.get(self.revision)) is not None:
+            self._under[self.revision] = replace(under, left=self.text)
 
     def _remember(self) -> None:
         self._under[self.revision] = TypedUnder(self._key, self.hidden, self.task)
@@ -222,6 +284,10 @@ class ScreenComposer:
         """Keep what is written, so that a restart finds it; the text of an edit is in the log."""
         if not self.hidden and not self._edits:
             self._unsent.put(self._key, self.text)
+
+
+def _is_edit(task: ComposerTask | None) -> bool:
+    return task is not None and task.mode is ComposerMode.EDIT
 
 
 def _both(first: str, second: str) -> str:

@@ -79,6 +79,8 @@ class ScreenContext:
         answers: the command whose answer is awaited, for the title of a list.
         search_title: of the hits that are awaited; None while none are.
         unread_items: the last list of unread conversations, by number from 1.
+        screen_hidden: whether another program, or nothing at all, is on the terminal instead of the screen.
+        wants_list: whether the list of all conversations is to be asked for.
         asked_lists: lists of all conversations that the screen itself has asked for, and that are no answer.
         requests: to the shell, in order.
         default_name: taken where the user gives no name.
@@ -139,12 +141,15 @@ class ScreenContext:
         self.answers = ""
         self.search_title: str | None = None
         self.unread_items: tuple[UnreadItem, ...] = ()
+        self.screen_hidden = False
+        self.wants_list = False
         self.asked_lists = 0
         self.requests: list[ShellRequest] = []
         self.default_name: str | None = None
         self.places: list[ConversationId] = []
         self.goes_back = False
         self._seen_people: set[int] = set()
+        self._overlays = 0
         self._opened: ConversationId | None = None
         self._words: tuple[ConversationId, str, KnownWords] | None = None
         self._commands: tuple[str, tuple[CommandWords, ...]] | None = None
@@ -166,13 +171,18 @@ class ScreenContext:
 
     @property
     def looks(self) -> bool:
-        """Whether the user looks at the messages that are open."""
-        return self.overlay is None and self.layout.messages is not None and self.seen.looks(self.clock())
+        """Whether the user looks at the messages that are open, and nothing covers them."""
+        layout = self.layout
+        shown = layout.messages is not None and not layout.too_small and not self.screen_hidden
+        if not shown or self.overlay is not None or not self.seen.looks(self.clock()):
+            return False
+        completion = self.composer.completion(self.words())  # its list stands over the last messages
+        return completion is None or not completion.candidates
 
     def open(self, overlay: ScreenOverlay) -> None:
         """Open a list over the panes, in place of another one."""
-        if self.overlay is not None:
-            overlay.revision = self.overlay.revision + 1
+        self._overlays += 1
+        overlay.revision = self._overlays
         self.overlay = overlay
 
     # --- what is open -------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def draw(context: ScreenContext, taken: int) -> ScreenView:
     composer = _composer(context)
     of = context.layout = layout(context.columns, context.rows, _wanted(context, composer))
     if of.too_small:
-        alone = _NO_ROW if of.messages is None else cut(TextRow.of(catalogue.screen.TOO_SMALL()), of.columns)
+        alone = _NO_ROW if of.messages is None else TextRow.of(catalogue.screen.TOO_SMALL())
         return ScreenView(of, taken, composer=composer, alone=alone, title=title(context))
     messages, cursor = _messages(context, of)
     focus = focus_of(context)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from securechat.client import catalogue
 from securechat.client.catalogue.translation import refusal_sentence
-from securechat.client.core import actions, events
+from securechat.client.core import events
 from securechat.client.core.events import UiEvent
-from securechat.client.core.state import ConnectionPhase, PersonKey
+from securechat.client.core.state import PersonKey
 from securechat.client.ui import screen_lists
 from securechat.client.ui.describe import EventText
 from securechat.client.ui.describe_programs import token_lines
@@ -84,7 +84,6 @@ class ScreenEvents:
         self._rows = rows
         self._text = EventText(context.core)
         self._notified: list[events.MessageShown] = []
-        self._wants_list = False
 
     def note(self, ui_events: Sequence[UiEvent]) -> None:
         """Take events, in order; of the messages among them one notifies."""
@@ -92,9 +91,6 @@ class ScreenEvents:
         self._notified.clear()
         for ui_event in ui_events:
             self._note(ui_event)
-        if self._wants_list and context.core.phase is ConnectionPhase.ONLINE:
-            self._wants_list = False
-            self._ask_list()
         how = context.settings.notifications
         if self._notified and how != "off" and (said := context.notification.text(self._notified[-1], context.clock())):
             context.ask(RingBell() if how == "bell" else NotifyUser(said))
@@ -158,12 +154,13 @@ class ScreenEvents:
                 context.why = catalogue.connection.still_away(loss)
             case events.ConnectionLost():
                 context.resending = bool(context.core.unsent)
+                context.asked_lists = 0  # what was asked for is not answered any more
                 context.windows.refresh()
                 return False
             case events.BackOnline():
                 context.retry_at, context.why = None, ""
                 context.resending = bool(context.core.unsent)
-                self._wants_list = True
+                self._ask_list()
                 context.windows.refresh()
                 return False
             case events.LoggedIn():
@@ -185,6 +182,9 @@ class ScreenEvents:
                 return False
             case events.IdentityChanged() | events.HistoryReset():
                 context.places.clear()
+                if isinstance(ui_event, events.HistoryReset):
+                    context.composer.forget_tasks()
+                    context.overlay = None  # what can be chosen in it is of the other log
                 return False
             case events.ClientEnded():
                 self.give_back_all()
@@ -220,6 +220,8 @@ class ScreenEvents:
     def give_back_all(self) -> None:
         """Put the messages that are not stored back to where they can be edited."""
         context = self._context
+        for key, seq, text in context.composer.leave_edits():
+            context.composer.give_back(key, f"/edit {seq} {text}")
         for window in context.windows:
             unsent = [window.unsent.at(index) for index in range(len(window.unsent))]
             texts = [each.message for each in unsent if each.state is not UnsentState.STORED]
@@ -237,13 +239,12 @@ class ScreenEvents:
         said = catalogue.connection.connected(context.server.host, context.server.port, name)
         means = catalogue.accounts.logged_in(account=event.account, admin=event.admin)
         context.say("\n".join(part for part in (said, means, catalogue.connection.MORE_HELP()) if part))
-        self._wants_list = True
+        self._ask_list()
 
     def _ask_list(self) -> None:
-        """Ask for all conversations, once the rooms are joined: until then no question is taken."""
+        """Have all conversations listed once the rooms are joined: until then the core takes no request."""
         if _LIST_FEATURE in self._context.core.features:
-            self._context.asked_lists += 1
-            self._context.act(actions.ListConversations())
+            self._context.wants_list = True
 
     # --- lists --------------------------------------------------------------------------------------------------------
 

@@ -201,11 +201,12 @@ class ScreenOverlay:
             self._selected += step * (page_rows or 1)
         self._selected = max(0, min(self._selected, last))
 
-    def select(self, index: int) -> bool:
-        """Select the item of a clicked row; tell whether it is there."""
-        if not 0 <= index < len(self._found):
+    def select(self, target: ItemTarget) -> bool:
+        """Select the item of a clicked row; tell whether it is there still."""
+        was = (target.revision, target.filter)
+        if was != (self.revision, self._query) or not 0 <= target.index < len(self._found):
             return False
-        self._selected = index
+        self._selected = target.index
         return True
 
     @property
@@ -229,7 +230,7 @@ class ScreenOverlay:
         items = tuple(
             ViewRow(
                 cut(each.row, columns),
-                ItemTarget(self._top + index) if each.choice is not None else None,
+                ItemTarget(self._top + index, self.revision, self._query) if each.choice is not None else None,
                 selected=chooses and self._top + index == self._selected,
             )
             for index, each in enumerate(shown)

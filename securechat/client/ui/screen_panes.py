@@ -171,7 +171,9 @@ class MemberPane:
             self.top, self.selected = 0, None
         if key != self._of or not self._fresh:
             self._of, self._fresh = key, True
-            self._people = _people(core, key)
+            chosen, self._people = self.chosen, _people(core, key)
+            if chosen is not None:  # the same person, wherever that is now; none where the person has left
+                self.selected = next((at for at, each in enumerate(self._people) if each.id == chosen.id), None)
         return self._people
 
     def enter(self) -> None:

@@ -70,6 +70,7 @@ from securechat.client.ui.screen_view import (
     RunAction,
     SaveFiles,
     ScreenFocus,
+    ScreenHidden,
     ScreenInput,
     ScreenResized,
     ScreenView,
@@ -160,7 +161,6 @@ class ScreenState:
         self._actions = ScreenActions(self._context, self._commands)
         self._events = ScreenEvents(self._context, rows)
         self._taken = 0
-        self._store_asked = False
         self._settling = False
 
     # --- for the shell ------------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ class ScreenState:
         self._taken += 1
         before = self._context.key
         self._take(screen_input)
-        if not isinstance(screen_input, FocusChanged | ScreenResized | ShowSentence | TransferProgress):
+        if not isinstance(screen_input, FocusChanged | ScreenHidden | ScreenResized | ShowSentence | TransferProgress):
             self._context.seen.entered(self._context.key)
             self._context.seen.pressed(before, self._context.clock())
         self._settle()
@@ -223,9 +223,8 @@ class ScreenState:
 
     def _requests(self) -> Sequence[ShellRequest]:
         requests, self._context.requests = self._context.requests, []
-        if self._unsent.changed and not self._store_asked:
+        if self._unsent.wants_storing():
             requests.append(StoreUnsent())
-        self._store_asked = self._unsent.changed
         return requests
 
     def _find(self, key: ConversationId, seq: int) -> Message | None:
@@ -248,8 +247,9 @@ class ScreenState:
                     context.overlay.type(text)
             case MoveSelection(step, page, edge):
                 self._actions.move(step, edge=edge, page=page)
-            case ChooseItem():
-                self._choose()
+            case ChooseItem(revision):
+                if revision < 0 or revision == (context.overlay.revision if context.overlay is not None else 0):
+                    self._choose()
             case CloseOverlay():
                 self._escape()
             case AnswerForm():
@@ -260,6 +260,8 @@ class ScreenState:
                 self._scroll(pane, rows)
             case FocusChanged(on):
                 context.seen.focus(on=on)
+            case ScreenHidden(on):
+                context.screen_hidden = on
             case KeyTyped():
                 pass
             case ScreenResized(columns, rows):
@@ -382,6 +384,9 @@ class ScreenState:
         elif context.focus is not ScreenFocus.COMPOSER:
             context.focus_on(ScreenFocus.COMPOSER)
             context.pane = ScreenPane.MESSAGES
+        elif context.composer.changed:
+            context.composer.leave_task()
+            context.say(catalogue.screen.EDIT_LEFT())
         elif context.composer.leave_task() or context.notices.dismiss():
             pass
         elif context.layout.one_pane:
@@ -394,7 +399,7 @@ class ScreenState:
             context.ask(OpenLink(link))
             return
         if isinstance(target, ItemTarget):
-            if context.overlay is not None and context.overlay.select(target.index):
+            if context.overlay is not None and context.overlay.select(target):
                 self._choose()
             return
         if context.overlay is not None:
@@ -462,10 +467,18 @@ class ScreenState:
             context.follow()
             context.composer.hide(hidden=context.interaction.hides_input)
             if context.core.phase is ConnectionPhase.ONLINE:
+                self._ask_list()
                 self._ask_pages()
                 self._report_seen()
         finally:
             self._settling = False
+
+    def _ask_list(self) -> None:
+        context = self._context
+        if context.wants_list:
+            context.wants_list = False
+            context.asked_lists += 1
+            context.act(actions.ListConversations())
 
     def _ask_pages(self) -> None:
         context = self._context

@@ -19,6 +19,7 @@ and the network's thread apart:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import TypeAlias
 
@@ -83,9 +84,17 @@ class EndTarget(Struct, frozen=True):
 
 
 class ItemTarget(Struct, frozen=True):
-    """A row of an overlay, by the index of its item: a click chooses it."""
+    """A row of an overlay, by the index of its item: a click chooses it, while the overlay is as it was.
+
+    Attributes:
+        index: of the item among those found.
+        revision: of the overlay.
+        filter: by which they were found.
+    """
 
     index: int
+    revision: int
+    filter: str
 
 
 ClickTarget: TypeAlias = (
@@ -253,7 +262,7 @@ class ScreenView(Struct, frozen=True):
         bare: rows without panes, each a message or a link as one unbroken line, for the terminal's own selection; None
             where the panes are shown. The terminal wraps them.
         mouse: whether the shell takes the mouse.
-        alone: one sentence in place of everything, where the screen is too small.
+        alone: one sentence in place of everything, where the screen is too small; the shell wraps it.
     """
 
     layout: ScreenLayout
@@ -330,7 +339,13 @@ class MoveSelection(Struct, frozen=True):
 
 
 class ChooseItem(Struct, frozen=True):
-    """Enter on what is selected: an item of the overlay, a conversation, a member, a message."""
+    """Enter: choose what is selected.
+
+    Attributes:
+        revision: of the overlay that was on the screen, 0 for none; a negative one is whatever is there.
+    """
+
+    revision: int = -1
 
 
 class CloseOverlay(Struct, frozen=True):
@@ -370,6 +385,12 @@ class FocusChanged(Struct, frozen=True):
     on: bool
 
 
+class ScreenHidden(Struct, frozen=True):
+    """Another program, such as an editor, is on the terminal, or the terminal takes nothing; or no more."""
+
+    on: bool
+
+
 class KeyTyped(Struct, frozen=True):
     """A key was pressed that is no other input: it shows that a person is there. At most one a second."""
 
@@ -405,11 +426,25 @@ ScreenInput: TypeAlias = (
     | ClickRow
     | ScrollPane
     | FocusChanged
+    | ScreenHidden
     | KeyTyped
     | ScreenResized
     | ShowSentence
     | TransferProgress
 )
+
+MOVES: Mapping[str, MoveSelection] = {
+    "previous": MoveSelection(-1),
+    "next": MoveSelection(1),
+    "first": MoveSelection(edge=-1),
+    "last": MoveSelection(edge=1),
+}
+"""Actions that move the selection, by id."""
+PAGES: Mapping[str, MoveSelection] = {
+    "page_up": MoveSelection(-1, page=True),
+    "page_down": MoveSelection(1, page=True),
+}
+"""Actions that do so by pages, in a list."""
 
 
 # --- what only the shell can do ---------------------------------------------------------------------------------------

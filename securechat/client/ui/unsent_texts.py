@@ -32,6 +32,7 @@ class UnsentTexts:
     def __init__(self, texts: Mapping[str, str] | None = None) -> None:
         self._texts = dict(texts or {})
         self.changed = False
+        self._asked = False
         self._bound()
 
     def get(self, target: ConversationId) -> str:
@@ -57,8 +58,13 @@ class UnsentTexts:
 
     def all(self) -> Mapping[str, str]:
         """Return all texts, to be written; they count as unchanged then."""
-        self.changed = False
+        self.changed = self._asked = False
         return dict(self._texts)
+
+    def wants_storing(self) -> bool:
+        """Tell whether they are to be written: once after they have changed, and again once `all` was taken."""
+        wants, self._asked = self.changed and not self._asked, self.changed
+        return wants
 
     def _bound(self) -> None:
         size = sum(_bytes_of(key, text) for key, text in self._texts.items())

@@ -25,6 +25,7 @@ from msgspec.structs import replace
 
 from securechat.client.ui.styled_text import TextRow, TextSpan
 from securechat.text.clusters import cut_before, is_attached
+from securechat.text.sanitize import width
 
 NARROWEST = 2
 """The fewest cells of a row: a wide character takes two."""
@@ -35,6 +36,8 @@ _SYMBOLS = range(0x2190, 0x2C00)
 """Arrows to symbols: each of these blocks has some that a variation selector makes an emoji, or that a font widens."""
 _IDEOGRAPHIC = range(0x2E80, 0xA4D0)
 """The blocks of East Asian scripts: some tables have all of them wide, hexagrams too."""
+JOINER = "\u200d"
+"""Makes some terminals (tmux 3.3) join the next cell with the one that it stands in."""
 _ALSO_WIDE = frozenset("\u00a9\u00ae\u203c\u2049\u2122\u2139\u2e3a\u2e3b\ufdfd")
 """Text or emoji by choice of the terminal (emoji-variation-sequences.txt); dashes and a ligature of several ems."""
 _UNKNOWN = {"Cn", "Co"}
@@ -66,6 +69,11 @@ def _char_cells(char: str) -> int:
 def cells(text: str) -> int:
     """Return the most terminal cells that a text takes, of printable characters only."""
     return len(text) if text.isascii() else sum(map(_char_cells, text))
+
+
+def without_loose_begin(text: str) -> str:
+    """Leave out what takes no cell of its own: a terminal adds it to the cell before, which may be another field's."""
+    return next((text[at:] for at, char in enumerate(text) if width(char)), "")
 
 
 def fitting(text: str, start: int, end: int, columns: int) -> int:

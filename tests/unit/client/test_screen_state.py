@@ -13,6 +13,7 @@ from securechat.client.ui.screen_layout import ScreenPane
 from securechat.client.ui.screen_notices import SHOWN_S
 from securechat.client.ui.screen_view import (
     AddHistory,
+    ChooseItem,
     ClickRow,
     ComposerMode,
     ConversationTarget,
@@ -33,6 +34,7 @@ from securechat.client.ui.screen_view import (
     RunAction,
     SaveFiles,
     ScreenFocus,
+    ScreenHidden,
     ScreenResized,
     ScrollPane,
     ShowSentence,
@@ -75,6 +77,24 @@ def test_the_view_has_all_panes(rig: ScreenRig) -> None:
     assert view.footer.startswith("F1 ")
 
 
+def test_the_selected_member_stays_selected_when_others_come_and_go(rig: ScreenRig) -> None:
+    rig.driver.hear(m.Presence("ops", 3, [m.Person(50, "nina")]))
+    rig.note()
+    rig.run("members")
+    people = [str(row.row).strip() for row in rig.view.members[1:]]
+    rig.take(MoveSelection(people.index("nina")))
+    assert [str(row.row).strip() for row in rig.view.members if row.selected] == ["nina"]
+    rig.driver.hear(m.Presence("ops", 4, [m.Person(51, "aaron")]))
+    rig.note()
+    assert [str(row.row).strip() for row in rig.view.members if row.selected] == ["nina"]
+    rig.driver.hear(m.Presence("ops", 3, left=[m.Person(50, "nina")]))
+    rig.note()
+    assert not [row for row in rig.view.members if row.selected]
+    before = rig.core.current
+    rig.take(ChooseItem())
+    assert rig.core.current == before
+
+
 def test_typists_are_told(rig: ScreenRig) -> None:
     rig.driver.hear(m.TypingNow(m.Person(99, "p99"), room="ops"))
     rig.note()
@@ -88,6 +108,17 @@ def test_the_title_counts_what_is_for_the_user(rig: ScreenRig) -> None:
     rig.say("hello me", "lobby")
     rig.tell("psst", by=7)
     assert rig.view.title == "securechat (2)"
+
+
+def test_the_list_of_conversations_is_asked_for_when_the_core_takes_it() -> None:
+    rig = ScreenRig(online=False)
+    rig.pump()
+    rig.driver.cut()
+    rig.note()
+    rig.pump()
+    assert rig.core.phase is ConnectionPhase.ONLINE
+    assert rig.acts.count(actions.ListConversations()) == 2
+    assert not rig.driver.all(events.ActionRejected)
 
 
 def test_connection_and_waiting_messages_are_always_visible(rig: ScreenRig) -> None:
@@ -141,7 +172,7 @@ def test_a_screen_without_a_size_shows_nothing_and_one_too_small_says_so(rig: Sc
     assert rig.view.messages == ()
     assert rig.view.alone == ""
     rig.take(ScreenResized(19, 5))
-    assert rig.view.alone == "The window is too…"
+    assert rig.view.alone == str(catalogue.screen.TOO_SMALL())
     rig.take(ScreenResized(40, 10))
     assert rig.view.layout.messages is not None
 
@@ -280,6 +311,31 @@ def test_a_click_on_what_is_gone_does_nothing_and_says_so(rig: ScreenRig, target
     assert "not there any more" in rig.messages
 
 
+def test_a_choice_from_a_list_that_another_has_replaced_chooses_nothing(rig: ScreenRig) -> None:
+    rig.run("palette")
+    overlay = rig.view.overlay
+    assert overlay is not None
+    old = overlay.items[0].target
+    rig.submit("/who")
+    rig.pump()
+    shown = rig.overlay
+    before = rig.core.current
+    rig.take(ClickRow(old), ChooseItem(overlay.revision), ChooseItem(0))
+    assert (rig.overlay, rig.core.current) == (shown, before)
+    rig.escape()
+    rig.run("palette")
+    rig.take(ClickRow(old), ChooseItem(overlay.revision))
+    assert rig.view.overlay is not None
+
+
+def test_a_click_on_a_row_that_a_filter_has_moved_chooses_nothing(rig: ScreenRig) -> None:
+    rig.run("palette")
+    overlay = rig.view.overlay
+    assert overlay is not None
+    rig.take(TypedFilter("quit", overlay.revision), ClickRow(overlay.items[0].target))
+    assert rig.view.overlay is not None
+
+
 def test_a_click_beside_a_list_closes_it(rig: ScreenRig) -> None:
     rig.run("palette")
     rig.take(ClickRow(None))
@@ -353,11 +409,98 @@ def test_a_text_submitted_after_the_room_was_left_is_not_sent_to_another(rig: Sc
     assert rig.state.unsent.get(rig.key("ops")) == "secret of ops"
 
 
-def test_text_typed_under_an_earlier_revision_is_dropped(rig: ScreenRig) -> None:
+def test_text_typed_under_an_earlier_revision_stays_with_its_conversation(rig: ScreenRig) -> None:
     old = rig.view.composer.revision
     rig.take(ClickRow(ConversationTarget(rig.key("lobby"))))
     rig.take(TypedText("for ops", 7, old))
     assert rig.state.unsent.get(rig.key("lobby")) == ""
+    assert rig.view.composer.text == ""
+    assert rig.state.unsent.get(rig.key("ops")) == "for ops"
+
+
+def test_what_is_typed_while_a_refused_message_comes_back_is_not_lost(rig: ScreenRig) -> None:
+    rig.type("half a th")
+    old = rig.view.composer.revision
+    pending = events.PendingMessage(0, PersonKey(0), "hello", to="ana b")
+    rig.state.note([events.MessageRefused(pending, ErrorCode.NO_SUCH_PERSON, "")])
+    rig.take(TypedText("half a thou", 11, old), TypedText("half a thought", 14, old))
+    assert rig.view.composer.text == '/msg "ana b" hello\nhalf a thought'
+
+
+def test_what_is_typed_while_the_room_of_an_edit_is_left_stays_with_the_edit(rig: ScreenRig) -> None:
+    rig.submit("my wrod")
+    rig.run("select")
+    rig.run("edit")
+    old = rig.view.composer.revision
+    rig.take(ClickRow(ConversationTarget(rig.key("lobby"))))
+    rig.take(TypedText("my word", 7, old))
+    assert rig.view.composer.text == rig.state.unsent.get(rig.key("lobby")) == ""
+    rig.take(ClickRow(ConversationTarget(rig.key("ops"))))
+    assert (rig.view.composer.mode, rig.view.composer.text) == (ComposerMode.EDIT, "my word")
+
+
+def test_a_text_typed_before_a_password_is_asked_for_comes_back(rig: ScreenRig) -> None:
+    old = rig.view.composer.revision
+    rig.state.note([events.PasswordNeeded("me", False, ErrorCode.PASSWORD_NEEDED, "")])
+    rig.take(TypedText("half a thought", 14, old))
+    assert rig.view.composer.text == ""
+    assert rig.state.unsent.get(rig.key("ops")) == "half a thought"
+
+
+def test_each_pause_in_typing_is_followed_by_a_new_request_to_store(rig: ScreenRig) -> None:
+    for text in ("one", "one two", "one two three"):
+        rig.requests.clear()
+        rig.type(text)
+        assert rig.requests == [StoreUnsent()]
+        assert rig.state.unsent.all() == {"#ops": text}
+
+
+def test_an_edit_that_is_left_can_be_brought_back(rig: ScreenRig) -> None:
+    rig.submit("my wrod")
+    rig.run("select")
+    rig.run("edit")
+    rig.type("my word, and more of it")
+    rig.escape()
+    assert rig.view.composer.mode is ComposerMode.MESSAGE
+    assert str(catalogue.screen.EDIT_LEFT()) in rig.messages
+    assert rig.view.composer.history[-1] == "my word, and more of it"
+    rig.run("select")
+    rig.run("edit")
+    rig.escape()
+    assert rig.view.composer.history[-1] == "my word, and more of it"
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_no_edit_or_reply_goes_to_a_message_of_another_log(rig: ScreenRig, is_open: bool) -> None:
+    rig.submit("my wrod")
+    rig.run("select")
+    rig.run("edit")
+    rig.type("my word")
+    if not is_open:
+        rig.take(ClickRow(ConversationTarget(rig.key("lobby"))))
+    rig.state.note([events.HistoryReset()])
+    rig.take(ClickRow(ConversationTarget(rig.key("ops"))))
+    assert (rig.view.composer.mode, rig.view.composer.text) == (ComposerMode.MESSAGE, "my word")
+    rig.say("theirs", "ops")
+    rig.run("select")
+    rig.run("reply")
+    assert rig.view.composer.mode is ComposerMode.REPLY
+    rig.run("palette")
+    rig.state.note([events.HistoryReset()])
+    assert (rig.view.composer.mode, rig.view.composer.text) == (ComposerMode.MESSAGE, "my word")
+    assert rig.view.overlay is None
+
+
+def test_an_edit_is_kept_for_the_next_start_as_its_command(rig: ScreenRig) -> None:
+    rig.submit("my wrod")
+    seq = rig.core.conversations[rig.key("ops")].messages[-1].seq
+    rig.run("select")
+    rig.run("edit")
+    rig.type("my word")
+    rig.take(ClickRow(ConversationTarget(rig.key("lobby"))))
+    rig.act(actions.LeaveChat(0.0))
+    rig.state.give_back_all()
+    assert rig.state.unsent.get(rig.key("ops")) == f"/edit {seq} my word"
 
 
 def test_a_refused_message_stays_where_it_can_be_sent_again_edited_copied_or_discarded(rig: ScreenRig) -> None:
@@ -579,6 +722,35 @@ def test_behind_a_list_nothing_is_seen(rig: ScreenRig) -> None:
     rig.pump()
     assert unread(rig, "ops") == 1
     rig.escape()
+    rig.pump()
+    assert unread(rig, "ops") == 0
+
+
+def test_nothing_is_seen_on_a_screen_that_is_too_small(rig: ScreenRig) -> None:
+    rig.take(KeyTyped(), ScreenResized(19, 5))
+    assert rig.view.layout.too_small
+    rig.say("hello", "ops")
+    assert unread(rig, "ops") == 1
+    rig.take(ScreenResized(80, 24))
+    rig.pump()
+    assert unread(rig, "ops") == 0
+
+
+def test_nothing_is_seen_under_the_list_of_a_completion(rig: ScreenRig) -> None:
+    rig.take(KeyTyped())
+    rig.type("/he")
+    rig.say("hello", "ops")
+    assert unread(rig, "ops") == 1
+    rig.type("")
+    rig.pump()
+    assert unread(rig, "ops") == 0
+
+
+def test_nothing_is_seen_while_another_program_has_the_terminal(rig: ScreenRig) -> None:
+    rig.take(KeyTyped(), ScreenHidden(True))
+    rig.say("hello", "ops")
+    assert unread(rig, "ops") == 1
+    rig.take(ScreenHidden(False))
     rig.pump()
     assert unread(rig, "ops") == 0
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
+
+from securechat.client.screen.app import STUCK_S
 from securechat.client.screen.toolkit import PastedText, Region, events
 from securechat.client.ui import screen_view as views
 from securechat.client.ui.screen_layout import ScreenPane
@@ -144,6 +148,40 @@ def test_a_password_is_told_only_when_it_is_submitted() -> None:
     run(test)
 
 
+def test_the_rest_of_a_password_is_not_typed_into_the_room() -> None:
+    async def test(state: EchoState, pilot: Any) -> None:
+        state.composer = {"mode": views.ComposerMode.PASSWORD, "revision": 1, "prompt": TextRow.of("Password: ")}
+        state.app.show(state.view())
+        await type_text(pilot, "sec")
+        state.composer = {"revision": 2}
+        state.app.show(state.view())
+        await type_text(pilot, "ret")
+        await pilot.press("enter")
+        await type_text(pilot, "hello")
+        assert state.app.composer.buffer.text == "hello"
+        assert state.messages == []
+        assert len(inputs_of(state, views.ShowSentence)) == 1
+
+    run(test)
+
+
+def test_a_small_screen_shows_its_sentence_whole() -> None:
+    async def test(state: EchoState, _pilot: Any) -> None:
+        shown = " ".join(row.strip() for row in rows(state) if row)
+        assert shown == "The window is too small: 20 columns and 6 rows are needed"
+
+    run(test, size=(19, 5))
+
+
+def test_the_line_above_the_members_is_whole() -> None:
+    async def test(state: EchoState, _pilot: Any) -> None:
+        below = state.view().layout.members
+        assert below is not None
+        assert rows(state)[below.row - 1].split("│")[0] == "-" * 20
+
+    run(test)
+
+
 def test_ctrl_c_empties_the_composer_and_undo_brings_the_text_back() -> None:
     async def test(state: EchoState, pilot: Any) -> None:
         await type_text(pilot, "text")
@@ -256,7 +294,7 @@ def test_escape_leaves_the_list_and_nothing_else() -> None:
 
 
 def overlay(**fields: Any) -> views.OverlayView:
-    items = tuple(views.ViewRow(TextRow.of(f"item {n}"), views.ItemTarget(n), selected=n == 1) for n in range(3))
+    items = tuple(views.ViewRow(TextRow.of(f"item {n}"), views.ItemTarget(n, 1, ""), selected=n == 1) for n in range(3))
     return views.OverlayView(
         **{"kind": views.OverlayKind.SWITCHER, "title": TextRow.of("Rooms"), "items": items, **fields}
     )
@@ -367,7 +405,24 @@ def test_focus_and_size_are_told() -> None:
         assert rows(state)[-1] == "F1 help"
         await pilot.resize_terminal(10, 3)
         await pilot.pause()
-        assert rows(state)[0] == "too small"
+        assert rows(state)[0] == "The window"
+
+    run(test)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there Textual writes")
+def test_it_is_told_when_the_terminal_takes_nothing_and_when_it_does_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(state: EchoState, pilot: Any) -> None:
+        driver: Any = state.app._driver
+        driver.waits_s, driver.send, driver.show_frame = STUCK_S, lambda _: None, lambda: None
+        monkeypatch.setattr("securechat.client.screen.app._Driver", type(driver))
+        for _ in range(2):
+            state.app.show_soon(state.view())
+            await pilot.pause()
+        assert inputs_of(state, views.ScreenHidden) == [views.ScreenHidden(True)]
+        driver.waits_s = 0.0
+        state.app._tell_stuck()
+        assert inputs_of(state, views.ScreenHidden)[1:] == [views.ScreenHidden(False)]
 
     run(test)
 

@@ -34,6 +34,12 @@ def test_a_control_segment_of_the_toolkit_is_dropped() -> None:
     assert sequences([Segment("\x1b[2J", None, [(1,)]), Segment("x")], Style(), ColorDepth.TRUE) == "x"  # type: ignore[list-item]
 
 
+def test_no_part_of_a_row_joins_the_cells_beside_it() -> None:
+    segments = [Segment("\u200d\u0301👩"), Segment(" and 👩\u200d")]
+    assert sequences(segments, Style(), ColorDepth.TRUE) == "👩 and 👩"
+    assert sequences([Segment("\u200d")], Style(), ColorDepth.TRUE) == ""
+
+
 def test_emoji_scripts_and_joiners_stay() -> None:
     assert harmless("👩‍👩‍👧 हिन्दी ไทย é") == "👩‍👩‍👧 हिन्दी ไทย é"
 

@@ -106,6 +106,19 @@ def test_painting_anew_writes_everything_and_a_change_of_size_forgets_rows() -> 
     assert "five" not in painter.take()
 
 
+def test_a_row_of_a_frame_of_the_former_size_is_not_drawn_over_the_last_one() -> None:
+    painter = TerminalPainter()
+    painter.paint_anew(rows=2)
+    painter.show({row: {0: part(f"row {row}")} for row in range(3)}, (0, 0), 20, NO_ROWS)
+    text = painter.take()
+    assert "row 1" in text
+    assert "row 2" not in text
+    assert painter.take() == ""
+    painter.paint_anew(rows=3)
+    painter.show({row: {0: part(f"row {row}")} for row in range(3)}, (0, 0), 20, NO_ROWS)
+    assert "row 2" in painter.take()
+
+
 def test_rows_without_panes_replace_all_and_the_panes_come_back() -> None:
     painter = TerminalPainter()
     painter.show({0: {0: part("pane")}}, (0, 0), 20, NO_ROWS)
@@ -132,6 +145,7 @@ def test_a_terminal_that_reads_nothing_holds_up_nothing_and_gets_the_newest_fram
         painter.show({y: {0: part(f"{number} " + "x" * 1000)} for y in range(5)}, (0, 0), 20, NO_ROWS)
         writer.wake()
         select.select([reading], [], [])  # it has begun to write, and nobody reads
+    assert writer.writes_since is not None
     painter.show({y: {0: part("newest")} for y in range(5)}, (0, 0), 20, NO_ROWS)
     writer.wake()
     assert not writer.stop("the end", timeout_s=0.01)
@@ -147,6 +161,7 @@ def test_a_terminal_that_reads_nothing_holds_up_nothing_and_gets_the_newest_fram
     os.close(writing)
     reader.join()
     os.close(reading)
+    assert writer.writes_since is None
     assert read.endswith(b"the end")
     assert read.count(b"x" * 1000) < 300
 
