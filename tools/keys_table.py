@@ -22,9 +22,11 @@ _HEAD = """\
 # Keys
 
 This page is made by tools/keys_table.py from the table of actions, `securechat/client/ui/ui_actions.py`. `?` and F1
-show the same, Alt+P finds an action by its words, and each command works wherever it is typed.
+show the same, Alt+P finds an action by its words. The page obeys the commands that its `?` lists.
 
-On a Mac the page has Cmd in place of Ctrl. A terminal without kitty's protocol reports Shift+Enter as Enter: Ctrl+J
+On a Mac the page has Cmd in place of Ctrl, and Option is Alt; where a text is written Option types characters, and
+Control+Option is Alt. In the page Enter on a message opens its menu, and a letter that stands for nothing there is
+written. A terminal without kitty's protocol reports Shift+Enter as Enter: Ctrl+J
 and Alt+Enter start a new line everywhere. Where a keyboard has no Alt, the command does the same.
 
 `[keys]` in the settings of the terminal client changes keys at the terminal, by the id in the last column:

@@ -21,8 +21,21 @@ THREE_WORDS = re.compile(r"(?<![\w/-])[A-Za-z][a-z'’]+,? [a-z'’]+,? [a-z'’
 SENTENCE = re.compile(r"^[A-Z][a-z'’]+(?: [\w'’]+)*[.:?!…]?$")
 NAMES = frozenset(
     {
-        *("Alt", "Backspace", "Control", "Delete", "End", "Enter", "Escape", "Home", "Insert", "Meta", "Process"),
-        *("Shift", "Space", "Tab", "Unidentified", "Ctrl K", "Mod", "Page"),
+        *(
+            "Alt",
+            "Backspace",
+            "Control",
+            "Dead",
+            "Delete",
+            "End",
+            "Enter",
+            "Escape",
+            "Home",
+            "Insert",
+            "Meta",
+            "Process",
+        ),
+        *("Numpad", "Shift", "Space", "Tab", "Unidentified", "Ctrl K", "Mod", "Page"),
         *(
             "Android",
             "Chrome",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -368,6 +369,35 @@ def test_nothing_moves_when_pictures_arrive(visit: Callable[..., Visitor]) -> No
         assert [round(a - b, 2) for a, b in zip(after, before, strict=True)] == [0] * len(before)
         files.holding = True
     files.release()
+
+
+def test_a_row_that_is_drawn_anew_loads_its_picture_once(visit: Callable[..., Visitor]) -> None:
+    files = PlayedFiles()
+    ana = enter(visit(), files)
+    budi = enter(visit(), files, "budi")
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    budi.route(re.compile(r"photo\.png\?size=320"), hold)
+    choose(ana, photo())
+    send(ana, "a picture")
+    message(budi, "a picture").locator(".picture").wait_for()
+    until(budi, "Boolean(document.querySelector('.picture img').src)")
+    budi.evaluate("""() => {
+      window.again = 0;
+      const watcher = new MutationObserver((records) => { window.again += records.length; });
+      watcher.observe(document.querySelector('.picture img'), {attributeFilter: ['src']});
+    }""")
+    for sign in ("👍", "🎉"):
+        say(ana, f"/react {sign}")
+        message(budi, "a picture").get_by_role("button", name=f"{sign} 1").wait_for()
+    for route in held:
+        route.fallback()
+    until(budi, "document.querySelector('.picture img').naturalWidth > 0")
+    assert len(held) == 1
+    assert budi.evaluate("window.again") == 0, "some browsers load the same address again"
 
 
 def test_links_are_asked_for_together_and_once_more(visit: Callable[..., Visitor]) -> None:

@@ -95,17 +95,82 @@ def test_what_is_typed_before_the_composer_is_there_is_sent(visit: Callable[...,
     before = page.evaluate(height)
     page.keyboard.type("early bird")
     page.keyboard.press("Enter")
+    page.keyboard.type("catches")
+    page.keyboard.press("Enter")
+    page.keyboard.type("a worm")
+    assert early.input_value() == "a worm"
+    page.get_by_text("early bird").wait_for()  # it is in sight until it is sent
     waits = False
     for route in held:
         route.continue_()
     composer(page).wait_for()
-    expect_once(page, "early bird")
-    assert composer(page).input_value() == ""
+    expect_once(page, "early bird", "catches")
+    assert composer(page).input_value() == "a worm"
     expect_focus(composer(page))
     until(page, f"{height} === {before}")
-    page.keyboard.type("worm")
+    page.keyboard.type("!")
     page.keyboard.press("Enter")
-    expect_once(page, "early bird", "worm")
+    expect_once(page, "early bird", "catches", "a worm!")
+
+
+def test_what_is_typed_before_the_composer_is_there_is_a_draft(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    page = come_in(visitor, "ana")
+    say(page, "/join garden")
+    composer(page, "#garden").wait_for()
+    held: list[Route] = []
+    waits = True
+
+    def answer(route: Route) -> None:
+        held.append(route) if waits else route.continue_()
+
+    page.route("**/composer.js", answer)
+    page.reload()
+    early = page.get_by_role("textbox", name="Write a message")
+    early.wait_for()
+    early.fill("not sent")
+    page.locator(".entry", has_text="lobby").click()
+    until(page, "location.hash === '#/room/lobby'")
+    until(page, "document.querySelector('.composer-field').value === ''")
+    page.locator(".entry", has_text="garden").click()
+    until(page, "document.querySelector('.composer-field').value === 'not sent'")
+    waits = False
+    for route in held:
+        route.continue_()
+    composer(page, "#garden").wait_for()
+    assert composer(page, "#garden").input_value() == "not sent"
+
+
+NAMES = "[...document.querySelectorAll('.entry-name')].map((each) => each.textContent).join()"
+
+
+def test_no_conversation_moves_under_a_mouse_or_the_keyboard(visit: Callable[..., Visitor]) -> None:
+    ana, budi = come_in(visit(), "ana"), come_in(visit(), "budi")
+    for each in (ana, budi):
+        say(each, "/join garden")
+        composer(each, "#garden").wait_for()
+    say(ana, "words", "#garden")
+    say(ana, "/join lobby", "#garden")
+    say(ana, "more words")
+    until(ana, f"{NAMES} === 'lobby,garden'")
+    ana.locator(".entry", has_text="lobby").hover()
+    say(budi, "@ana a mention", "#garden")
+    ana.locator(".entry", has_text="garden").and_(ana.locator(".entry", has_text="a mention")).wait_for()
+    say(budi, "/msg ana a dialogue", "#garden")
+    ana.locator(".entry[href*=person]").wait_for()
+    assert ana.evaluate(NAMES) == "lobby,garden,budi"  # below, though it is unread
+    composer(ana).hover()
+    until(ana, f"{NAMES} === 'budi,garden,lobby'")
+    composer(ana).click()
+    ana.keyboard.press("Alt+1")
+    composer(budi, "ana").wait_for()
+    say(budi, "/join garden", "ana")
+    composer(budi, "#garden").wait_for()
+    say(budi, "@ana another", "#garden")
+    ana.locator(".entry", has_text="another").wait_for()
+    assert ana.evaluate(NAMES) == "budi,garden,lobby"
+    ana.keyboard.press("F6")
+    until(ana, f"{NAMES} === 'garden,budi,lobby'")
 
 
 def test_an_announcement_of_the_server_is_no_message(visit: Callable[..., Visitor], server: ServerProcess) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.admin import told
 from tests.support.browser import PATIENCE_MS, Visitor, until
-from tests.support.page import composer, message
+from tests.support.page import come_in, composer, message
 from tests.support.server import ServerProcess
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FIELD = ".composer-field:read-write"
 """While a command runs, nothing can be typed."""
+ICON = "document.querySelector('link[rel=icon]').href"
 MORE = "header [aria-label=More]"
 PASSWORD = "correct horse battery"
 TABLE = """async () => {
@@ -312,6 +313,59 @@ def _(olga: Walker, budi: Walker) -> None:
     olga.region(".composer")
     olga.says("/jump")
     seen(olga, "below by command")
+
+
+@walk(COMMANDS, "copy", "about", "open")
+def _(olga: Walker, budi: Walker) -> None:
+    link = olga.page.evaluate(ICON)
+    budi.says(link)
+    message(olga.page, link).last.wait_for()
+    olga.says("/copy")
+    olga.told("Copied")
+    assert olga.page.evaluate("navigator.clipboard.readText()") == link
+    olga.says("/about")
+    olga.leave("About this message")
+    olga.at(FIELD)
+    olga.says("/open")
+    close_opened(olga)
+    olga.at(FIELD)
+
+
+@walk(COMMANDS, "switch", "palette")
+def _(olga: Walker, _budi: Walker) -> None:
+    for command, title in (("/switch", "Go to a room or person"), ("/palette", "Choose an action by its name")):
+        olga.says(command)
+        olga.leave(title)
+        olga.at(FIELD)
+
+
+@walk(COMMANDS, "back")
+def _(olga: Walker, _budi: Walker) -> None:
+    join(olga, "lobby")
+    olga.says("/back")
+    composer(olga.page, "#garden").wait_for()
+    olga.at(FIELD)
+
+
+@walk(COMMANDS, "mentions")
+def _(olga: Walker, _budi: Walker) -> None:
+    olga.says("/mentions")
+    olga.panel("Search")
+    olga.at(".search-form [name=query]")
+    assert olga.page.locator(".search-form [name=query]").input_value() == '"@olga"'
+    olga.press("Escape")
+    olga.no_panel("Search")
+    olga.region(".composer")
+
+
+@walk(COMMANDS, "members")
+def _(olga: Walker, _budi: Walker) -> None:
+    olga.panel("Members")
+    olga.says("/members")
+    olga.no_panel("Members")
+    olga.says("/members")
+    olga.panel("Members")
+    olga.region(".composer")
 
 
 @walk(COMMANDS, "leave")
@@ -624,12 +678,7 @@ def _(olga: Walker, _budi: Walker) -> None:
 
 @walk(MESSAGE, "open")
 def _(olga: Walker, _budi: Walker) -> None:
-    deadline = time.monotonic() + PATIENCE_MS / 1000
-    while len(pages := olga.page.context.pages) == 1 and time.monotonic() < deadline:
-        olga.page.evaluate("0")  # lets the event of a new page come
-    assert len(pages) == 2
-    pages[1].close()
-    olga.page.bring_to_front()
+    close_opened(olga)
 
 
 @walk(MESSAGE, "about")
@@ -835,6 +884,16 @@ def new_elsewhere(olga: Walker, budi: Walker, text: str) -> None:
     olga.page.locator(".entry.unread", has_text=text).wait_for()
 
 
+def close_opened(olga: Walker) -> None:
+    """Close the page that opens beside."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while len(pages := olga.page.context.pages) == 1 and time.monotonic() < deadline:
+        olga.page.evaluate("0")  # lets the event of a new page come
+    assert len(pages) == 2
+    pages[1].close()
+    olga.page.bring_to_front()
+
+
 def close_room(olga: Walker) -> None:
     """Make #garden private."""
     olga.says("/room")
@@ -891,7 +950,7 @@ def test_every_action(visit: Callable[..., Visitor]) -> None:
         CONVERSATION[name](olga, budi)
         olga.at(MORE)
 
-    link = f"{olga.page.url.split('#')[0]}icon.svg of olga"
+    link = f"{olga.page.evaluate(ICON)} of olga"
     olga.says(link)
     message(olga.page, link).wait_for()
     olga.says("words of olga")
@@ -961,7 +1020,85 @@ def test_keys_that_move(visit: Callable[..., Visitor]) -> None:
     olga.type("two words")
     olga.press("Control+ArrowUp")
     olga.at(FIELD)  # the key moves in the text
+    olga.press("PageUp")  # and this in a longer one
+    until(olga.page, f"{position} < 0")
     olga.press("Control+a", "Delete")
+
+
+def test_what_is_typed_on_a_message_is_written(visit: Callable[..., Visitor]) -> None:
+    """Where the first letter stands for nothing there."""
+    olga = arrive(visit, "olga")
+    olga.says("words of olga")
+    olga.page.locator("article[tabindex='0']", has_text="words of olga").wait_for()  # one that is stored
+    olga.press("Control+ArrowUp")
+    olga.at("article")
+    olga.type("hello")
+    olga.at(FIELD)
+    field = composer(olga.page)
+    assert field.input_value() == "hello"
+    message(olga.page, "words of olga").click()
+    olga.type("!")  # by a mouse too, and there also what would be a key
+    assert field.input_value() == "hello!"
+    olga.row("words of olga")
+    olga.press(">")
+    olga.at(FIELD)
+    assert field.input_value() == "hello!\n> words of olga\n"
+
+
+OPTION = 1
+CONTROL = 2
+
+
+def test_a_mac_types_with_option(visit: Callable[..., Visitor]) -> None:
+    """Where one writes; with Control, or elsewhere, it is a key of the page."""
+    visitor = visit()
+    visitor.context.add_init_script("Object.defineProperty(Navigator.prototype, 'platform', {get: () => 'MacIntel'})")
+    page = come_in(visitor, "ana")
+    devtools = visitor.context.new_cdp_session(page)
+
+    def press(key: str, code: str, modifiers: int) -> None:
+        event = {"key": key, "code": code, "modifiers": modifiers}
+        text = {} if modifiers & CONTROL else {"text": key}
+        devtools.send("Input.dispatchKeyEvent", {"type": "keyDown", **event, **text})
+        devtools.send("Input.dispatchKeyEvent", {"type": "keyUp", **event})
+
+    composer(page).click()
+    for key, code in (("å", "KeyA"), ("µ", "KeyM"), ("©", "KeyG"), ("π", "KeyP"), ("€", "Digit2")):
+        press(key, code, OPTION)
+    assert composer(page).input_value() == "åµ©π€"
+    press("π", "KeyP", OPTION | CONTROL)
+    page.get_by_role("dialog", name="Choose an action by its name").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.locator(".entry").first.focus()
+    press("π", "KeyP", OPTION)
+    page.get_by_role("dialog", name="Choose an action by its name").wait_for()
+    assert composer(page).input_value() == "åµ©π€"
+
+
+def test_the_palette_of_a_message(visit: Callable[..., Visitor]) -> None:
+    """It has what can be done with the message that has the focus, and begins no command within a text."""
+    olga = arrive(visit, "olga")
+    olga.says("words of olga")
+    olga.page.locator("article[tabindex='0']", has_text="words of olga").wait_for()
+    olga.row("words of olga")
+    olga.press("Alt+p")
+    olga.dialog("Choose an action by its name")
+    olga.type("quote")
+    olga.press("Enter")
+    olga.gone()
+    olga.at(FIELD)
+    assert composer(olga.page).input_value() == "> words of olga\n"
+    olga.press("Alt+p")
+    olga.dialog("Choose an action by its name")
+    for typed in ("/kick", "<b>((", "\\", "a" * 300):
+        olga.press("Control+a")
+        olga.type(typed)
+        olga.page.get_by_role("option").first.wait_for(state="detached")
+        olga.press("Enter")
+    olga.leave("Choose an action by its name")
+    olga.at(FIELD)
+    assert composer(olga.page).input_value() == "> words of olga\n"
 
 
 def test_what_only_a_guest_does(visit: Callable[..., Visitor]) -> None:

@@ -1,7 +1,6 @@
 /// <reference lib="deno.ns" />
 
-import { sorted } from "../../securechat/web/ui/app.js";
-import { statusText } from "../../securechat/web/ui/conversation.js";
+import { sorted, statusText } from "../../securechat/web/ui/conversation.js";
 import { equal } from "./core_help.js";
 import cases from "../golden/conversation_order.json" with { type: "json" };
 

@@ -2,7 +2,7 @@
 
 /** What is typed: commands, names that are completed, searches; and that the table of actions has the terminal's commands. */
 import { actionNamed, ACTIONS } from "../../securechat/web/ui/actions.js";
-import { actionOfKey } from "../../securechat/web/ui/keys.js";
+import { actionOfKey, follow, goBack, nextUnread } from "../../securechat/web/ui/keys.js";
 import { keyLabel } from "../../securechat/web/ui/i18n.js";
 import { durationOf, fitting, nearest, split, TAKES, tokenOf, wantedOf } from "../../securechat/web/ui/commands.js";
 import { dayOf, queryOf, score, withDays } from "../../securechat/web/ui/search.js";
@@ -174,7 +174,7 @@ Deno.test("every command of the terminal is here, but those that a page has no u
   const commands = lists.flatMap((list) => [...(list ?? "").matchAll(/"\/(\w+)"/g)].map(([, name]) => name ?? ""));
   if (new Set(commands).size < 40) throw new Error(`only these were found: ${commands}`);
   const missing = [...new Set(commands)].filter((name) => !actionNamed(name)?.usage).sort();
-  same(missing, ["around", "cert", "more"]);
+  same(missing, ["around", "cert", "more", "time"]);
 });
 
 Deno.test("the table has no name twice, and every command that takes something is in it", () => {
@@ -222,4 +222,84 @@ Deno.test("keys", () => {
   }
   same(keyLabel("Mod+Shift+f"), "Ctrl+Shift+F");
   same(keyLabel("+"), "+");
+});
+
+Deno.test("keys of other keyboards", () => {
+  const named = (/** @type {object} */ event, /** @type {"app" | "message"} */ place = "app") =>
+    actionOfKey(/** @type {any} */ ({ shiftKey: false, ...event }), place)?.name;
+  same(named({ key: "л", code: "KeyK", ctrlKey: true }), "switch"); // Russian
+  same(named({ key: "а", code: "KeyF", ctrlKey: true, shiftKey: true }), "search");
+  same(named({ key: "é", code: "Digit2", altKey: true }), "members"); // AZERTY
+  same(named({ key: "Dead", code: "KeyA", altKey: true }), "unread"); // a Mac's Option, where no text is written
+  same(named({ key: "2", code: "Numpad2", altKey: true }), undefined); // é by its number
+  same(named({ key: "ArrowLeft", code: "Numpad4", altKey: true }), undefined);
+  const graph = { ctrlKey: true, altKey: true, getModifierState: (/** @type {string} */ name) => name === "AltGraph" };
+  same(named({ key: ">", code: "KeyY", ...graph }, "message"), "quote"); // Hungarian
+  same(named({ key: "ą", code: "KeyA", ...graph }), undefined); // Polish
+  same(named({ key: "R", code: "KeyR" }, "message"), "reply"); // Caps Lock
+  same(named({ key: "R", code: "KeyR", shiftKey: true }, "message"), undefined);
+  same(named({ key: "r", code: "KeyR", metaKey: true }, "message"), undefined); // of the system
+  same(named({ key: "p", code: "KeyP", altKey: true }, "message"), "palette");
+});
+
+/** @param {string} key @param {object} [more] */
+const one = (key, more) => [key, { key, name: key, id: 0, kind: "room", unread: 0, mentions: 0, last: null, ...more }];
+
+/** @param {any[]} conversations @param {string | null} key */
+function fakeApp(conversations, key) {
+  const app = {
+    core: { conversations: new Map(conversations) },
+    route: { key },
+    settings: { notify: { muted: "none" } },
+    /** @type {string[]} */
+    told: [],
+    /** @param {{key: string}} wanted */
+    go: (wanted) => app.route = wanted,
+    /** @param {string} text */
+    toast: (text) => app.told.push(text),
+  };
+  return /** @type {any} */ (app);
+}
+
+Deno.test("the next unread conversation is the first of the list, never a muted one or the one that is shown", () => {
+  const app = fakeApp([
+    one("old", { unread: 1, last: { seq: 2 } }),
+    one("muted", { unread: 9, mentions: 9, last: { seq: 9 } }),
+    one("new", { unread: 1, last: { seq: 8 } }),
+    one("called", { unread: 2, mentions: 1, last: { seq: 1 } }),
+    one("here", { unread: 1, mentions: 1, last: { seq: 10 } }),
+  ], "here");
+  /** @type {string[]} */
+  const went = [];
+  for (let at = 0; at < 4; at++) {
+    nextUnread(app);
+    went.push(app.route.key);
+    app.core.conversations.get(app.route.key).unread = 0;
+  }
+  same(went.join(" "), "called here new old");
+  nextUnread(app);
+  same(app.route.key, "old");
+  same(app.told.length, 1);
+});
+
+Deno.test("the way back leads through what was shown, past what is gone", () => {
+  const app = fakeApp([one("a"), one("b"), one("c")], "a");
+  let note = () => {};
+  app.onRoute = (/** @type {() => void} */ listener) => note = listener;
+  app.go = (/** @type {{key: string}} */ wanted) => (app.route = wanted, note());
+  follow(app);
+  goBack(app);
+  same(app.route.key, "a");
+  for (const key of ["b", "c"]) app.go({ key });
+  app.core.conversations.delete("b");
+  goBack(app);
+  same(app.route.key, "a");
+  app.go({ key: "c" });
+  app.go({ key: null }); // the list, on a phone
+  goBack(app);
+  same(app.route.key, "c");
+  goBack(app);
+  same(app.route.key, "a");
+  goBack(app);
+  same(app.route.key, "a");
 });

@@ -26,7 +26,7 @@ ACTION_WORDS: Mapping[str, LazyText] = {
     "previous": LazyText("Go to the one before"),
     "first": LazyText("Go to the first one"),
     "last": LazyText("Go to the last one"),
-    "choose": LazyText("Open it: go to the answered message, save or open a file, retry"),
+    "choose": LazyText("Open it: go to the answered message, save a file, retry"),
     "reply": LazyText("Reply"),
     "edit": LazyText("Edit"),
     "delete": LazyText("Delete"),

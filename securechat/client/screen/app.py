@@ -260,7 +260,7 @@ class ScreenApp(App[None], inherit_bindings=False):
             PaneField(0, below.row - 1, below.columns, 1) if left and above is not None and below is not None else None
         )
         self._pane("edge", edge, [drawn_line("│")] * (edge.rows if edge is not None else 0))
-        self._pane("line", line, [drawn_line("-" * (line.columns if line is not None else 0))])
+        self._pane("line", line, [drawn_line("─" * (line.columns if line is not None else 0))])
 
     def _draw_composer(self, field: PaneField | None) -> None:
         view = self.view.composer

@@ -23,6 +23,8 @@ from securechat.text.sanitize import width
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 """What is never written: C0, DEL and C1 (ECMA-48), what breaks or reorders a row (UAX #9), and lone surrogates."""
 _ATTRIBUTES = (("bold", "1"), ("dim", "2"), ("italic", "3"), ("underline", "4"), ("reverse", "7"))
+_LINES = frozenset("─│")
+"""Lines between panes take one cell a character here, where text counts two: some terminals draw them wide."""
 _SYSTEMS = {
     ColorDepth.TRUE: ColorSystem.TRUECOLOR,
     ColorDepth.INDEXED: ColorSystem.EIGHT_BIT,
@@ -44,7 +46,7 @@ def strip_of(row: TextRow, theme: Theme, columns: int, *, selected: bool = False
         columns: cells of the field; a selected row fills them.
         selected: whether the keyboard is on the row.
     """
-    row = cut(row, columns)
+    row = row if len(row) <= columns and _LINES.issuperset(row) else cut(row, columns)
     over = (TextStyle.SELECTED,) if selected else ()
     segments = [
         Segment(harmless(part.text), style_of(theme.look((*part.styles, *over), part.person), part.link))

@@ -3,7 +3,7 @@
 Those with mentions come first, then those with unread messages, then the rest; each by its last message, the newest
 first; those without one behind, by name. In a dialogue every unread message is for the user, as a mention is in a room.
 A muted room stands with the rest, whatever is unread in it. The cases are in tests/golden/conversation_order.json, for
-this and for the page (`sorted` in web/ui/app.js).
+this and for the page (`sorted` in web/ui/conversation.js).
 
 While the keyboard's selection is in the list, nothing moves: what is new then stands behind, until it leaves.
 """

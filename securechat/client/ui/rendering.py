@@ -30,6 +30,7 @@ from securechat.client.core.state import ConversationId, PersonKey
 from securechat.client.ui.links import MarkKind, visible_marks
 from securechat.client.ui.message_numbers import file_number
 from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
+from securechat.client.ui.wrapping import fitting
 from securechat.model import Deleted, Edited, FileInfo, Hit, Message, MessageChange, Person, Purged, Reacted
 from securechat.text.file_lines import BEGINNING, file_line, without_file_lines
 from securechat.text.local_time import begin_of_day_ms, local
@@ -563,9 +564,4 @@ def _fitting(text: str, cells: int) -> int:
     """Return how many characters fit, at least one."""
     if len(text) * 2 <= cells:
         return len(text)
-    used = 0
-    for index, char in enumerate(text):
-        used += width(char)
-        if used > cells:
-            return max(1, index)
-    return len(text)
+    return fitting(text, 0, len(text), cells)  # as the widest terminal draws it: its own wrap would begin a row

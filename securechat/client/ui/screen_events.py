@@ -8,7 +8,7 @@ from securechat.client import catalogue
 from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.events import UiEvent
-from securechat.client.core.state import PersonKey
+from securechat.client.core.state import ConnectionPhase, PersonKey
 from securechat.client.ui import screen_lists
 from securechat.client.ui.describe import EventText
 from securechat.client.ui.describe_programs import token_lines
@@ -84,6 +84,7 @@ class ScreenEvents:
         self._rows = rows
         self._text = EventText(context.core)
         self._notified: list[events.MessageShown] = []
+        self._wants_list = False
 
     def note(self, ui_events: Sequence[UiEvent]) -> None:
         """Take events, in order; of the messages among them one notifies."""
@@ -91,6 +92,9 @@ class ScreenEvents:
         self._notified.clear()
         for ui_event in ui_events:
             self._note(ui_event)
+        if self._wants_list and context.core.phase is ConnectionPhase.ONLINE:
+            self._wants_list = False
+            self._ask_list()
         how = context.settings.notifications
         if self._notified and how != "off" and (said := context.notification.text(self._notified[-1], context.clock())):
             context.ask(RingBell() if how == "bell" else NotifyUser(said))
@@ -159,7 +163,7 @@ class ScreenEvents:
             case events.BackOnline():
                 context.retry_at, context.why = None, ""
                 context.resending = bool(context.core.unsent)
-                self._ask_list()
+                self._wants_list = True
                 context.windows.refresh()
                 return False
             case events.LoggedIn():
@@ -233,9 +237,10 @@ class ScreenEvents:
         said = catalogue.connection.connected(context.server.host, context.server.port, name)
         means = catalogue.accounts.logged_in(account=event.account, admin=event.admin)
         context.say("\n".join(part for part in (said, means, catalogue.connection.MORE_HELP()) if part))
-        self._ask_list()
+        self._wants_list = True
 
     def _ask_list(self) -> None:
+        """Ask for all conversations, once the rooms are joined: until then no question is taken."""
         if _LIST_FEATURE in self._context.core.features:
             self._context.asked_lists += 1
             self._context.act(actions.ListConversations())

@@ -23,8 +23,12 @@ export function linksOf({ seq }) {
 /** Opens its link; of several, the one that is chosen. @param {Context} context */
 export function openLink({ message, anchor }) {
   const all = message ? linksOf(message) : [];
-  if (all.length < 2 || !anchor) return all[0]?.click();
-  openMenu(anchor, all.map((link) => ({ label: link.href, run: () => link.click() })), _("Open a link"));
+  if (all.length < 2) return all[0]?.click();
+  openMenu(
+    anchor ?? { x: 0, y: innerHeight },
+    all.map((link) => ({ label: link.href, run: () => link.click() })),
+    _("Open a link"),
+  );
 }
 
 /** Shows who wrote a message, when, its number, and what became of it. @param {Context} context */

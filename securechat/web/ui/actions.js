@@ -14,7 +14,7 @@ import { barrier, openComposer, openReactions, rank, RANKS } from "./composer.js
 import { _, keyLabel, shortDuration } from "./i18n.js";
 import { later } from "./dom.js";
 import { FILE_ACTIONS, textOf } from "./files.js";
-import { goBack } from "./keys.js";
+import { goBack, nextUnread, openPalette } from "./keys.js";
 import { confirm, refusalOf } from "./menu.js";
 import { KEYS } from "./page_keys.js";
 
@@ -160,6 +160,7 @@ export const ACTIONS = [
     label: () => _("Copy text"),
     place: "message",
     keys: KEYS.copy,
+    usage: () => "/copy",
     isPossible: ({ message }) => message && textOf(message),
     run: ({ app, message }) => copy(app, message ? textOf(message) : ""),
   },
@@ -168,6 +169,7 @@ export const ACTIONS = [
     label: () => _("Open a link"),
     place: "message",
     keys: KEYS.open_link,
+    usage: () => "/open",
     isPossible: ({ message }) => message && linksOf(message).length > 0,
     run: openLink,
   },
@@ -176,6 +178,7 @@ export const ACTIONS = [
     label: () => _("Show all about it"),
     place: "message",
     keys: KEYS.about,
+    usage: () => "/about",
     isPossible: ({ message }) => message,
     run: openAbout,
   },
@@ -368,6 +371,7 @@ export const ACTIONS = [
     label: () => _("Go to a room or person"),
     place: "app",
     keys: KEYS.switch,
+    usage: () => "/switch",
     run: async ({ app }) => (await search()).openSwitcher(app),
   },
   {
@@ -376,13 +380,15 @@ export const ACTIONS = [
     place: "app",
     keys: KEYS.next_unread,
     usage: () => "/unread",
-    run: nextUnread,
+    aliases: "next",
+    run: ({ app }) => nextUnread(app),
   },
   {
     name: "back",
     label: () => _("Go back to where you were"),
     place: "app",
     keys: KEYS.back,
+    usage: () => "/back",
     run: ({ app }) => goBack(app),
   },
   {
@@ -390,6 +396,7 @@ export const ACTIONS = [
     label: () => _("Show who mentioned you"),
     place: "app",
     keys: KEYS.mentions,
+    usage: () => "/mentions",
     run: async ({ app }) => {
       (await search()).searchFor(`"@${app.core.me.name}"`);
       app.go({ panel: "search" });
@@ -400,13 +407,15 @@ export const ACTIONS = [
     label: () => _("Choose an action by its name"),
     place: "app",
     keys: KEYS.palette,
-    run: async (context) => (await later(() => import("./palette.js"))).openPalette(context),
+    usage: () => "/palette",
+    run: openPalette,
   },
   {
     name: "members",
     label: () => _("Show or hide the members"),
     place: "app",
     keys: KEYS.members,
+    usage: () => "/members",
     isPossible: ofMember,
     run: async ({ app }) => (await later(() => import("./conversation.js"))).toggleMembers(app),
   },
@@ -629,24 +638,19 @@ async function deleteMessage({ app, conversation, message }) {
 }
 
 /** @param {Context} context */
-function nextUnread({ app }) {
-  const all = [...app.core.conversations.values()];
-  const at = all.findIndex((each) => each.key === app.route.key);
-  const others = [...all.slice(at + 1), ...all.slice(0, at + 1)].filter((each) => each.unread > 0);
-  const next = others.find((each) => each.mentions > 0 || each.kind === "direct") ?? others[0];
-  if (next) go(app, next);
-  else app.toast(_("Everything is read"));
-}
-
-/** @param {Context} context */
 function readAll({ app }) {
   for (const { key, unread, last } of app.core.conversations.values()) {
     if (unread > 0 && last) app.act({ do: "read", key, seq: last.seq });
   }
 }
 
-/** A text as it is quoted, with a line for the answer below it. @param {string} text */
-const quoted = (text) => text.split("\n").map((line) => `> ${line}\n`).join("");
+/** A text as it is quoted in what is written, with a line for the answer below it. @param {string} text */
+function quoted(text) {
+  const field = /** @type {HTMLTextAreaElement | null} */ (document.querySelector(".composer-field"));
+  const before = field?.value.slice(0, field.selectionStart) ?? "";
+  const lines = text.split("\n").map((line) => `> ${line}\n`);
+  return (!before || before.endsWith("\n") ? "" : "\n") + lines.join("");
+}
 
 /**
  * @param {Conversation} conversation

@@ -10,10 +10,11 @@ import {
   farewells,
   invitations,
   openPanel,
+  sorted,
   statusLine,
   statusText,
 } from "./conversation.js";
-import { CLOSE, fill, h, icon, instead, later, PLUS, SCREENS, SEARCH, SETTINGS, WRITING } from "./dom.js";
+import { arrange, CLOSE, fill, h, icon, instead, later, PLUS, SCREENS, SEARCH, SETTINGS, WRITING } from "./dom.js";
 import { _, chosenLanguage, keyLabel, ngettext, refusalText, setCatalog, shortTime } from "./i18n.js";
 import { nameText } from "./message_row.js";
 
@@ -283,6 +284,7 @@ function chat(app, arrives) {
   let panel = "";
   /** @type {typeof import("./keys.js") | null} */
   let pressing = null;
+  let ended = false;
 
   function focus() {
     if (element.dataset.pane === "list" && !wide.matches) list.focus(from);
@@ -312,7 +314,7 @@ function chat(app, arrives) {
       fill(main, view.element);
       focus();
       view.ready.then(() => later(() => import("./keys.js"), WRITING)).then((loaded) => {
-        if (!pressing) ends.push(loaded.follow(app));
+        if (!pressing && !ended) ends.push(loaded.follow(app));
         pressing = loaded;
       }, () => {});
     } else view?.routed();
@@ -342,6 +344,7 @@ function chat(app, arrives) {
     element,
     focus,
     end() {
+      ended = true;
       for (const end of ends) end();
       wide.removeEventListener("change", show);
       document.removeEventListener("keydown", keys);
@@ -519,12 +522,11 @@ function sidebar(app) {
       known.update(app.route.key === each.key);
     }
     const wanted = now.map(({ key }) => /** @type {Element} */ (rows.get(key)?.element));
-    waiting = (over || list.querySelector(":focus-visible") !== null) && order.length === wanted.length &&
-      wanted.some((each, index) => order[index] !== each);
+    // also where one is added: it stands below the others until then
+    waiting = (over || list.querySelector(":focus-visible") !== null) && order.length > 0 &&
+      [...list.children].some((each, index) => wanted[index] !== each);
     if (!waiting) {
-      wanted.forEach((each, index) => {
-        if (list.children[index] !== each) list.insertBefore(each, list.children[index] ?? null);
-      });
+      arrange(list, wanted);
       if (focused instanceof HTMLElement && list.contains(focused) && document.activeElement !== focused) {
         focused.focus();
       }
@@ -571,26 +573,6 @@ function sidebar(app) {
       end();
     },
   };
-}
-
-/**
- * Sorts conversations: those with mentions and dialogues with unread messages, then other unread ones, then the rest, to which muted rooms
- * belong; each by the last message, the newest first, those without one behind, by name. The terminal's list has the same order
- * (client/ui/conversation_list.py), by the same cases: tests/golden/conversation_order.json.
- *
- * @param {Iterable<Conversation>} conversations
- * @param {Readonly<Record<string, string>>} notify the choice of each room that has one
- */
-export function sorted(conversations, notify = {}) {
-  /** @param {Conversation} one */
-  const rank = ({ kind, name, unread, mentions }) => {
-    if (!unread || (kind === "room" && notify[name] === "none")) return 2;
-    return kind === "direct" || mentions ? 0 : 1;
-  };
-  return [...conversations].sort((one, other) =>
-    rank(one) - rank(other) || (other.last?.seq ?? 0) - (one.last?.seq ?? 0) || one.name.localeCompare(other.name) ||
-    one.id - other.id
-  );
 }
 
 /**

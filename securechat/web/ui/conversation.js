@@ -170,14 +170,17 @@ function writing(app, conversation, outgoing) {
     value: app.drafts.get(conversation.key).text,
     "aria-label": _("Write a message"),
   });
+  const { key } = conversation;
   const { value } = early;
-  const element = h("section", { class: "composer" }, h("div", { class: "composer-row" }, early));
+  const waiting = h("p", { class: "composer-note", hidden: true });
+  const element = h("section", { class: "composer" }, waiting, h("div", { class: "composer-row" }, early));
   /** @type {import("./composer.js").Composer | null} */
   let composer = null;
   let begun = false;
   let ended = false;
   let composing = false;
-  let entered = false;
+  /** What was ended with Enter, in order; it is sent by the composer. @type {string[]} */
+  const entered = [];
   /** @type {(made: import("./composer.js").Composer) => void} */
   let tell = () => {};
   /** @type {Promise<import("./composer.js").Composer>} */
@@ -191,7 +194,11 @@ function writing(app, conversation, outgoing) {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     if (app.settings.enter === "break" || matchMedia("(pointer: coarse)").matches) return;
     event.preventDefault();
-    entered = true;
+    if (!early.value.trim()) return;
+    entered.push(early.value);
+    waiting.textContent = entered.map((text) => visible(text)).join("\n");
+    waiting.hidden = false;
+    early.value = "";
   });
 
   function mount() {
@@ -205,16 +212,25 @@ function writing(app, conversation, outgoing) {
     const { selectionStart, selectionEnd } = early;
     const typed = early.value;
     element.replaceWith(composer.element);
-    const field = composer.element.querySelector("textarea");
-    if (field && typed !== value) {
-      field.value = typed;
+    const field = /** @type {HTMLTextAreaElement} */ (composer.element.querySelector("textarea"));
+    const type = (/** @type {string} */ text) => {
+      field.value = text;
       field.dispatchEvent(new Event("input"));
+    };
+    let rest = typed === value && !entered.length ? "" : typed;
+    for (const [index, text] of entered.entries()) {
+      type(text);
+      field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", cancelable: true }));
+      if (!field.value) continue;
+      rest = [field.value, ...entered.slice(index + 1), typed].filter(Boolean).join("\n"); // it did not take that
+      break;
     }
+    if (rest && rest !== field.value) type(rest);
     if (focused) {
       composer.focus();
-      field?.setSelectionRange(selectionStart, selectionEnd);
+      const before = field.value.length - typed.length;
+      field.setSelectionRange(before + selectionStart, before + selectionEnd);
     }
-    if (entered) field?.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", cancelable: true }));
     tell(composer);
   }
 
@@ -244,7 +260,10 @@ function writing(app, conversation, outgoing) {
     focus: () => composer ? composer.focus() : early.focus(),
     end() {
       ended = true;
-      composer?.end();
+      if (composer) return composer.end();
+      const text = [...entered, early.value].filter(Boolean).join("\n");
+      // a command may hold a password
+      if (text !== value && !/^\s*[/／]/m.test(text)) app.drafts.put(key, { ...app.drafts.get(key), text });
     },
   };
 }
@@ -408,6 +427,37 @@ function elsewhere(app) {
 }
 
 const nothing = () => ({ element: h("div", { class: "empty" }, h("p", {}, _("Choose a conversation."))), end() {} });
+
+// --- order ---
+
+/**
+ * Sorts conversations: those with mentions and dialogues with unread messages, then other unread ones, then the rest, to which muted rooms
+ * belong; each by the last message, the newest first, those without one behind, by name. The terminal's list has the same order
+ * (client/ui/conversation_list.py), by the same cases: tests/golden/conversation_order.json.
+ *
+ * @param {Iterable<Conversation>} conversations
+ * @param {Readonly<Record<string, string>>} notify the choice of each room that has one
+ */
+export function sorted(conversations, notify = {}) {
+  /** @param {Conversation} one */
+  const rank = (one) => rankOf(one, notify);
+  return [...conversations].sort((one, other) =>
+    rank(one) - rank(other) || (other.last?.seq ?? 0) - (one.last?.seq ?? 0) || one.name.localeCompare(other.name) ||
+    one.id - other.id
+  );
+}
+
+/** The rank of those without anything unread, and of muted rooms. */
+export const REST = 2;
+
+/**
+ * @param {Conversation} conversation
+ * @param {Readonly<Record<string, string>>} notify
+ */
+export function rankOf({ kind, name, unread, mentions }, notify) {
+  if (!unread || (kind === "room" && notify[name] === "none")) return REST;
+  return kind === "direct" || mentions ? 0 : 1;
+}
 
 // --- status ---
 

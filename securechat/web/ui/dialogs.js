@@ -337,6 +337,7 @@ export function openHelp(_app, closed) {
       { class: "help", tabIndex: 0, role: "region", "aria-label": _("Keys and commands") },
       table(_("Everywhere"), [
         ...keyed("app"),
+        ...keyed("conversation"),
         ["F6", _("Go to the next part of the page")],
         ...moves.map(([keys, label]) => /** @type {const} */ ([keyLabel(keys), label])),
         [

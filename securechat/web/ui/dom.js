@@ -58,6 +58,25 @@ export function fill(element, ...children) {
 }
 
 /**
+ * Puts the children of an element into an order. One that has sunk is moved by itself, not all that were below it.
+ *
+ * @param {Element} element
+ * @param {readonly Element[]} wanted all of them
+ */
+export function arrange(element, wanted) {
+  let at = element.firstElementChild;
+  for (const each of wanted) {
+    if (at && at !== each && at.nextElementSibling === each) {
+      const sunk = at;
+      at = each;
+      element.append(sunk);
+    }
+    if (at === each) at = each.nextElementSibling;
+    else element.insertBefore(each, at);
+  }
+}
+
+/**
  * Makes a listener that does something in place of what the browser would do.
  *
  * @param {() => unknown} run
@@ -107,23 +126,21 @@ export const LOCK = "M7 11V8a5 5 0 0 1 10 0v3M6 11h12v9H6z";
 const PANELS = "../panels.css";
 /** What is needed to write and to choose from menus. */
 export const WRITING = [
-  ...[
-    PANELS,
-    "./about.js",
-    "./actions.js",
-    "./attach.js",
-    "./composer.js",
-    "./files.js",
-    "./keys.js",
-    "./menu.js",
-    "./page_keys.js",
-  ],
+  PANELS,
+  "./about.js",
+  "./actions.js",
+  "./attach.js",
+  "./composer.js",
+  "./files.js",
+  "./keys.js",
+  "./menu.js",
+  "./page_keys.js",
 ];
 /** The screens around the chat. */
 export const SCREENS = [PANELS, "./entrance.js"];
 /** What shows files of messages. */
 export const FILES = [PANELS, "./files.js"];
-const ALL = [...WRITING, ...SCREENS, "./commands.js", "./dialogs.js", "./palette.js", "./search.js", "./settings.js"];
+const ALL = [...WRITING, ...SCREENS, "./commands.js", "./dialogs.js", "./search.js", "./settings.js"];
 /** @type {Map<string, Promise<void>>} */
 const fetched = new Map();
 
@@ -168,7 +185,6 @@ export const preload = () =>
       import("./commands.js"),
       import("./dialogs.js"),
       import("./entrance.js"),
-      import("./palette.js"),
       import("./settings.js"),
     ])
   ).catch(() => {});

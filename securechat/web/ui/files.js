@@ -258,17 +258,21 @@ function picture(app, file, open) {
  */
 function show(app, image, holder, file, px) {
   let failures = 0;
+  let loading = ""; // the address
   /** @param {string} path */
   const use = (path) => {
     if (image.complete && image.naturalWidth) return; // the browser has it
     holder.classList.toggle("missing", !path);
-    if (path) image.src = addressOf(path, file.name, previewOf(file, failures < 2 ? px : ROW_PX));
+    const address = path && addressOf(path, file.name, previewOf(file, failures < 2 ? px : ROW_PX));
+    if (!address || address === loading) return; // the same again would load it again
+    image.src = loading = address;
   };
   linked.set(holder, (path) => {
     failures = 0;
     use(path);
   });
   image.addEventListener("error", () => {
+    loading = "";
     if (++failures > 2) return holder.classList.add("missing");
     links.delete(file.id);
     want(app, file.id, use);

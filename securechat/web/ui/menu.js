@@ -15,7 +15,7 @@
 import { ACTIONS, isPossible, menuItems, perform } from "./actions.js";
 import { CLOSE, fill, h, icon, MORE } from "./dom.js";
 import { _, refusalText } from "./i18n.js";
-import { actionOfKey } from "./keys.js";
+import { actionOfKey, nameOf } from "./keys.js";
 import { nameText } from "./message_row.js";
 import { KEYS } from "./page_keys.js";
 
@@ -568,8 +568,9 @@ export function rowActions(app, conversation, source) {
       menu(row, row.querySelector(".main") ?? row);
       return;
     }
-    const letter = KEYS.next.startsWith(event.key) ? "ArrowDown" : KEYS.previous.startsWith(event.key) && "ArrowUp";
-    if (plain && !event.shiftKey && step(pointed ? event.key : letter || event.key, row)) {
+    const is = (/** @type {string} */ moves) => !pointed && moves.split(" ").includes(nameOf(event));
+    const way = is(KEYS.next) ? "ArrowDown" : is(KEYS.previous) ? "ArrowUp" : event.key;
+    if (plain && !event.shiftKey && step(way, row)) {
       pointed = false;
       event.preventDefault();
       return;

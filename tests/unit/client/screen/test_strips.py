@@ -84,3 +84,7 @@ def test_a_style_is_set_from_the_one_before() -> None:
 def test_a_row_has_no_padding_and_a_selected_one_fills_its_field() -> None:
     assert ESCAPES.sub("", drawn(TextRow.of("short"))) == "short"
     assert ESCAPES.sub("", drawn(TextRow.of("short"), selected=True)) == "short".ljust(20)
+
+
+def test_a_line_between_panes_fills_its_field() -> None:
+    assert "─" * 20 in drawn(TextRow.of("─" * 20), columns=20)

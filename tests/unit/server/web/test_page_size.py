@@ -11,11 +11,11 @@ from securechat.server.web.site import Site, read_tree
 from securechat.wire.http import Authority, Request
 
 KIB = 1024
-MOST_FILES = 38
+MOST_FILES = 41
 """The bar is 30."""
-MOST_BYTES = 142 * KIB + 100
+MOST_BYTES = 145 * KIB
 """The bar is 100 KiB. With one language: the Indonesian catalogue, 10 KiB, is fetched by those who want it."""
-MOST_BYTES_BEFORE = 61 * KIB + 100
+MOST_BYTES_BEFORE = 62 * KIB
 """The bar is 60 KiB."""
 NOT_OF_THE_PAGE = re.compile(r"emoji\.\w+\.json|trust\.css|core/types\.js")
 """Names of emoji are fetched when they are asked for, and /trust is a page of its own; no module imports the types."""
