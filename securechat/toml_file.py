@@ -20,6 +20,8 @@ from securechat.translation import Sentence, system_error
 
 _MOST_BYTES = 1024 * 1024
 """Size limit; a file with every setting is under 10 KiB."""
+_MAY_END = re.compile(r"""[]}]|\"{3}|'{3}""")
+"""In the last line of each statement of several lines: only a list and a text can have them."""
 _WHERE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 _TWICE = Sentence("this key or table stands there twice: delete one")
 _HINTS = {
@@ -173,6 +175,8 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
     pending: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
         pending.append(line)
+        if len(pending) > 1 and not _MAY_END.search(line):
+            continue
         statement = "\n".join(pending)
         try:
             tomllib.loads(statement)

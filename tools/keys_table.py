@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from securechat.client.ui.settings import CLIENT_SETTING_OF, KEYS  # noqa: E402  (a checkout works without being installed)
 from securechat.client.ui.ui_actions import (  # noqa: E402  (a checkout works without being installed)
     ACTIONS,
     KeyboardFocus,
@@ -17,8 +18,16 @@ from securechat.client.ui.ui_actions import (  # noqa: E402  (a checkout works w
     UiAction,
 )
 
-KEYS = ROOT / "docs" / "keys.md"
+PAGE = ROOT / "docs" / "keys.md"
+_WITH_TERMINAL = not CLIENT_SETTING_OF[KEYS].screen_only
+"""Whether the page lists the keys and commands of the terminal's screen: where its `[keys]` are listed."""
 _HEAD = """\
+# Keys of the page
+
+This page is made by tools/keys_table.py from the table of actions, `securechat/client/ui/ui_actions.py`. `?` shows the
+same, and Alt+P finds an action by its words. On a Mac the page has Cmd in place of Ctrl.
+"""
+_HEAD_WITH_TERMINAL = """\
 # Keys
 
 This page is made by tools/keys_table.py from the table of actions, `securechat/client/ui/ui_actions.py`. `?` and F1
@@ -41,9 +50,14 @@ A key that the terminal or its line editing keeps is refused: Ctrl+S, Q, Z, B, I
 """
 
 
-def page() -> str:
-    """Return the page."""
-    return "\n".join((_HEAD, *_sections())).rstrip("\n") + "\n"
+def page(*, with_terminal: bool = _WITH_TERMINAL) -> str:
+    """Return the page.
+
+    Args:
+        with_terminal: also the keys and commands of the terminal's screen; else what the web page has alone.
+    """
+    head, sections = (_HEAD_WITH_TERMINAL, _sections()) if with_terminal else (_HEAD, _sections_of_web_page())
+    return "\n".join((head, *sections)).rstrip("\n") + "\n"
 
 
 def _sections() -> Iterator[str]:
@@ -61,6 +75,18 @@ def _sections() -> Iterator[str]:
         yield ""
 
 
+def _sections_of_web_page() -> Iterator[str]:
+    for place in KeyboardFocus:
+        here = [action for action in ACTIONS if action.place is place and action.page_keys]
+        if here:
+            yield f"## {place.words()}"
+            yield ""
+            yield "| action | keys |"
+            yield "|---|---|"
+            yield from (f"| {action.words()} | {_code(action.page_keys)} |" for action in here)
+            yield ""
+
+
 def _row(action: UiAction, keys: Iterable[str], place: KeyboardFocus) -> str:
     page_keys = action.page_keys if place is action.place else ()
     cells = (action.words(), _code(keys), _code(page_keys), _code((action.command,)), f"`{action.id}`")
@@ -73,7 +99,7 @@ def _code(names: Iterable[str]) -> str:
 
 def main() -> None:
     """Write the page."""
-    KEYS.write_text(page(), encoding="utf-8", newline="\n")
+    PAGE.write_text(page(), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -36,14 +36,11 @@ from securechat.client.files.https import TransferError
 from securechat.client.files.sources import LocalFile, local_files
 from securechat.client.local_store import LocalStore, open_local_store
 from securechat.client.pipe.chat import PipeChat
-from securechat.client.pipe.dumb import DumbTerminal
 from securechat.client.pipe.files import PipeSendFiles
 from securechat.client.pipe.pipes import WAIT_S, PipeClient, PipeSend, PipeTail
 from securechat.client.settings_file import read_settings, settings_language, settings_path
 from securechat.client.ui.rendering import NOTICE_MARK
 from securechat.client.ui.settings import ClientSettings, LoadedSettings, printed_settings, settings_theme
-from securechat.client.ui.start_form import ADDRESS, FINGERPRINT, NAME, StartForm
-from securechat.client.ui.themes import ThemeName
 from securechat.errors import Refusal
 from securechat.invite_link import BadLink, InviteLink, looks_like_link, parse_link
 from securechat.programs import Program, add_language_flag, command, version
@@ -59,13 +56,6 @@ _LINK_TRIES = 5
 """Lines that are read for an invite link: pastes that went wrong, or the parts of a broken one."""
 _KEY_CHARS = 100
 """Of --key: a line's number comes behind it."""
-_FIELD_OF = {
-    ClientExit.NAME_INVALID: NAME,
-    ClientExit.WRONG_PIN: FINGERPRINT,
-    ClientExit.PIN_NOT_OF_CA: FINGERPRINT,
-    ClientExit.USAGE: FINGERPRINT,
-}
-"""The field of the first form that a refusal is about; the others are about the server."""
 _WITHOUT_LINKS = frozenset({"linux", "vt100", "vt220", "ansi"})
 """Values of TERM of terminals that may show the sequences of a link as text."""
 MOST_RECALL = 10_000
@@ -82,13 +72,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         failed=ClientExit.CRASHED,
         output_failed=ClientExit.OUTPUT_FAILED,
         interrupted=ClientExit.INTERRUPTED,
-        remembered=lambda: _remembered_language(local_store),
+        remembered=lambda: _remembered_language(local_store, sys.argv[1:] if argv is None else argv),
     )
 
 
-def _remembered_language(local_store: LocalStore | None) -> str:
+def _remembered_language(local_store: LocalStore | None, arguments: Sequence[str]) -> str:
     """Return what ``/lang`` has kept, else what the settings have."""
-    return (local_store.language() if local_store is not None else "") or settings_language(os.environ)
+    return (local_store.language() if local_store is not None else "") or settings_language(arguments, os.environ)
 
 
 def _main(argv: Sequence[str] | None, local_store: LocalStore | None) -> int:
@@ -162,8 +152,16 @@ def _asked(given: ConnectionOptions, local_store: LocalStore | None) -> Connecti
         KeyboardInterrupt: the user leaves.
     """
     from securechat.client.screen.start_screen import StartScreen  # noqa: PLC0415 - nothing else needs the toolkit
+    from securechat.client.ui.start_form import ADDRESS, FINGERPRINT, NAME, StartForm  # noqa: PLC0415 - as above
 
     found: list[ConnectionPlan] = []
+    # The field that a refusal is about; the others are about the server.
+    field_of = {
+        ClientExit.NAME_INVALID: NAME,
+        ClientExit.WRONG_PIN: FINGERPRINT,
+        ClientExit.PIN_NOT_OF_CA: FINGERPRINT,
+        ClientExit.USAGE: FINGERPRINT,
+    }
 
     def attempt(values: Mapping[str, str]) -> tuple[str, str] | None:
         server, pin, name = (values[field].strip() for field in (ADDRESS, FINGERPRINT, NAME))
@@ -179,7 +177,7 @@ def _asked(given: ConnectionOptions, local_store: LocalStore | None) -> Connecti
         try:
             found.append(decide(tried, local_store, interactive=True))
         except StartupError as error:
-            return _FIELD_OF.get(error.code, ADDRESS), catalogue.names.capital(translated(error.sentence))
+            return field_of.get(error.code, ADDRESS), catalogue.names.capital(translated(error.sentence))
         return None
 
     if not StartScreen(StartForm(_login() or ""), attempt).run():
@@ -349,6 +347,8 @@ def _at_terminal(
         return _screen(core, destination, local_store, loaded.settings)
     if os.environ.get("TERM", "") not in {"dumb", "unknown"}:
         return _terminal(core, destination, loaded)
+    from securechat.client.pipe.dumb import DumbTerminal  # noqa: PLC0415 - pipes need no rows
+
     return DumbTerminal(core, destination.server_target, room, wait_s=wait_s, reader=loaded.settings.reader).run()
 
 
@@ -362,6 +362,7 @@ def _screen(
 
 def _terminal(core: ClientCore, destination: ConnectionPlan, loaded: LoadedSettings) -> int:
     from securechat.client.terminal.app import Terminal  # noqa: PLC0415 - pipes need no line editor, and start faster without
+    from securechat.client.ui.themes import ThemeName  # noqa: PLC0415 - as above
 
     settings = loaded.settings
     terminal = Terminal(

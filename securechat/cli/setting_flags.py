@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 
 from securechat.client.catalogue import settings as texts
+from securechat.client.settings_file import CONFIG_FLAG
 from securechat.client.ui.settings import CLIENT_SETTINGS, KEYS, ClientSetting, ClientSettingKind
 
 
 def add_setting_flags(parser: argparse.ArgumentParser) -> None:
     """Give the client a flag for each setting; ``--lang``, which every program has, is no part of it.
 
-    A switch has no value, which would take the host that stands behind it: ``--mouse`` and ``--no-mouse``.
+    A switch has no value, which would take the host that stands behind it: ``--mouse`` and ``--no-mouse``. One that is
+    `screen_only` is taken, and not shown in the help.
     """
-    parser.add_argument("--config", metavar="FILE", help=texts.CLI_CONFIG())
+    parser.add_argument(CONFIG_FLAG, metavar="FILE", help=texts.CLI_CONFIG())
     parser.add_argument("--print-config", action="store_true", help=texts.CLI_PRINT_CONFIG())
     for setting in CLIENT_SETTINGS:
         if setting.kind is not ClientSettingKind.LANGUAGE:
@@ -22,12 +24,15 @@ def add_setting_flags(parser: argparse.ArgumentParser) -> None:
 
 def _add_flag(parser: argparse.ArgumentParser, setting: ClientSetting) -> None:
     words = texts.SETTING_WORDS[setting.name]().replace("%", "%%")
+    if setting.screen_only:
+        words = argparse.SUPPRESS
     match setting.kind:
         case ClientSettingKind.SWITCH:
-            text = f"{words} ({'on' if setting.default else 'off'})"
+            text = words if setting.screen_only else f"{words} ({'on' if setting.default else 'off'})"
             parser.add_argument(setting.flag, action=argparse.BooleanOptionalAction, default=None, help=text)
         case ClientSettingKind.WORD:
-            parser.add_argument(setting.flag, choices=setting.words, help=f"{words} ({setting.default})")
+            text = words if setting.screen_only else f"{words} ({setting.default})"
+            parser.add_argument(setting.flag, choices=setting.words, help=text)
         case ClientSettingKind.TABLE:
             metavar = "ID=KEYS" if setting.name == KEYS else texts.CLI_TABLE()
             parser.add_argument(setting.flag, metavar=metavar, action="append", help=words)

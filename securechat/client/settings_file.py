@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import platformdirs
 
 from securechat.client.catalogue import settings as texts
 from securechat.client.ui.settings import TABLES, LoadedSettings, load_settings
-from securechat.translation import sentence_of
+from securechat.translation import flag_value, sentence_of
 
-CONFIG_VARIABLE = "SECURECHAT_CLIENT_CONFIG"
+CONFIG_FLAG, CONFIG_VARIABLE = "--config", "SECURECHAT_CLIENT_CONFIG"
 _NAME = "client.toml"
 
 
@@ -32,9 +32,9 @@ def settings_path(named: str | None, environ: Mapping[str, str]) -> Path | None:
     return folder / _NAME if folder.is_absolute() and environ.get("HOME") != "" else None
 
 
-def settings_language(environ: Mapping[str, str]) -> str:
-    """Return the language of the file, before the command line is read in it; empty for none."""
-    return read_settings({}, None, environ).settings.lang
+def settings_language(arguments: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Return the language of the file, before the command line is parsed in it; empty for none."""
+    return read_settings({}, flag_value(arguments, CONFIG_FLAG), environ).settings.lang
 
 
 def read_settings(flags: Mapping[str, object], named: str | None, environ: Mapping[str, str]) -> LoadedSettings:
@@ -47,7 +47,7 @@ def read_settings(flags: Mapping[str, object], named: str | None, environ: Mappi
     """
     path = settings_path(named, environ)
     is_named = named is not None or CONFIG_VARIABLE in environ
-    if path is None or (not is_named and not path.exists()):
+    if path is None or (not is_named and _is_absent(path)):
         return load_settings(flags, environ)
     from securechat.toml_file import TomlError, read_file  # noqa: PLC0415 - most clients have no file
 
@@ -59,3 +59,14 @@ def read_settings(flags: Mapping[str, object], named: str | None, environ: Mappi
             told = texts.at_place(str(path) if error.line is None else f"{path}:{error.line}", told)
         return load_settings(flags, environ, path=str(path), file_problems=[told])
     return load_settings(flags, environ, entries, str(path))
+
+
+def _is_absent(path: Path) -> bool:
+    """Tell whether there is surely no file; one that cannot be looked at is told by reading it."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

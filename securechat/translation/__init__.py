@@ -31,7 +31,7 @@ from securechat.translation.catalogue import (
     use,
     verbatim,
 )
-from securechat.translation.languages import LANGUAGES, chosen, given
+from securechat.translation.languages import LANGUAGES, chosen, flag_value, given
 from securechat.translation.system_errors import system_error
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "_",
     "chosen",
     "english",
+    "flag_value",
     "formatted",
     "given",
     "is_no",

@@ -55,7 +55,7 @@ def chosen(
         configured: what was configured or remembered.
     """
     environment = os.environ if environment is None else environment
-    flag = _flag(arguments)
+    flag = flag_value(arguments, FLAG)
     for asked in (flag, environment.get(VARIABLE), configured):
         if asked:
             try:
@@ -77,14 +77,14 @@ def system_language(environment: Mapping[str, str]) -> str:
     return next((code for code in map(_code, wanted) if _exists(code)), "en")
 
 
-def _flag(arguments: Sequence[str]) -> str | None:
-    """Return the value of the last ``--lang``, before ``--``."""
+def flag_value(arguments: Sequence[str], flag: str) -> str | None:
+    """Return the value of the last such flag, before ``--``; for what is needed before the command line is parsed."""
     found = None
     for index, each in enumerate(arguments):
         if each == "--":
             break
         name, equals, value = each.partition("=")
-        if name == FLAG:
+        if name == flag:
             found = value if equals else "".join(arguments[index + 1 : index + 2])
     return found
 

@@ -130,3 +130,25 @@ def test_any_text_is_entries_or_a_bad_file(text: str) -> None:
         parse(text, {"a"})
     except TomlError as error:
         assert error.line is None or 1 <= error.line <= text.count("\n") + 1
+
+
+def test_a_long_list_is_not_parsed_anew_at_each_of_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = 0
+    usual = tomllib.loads
+
+    def counted(text: str) -> dict[str, object]:
+        nonlocal parsed
+        parsed += 1
+        return usual(text)
+
+    monkeypatch.setattr(tomllib, "loads", counted)
+    rows = "".join(f"  {number}, # of many\n" for number in range(500))
+    texts = "x = \"\"\"\na\n\n\"\"\"\ny = '''\n'''\nz = { a = [\n1\n] }\n"
+    assert [(each.key, each.line) for each in parse(f"many = [\n{rows}]\n{texts}last = 1\n", ())] == [
+        ("many", 1),
+        ("x", 503),
+        ("y", 507),
+        ("z", 509),
+        ("last", 512),
+    ]
+    assert parsed < 30

@@ -271,7 +271,7 @@ def test_the_title_of_a_dialogue_opens_the_person(visit: Callable[..., Visitor])
     before = topic.bounding_box() or {}
     topic.click()
     assert (topic.bounding_box() or {})["height"] > before["height"] * 2
-    say(page, "/msg budi halo", "#garden")
+    say(page, "/msg budi", "#garden")
     page.get_by_role("heading", name="budi").get_by_role("button").click()
     page.get_by_role("dialog", name="budi").wait_for()
     page.keyboard.press("Escape")

@@ -240,6 +240,8 @@ def _(olga: Walker, _budi: Walker) -> None:
     olga.says("/msg")
     olga.leave("New direct message")
     olga.says("/msg budi a secret")
+    olga.page.get_by_text("Direct message to budi").wait_for()
+    olga.says("/msg budi")
     composer(olga.page, "budi").wait_for()
     message(olga.page, "a secret").wait_for()
     back(olga, "budi")

@@ -244,6 +244,30 @@ Deno.test("another log, or another sender, is begun anew", () => {
   equal([lobby?.name, lobby?.last, lobby?.window.loading], ["lobby", null, "replace"]);
 });
 
+Deno.test("what waits for a person or message of the old log is not sent to the new one", () => {
+  const page = new Page();
+  page.online();
+  page.hear(message(15, 0));
+  page.hear(message(16, 0, { room: undefined, to: 3, toname: "ana", by: 6, name: "fay" }));
+  const fay = page.core.directWith(6)?.key ?? "";
+  page.lose();
+  page.act({ do: "send", key: fay, text: "for fay alone" });
+  page.act({ do: "send", key: page.key("lobby"), text: "an answer", reply: 15 });
+  page.act({ do: "react", key: page.key("lobby"), seq: 15, sign: "+", on: true });
+  page.act({ do: "send", key: page.key("lobby"), text: "for all" });
+  page.heardByServer();
+  page.online({ live_from: 12 });
+  equal(page.told("reset").length, 1);
+  const sent = page.heardByServer().filter((each) => each.cid !== undefined);
+  equal(sent.map((each) => [each.t, each.text]), [["say", "for all"]]);
+  equal(page.core.pending.map((each) => [each.text, each.state]), [
+    ["for fay alone", "failed"],
+    ["an answer", "failed"],
+    ["", "failed"],
+    ["for all", "sent"],
+  ]);
+});
+
 Deno.test("a temporary password is changed before anything else", () => {
   const page = new Page();
   page.connect();

@@ -154,6 +154,16 @@ def own_file_elsewhere(line: str, date: str) -> str:
     return _("{date} in a room you are not in, where only a moderator can delete it: {file}", date=date, file=line)
 
 
+def no_such_place(number: int, count: int) -> str:
+    """Refuse the place of a file behind the last one of its message."""
+    return ngettext(
+        "[{number}] has {count} file: /save {number}",
+        "[{number}] has {count} files: /save {number}.1 to /save {number}.{count}",
+        count,
+        number=number,
+    )
+
+
 def no_such_upload(number: str) -> str:
     """Refuse a number that no listed upload has."""
     return _("There is no such upload in the list of /files: {number}", number=number)

@@ -144,6 +144,7 @@ _MORE_FORMS: Mapping[str, Sequence[str | LazyText]] = {
     "/bot": (LazyText("/bot rotate NAME"), LazyText("/bot remove NAME")),
     "/hook": (LazyText("/hook rotate NAME"), LazyText("/hook remove NAME")),
     "/token": ("/token rotate N", "/token remove N"),
+    "/delete": ("/delete upload N",),
     "/history": (LazyText("/history DAY [ROOM or NAME]"),),
     "/room": (LazyText("/help rooms lists the settings"),),
 }

@@ -284,6 +284,8 @@ class Connecting:
         if exchanged:
             self._sending.abandon_in_flight()
         resumed = self._conversations.welcomed(event, first=first, another=another)
+        if self._conversations.in_another_log:
+            self._sending.abandon_numbered()
         context.me = Person(event.sender_id, event.name)
         context.see(context.me)
         self._sending.welcomed(event.last_client_id)

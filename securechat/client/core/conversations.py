@@ -53,6 +53,7 @@ class Conversations:
     ) -> None:
         self._known = known or {}
         self.goes_on = False
+        self.in_another_log = False
         self.timeline = Timeline(self, context.rooms)
         self.read_markers = ReadMarkers()
         self.visibility = visibility
@@ -71,16 +72,24 @@ class Conversations:
         """
         same_sender = not another and event.sender_id == self._context.me.id
         resumes = not first and same_sender and event.live_from >= self.timeline.cursor
+        self.in_another_log = False
         if resumes:
             self.timeline.resume(event.live_from)
         else:
             known_to = self._known.get(event.sender_id) if first else None
             self.goes_on = known_to is not None and event.live_from >= known_to
-            if not self.goes_on and not another and (not first or known_to is not None):
+            # Another user may be in the same log; in one that ends before what is known here nobody is.
+            self.in_another_log = (
+                event.live_from < self.timeline.cursor
+                if another
+                else not self.goes_on and (not first or known_to is not None)
+            )
+            if self.in_another_log:
                 self._context.show(events.HistoryReset())
                 self._context.people.forget()
                 if isinstance(self._context.current, PersonKey):  # in another log the number is of another person
                     self._context.current = self._context.rooms.named(LOBBY)
+                    self._context.show(events.RoomSelected(LOBBY))
             self.read_markers.forget()
             seen = event.seen_seq if event.account else None
             self.timeline.begin(event.live_from, seen, known_to if self.goes_on else None)

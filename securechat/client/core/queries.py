@@ -66,7 +66,7 @@ class Queries:
 
     def request(self, action: actions.ReadAction | actions.AskHistory) -> None:  # noqa: PLR0912 - one flat match
         """Ask the server."""
-        if not self._context.require_online():
+        if self._select_offline(action) or not self._context.require_online():
             return
         match action:
             case actions.AskHistory(target, count, before):
@@ -97,6 +97,22 @@ class Queries:
             case _:
                 assert_never(action)
 
+    def _select_offline(self, action: actions.ReadAction | actions.AskHistory) -> bool:
+        """Go into a dialogue without a connection: what is typed next must not go to the room.
+
+        Returns:
+            whether it is done: nothing is done while there is a connection, and for a name that is not known.
+        """
+        context = self._context
+        if not isinstance(action, actions.ShowDirectHistory) or not action.select:
+            return False
+        person = self._membership.find(action.name)
+        person_id = context.people.find(action.name) if person is None else person.id
+        if context.online or person_id is None:
+            return False
+        self._select(action, person_id)
+        return True
+
     def found(self, request: PendingHistory, person: Person) -> None:
         """Show the direct messages with the person whose name was looked up."""
         self._show_direct(request.action, person.id)
@@ -113,17 +129,23 @@ class Queries:
 
     def _show_direct(self, action: actions.ShowDirectHistory, person_id: int) -> None:
         target = PersonKey(person_id)
-        if action.select:
-            if person_id == self._context.me.id:
-                self._context.reject(RejectReason.ONESELF)
-                return
-            name = self._context.people.name(person_id) or action.name
-            self._conversations.select(target)
-            self._context.show(events.PersonSelected(Person(person_id, name, self._context.people.is_bot(person_id))))
+        if action.select and not self._select(action, person_id):
+            return
         if action.at_ms is None:
             self.request(actions.AskHistory(target, action.count))
         else:
             self.request(actions.ShowHistory(target, at_ms=action.at_ms))
+
+    def _select(self, action: actions.ShowDirectHistory, person_id: int) -> bool:
+        """Go into a dialogue; tell whether it is one with another person."""
+        people = self._context.people
+        if person_id == self._context.me.id:
+            self._context.reject(RejectReason.ONESELF)
+            return False
+        name = people.name(person_id) or action.name
+        self._conversations.select(PersonKey(person_id))
+        self._context.show(events.PersonSelected(Person(person_id, name, people.is_bot(person_id))))
+        return True
 
     def ask_log(self, number: int, ask: Callable[[int], History | Search]) -> None:
         """Ask for a program."""

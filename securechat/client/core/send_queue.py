@@ -141,6 +141,13 @@ class SendQueue:
         self._in_flight.clear()
         return messages
 
+    def abandon_numbered(self) -> tuple[PendingMessage, ...]:
+        """Forget what names a person or a message by number: direct messages, replies and changes."""
+        messages = tuple(each for each in self.messages if _is_numbered(each))
+        self._in_flight = {number: each for number, each in self._in_flight.items() if not _is_numbered(each)}
+        self._waiting = [each for each in self._waiting if not _is_numbered(each)]
+        return messages
+
     def again(self, client_id: int) -> PendingMessage | None:
         """Put a message that was refused for now back where it stood; it will get a new client_id."""
         if (message := self._in_flight.pop(client_id, None)) is not None:
@@ -169,6 +176,10 @@ def command_of(client_id: int, message: PendingMessage) -> Say | Direct | Edit |
             return React(client_id, seq, emoji, room, to, on=False)
         case _:
             assert_never(message.change.kind)
+
+
+def _is_numbered(message: PendingMessage) -> bool:
+    return not isinstance(message.target, RoomKey) or message.reply is not None or message.change is not None
 
 
 def _number(message: PendingMessage) -> int:

@@ -184,6 +184,11 @@ class Sending:
         if lost := self._queue.abandon():
             self._context.show(events.MessagesLost(lost))
 
+    def abandon_numbered(self) -> None:
+        """Give up what names a person or a message by number: in another log the number is of another one."""
+        if lost := self._queue.abandon_numbered():
+            self._context.show(events.MessagesLost(lost))
+
     def resume(self) -> None:
         """Repeat the messages that an earlier connection left without an answer."""
         self._paused_until = 0.0

@@ -328,6 +328,8 @@ class Interaction:
             return InputResult(save=FilesToSave(files, request.path))
         if named.message is not None and named.message.deleted is not None:
             return _refused(refusal_for("no_such_message").sentence)
+        if request.place is not None and (count := len(self._numbers.files(named))):
+            return _refused(catalogue.files.no_such_place(named.seq, count))
         return _refused(catalogue.files.NO_FILES_THERE())
 
     def _time(self, number: str) -> InputResult:

@@ -4,12 +4,13 @@ A setting has one name: ``notification_text`` in the file, ``--notification-text
 ``SECURECHAT_NOTIFICATION_TEXT`` as a variable. A flag wins over its variable, a variable over the file. A line of the
 file that cannot be used never stops the client: its default holds, and one sentence tells where it stands.
 
+Themes, actions and TOML are imported where they are needed: pipes start without them.
+
 No I/O: `securechat.client.settings_file` reads the file.
 """
 
 from __future__ import annotations
 
-import difflib
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
@@ -19,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from securechat.client.catalogue import settings as texts
-from securechat.client.ui.themes import ColorDepth, Theme, ThemeName, color_depth, theme, theme_on
-from securechat.client.ui.ui_actions import ACTION_OF, KeyFault, KeyTable, KeyTableError
 from securechat.text.sanitize import one_line
 from securechat.translation import LANGUAGES, Sentence, given, sentence_of
 
 if TYPE_CHECKING:
+    from securechat.client.ui.themes import Theme, ThemeName
+    from securechat.client.ui.ui_actions import KeyTableError
     from securechat.toml_file import TomlEntry
 
 PREFIX = "SECURECHAT_"
@@ -33,6 +34,8 @@ TABLES = frozenset({KEYS, NOTIFY})
 """The tables of the file."""
 AUTO = "auto"
 NOTIFY_WORDS = ("all", "mentions", "none")
+THEME_WORDS = ("dark", "light", "contrast", "terminal", "none")
+"""The values of `themes.ThemeName`."""
 _ON, _OFF = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 _SWITCH_WORDS = {**dict.fromkeys(_ON, True), **dict.fromkeys(_OFF, False)}
 _COLUMNS = 100
@@ -59,12 +62,15 @@ class ClientSetting(Struct, frozen=True, kw_only=True):
         name: its key in the file; flag and variable follow from it.
         default: its value when it is not given.
         words: the valid values of a WORD, and of the lines of NOTIFY.
+        screen_only: nothing but the full screen uses it, which is not public yet: it can be given, and neither
+            ``--help`` nor docs/client.toml names it.
     """
 
     name: str
     kind: ClientSettingKind
     default: Any
     words: tuple[str, ...] = ()
+    screen_only: bool = False
 
     @property
     def flag(self) -> str:
@@ -77,33 +83,39 @@ class ClientSetting(Struct, frozen=True, kw_only=True):
         return f"{PREFIX}{self.name.upper()}"
 
 
-def _switch(name: str, *, default: bool) -> ClientSetting:
-    return ClientSetting(name=name, kind=ClientSettingKind.SWITCH, default=default)
+def _switch(name: str, *, default: bool = False, screen_only: bool = False) -> ClientSetting:
+    return ClientSetting(name=name, kind=ClientSettingKind.SWITCH, default=default, screen_only=screen_only)
 
 
-def _word(name: str, *words: str) -> ClientSetting:
-    return ClientSetting(name=name, kind=ClientSettingKind.WORD, default=words[0], words=words)
+def _word(name: str, *words: str, screen_only: bool = False) -> ClientSetting:
+    kind = ClientSettingKind.WORD
+    return ClientSetting(name=name, kind=kind, default=words[0], words=words, screen_only=screen_only)
+
+
+def _table(name: str, *words: str, screen_only: bool = False) -> ClientSetting:
+    kind = ClientSettingKind.TABLE
+    return ClientSetting(name=name, kind=kind, default=_NO_ENTRIES, words=words, screen_only=screen_only)
 
 
 CLIENT_SETTINGS: tuple[ClientSetting, ...] = (
-    _switch("plain", default=False),
-    _word("theme", AUTO, *(each.value for each in ThemeName)),
+    _switch("plain", screen_only=True),
+    _word("theme", AUTO, *THEME_WORDS),
     _word("color", AUTO, "always", "never"),
-    _switch("mouse", default=True),
-    _word("notifications", "terminal", "bell", "off"),
-    _switch("notification_text", default=False),
-    _switch("do_not_disturb", default=False),
+    _switch("mouse", default=True, screen_only=True),
+    _word("notifications", "terminal", "bell", "off", screen_only=True),
+    _switch("notification_text", screen_only=True),
+    _switch("do_not_disturb", screen_only=True),
     _word("pictures", "off", "kitty"),
-    _switch("reader", default=False),
-    _switch("numbers", default=False),
-    _switch("members", default=True),
+    _switch("reader"),
+    _switch("numbers", screen_only=True),
+    _switch("members", default=True, screen_only=True),
     ClientSetting(name="lang", kind=ClientSettingKind.LANGUAGE, default=""),
-    ClientSetting(name="editor", kind=ClientSettingKind.TEXT, default=""),
-    ClientSetting(name=NOTIFY, kind=ClientSettingKind.TABLE, default=_NO_ENTRIES, words=NOTIFY_WORDS),
-    ClientSetting(name=KEYS, kind=ClientSettingKind.TABLE, default=_NO_ENTRIES),
+    ClientSetting(name="editor", kind=ClientSettingKind.TEXT, default="", screen_only=True),
+    _table(NOTIFY, *NOTIFY_WORDS, screen_only=True),
+    _table(KEYS, screen_only=True),
 )
 """The first word of each is its default. Tables stand last, as TOML wants it."""
-_SETTINGS = {setting.name: setting for setting in CLIENT_SETTINGS}
+CLIENT_SETTING_OF = {setting.name: setting for setting in CLIENT_SETTINGS}
 
 
 class ClientSettings(Struct, frozen=True, kw_only=True):
@@ -211,11 +223,11 @@ class _SettingReader:
     def _entry(self, entry: TomlEntry, path: str, place: str) -> None:
         origin = texts.from_line(path, entry.line)
         if entry.table:
-            self._line(_SETTINGS[entry.table], entry.key, entry.value, origin, (place, True))
+            self._line(CLIENT_SETTING_OF[entry.table], entry.key, entry.value, origin, (place, True))
             return
-        setting = _SETTINGS.get(entry.key)
+        setting = CLIENT_SETTING_OF.get(entry.key)
         if setting is None:
-            raise ValueError(texts.unknown_setting(_shown(entry.key), _nearest(entry.key, _SETTINGS)))
+            raise ValueError(texts.unknown_setting(_shown(entry.key), _nearest(entry.key, CLIENT_SETTING_OF)))
         if setting.kind is ClientSettingKind.TABLE:
             raise ValueError(texts.not_a_table(setting.name))
         self._put(setting.name, _of_toml(setting, entry.value), origin)
@@ -259,12 +271,16 @@ class _SettingReader:
             if not isinstance(value, str) or value not in setting.words:
                 raise ValueError(texts.not_one_of(_shown(name), setting.words, _shown(value)))
             name, checked = _conversation(name), value
-        self.values[setting.name] = {**self.values.get(setting.name, {}), name: checked}
+        self.values.setdefault(setting.name, {})[name] = checked
         self.origins[f"{setting.name}.{name}"] = origin
 
     def check_keys(self) -> None:
         """Leave out the keys that cannot be used, one action after the other."""
         keys: dict[str, tuple[str, ...]] = dict(self.values.get(KEYS, {}))
+        if not keys:
+            return
+        from securechat.client.ui.ui_actions import KeyTable, KeyTableError  # noqa: PLC0415 - most clients change none
+
         while keys:
             try:
                 KeyTable(keys)
@@ -275,8 +291,7 @@ class _SettingReader:
                 place, is_file = self._places[error.action_id]
                 told = texts.at_place(place, _key_problem(error))
                 (self.file_problems if is_file else self.problems).append(told)
-        if KEYS in self.values:
-            self.values[KEYS] = keys
+        self.values[KEYS] = keys
 
 
 def _is_told_elsewhere(setting: ClientSetting, text: str) -> bool:
@@ -334,6 +349,8 @@ def _of_text(setting: ClientSetting, text: str, name: str) -> object:
 
 
 def _keys(action_id: str, value: object) -> tuple[str, ...]:
+    from securechat.client.ui.ui_actions import ACTION_OF  # noqa: PLC0415 - most clients change no key
+
     if action_id not in ACTION_OF:
         raise ValueError(texts.unknown_action(_shown(action_id), _nearest(action_id, ACTION_OF)))
     if isinstance(value, str):
@@ -344,6 +361,8 @@ def _keys(action_id: str, value: object) -> tuple[str, ...]:
 
 
 def _key_problem(error: KeyTableError) -> Sentence:
+    from securechat.client.ui.ui_actions import KeyFault  # noqa: PLC0415 - as above
+
     key = _shown(error.key)
     match error.fault:
         case KeyFault.UNKNOWN_ACTION:
@@ -365,6 +384,8 @@ def _conversation(name: str) -> str:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
+    import difflib  # noqa: PLC0415 - only a mistake needs it
+
     return next(iter(difflib.get_close_matches(name, known, n=1)), "")
 
 
@@ -381,7 +402,7 @@ def settings_theme(
     settings: ClientSettings,
     environ: Mapping[str, str],
     background: int | None = None,
-    unknown: ThemeName = ThemeName.DARK,
+    unknown: ThemeName | None = None,
 ) -> Theme:
     """Return the theme that the settings and the terminal lead to.
 
@@ -389,8 +410,10 @@ def settings_theme(
         settings: `theme` and `color` of them.
         environ: see `themes.color_depth`; `color` goes before NO_COLOR.
         background: what the terminal reports, 0xRRGGBB; None for nothing.
-        unknown: for `auto` without a background: a shell that does not paint its own takes TERMINAL.
+        unknown: for `auto` without a background; None is DARK. A shell that does not paint its own takes TERMINAL.
     """
+    from securechat.client.ui.themes import ColorDepth, ThemeName, color_depth, theme, theme_on  # noqa: PLC0415 - pipes have none
+
     if settings.color == "never":
         depth = ColorDepth.NONE
     elif settings.color == "always":
@@ -401,14 +424,16 @@ def settings_theme(
         depth = color_depth(environ)
     if settings.theme != AUTO:
         return theme(ThemeName(settings.theme), depth)
-    return theme(unknown if background is None else theme_on(background), depth)
+    return theme((unknown or ThemeName.DARK) if background is None else theme_on(background), depth)
 
 
 # --- the file, written ---
 
 
 def printed_settings(loaded: LoadedSettings, path: str) -> str:
-    """Return every setting as TOML, with comments and origins: saved as a file, it gives the same settings.
+    """Return the settings as TOML, with comments and origins: saved as a file, it gives the same settings.
+
+    One that is `screen_only` is among them only where it is given.
 
     Args:
         loaded: what holds.
@@ -419,7 +444,7 @@ def printed_settings(loaded: LoadedSettings, path: str) -> str:
 
 
 def settings_reference() -> str:
-    """Return docs/client.toml: every setting with its default, commented out."""
+    """Return docs/client.toml: every setting but those of the screen with its default, commented out."""
     loaded = load_settings({}, {})
     heading = [*_prose(texts.HEADING()), "#", *_prose(texts.REFERENCE_HEADING())]
     return "\n".join((*heading, *_lines(loaded, commented=True))) + "\n"
@@ -429,7 +454,10 @@ def _lines(loaded: LoadedSettings, *, commented: bool) -> Iterator[str]:
     from securechat.toml_file import toml_value  # noqa: PLC0415 - it is printed rarely, and read in few runs
 
     mark = "#" if commented else ""
+    given_names = {origin.partition(".")[0] for origin in loaded.origins}
     for setting in CLIENT_SETTINGS:
+        if setting.screen_only and setting.name not in given_names:
+            continue
         yield ""
         yield from _about(setting)
         value = getattr(loaded.settings, setting.name)

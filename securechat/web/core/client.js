@@ -422,6 +422,7 @@ export class ClientCore {
     const context = this.#context;
     if (!context.account) this.#membership.wanted = this.#membership.saved();
     context.people.clear();
+    this.#queue.abandon(false);
     this.#counts.reset();
     this.#rooms.reset();
     context.show({ kind: "reset" });

@@ -443,10 +443,11 @@ export class SendQueue {
     this.#throttled = true;
   }
 
-  /** Nothing is said in another name, and what was sent may be stored. */
-  abandon() {
-    for (const draft of this.pending.filter((each) => each.state !== "failed")) {
-      this.#fail(draft, UNSENT);
+  /** Nothing is said in another name, and in another log nothing to its numbers; what was sent may be stored. */
+  abandon(all = true) {
+    for (const draft of this.pending) {
+      const named = draft.conversation.kind === "room" && !draft.reply && draft.kind === "message";
+      if (draft.state !== "failed" && (all || !named)) this.#fail(draft, UNSENT);
     }
   }
 

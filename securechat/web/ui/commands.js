@@ -110,8 +110,9 @@ export const TAKES = {
     const { name, more } = split("msg", rest, namesIn(app, conversation));
     const direct = await app.ask({ ask: "openDirect", name });
     if (!direct) throw new Problem(_("This is you."));
-    if (more) app.act({ do: "send", key: direct.key, text: more });
-    go(app, direct);
+    if (!more) return go(app, direct);
+    app.act({ do: "send", key: direct.key, text: more }); // and one stays, as at a terminal
+    app.toast(_("Direct message to {name}", { name: direct.name }), [{ label: _("Open"), run: () => go(app, direct) }]);
   },
   whois: ofPerson,
   ignore: async (rest, { app, conversation }) => ignore(app, await personNamed(app, conversation, rest)),

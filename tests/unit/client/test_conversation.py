@@ -1044,6 +1044,19 @@ def test_who_is_not_here_is_looked_up_and_nobody_goes_to_oneself() -> None:
     assert one.core.current == PersonKey(ANN.id)
 
 
+def test_a_dialogue_is_gone_into_without_a_connection() -> None:
+    one = online()
+    one.hear(m.Presence("lobby", 2, joined=[ANN]))
+    one.cut()
+    one.told.clear()
+    one.want(actions.ShowDirectHistory("Ann", 10, select=True))
+    assert one.core.current == PersonKey(ANN.id), "what is typed next must not go to the room"
+    assert said(one) == ["Direct messages with ann. /join leads back to the room"]
+    one.want(actions.ShowDirectHistory("nemo", 10, select=True))
+    assert one.core.current == PersonKey(ANN.id)
+    assert said(one)[-1] == "You are offline. Try again when you are connected"
+
+
 def test_a_dialogue_ends_with_its_log_whose_numbers_are_of_other_people_then() -> None:
     one = account()
     one.want(actions.ShowDirectHistory("ann", 10, select=True))
@@ -1054,6 +1067,7 @@ def test_a_dialogue_ends_with_its_log_whose_numbers_are_of_other_people_then() -
     again(one, live_from=0)
     assert one.all(events.HistoryReset)
     assert one.core.current == one.core.room("lobby")
+    assert one.all(events.RoomSelected) == [events.RoomSelected("lobby")], "what is typed next is for all"
 
 
 @pytest.mark.parametrize(("first", "told"), [(5, True), (9, False)])

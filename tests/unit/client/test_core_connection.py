@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from securechat import model as m
 from securechat.client.core import actions, events
 from securechat.client.core.gap_fill import MOST_DELAY_S
-from securechat.client.core.state import ConnectionPhase
+from securechat.client.core.state import ConnectionPhase, PersonKey
 from securechat.client.core.timing import (
     ANSWER_S,
     FIRST_DELAY_S,
@@ -284,6 +284,28 @@ def test_another_log_behind_the_same_address_starts_anew() -> None:
     driver.settle()
     assert driver.all(events.HistoryReset)
     assert [text for _, text in driver.shown()] == ["old", "new"]
+
+
+def test_what_waits_for_a_person_or_message_of_the_old_log_is_not_sent_to_the_new_one() -> None:
+    """There the numbers are of others: a direct message would go to a stranger."""
+    driver = online()
+    driver.server.batch([("lobby", "old")])
+    driver.settle()
+    seq = driver.server.log[-1].seq
+    driver.cut(restart=True)
+    driver.server.log.clear()
+    driver.want(actions.SendMessage("for ann alone", PersonKey(5)))
+    driver.want(actions.SendMessage("an answer", driver.core.room("lobby"), reply=seq))
+    driver.want(actions.ChangeMessage(driver.core.room("lobby"), m.RevisionKind.DELETE, seq))
+    driver.say("for all")
+    driver.sent.clear()
+    driver.settle()
+    assert driver.all(events.HistoryReset)
+    lost = [line.text for each in driver.all(events.MessagesLost) for line in each.messages]
+    assert lost == ["for ann alone", "an answer", ""]
+    assert [type(command) for command in driver.sent if isinstance(command, m.Say | m.Direct | m.Delete)] == [m.Say]
+    assert driver.shown()[-1][1] == "for all"
+    assert not driver.core.unsent
 
 
 def test_a_name_taken_meanwhile_is_told_and_nick_answers_it() -> None:

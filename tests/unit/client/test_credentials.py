@@ -10,7 +10,7 @@ import pytest
 from securechat import model as m
 from securechat.client.core import actions, events
 from securechat.client.core.credentials import Credentials
-from securechat.client.core.state import ConnectionPhase
+from securechat.client.core.state import ConnectionPhase, PersonKey
 from securechat.client.exit_codes import ClientExit
 from securechat.client.outcome import of_end
 from securechat.errors import ErrorCode
@@ -246,6 +246,25 @@ def test_a_guest_who_logs_in_takes_a_fresh_secret_and_is_told_which_lines_may_be
     assert one.all(events.IdentityChanged) == [events.IdentityChanged(m.Person(8, "me"))]
     assert [command.text for command in one.sent if isinstance(command, m.Say)][-1] == "kept"
     assert not one.all(events.HistoryReset)
+
+
+def test_another_log_is_noticed_although_the_login_ends_with_the_old_one() -> None:
+    one = driver()
+    let_in(one, welcome(account=False, live_from=40))
+    one.want(actions.ShowDirectHistory("ann", 10, select=True))
+    one.hear(m.Found(next(each.ref for each in one.sent if isinstance(each, m.Whois)), m.Person(5, "ann")))
+    one.cut()
+    one.want(actions.SendMessage("for ann alone", PersonKey(5)))
+    one.tick()
+    one.hear(refused(ErrorCode.LOGIN_REQUIRED))
+    one.want(actions.GivePassword(PASSWORD))
+    one.hear(refused(ErrorCode.INVALID))
+    one.sent.clear()
+    let_in(one, welcome(token=TOKEN, sender_id=2, live_from=3))
+    assert one.all(events.HistoryReset)
+    assert [line.text for each in one.all(events.MessagesLost) for line in each.messages] == ["for ann alone"]
+    assert one.core.current == one.core.room("lobby")
+    assert not any(isinstance(command, m.Direct) for command in one.sent)
 
 
 def test_lines_are_not_sent_as_another_device_after_a_registration_whose_answer_was_lost() -> None:

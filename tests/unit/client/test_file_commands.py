@@ -336,13 +336,24 @@ def test_several_files_that_are_here_go_in_one_message(ca_pem: str, tmp_path: Pa
     assert (len(said.files), said.text) == (1, "photo.jgp is missing")
 
 
+def test_a_message_is_edited_without_the_lines_of_its_files(ca_pem: str) -> None:
+    user, _, numbers = interaction(ca_pem)
+    numbers.add(HERE, 7, message("look", PHOTO, REPORT))
+    assert user.take("/edit 7").prefill == "/edit 7 look"
+
+
 def test_what_is_saved_is_named_by_number(ca_pem: str) -> None:
     user, _, numbers = interaction(ca_pem)
     numbers.add(HERE, 7, message("look", PHOTO, REPORT))
     numbers.add(HERE, 8, message(seq=8))
     saved = [user.take(line).save for line in ("/save 7", "/save 7.1 /tmp")]
     assert [(each.files, each.typed) for each in saved if each] == [((PHOTO, REPORT), None), ((PHOTO,), "/tmp")]
-    assert user.take("/save 7.3").notice == user.take("/save 8").notice == catalogue.files.NO_FILES_THERE()
+    assert user.take("/save 8").notice == user.take("/save 8.1").notice == catalogue.files.NO_FILES_THERE()
+    assert [user.take(line).notice for line in ("/save 7.3", "/save 7.0")] == [
+        "[7] has 2 files: /save 7.1 to /save 7.2"
+    ] * 2
+    numbers.add(HERE, 10, message("look", PHOTO, seq=10))
+    assert user.take("/save 10.2").notice == "[10] has 1 file: /save 10"
     assert user.take("/save 9").notice == catalogue.rooms.no_such_number("9")
     numbers.change(Deleted(9, 7, 2, "ana", 0, "lobby"))
     assert [user.take(line).notice for line in ("/save 7", "/save 7.2")] == [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,14 @@ from typing import Any
 import pytest
 from msgspec.structs import fields
 
-from securechat.cli.chat import main
+from securechat.cli.chat import _parser, main
 from securechat.client.catalogue.settings import SETTING_WORDS, UNSET_WORDS
 from securechat.client.exit_codes import ClientExit
 from securechat.client.settings_file import CONFIG_VARIABLE, read_settings, settings_language, settings_path
 from securechat.client.ui.settings import (
     CLIENT_SETTINGS,
     TABLES,
+    THEME_WORDS,
     ClientSettings,
     LoadedSettings,
     load_settings,
@@ -163,13 +166,28 @@ def test_the_reference_is_up_to_date_and_holds_without_its_marks() -> None:
     )
     assert tomllib.loads(settings_reference()) == {}
     lines = [line for line in settings_reference().splitlines() if not line.startswith("# ")]
-    examples = {'#"#ops" = "all"', '#next_unread = ["Alt+N", "F7"]'}
-    assert examples < set(lines)
-    bare = "\n".join(line.removeprefix("#") for line in lines if line not in examples)
+    bare = "\n".join(line.removeprefix("#") for line in lines)
     assert of_file(bare).settings == ClientSettings()
     for setting in CLIENT_SETTINGS:
-        assert setting.flag in settings_reference()
-        assert setting.variable in settings_reference()
+        assert (f"Flag {setting.flag} " in settings_reference()) is not setting.screen_only
+        assert (setting.variable in settings_reference()) is not setting.screen_only
+
+
+def test_what_only_the_screen_uses_is_taken_and_shown_where_it_is_given(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        _parser().parse_args(["--help"])
+    shown = capfd.readouterr().out
+    for setting in CLIENT_SETTINGS:
+        assert (f"{setting.flag}" in shown) is not setting.screen_only
+    printed = tomllib.loads(printed_settings(load_settings({}, {}), "x.toml"))
+    assert set(printed) == {setting.name for setting in CLIENT_SETTINGS if not setting.screen_only}
+    more = of_file('mouse = true\n[notify]\nops = "all"\n[keys]\nswitch = []')
+    assert tomllib.loads(printed_settings(more, "x.toml")) == {
+        **printed,
+        "mouse": True,
+        "notify": {"#ops": "all"},
+        "keys": {"switch": []},
+    }
 
 
 def test_the_server_knows_the_variables_of_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +214,9 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     file.write_bytes(b'\xef\xbb\xbflang = "id"\r\ntheme = "light"\r\n')
     loaded = read_settings({}, str(file), {})
     assert (loaded.settings.theme, loaded.settings.lang, loaded.file_problem) == ("light", "id", None)
-    assert settings_language({CONFIG_VARIABLE: str(file)}) == "id"
+    assert settings_language([], {CONFIG_VARIABLE: str(file)}) == "id"
+    assert settings_language(["--config", str(file), "localhost"], {}) == "id"
+    assert settings_language([f"--config={file}"], {CONFIG_VARIABLE: "/elsewhere"}) == "id"
 
 
 @pytest.mark.parametrize(
@@ -226,6 +246,34 @@ def test_a_user_without_a_file_has_the_defaults(tmp_path: Path, monkeypatch: pyt
     assert read_settings({}, None, {}) == load_settings({}, {})
 
 
+@pytest.mark.parametrize("error", [errno.EACCES, errno.ELOOP, errno.EIO])
+def test_a_usual_file_that_cannot_be_looked_at_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+    path = settings_path(None, {})
+    assert path is not None
+    usual = Path.stat
+
+    def refused(self: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if self == path:
+            raise OSError(error, os.strerror(error), str(self))
+        return usual(self, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", refused)
+    loaded = read_settings({"reader": True}, None, {})
+    assert str(loaded.file_problem).startswith(f"{path} cannot be read")
+    assert loaded.settings == ClientSettings(reader=True)
+
+
+def test_a_file_below_a_file_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    for name in ("XDG_CONFIG_HOME", "HOME", "APPDATA", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "file"))
+    assert read_settings({}, None, {}) == load_settings({}, {})
+
+
 # --- the theme ---
 
 
@@ -249,6 +297,10 @@ def test_settings_and_terminal_choose_the_theme(
 ) -> None:
     theme = settings_theme(settings, environ, background)
     assert (theme.name, theme.depth) == (name, depth)
+
+
+def test_the_words_of_the_setting_are_the_names_of_the_themes() -> None:
+    assert tuple(each.value for each in ThemeName) == THEME_WORDS
 
 
 def test_a_shell_that_paints_no_background_takes_the_terminals_colours() -> None:
