@@ -1,4 +1,7 @@
-"""Opens a link with the system's opener: an argument list, never a shell, and nothing but http and https.
+"""Opens links and saved files with the system's opener: an argument list, never a shell.
+
+Of links nothing but http and https. Of files only what a viewer shows or plays: what a peer sent may be a program, and
+an opener runs some of these.
 
 Over SSH the opener would start on a machine that nobody sits at, so there is none.
 """
@@ -9,11 +12,38 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from shutil import which
 
 _LINK = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 _SSH = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")
+VIEWED = frozenset(
+    [
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".gif",
+        ".webp",
+        ".bmp",
+        ".pdf",
+        ".txt",
+        ".mp3",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".flac",
+        ".wav",
+        ".m4a",
+        ".mp4",
+        ".webm",
+        ".mkv",
+        ".mov",
+    ]
+)
+"""Endings of files that a viewer shows or plays; none that may hold a program, a script or macros."""
+_LINKS_ONLY = "termux-open-url"
+"""An opener that takes no files."""
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 
 
@@ -47,15 +77,35 @@ def open_link(link: str, environ: Mapping[str, str], done: Callable[[bool], None
         environ: says whether this is SSH.
         done: told whether the opener took the link.
     """
-    command = opener(environ)
-    if not command or not is_link_target(link):
+    _start(opener(environ) if is_link_target(link) else (), link, done)
+
+
+def is_viewed(path: str) -> bool:
+    """Tell whether a file, by the ending of its name, is one that is looked at or listened to."""
+    return Path(path).suffix.lower() in VIEWED
+
+
+def open_file(path: str, environ: Mapping[str, str], done: Callable[[bool], None]) -> None:
+    """Start the opener for a file of this machine, and tell from another thread whether it did.
+
+    Args:
+        path: absolute; is not opened unless `is_viewed`.
+        environ: says whether this is SSH.
+        done: told whether the opener took the file.
+    """
+    command = opener(environ) if is_viewed(path) and Path(path).is_absolute() else ()
+    _start(() if command and command[0].endswith(_LINKS_ONLY) else command, path, done)
+
+
+def _start(command: Sequence[str], argument: str, done: Callable[[bool], None]) -> None:
+    if not command:
         done(False)
         return
 
     def run() -> None:
         try:
-            ended = subprocess.run(  # noqa: S603 - a list of arguments, and a link that was checked
-                [*command, link],
+            ended = subprocess.run(  # noqa: S603 - a list of arguments, and one that was checked
+                [*command, argument],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -67,4 +117,4 @@ def open_link(link: str, environ: Mapping[str, str], done: Callable[[bool], None
         else:
             done(ended.returncode == 0)
 
-    threading.Thread(target=run, name="link-opener", daemon=True).start()
+    threading.Thread(target=run, name="opener", daemon=True).start()

@@ -134,9 +134,34 @@ ALL_READ = LazyText("Everything is read")
 NOTHING_TO_COPY = LazyText("There is no text to copy")
 DISTURB_ON = LazyText("Notifications are on")
 DISTURB_OFF = LazyText("Do not disturb: nothing notifies")
+NOTICES = LazyText("Past notices")
+# Translators: what notifies in a room or dialogue; each stands in a list, and behind the room's name and a colon.
+LEVEL_ALL = LazyText("all messages notify")
+LEVEL_MENTIONS = LazyText("mentions notify")
+LEVEL_NONE = LazyText("nothing notifies")
 STILL_SENDING = LazyText("This message is still on its way. It cannot be changed before it is stored")
 QUIT_AGAIN = LazyText("Once more leaves the chat")
 READ_HERE_ONLY = LazyText("Unread from here on, on this screen")
+
+
+def level_is(place: str, level: str) -> str:
+    """Tell what notifies in a room or dialogue from now on."""
+    return _("{place}: {level}", place=place, level=level)
+
+
+def no_level(word: str, words: Sequence[str]) -> str:
+    """Tell that a word is no level of notification; the words are typed as they are."""
+    return _("{word} is not among: {words:list}", word=quoted(word), words=words)
+
+
+def level_title(place: str) -> str:
+    """Return the title of the levels of notification of a room or dialogue."""
+    return _("What notifies in {place}", place=place)
+
+
+def minutes_ago(count: int) -> str:
+    """Tell how long ago a notice came."""
+    return ngettext("{count} minute ago", "{count} minutes ago", count)
 
 
 def search_title(query: str) -> str:

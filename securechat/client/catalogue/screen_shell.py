@@ -23,6 +23,16 @@ NAME = LazyText("Name")
 NAME_HINT = LazyText("What others call you. Of an account: its name")
 
 
+def file_is_at(path: str) -> str:
+    """Tell where a file is that no program of this machine opens, or that is not opened over SSH."""
+    return _("Not opened. The file is here: {path}", path=path)
+
+
+def file_opens(path: str) -> str:
+    """Tell that a file was given to the system's opener."""
+    return _("Opening {path}", path=path)
+
+
 def unsent_unusable(why: str) -> str:
     """Tell that what is written and not sent cannot be kept, or was not read."""
     return _("What is written and not sent is not kept: {why}", why=why)

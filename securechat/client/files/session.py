@@ -125,6 +125,7 @@ class FileSession:
         guest_words: tells a guest after how many seconds files are deleted.
         preview_came: gets what `look` asks for.
         most_preview_bytes: of a preview; a larger one is not read.
+        saved: told where a file was saved, after the user was.
     """
 
     def __init__(
@@ -140,6 +141,7 @@ class FileSession:
         guest_words: Callable[[float], str] = catalogue.files.guest_files,
         preview_came: Callable[[FileId, bytes], None] = lambda _id, _data: None,
         most_preview_bytes: int = 0,
+        saved: Callable[[FileId, Path], None] = lambda _id, _path: None,
     ) -> None:
         self._core = core
         self._network = network
@@ -151,6 +153,7 @@ class FileSession:
         self._guest_words = guest_words
         self._preview_came = preview_came
         self._most_preview_bytes = most_preview_bytes
+        self._saved = saved
         self._told_guest = False
         self._numbers = 0
         self._under_way: list[_Sending | _Saving] = []
@@ -375,6 +378,7 @@ class FileSession:
                 self._not_saved(job, str(result), refused=bool(result.code))
             else:
                 self._tell(catalogue.files.saved(one_line(str(result))))
+                self._saved(file.id, result)
                 job.done, job.moved = job.done + 1, 0
                 self._save_next(job)
 

@@ -19,7 +19,7 @@ from typing import Any
 from securechat.client.catalogue import screen_shell as words
 from securechat.client.clipboard import copying
 from securechat.client.external_editor import edited
-from securechat.client.link_opening import open_link
+from securechat.client.link_opening import open_file, open_link
 from securechat.client.screen import terminal_modes
 from securechat.client.screen.panes import Pane, changed_parts, drawn_line, link_at
 from securechat.client.screen.strips import base_style, harmless, sequences, sgr
@@ -45,6 +45,7 @@ from securechat.client.ui.styled_text import TextRow
 from securechat.client.ui.themes import Theme
 from securechat.client.ui.toolkit_keys import named_key
 from securechat.client.ui.ui_actions import KeyboardFocus, KeyTable
+from securechat.text.sanitize import one_line
 
 if sys.platform != "win32":
     from securechat.client.screen.terminal_driver import TerminalDriver as _Driver
@@ -576,6 +577,8 @@ class ScreenApp(App[None], inherit_bindings=False):
                 self._copy(text)
             case views.OpenLink(link):
                 open_link(link, os.environ, lambda opened: self.in_screen(partial(self._opened, link, opened)))
+            case views.OpenSavedFile(_, path):
+                open_file(path, os.environ, lambda opened: self.in_screen(partial(self._file_opened, path, opened)))
             case views.ShellAction(action_id):
                 self.do(action_id)
             case views.RingBell() if self._settings.notifications != "off":
@@ -618,6 +621,9 @@ class ScreenApp(App[None], inherit_bindings=False):
             sequence = copying(link)
             self.send(sequence or "")
             self._post(views.ShowSentence(words.LINK_COPIED()))
+
+    def _file_opened(self, path: str, opened: bool) -> None:
+        self._post(views.ShowSentence((words.file_opens if opened else words.file_is_at)(one_line(path))))
 
     def send(self, sequence: str) -> None:
         """Write a sequence of this package to the terminal."""

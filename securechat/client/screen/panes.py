@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from securechat.client.screen.strips import strip_of
 from securechat.client.screen.toolkit import ChopsUpdate, LayoutUpdate, Region, Segment, Strip, Style, Widget, events
+from securechat.client.ui.marked_text import MarkRange, marked_cells, marked_text
 from securechat.client.ui.screen_layout import PaneField
 from securechat.client.ui.screen_view import ViewRow
 from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
@@ -57,7 +58,7 @@ class Pane(Widget):
         self._strips: list[Strip] = []
         self._made: dict[_RowKey, Strip] = {}
         self._keys: list[_RowKey] = []
-        self._mark: tuple[tuple[int, int], tuple[int, int]] | None = None
+        self._mark: MarkRange | None = None
 
     def show(self, field: PaneField | None, rows: Sequence[ViewRow], theme: Theme, *, at_bottom: bool = False) -> None:
         """Draw rows.
@@ -153,9 +154,7 @@ class Pane(Widget):
     @property
     def marked_text(self) -> str:
         """The text of the marked cells; empty where none are."""
-        return "\n".join(
-            _cells(self.rows[y].row, *cells) for y in range(len(self.rows)) if (cells := self._marked_cells(y))
-        ).strip("\n")
+        return marked_text([each.row for each in self.rows], self._mark, self._field.columns if self._field else 0)
 
     def unmark(self) -> None:
         """Mark nothing."""
@@ -163,16 +162,8 @@ class Pane(Widget):
             self._mark = None
             self.refresh()
 
-    def _marked_cells(self, y: int) -> tuple[int, int] | None:
-        if self._mark is None or self._mark[0] == self._mark[1] or self._field is None:
-            return None
-        (from_x, from_y), (to_x, to_y) = sorted(self._mark, key=lambda cell: (cell[1], cell[0]))
-        if not from_y <= y <= to_y:
-            return None
-        return (from_x if y == from_y else 0), (to_x + 1 if y == to_y else self._field.columns)
-
     def _marked(self, line: Strip, y: int) -> Strip:
-        cells = self._marked_cells(y)
+        cells = marked_cells(self._mark, y, line.cell_length)
         if cells is None:
             return line
         before, marked, after = line.crop(0, cells[0]), line.crop(*cells), line.crop(cells[1])
@@ -190,15 +181,6 @@ def link_at(row: TextRow, column: int) -> tuple[str, int]:
         if column < cells:
             return part.link, part.person
     return "", 0
-
-
-def _cells(row: TextRow, start: int, end: int) -> str:
-    cells, text = 0, []
-    for char in row:
-        if start <= cells < end:
-            text.append(char)
-        cells += width(char)
-    return "".join(text).rstrip()
 
 
 def changed_parts(update: ChopsUpdate | LayoutUpdate) -> list[tuple[int, int, Strip]]:

@@ -14,6 +14,7 @@ from codecs import lookup
 from collections.abc import Sequence
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 
 import msgspec
 from cryptography import x509
@@ -26,7 +27,7 @@ from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
 from securechat.client.exit_codes import ClientExit
 from securechat.client.files.https import FileServer
-from securechat.client.files.session import FileSession
+from securechat.client.files.session import FileSession, FilesToSave
 from securechat.client.files.threads import FileTransfers
 from securechat.client.local_store import LocalStore, authority_of
 from securechat.client.network import NetworkThread, ServerTarget
@@ -100,7 +101,9 @@ class ScreenSession:
         transfers = FileTransfers(
             FileServer(server_target.host, server_target.port, server_target.ca_pem), self._network.post
         )
-        self._files = FileSession(core, self._network, transfers, self._say, changed=self._tell_progress)
+        self._files = FileSession(
+            core, self._network, transfers, self._say, changed=self._tell_progress, saved=self._tell_saved
+        )
         self._app = ScreenApp(self._take_soon, keys, settings_theme(settings, os.environ), settings)
         self._app.ended = self._leave
         self._exit = ClientExit.OK
@@ -216,6 +219,10 @@ class ScreenSession:
                     self._files.send(files)
                 case views.SaveFiles(files):
                     self._files.save(files)
+                case views.OpenSavedFile(file, path) if not Path(path).exists():
+                    self._files.save(FilesToSave((file,)))
+                case views.EndTransfers():
+                    self._files.cancel()
                 case views.KeepLanguage(code):
                     if why := self._network.keep_language(code):
                         self._say(translated(why))
@@ -256,6 +263,9 @@ class ScreenSession:
 
     def _tell_progress(self) -> None:
         self._take_own(views.TransferProgress(self._files.progress))
+
+    def _tell_saved(self, file_id: str, path: Path) -> None:
+        self._take_own(views.FileSaved(file_id, str(path.resolve())))
 
     def _take_own(self, screen_input: views.ScreenInput) -> None:
         """Take what the screen did not post, and does not count."""

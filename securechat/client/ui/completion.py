@@ -179,6 +179,7 @@ _FIRST_WORDS: Mapping[str, tuple[str, ...]] = {
     "/token": ("add", "rotate", "remove"),
     "/mouse": _ON_OFF,
     "/disturb": _ON_OFF,
+    "/notify": ("all", "mentions", "none"),
 }
 _ROLES = ("owner", "moderator", "member")
 _ROOM_SETTINGS: Mapping[str, tuple[str, ...]] = {

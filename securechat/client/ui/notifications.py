@@ -12,6 +12,7 @@ where they are not printable, and without the semicolon that divides an OSC.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 from securechat.client import catalogue
@@ -21,6 +22,7 @@ from securechat.client.core.state import ConversationId, PersonKey
 from securechat.client.ui.rendering import excerpt, own_text
 from securechat.client.ui.settings import ClientSettings
 from securechat.text.sanitize import one_line
+from securechat.translation import LazyText
 
 APART_S = 2.0
 """Between two notifications: a flood of mentions rings no more often."""
@@ -36,6 +38,28 @@ class NotificationLevel(Enum):
     ALL = "all"
     MENTIONS = "mentions"
     NONE = "none"
+
+
+LEVEL_WORDS: Mapping[NotificationLevel, LazyText] = {
+    NotificationLevel.ALL: catalogue.screen.LEVEL_ALL,
+    NotificationLevel.MENTIONS: catalogue.screen.LEVEL_MENTIONS,
+    NotificationLevel.NONE: catalogue.screen.LEVEL_NONE,
+}
+"""What a level means."""
+
+
+def notification_levels(key: ConversationId) -> tuple[NotificationLevel, ...]:
+    """Return the levels that a conversation can have; a dialogue has no mentions, so it has all or none."""
+    levels = tuple(NotificationLevel)
+    return tuple(level for level in levels if level is not NotificationLevel.MENTIONS or not isinstance(key, PersonKey))
+
+
+def setting_name(core: ClientCore, key: ConversationId) -> str:
+    """Return what the settings call a conversation: ``#room`` or ``@person``; empty for a person without a name."""
+    if isinstance(key, PersonKey):
+        name = core.name_of(key.person_id)
+        return f"@{name.casefold()}" if name else ""
+    return f"#{key.room.casefold()}"
 
 
 class NotificationPolicy:
@@ -58,10 +82,11 @@ class NotificationPolicy:
 
     def level(self, key: ConversationId) -> NotificationLevel:
         """Return what notifies in a conversation; a dialogue has no mentions, so it has all or none."""
+        name = setting_name(self._core, key)
         if isinstance(key, PersonKey):
-            level = self._levels.get(f"@{(self._core.name_of(key.person_id) or '').casefold()}", NotificationLevel.ALL)
+            level = self._levels.get(name, NotificationLevel.ALL)
             return NotificationLevel.NONE if level is NotificationLevel.NONE else NotificationLevel.ALL
-        return self._levels.get(f"#{key.room.casefold()}", NotificationLevel.MENTIONS)
+        return self._levels.get(name, NotificationLevel.MENTIONS)
 
     def set_level(self, name: str, level: NotificationLevel) -> None:
         """Change what notifies in a conversation: ``#room`` or ``@person``."""

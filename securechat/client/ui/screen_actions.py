@@ -10,22 +10,23 @@ from collections.abc import Callable, Mapping
 from securechat.client import catalogue
 from securechat.client.core import actions
 from securechat.client.core.state import ConversationId
-from securechat.client.files.session import FilesToSave
 from securechat.client.ui import screen_lists
 from securechat.client.ui.commands.message_number import named_message
 from securechat.client.ui.commands.results import InputError
 from securechat.client.ui.message_numbers import NumberedMessage
+from securechat.client.ui.notifications import LEVEL_WORDS, notification_levels, setting_name
 from securechat.client.ui.rendering import local_date, own_text
 from securechat.client.ui.screen_commands import ScreenCommands
 from securechat.client.ui.screen_context import ScreenContext
 from securechat.client.ui.screen_layout import ScreenPane
 from securechat.client.ui.screen_overlay import PromptPurpose, ScreenOverlay
-from securechat.client.ui.screen_panes import connection_words
+from securechat.client.ui.screen_panes import connection_words, place
 from securechat.client.ui.screen_view import (
     CopyText,
+    EndTransfers,
+    KeepSetting,
     OpenLink,
     OverlayKind,
-    SaveFiles,
     ScreenFocus,
     ShellAction,
 )
@@ -87,6 +88,8 @@ class ScreenActions:
             "bare": lambda _: self._bare(),
             "mouse": lambda _: self._mouse(),
             "do_not_disturb": lambda _: self._do_not_disturb(),
+            "notify": self._notify,
+            "notices": lambda _: self._notices(),
             "help": lambda _: context.open(screen_lists.help_page(context.keys, context.list_columns)),
             "palette": lambda _: context.open(screen_lists.palette(context.keys)),
             "connection": lambda _: self._connection(),
@@ -394,7 +397,7 @@ class ScreenActions:
         elif message.reply is not None and message.deleted is None:
             context.window.jump(message.reply)
         elif message.files:
-            context.ask(SaveFiles(FilesToSave(tuple(message.files))))
+            context.take_files(message.files)
         elif screen_lists.links_of([message], context.core.is_bot):
             self._open_link()
         else:
@@ -429,14 +432,43 @@ class ScreenActions:
         context.notification.disturb = not context.notification.disturb
         context.say((catalogue.screen.DISTURB_ON if context.notification.disturb else catalogue.screen.DISTURB_OFF)())
 
+    def _notify(self, word: str) -> None:
+        """Set what notifies in the open conversation; without a word, offer the levels."""
+        context = self._context
+        key, said = context.key, word.strip().casefold()
+        levels = notification_levels(key)
+        if not said:
+            context.open(screen_lists.levels(context.core, key, levels, context.notification.level(key)))
+            return
+        level = next((each for each in levels if each.value == said), None)
+        name = setting_name(context.core, key)
+        if level is None or not name:
+            context.say(catalogue.screen.no_level(one_line(word.strip()), [each.value for each in levels]), error=True)
+            return
+        context.notification.set_level(name, level)
+        context.ask(KeepSetting(f"notify.{name}", level.value))
+        context.conversations.changed()
+        context.say(catalogue.screen.level_is(str(place(context.core, key)), LEVEL_WORDS[level]()))
+
+    def _notices(self) -> None:
+        """Show the notices of this run, the newest first."""
+        context = self._context
+        context.open(screen_lists.notices(context.notices.past, context.clock(), context.list_columns))
+
     def _connection(self) -> None:
         context = self._context
         state = connection_words(context.core, context.retry_at, context.clock())
         context.open(screen_lists.connection(context.core, context.server, state, context.why, context.list_columns))
 
     def _interrupt(self) -> None:
-        """Leave at the second Ctrl+C in a row; the shell has copied, or emptied the composer, before one comes here."""
+        """Cancel what is sent and saved, else leave at the second Ctrl+C in a row.
+
+        The shell has copied, or emptied the composer, before one comes here.
+        """
         context, now = self._context, self._context.clock()
+        if context.progress and not context.core.leaving:
+            context.ask(EndTransfers())
+            return
         if now - self._interrupted_at <= QUIT_AGAIN_S or context.core.leaving:
             context.send(actions.LeaveChat())
             return

@@ -6,7 +6,7 @@ and the facade (screen_state.py) takes the requests after each input.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -15,6 +15,7 @@ from securechat.client.core import actions
 from securechat.client.core.actions import Action
 from securechat.client.core.client import ClientCore
 from securechat.client.core.state import ConversationId, PersonKey
+from securechat.client.files.session import FilesToSave
 from securechat.client.ui.commands.parser import COMMANDS
 from securechat.client.ui.completion import CommandWords, KnownWords, command_words
 from securechat.client.ui.interaction import Interaction
@@ -29,16 +30,19 @@ from securechat.client.ui.screen_notices import ScreenNotices
 from securechat.client.ui.screen_overlay import ScreenOverlay
 from securechat.client.ui.screen_panes import MemberPane
 from securechat.client.ui.screen_row_maker import RowOptions
-from securechat.client.ui.screen_view import ScreenFocus, ShellRequest
+from securechat.client.ui.screen_view import OpenSavedFile, SaveFiles, ScreenFocus, ShellRequest
 from securechat.client.ui.screen_windows import ScreenWindows
 from securechat.client.ui.seen_policy import SeenPolicy
 from securechat.client.ui.settings import ClientSettings
 from securechat.client.ui.ui_actions import PALETTE, KeyTable
-from securechat.model import Message, UnreadItem
+from securechat.model import FileId, FileInfo, Message, UnreadItem
+from securechat.text.sanitize import one_line
 from securechat.translation import LANGUAGES, language
 
 MOST_BACK = 50
 """Conversations to go back to."""
+MOST_SAVED = 1_000
+"""Saved files whose place is known; one that is forgotten is saved once more."""
 
 
 class ScreenContext:
@@ -74,7 +78,8 @@ class ScreenContext:
         retry_at: when the next attempt to connect comes.
         why: why the last one failed.
         resending: whether messages go out again after a lost connection.
-        progress: of a file.
+        progress: of a file; empty while none is on its way.
+        saved: where files of messages were saved in this run.
         rejected: whether the core did not take the last action.
         answers: the command whose answer is awaited, for the title of a list.
         search_title: of the hits that are awaited; None while none are.
@@ -137,6 +142,7 @@ class ScreenContext:
         self.why = ""
         self.resending = False
         self.progress = ""
+        self.saved: dict[FileId, str] = {}
         self.rejected = False
         self.answers = ""
         self.search_title: str | None = None
@@ -184,6 +190,23 @@ class ScreenContext:
         self._overlays += 1
         overlay.revision = self._overlays
         self.overlay = overlay
+
+    def take_files(self, files: Sequence[FileInfo]) -> None:
+        """Save files of a message; open one that is saved already, and of several tell where they are."""
+        missing = tuple(file for file in files if file.id not in self.saved)
+        if missing:
+            self.ask(SaveFiles(FilesToSave(missing)))
+        elif len(files) == 1:
+            self.ask(OpenSavedFile(files[0], self.saved[files[0].id]))
+        else:
+            self.say("\n".join(catalogue.files.saved(one_line(self.saved[file.id])) for file in files))
+
+    def note_saved(self, file_id: FileId, path: str) -> None:
+        """A file was saved."""
+        self.saved.pop(file_id, None)
+        self.saved[file_id] = path
+        if len(self.saved) > MOST_SAVED:
+            del self.saved[next(iter(self.saved))]
 
     # --- what is open -------------------------------------------------------------------------------------------------
 

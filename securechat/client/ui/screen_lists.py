@@ -13,7 +13,9 @@ from securechat.client.core.events import SearchShown
 from securechat.client.core.state import ConversationId, PersonKey
 from securechat.client.ui.completion import command_words
 from securechat.client.ui.links import links_in
+from securechat.client.ui.notifications import LEVEL_WORDS, NotificationLevel
 from securechat.client.ui.rendering import BotLookup, file_text, hit_rows, local_date, own_text, safe_sign, shown_name
+from securechat.client.ui.screen_notices import ScreenNotice
 from securechat.client.ui.screen_overlay import (
     ChooseAction,
     ChooseConversation,
@@ -212,6 +214,46 @@ def details(core: ClientCore, message: Message, columns: int) -> ScreenOverlay:
         for each in message.reactions
     ]
     return lines(OverlayKind.DETAILS, words.DETAILS(), said, columns)
+
+
+def notices(past: Iterable[ScreenNotice], now: float, columns: int) -> ScreenOverlay:
+    """Show past notices, each below how long ago it came.
+
+    Args:
+        past: the newest first.
+        now: monotonic seconds.
+        columns: of the list.
+    """
+    items: list[OverlayItem] = []
+    ago = ""
+    for notice in past:
+        said = catalogue.screen.minutes_ago(max(0, int((now - notice.at) / 60)))
+        if said != ago:
+            ago = said
+            items.append(item(styled(said, TextStyle.DIM)))
+        style = TextStyle.ERROR if notice.error else TextStyle.NOTICE
+        rows = (row for line in notice.sentence.split("\n") for row in wrapped(styled(line, style), columns))
+        items += [item(row) for row in rows]
+    return ScreenOverlay(OverlayKind.LIST, catalogue.screen.NOTICES(), items, prompt=catalogue.screen.FIND())
+
+
+def levels(
+    core: ClientCore, key: ConversationId, offered: Iterable[NotificationLevel], now: NotificationLevel
+) -> ScreenOverlay:
+    """Offer what notifies in a conversation; the level that it has is marked.
+
+    Args:
+        core: knows names.
+        key: the conversation.
+        offered: its levels.
+        now: the one that it has.
+    """
+    items = []
+    for level in offered:
+        mark = "* " if level is now else "  "
+        row = joined(f"{mark}{LEVEL_WORDS[level]()}", styled(f"  {level.value}", TextStyle.DIM))
+        items.append(item(row, ChooseAction("notify", level.value)))
+    return ScreenOverlay(OverlayKind.LIST, catalogue.screen.level_title(str(place(core, key))), items)
 
 
 class ServerInfo(Struct, frozen=True):

@@ -478,7 +478,7 @@ def _with_gutter(row: TextRow, gutter: int) -> TextRow:
     """Return a row with its gutter dim, unless that is blank."""
     if row[:gutter].isspace():
         return row
-    return TextRow.of(str(row), [TextSpan(0, gutter, TextStyle.DIM), *row.spans])
+    return TextRow.of(str(row), [TextSpan(0, gutter, TextStyle.DIM), *row.spans], row.indent, row.joins)
 
 
 def _lines(

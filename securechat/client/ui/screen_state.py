@@ -22,7 +22,6 @@ from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
 from securechat.client.core.message_changes import has_reacted
 from securechat.client.core.state import ConnectionPhase, ConversationId, PersonKey
-from securechat.client.files.session import FilesToSave
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_window import PAGE
@@ -58,6 +57,7 @@ from securechat.client.ui.screen_view import (
     ConversationTarget,
     CopyText,
     EndTarget,
+    FileSaved,
     FileTarget,
     FocusChanged,
     ItemTarget,
@@ -68,7 +68,6 @@ from securechat.client.ui.screen_view import (
     OpenLink,
     QuoteTarget,
     RunAction,
-    SaveFiles,
     ScreenFocus,
     ScreenHidden,
     ScreenInput,
@@ -94,6 +93,9 @@ from securechat.tls.contexts import ClientContext
 
 WRITING_CHARS = 3
 """Characters typed before others are notified: a short answer needs no notification."""
+
+_NOT_OF_KEYS = FocusChanged | ScreenHidden | ScreenResized | ShowSentence | TransferProgress | FileSaved
+"""What comes without a key: it tells nothing about where the reader is."""
 
 
 class ScreenState:
@@ -176,7 +178,7 @@ class ScreenState:
         self._taken += 1
         before = self._context.key
         self._take(screen_input)
-        if not isinstance(screen_input, FocusChanged | ScreenHidden | ScreenResized | ShowSentence | TransferProgress):
+        if not isinstance(screen_input, _NOT_OF_KEYS):
             self._context.seen.entered(self._context.key)
             self._context.seen.pressed(before, self._context.clock())
         self._settle()
@@ -270,6 +272,8 @@ class ScreenState:
                 context.say(sentence)
             case TransferProgress(text):
                 context.progress = text
+            case FileSaved(file_id, path):
+                context.note_saved(file_id, path)
             case _:
                 assert_never(screen_input)
 
@@ -334,8 +338,8 @@ class ScreenState:
             case ChooseMessage(key, seq):
                 if context.go(key):
                     context.window.jump(seq)
-            case ChooseAction(action_id):
-                self._run(action_id, "")
+            case ChooseAction(action_id, argument):
+                self._run(action_id, argument)
             case ChooseLine(line, sends=True):
                 self._commands.run(line)
             case ChooseLine(line):
@@ -420,7 +424,7 @@ class ScreenState:
                 message = context.message(key, seq)
                 files = tuple(file for file in message.files if file.id == file_id) if message is not None else ()
                 if files:
-                    context.ask(SaveFiles(FilesToSave(files)))
+                    context.take_files(files)
                 else:
                     context.say(catalogue.screen.MESSAGE_GONE())
             case UnsentTarget(number):

@@ -30,7 +30,7 @@ from securechat.client.files.session import FilesToSave, FilesToSend
 from securechat.client.ui.completion import Completion
 from securechat.client.ui.screen_layout import ScreenLayout, ScreenPane
 from securechat.client.ui.styled_text import TextRow
-from securechat.model import FileId, Secretive
+from securechat.model import FileId, FileInfo, Secretive
 
 NO_ROW = TextRow.of("")
 """Nothing to be said."""
@@ -66,7 +66,7 @@ class QuoteTarget(Struct, frozen=True):
 
 
 class FileTarget(Struct, frozen=True):
-    """The row of a file of a message: a click saves it."""
+    """The row of a file of a message: a click saves it, or opens it where it is saved already."""
 
     key: ConversationId
     seq: int
@@ -414,6 +414,13 @@ class TransferProgress(Struct, frozen=True):
     text: str
 
 
+class FileSaved(Struct, frozen=True):
+    """A file of a message is on this machine now; ``path`` is absolute."""
+
+    file_id: FileId
+    path: str
+
+
 ScreenInput: TypeAlias = (
     RunAction
     | SubmitText
@@ -431,6 +438,7 @@ ScreenInput: TypeAlias = (
     | ScreenResized
     | ShowSentence
     | TransferProgress
+    | FileSaved
 )
 
 MOVES: Mapping[str, MoveSelection] = {
@@ -496,6 +504,22 @@ class SaveFiles(Struct, frozen=True):
     files: FilesToSave
 
 
+class OpenSavedFile(Struct, frozen=True):
+    """Open a saved file with the system's opener, else say where it is; save it anew where it is gone.
+
+    Attributes:
+        file: of the message.
+        path: where it was saved.
+    """
+
+    file: FileInfo
+    path: str
+
+
+class EndTransfers(Struct, frozen=True):
+    """End the sending and saving of files that is under way."""
+
+
 class KeepLanguage(Struct, frozen=True):
     """Remember the language, which is in use already."""
 
@@ -531,6 +555,8 @@ ShellRequest: TypeAlias = (
     | NotifyUser
     | SendFiles
     | SaveFiles
+    | OpenSavedFile
+    | EndTransfers
     | KeepLanguage
     | KeepSetting
     | StoreUnsent

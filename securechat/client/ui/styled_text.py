@@ -66,16 +66,25 @@ class TextSegment(Struct, frozen=True):
 
 
 class TextRow(str):
-    """A row of the terminal, safe to print, with the spans to style where the terminal can; spans may overlap."""
+    """A row of the terminal, safe to print, with the spans to style where the terminal can.
 
-    __slots__ = ("spans",)
+    Attributes:
+        spans: they may overlap.
+        indent: characters before the text, such as a gutter.
+        joins: of a row that goes on with the line of the row above, what stands between both in the line; None where a
+            line begins.
+    """
+
+    __slots__ = ("indent", "joins", "spans")
     spans: tuple[TextSpan, ...]
+    indent: int
+    joins: str | None
 
     @classmethod
-    def of(cls, text: str, spans: Sequence[TextSpan] = ()) -> TextRow:
+    def of(cls, text: str, spans: Sequence[TextSpan] = (), indent: int = 0, joins: str | None = None) -> TextRow:
         """Make a row."""
         row = cls(text)
-        row.spans = tuple(spans)
+        row.spans, row.indent, row.joins = tuple(spans), indent, joins
         return row
 
     def segments(self) -> list[TextSegment]:

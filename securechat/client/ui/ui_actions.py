@@ -138,7 +138,9 @@ ACTIONS: tuple[UiAction, ...] = (
     UiAction(id="bare", command="/bare", keys=("Alt+L",)),
     UiAction(id="mouse", command="/mouse", keys=("F6",)),
     UiAction(id="redraw", keys=("Ctrl+L",)),
+    UiAction(id="notify", command="/notify "),
     UiAction(id="do_not_disturb", command="/dnd"),
+    UiAction(id="notices", command="/notices"),
     UiAction(
         id="help", command="/help", keys=("F1",), page_keys=("?",), also=((_EMPTY, "?"), (_MESSAGE, "?"), (_LIST, "?"))
     ),

@@ -173,6 +173,7 @@ def styled_rows(
     active: list[TextSpan] = []
     rows = []
     head = before if first is None else first
+    end: int | None = None
     for each in ranges:
         taken = sum(1 for _ in _begun(waiting, begun, each.end))
         active = [span for span in [*active, *waiting[begun : begun + taken]] if span.end > each.start]
@@ -182,8 +183,10 @@ def styled_rows(
             replace(span, start=max(span.start, each.start) + by, end=min(span.end, each.end) + by) for span in active
         )
         kept = [span for span in clipped if span.start < span.end]
-        rows.append(TextRow.of(head + text[each.start : each.end], kept))
-        head = before
+        between = None if end is None else text[end : each.start]
+        joins = None if between is None or "\n" in between else between
+        rows.append(TextRow.of(head + text[each.start : each.end], kept, len(head), joins))
+        head, end = before, each.end
     return rows
 
 

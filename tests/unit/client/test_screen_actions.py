@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from securechat.client import catalogue
 from securechat.client.core import actions
 from securechat.client.core.state import ConnectionPhase
+from securechat.client.files.session import FilesToSave
+from securechat.client.ui.notifications import NotificationLevel
+from securechat.client.ui.screen_context import MOST_SAVED
 from securechat.client.ui.screen_layout import ScreenPane
+from securechat.client.ui.screen_notices import MOST_PAST
 from securechat.client.ui.screen_view import (
+    AddHistory,
     ComposerMode,
     CopyText,
+    EndTransfers,
+    FileSaved,
+    KeepSetting,
     KeyTyped,
     LeaveScreen,
     MoveSelection,
     OpenLink,
+    OpenSavedFile,
     OverlayKind,
     RunAction,
     SaveFiles,
     ScreenFocus,
     ScreenResized,
+    SendFiles,
     ShellAction,
+    ShowSentence,
+    TransferProgress,
 )
 from securechat.client.ui.ui_actions import ACTIONS, PALETTE
 from securechat.model import FileInfo, RevisionKind
@@ -538,3 +552,116 @@ def test_leave_leaves_and_ends_the_screen(rig: ScreenRig) -> None:
     rig.note()
     assert rig.core.phase is ConnectionPhase.ENDED
     assert LeaveScreen() in rig.requests
+
+
+# --- files, notifications of a conversation, past notices -------------------------------------------------------------
+
+
+def with_files(rig: ScreenRig, *files: FileInfo) -> None:
+    message = rig.driver.server.store(99, "", room="ops", files=files)
+    rig.driver.server.push(message)
+    rig.pump()
+    rig.run("select")
+
+
+def test_enter_on_a_saved_file_opens_it(rig: ScreenRig) -> None:
+    file = FileInfo("0" * 32, "a.pdf", 10)
+    with_files(rig, file)
+    assert rig.run("choose") == [SaveFiles(FilesToSave((file,)))]
+    rig.take(FileSaved(file.id, "/home/me/a.pdf"))
+    assert rig.run("choose") == [OpenSavedFile(file, "/home/me/a.pdf")]
+
+
+def test_of_several_files_only_those_are_saved_that_are_not_here(rig: ScreenRig) -> None:
+    files = [FileInfo(digit * 32, f"{digit}.pdf", 10) for digit in "ab"]
+    with_files(rig, *files)
+    rig.take(FileSaved(files[0].id, "/home/me/a.pdf"))
+    assert rig.run("choose") == [SaveFiles(FilesToSave((files[1],)))]
+    rig.take(FileSaved(files[1].id, "/home/me/b\x1b.pdf"))
+    assert rig.run("choose") == []
+    assert "/home/me/a.pdf" in rig.messages
+    assert "\x1b" not in rig.messages
+
+
+def test_places_of_saved_files_are_bounded(rig: ScreenRig) -> None:
+    for number in range(MOST_SAVED + 1):
+        rig.take(FileSaved(f"{number:032x}", "/x"))
+    assert len(rig.state._context.saved) == MOST_SAVED
+    assert f"{0:032x}" not in rig.state._context.saved
+
+
+def test_interrupt_cancels_what_is_sent_or_saved_and_leaves_only_then(rig: ScreenRig) -> None:
+    rig.take(TransferProgress("50 % of a.pdf"))
+    assert "50 % of a.pdf" in rig.view.status
+    for _ in range(2):
+        assert rig.run("interrupt") == [EndTransfers()]
+    assert not any(isinstance(each, actions.LeaveChat) for each in rig.acts)
+    rig.take(TransferProgress(""))
+    rig.run("interrupt")
+    rig.run("interrupt")
+    assert any(isinstance(each, actions.LeaveChat) for each in rig.acts)
+
+
+def test_upload_and_save_are_commands_of_the_screen(rig: ScreenRig, tmp_path: Path) -> None:
+    rig.driver.server.features = (*rig.driver.server.features, "files")
+    report = tmp_path / "report.pdf"
+    report.write_bytes(b"%PDF")
+    file = FileInfo("0" * 32, "a.pdf", 10)
+    with_files(rig, file)
+    seq = rig.state._context.window.selected
+    rig.escape()
+    assert rig.submit(f"/save {seq} {tmp_path}") == [
+        AddHistory(f"/save {seq} {tmp_path}"),
+        SaveFiles(FilesToSave((file,), str(tmp_path))),
+    ]
+    requests = rig.submit(f"/upload {report}")
+    assert [each.files.files[0].path for each in requests if isinstance(each, SendFiles)] == [report]
+
+
+@pytest.mark.parametrize("word", ["all", "mentions", "none"])
+def test_what_notifies_in_a_room_is_set_by_a_word(rig: ScreenRig, word: str) -> None:
+    requests = rig.submit(f"/notify {word}")
+    assert KeepSetting("notify.#ops", word) in requests
+    assert rig.state.notification.level(rig.key("ops")) is NotificationLevel(word)
+    assert rig.state.notification.level(rig.key("lobby")) is NotificationLevel.MENTIONS
+    assert "#ops: " in rig.messages
+
+
+def test_what_notifies_is_chosen_from_a_list_that_marks_what_holds(rig: ScreenRig) -> None:
+    rig.run("notify")
+    assert "* mentions notify  mentions" in rig.overlay
+    rig.take(MoveSelection(edge=1))
+    rig.choose()
+    assert rig.state.notification.level(rig.key("ops")) is NotificationLevel.NONE
+    rig.run("notify")
+    assert "* nothing notifies  none" in rig.overlay
+
+
+def test_a_dialogue_has_no_mentions_to_notify(rig: ScreenRig) -> None:
+    rig.tell("psst", by=7)
+    rig.submit("/dm p7")
+    rig.run("notify")
+    assert "mentions" not in rig.overlay
+    rig.escape()
+    rig.submit("/notify mentions")
+    assert "mentions is not among: all and none" in rig.messages
+    rig.submit("/notify none")
+    assert rig.state.notification.is_quiet(dialogue(7))
+
+
+def test_past_notices_are_listed_newest_first_and_bounded(rig: ScreenRig) -> None:
+    for number in range(MOST_PAST + 5):
+        rig.take(ShowSentence(f"notice {number:03}"))
+    rig.driver.now += 90.0
+    assert "notice" not in rig.messages
+    rig.submit("/notices")
+    assert "1 minute ago" in rig.overlay
+    assert rig.overlay.index("notice 204") < rig.overlay.index("notice 203")
+    assert len(rig.state._context.notices.past) == MOST_PAST
+
+
+def test_a_repeated_notice_is_listed_once(rig: ScreenRig) -> None:
+    for _ in range(3):
+        rig.take(ShowSentence("again and again"))
+    rig.run("notices")
+    assert rig.overlay.count("again and again") == 1

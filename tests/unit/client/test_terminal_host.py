@@ -112,3 +112,38 @@ def test_no_text_ends_a_notification_early(sequence: NoticeSequence) -> None:
     assert text.count("\x1b") in {0, 2}
     assert sum(map(text.count, "\x07\x9c")) == (1 if sequence is NoticeSequence.NONE else 0)
     assert terminal_notices.notifying("a", NoticeSequence.NONE, rings=False) == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a program of the shell")
+def test_a_file_that_a_viewer_shows_is_opened_by_an_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, seen, file = tmp_path / "opener", tmp_path / "seen", tmp_path / "-$(id) a.PDF"
+    program.write_text(f'#!/bin/sh\nprintf "%s" "$1" > {seen}\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setattr(link_opening, "opener", lambda _: (str(program),))
+    told: list[bool] = []
+    done = threading.Event()
+
+    def tell(opened: bool) -> None:
+        told.append(opened)
+        done.set()
+
+    link_opening.open_file(str(file), {}, tell)
+    assert done.wait(20)
+    assert told == [True]
+    assert seen.read_text(encoding="utf-8") == str(file)
+
+
+@pytest.mark.parametrize("path", ["/a/run.sh", "/a/x.desktop", "/a/x.html", "/a/x.svg", "/a/x.docm", "/a/x", "-x.pdf"])
+def test_no_other_file_is_opened(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_opening, "opener", lambda _: ("/nonexistent",))
+    told: list[bool] = []
+    link_opening.open_file(path, {}, told.append)
+    assert told == [False], "at once, without a thread that starts something"
+
+
+def test_no_file_is_opened_over_ssh_or_by_an_opener_of_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bool] = []
+    link_opening.open_file("/a/x.pdf", {"SSH_CONNECTION": "1", "DISPLAY": ":0"}, told.append)
+    monkeypatch.setattr(link_opening, "opener", lambda _: ("/bin/termux-open-url",))
+    link_opening.open_file("/a/x.pdf", {}, told.append)
+    assert told == [False, False]

@@ -32,6 +32,7 @@ class FilesDriver(Driver):
         self.told_user: list[str] = []
         self.failures: list[bool] = []
         self.previews: list[tuple[str, bytes]] = []
+        self.saved: list[tuple[str, Path]] = []
         self.files = FileSession(
             self.core,
             self,
@@ -39,6 +40,7 @@ class FilesDriver(Driver):
             self.told_user.append,
             failed=lambda *, refused: self.failures.append(refused),
             preview_came=lambda file, data: self.previews.append((file, data)),
+            saved=lambda file, path: self.saved.append((file, path)),
         )
         self.settle()
 
@@ -307,6 +309,7 @@ def test_files_are_saved_one_after_the_other(tmp_path: Path) -> None:
     assert driver.transfers.end(tmp_path / "photo.jpg") == f"/files/{other.id}/key"
     assert driver.transfers.targets == [LocalTarget(tmp_path, "report.pdf"), LocalTarget(tmp_path, "photo.jpg")]
     assert driver.told_user == [f"Saved: {tmp_path}/report.pdf", f"Saved: {tmp_path}/photo.jpg"]
+    assert driver.saved == [(FILE.id, tmp_path / "report.pdf"), (other.id, tmp_path / "photo.jpg")]
     assert (driver.files.busy, driver.failures) == (False, [])
 
 
