@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from securechat import __version__
 from securechat.cli.process import run
-from securechat.cli.setting_flags import add_setting_flags
+from securechat.cli.setting_flags import add_setting_flags, filled
 from securechat.client import catalogue
 from securechat.client.connection_plan import (
     DEFAULT_CA,
@@ -428,25 +428,25 @@ def _parser() -> argparse.ArgumentParser:
         description=catalogue.connection.CLI_DESCRIPTION(),
         epilog=f"{memory} {catalogue.connection.CLI_EXIT_CODES(codes=codes)}",
     )
-    parser.add_argument("server", nargs="?", type=_filled, metavar="HOST[:PORT]", help=catalogue.connection.CLI_HOST())
+    parser.add_argument("server", nargs="?", type=filled, metavar="HOST[:PORT]", help=catalogue.connection.CLI_HOST())
     parser.add_argument(
-        "text", nargs="?", type=_filled, metavar=catalogue.files.TEXT_PLACEHOLDER(), help=catalogue.files.CLI_TEXT()
+        "text", nargs="?", type=filled, metavar=catalogue.files.TEXT_PLACEHOLDER(), help=catalogue.files.CLI_TEXT()
     )
-    parser.add_argument("--ca", metavar="FILE", type=_filled, help=catalogue.connection.CLI_CA())
-    parser.add_argument("--pin", metavar="sha256:...", type=_filled, help=catalogue.connection.CLI_PIN())
+    parser.add_argument("--ca", metavar="FILE", type=filled, help=catalogue.connection.CLI_CA())
+    parser.add_argument("--pin", metavar="sha256:...", type=filled, help=catalogue.connection.CLI_PIN())
     name, room = catalogue.connection.NAME_PLACEHOLDER(), catalogue.connection.ROOM_PLACEHOLDER()
-    parser.add_argument("--name", metavar=name, type=_filled, help=catalogue.connection.CLI_NAME())
-    parser.add_argument("--cert", metavar="FILE", type=_filled, help=catalogue.accounts.CLI_CERT())
-    parser.add_argument("--password-file", metavar="FILE", type=_filled, help=catalogue.accounts.CLI_FILE_FOR_LOGIN())
+    parser.add_argument("--name", metavar=name, type=filled, help=catalogue.connection.CLI_NAME())
+    parser.add_argument("--cert", metavar="FILE", type=filled, help=catalogue.accounts.CLI_CERT())
+    parser.add_argument("--password-file", metavar="FILE", type=filled, help=catalogue.accounts.CLI_FILE_FOR_LOGIN())
     parser.add_argument("--invite", action="store_true", help=catalogue.accounts.CLI_INVITE())
     parser.add_argument("--forget", action="store_true", help=catalogue.accounts.CLI_FORGET())
-    parser.add_argument("--room", metavar=room, type=_filled, help=catalogue.connection.CLI_ROOM())
+    parser.add_argument("--room", metavar=room, type=filled, help=catalogue.connection.CLI_ROOM())
     ways = parser.add_mutually_exclusive_group()
     ways.add_argument("--send", action="store_true", help=catalogue.connection.CLI_SEND())
     ways.add_argument("--tail", action="store_true", help=catalogue.connection.CLI_TAIL())
     path = catalogue.files.PATH_PLACEHOLDER()
     parser.add_argument(
-        "--file", metavar=path, action="append", default=[], type=_filled, help=catalogue.files.CLI_FILE()
+        "--file", metavar=path, action="append", default=[], type=filled, help=catalogue.files.CLI_FILE()
     )
     parser.add_argument("--as-file", action="store_true", help=catalogue.files.CLI_AS_FILE())
     parser.add_argument("--commands", action="store_true", help=catalogue.connection.CLI_COMMANDS())
@@ -463,14 +463,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _filled(text: str) -> str:
-    if not text:  # "$NAME" of a script that has not set it
-        raise argparse.ArgumentTypeError(catalogue.connection.EMPTY_VALUE())
-    return text
-
-
 def _key(text: str) -> str:
-    if re.fullmatch(f"[!-~]{{1,{_KEY_CHARS}}}", _filled(text)) is None:
+    if re.fullmatch(f"[!-~]{{1,{_KEY_CHARS}}}", filled(text)) is None:
         raise argparse.ArgumentTypeError(catalogue.connection.key_unusable(_KEY_CHARS))
     return text
 
@@ -488,7 +482,7 @@ def _port(text: str) -> int:
 
 
 def _between(text: str, least: int, most: int) -> int:
-    if _filled(text).isascii() and text.isdigit() and least <= int(text[:9]) <= most:
+    if filled(text).isascii() and text.isdigit() and least <= int(text[:9]) <= most:
         return int(text)
     raise argparse.ArgumentTypeError(catalogue.connection.not_between(text, least, most))
 
