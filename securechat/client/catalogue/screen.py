@@ -134,6 +134,19 @@ ALL_READ = LazyText("Everything is read")
 NOTHING_TO_COPY = LazyText("There is no text to copy")
 DISTURB_ON = LazyText("Notifications are on")
 DISTURB_OFF = LazyText("Do not disturb: nothing notifies")
+NOTIFY_TITLE = LazyText("What notifies you here?")
+# Translators: all, mentions and none are typed so: /notify all.
+NOTIFY_CHOICES = LazyText("Type /notify all, /notify mentions or /notify none")
+NOTIFY_WORDS = {
+    "all": LazyText("all: every message"),
+    "mentions": LazyText("mentions: what mentions you"),
+    "none": LazyText("none: nothing, and it is shown dim"),
+}
+NOTIFIES = {
+    "all": LazyText("Every message here notifies you"),
+    "mentions": LazyText("What mentions you here notifies you"),
+    "none": LazyText("Nothing here notifies you"),
+}
 STILL_SENDING = LazyText("This message is still on its way. It cannot be changed before it is stored")
 QUIT_AGAIN = LazyText("Once more leaves the chat")
 READ_HERE_ONLY = LazyText("Unread from here on, on this screen")
@@ -230,6 +243,7 @@ def fingerprint_line(digits: str) -> str:
 SYSTEM_CA = LazyText("The CA is one that this machine trusts")
 LOGIN_GUEST = LazyText("You are a guest: no password")
 LOGIN_ACCOUNT = LazyText("You are logged in to your account; /sessions lists your logins")
+SHOW_LOGINS = LazyText("Enter: show your logins")
 OPERATOR_READS = LazyText(
     "Who runs the server can read what is stored on it: messages, also direct ones, files, names and addresses"
 )

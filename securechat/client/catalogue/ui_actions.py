@@ -46,6 +46,7 @@ ACTION_WORDS: Mapping[str, LazyText] = {
     "mouse": LazyText("Leave the mouse to the terminal, or take it back"),
     "redraw": LazyText("Draw the screen again"),
     "do_not_disturb": LazyText("Do not disturb, on or off"),
+    "notify": LazyText("Choose what notifies here: all, mentions or none"),
     "help": LazyText("Keys and commands"),
     "palette": LazyText("Choose an action by its name"),
     "connection": LazyText("Show the connection"),

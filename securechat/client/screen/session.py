@@ -30,6 +30,7 @@ from securechat.client.files.threads import FileTransfers
 from securechat.client.local_store import LocalStore, authority_of
 from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.screen.app import ScreenApp
+from securechat.client.screen_choices import ScreenChoices
 from securechat.client.ui import screen_view as views
 from securechat.client.ui.completion import emoji_words
 from securechat.client.ui.rendering import NOTICE_MARK
@@ -77,7 +78,11 @@ class ScreenSession:
         self._server_target = server_target
         self._local_store = local_store
         self._unsent_store: UnsentStore | None = None
-        self._settings = settings = settings or ClientSettings()
+        settings = settings or ClientSettings()
+        self._choices = ScreenChoices(
+            local_store, server_target.host, server_target.port, server_target.ca_pem, settings
+        )
+        self._settings = settings = self._choices.settings
         keys = KeyTable(settings.keys)
         certificates = x509.load_pem_x509_certificates(server_target.ca_pem.encode()) if server_target.ca_pem else []
         self._state = ScreenState(
@@ -94,6 +99,7 @@ class ScreenSession:
             ),
             settings=settings,
             emoji=emoji_words(_emoji_groups()),
+            history=self._choices.history,
             default_name=login,
         )
         transfers = FileTransfers(
@@ -109,6 +115,7 @@ class ScreenSession:
         self._own = 0
         self._soon = self._started = self._complained = False
         self._storing: Timer | None = None
+        self._keeping: Timer | None = None
 
     def run(self) -> int:
         """Chat until the user leaves or the server ends it; returns the exit code."""
@@ -124,6 +131,7 @@ class ScreenSession:
                 if self._network.wait(END_S):  # its thread has ended, so the state is ours
                     self._state.give_back_all()
                     self._store_unsent()
+                    self._keep()
                 self._files.finish()
         for failure in (self._app.failure, self._network.failure):
             if failure is not None:
@@ -167,6 +175,7 @@ class ScreenSession:
                 case events.ClientEnded():
                     self._ended(ui_event)
                 case events.LoggedIn():
+                    self._state.encryption_is(self._network.tls_version)
                     self._read_unsent(ui_event.me.name)
         self._do(self._state.note(ui_events))
         if not ui_events:  # the last call of the network's thread
@@ -218,8 +227,10 @@ class ScreenSession:
                 case views.StoreUnsent():
                     if self._storing is None:
                         self._storing = self._network.call_later(STORE_S, self._store_unsent)
-                case views.AddHistory() | views.KeepSetting():
-                    pass
+                case views.AddHistory(line):
+                    self._keep_soon(changed=self._choices.sent(line))
+                case views.KeepSetting(name, value):
+                    self._keep_soon(changed=self._choices.chosen(name, value))
                 case views.LeaveScreen():
                     self._app.in_screen(self._app.exit)
                 case _:
@@ -236,6 +247,15 @@ class ScreenSession:
             self._state.use_unsent(UnsentTexts(self._unsent_store.read()))
         except OSError as error:
             self._say(words.unsent_unusable(system_error(error)))
+
+    def _keep_soon(self, *, changed: bool) -> None:
+        if changed and self._keeping is None:
+            self._keeping = self._network.call_later(STORE_S, self._keep)
+
+    def _keep(self) -> None:
+        self._keeping = None
+        if why := self._choices.store():
+            self._say(words.history_unusable(why))
 
     def _store_unsent(self) -> None:
         self._storing = None

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 
 from securechat.client import catalogue
 from securechat.client.core import actions
-from securechat.client.core.state import ConversationId
+from securechat.client.core.state import ConversationId, RoomKey
 from securechat.client.files.session import FilesToSave
 from securechat.client.ui import screen_lists
 from securechat.client.ui.commands.message_number import named_message
 from securechat.client.ui.commands.results import InputError
 from securechat.client.ui.message_numbers import NumberedMessage
+from securechat.client.ui.notifications import NotificationLevel
 from securechat.client.ui.rendering import local_date, own_text
 from securechat.client.ui.screen_commands import ScreenCommands
 from securechat.client.ui.screen_context import ScreenContext
@@ -23,12 +24,14 @@ from securechat.client.ui.screen_overlay import PromptPurpose, ScreenOverlay
 from securechat.client.ui.screen_panes import connection_words
 from securechat.client.ui.screen_view import (
     CopyText,
+    KeepSetting,
     OpenLink,
     OverlayKind,
     SaveFiles,
     ScreenFocus,
     ShellAction,
 )
+from securechat.client.ui.settings import NOTIFY
 from securechat.client.ui.window_records import SelectEdge, UnsentState
 from securechat.model import Message
 from securechat.text.sanitize import one_line, visible
@@ -87,6 +90,7 @@ class ScreenActions:
             "bare": lambda _: self._bare(),
             "mouse": lambda _: self._mouse(),
             "do_not_disturb": lambda _: self._do_not_disturb(),
+            "notify": self._notify,
             "help": lambda _: context.open(screen_lists.help_page(context.keys, context.list_columns)),
             "palette": lambda _: context.open(screen_lists.palette(context.keys)),
             "connection": lambda _: self._connection(),
@@ -428,6 +432,24 @@ class ScreenActions:
         context = self._context
         context.notification.disturb = not context.notification.disturb
         context.say((catalogue.screen.DISTURB_ON if context.notification.disturb else catalogue.screen.DISTURB_OFF)())
+
+    def _notify(self, word: str) -> None:
+        """Change what notifies in the open conversation; without a word, ask. A dialogue has all or none."""
+        context, key = self._context, self._context.key
+        levels = [
+            each for each in NotificationLevel if isinstance(key, RoomKey) or each is not NotificationLevel.MENTIONS
+        ]
+        name = f"#{key.room}" if isinstance(key, RoomKey) else f"@{context.core.name_of(key.person_id) or ''}"
+        level = next((each for each in levels if each.value == word.strip().casefold()), None)
+        if not word:
+            context.open(screen_lists.notify_question(levels, context.notification.level(key)))
+        elif level is None:
+            context.say(catalogue.screen.NOTIFY_CHOICES(), error=True)
+        elif name != "@":
+            context.notification.set_level(name, level)
+            context.conversations.changed()
+            context.ask(KeepSetting(f"{NOTIFY}.{name.casefold()}", level.value))
+            context.say(catalogue.screen.NOTIFIES[level.value]())
 
     def _connection(self) -> None:
         context = self._context

@@ -13,6 +13,7 @@ from securechat.client.core.events import SearchShown
 from securechat.client.core.state import ConversationId, PersonKey
 from securechat.client.ui.completion import command_words
 from securechat.client.ui.links import links_in
+from securechat.client.ui.notifications import NotificationLevel
 from securechat.client.ui.rendering import BotLookup, file_text, hit_rows, local_date, own_text, safe_sign, shown_name
 from securechat.client.ui.screen_overlay import (
     ChooseAction,
@@ -96,11 +97,13 @@ def help_page(keys: KeyTable, columns: int) -> ScreenOverlay:
     return ScreenOverlay(OverlayKind.HELP, catalogue.screen.HELP(), items, prompt=catalogue.screen.FIND())
 
 
-def lines(kind: OverlayKind, title: str, sentences: Iterable[str], columns: int) -> ScreenOverlay:
-    """Show sentences, such as the answer to a command; newlines in them come from this program."""
+def lines(
+    kind: OverlayKind, title: str, sentences: Iterable[str], columns: int, further: Iterable[OverlayItem] = ()
+) -> ScreenOverlay:
+    """Show sentences, such as the answer to a command, and further items; newlines in them come from this program."""
     all_lines = (line for sentence in sentences for line in sentence.split("\n"))
     rows = [row for line in all_lines for row in wrapped(TextRow.of(line), columns)]
-    return ScreenOverlay(kind, title, [item(row) for row in rows])
+    return ScreenOverlay(kind, title, [*map(item, rows), *further])
 
 
 def links(found: Sequence[tuple[str, str]], title: str) -> ScreenOverlay:
@@ -179,6 +182,15 @@ def emoji(key: ConversationId, seq: int, known: Mapping[str, str], used: Sequenc
     return ScreenOverlay(OverlayKind.EMOJI, catalogue.screen.EMOJI(), items, prompt=catalogue.screen.FIND())
 
 
+def notify_question(levels: Iterable[NotificationLevel], now: NotificationLevel) -> ScreenOverlay:
+    """Ask what notifies in a conversation; what holds now stands first."""
+    items = [
+        item(catalogue.screen.NOTIFY_WORDS[each.value](), ChooseAction("notify", each.value))
+        for each in sorted(levels, key=lambda each: each is not now)
+    ]
+    return ScreenOverlay(OverlayKind.QUESTION, catalogue.screen.NOTIFY_TITLE(), items)
+
+
 def delete_question(key: ConversationId, message: Message, columns: int) -> ScreenOverlay:
     """Ask whether a message is to be deleted; No is selected, and is last."""
     text = " + ".join([one_line(own_text(message)), *map(file_text, message.files)])[:_EXCERPT]
@@ -254,7 +266,8 @@ def connection(core: ClientCore, facts: ServerInfo, state: str, why: str, column
     said.append(words.fingerprint_line(grouped(facts.ca_fingerprint)) if facts.ca_fingerprint else words.SYSTEM_CA())
     said.append(words.LOGIN_ACCOUNT() if core.account else words.LOGIN_GUEST())
     said += [words.OPERATOR_READS(), words.NETWORK_READS_NOTHING()]
-    return lines(OverlayKind.CONNECTION, words.CONNECTION(), said, columns)
+    logins = item(styled(words.SHOW_LOGINS(), TextStyle.KEY), ChooseLine("/sessions", sends=True))
+    return lines(OverlayKind.CONNECTION, words.CONNECTION(), said, columns, [logins] if core.account else ())
 
 
 def grouped(digits: str) -> str:

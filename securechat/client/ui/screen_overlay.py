@@ -38,9 +38,10 @@ class ChooseMessage(Struct, frozen=True):
 
 
 class ChooseAction(Struct, frozen=True):
-    """Run an action of the table."""
+    """Run an action of the table; ``argument`` as behind its command."""
 
     action_id: str
+    argument: str = ""
 
 
 class ChooseLine(Struct, frozen=True):

@@ -139,6 +139,7 @@ ACTIONS: tuple[UiAction, ...] = (
     UiAction(id="mouse", command="/mouse", keys=("F6",)),
     UiAction(id="redraw", keys=("Ctrl+L",)),
     UiAction(id="do_not_disturb", command="/dnd"),
+    UiAction(id="notify", command="/notify "),
     UiAction(
         id="help", command="/help", keys=("F1",), page_keys=("?",), also=((_EMPTY, "?"), (_MESSAGE, "?"), (_LIST, "?"))
     ),
