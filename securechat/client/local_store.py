@@ -87,7 +87,7 @@ class _Preferences(msgspec.Struct, frozen=True):
     plain: bool | None = None
 
 
-class ServerPreferences(msgspec.Struct, frozen=True):
+class StoredChoices(msgspec.Struct, frozen=True):
     """What the user has chosen or typed on the screen of one server.
 
     Attributes:
@@ -103,7 +103,7 @@ class ServerPreferences(msgspec.Struct, frozen=True):
     history: tuple[str, ...] = ()
 
 
-_Entry = TypeVar("_Entry", KnownServer, _StoredLogin, _Preferences, ServerPreferences)
+_Entry = TypeVar("_Entry", KnownServer, _StoredLogin, _Preferences, StoredChoices)
 
 
 def authority_of(ca_pem: str) -> str:
@@ -195,7 +195,7 @@ class LocalStore:
             if _is_at(known, host, port):
                 path.unlink(missing_ok=True)
                 found = True
-        for path, chosen in self._entries("screen", ServerPreferences):
+        for path, chosen in self._entries("screen", StoredChoices):
             if _is_at(chosen, host, port):
                 path.unlink(missing_ok=True)
                 found = True
@@ -266,12 +266,12 @@ class LocalStore:
         """
         self._keep_preferences(msgspec.structs.replace(self._preferences(), plain=on))
 
-    def screen_preferences(self, host: str, port: int, ca_pem: str) -> ServerPreferences:
+    def screen_choices(self, host: str, port: int, ca_pem: str) -> StoredChoices:
         """Return what was chosen on the screen of a server."""
-        entry = self._read(self._folder / _file("screen", authority_of(ca_pem), host, port), ServerPreferences)
-        return entry if entry is not None else ServerPreferences(host.lower(), port)
+        entry = self._read(self._folder / _file("screen", authority_of(ca_pem), host, port), StoredChoices)
+        return entry if entry is not None else StoredChoices(host.lower(), port)
 
-    def keep_screen_preferences(self, ca_pem: str, preferences: ServerPreferences) -> None:
+    def keep_screen_choices(self, ca_pem: str, preferences: StoredChoices) -> None:
         """Store it.
 
         Raises:
@@ -425,13 +425,13 @@ def _file(kind: str, *parts: object) -> str:
     return f"{kind}-{sha256(msgspec.json.encode([str(part).lower() for part in parts])).hexdigest()[:32]}.json"
 
 
-def _whole(preferences: ServerPreferences) -> ServerPreferences:
+def _whole(preferences: StoredChoices) -> StoredChoices:
     """A half of a pair of code units, as a paste may give, cannot be written as UTF-8."""
     lines = tuple(line.encode("utf-8", "replace").decode("utf-8") for line in preferences.history)
     return msgspec.structs.replace(preferences, history=lines)
 
 
-def _is_at(entry: KnownServer | _StoredLogin | ServerPreferences, host: str, port: int) -> bool:
+def _is_at(entry: KnownServer | _StoredLogin | StoredChoices, host: str, port: int) -> bool:
     return entry.host == host.lower() and entry.port == port
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from securechat.client.local_store import LocalStore, ServerPreferences
+from securechat.client.local_store import LocalStore, StoredChoices
 from securechat.client.ui.screen_composer import MOST_HISTORY
 from securechat.client.ui.settings import NOTIFY, NOTIFY_WORDS, ClientSettings
 from securechat.translation import system_error
 
-MOST_BYTES = 256 * 1024
-"""Of the history in its file: an entry of the store must be below 1 MiB, and JSON can write three bytes for one."""
+MOST_BYTES = 128 * 1024
+"""Of the history: an entry of the store must be below 1 MiB, and JSON writes six bytes for a control character."""
 
 
 class ScreenChoices:
@@ -36,9 +36,9 @@ class ScreenChoices:
         self._given = settings
         self._complained = False
         if local_store is None:
-            self._kept = ServerPreferences(host.lower(), port)
+            self._kept = StoredChoices(host.lower(), port)
         else:
-            self._kept = local_store.screen_preferences(host, port, ca_pem)
+            self._kept = local_store.screen_choices(host, port, ca_pem)
 
     @property
     def settings(self) -> ClientSettings:
@@ -76,7 +76,7 @@ class ScreenChoices:
         if self._local_store is None:
             return ""
         try:
-            self._local_store.keep_screen_preferences(self._ca_pem, self._kept)
+            self._local_store.keep_screen_choices(self._ca_pem, self._kept)
         except OSError as error:
             complained, self._complained = self._complained, True
             return "" if complained else system_error(error)

@@ -153,15 +153,19 @@ def shown_authority(chain: list[bytes], host: str) -> x509.Certificate:
     Raises:
         TlsFailure: as for ``shown_fingerprint``; NO_CERTIFICATE when there is no chain.
     """
-    _, _, root = _parsed_chain(chain, host)
-    if root is None:
-        raise _other_ca(host, None)
-    if (flaw := flaw_of_authority(root)) is not None:
-        raise TlsFailure(
-            TlsProblem.UNUSABLE,
-            Sentence("The CA of {host} cannot be used: {why}", host=printable(host), why=flaw),
-        )
-    return root
+    _, others, root = _parsed_chain(chain, host)
+    if root is not None:
+        return root
+    for one in filter(claims_authority, others):
+        if (flaw := flaw_of_authority(one)) is not None:
+            raise TlsFailure(
+                TlsProblem.UNUSABLE,
+                Sentence("The CA of {host} cannot be used: {why}", host=printable(host), why=flaw),
+            )
+    raise TlsFailure(
+        TlsProblem.PIN_NOT_OF_CA,
+        Sentence("{host} does not show its CA, so there is no fingerprint to compare", host=printable(host)),
+    )
 
 
 def _chain_of(connection: socket.socket, host: str, timeout_s: float) -> list[bytes]:

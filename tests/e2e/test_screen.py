@@ -237,6 +237,7 @@ def test_the_first_start_asks_for_the_server_and_says_beside_its_field_what_is_w
         ann.wait_for("TLSv1.3")
         ann.wait_for("Who runs the server can read")
         ann.type("\x1b")
+        ann.wait_until(lambda: "TLSv1.3" not in ann.text, "the list is closed")
         ann.line("/quit")
         assert ann.wait_for_exit() == 0
     with Screen(CLIENT, env=env, cwd=tmp_path) as ann:
@@ -316,10 +317,16 @@ def test_a_password_is_in_no_file(screen: Open, tmp_path: Path) -> None:
     ann = opened(screen, "ann", env={"SECURECHAT_STATE": str(tmp_path / "state")})
     secret = register(ann)
     ann.line("/password")
-    ann.wait_for("Present password")
-    ann.type("\x03")
+    ann.wait_for("Old password")
+    ann.type("\r")
     ann.line(f"/register {secret}")
+    ann.wait_for("Do not type a password behind")
+    ann.line("held back")
+    ann.wait_for("yes or no")
+    ann.line("no")
+    ann.wait_for("Write a message")
     ann.line("a last line")
+    ann.wait_for("a last line")
     wait_until(lambda: any(b"a last line" in path.read_bytes() for path in tmp_path.rglob("screen-*.json")), "the file")
     kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert kept
