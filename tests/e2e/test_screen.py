@@ -283,6 +283,8 @@ def test_the_line_mode_is_chosen_once_and_servers_are_chosen_by_a_list(server: S
     with Screen(CLIENT, env=env, cwd=tmp_path) as ann:
         ann.wait_for("Joined #lobby")
         assert b"\x1b[?1049h" not in ann.output
+        ann.line("/quit")
+        assert ann.wait_for_exit() == 0
     with Screen([*CLIENT, "--servers"], env=env, cwd=tmp_path) as ann:
         ann.wait_for(f"127.0.0.1:{server.port} ann")
         assert ann.wait_for_exit() == 0
@@ -305,8 +307,8 @@ def test_what_notifies_is_kept_for_the_next_start(screen: Open, tmp_path: Path) 
     wait_until(lambda: any(b"none" in path.read_bytes() for path in tmp_path.rglob("screen-*.json")), "the file")
     (path,) = tmp_path.rglob("screen-*.json")
     assert path.stat().st_mode & 0o777 == 0o600
-    ann.process.kill()
-    ann.process.wait()
+    ann.line("/quit")
+    assert ann.wait_for_exit() == 0
     again = opened(screen, "ann", env=env)
     again.line("/notify ")
     again.wait_for("none: nothing")
