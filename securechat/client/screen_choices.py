@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from securechat.client.local_store import LocalStore, StoredChoices
 from securechat.client.ui.screen_composer import MOST_HISTORY
+from securechat.client.ui.screen_view import AddHistory, KeepSetting
 from securechat.client.ui.settings import NOTIFY, NOTIFY_WORDS, ClientSettings
 from securechat.translation import system_error
 
@@ -50,6 +51,10 @@ class ScreenChoices:
     def history(self) -> tuple[str, ...]:
         """The lines that were sent, the newest last."""
         return self._kept.history
+
+    def take(self, request: AddHistory | KeepSetting) -> bool:
+        """Remember what the screen asks for; tell whether that is to be stored."""
+        return self.sent(request.line) if isinstance(request, AddHistory) else self.chosen(request.name, request.value)
 
     def sent(self, line: str) -> bool:
         """Remember a line; tell whether that is to be stored."""

@@ -12,9 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from functools import partial
-from importlib.resources import files
 
-import msgspec
 from cryptography import x509
 from msgspec.structs import replace
 
@@ -23,6 +21,7 @@ from securechat.client.catalogue import screen_shell as words
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
+from securechat.client.emoji_groups import emoji_groups
 from securechat.client.exit_codes import ClientExit
 from securechat.client.files.https import FileServer
 from securechat.client.files.session import FileSession
@@ -43,7 +42,7 @@ from securechat.client.unsent_store import UnsentStore
 from securechat.net.timers import Timer
 from securechat.text.sanitize import one_line
 from securechat.tls.pem_bundle import fingerprint
-from securechat.translation import language, system_error, translated
+from securechat.translation import system_error, translated
 
 VIEWS_PER_S = 15
 """Most views after events: as often as a list can be read while it moves."""
@@ -98,7 +97,7 @@ class ScreenSession:
                 ca=server_target.ca,
             ),
             settings=settings,
-            emoji=emoji_words(_emoji_groups()),
+            emoji=emoji_words(emoji_groups()),
             history=self._choices.history,
             default_name=login,
         )
@@ -227,10 +226,9 @@ class ScreenSession:
                 case views.StoreUnsent():
                     if self._storing is None:
                         self._storing = self._network.call_later(STORE_S, self._store_unsent)
-                case views.AddHistory(line):
-                    self._keep_soon(changed=self._choices.sent(line))
-                case views.KeepSetting(name, value):
-                    self._keep_soon(changed=self._choices.chosen(name, value))
+                case views.AddHistory() | views.KeepSetting():
+                    if self._choices.take(request) and self._keeping is None:
+                        self._keeping = self._network.call_later(STORE_S, self._keep)
                 case views.LeaveScreen():
                     self._app.in_screen(self._app.exit)
                 case _:
@@ -247,10 +245,6 @@ class ScreenSession:
             self._state.use_unsent(UnsentTexts(self._unsent_store.read()))
         except OSError as error:
             self._say(words.unsent_unusable(system_error(error)))
-
-    def _keep_soon(self, *, changed: bool) -> None:
-        if changed and self._keeping is None:
-            self._keeping = self._network.call_later(STORE_S, self._keep)
 
     def _keep(self) -> None:
         self._keeping = None
@@ -277,12 +271,3 @@ class ScreenSession:
         """Take what the screen did not post, and does not count."""
         self._own += 1
         self._take(screen_input)
-
-
-def _emoji_groups() -> list[str]:
-    """Return the names of emoji, which the page has too; none where they cannot be read."""
-    try:
-        path = files("securechat") / "web" / f"emoji.{language()}.json"
-        return msgspec.json.decode(path.read_bytes(), type=list[str])
-    except (OSError, msgspec.DecodeError):
-        return []

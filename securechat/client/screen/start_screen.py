@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
-from typing import assert_never
+from collections.abc import Mapping
 
 from securechat.client.screen.app import ScreenApp
 from securechat.client.ui import screen_view as views
 from securechat.client.ui.settings import AUTO, ClientSettings, settings_theme
-from securechat.client.ui.start_form import StartComparison, StartForm, StartRefused, StartResult, StartTaken
+from securechat.client.ui.start_form import Start, StartComparison, StartForm, StartRefused, StartResult, StartTaken
 from securechat.client.ui.ui_actions import KeyTable
-
-Attempt = Callable[[Mapping[str, str]], StartResult]
-"""Tries an answer."""
 
 
 class StartScreen:
@@ -22,32 +18,26 @@ class StartScreen:
 
     Args:
         form: its state, which belongs to the screen's thread.
-        attempt: called on another thread, with the values of the fields.
+        attempt: tries an answer, the values of the fields, on another thread.
         settings: as the user has them.
     """
 
-    def __init__(self, form: StartForm, attempt: Attempt, settings: ClientSettings | None = None) -> None:
-        self._form = form
-        self._attempt = attempt
-        self._settings = settings = settings or ClientSettings()
+    def __init__(self, form: StartForm, attempt: Start, settings: ClientSettings) -> None:
+        self._form, self._attempt = form, attempt
         self._is_taken = False
         self._failure: BaseException | None = None
         self._app = ScreenApp(self._take, KeyTable(settings.keys), settings_theme(settings, os.environ), settings)
-        self._app.started = self._start
+        if settings.theme == AUTO:
+            self._app.started = lambda: self._app.ask_background(
+                lambda background: self._app.use_theme(settings_theme(settings, os.environ, background))
+            )
 
     def run(self) -> bool:
         """Ask until an answer is taken; False where the user leaves."""
         self._app.run()
-        for failure in (self._app.failure, self._failure):
-            if failure is not None:
-                raise failure
+        if (failure := self._app.failure or self._failure) is not None:
+            raise failure
         return self._is_taken
-
-    def _start(self) -> None:
-        if self._settings.theme == AUTO:
-            self._app.ask_background(
-                lambda background: self._app.use_theme(settings_theme(self._settings, os.environ, background))
-            )
 
     def _take(self, screen_input: views.ScreenInput) -> None:
         form = self._form
@@ -77,11 +67,10 @@ class StartScreen:
     def _try(self, values: Mapping[str, str]) -> None:
         try:
             result = self._attempt(values)
+            self._app.in_screen(lambda: self._tried(values, result))
         except BaseException as error:  # noqa: BLE001 - passed to the main thread, which ends the process with it
             self._failure = error
             self._app.in_screen(self._app.exit)
-        else:
-            self._app.in_screen(lambda: self._tried(values, result))
 
     def _tried(self, values: Mapping[str, str], result: StartResult) -> None:
         self._form.busy = False
@@ -93,6 +82,4 @@ class StartScreen:
                 self._form.refuse(values, field, sentence)
             case StartComparison(shown):
                 self._form.compare(values, shown)
-            case _:
-                assert_never(result)
         self._app.show_soon(self._form.view())

@@ -8,7 +8,7 @@ only by the user, who types yes or what the server has printed: without an answe
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from typing import TypeAlias
 
@@ -69,6 +69,8 @@ class StartTaken(Struct, frozen=True):
 
 
 StartResult: TypeAlias = StartRefused | StartComparison | StartTaken
+Start: TypeAlias = Callable[[Mapping[str, str]], StartResult]
+"""Tries an answer, the values of the fields."""
 
 
 class StartForm:
