@@ -10,17 +10,16 @@ import random
 import re
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TextIO
 
-from msgspec.structs import replace
-
 from securechat import __version__
+from securechat.cli.first_start import ask, is_first, shown_address
 from securechat.cli.process import run
 from securechat.cli.setting_flags import add_setting_flags, filled
+from securechat.cli.terminal_choice import is_one_terminal, terminal_can
 from securechat.client import catalogue
 from securechat.client.connection_plan import (
-    DEFAULT_CA,
     ConnectionOptions,
     ConnectionPlan,
     StartupError,
@@ -123,13 +122,10 @@ def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
     if sys.stdout is None and not options.send:
         raise StartupError(ClientExit.OUTPUT_FAILED, catalogue.connection.STDOUT_CLOSED())
     interactive = _is_terminal(sys.stdin) and _is_terminal(sys.stdout) and not options.send and not options.tail
-    needs_name = not interactive and not options.tail
-    screen = interactive and _opens_screen()
-    given = _given(options)
-    if screen and _is_first(given, local_store):
-        destination = _asked(given, local_store)
-    else:
-        destination = decide(given, local_store, interactive=interactive, needs_name=needs_name, confirm=_confirmed)
+    screen = interactive and _opens_screen(plain=_is_plain(loaded, local_store))
+    if options.servers and not screen:
+        return _print_servers(local_store)
+    destination, screen = _destination(options, local_store, loaded, interactive=interactive, screen=screen)
     for note in (*destination.notes, *(local_store.troubles if local_store is not None else ())):
         _say(note)
     typing = interactive and (local_store is None or local_store.typing())
@@ -139,50 +135,25 @@ def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
     return _pipe(options, core, destination, room, files).run()
 
 
-def _is_first(given: ConnectionOptions, local_store: LocalStore | None) -> bool:
-    """Whether no server is named or known, nor a CA where one is looked for."""
-    named = any((given.server, given.port, given.ca, given.pin, given.invite))
-    return not named and not DEFAULT_CA.exists() and (local_store is None or local_store.last() is None)
-
-
-def _asked(given: ConnectionOptions, local_store: LocalStore | None) -> ConnectionPlan:
-    """Ask for the server on a screen.
-
-    Raises:
-        KeyboardInterrupt: the user leaves.
-    """
-    from securechat.client.screen.start_screen import StartScreen  # noqa: PLC0415 - nothing else needs the toolkit
-    from securechat.client.ui.start_form import ADDRESS, FINGERPRINT, NAME, StartForm  # noqa: PLC0415 - as above
-
-    found: list[ConnectionPlan] = []
-    # The field that a refusal is about; the others are about the server.
-    field_of = {
-        ClientExit.NAME_INVALID: NAME,
-        ClientExit.WRONG_PIN: FINGERPRINT,
-        ClientExit.PIN_NOT_OF_CA: FINGERPRINT,
-        ClientExit.USAGE: FINGERPRINT,
-    }
-
-    def attempt(values: Mapping[str, str]) -> tuple[str, str] | None:
-        server, pin, name = (values[field].strip() for field in (ADDRESS, FINGERPRINT, NAME))
-        try:
-            link = parse_link(server) if looks_like_link(server) else None
-        except BadLink as bad:
-            return ADDRESS, translated(bad)
-        if link is None and not server:
-            return ADDRESS, catalogue.screen_shell.ADDRESS_HINT()
-        if link is None and not pin:
-            return FINGERPRINT, catalogue.screen_shell.FINGERPRINT_HINT()
-        tried = replace(given, server=None if link else server, pin=pin or None, name=name or None, invite=link)
-        try:
-            found.append(decide(tried, local_store, interactive=True))
-        except StartupError as error:
-            return field_of.get(error.code, ADDRESS), catalogue.names.capital(translated(error.sentence))
-        return None
-
-    if not StartScreen(StartForm(_login() or ""), attempt).run():
-        raise KeyboardInterrupt
-    return found[-1]
+def _destination(
+    options: argparse.Namespace,
+    local_store: LocalStore | None,
+    loaded: LoadedSettings,
+    *,
+    interactive: bool,
+    screen: bool,
+) -> tuple[ConnectionPlan, bool]:
+    """Decide how to connect, by a form where it is the first start, and whether on a screen."""
+    given = _given(options)
+    if not screen or not (options.servers or is_first(given, local_store)):
+        needs_name = not interactive and not options.tail
+        plan = decide(given, local_store, interactive=interactive, needs_name=needs_name, confirm=_confirmed)
+        return plan, screen
+    asks_shell = not _says_plain(loaded) and (local_store is None or local_store.plain() is None)
+    answers = ask(given, local_store, loaded.settings, login=_login(), asks_shell=asks_shell)
+    for note in answers.notes:
+        _say(note)
+    return answers.plan, not answers.plain
 
 
 def _files(options: argparse.Namespace) -> tuple[LocalFile, ...]:
@@ -313,13 +284,42 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def _opens_screen() -> bool:
-    """Whether the chat opens a screen: asked for, and stdin, stdout and stderr are one terminal, which it paints on."""
-    if os.environ.get("SECURECHAT_SCREEN") != "1" or os.environ.get("TERM", "") in {"", "dumb", "unknown"}:
+def _says_plain(loaded: LoadedSettings) -> bool:
+    """Whether a flag, variable or line of the file says which of screen and lines is wanted."""
+    return "plain" in loaded.origins or loaded.settings.reader
+
+
+def _is_plain(loaded: LoadedSettings, local_store: LocalStore | None) -> bool:
+    """Whether the line mode is wanted; where no setting says it, by the answer to the first start.
+
+    Rows for screen readers are those of the line mode.
+    """
+    if "plain" in loaded.origins:
+        return loaded.settings.plain
+    return loaded.settings.reader or bool(local_store is not None and local_store.plain())
+
+
+def _opens_screen(*, plain: bool) -> bool:
+    """Whether the chat opens a screen: stdin, stdout and stderr are one terminal that can do it, as it paints there."""
+    if plain or os.environ.get("SECURECHAT_SCREEN") != "1":
         return False
-    if not all(map(_is_terminal, (sys.stdin, sys.stdout, sys.stderr))):
+    if not is_one_terminal(sys.stdin, sys.stdout, sys.stderr):
         return False
-    return sys.platform == "win32" or len({os.fstat(number).st_rdev for number in (0, 1, 2)}) == 1
+    try:
+        columns, rows = os.get_terminal_size(sys.stdout.fileno())
+    except OSError:
+        return False
+    return terminal_can(os.environ, columns, rows)
+
+
+def _print_servers(local_store: LocalStore | None) -> int:
+    """Print the known servers, the one used last first, each with the name used there."""
+    known = local_store.servers() if local_store is not None else ()
+    if not known:
+        _say(catalogue.screen_shell.NOT_A_SERVER_YET())
+    for each in known:
+        sys.stdout.write(f"{one_line(f'{shown_address(each)} {each.name}'.rstrip())}\n")
+    return ClientExit.OK
 
 
 def _settings(options: argparse.Namespace) -> LoadedSettings:
@@ -439,6 +439,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cert", metavar="FILE", type=filled, help=catalogue.accounts.CLI_CERT())
     parser.add_argument("--password-file", metavar="FILE", type=filled, help=catalogue.accounts.CLI_FILE_FOR_LOGIN())
     parser.add_argument("--invite", action="store_true", help=catalogue.accounts.CLI_INVITE())
+    parser.add_argument("--servers", action="store_true", help=catalogue.accounts.CLI_SERVERS())
     parser.add_argument("--forget", action="store_true", help=catalogue.accounts.CLI_FORGET())
     parser.add_argument("--room", metavar=room, type=filled, help=catalogue.connection.CLI_ROOM())
     ways = parser.add_mutually_exclusive_group()

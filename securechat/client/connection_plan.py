@@ -31,7 +31,7 @@ from securechat.limits import SECRET_BYTES
 from securechat.programs import shown_path
 from securechat.text.names import check_name
 from securechat.tls.contexts import SYSTEM_CAS, ClientContext, client_context
-from securechat.tls.trust import learn_ca, load_ca_file, parse_pin
+from securechat.tls.trust import learn_ca, load_ca_file, parse_pin, shown_fingerprint
 from securechat.translation import system_error
 
 DEFAULT_HOST = "localhost"
@@ -283,6 +283,21 @@ def _learned(host: str, port: int, pin: str) -> str:
         return learn_ca(host, port, parse_pin(pin), LEARN_TIMEOUT_S)
     except ConfigError as error:
         raise StartupError(ClientExit.USAGE, error.reason) from None
+    except TlsFailure as failure:
+        raise _stop(failure, host, port) from None
+    except (OSError, UnicodeError) as error:
+        loss = loss_of(error, host)
+        raise StartupError(of_loss(loss), catalogue.connection.not_reached(loss, host, port)) from None
+
+
+def fingerprint_to_compare(host: str, port: int) -> str:
+    """Fetch the fingerprint that a server shows, which a person compares before it is used as a pin.
+
+    Raises:
+        StartupError: it cannot be fetched.
+    """
+    try:
+        return shown_fingerprint(host, port, LEARN_TIMEOUT_S)
     except TlsFailure as failure:
         raise _stop(failure, host, port) from None
     except (OSError, UnicodeError) as error:

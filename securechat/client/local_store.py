@@ -79,13 +79,31 @@ class _Preferences(msgspec.Struct, frozen=True):
     Attributes:
         typing: whether typing notifications are sent and shown.
         language: the code of the language chosen with ``/lang``; empty for none.
+        plain: whether the line mode is opened, as the first start has asked; None while it has not.
     """
 
     typing: bool = True
     language: str = ""
+    plain: bool | None = None
 
 
-_Entry = TypeVar("_Entry", KnownServer, _StoredLogin, _Preferences)
+class StoredChoices(msgspec.Struct, frozen=True):
+    """What the user has chosen or typed on the screen of one server.
+
+    Attributes:
+        host: as for `KnownServer`.
+        port: likewise.
+        notify: which messages notify, by ``#room`` or ``@person`` in small letters: all, mentions or none.
+        history: lines that were sent, the newest last; no password.
+    """
+
+    host: str
+    port: int
+    notify: dict[str, str] = {}
+    history: tuple[str, ...] = ()
+
+
+_Entry = TypeVar("_Entry", KnownServer, _StoredLogin, _Preferences, StoredChoices)
 
 
 def authority_of(ca_pem: str) -> str:
@@ -141,6 +159,13 @@ class LocalStore:
         """Return the server used last."""
         return max(self._servers(), key=_used_at, default=None)
 
+    def servers(self) -> tuple[KnownServer, ...]:
+        """Return every server, the one used last first; one that has had several CAs once, with the latest."""
+        found: dict[tuple[str, int], KnownServer] = {}
+        for one in sorted(self._servers(), key=_used_at, reverse=True):
+            found.setdefault((one.host, one.port), one)
+        return tuple(found.values())
+
     def server(self, host: str, port: int) -> KnownServer | None:
         """Return the entry of a server; the latest, if it has had several CAs."""
         return max((one for one in self._servers() if _is_at(one, host, port)), key=_used_at, default=None)
@@ -168,6 +193,10 @@ class LocalStore:
                 names.append(kept.name)
         for path, known in self._entries("server", KnownServer):
             if _is_at(known, host, port):
+                path.unlink(missing_ok=True)
+                found = True
+        for path, chosen in self._entries("screen", StoredChoices):
+            if _is_at(chosen, host, port):
                 path.unlink(missing_ok=True)
                 found = True
         return tuple(names) if found or names else None
@@ -224,6 +253,32 @@ class LocalStore:
             OSError: it cannot be written.
         """
         self._keep_preferences(msgspec.structs.replace(self._preferences(), language=code))
+
+    def plain(self) -> bool | None:
+        """Return whether the line mode is opened; None where the user was not asked yet."""
+        return self._preferences().plain
+
+    def keep_plain(self, *, on: bool) -> None:
+        """Store whether it is.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._keep_preferences(msgspec.structs.replace(self._preferences(), plain=on))
+
+    def screen_choices(self, host: str, port: int, ca_pem: str) -> StoredChoices:
+        """Return what was chosen on the screen of a server."""
+        entry = self._read(self._folder / _file("screen", authority_of(ca_pem), host, port), StoredChoices)
+        return entry if entry is not None else StoredChoices(host.lower(), port)
+
+    def keep_screen_choices(self, ca_pem: str, preferences: StoredChoices) -> None:
+        """Store it.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        where = (authority_of(ca_pem), preferences.host, preferences.port)
+        self._write(_file("screen", *where), msgspec.json.encode(_whole(preferences)))
 
     def _preferences(self) -> _Preferences:
         return next((each for _, each in self._entries("habits", _Preferences)), _Preferences())
@@ -370,7 +425,13 @@ def _file(kind: str, *parts: object) -> str:
     return f"{kind}-{sha256(msgspec.json.encode([str(part).lower() for part in parts])).hexdigest()[:32]}.json"
 
 
-def _is_at(entry: KnownServer | _StoredLogin, host: str, port: int) -> bool:
+def _whole(preferences: StoredChoices) -> StoredChoices:
+    """A half of a pair of code units, as a paste may give, cannot be written as UTF-8."""
+    lines = tuple(line.encode("utf-8", "replace").decode("utf-8") for line in preferences.history)
+    return msgspec.structs.replace(preferences, history=lines)
+
+
+def _is_at(entry: KnownServer | _StoredLogin | StoredChoices, host: str, port: int) -> bool:
     return entry.host == host.lower() and entry.port == port
 
 

@@ -118,6 +118,11 @@ class NetworkThread:
             return
         self.apply(self.core.act(action, self._loop.now))
 
+    @property
+    def tls_version(self) -> str:
+        """TLS version of the present connection, such as ``TLSv1.3``; empty without one."""
+        return (self._connection.transport.tls_version or "") if self._connection is not None else ""
+
     def keep_language(self, code: str) -> str:
         """Have the language remembered; returns why it is not, empty when it is or where nothing is remembered."""
         recorder = self.server_target.state_recorder

@@ -117,6 +117,59 @@ def learn_ca_from(connection: socket.socket, host: str, pin: bytes, timeout_s: f
     Raises:
         TlsFailure: as for ``learn_ca``.
     """
+    return _pem(pinned_authority(_chain_of(connection, host, timeout_s), pin, host))
+
+
+def shown_fingerprint(host: str, port: int, timeout_s: float) -> str:
+    """Fetch the fingerprint of the CA that a server shows, for a person to compare. Blocks, as ``learn_ca`` does.
+
+    It proves nothing: it becomes a pin for ``learn_ca`` only when the person has compared it with what the server's
+    administrator tells.
+
+    Args:
+        host: name or address.
+        port: TCP port.
+        timeout_s: seconds for each of connecting and the handshake.
+
+    Returns:
+        ``sha256:`` and 64 hexadecimal digits.
+
+    Raises:
+        OSError: no connection.
+        TlsFailure: PIN_NOT_OF_CA when the server does not show its CA; UNUSABLE when that cannot be used; else why the
+            handshake failed.
+    """
+    with socket.create_connection((host, port), timeout_s) as connection:
+        return fingerprint(shown_authority(_chain_of(connection, host, timeout_s), host))
+
+
+def shown_authority(chain: list[bytes], host: str) -> x509.Certificate:
+    """Return the CA that a chain ends in; nothing is known yet about whose it is.
+
+    Args:
+        chain: DER as the server sent it, leaf first.
+        host: for the error message.
+
+    Raises:
+        TlsFailure: as for ``shown_fingerprint``; NO_CERTIFICATE when there is no chain.
+    """
+    _, others, root = _parsed_chain(chain, host)
+    if root is not None:
+        return root
+    for one in filter(claims_authority, others):
+        if (flaw := flaw_of_authority(one)) is not None:
+            raise TlsFailure(
+                TlsProblem.UNUSABLE,
+                Sentence("The CA of {host} cannot be used: {why}", host=printable(host), why=flaw),
+            )
+    raise TlsFailure(
+        TlsProblem.PIN_NOT_OF_CA,
+        Sentence("{host} does not show its CA, so there is no fingerprint to compare", host=printable(host)),
+    )
+
+
+def _chain_of(connection: socket.socket, host: str, timeout_s: float) -> list[bytes]:
+    """Read the chain in a handshake that verifies nothing and sends nothing."""
     connection.settimeout(timeout_s)  # do_handshake takes this as the limit for the whole handshake
     try:
         with _probing_context().wrap_socket(
@@ -127,7 +180,7 @@ def learn_ca_from(connection: socket.socket, host: str, pin: bytes, timeout_s: f
             _say_goodbye(tls)
     except (OSError, ValueError) as error:
         raise explain(error, host, dt.datetime.now(dt.UTC)) from error
-    return _pem(pinned_authority(chain, pin, host))
+    return chain
 
 
 def pinned_authority(chain: list[bytes], pin: bytes, host: str) -> x509.Certificate:
@@ -146,16 +199,8 @@ def pinned_authority(chain: list[bytes], pin: bytes, host: str) -> x509.Certific
             that has it did not sign this chain; PIN_NOT_OF_CA when it is not the root's or there is no root;
             NO_CERTIFICATE when there is no chain.
     """
-    if not chain:
-        raise TlsFailure(TlsProblem.NO_CERTIFICATE, Sentence("{host} showed no certificate", host=printable(host)))
+    leaf, rest, root = _parsed_chain(chain, host)
     matching = [der for der in chain[:_MAX_CHAIN] if hmac.compare_digest(sha256(der).digest(), pin)]
-    try:
-        leaf, *rest = (x509.load_der_x509_certificate(der) for der in chain[:_MAX_CHAIN])
-        root = find_root(leaf, tuple(rest))
-    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
-        raise TlsFailure(
-            TlsProblem.OTHER, Sentence("{host} showed a damaged certificate", host=printable(host))
-        ) from error
     if not matching:
         raise _other_ca(host, root)
     if fingerprint(leaf) == f"sha256:{pin.hex()}":
@@ -169,7 +214,7 @@ def pinned_authority(chain: list[bytes], pin: bytes, host: str) -> x509.Certific
                 _root_of(root),
             ),
         )
-    pinned = next((one for one in path_of(leaf, tuple(rest)) if fingerprint(one) == f"sha256:{pin.hex()}"), None)
+    pinned = next((one for one in path_of(leaf, rest) if fingerprint(one) == f"sha256:{pin.hex()}"), None)
     if pinned is not None and pinned != root:
         flaw = flaw_of_authority(pinned)
         if flaw is not None:
@@ -192,6 +237,21 @@ def pinned_authority(chain: list[bytes], pin: bytes, host: str) -> x509.Certific
             ),
         )
     return root
+
+
+def _parsed_chain(
+    chain: list[bytes], host: str
+) -> tuple[x509.Certificate, tuple[x509.Certificate, ...], x509.Certificate | None]:
+    """Return the server's certificate, the others, and the root among them."""
+    if not chain:
+        raise TlsFailure(TlsProblem.NO_CERTIFICATE, Sentence("{host} showed no certificate", host=printable(host)))
+    try:
+        leaf, *rest = (x509.load_der_x509_certificate(der) for der in chain[:_MAX_CHAIN])
+        return leaf, tuple(rest), find_root(leaf, tuple(rest))
+    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise TlsFailure(
+            TlsProblem.OTHER, Sentence("{host} showed a damaged certificate", host=printable(host))
+        ) from error
 
 
 def _other_ca(host: str, root: x509.Certificate | None) -> TlsFailure:

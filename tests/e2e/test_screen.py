@@ -219,25 +219,124 @@ def test_a_dumb_terminal_gets_the_line_mode(screen: Open) -> None:
     assert b"\x1b[?1049h" not in ann.output
 
 
+def first_env(tmp_path: Path, state: str = "state") -> dict[str, str]:
+    """The environment of a person who starts the client in a folder without a CA."""
+    return {**ON, "PYTHONPATH": str(ROOT), "SECURECHAT_STATE": str(tmp_path / state)}
+
+
+def ca_fingerprint(server: ServerProcess) -> str:
+    return fingerprint(x509.load_pem_x509_certificate((server.ca.parent / "ca.pem").read_bytes()))
+
+
 def test_the_first_start_asks_for_the_server_and_says_beside_its_field_what_is_wrong(
     server: ServerProcess, tmp_path: Path
 ) -> None:
-    shown = (server.ca.parent / "ca.pem").read_text(encoding="utf-8")
-    pin = fingerprint(x509.load_pem_x509_certificate(shown.encode()))
-    env = {**ON, "PYTHONPATH": str(ROOT), "SECURECHAT_STATE": str(tmp_path / "state")}
+    env = first_env(tmp_path)
     with Screen(CLIENT, env=env, cwd=tmp_path) as ann:
         ann.wait_for("Fingerprint")
-        ann.type(f"127.0.0.1:{server.port}\t{'sha256:' + '0' * 64}\t\x15ann\r")
+        ann.type(f"127.0.0.1:{server.port}\t{'sha256:' + '0' * 64}\t\x15ann\r\r")
         ann.wait_for("not the pinned one")
-        ann.type(f"\x15{pin}\r\r")
+        ann.type(f"\x15{ca_fingerprint(server)}\r\r\r")
         ann.wait_for("ann · connected")
         ann.line("hello")
         ann.wait_for("hello")
+        ann.type("\x1bOQ")
+        ann.wait_for("TLSv1.3")
+        ann.wait_for("Who runs the server can read")
+        ann.type("\x1b")
+        ann.wait_until(lambda: "TLSv1.3" not in ann.text, "the list is closed")
         ann.line("/quit")
         assert ann.wait_for_exit() == 0
     with Screen(CLIENT, env=env, cwd=tmp_path) as ann:
         ann.wait_for("ann · connected")
-    with Screen(CLIENT, env={**env, "SECURECHAT_STATE": str(tmp_path / "other")}, cwd=tmp_path) as other:
+        ann.type("\x10")
+        ann.wait_for("> /quit")
+        ann.type("\x10")
+        ann.wait_for("> hello")
+    with Screen(CLIENT, env=first_env(tmp_path, "other"), cwd=tmp_path) as other:
         other.wait_for("Fingerprint")
         other.type("\x1b")
         assert other.wait_for_exit() == ClientExit.INTERRUPTED
+
+
+def test_a_fingerprint_that_the_server_shows_is_trusted_only_after_it_was_compared(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    digits = ca_fingerprint(server).removeprefix("sha256:")
+    with Screen(CLIENT, env=first_env(tmp_path), cwd=tmp_path) as ann:
+        ann.wait_for("Fingerprint")
+        ann.type(f"127.0.0.1:{server.port}\t\t\x15ann\t\r")
+        ann.wait_for("Is this the server's fingerprint?")
+        ann.wait_for(" ".join(digits[at : at + 4] for at in range(0, 32, 4)))
+        ann.type("\r")
+        ann.wait_for("Type yes, or paste")
+        ann.type(f"{'0' * 64}\r")
+        ann.wait_for("This is not the fingerprint above")
+        assert not list((tmp_path / "state").rglob("server-*.json"))
+        ann.type("\x15yes\r")
+        ann.wait_for("ann · connected")
+
+
+def test_the_line_mode_is_chosen_once_and_servers_are_chosen_by_a_list(server: ServerProcess, tmp_path: Path) -> None:
+    env = first_env(tmp_path)
+    with Screen(CLIENT, env=env, cwd=tmp_path) as ann:
+        ann.wait_for("Fingerprint")
+        ann.type(f"127.0.0.1:{server.port}\t{ca_fingerprint(server)}\t\x15ann\t ")
+        ann.wait_for("lines")
+        ann.type("\r")
+        ann.wait_for("Joined #lobby")
+        ann.line("/quit")
+        assert ann.wait_for_exit() == 0
+    with Screen(CLIENT, env=env, cwd=tmp_path) as ann:
+        ann.wait_for("Joined #lobby")
+        assert b"\x1b[?1049h" not in ann.output
+        ann.line("/quit")
+        assert ann.wait_for_exit() == 0
+    with Screen([*CLIENT, "--servers"], env=env, cwd=tmp_path) as ann:
+        ann.wait_for(f"127.0.0.1:{server.port} ann")
+        assert ann.wait_for_exit() == 0
+    with Screen([*CLIENT, "--servers", "--no-plain"], env=env, cwd=tmp_path) as ann:
+        ann.wait_for("Another server")
+        ann.type("\x1b[B\r")
+        ann.wait_for("Fingerprint")
+        assert "Show it as" not in ann.text
+        ann.type("\x1b")
+        ann.wait_for("Another server")
+        ann.type("\x1b[A\r")
+        ann.wait_for("ann · connected")
+
+
+def test_what_notifies_is_kept_for_the_next_start(screen: Open, tmp_path: Path) -> None:
+    env = {"SECURECHAT_STATE": str(tmp_path / "state")}
+    ann = opened(screen, "ann", env=env)
+    ann.line("/notify none")
+    ann.wait_for("Nothing here notifies you")
+    wait_until(lambda: any(b"none" in path.read_bytes() for path in tmp_path.rglob("screen-*.json")), "the file")
+    (path,) = tmp_path.rglob("screen-*.json")
+    assert path.stat().st_mode & 0o777 == 0o600
+    ann.line("/quit")
+    assert ann.wait_for_exit() == 0
+    again = opened(screen, "ann", env=env)
+    again.line("/notify ")
+    again.wait_for("none: nothing")
+    again.wait_until(lambda: again.text.index("none: nothing") < again.text.index("all: every"), "what holds, first")
+
+
+def test_a_password_is_in_no_file(screen: Open, tmp_path: Path) -> None:
+    ann = opened(screen, "ann", env={"SECURECHAT_STATE": str(tmp_path / "state")})
+    secret = register(ann)
+    ann.line("/password")
+    ann.wait_for("Old password")
+    ann.type("\r")
+    ann.line(f"/register {secret}")
+    ann.wait_for("Do not type a password behind")
+    ann.line("held back")
+    ann.wait_for("yes or no")
+    ann.line("no")
+    ann.wait_for("Write a message")
+    ann.line("a last line")
+    ann.wait_for("a last line")
+    wait_until(lambda: any(b"a last line" in path.read_bytes() for path in tmp_path.rglob("screen-*.json")), "the file")
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert kept
+    assert not any(b"horse" in content for content in kept)

@@ -71,6 +71,7 @@ CLI_INVITE = LazyText(
     "make an account with an invite link, which is asked for at a terminal and otherwise read from the first line of "
     "stdin"
 )
+CLI_SERVERS = LazyText("choose among the servers used so far, or another one; without a screen, print them")
 CLI_FORGET = LazyText("forget what is remembered about HOST, or about the server used last, and exit")
 CLI_MEMORY = LazyText(
     "What worked is remembered, in a folder of yours that others cannot read: without HOST, --ca and --pin the server "

@@ -255,6 +255,7 @@ def fingerprint_line(digits: str) -> str:
 SYSTEM_CA = LazyText("The CA is one that this machine trusts")
 LOGIN_GUEST = LazyText("You are a guest: no password")
 LOGIN_ACCOUNT = LazyText("You are logged in to your account; /sessions lists your logins")
+SHOW_LOGINS = LazyText("Enter: show your logins")
 OPERATOR_READS = LazyText(
     "Who runs the server can read what is stored on it: messages, also direct ones, files, names and addresses"
 )

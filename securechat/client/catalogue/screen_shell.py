@@ -12,15 +12,46 @@ QUESTION_GONE = LazyText("The question is gone. What you type now goes nowhere u
 EDITOR_FAILED = LazyText("The editor failed, and the text is as it was. $EDITOR names another one")
 
 START_TITLE = LazyText("Which server do you want to chat on?")
-START_KEYS = LazyText("Enter: go on   Tab: next field   Escape: leave")
+START_KEYS = LazyText("Enter: go on   Tab: next field   Escape: back, or leave")
+LIST_KEYS = LazyText("Enter: go there   Escape: leave")
+OTHER_SERVER = LazyText("Another server")
 START_BUSY = LazyText("Looking at the server ...")
 ADDRESS = LazyText("Server")
 ADDRESS_HINT = LazyText("Its name or address, with :PORT if it has another one; or an invite link")
 FINGERPRINT = LazyText("Fingerprint")
-# Translators: CA: certificate authority.
-FINGERPRINT_HINT = LazyText("Of its CA, sha256:..., as its administrator tells it. Leave it empty with an invite link")
+# Translators: CA: certificate authority. system is typed so.
+FINGERPRINT_HINT = LazyText(
+    "Of its CA, if you have it: sha256:...  Empty: you compare it next. system: a CA that this machine trusts"
+)
 NAME = LazyText("Name")
 NAME_HINT = LazyText("What others call you. Of an account: its name")
+SHELL = LazyText("Show it as")
+# Translators: a choice in a form: the chat on a full screen.
+SHELL_SCREEN = LazyText("screen")
+# Translators: a choice in a form: the chat line by line.
+SHELL_LINES = LazyText("lines")
+SHELL_HINT = LazyText(
+    "Space changes it. Lines suit screen readers and slow links; --plain and --no-plain choose for one run"
+)
+COMPARE_TITLE = LazyText("Is this the server's fingerprint?")
+COMPARE = LazyText(
+    "Compare it with what the server printed when it started, or ask its administrator. "
+    "If it differs, another computer may be between you and the server"
+)
+CONFIRM = LazyText("The same?")
+CONFIRM_HINT = LazyText("Type yes, or paste the fingerprint that you were told")
+OTHER_FINGERPRINT = LazyText("This is not the fingerprint above. Do not go on if the server has another one")
+NOT_A_SERVER_YET = LazyText("No server is known yet")
+
+
+def choice_unsaved(why: str) -> str:
+    """Tell that a choice is not remembered."""
+    return _("Your choice is not remembered: {why}", why=why)
+
+
+def history_unusable(why: str) -> str:
+    """Tell that sent lines and notification levels cannot be kept."""
+    return _("Sent lines and what notifies are not remembered: {why}", why=why)
 
 
 def file_is_at(path: str) -> str:

@@ -451,6 +451,8 @@ class ScreenApp(App[None], inherit_bindings=False):
             overlay.step(-1)
         elif name == "Enter":
             self._post(views.AnswerForm(overlay.values))
+        elif overlay.chooses and is_typed(name) and name != "Space":
+            pass  # only one of its choices is a value
         else:
             return name in {"Left", "Right", "Space"} and overlay.choose(-1 if name == "Left" else 1)
         return True

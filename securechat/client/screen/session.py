@@ -13,11 +13,8 @@ import sys
 from codecs import lookup
 from collections.abc import Sequence
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 
-import msgspec
-from cryptography import x509
 from msgspec.structs import replace
 
 from securechat.client import outcome
@@ -25,26 +22,26 @@ from securechat.client.catalogue import screen_shell as words
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
+from securechat.client.emoji_groups import emoji_groups
 from securechat.client.exit_codes import ClientExit
 from securechat.client.files.https import FileServer
 from securechat.client.files.session import FileSession, FilesToSave
 from securechat.client.files.threads import FileTransfers
-from securechat.client.local_store import LocalStore, authority_of
+from securechat.client.local_store import LocalStore
 from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.screen.app import ScreenApp
+from securechat.client.screen_choices import ScreenChoices
+from securechat.client.server_info import server_info
 from securechat.client.ui import screen_view as views
 from securechat.client.ui.completion import emoji_words
 from securechat.client.ui.rendering import NOTICE_MARK
-from securechat.client.ui.screen_lists import ServerInfo
 from securechat.client.ui.screen_state import ScreenState
 from securechat.client.ui.settings import AUTO, ClientSettings, settings_theme
 from securechat.client.ui.ui_actions import KeyTable
-from securechat.client.ui.unsent_texts import UnsentTexts
-from securechat.client.unsent_store import UnsentStore
+from securechat.client.unsent_recorder import UnsentRecorder
 from securechat.net.timers import Timer
 from securechat.text.sanitize import one_line
-from securechat.tls.pem_bundle import fingerprint
-from securechat.translation import language, system_error, translated
+from securechat.translation import translated
 
 VIEWS_PER_S = 15
 """Most views after events: as often as a list can be read while it moves."""
@@ -77,30 +74,24 @@ class ScreenSession:
     ) -> None:
         self._network = NetworkThread(core, server_target, self._on_ui_events)
         self._server_target = server_target
-        self._local_store = local_store
-        self._unsent_store: UnsentStore | None = None
-        self._settings = settings = settings or ClientSettings()
+        where = (server_target.host, server_target.port, server_target.ca_pem)
+        self._unsent = UnsentRecorder(local_store, *where)
+        self._choices = ScreenChoices(local_store, *where, settings or ClientSettings())
+        self._settings = settings = self._choices.settings
         keys = KeyTable(settings.keys)
-        certificates = x509.load_pem_x509_certificates(server_target.ca_pem.encode()) if server_target.ca_pem else []
         self._state = ScreenState(
             core,
             self._network.want,
             lambda: self._network.now,
             keys,
             context=server_target.context,
-            server=ServerInfo(
-                server_target.host,
-                server_target.port,
-                ca_fingerprint=fingerprint(certificates[0]).removeprefix("sha256:") if certificates else "",
-                ca=server_target.ca,
-            ),
+            server=server_info(server_target),
             settings=settings,
-            emoji=emoji_words(_emoji_groups()),
+            emoji=emoji_words(emoji_groups()),
+            history=self._choices.history,
             default_name=login,
         )
-        transfers = FileTransfers(
-            FileServer(server_target.host, server_target.port, server_target.ca_pem), self._network.post
-        )
+        transfers = FileTransfers(FileServer(*where), self._network.post)
         self._files = FileSession(
             core, self._network, transfers, self._say, changed=self._tell_progress, saved=self._tell_saved
         )
@@ -111,8 +102,9 @@ class ScreenSession:
         self._timer: Timer | None = None
         self._made_at = float("-inf")
         self._own = 0
-        self._soon = self._started = self._complained = False
+        self._soon = self._started = False
         self._storing: Timer | None = None
+        self._keeping: Timer | None = None
 
     def run(self) -> int:
         """Chat until the user leaves or the server ends it; returns the exit code."""
@@ -129,6 +121,7 @@ class ScreenSession:
                 if self._network.wait(END_S):  # its thread has ended, so the state is ours
                     self._state.give_back_all()
                     self._store_unsent()
+                    self._keep()
                 self._files.finish()
         for failure in (self._app.failure, self._network.failure):
             if failure is not None:
@@ -172,7 +165,8 @@ class ScreenSession:
                 case events.ClientEnded():
                     self._ended(ui_event)
                 case events.LoggedIn():
-                    self._read_unsent(ui_event.me.name)
+                    self._state.encryption_is(self._network.tls_version)
+                    self._say(self._unsent.read(ui_event.me.name, self._state.use_unsent))
                     if not lookup(encoding := getattr(sys.__stdout__, "encoding", "utf-8")).name.startswith("utf"):
                         self._say(words.not_unicode(encoding))
         self._do(self._state.note(ui_events))
@@ -215,14 +209,8 @@ class ScreenSession:
     def _do(self, requests: Sequence[views.ShellRequest]) -> None:
         for request in requests:
             match request:
-                case views.SendFiles(files):
-                    self._files.send(files)
-                case views.SaveFiles(files):
-                    self._files.save(files)
-                case views.OpenSavedFile(file, path) if not Path(path).exists():
-                    self._files.save(FilesToSave((file,)))
-                case views.EndTransfers():
-                    self._files.cancel()
+                case views.SendFiles() | views.SaveFiles() | views.OpenSavedFile() | views.EndTransfers():
+                    self._move(request)
                 case views.KeepLanguage(code):
                     if why := self._network.keep_language(code):
                         self._say(translated(why))
@@ -230,36 +218,38 @@ class ScreenSession:
                     if self._storing is None:
                         self._storing = self._network.call_later(STORE_S, self._store_unsent)
                 case views.AddHistory() | views.KeepSetting():
-                    pass
+                    if self._choices.take(request) and self._keeping is None:
+                        self._keeping = self._network.call_later(STORE_S, self._keep)
                 case views.LeaveScreen():
                     self._app.in_screen(self._app.exit)
                 case _:
                     self._app.in_screen(partial(self._app.request, request))
 
-    def _read_unsent(self, name: str) -> None:
-        """Take what the last run of this account has left."""
-        if self._local_store is None or self._unsent_store is not None:
-            return
-        where = self._server_target
-        authority = authority_of(where.ca_pem)
-        self._unsent_store = UnsentStore(self._local_store.folder, authority, where.host, where.port, name)
-        try:
-            self._state.use_unsent(UnsentTexts(self._unsent_store.read()))
-        except OSError as error:
-            self._say(words.unsent_unusable(system_error(error)))
+    def _move(self, request: views.ShellRequest) -> None:
+        match request:
+            case views.SendFiles(files):
+                self._files.send(files)
+            case views.SaveFiles(files):
+                self._files.save(files)
+            case views.OpenSavedFile(file, path) if not Path(path).exists():
+                self._files.save(FilesToSave((file,)))
+            case views.OpenSavedFile():
+                self._app.in_screen(partial(self._app.request, request))
+            case views.EndTransfers():
+                self._files.cancel()
+
+    def _keep(self) -> None:
+        self._keeping = None
+        why = self._choices.store()
+        self._say(words.history_unusable(why) if why else "")
 
     def _store_unsent(self) -> None:
         self._storing = None
-        if self._unsent_store is not None:
-            try:
-                self._unsent_store.write(self._state.unsent.all())
-            except OSError as error:
-                if not self._complained:
-                    self._complained = True
-                    self._say(words.unsent_unusable(system_error(error)))
+        self._say(self._unsent.write(self._state.unsent.all()))
 
     def _say(self, sentence: str) -> None:
-        self._take_own(views.ShowSentence(one_line(sentence)))
+        if sentence:
+            self._take_own(views.ShowSentence(one_line(sentence)))
 
     def _tell_progress(self) -> None:
         self._take_own(views.TransferProgress(self._files.progress))
@@ -271,12 +261,3 @@ class ScreenSession:
         """Take what the screen did not post, and does not count."""
         self._own += 1
         self._take(screen_input)
-
-
-def _emoji_groups() -> list[str]:
-    """Return the names of emoji, which the page has too; none where they cannot be read."""
-    try:
-        path = files("securechat") / "web" / f"emoji.{language()}.json"
-        return msgspec.json.decode(path.read_bytes(), type=list[str])
-    except (OSError, msgspec.DecodeError):
-        return []

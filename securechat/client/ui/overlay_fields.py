@@ -91,6 +91,12 @@ class OverlayInput:
         if self._composers:
             self.field = (self.field + by) % len(self._composers)
 
+    @property
+    def chooses(self) -> bool:
+        """Whether the field that has the keyboard takes only some values."""
+        fields = self.view.fields if self.view is not None else ()
+        return self.field < len(fields) and bool(fields[self.field].choices)
+
     def choose(self, by: int) -> bool:
         """Put the next value into a field that takes only some; tell whether it is such a field."""
         fields = self.view.fields if self.view is not None else ()

@@ -175,6 +175,10 @@ class ScreenContext:
         """The server has told its program and version."""
         self.server = replace(self.server, program=program)
 
+    def encryption_is(self, tls_version: str) -> None:
+        """The connection is encrypted with this version of TLS; empty without a connection."""
+        self.server = replace(self.server, tls_version=tls_version)
+
     @property
     def looks(self) -> bool:
         """Whether the user looks at the messages that are open, and nothing covers them."""

@@ -98,11 +98,13 @@ def help_page(keys: KeyTable, columns: int) -> ScreenOverlay:
     return ScreenOverlay(OverlayKind.HELP, catalogue.screen.HELP(), items, prompt=catalogue.screen.FIND())
 
 
-def lines(kind: OverlayKind, title: str, sentences: Iterable[str], columns: int) -> ScreenOverlay:
-    """Show sentences, such as the answer to a command; newlines in them come from this program."""
+def lines(
+    kind: OverlayKind, title: str, sentences: Iterable[str], columns: int, further: Iterable[OverlayItem] = ()
+) -> ScreenOverlay:
+    """Show sentences, such as the answer to a command, and further items; newlines in them come from this program."""
     all_lines = (line for sentence in sentences for line in sentence.split("\n"))
     rows = [row for line in all_lines for row in wrapped(TextRow.of(line), columns)]
-    return ScreenOverlay(kind, title, [item(row) for row in rows])
+    return ScreenOverlay(kind, title, [*map(item, rows), *further])
 
 
 def links(found: Sequence[tuple[str, str]], title: str) -> ScreenOverlay:
@@ -296,7 +298,8 @@ def connection(core: ClientCore, facts: ServerInfo, state: str, why: str, column
     said.append(words.fingerprint_line(grouped(facts.ca_fingerprint)) if facts.ca_fingerprint else words.SYSTEM_CA())
     said.append(words.LOGIN_ACCOUNT() if core.account else words.LOGIN_GUEST())
     said += [words.OPERATOR_READS(), words.NETWORK_READS_NOTHING()]
-    return lines(OverlayKind.CONNECTION, words.CONNECTION(), said, columns)
+    logins = item(styled(words.SHOW_LOGINS(), TextStyle.KEY), ChooseLine("/sessions", sends=True))
+    return lines(OverlayKind.CONNECTION, words.CONNECTION(), said, columns, [logins] if core.account else ())
 
 
 def grouped(digits: str) -> str:

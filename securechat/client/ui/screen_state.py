@@ -214,6 +214,10 @@ class ScreenState:
         self._unsent = unsent
         self._context.composer.use(unsent)
 
+    def encryption_is(self, tls_version: str) -> None:
+        """Take the TLS version of the connection, for F2."""
+        self._context.encryption_is(tls_version)
+
     def give_back_all(self) -> None:
         """Put every message that is not stored back to where it can be edited: the session ends."""
         self._events.give_back_all()

@@ -527,7 +527,7 @@ class KeepLanguage(Struct, frozen=True):
 
 
 class KeepSetting(Struct, frozen=True):
-    """Remember a setting that was changed on the screen."""
+    """Remember a setting that was changed on the screen; the name of one in a table is ``table.key``."""
 
     name: str
     value: str

@@ -31,7 +31,7 @@ from securechat.tls.contexts import (
 from securechat.tls.failures import explain
 from securechat.tls.hostnames import Names, name_in_certificate, parse_names
 from securechat.tls.pem_bundle import parse_certificates, read_bundle
-from securechat.tls.trust import load_ca_file, pinned_authority
+from securechat.tls.trust import load_ca_file, pinned_authority, shown_authority
 
 from .conftest import NOW, ServerFile
 
@@ -281,6 +281,23 @@ def test_pins_of_anything_but_the_root(openssl: Maker) -> None:
         pinned_authority([one.public_bytes(Encoding.DER) for one in plain], pin(plain[1]), "h")
     assert caught.value.problem is TlsProblem.UNUSABLE
     assert "has the pin, but cannot be used: it has no keyUsage" in caught.value.detail
+
+
+def test_the_ca_to_compare_is_the_root_alone(openssl: Maker) -> None:
+    leaf, between, root = parse_certificates(Path("x"), openssl.file("below", "Between", "Root").read_bytes())
+    chain = [one.public_bytes(Encoding.DER) for one in (leaf, between, root)]
+    assert shown_authority(chain, "h") == root
+    plain = parse_certificates(Path("x"), openssl.file("plain", "Plain").read_bytes())
+    for shown, problem in (
+        (chain[:2], TlsProblem.PIN_NOT_OF_CA),
+        (chain[:1], TlsProblem.PIN_NOT_OF_CA),
+        ([one.public_bytes(Encoding.DER) for one in plain], TlsProblem.UNUSABLE),
+        ([], TlsProblem.NO_CERTIFICATE),
+        ([b"nonsense"], TlsProblem.OTHER),
+    ):
+        with pytest.raises(TlsFailure) as caught:
+            shown_authority(shown, "h")
+        assert caught.value.problem is problem
 
 
 def pin(certificate: x509.Certificate) -> bytes:

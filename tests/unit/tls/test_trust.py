@@ -19,7 +19,14 @@ from securechat.errors import ConfigError, TlsFailure, TlsProblem
 from securechat.tls.contexts import client_context, handshake_in_memory, server_context
 from securechat.tls.issuing import Issuer, certificate_pem, key_pem, new_server_leaf
 from securechat.tls.pem_bundle import fingerprint
-from securechat.tls.trust import learn_ca, learn_ca_from, load_ca_file, parse_pin, pinned_authority
+from securechat.tls.trust import (
+    learn_ca,
+    learn_ca_from,
+    load_ca_file,
+    parse_pin,
+    pinned_authority,
+    shown_fingerprint,
+)
 
 from .conftest import NAMES, NOW, ServerFile
 
@@ -141,6 +148,9 @@ class TestLearnCa:
         assert server.received == []
         assert server.ended == ["close_notify"]
         assert server.alpn == ["securechat/1"]
+
+    def test_a_fingerprint_to_compare_is_that_of_the_ca(self, served: Served, authority: Issuer) -> None:
+        assert shown_fingerprint("127.0.0.1", served.port, 20) == fingerprint(authority.certificate)
 
     def test_wrong_pin_shows_what_was_seen(self, served: Served, authority: Issuer) -> None:
         with pytest.raises(TlsFailure) as caught:
