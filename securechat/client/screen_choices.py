@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from securechat.client.catalogue import screen_shell as words
 from securechat.client.local_store import LocalStore, StoredChoices
 from securechat.client.ui.screen_composer import MOST_HISTORY
 from securechat.client.ui.screen_view import AddHistory, KeepSetting
@@ -84,5 +85,5 @@ class ScreenChoices:
             self._local_store.keep_screen_choices(self._ca_pem, self._kept)
         except OSError as error:
             complained, self._complained = self._complained, True
-            return "" if complained else system_error(error)
+            return "" if complained else words.history_unusable(system_error(error))
         return ""

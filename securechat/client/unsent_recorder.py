@@ -27,7 +27,7 @@ class UnsentRecorder:
         self._complained = False
 
     def read(self, name: str, use: Callable[[UnsentTexts], None]) -> str:
-        """Hand over, once, what the last run of this account has left; returns why it cannot be read, or an empty text."""
+        """Hand over, once, what the last run of this account has left; returns why it cannot be read, or nothing."""
         if self._folder is None or self._store is not None:
             return ""
         host, port, ca_pem = self._server

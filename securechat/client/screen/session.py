@@ -240,8 +240,7 @@ class ScreenSession:
 
     def _keep(self) -> None:
         self._keeping = None
-        why = self._choices.store()
-        self._say(words.history_unusable(why) if why else "")
+        self._say(self._choices.store())
 
     def _store_unsent(self) -> None:
         self._storing = None
