@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from securechat import __version__
-from securechat.cli.first_start import ask, is_first, shown_address
 from securechat.cli.process import run
 from securechat.cli.setting_flags import add_setting_flags, filled
 from securechat.cli.terminal_choice import is_one_terminal, terminal_can
@@ -145,15 +144,17 @@ def _destination(
 ) -> tuple[ConnectionPlan, bool]:
     """Decide how to connect, by a form where it is the first start, and whether on a screen."""
     given = _given(options)
-    if not screen or not (options.servers or is_first(given, local_store)):
-        needs_name = not interactive and not options.tail
-        plan = decide(given, local_store, interactive=interactive, needs_name=needs_name, confirm=_confirmed)
-        return plan, screen
-    asks_shell = not _says_plain(loaded) and (local_store is None or local_store.plain() is None)
-    answers = ask(given, local_store, loaded.settings, login=_login(), asks_shell=asks_shell)
-    for note in answers.notes:
-        _say(note)
-    return answers.plan, not answers.plain
+    if screen:
+        from securechat.cli.first_start import ask, is_first  # noqa: PLC0415 - nothing else needs the form
+
+        if options.servers or is_first(given, local_store):
+            asks_shell = not _says_plain(loaded) and (local_store is None or local_store.plain() is None)
+            answers = ask(given, local_store, loaded.settings, login=_login(), asks_shell=asks_shell)
+            for note in answers.notes:
+                _say(note)
+            return answers.plan, not answers.plain
+    needs_name = not interactive and not options.tail
+    return decide(given, local_store, interactive=interactive, needs_name=needs_name, confirm=_confirmed), screen
 
 
 def _files(options: argparse.Namespace) -> tuple[LocalFile, ...]:
@@ -314,6 +315,8 @@ def _opens_screen(*, plain: bool) -> bool:
 
 def _print_servers(local_store: LocalStore | None) -> int:
     """Print the known servers, the one used last first, each with the name used there."""
+    from securechat.cli.first_start import shown_address  # noqa: PLC0415 - nothing else needs it
+
     known = local_store.servers() if local_store is not None else ()
     if not known:
         _say(catalogue.screen_shell.NOT_A_SERVER_YET())

@@ -1,4 +1,4 @@
-"""What a screen tells of the server it is connected to."""
+"""Describes the server of a session, for the screen."""
 
 from __future__ import annotations
 

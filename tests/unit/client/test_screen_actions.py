@@ -495,33 +495,6 @@ def test_do_not_disturb_is_switched_and_shown(rig: ScreenRig) -> None:
     assert "do not disturb" not in rig.view.status
 
 
-def test_what_notifies_is_asked_changed_and_kept(rig: ScreenRig) -> None:
-    rig.run("notify")
-    assert rig.overlay.split("\n")[1].startswith("mentions")
-    rig.take(MoveSelection(edge=1))
-    rig.choose()
-    rig.submit("/notify all")
-    rig.submit("/notify none")
-    kept = [each.value for each in rig.requests if isinstance(each, KeepSetting) and each.name == "notify.#ops"]
-    assert kept == ["none", "all", "none"]
-    assert rig.state.notification.is_quiet(rig.core.current)
-    rig.submit("/notify loud")
-    assert rig.state.notification.is_quiet(rig.core.current)
-
-
-def test_a_dialogue_notifies_or_does_not(rig: ScreenRig) -> None:
-    rig.tell("hello")
-    rig.state.take(RunAction("switch"))
-    rig.choose("p99")
-    rig.run("notify")
-    assert "mentions" not in rig.overlay
-    rig.escape()
-    rig.submit("/notify mentions")
-    assert not [each for each in rig.requests if isinstance(each, KeepSetting)]
-    rig.submit("/notify none")
-    assert [each for each in rig.requests if isinstance(each, KeepSetting)] == [KeepSetting("notify.@p99", "none")]
-
-
 def test_help_has_every_key_and_command(rig: ScreenRig) -> None:
     rig.take(ScreenResized(100, 500))
     rig.run("help")
