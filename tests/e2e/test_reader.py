@@ -24,6 +24,7 @@ def test_every_row_begins_with_what_it_is(screen: Open, term: str, flags: tuple[
     ann.wait_for("! bob joined")
     bob.line("shall we meet at nine, or rather at ten as we did the last time?")
     ann.wait_for("bob, 1: shall we meet")
+    bob.wait_for("[1] bob: shall we meet")
     bob.line("/reply 1 ann?")
     ann.wait_for("bob, 2, reply to 1: ann?")
     bob.line("half a lin")
