@@ -72,6 +72,7 @@ def test_a_session_in_indonesian_looks_as_it_was_recorded(
     ani.line("Nanti saya bawa kopi untuk semua orang di ruang ini")
     ani.line("/edit Nanti saya bawa teh")
     ani.step(lambda: client.line("/react 1 👍"), "a reaction", notices=1)  # told when it is durable
+    client.wait_until(lambda: "Reaksi pada [1]" in client.text, "the reaction's row")
     for command in ("/topic Kopi", "/msg takada Halo", "/whoo", "/nick budi", "/history 5", "/search kopi"):
         ani.line(command)
     ani.step(lambda: told(server, "mute", "ani", "--for", "10m", "--reason", "berisik"), "a mute")

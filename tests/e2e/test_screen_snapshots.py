@@ -179,9 +179,10 @@ def test_what_opens_over_it(screen: Open, golden: Golden, name: str, keys: str, 
 
 def test_the_line_where_the_unread_begin(screen: Open, golden: Golden, played: PlayedServer) -> None:
     one = screen()
-    one.type("\x1b[O")
+    one.type("\x1b[O")  # the focus is lost
+    settled(one)
     played.push([played.say(f"unread {number}", by=CARL.id) for number in range(3)])
-    one.wait_until(lambda: "unread 2" in one.text, "three messages", 20)
+    one.wait_until(lambda: "unread 2" in one.text and "- New -" in one.text, "three messages", 20)
     golden.expect(one, "unread")
 
 

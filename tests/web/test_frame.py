@@ -163,9 +163,6 @@ def test_no_conversation_moves_under_a_mouse_or_the_keyboard(visit: Callable[...
     until(ana, f"{NAMES} === 'budi,garden,lobby'")
     composer(ana).click()
     ana.keyboard.press("Alt+1")
-    composer(budi, "ana").wait_for()
-    say(budi, "/join garden", "ana")
-    composer(budi, "#garden").wait_for()
     say(budi, "@ana another", "#garden")
     ana.locator(".entry", has_text="another").wait_for()
     assert ana.evaluate(NAMES) == "budi,garden,lobby"
