@@ -271,6 +271,31 @@ Deno.test("what was acknowledged while the browser forgot it is refused as used,
   equal([after.parcels.length, after.page.core.pending.length], [0, 0]);
 });
 
+Deno.test("a page loaded anew asks by the message, where the server knows its upload no more", async () => {
+  for (const [reason, asked] of /** @type {[string, number][]} */ ([["upload_used", 0], ["upload_unknown", 1]])) {
+    const box = new MemoryBox();
+    const before = new Shell(box);
+    await before.open();
+    before.add(1000);
+    await before.all("done");
+    await before.until(() => [...box.parcels.values()][0]?.files[0].state === "done");
+    const [kept] = structuredClone([...box.parcels.values()]);
+    Object.assign(kept, { state: "sending", text: "once" }); // as it was kept last, before it was whole and said
+    kept.files[0].state = "waiting";
+    box.parcels.set(kept.id, kept);
+    const after = new Shell(box);
+    await after.open();
+    /** @type {any} */
+    let said;
+    await after.until(() => !!(said = after.says()[0]), "the message is handed over");
+    equal(said.files, [1]);
+    after.page.hear({ t: "refused", cid: said.cid, code: "not_found", reason, text: "gone" });
+    await after.until(() => after.parcels.length === asked, reason);
+    after.wake();
+    await after.until(() => after.asked.length === asked, `${reason}: begun anew, or not`);
+  }
+});
+
 Deno.test("what is too large or empty is refused before anything is asked", async () => {
   const shell = new Shell(new MemoryBox());
   await shell.open({ limits: { file_bytes: 100 } });

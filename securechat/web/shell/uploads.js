@@ -218,6 +218,10 @@ export async function openUploads(
     const tried = (tries.get(file.id) ?? 0) + 1;
     tries.set(file.id, tried);
     if (error instanceof UploadGone && tried < 4) { // from the beginning, of what is kept here
+      if (parcel.state === "sending" && tried === 1) { // unless a message has it, before this page was loaded: see `refused`
+        file.state = "done";
+        return;
+      }
       file.upload = null;
       file.sent = 0;
       return;
