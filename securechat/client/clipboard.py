@@ -1,6 +1,7 @@
 """Copies to the clipboard through the terminal: OSC 52, write only.
 
-What the clipboard holds is never asked for: a terminal that answered would hand it to whoever can write to the screen.
+What the clipboard holds is never asked for: a terminal that answered would hand it to any
+program that can write to the screen.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Of links nothing but http and https. Of files only what a viewer shows or plays: what a peer sent may be a program, and
 an opener runs some of these.
 
-Over SSH the opener would start on a machine that nobody sits at, so there is none.
+Over SSH the opener would start on a machine without a person in front of it, so there is none.
 """
 
 from __future__ import annotations

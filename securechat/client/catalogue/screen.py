@@ -193,7 +193,7 @@ def author_line(name: str) -> str:
 
 
 def recipient_line(name: str) -> str:
-    """Tell whom a direct message was for."""
+    """Name the receiver of a direct message."""
     return _("To: {name}", name=name)
 
 
@@ -218,7 +218,7 @@ def reply_line(number: str) -> str:
 
 
 def mentions_line(names: Sequence[str]) -> str:
-    """Tell whom a message mentions."""
+    """Name the people that a message mentions."""
     return _("Mentions: {names:list}", names=names)
 
 

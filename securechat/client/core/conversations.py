@@ -78,7 +78,7 @@ class Conversations:
         else:
             known_to = self._known.get(event.sender_id) if first else None
             self.goes_on = known_to is not None and event.live_from >= known_to
-            # Another user may be in the same log; in one that ends before what is known here nobody is.
+            # Another user may be in the same log; a log that ends before what is known here is another one.
             self.in_another_log = (
                 event.live_from < self.timeline.cursor
                 if another

@@ -21,7 +21,6 @@ from securechat.client.ui.key_names import (
     KeyNameError,
     is_typed,
     key_name,
-    needs_alt,
 )
 from securechat.translation import LazyText
 
@@ -268,9 +267,3 @@ def _placed(action: UiAction, keys: tuple[str, ...]) -> list[tuple[KeyboardFocus
             fitting = [KeyboardFocus.ANYWHERE]
         placed += [(place, key) for place in fitting]
     return placed
-
-
-def only_with_alt(action: UiAction) -> bool:
-    """Tell whether every key of an action needs Alt: then it has a command too."""
-    keys = (*action.keys, *(key for _place, key in action.also))
-    return bool(keys) and all(needs_alt(key) for key in keys)

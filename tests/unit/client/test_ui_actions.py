@@ -13,6 +13,7 @@ from securechat.client.ui.key_names import (
     KeyNameError,
     is_typed,
     key_name,
+    needs_alt,
     page_key,
 )
 from securechat.client.ui.ui_actions import (
@@ -25,7 +26,6 @@ from securechat.client.ui.ui_actions import (
     KeyTable,
     KeyTableError,
     UiAction,
-    only_with_alt,
 )
 from tests.support.deno import needs_deno
 from tools import keys_table, web_keys
@@ -101,6 +101,12 @@ def test_ids_are_unique_and_every_word_is_used() -> None:
     assert max(words.values()) == 1, "the palette could not tell them apart"
     commands = Counter(action.command for action in ACTIONS if action.command)
     assert max(commands.values()) == 1
+
+
+def only_with_alt(action: UiAction) -> bool:
+    """Whether every key of an action needs Alt."""
+    keys = (*action.keys, *(key for _place, key in action.also))
+    return bool(keys) and all(needs_alt(key) for key in keys)
 
 
 def test_what_needs_alt_has_a_command_and_is_in_the_palette() -> None:
