@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write docs/keys.md from the table of actions, ``securechat/client/ui/ui_actions.py``; a test notices a stale one."""
+"""Write docs/keys.md from the table of actions, ``client/ui/input/ui_actions.py``; a test notices a stale one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from securechat.client.ui.settings import CLIENT_SETTING_OF, KEYS  # noqa: E402  (a checkout works without being installed)
-from securechat.client.ui.ui_actions import (  # noqa: E402  (a checkout works without being installed)
+from securechat.client.ui.input.ui_actions import (  # noqa: E402  (a checkout works without being installed)
     ACTIONS,
     KeyboardFocus,
     KeyTable,
     UiAction,
 )
+from securechat.client.ui.settings import CLIENT_SETTING_OF, KEYS  # noqa: E402  (a checkout works without being installed)
 
 PAGE = ROOT / "docs" / "keys.md"
 _WITH_TERMINAL = not CLIENT_SETTING_OF[KEYS].screen_only
@@ -24,13 +24,13 @@ _WITH_TERMINAL = not CLIENT_SETTING_OF[KEYS].screen_only
 _HEAD = """\
 # Keys of the page
 
-This page is made by tools/keys_table.py from the table of actions, `securechat/client/ui/ui_actions.py`. `?` shows the
+This page is made by tools/keys_table.py from the table of actions, `client/ui/input/ui_actions.py`. `?` shows the
 same, and Alt+P finds an action by its words. On a Mac the page has Cmd in place of Ctrl.
 """
 _HEAD_WITH_TERMINAL = """\
 # Keys
 
-This page is made by tools/keys_table.py from the table of actions, `securechat/client/ui/ui_actions.py`. `?` and F1
+This page is made by tools/keys_table.py from the table of actions, `client/ui/input/ui_actions.py`. `?` and F1
 show the same, Alt+P finds an action by its words. The page obeys the commands that its `?` lists.
 
 On a Mac the page has Cmd in place of Ctrl, and Option is Alt; where a text is written Option types characters, and

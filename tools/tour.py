@@ -22,7 +22,8 @@ FOLDERS = (
     "storage", "storage/sqlite", "storage/search", "storage/files", "storage/tools", "net", "server", "server/config",
     "server/web", "server/files",
     "server/api", "server/metrics", "server/hooks", "server/outgoing", "admin",
-    "client", "client/core", "client/core/events", "client/catalogue", "client/ui", "client/ui/commands",
+    "client", "client/core", "client/core/events", "client/catalogue", "client/ui", "client/ui/rows", "client/ui/input",
+    "client/ui/window", "client/ui/screen_model", "client/ui/commands", "client/tty",
     "client/files", "client/screen", "client/terminal", "client/pipe", "bot", "cli", "testing",
 )  # fmt: skip
 """In the order in which they explain each other: what stands below comes first."""

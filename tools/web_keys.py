@@ -10,8 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from securechat.client.ui.key_names import page_key  # noqa: E402  (a checkout works without being installed)
-from securechat.client.ui.ui_actions import ACTIONS  # noqa: E402
+from securechat.client.ui.input.key_names import page_key  # noqa: E402  (a checkout works without being installed)
+from securechat.client.ui.input.ui_actions import ACTIONS  # noqa: E402
 from tools.web_records import formatted  # noqa: E402
 
 PAGE_KEYS = ROOT / "securechat" / "web" / "ui" / "page_keys.js"

@@ -37,7 +37,7 @@ from securechat.client.pipe.chat import PipeChat
 from securechat.client.pipe.files import PipeSendFiles
 from securechat.client.pipe.pipes import WAIT_S, PipeClient, PipeSend, PipeTail
 from securechat.client.settings_file import read_settings, settings_language, settings_path
-from securechat.client.ui.rendering import NOTICE_MARK
+from securechat.client.ui.rows.rendering import NOTICE_MARK
 from securechat.client.ui.settings import ClientSettings, LoadedSettings, printed_settings, settings_theme
 from securechat.errors import Refusal
 from securechat.invite_link import BadLink, InviteLink, looks_like_link, parse_link

@@ -21,8 +21,7 @@ from securechat.client.connection_plan import (
 )
 from securechat.client.exit_codes import ClientExit
 from securechat.client.local_store import KnownServer, LocalStore
-from securechat.client.ui.settings import ClientSettings
-from securechat.client.ui.start_form import (
+from securechat.client.ui.screen_model.start_form import (
     ADDRESS,
     FINGERPRINT,
     NAME,
@@ -34,6 +33,7 @@ from securechat.client.ui.start_form import (
     StartTaken,
     typed_pin,
 )
+from securechat.client.ui.settings import ClientSettings
 from securechat.invite_link import BadLink, looks_like_link, parse_link
 from securechat.tls.contexts import SYSTEM_CAS
 from securechat.translation import system_error, translated

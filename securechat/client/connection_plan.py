@@ -24,7 +24,7 @@ from securechat.client.network import ServerTarget, loss_of
 from securechat.client.outcome import of_loss
 from securechat.client.secret_files import read_password_file
 from securechat.client.ui.commands.parser import encodable
-from securechat.client.ui.rendering import excerpt
+from securechat.client.ui.rows.rendering import excerpt
 from securechat.errors import ConfigError, Refusal, TlsFailure
 from securechat.invite_link import InviteLink
 from securechat.limits import SECRET_BYTES

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from securechat.client.ui.edit_buffer import MOST_CHARS, typable
+from securechat.client.ui.input.edit_buffer import MOST_CHARS, typable
 
 
 def editor_command(environ: Mapping[str, str]) -> list[str]:

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from securechat.client.catalogue import screen_shell as words
 from securechat.client.local_store import LocalStore, StoredChoices
-from securechat.client.ui.screen_composer import MOST_HISTORY
-from securechat.client.ui.screen_view import AddHistory, KeepSetting
+from securechat.client.ui.screen_model.composer import MOST_HISTORY
+from securechat.client.ui.screen_model.view import AddHistory, KeepSetting
 from securechat.client.ui.settings import NOTIFY, NOTIFY_WORDS, ClientSettings
 from securechat.translation import system_error
 

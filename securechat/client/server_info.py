@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryptography import x509
 
 from securechat.client.network import ServerTarget
-from securechat.client.ui.screen_lists import ServerInfo
+from securechat.client.ui.screen_model.lists import ServerInfo
 from securechat.tls.pem_bundle import fingerprint
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from securechat.client.catalogue import screen_shell as words
 from securechat.client.local_store import LocalStore, authority_of
-from securechat.client.ui.unsent_texts import UnsentTexts
+from securechat.client.ui.input.unsent_texts import UnsentTexts
 from securechat.client.unsent_store import UnsentStore
 from securechat.translation import system_error
 

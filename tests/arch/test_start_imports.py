@@ -11,7 +11,11 @@ import pytest
 PIPE = "securechat.cli.chat"
 LINES = "securechat.client.terminal.app"
 NEVER = ("tomllib", "pygments", "textual", "rich", "securechat.toml_file", "securechat.client.screen")
-KEYS = ("securechat.client.ui.ui_actions", "securechat.client.ui.screen_state", "securechat.client.ui.start_form")
+KEYS = (
+    "securechat.client.ui.input.ui_actions",
+    "securechat.client.ui.screen_model.state",
+    "securechat.client.ui.screen_model.start_form",
+)
 TERMINAL = ("prompt_toolkit", "subprocess", "securechat.client.ui.themes", "securechat.client.pipe.dumb")
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from securechat.bot import AsyncClient, Client, Refused
 from securechat.client.exit_codes import ClientExit
-from securechat.client.terminal.kitty import png_size
+from securechat.client.tty.kitty import png_size
 from securechat.limits import MIB
 from tests.support.client import CLIENT, ROOT, at, run_client
 from tests.support.native import NativeClient

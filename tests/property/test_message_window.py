@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from securechat.client.ui.window_records import SelectEdge, WindowRowKind
+from securechat.client.ui.window.records import SelectEdge, WindowRowKind
 from tests.support.window_log import WindowLog
 
 TEXT = st.sampled_from(["x", "some words", "a text of more than one row, and then some more of it", ""])

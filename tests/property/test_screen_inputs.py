@@ -5,8 +5,10 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from securechat.client.ui.screen_layout import ScreenPane
-from securechat.client.ui.screen_view import (
+from securechat.client.ui.input.ui_actions import ACTIONS
+from securechat.client.ui.rows.wrapping import cells
+from securechat.client.ui.screen_model.layout import ScreenPane
+from securechat.client.ui.screen_model.view import (
     ChooseItem,
     ClickRow,
     CloseOverlay,
@@ -21,8 +23,6 @@ from securechat.client.ui.screen_view import (
     TypedFilter,
     TypedText,
 )
-from securechat.client.ui.ui_actions import ACTIONS
-from securechat.client.ui.wrapping import cells
 from securechat.text.sanitize import visible
 from tests.support.screen_rig import ScreenRig
 

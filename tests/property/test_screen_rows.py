@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from securechat.client.core.events.messages import PendingMessage
 from securechat.client.core.state import RoomKey
-from securechat.client.ui.screen_rows import (
+from securechat.client.ui.rows.message_rows import (
     NARROWEST_FIELD,
     BlockRow,
     PendingState,
@@ -21,7 +21,7 @@ from securechat.client.ui.screen_rows import (
     notice_block,
     pending_block,
 )
-from securechat.client.ui.wrapping import cells
+from securechat.client.ui.rows.wrapping import cells
 from securechat.model import FileInfo, Message, Person, Reaction
 from securechat.text.sanitize import visible
 

@@ -11,18 +11,18 @@ import sys
 import threading
 
 from securechat.client.screen.app import ScreenApp
-from securechat.client.ui import screen_view as views
-from securechat.client.ui.completion import Completion, CompletionItem
-from securechat.client.ui.screen_layout import WantedPanes, layout
-from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
+from securechat.client.ui.input.completion import Completion, CompletionItem
+from securechat.client.ui.input.ui_actions import KeyTable
+from securechat.client.ui.rows.styled_text import TextRow, TextSpan, TextStyle
+from securechat.client.ui.screen_model import view as views
+from securechat.client.ui.screen_model.layout import WantedPanes, layout
 from securechat.client.ui.themes import ThemeName, color_depth, theme
-from securechat.client.ui.ui_actions import KeyTable
 
 LINK = "https://example.org/a/long/way"
 
 
 class EchoState:
-    """Takes inputs and makes views, as client/ui/screen_state.py does.
+    """Takes inputs and makes views, as client/ui/screen_model/state.py does.
 
     Attributes:
         inputs: all that came.

@@ -11,10 +11,12 @@ from msgspec.structs import replace
 from securechat import model as m
 from securechat.client.core import actions
 from securechat.client.core.state import ConversationId, PersonKey, Visibility
-from securechat.client.ui.completion import emoji_words
-from securechat.client.ui.screen_lists import ServerInfo
-from securechat.client.ui.screen_state import ScreenState
-from securechat.client.ui.screen_view import (
+from securechat.client.ui.input.completion import emoji_words
+from securechat.client.ui.input.ui_actions import KeyTable
+from securechat.client.ui.input.unsent_texts import UnsentTexts
+from securechat.client.ui.screen_model.lists import ServerInfo
+from securechat.client.ui.screen_model.state import ScreenState
+from securechat.client.ui.screen_model.view import (
     ChooseItem,
     CloseOverlay,
     FocusChanged,
@@ -28,8 +30,6 @@ from securechat.client.ui.screen_view import (
     TypedText,
     ViewRow,
 )
-from securechat.client.ui.ui_actions import KeyTable
-from securechat.client.ui.unsent_texts import UnsentTexts
 from securechat.model import Message
 from securechat.text.refusals import refusal_for
 from securechat.tls.contexts import ClientContext

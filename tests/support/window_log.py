@@ -11,9 +11,9 @@ from securechat.client.core.events import UiEvent
 from securechat.client.core.events.messages import HistoryRange
 from securechat.client.core.message_changes import apply_change
 from securechat.client.core.state import Conversation, RoomKey
-from securechat.client.ui.message_window import MessageWindow
-from securechat.client.ui.styled_text import TextRow
-from securechat.client.ui.window_records import MembersChanged, PageWanted, UnsentMessage, WindowRow
+from securechat.client.ui.rows.styled_text import TextRow
+from securechat.client.ui.window.message_window import MessageWindow
+from securechat.client.ui.window.records import MembersChanged, PageWanted, UnsentMessage, WindowRow
 from securechat.model import Deleted, Edited, Message, MessageChange, Person, Purged, Reacted
 
 ME = 1

@@ -3,7 +3,7 @@
     python -m tools.bench.code_highlighting [LANGUAGE...]
 
 Blocks are made of the pieces that open, close and fill what languages have: each piece repeated, and pairs of them
-(once each before the other, and in turn), up to the bounds of `client/ui/code_highlighting.py`. Printed are the three
+(once each before the other, and in turn), up to the bounds of `ui/rows/code_highlighting.py`. Printed are the three
 slowest, in milliseconds of the thread's own time, the least of three runs.
 """
 
@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from securechat.client.ui import code_highlighting
+from securechat.client.ui.rows import code_highlighting
 
 PIECES = (
     '"', "'", "`", '"""', "'''", "\\", "/", "*", "/*", "*/", "//", "#", "(", ")", "[", "]", "{", "}", "<", ">", "</",

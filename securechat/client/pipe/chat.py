@@ -18,9 +18,9 @@ from securechat.client.exit_codes import ClientExit
 from securechat.client.network import ServerTarget
 from securechat.client.pipe.files import pipe_files
 from securechat.client.pipe.pipes import STALLED_S, WAIT_S, PipeSend
-from securechat.client.ui.event_rows import MessageRows, before_history
 from securechat.client.ui.interaction import PASSWORD_ANSWERS, InputResult, Interaction
-from securechat.client.ui.rendering import change_line, elsewhere, tail_line
+from securechat.client.ui.rows.event_rows import MessageRows, before_history
+from securechat.client.ui.rows.rendering import change_line, elsewhere, tail_line
 from securechat.model import Message
 from securechat.text.sanitize import one_line
 from securechat.translation import translated

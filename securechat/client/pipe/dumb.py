@@ -1,6 +1,6 @@
 """The chat at a terminal that can do nothing but lines (TERM=dumb): an editor's shell, a log, a braille display.
 
-It shows the same rows as the line editor (client/ui/session_rows.py) and asks the same questions. What it lacks is
+It shows the same rows as the line editor (client/ui/rows/session_rows.py) and asks the same questions. What it lacks is
 colour, redrawing and completion: the terminal itself edits and shows what is typed, and its echo is off while a
 password is.
 """
@@ -26,7 +26,7 @@ from securechat.client.network import ServerTarget
 from securechat.client.pipe.files import pipe_files
 from securechat.client.pipe.pipes import WAIT_S, PipeSend
 from securechat.client.ui.interaction import InputResult, Interaction
-from securechat.client.ui.session_rows import GATHER_S, ServerAddress, SessionRows, rings
+from securechat.client.ui.rows.session_rows import GATHER_S, ServerAddress, SessionRows, rings
 from securechat.text.sanitize import one_line
 from securechat.translation import translated
 

@@ -27,9 +27,9 @@ from securechat.client.exit_codes import ClientExit
 from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.pipe.input_lines import LONGEST_LINE_BYTES, InputLine, decode_line
 from securechat.client.pipe.stdout import Stdout
-from securechat.client.ui.describe import EventText
-from securechat.client.ui.describe_programs import token_lines
-from securechat.client.ui.rendering import NOTICE_MARK, change_json, change_line, json_line, purged_json, tail_line
+from securechat.client.ui.rows.describe import EventText
+from securechat.client.ui.rows.describe_programs import token_lines
+from securechat.client.ui.rows.rendering import NOTICE_MARK, change_json, change_line, json_line, purged_json, tail_line
 from securechat.errors import ErrorCode
 from securechat.limits import KIB
 from securechat.model import Message, MessageChange

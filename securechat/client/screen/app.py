@@ -1,7 +1,7 @@
 """The application of the screen: draws the newest view, turns keys and the mouse into inputs, and does what is asked.
 
 It belongs to the screen's thread. The text of the composer, and of an overlay's fields, is its own, so that a key is
-painted without waiting; everything else is in the view. Two numbers keep both threads apart (client/ui/screen_view.py).
+painted without waiting; everything else is in the view. Two numbers keep both threads apart (ui/screen_model/view.py).
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from functools import partial
 from typing import Any
 
 from securechat.client.catalogue import screen_shell as words
-from securechat.client.clipboard import copying
 from securechat.client.external_editor import edited
 from securechat.client.link_opening import open_file, open_link
-from securechat.client.screen import terminal_modes
 from securechat.client.screen.panes import Pane, changed_parts, drawn_line, link_at
-from securechat.client.screen.strips import base_style, harmless, sequences, sgr
-from securechat.client.screen.terminal_output import CLEAR, RowPart, TerminalPainter
+from securechat.client.screen.strips import base_style, sequences, sgr
 from securechat.client.screen.toolkit import App, ChildWidgets, ChopsUpdate, LayoutUpdate, events
-from securechat.client.terminal_notices import NoticeSequence, known_sequence, notifying
-from securechat.client.ui import screen_view as views
-from securechat.client.ui.edit_field import EditField
-from securechat.client.ui.hidden_answer import HiddenAnswer
-from securechat.client.ui.key_names import is_typed
-from securechat.client.ui.overlay_fields import (
+from securechat.client.tty import modes as terminal_modes
+from securechat.client.tty.clipboard import copying
+from securechat.client.tty.controls import harmless
+from securechat.client.tty.frames import CLEAR, RowPart, TerminalPainter
+from securechat.client.tty.notices import NoticeSequence, known_sequence, notifying
+from securechat.client.ui.input.edit_field import EditField
+from securechat.client.ui.input.hidden_answer import HiddenAnswer
+from securechat.client.ui.input.key_names import is_typed
+from securechat.client.ui.input.overlay_fields import (
     MARGIN,
     OverlayInput,
     alone_rows,
@@ -39,12 +39,13 @@ from securechat.client.ui.overlay_fields import (
     question_rows,
     with_counter,
 )
-from securechat.client.ui.screen_layout import PaneField, ScreenLayout, ScreenPane
+from securechat.client.ui.input.toolkit_keys import named_key
+from securechat.client.ui.input.ui_actions import KeyboardFocus, KeyTable
+from securechat.client.ui.rows.styled_text import TextRow
+from securechat.client.ui.screen_model import view as views
+from securechat.client.ui.screen_model.layout import PaneField, ScreenLayout, ScreenPane
 from securechat.client.ui.settings import ClientSettings
-from securechat.client.ui.styled_text import TextRow
 from securechat.client.ui.themes import Theme
-from securechat.client.ui.toolkit_keys import named_key
-from securechat.client.ui.ui_actions import KeyboardFocus, KeyTable
 from securechat.text.sanitize import one_line
 
 if sys.platform != "win32":

@@ -11,10 +11,10 @@ from typing import TypeAlias
 
 from securechat.client.screen.strips import strip_of
 from securechat.client.screen.toolkit import ChopsUpdate, LayoutUpdate, Region, Segment, Strip, Style, Widget, events
-from securechat.client.ui.marked_text import MarkRange, marked_cells, marked_text
-from securechat.client.ui.screen_layout import PaneField
-from securechat.client.ui.screen_view import ViewRow
-from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
+from securechat.client.ui.rows.marked_text import MarkRange, marked_cells, marked_text
+from securechat.client.ui.rows.styled_text import TextRow, TextSpan, TextStyle
+from securechat.client.ui.screen_model.layout import PaneField
+from securechat.client.ui.screen_model.view import ViewRow
 from securechat.client.ui.themes import Theme
 from securechat.text.sanitize import width
 

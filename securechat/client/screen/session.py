@@ -32,12 +32,12 @@ from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.screen.app import ScreenApp
 from securechat.client.screen_choices import ScreenChoices
 from securechat.client.server_info import server_info
-from securechat.client.ui import screen_view as views
-from securechat.client.ui.completion import emoji_words
-from securechat.client.ui.rendering import NOTICE_MARK
-from securechat.client.ui.screen_state import ScreenState
+from securechat.client.ui.input.completion import emoji_words
+from securechat.client.ui.input.ui_actions import KeyTable
+from securechat.client.ui.rows.rendering import NOTICE_MARK
+from securechat.client.ui.screen_model import view as views
+from securechat.client.ui.screen_model.state import ScreenState
 from securechat.client.ui.settings import AUTO, ClientSettings, settings_theme
-from securechat.client.ui.ui_actions import KeyTable
 from securechat.client.unsent_recorder import UnsentRecorder
 from securechat.net.timers import Timer
 from securechat.text.sanitize import one_line

@@ -7,10 +7,17 @@ import threading
 from collections.abc import Mapping
 
 from securechat.client.screen.app import ScreenApp
-from securechat.client.ui import screen_view as views
+from securechat.client.ui.input.ui_actions import KeyTable
+from securechat.client.ui.screen_model import view as views
+from securechat.client.ui.screen_model.start_form import (
+    Start,
+    StartComparison,
+    StartForm,
+    StartRefused,
+    StartResult,
+    StartTaken,
+)
 from securechat.client.ui.settings import AUTO, ClientSettings, settings_theme
-from securechat.client.ui.start_form import Start, StartComparison, StartForm, StartRefused, StartResult, StartTaken
-from securechat.client.ui.ui_actions import KeyTable
 
 
 class StartScreen:

@@ -8,21 +8,19 @@ none, whatever a widget's style has.
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Iterable
 from functools import lru_cache
 
 from securechat.client.link_opening import is_link_target
 from securechat.client.screen.toolkit import ColorSystem, ColorType, RichColor, Segment, Strip, Style
-from securechat.client.ui.screen_overlay import cut
-from securechat.client.ui.styled_text import TextRow, TextStyle
+from securechat.client.tty.controls import harmless
+from securechat.client.ui.rows.styled_text import TextRow, TextStyle
+from securechat.client.ui.rows.wrapping import JOINER, without_loose_begin
+from securechat.client.ui.screen_model.overlay import cut
 from securechat.client.ui.themes import ColorDepth, Look, Theme
-from securechat.client.ui.wrapping import JOINER, without_loose_begin
 from securechat.text.sanitize import width
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
-"""What is never written: C0, DEL and C1 (ECMA-48), what breaks or reorders a row (UAX #9), and lone surrogates."""
 _ATTRIBUTES = (("bold", "1"), ("dim", "2"), ("italic", "3"), ("underline", "4"), ("reverse", "7"))
 _LINES = frozenset("─│")
 """Lines between panes take one cell a character here, where text counts two: some terminals draw them wide."""
@@ -31,11 +29,6 @@ _SYSTEMS = {
     ColorDepth.INDEXED: ColorSystem.EIGHT_BIT,
     ColorDepth.ANSI: ColorSystem.STANDARD,
 }
-
-
-def harmless(text: str) -> str:
-    """Return a text without controls: each is replaced by U+FFFD, so that the cells stay where they are."""
-    return text if text.isascii() and text.isprintable() else _CONTROL.sub("\ufffd", text)
 
 
 def strip_of(row: TextRow, theme: Theme, columns: int, *, selected: bool = False) -> Strip:

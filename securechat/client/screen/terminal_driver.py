@@ -17,10 +17,10 @@ from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from securechat.client.screen import terminal_modes
-from securechat.client.screen.terminal_output import CLEAR, TerminalPainter, TerminalWriter
 from securechat.client.screen.toolkit import Driver, Message, PastedText, Size, XTermParser, events
-from securechat.client.ui.terminal_input import InputDecoder, InputKind, TerminalInput
+from securechat.client.tty import modes as terminal_modes
+from securechat.client.tty.frames import CLEAR, TerminalPainter, TerminalWriter
+from securechat.client.ui.input.terminal_input import InputDecoder, InputKind, TerminalInput
 
 assert sys.platform != "win32"
 import termios  # noqa: E402 - Unix alone has them

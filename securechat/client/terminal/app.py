@@ -31,7 +31,6 @@ from prompt_toolkit.shortcuts import CompleteStyle
 
 from securechat.client import catalogue, outcome
 from securechat.client.catalogue.names import marked, named
-from securechat.client.clipboard import copying
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
@@ -42,7 +41,6 @@ from securechat.client.files.session import FileSession
 from securechat.client.files.threads import FileTransfers
 from securechat.client.link_opening import open_link
 from securechat.client.network import NetworkThread, ServerTarget
-from securechat.client.terminal import kitty
 from securechat.client.terminal.editor import (
     FileCompleter,
     HiddenInput,
@@ -55,12 +53,14 @@ from securechat.client.terminal.editor import (
 )
 from securechat.client.terminal.output import PromptOutput
 from securechat.client.terminal.resizing import PromptResizing
+from securechat.client.tty import kitty
+from securechat.client.tty.clipboard import copying
 from securechat.client.ui.commands.parser import may_be_command
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_numbers import file_number
-from securechat.client.ui.rendering import file_rows, shown_name
-from securechat.client.ui.session_rows import GATHER_S, ServerAddress, SessionRows, rings
-from securechat.client.ui.styled_text import TextRow, TextStyle
+from securechat.client.ui.rows.rendering import file_rows, shown_name
+from securechat.client.ui.rows.session_rows import GATHER_S, ServerAddress, SessionRows, rings
+from securechat.client.ui.rows.styled_text import TextRow, TextStyle
 from securechat.client.ui.themes import Theme
 from securechat.model import FileId, FileInfo, Message
 from securechat.text.names import LOBBY

@@ -22,7 +22,7 @@ from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.styles import ANSI_COLOR_NAMES, DEFAULT_ATTRS, Attrs
 
 from securechat.client.link_opening import is_link_target
-from securechat.client.ui.styled_text import TextRow, TextSegment, TextStyle
+from securechat.client.ui.rows.styled_text import TextRow, TextSegment, TextStyle
 from securechat.client.ui.themes import ColorDepth as ThemeColorDepth
 from securechat.client.ui.themes import Look, Theme, color_of_index
 
@@ -82,7 +82,7 @@ class PromptOutput:
         self._write([*pieces, TextSegment("\a")] if bell else pieces)
 
     def write_picture(self, rows: Sequence[TextRow], sequences: str) -> None:
-        """Write rows, and below them a picture as escape sequences; see `securechat.client.terminal.kitty`."""
+        """Write rows, and below them a picture as escape sequences; see `securechat.client.tty.kitty`."""
         self._write([*_pieces(rows), _Sequences(sequences), TextSegment("\n")])
 
     def write_sequences(self, sequences: str) -> None:

@@ -37,10 +37,10 @@ from securechat.client.ui.commands.results import (
     TimeRequest,
     UploadRequest,
 )
-from securechat.client.ui.links import links_in
+from securechat.client.ui.input.password_prompt import PasswordPrompt, PasswordPurpose, PromptCancelled
 from securechat.client.ui.message_numbers import MessageNumbers
-from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose, PromptCancelled
-from securechat.client.ui.rendering import day_at_ms, excerpt, local_date, local_days, own_text, shown_name
+from securechat.client.ui.rows.links import links_in
+from securechat.client.ui.rows.rendering import day_at_ms, excerpt, local_date, local_days, own_text, shown_name
 from securechat.errors import Refusal
 from securechat.limits import MAX_TEXT_CHARS
 from securechat.model import Person

@@ -19,7 +19,7 @@ from securechat.client import catalogue
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events.messages import MessageShown
 from securechat.client.core.state import ConversationId, PersonKey
-from securechat.client.ui.rendering import excerpt, own_text
+from securechat.client.ui.rows.rendering import excerpt, own_text
 from securechat.client.ui.settings import ClientSettings
 from securechat.text.sanitize import one_line
 from securechat.translation import LazyText

@@ -24,8 +24,8 @@ from securechat.text.sanitize import one_line
 from securechat.translation import LANGUAGES, Sentence, given, sentence_of
 
 if TYPE_CHECKING:
+    from securechat.client.ui.input.ui_actions import KeyTableError
     from securechat.client.ui.themes import Theme, ThemeName
-    from securechat.client.ui.ui_actions import KeyTableError
     from securechat.toml_file import TomlEntry
 
 PREFIX = "SECURECHAT_"
@@ -279,7 +279,7 @@ class _SettingReader:
         keys: dict[str, tuple[str, ...]] = dict(self.values.get(KEYS, {}))
         if not keys:
             return
-        from securechat.client.ui.ui_actions import KeyTable, KeyTableError  # noqa: PLC0415 - most clients change none
+        from securechat.client.ui.input.ui_actions import KeyTable, KeyTableError  # noqa: PLC0415 - most clients change none
 
         while keys:
             try:
@@ -349,7 +349,7 @@ def _of_text(setting: ClientSetting, text: str, name: str) -> object:
 
 
 def _keys(action_id: str, value: object) -> tuple[str, ...]:
-    from securechat.client.ui.ui_actions import ACTION_OF  # noqa: PLC0415 - most clients change no key
+    from securechat.client.ui.input.ui_actions import ACTION_OF  # noqa: PLC0415 - most clients change no key
 
     if action_id not in ACTION_OF:
         raise ValueError(texts.unknown_action(_shown(action_id), _nearest(action_id, ACTION_OF)))
@@ -361,7 +361,7 @@ def _keys(action_id: str, value: object) -> tuple[str, ...]:
 
 
 def _key_problem(error: KeyTableError) -> Sentence:
-    from securechat.client.ui.ui_actions import KeyFault  # noqa: PLC0415 - as above
+    from securechat.client.ui.input.ui_actions import KeyFault  # noqa: PLC0415 - as above
 
     key = _shown(error.key)
     match error.fault:

@@ -18,7 +18,7 @@ from functools import cache
 from msgspec import Struct
 from msgspec.structs import replace
 
-from securechat.client.ui.styled_text import TextStyle
+from securechat.client.ui.rows.styled_text import TextStyle
 
 PERSON_COLORS = 8
 """Colours for people, as of the page: message_row.js has the same number."""

@@ -433,7 +433,7 @@ const nothing = () => ({ element: h("div", { class: "empty" }, h("p", {}, _("Cho
 /**
  * Sorts conversations: those with mentions and dialogues with unread messages, then other unread ones, then the rest, to which muted rooms
  * belong; each by the last message, the newest first, those without one behind, by name. The terminal's list has the same order
- * (client/ui/conversation_list.py), by the same cases: tests/golden/conversation_order.json.
+ * (client/ui/screen_model/conversation_list.py), by the same cases: tests/golden/conversation_order.json.
  *
  * @param {Iterable<Conversation>} conversations
  * @param {Readonly<Record<string, string>>} notify the choice of each room that has one

@@ -13,7 +13,7 @@ from securechat.client.core.state import ConnectionPhase, PersonKey, Visibility
 from securechat.client.core.timing import READ_MARKER_S, READ_MARKERS_APART_S
 from securechat.client.exit_codes import ClientExit
 from securechat.client.outcome import of_end
-from securechat.client.ui.describe import sentence
+from securechat.client.ui.rows.describe import sentence
 from securechat.errors import ErrorCode
 from tests.support.core_driver import SECRET, Driver
 from tests.support.secrecy import OTHER_PASSWORD, PASSWORD, keep_secret

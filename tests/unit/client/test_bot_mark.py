@@ -13,9 +13,9 @@ from securechat.client.catalogue.names import BOT_MARK, marked, named, quoted
 from securechat.client.core import events
 from securechat.client.core.actions import ModerateMember, ModerationVerb
 from securechat.client.core.state import KEPT_PEOPLE, KnownPeople
-from securechat.client.ui.describe import sentence
-from securechat.client.ui.event_rows import MessageRows
-from securechat.client.ui.rendering import (
+from securechat.client.ui.rows.describe import sentence
+from securechat.client.ui.rows.event_rows import MessageRows
+from securechat.client.ui.rows.rendering import (
     change_json,
     change_line,
     hit_rows,

@@ -18,7 +18,7 @@ from securechat.client.core.refused_hello import FINAL_CLOSINGS
 from securechat.client.exit_codes import OF_TLS_PROBLEM, ClientExit
 from securechat.client.outcome import of_loss
 from securechat.client.ui.commands.parser import COMMANDS
-from securechat.client.ui.rendering import notice_rows
+from securechat.client.ui.rows.rendering import notice_rows
 from securechat.errors import ErrorCode, TlsFailure, TlsProblem
 from securechat.text.refusals import REASONS
 from securechat.translation import LANGUAGES, use

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from securechat.client.ui import code_highlighting
-from securechat.client.ui.code_highlighting import LANGUAGES, LEXERS, code_spans, most_chars
-from securechat.client.ui.styled_text import TextSpan, TextStyle
+from securechat.client.ui.rows import code_highlighting
+from securechat.client.ui.rows.code_highlighting import LANGUAGES, LEXERS, code_spans, most_chars
+from securechat.client.ui.rows.styled_text import TextSpan, TextStyle
 
 
 def styled(code: str, language: str) -> list[tuple[TextStyle, str]]:
@@ -80,7 +80,7 @@ def test_a_fault_of_a_lexer_costs_the_colours_alone(monkeypatch: pytest.MonkeyPa
 
 def test_pygments_is_not_imported_before_it_is_needed() -> None:
     program = (
-        "import sys; from securechat.client.ui.code_highlighting import code_spans;"
+        "import sys; from securechat.client.ui.rows.code_highlighting import code_spans;"
         "code_spans('x = 1', 'text'); assert not any(name.startswith('pygments') for name in sys.modules);"
         "code_spans('x = 1', 'python'); assert 'pygments' in sys.modules"
     )

@@ -20,8 +20,8 @@ from securechat.client.ui.commands.results import (
     SetLanguage,
     ShowHelp,
 )
+from securechat.client.ui.input.password_prompt import PasswordPurpose
 from securechat.client.ui.message_numbers import KEPT_NUMBERS, MessageNumbers
-from securechat.client.ui.password_prompt import PasswordPurpose
 from securechat.model import Edited, Message, Reaction, RevisionKind, SetRoom
 
 HERE = RoomKey("ops")

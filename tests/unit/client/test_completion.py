@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import securechat
 from securechat.client.ui.commands.parser import COMMANDS
-from securechat.client.ui.completion import MOST_SHOWN, KnownWords, command_words, complete, emoji_words
+from securechat.client.ui.input.completion import MOST_SHOWN, KnownWords, command_words, complete, emoji_words
 from securechat.translation import use
 
 EMOJI = emoji_words(

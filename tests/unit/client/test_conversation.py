@@ -16,10 +16,10 @@ from securechat.client.core.credentials import Credentials
 from securechat.client.core.send_queue import WINDOW
 from securechat.client.core.state import ConnectionPhase, PersonKey, Visibility
 from securechat.client.core.timing import TYPING_BELIEVED_S, TYPING_NOTICE_S
-from securechat.client.ui.describe import sentence
-from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.message_numbers import MessageNumbers, NumberedMessage
-from securechat.client.ui.rendering import day_at_ms, local_day
+from securechat.client.ui.rows.describe import sentence
+from securechat.client.ui.rows.event_rows import MessageRows
+from securechat.client.ui.rows.rendering import day_at_ms, local_day
 from securechat.errors import ErrorCode
 from tests.support.core_driver import SECRET, ChangingServer, Driver
 

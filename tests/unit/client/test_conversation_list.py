@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from securechat.client.core.state import ConversationId, PersonKey, RoomKey
-from securechat.client.ui.conversation_list import (
+from securechat.client.ui.screen_model.conversation_list import (
     MOST_FOUND,
     ConversationEntry,
     ConversationListing,

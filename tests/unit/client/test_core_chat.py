@@ -10,7 +10,7 @@ from securechat.client.core.message_changes import apply_change
 from securechat.client.core.send_queue import KEPT_PENDING, THROTTLED_WINDOW, WINDOW
 from securechat.client.core.state import KEPT_MESSAGES, ConnectionPhase, PersonKey
 from securechat.client.ui.commands.parser import read
-from securechat.client.ui.describe import sentence
+from securechat.client.ui.rows.describe import sentence
 from securechat.errors import ErrorCode
 from securechat.limits import MAX_TEXT_CHARS
 from tests.support.core_driver import ChangingServer, Driver

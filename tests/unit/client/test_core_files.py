@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from securechat.client.core import actions, events
 from securechat.client.core.events.requests import RejectReason
 from securechat.client.core.message_changes import apply_change
-from securechat.client.ui import describe
+from securechat.client.ui.rows import describe
 from securechat.errors import ErrorCode
 from securechat.model import AddUpload, AskFiles, AskLinks, Deleted, Direct, FileInfo, Message, Refused, Say
 from tests.support.chat_model import ModelServer

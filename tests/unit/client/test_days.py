@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from securechat.client.core import actions
-from securechat.client.ui.rendering import day_at_ms, is_day, local_date, local_days
+from securechat.client.ui.rows.rendering import day_at_ms, is_day, local_date, local_days
 from securechat.model import Say, Search, SearchPage
 from tests.support.hub_rig import HubRig
 from tests.unit.client.test_interaction import interaction

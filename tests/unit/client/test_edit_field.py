@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from securechat.client.ui.edit_buffer import MOST_CHARS, typable
-from securechat.client.ui.edit_field import EditField
-from securechat.client.ui.styled_text import TextRow
+from securechat.client.ui.input.edit_buffer import MOST_CHARS, typable
+from securechat.client.ui.input.edit_field import EditField
+from securechat.client.ui.rows.styled_text import TextRow
 from securechat.text.sanitize import width
 
 

@@ -11,7 +11,7 @@ from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.actions import ModerationVerb
 from securechat.client.core.arrivals import ArrivalTracker
-from securechat.client.ui.describe import EventText, sentence
+from securechat.client.ui.rows.describe import EventText, sentence
 from securechat.errors import ErrorCode
 from securechat.text.refusals import REASONS
 from securechat.translation.formatting import fields

@@ -19,11 +19,11 @@ from securechat.client.terminal.editor import FileCompleter
 from securechat.client.ui.commands.files import FurtherFiles, further_files
 from securechat.client.ui.commands.parser import read
 from securechat.client.ui.commands.results import InputError, SaveRequest, UploadRequest
-from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_numbers import MessageNumbers, file_number
-from securechat.client.ui.rendering import json_line, quote_row, tail_line
-from securechat.client.ui.styled_text import TextStyle
+from securechat.client.ui.rows.event_rows import MessageRows
+from securechat.client.ui.rows.rendering import json_line, quote_row, tail_line
+from securechat.client.ui.rows.styled_text import TextStyle
 from securechat.model import Deleted, Edited, FileInfo, Hit, Message, OwnFile, OwnUpload
 from securechat.text.file_lines import with_file_lines
 from securechat.tls.contexts import client_context

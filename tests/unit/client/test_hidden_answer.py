@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from securechat.client.ui.hidden_answer import PAUSE_S, HiddenAnswer
+from securechat.client.ui.input.hidden_answer import PAUSE_S, HiddenAnswer
 
 
 def interrupted() -> HiddenAnswer:

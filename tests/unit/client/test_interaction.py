@@ -13,9 +13,9 @@ from securechat.client.catalogue.help_pages import page
 from securechat.client.core import actions, events
 from securechat.client.core.credentials import Credentials
 from securechat.client.core.events.account import AccountAction
+from securechat.client.ui.input.password_prompt import PasswordPrompt, PasswordPurpose
 from securechat.client.ui.interaction import InputResult, Interaction
 from securechat.client.ui.message_numbers import MessageNumbers
-from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose
 from securechat.errors import ErrorCode
 from securechat.model import Message
 from securechat.tls.contexts import ClientContext

@@ -10,7 +10,7 @@ from base64 import b64decode, b64encode
 
 import pytest
 
-from securechat.client.terminal.kitty import MOST_BYTES, kitty_picture, png_size
+from securechat.client.tty.kitty import MOST_BYTES, kitty_picture, png_size
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 

@@ -19,7 +19,7 @@ from securechat.client.core import actions
 from securechat.client.core.actions import ModerationVerb
 from securechat.client.ui.commands.parser import read
 from securechat.client.ui.commands.results import HistoryRequest
-from securechat.client.ui.rendering import (
+from securechat.client.ui.rows.rendering import (
     day_at_ms,
     is_day,
     local_date,

@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from securechat.client.ui.link_targets import MAX_LINK_UNITS, MAX_TARGET_CHARS, link_target
-from securechat.client.ui.links import MAX_LOOKUPS, MAX_MARKS, MarkKind, TextLink, links_in, marks_in, visible_links
+from securechat.client.ui.rows.link_targets import MAX_LINK_UNITS, MAX_TARGET_CHARS, link_target
+from securechat.client.ui.rows.links import (
+    MAX_LOOKUPS,
+    MAX_MARKS,
+    MarkKind,
+    TextLink,
+    links_in,
+    marks_in,
+    visible_links,
+)
 from securechat.text.sanitize import visible
 from tests.support.steps import steps
 

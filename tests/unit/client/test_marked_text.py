@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securechat.client.ui.marked_text import marked_cells, marked_text
-from securechat.client.ui.screen_rows import RowContext, message_block
-from securechat.client.ui.styled_text import TextRow
+from securechat.client.ui.rows.marked_text import marked_cells, marked_text
+from securechat.client.ui.rows.message_rows import RowContext, message_block
+from securechat.client.ui.rows.styled_text import TextRow
 from securechat.model import Message, Person
 
 COLUMNS = 30

@@ -6,8 +6,8 @@ import pytest
 
 from securechat.client.core import events
 from securechat.client.core.events.messages import HistoryRange
-from securechat.client.ui.message_window import MessageWindow
-from securechat.client.ui.window_records import PageWanted, SelectEdge, UnsentState, WindowRowKind
+from securechat.client.ui.window.message_window import MessageWindow
+from securechat.client.ui.window.records import PageWanted, SelectEdge, UnsentState, WindowRowKind
 from securechat.errors import ErrorCode
 from securechat.model import Person, RevisionKind
 from tests.support.window_log import ME, ROOM, WindowLog

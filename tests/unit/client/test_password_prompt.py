@@ -7,7 +7,7 @@ import pytest
 from securechat.client.catalogue import accounts
 from securechat.client.core import actions
 from securechat.client.core.credentials import LONGEST_PASSWORD
-from securechat.client.ui.password_prompt import (
+from securechat.client.ui.input.password_prompt import (
     REPLACING,
     PasswordPrompt,
     PasswordPurpose,

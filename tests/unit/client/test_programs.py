@@ -16,10 +16,10 @@ from securechat.client.core.state import ConnectionPhase
 from securechat.client.local_store import LocalStore, StateRecorder
 from securechat.client.network import ServerTarget
 from securechat.client.pipe.chat import PipeChat
-from securechat.client.ui.describe import sentence
-from securechat.client.ui.describe_programs import token_lines
-from securechat.client.ui.rendering import notice_rows
-from securechat.client.ui.session_rows import ServerAddress, SessionRows
+from securechat.client.ui.rows.describe import sentence
+from securechat.client.ui.rows.describe_programs import token_lines
+from securechat.client.ui.rows.rendering import notice_rows
+from securechat.client.ui.rows.session_rows import ServerAddress, SessionRows
 from securechat.errors import ErrorCode
 from securechat.limits import API_TOKEN_BYTES
 from securechat.text.api_tokens import api_token
@@ -299,7 +299,7 @@ def test_a_pipe_shows_a_token_beside_the_messages(capsys: pytest.CaptureFixture[
 
 
 def test_the_list_of_bots_says_who_made_them_and_what_their_tokens_did(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("securechat.client.ui.describe_programs.local_date", lambda at_ms: f"<{at_ms}>")
+    monkeypatch.setattr("securechat.client.ui.rows.describe_programs.local_date", lambda at_ms: f"<{at_ms}>")
     one = online()
     one.want(actions.ShowBots())
     used = token(4, "x", rooms=["ops", "dev"], expires_at_ms=5, used_at_ms=6, address="10.0.0.5", online=True)

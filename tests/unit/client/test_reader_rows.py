@@ -7,10 +7,10 @@ import pytest
 from securechat.client import catalogue
 from securechat.client.core import events
 from securechat.client.core.client import ClientCore
-from securechat.client.ui.event_rows import MessageRows
-from securechat.client.ui.reader_rows import SPOKEN_CONTINUED, SPOKEN_FILE, SPOKEN_NOTICE, reader_rows, spoken
-from securechat.client.ui.rendering import notice_rows
-from securechat.client.ui.styled_text import TextRow, TextStyle
+from securechat.client.ui.rows.event_rows import MessageRows
+from securechat.client.ui.rows.reader_rows import SPOKEN_CONTINUED, SPOKEN_FILE, SPOKEN_NOTICE, reader_rows, spoken
+from securechat.client.ui.rows.rendering import notice_rows
+from securechat.client.ui.rows.styled_text import TextRow, TextStyle
 from securechat.model import FileInfo, Hit, Message, Person
 from securechat.text.names import FORBIDDEN_IN_NAMES
 from securechat.text.sanitize import width

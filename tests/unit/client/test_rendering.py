@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from securechat.client.ui.rendering import (
+from securechat.client.ui.rows.rendering import (
     change_json,
     change_line,
     day_at_ms,
@@ -18,7 +18,7 @@ from securechat.client.ui.rendering import (
     safe_sign,
     tail_line,
 )
-from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
+from securechat.client.ui.rows.styled_text import TextRow, TextSpan, TextStyle
 from securechat.model import Deleted, Edited, Hit, Message, Person, Reacted, Reaction
 from securechat.text.names import FORBIDDEN_IN_NAMES
 from securechat.text.sanitize import CONTINUATION_MARK, width

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from securechat.client.ui.rendering import announcement_rows, message_rows
-from securechat.client.ui.wrapping import cells
+from securechat.client.ui.rows.rendering import announcement_rows, message_rows
+from securechat.client.ui.rows.wrapping import cells
 from securechat.model import Message
 
 

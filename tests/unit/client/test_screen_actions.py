@@ -10,11 +10,12 @@ from securechat.client import catalogue
 from securechat.client.core import actions
 from securechat.client.core.state import ConnectionPhase
 from securechat.client.files.session import FilesToSave
+from securechat.client.ui.input.ui_actions import ACTIONS, PALETTE
 from securechat.client.ui.notifications import NotificationLevel
-from securechat.client.ui.screen_context import MOST_SAVED
-from securechat.client.ui.screen_layout import ScreenPane
-from securechat.client.ui.screen_notices import MOST_PAST
-from securechat.client.ui.screen_view import (
+from securechat.client.ui.screen_model.context import MOST_SAVED
+from securechat.client.ui.screen_model.layout import ScreenPane
+from securechat.client.ui.screen_model.notices import MOST_PAST
+from securechat.client.ui.screen_model.view import (
     AddHistory,
     ComposerMode,
     CopyText,
@@ -36,7 +37,6 @@ from securechat.client.ui.screen_view import (
     ShowSentence,
     TransferProgress,
 )
-from securechat.client.ui.ui_actions import ACTIONS, PALETTE
 from securechat.model import FileInfo, RevisionKind
 from tests.support.screen_rig import ScreenRig, dialogue, text_of
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from securechat.client.local_store import LocalStore
 from securechat.client.screen_choices import MOST_BYTES, ScreenChoices
-from securechat.client.ui.screen_composer import MOST_HISTORY
+from securechat.client.ui.screen_model.composer import MOST_HISTORY
 from securechat.client.ui.settings import ClientSettings
 from securechat.tls.contexts import SYSTEM_CAS
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securechat.client.ui.screen_layout import (
+from securechat.client.ui.screen_model.layout import (
     ONE_PANE,
     SMALLEST,
     PaneField,

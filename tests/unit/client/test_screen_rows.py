@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from securechat.client.core.events.messages import MessageChangeRequest, PendingMessage
 from securechat.client.core.state import RoomKey
-from securechat.client.ui.screen_rows import (
+from securechat.client.ui.rows.message_rows import (
     GROUP_MS,
     BlockRow,
     PendingState,
@@ -24,8 +24,8 @@ from securechat.client.ui.screen_rows import (
     pending_block,
     unread_row,
 )
-from securechat.client.ui.styled_text import TextStyle
-from securechat.client.ui.wrapping import cells
+from securechat.client.ui.rows.styled_text import TextStyle
+from securechat.client.ui.rows.wrapping import cells
 from securechat.model import FileInfo, Message, Person, Reaction, RevisionKind
 from securechat.translation import use
 

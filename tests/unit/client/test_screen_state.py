@@ -8,10 +8,11 @@ from securechat import model as m
 from securechat.client import catalogue
 from securechat.client.core import actions, events
 from securechat.client.core.state import ConnectionPhase, PersonKey, RoomKey
+from securechat.client.ui.input.unsent_texts import UnsentTexts
 from securechat.client.ui.notifications import APART_S, NotificationLevel, NotificationPolicy
-from securechat.client.ui.screen_layout import ScreenPane
-from securechat.client.ui.screen_notices import SHOWN_S
-from securechat.client.ui.screen_view import (
+from securechat.client.ui.screen_model.layout import ScreenPane
+from securechat.client.ui.screen_model.notices import SHOWN_S
+from securechat.client.ui.screen_model.view import (
     AddHistory,
     ChooseItem,
     ClickRow,
@@ -46,7 +47,6 @@ from securechat.client.ui.screen_view import (
     UnsentTarget,
 )
 from securechat.client.ui.settings import ClientSettings
-from securechat.client.ui.unsent_texts import UnsentTexts
 from securechat.errors import ErrorCode
 from securechat.model import FileInfo, RevisionKind
 from securechat.text.sanitize import visible

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from securechat.client.core.state import PersonKey, RoomKey
-from securechat.client.ui.seen_policy import LOOKING_S, SeenPolicy
+from securechat.client.ui.window.seen_policy import LOOKING_S, SeenPolicy
 
 OPS, ANA = RoomKey("ops"), PersonKey(7)
 

@@ -15,6 +15,7 @@ from securechat.cli.chat import _parser, main
 from securechat.client.catalogue.settings import SETTING_WORDS, UNSET_WORDS
 from securechat.client.exit_codes import ClientExit
 from securechat.client.settings_file import CONFIG_VARIABLE, read_settings, settings_language, settings_path
+from securechat.client.ui.input.ui_actions import ACTION_OF, KeyboardFocus, KeyTable
 from securechat.client.ui.settings import (
     CLIENT_SETTINGS,
     TABLES,
@@ -27,7 +28,6 @@ from securechat.client.ui.settings import (
     settings_theme,
 )
 from securechat.client.ui.themes import ColorDepth, ThemeName
-from securechat.client.ui.ui_actions import ACTION_OF, KeyboardFocus, KeyTable
 from securechat.server.config import loading
 from securechat.toml_file import parse
 from securechat.translation import translated, use

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from securechat.client.ui.screen_view import ItemTarget, MoveSelection
-from securechat.client.ui.start_form import (
+from securechat.client.ui.screen_model.start_form import (
     ADDRESS,
     CONFIRM,
     FINGERPRINT,
@@ -15,6 +14,7 @@ from securechat.client.ui.start_form import (
     StartPage,
     typed_pin,
 )
+from securechat.client.ui.screen_model.view import ItemTarget, MoveSelection
 
 DIGITS = "0123456789abcdef" * 4
 PIN = f"sha256:{DIGITS}"

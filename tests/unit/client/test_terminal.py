@@ -17,7 +17,7 @@ from securechat.client.core.events import MessageShown
 from securechat.client.network import ServerTarget
 from securechat.client.terminal.app import Terminal
 from securechat.client.terminal.output import PromptOutput
-from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose
+from securechat.client.ui.input.password_prompt import PasswordPrompt, PasswordPurpose
 from securechat.client.ui.themes import ColorDepth, ThemeName, theme
 from securechat.model import FileInfo, Message
 from securechat.tls.contexts import ClientContext

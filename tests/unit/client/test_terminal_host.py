@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from securechat.client import clipboard, external_editor, link_opening, terminal_notices
-from securechat.client.terminal_notices import NoticeSequence
+from securechat.client import external_editor, link_opening
+from securechat.client.tty import clipboard
+from securechat.client.tty import notices as terminal_notices
+from securechat.client.tty.notices import NoticeSequence
 
 LINK = "https://example.org/?a=b&c=$(id)"
 

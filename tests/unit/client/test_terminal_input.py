@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from securechat.client.ui.terminal_input import (
+from securechat.client.ui.input.terminal_input import (
     ESCAPE_S,
     HALF_S,
     PASTE_CHARS,

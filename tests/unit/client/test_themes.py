@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from securechat.client.ui.styled_text import TextStyle
+from securechat.client.ui.rows.styled_text import TextStyle
 from securechat.client.ui.themes import (
     HIGH_CONTRAST,
     PERSON_COLORS,

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from securechat.client.catalogue.ui_actions import ACTION_WORDS, PLACE_WORDS
-from securechat.client.ui.key_names import (
+from securechat.client.ui.input.key_names import (
     KEPT_AT_TERMINALS,
     KEPT_BY_BROWSERS,
     KeyNameError,
@@ -16,7 +16,7 @@ from securechat.client.ui.key_names import (
     needs_alt,
     page_key,
 )
-from securechat.client.ui.ui_actions import (
+from securechat.client.ui.input.ui_actions import (
     ACTION_OF,
     ACTIONS,
     COMPOSER_PLACES,

@@ -7,7 +7,7 @@ import pytest
 from securechat import model as m
 from securechat.client.core import actions
 from securechat.client.core.state import RoomKey
-from securechat.client.ui.describe import sentence
+from securechat.client.ui.rows.describe import sentence
 from securechat.wire.frames import frame
 from securechat.wire.native import NativeClientCodec
 from tests.support.core_driver import Driver

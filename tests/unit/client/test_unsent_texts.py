@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from securechat.client import unsent_store
 from securechat.client.core.state import PersonKey, RoomKey
-from securechat.client.ui.unsent_texts import MOST_BYTES, MOST_CHARS, MOST_TEXTS, UnsentTexts
+from securechat.client.ui.input.unsent_texts import MOST_BYTES, MOST_CHARS, MOST_TEXTS, UnsentTexts
 from securechat.client.unsent_store import UnsentStore
 
 OPS, ANA = RoomKey("ops"), PersonKey(7)

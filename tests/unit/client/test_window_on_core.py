@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from securechat.client.core import actions
 from securechat.client.core.state import Visibility
-from securechat.client.ui.message_window import MessageWindow
+from securechat.client.ui.window.message_window import MessageWindow
 from tests.support.core_driver import ChangingServer, Driver
 from tests.support.window_log import PlainRows
 

@@ -8,9 +8,9 @@ import unicodedata
 import pytest
 import wcwidth
 
-from securechat.client.ui.links import links_in
-from securechat.client.ui.styled_text import TextSpan, TextStyle
-from securechat.client.ui.wrapping import RowRange, cells, cut_to, fitting, row_ranges, styled_rows
+from securechat.client.ui.rows.links import links_in
+from securechat.client.ui.rows.styled_text import TextSpan, TextStyle
+from securechat.client.ui.rows.wrapping import RowRange, cells, cut_to, fitting, row_ranges, styled_rows
 from securechat.text.sanitize import is_hostile
 from tests.support.steps import steps
 

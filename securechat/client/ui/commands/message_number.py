@@ -8,7 +8,7 @@ from securechat.client import catalogue
 from securechat.client.catalogue.names import marked, named
 from securechat.client.ui.commands.results import InputError
 from securechat.client.ui.message_numbers import MessageNumbers, NumberedMessage
-from securechat.client.ui.rendering import excerpt, own_text
+from securechat.client.ui.rows.rendering import excerpt, own_text
 from securechat.text.sanitize import one_line
 
 NUMBER = re.compile(r"\[?([0-9]{1,15})\]?(?:\s|$)")

@@ -17,7 +17,7 @@ from securechat.client.core.state import ConversationId
 from securechat.client.ui.commands.message_number import NUMBER, split_number
 from securechat.client.ui.commands.results import HistoryRequest, InputError, ParsedInput, PrefillInput, TimeRequest
 from securechat.client.ui.message_numbers import MessageNumbers, NumberedMessage
-from securechat.client.ui.rendering import is_day, own_text
+from securechat.client.ui.rows.rendering import is_day, own_text
 from securechat.limits import MAX_SIGN_CHARS
 from securechat.model import OwnUpload, RevisionKind
 from securechat.text.sanitize import visible

@@ -31,9 +31,9 @@ from securechat.client.ui.commands.results import (
 )
 from securechat.client.ui.commands.rooms import WORDS as ROOM_WORDS
 from securechat.client.ui.commands.rooms import about_rooms
+from securechat.client.ui.input.password_prompt import PasswordPurpose
 from securechat.client.ui.message_numbers import MessageNumbers
-from securechat.client.ui.password_prompt import PasswordPurpose
-from securechat.client.ui.rendering import excerpt
+from securechat.client.ui.rows.rendering import excerpt
 from securechat.text.names import LOBBY
 from securechat.translation import given, translated
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from securechat.client.core import actions
 from securechat.client.core.state import ConversationId
-from securechat.client.ui.password_prompt import PasswordPurpose
+from securechat.client.ui.input.password_prompt import PasswordPurpose
 
 
 class ShowHelp(Struct, frozen=True):

@@ -11,10 +11,10 @@ import pytest
 
 from securechat.client.screen.app import STUCK_S
 from securechat.client.screen.toolkit import PastedText, Region, events
-from securechat.client.ui import screen_view as views
-from securechat.client.ui.screen_layout import ScreenPane
-from securechat.client.ui.styled_text import TextRow
-from securechat.client.ui.terminal_input import PASTE_CHARS
+from securechat.client.ui.input.terminal_input import PASTE_CHARS
+from securechat.client.ui.rows.styled_text import TextRow
+from securechat.client.ui.screen_model import view as views
+from securechat.client.ui.screen_model.layout import ScreenPane
 from tests.support.screen_program import LINK, EchoState
 
 Test = Callable[[EchoState, Any], Coroutine[Any, Any, None]]

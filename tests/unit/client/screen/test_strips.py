@@ -8,7 +8,7 @@ import pytest
 
 from securechat.client.screen.strips import base_style, harmless, sequences, sgr, strip_of, style_of
 from securechat.client.screen.toolkit import Segment, Style
-from securechat.client.ui.styled_text import TextRow, TextSpan, TextStyle
+from securechat.client.ui.rows.styled_text import TextRow, TextSpan, TextStyle
 from securechat.client.ui.themes import ColorDepth, Look, ThemeName, theme
 
 DARK = theme(ThemeName.DARK, ColorDepth.TRUE)

@@ -11,7 +11,7 @@ import threading
 import pyte
 import pytest
 
-from securechat.client.screen.terminal_output import PIECE_CHARS, RowPart, TerminalPainter, TerminalWriter
+from securechat.client.tty.frames import PIECE_CHARS, RowPart, TerminalPainter, TerminalWriter
 
 NO_ROWS = range(0)
 
