@@ -215,8 +215,9 @@ def test_a_terminal_that_reads_nothing_stops_no_typing_and_gets_the_newest_frame
     screen = start(env={"SCREEN_PROGRAM": "flood"})
     for number in range(5):
         screen.type(f"t{number}")
+    screen.wait_for("#lobby > t0t1t2t3t4")
     screen.type("\r")
-    screen.wait_for("t0t1t2t3t4")
+    screen.wait_until(lambda: any("ana" in row and "t0t1t2t3t4" in row for row in screen.rows), "the message")
 
 
 def _state(pid: int) -> str:
