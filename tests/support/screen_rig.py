@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from securechat import model as m
-from securechat.client.core import actions
+from securechat.client.core import actions, events
 from securechat.client.core.state import ConversationId, PersonKey, Visibility
 from securechat.client.ui.input.completion import emoji_words
 from securechat.client.ui.input.ui_actions import KeyTable
-from securechat.client.ui.input.unsent_texts import UnsentTexts
+from securechat.client.ui.input.unsent_texts import UnsentRecord, UnsentTexts
 from securechat.client.ui.screen_model.lists import ServerInfo
 from securechat.client.ui.screen_model.state import ScreenState
 from securechat.client.ui.screen_model.view import (
@@ -95,6 +95,8 @@ class ScreenRig:
         rooms: besides the lobby; the last one is open.
         online: whether it is logged in.
         size: columns and rows.
+        server: one that was there before; None for a new one.
+        record: what an earlier run has left unsent, told at the login as the session does.
         options: of `ScreenState`.
     """
 
@@ -104,10 +106,13 @@ class ScreenRig:
         online: bool = True,
         size: tuple[int, int] = (100, 30),
         core_options: dict[str, object] | None = None,
+        server: ScreenServer | None = None,
+        record: UnsentRecord | None = None,
         **options: object,
     ) -> None:
+        self._record = record
         self.driver = Driver(
-            ScreenServer(), visibility=Visibility.REPORTED, rooms=rooms, typing=True, **(core_options or {})
+            server or ScreenServer(), visibility=Visibility.REPORTED, rooms=rooms, typing=True, **(core_options or {})
         )
         self.core = self.driver.core
         self.acts: list[actions.Action] = []
@@ -140,6 +145,9 @@ class ScreenRig:
         """Tell the screen what the core has shown since."""
         ui_events = self.driver.told[self._noted :]
         self._noted = len(self.driver.told)
+        if self._record is not None and any(isinstance(each, events.LoggedIn) for each in ui_events):
+            self.state.use_unsent(UnsentTexts(self._record))
+            self._record = None
         if ui_events:
             self.requests += self.state.note(ui_events)
 

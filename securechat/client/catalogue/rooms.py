@@ -69,6 +69,37 @@ def no_such_number(text: str) -> str:
     return _("There is no message with this number here: {text}", text=text)
 
 
+def in_another_room(seq: int, room: str, command: str) -> str:
+    """Refuse to say something to a message of another room than the open one: it would be said there."""
+    # Translators: /join and the command are typed so.
+    return _(
+        "[{number}] is in #{room}, not here, so nothing was done. First /join {room}, then {command} {number}",
+        number=seq,
+        room=room,
+        command=command,
+    )
+
+
+def in_a_dialogue(seq: int, name: str, command: str) -> str:
+    """Refuse to say something to a direct message whose dialogue is not open; an empty name is not known."""
+    if not name:
+        # Translators: /dm NAME and the command are typed so.
+        return _(
+            "[{number}] is a direct message of another dialogue, so nothing was done. "
+            "First /dm NAME, then {command} {number}",
+            number=seq,
+            command=command,
+        )
+    # Translators: /dm and the command are typed so.
+    return _(
+        "[{number}] is a direct message with {name}, not here, so nothing was done. "
+        'First /dm "{name}", then {command} {number}',
+        number=seq,
+        name=name,
+        command=command,
+    )
+
+
 def reply_to(seq: int) -> str:
     """Tell for a screen reader which message is answered; without colon and slash."""
     # Translators: behind the number of a message, as in "ana, 48214, reply to 48213: text"; without comma.

@@ -277,9 +277,27 @@ def more_comings(count: int) -> str:
 SEARCH = LazyText("Search")
 DAY = LazyText("Go to day")
 ANSWER_FIRST = LazyText("Not sent: a password is asked for. Your text comes back afterwards")
+ANSWER_QUESTION = LazyText("Not sent: a question is asked. Your text comes back afterwards")
+QUESTION_OVER = LazyText("Not taken: the question is over")
+PERSON_OF_ANOTHER_LOG = LazyText(
+    "Not sent: the server has another log now, and this person is not known there. Your text is kept"
+)
+TEXTS_OF_ANOTHER_LOG = LazyText(
+    "The server has another log now. What you were editing, and what you wrote to people, is kept and comes back"
+)
+# Translators: Esc is a key.
+EDIT_IS_HERE = LazyText("You were changing this message when the chat ended. Enter changes it; Esc leaves it as it is")
+EDIT_IS_GONE = LazyText("The message that you were changing is gone. What you wrote is kept here as a new text")
+EDIT_IS_SOUGHT = LazyText("The message that you are changing is not found yet. Your text stays here")
 # Translators: Ctrl+P is a key.
 EDIT_LEFT = LazyText("The message is as it was. Ctrl+P brings back what you had changed")
 EDIT_IS_EMPTY = LazyText("An edited message needs a text. To delete it, press Esc and delete it in the list")
+
+
+def text_for(name: str) -> str:
+    """Tell that a kept text stands in the composer as a command: its person's number is another person's now."""
+    # Translators: Enter is a key.
+    return _("You wrote this to {name}. Look whether that is the same person before you press Enter", name=name)
 
 
 def not_sent_there(place: str) -> str:

@@ -277,7 +277,7 @@ class ScreenActions:
             context.say(catalogue.screen.TEXT_NOT_PLAIN())
         else:
             self._to_composer()
-            context.composer.edit(message.seq, message.text)
+            context.composer.edit(message.seq, message.text, message.sent_at_ms)
 
     def _edit_unsent(self, number: int) -> None:
         context = self._context

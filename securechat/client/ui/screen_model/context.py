@@ -91,6 +91,7 @@ class ScreenContext:
         default_name: taken where the user gives no name.
         places: conversations to go back to.
         goes_back: whether the next one is opened by going back.
+        sought_edit: conversation and seq of the message of a kept edit that was asked for.
     """
 
     def __init__(
@@ -154,6 +155,7 @@ class ScreenContext:
         self.default_name: str | None = None
         self.places: list[ConversationId] = []
         self.goes_back = False
+        self.sought_edit: tuple[ConversationId, int] | None = None
         self._seen_people: set[int] = set()
         self._overlays = 0
         self._opened: ConversationId | None = None
@@ -166,6 +168,11 @@ class ScreenContext:
         """Tell the user something, safe to print."""
         if sentence:
             self.notices.add(sentence, self.clock(), error=error)
+
+    def edit_is_gone(self) -> None:
+        """The message of a kept edit is gone, or another one: its text stays as a text of the conversation."""
+        self.composer.edit_is_gone()
+        self.say(catalogue.screen.EDIT_IS_GONE(), error=True)
 
     def ask(self, request: ShellRequest) -> None:
         """Have the shell do something."""

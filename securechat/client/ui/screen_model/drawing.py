@@ -242,6 +242,10 @@ def _above(context: ScreenContext) -> tuple[TextRow, ...]:
         return ()
     message = context.message(context.key, task.seq)
     columns = max(1, context.columns - 1)
+    if message is None and task.kept:
+        return (
+            cut(styled(f"{catalogue.screen.EDITING()} {excerpt(task.text, 2 * columns)}", TextStyle.QUOTE), columns),
+        )
     if message is None or message.deleted is not None:
         return (cut(styled(catalogue.screen.REPLY_GONE(), TextStyle.ERROR), columns),)
     text = excerpt(own_text(message), 2 * columns)

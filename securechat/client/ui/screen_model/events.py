@@ -84,13 +84,17 @@ class ScreenEvents:
         self._rows = rows
         self._text = EventText(context.core)
         self._notified: list[events.MessageShown] = []
+        self._in_another_log = False
 
     def note(self, ui_events: Sequence[UiEvent]) -> None:
         """Take events, in order; of the messages among them one notifies."""
         context = self._context
         self._notified.clear()
+        self._in_another_log = False
         for ui_event in ui_events:
             self._note(ui_event)
+        if self._in_another_log:
+            self._take_back_failed()
         how = context.settings.notifications
         if self._notified and how != "off" and (said := context.notification.text(self._notified[-1], context.clock())):
             context.ask(RingBell() if how == "bell" else NotifyUser(said))
@@ -155,6 +159,7 @@ class ScreenEvents:
             case events.ConnectionLost():
                 context.resending = bool(context.core.unsent)
                 context.asked_lists = 0  # what was asked for is not answered any more
+                context.sought_edit = None
                 context.windows.refresh()
                 return False
             case events.BackOnline():
@@ -171,8 +176,7 @@ class ScreenEvents:
                 why = refusal_sentence(ui_event)
                 context.say(catalogue.connection.name_refused(one_line(name), why, code), error=True)
             case events.ActionRejected():
-                context.rejected = True
-                return False
+                return self._rejected(ui_event)
             case events.RequestRefused():
                 for window in context.windows:
                     window.not_answered()
@@ -183,8 +187,7 @@ class ScreenEvents:
             case events.IdentityChanged() | events.HistoryReset():
                 context.places.clear()
                 if isinstance(ui_event, events.HistoryReset):
-                    context.composer.forget_tasks()
-                    context.overlay = None  # what can be chosen in it is of the other log
+                    self._reset()
                 return False
             case events.ClientEnded():
                 self.give_back_all()
@@ -197,6 +200,15 @@ class ScreenEvents:
             case _:
                 return False
         return True
+
+    def _rejected(self, rejected: events.ActionRejected) -> bool:
+        context = self._context
+        seeks = rejected.reason is events.RejectReason.NOT_THERE and self._seeks_edit
+        if seeks:
+            context.edit_is_gone()
+        else:
+            context.rejected = True
+        return seeks
 
     def _shown(self, shown: events.MessageShown) -> None:
         context = self._context
@@ -212,7 +224,11 @@ class ScreenEvents:
         """Give back what no window shows: an edit, or a message to a name that was not found."""
         context = self._context
         if message.change is not None:
-            if message.change.kind is RevisionKind.EDIT:
+            if message.change.kind is not RevisionKind.EDIT:
+                return
+            if self._in_another_log:
+                context.composer.give_back_lost(message.target, message.text)
+            else:
                 context.composer.give_back(message.target, f"/edit {message.change.seq} {message.text}")
         elif message.number == 0:
             context.composer.give_back(context.key, f'/msg "{message.to}" {message.text}')
@@ -220,8 +236,6 @@ class ScreenEvents:
     def give_back_all(self) -> None:
         """Put the messages that are not stored back to where they can be edited."""
         context = self._context
-        for key, seq, text in context.composer.leave_edits():
-            context.composer.give_back(key, f"/edit {seq} {text}")
         for window in context.windows:
             unsent = [window.unsent.at(index) for index in range(len(window.unsent))]
             texts = [each.message for each in unsent if each.state is not UnsentState.STORED]
@@ -230,6 +244,31 @@ class ScreenEvents:
                 context.composer.give_back(window.target, "\n".join(lost))
             for each in texts:
                 window.discard(each.number)
+
+    def _reset(self) -> None:
+        """The log is another one: numbers mean other messages and people from now on."""
+        context = self._context
+        self._in_another_log = True
+        context.sought_edit = None
+        context.overlay = None  # what can be chosen in it is of the other log
+        if context.composer.another_log():
+            context.say(catalogue.screen.TEXTS_OF_ANOTHER_LOG())
+
+    def _take_back_failed(self) -> None:
+        """Take out of the windows what cannot be sent again in another log: to a person, or as an answer."""
+        context = self._context
+        for window in context.windows:
+            unsent = [window.unsent.at(index) for index in range(len(window.unsent))]
+            for each in unsent:
+                is_numbered = isinstance(window.target, PersonKey) or each.message.reply is not None
+                if is_numbered and window.discard(each.message.number) is not None and each.message.text:
+                    context.composer.give_back_lost(window.target, each.message.text)
+
+    @property
+    def _seeks_edit(self) -> bool:
+        context = self._context
+        task = context.composer.task
+        return task is not None and task.kept and context.sought_edit == (context.key, task.seq)
 
     def _logged_in(self, event: events.LoggedIn) -> None:
         context = self._context

@@ -23,13 +23,13 @@ from securechat.client.core.events import UiEvent
 from securechat.client.core.message_changes import has_reacted
 from securechat.client.core.state import ConnectionPhase, ConversationId, PersonKey
 from securechat.client.ui.input.ui_actions import KeyTable
-from securechat.client.ui.input.unsent_texts import UnsentTexts
+from securechat.client.ui.input.unsent_texts import UnsentText, UnsentTexts
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.notifications import NotificationPolicy
 from securechat.client.ui.rows.event_rows import MessageRows
 from securechat.client.ui.screen_model.actions import ScreenActions
 from securechat.client.ui.screen_model.commands import ScreenCommands
-from securechat.client.ui.screen_model.composer import ScreenComposer
+from securechat.client.ui.screen_model.composer import ComposerQuestion, ScreenComposer
 from securechat.client.ui.screen_model.context import ScreenContext
 from securechat.client.ui.screen_model.conversation_pane import ScreenList
 from securechat.client.ui.screen_model.drawing import draw, focus_of
@@ -86,9 +86,11 @@ from securechat.client.ui.screen_model.view import (
 from securechat.client.ui.settings import ClientSettings
 from securechat.client.ui.window.kept_windows import ScreenWindows
 from securechat.client.ui.window.message_window import PAGE
+from securechat.client.ui.window.records import UnsentState
 from securechat.client.ui.window.row_maker import RowOptions, ScreenRowMaker
 from securechat.client.ui.window.seen_policy import SeenPolicy
 from securechat.model import Message, RevisionKind
+from securechat.text.sanitize import one_line
 from securechat.tls.contexts import ClientContext
 
 WRITING_CHARS = 3
@@ -148,7 +150,7 @@ class ScreenState:
             numbers=rows.numbers,
             windows=windows,
             conversations=ScreenList(core, policy),
-            composer=ScreenComposer(core.current, self._unsent),
+            composer=ScreenComposer(core.current, self._unsent, core.name_of),
             notification=policy,
             seen=SeenPolicy(),
             server=server,
@@ -202,6 +204,7 @@ class ScreenState:
     @property
     def unsent(self) -> UnsentTexts:
         """What is written and not sent, to be stored after `StoreUnsent`."""
+        self._unsent.through = self._context.core.complete_through
         return self._unsent
 
     @property
@@ -211,8 +214,11 @@ class ScreenState:
 
     def use_unsent(self, unsent: UnsentTexts) -> None:
         """Take what an earlier run of this account has left, once the login tells which account it is."""
+        context = self._context
+        if unsent.through > context.core.began_at and unsent.another_log():  # a log that ends before what was shown
+            context.say(catalogue.screen.TEXTS_OF_ANOTHER_LOG())
         self._unsent = unsent
-        self._context.composer.use(unsent)
+        context.composer.use(unsent)
 
     def encryption_is(self, tls_version: str) -> None:
         """Take the TLS version of the connection, for F2."""
@@ -229,9 +235,33 @@ class ScreenState:
 
     def _requests(self) -> Sequence[ShellRequest]:
         requests, self._context.requests = self._context.requests, []
+        self._unsent.waiting_are(self._waiting())
         if self._unsent.wants_storing():
             requests.append(StoreUnsent())
         return requests
+
+    def _waiting(self) -> list[tuple[ConversationId | None, UnsentText]]:
+        """Return what is submitted and not durable, or failed: a restart finds it as what is written."""
+        context, waiting = self._context, []
+        if context.core.phase is ConnectionPhase.ENDED:
+            return []  # each is given back
+        for each in context.core.unsent:
+            key = each.target if each.number else None
+            name = each.to or (context.core.name_of(key.person_id) or "" if isinstance(key, PersonKey) else "")
+            if each.change is None:
+                waiting.append((key, UnsentText("", each.text, name)))
+            elif each.change.kind is RevisionKind.EDIT and key is not None:
+                seq = each.change.seq
+                message = context.message(key, seq)
+                sent_at_ms, was = (message.sent_at_ms, message.text) if message is not None else (0, "")
+                waiting.append((key, UnsentText("", each.text, name, seq, sent_at_ms, was)))
+        for window in context.windows:
+            key, failed = window.target, window.unsent
+            for item in (failed.at(index) for index in range(len(failed))):
+                if item.state is UnsentState.FAILED:
+                    name = context.core.name_of(key.person_id) or "" if isinstance(key, PersonKey) else ""
+                    waiting.append((key, UnsentText("", item.message.text, name)))
+        return waiting
 
     def _find(self, key: ConversationId, seq: int) -> Message | None:
         return self._context.message(key, seq)
@@ -473,13 +503,39 @@ class ScreenState:
         try:
             context = self._context
             context.follow()
-            context.composer.hide(hidden=context.interaction.hides_input)
+            context.composer.ask(_question(context))
+            context.composer.guard(on=context.interaction.guarded)
             if context.core.phase is ConnectionPhase.ONLINE:
+                if name := context.composer.settle():
+                    context.say(catalogue.screen.text_for(one_line(name)))
+                self._check_edit()
                 self._ask_list()
                 self._ask_pages()
                 self._report_seen()
         finally:
             self._settling = False
+
+    def _check_edit(self) -> None:
+        """Find the message of an edit of an earlier run: it may be gone, or its number another message by now."""
+        context = self._context
+        task = context.composer.task
+        if task is None or not task.kept:
+            return
+        message = context.message(context.key, task.seq)
+        if message is None:
+            if context.sought_edit != (context.key, task.seq):
+                context.sought_edit = (context.key, task.seq)
+                context.act(actions.ShowHistory(context.key, around=task.seq))
+        elif (
+            message.deleted is None
+            and message.sender_id == context.core.me.id
+            and message.sent_at_ms == task.sent_at_ms
+            and context.core.conversation_of(message) == context.key
+        ):
+            context.composer.edit_is_found()
+            context.say(catalogue.screen.EDIT_IS_HERE())
+        else:
+            context.edit_is_gone()
 
     def _ask_list(self) -> None:
         context = self._context
@@ -505,3 +561,9 @@ class ScreenState:
         if through > read and context.seen.seen(through, context.clock(), unread_known=known) is not None:
             context.act(actions.MarkSeen(context.key, through))
             context.conversations.saw(context.key, through)
+
+
+def _question(context: ScreenContext) -> ComposerQuestion:
+    if context.interaction.hides_input:
+        return ComposerQuestion.HIDDEN
+    return ComposerQuestion.OPEN if context.interaction.asks else ComposerQuestion.NOTHING
