@@ -73,6 +73,31 @@ def test_hostile_text_leaves_title_clipboard_and_screen_alone(
     assert ann._emulator.title.startswith("securechat")
 
 
+def test_a_message_is_read_when_the_terminal_says_that_it_has_read_its_frame(
+    screen: Open, server: ServerProcess, connect: Callable[..., NativeClient]
+) -> None:
+    ann = opened(screen, "ann")
+    ann.type("\x1b[I\x1b[0n")  # it has the focus, and answers
+    bob = connect(server, "bob")
+    ann.wait_for("bob joined")
+    ann.type("x")
+    ann.wait_for("#lobby > x")
+    questions = ann.output.count(b"\x1b[5n")
+    bob.say("still in a buffer")
+    ann.wait_until(lambda: ann.output.count(b"\x1b[5n") > questions, "a question about the frame")
+    ann.wait_until(lambda: _lobby(ann) == ["1"], "an unread message")
+    ann.type("y")  # a key is no sign that it was shown
+    ann.wait_for("#lobby > xy")
+    assert _lobby(ann) == ["1"]
+    ann.type("\x1b[0n")
+    ann.wait_until(lambda: _lobby(ann) == [], "nothing unread")
+
+
+def _lobby(one: Screen) -> list[str]:
+    """The counts beside the lobby in the list."""
+    return next(row.partition("│")[0].split()[2:] for row in one.rows if row.startswith("> #lobby"))
+
+
 def test_a_terminal_without_utf_8_is_told_so_and_gets_ascii(screen: Open) -> None:
     env = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     ann = opened(screen, "ann", env=env, columns=120)

@@ -20,6 +20,7 @@ from securechat.client.ui.screen_model.view import (
     ChooseItem,
     CloseOverlay,
     FocusChanged,
+    FrameShown,
     RunAction,
     ScreenInput,
     ScreenResized,
@@ -97,7 +98,11 @@ class ScreenRig:
         size: columns and rows.
         server: one that was there before; None for a new one.
         record: what an earlier run has left unsent, told at the login as the session does.
+        focus: what the terminal reports of it; None for nothing.
         options: of `ScreenState`.
+
+    Attributes:
+        reads: whether the terminal takes what is drawn.
     """
 
     def __init__(
@@ -108,6 +113,7 @@ class ScreenRig:
         core_options: dict[str, object] | None = None,
         server: ScreenServer | None = None,
         record: UnsentRecord | None = None,
+        focus: bool | None = True,
         **options: object,
     ) -> None:
         self._record = record
@@ -118,7 +124,7 @@ class ScreenRig:
         self.acts: list[actions.Action] = []
         self.requests: list[ShellRequest] = []
         self._noted = 0
-        self._in_act = False
+        self.reads = True
         options.setdefault("emoji", emoji_words(["\N{THUMBS UP SIGN} thumbs up\n\N{ROCKET} rocket"]))
         self.state = ScreenState(
             self.core,
@@ -130,7 +136,8 @@ class ScreenRig:
             **options,  # type: ignore[arg-type]
         )
         self.take(ScreenResized(*size))
-        self.take(FocusChanged(True))
+        if focus is not None:
+            self.take(FocusChanged(focus))
         if online:
             self.pump()
 
@@ -158,8 +165,13 @@ class ScreenRig:
             if self._noted == len(self.driver.told) and not self.driver.wire:
                 break
             self.note()
-            self.state.view()
-        self.state.view()
+            self.draw()
+        self.draw()
+
+    def draw(self) -> None:
+        """Have the terminal show what there is, unless it takes nothing."""
+        while (frame := self.state.view().frame) and self.reads:
+            self.take(FrameShown(frame))
 
     def take(self, *screen_inputs: ScreenInput) -> list[ShellRequest]:
         """What the person does; returns what the shell has to do for it."""
@@ -170,7 +182,7 @@ class ScreenRig:
 
     def run(self, action_id: str, argument: str = "") -> list[ShellRequest]:
         """Run an action as a key does, and deliver what follows."""
-        self.state.view()
+        self.draw()
         requests = self.take(RunAction(action_id, argument))
         if self.core.phase.value == "online":
             self.pump()

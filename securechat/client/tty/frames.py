@@ -17,9 +17,11 @@ import threading
 import time
 from codecs import lookup
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
+
+from securechat.client.tty.modes import ASK_STATUS
 
 PIECE_CHARS = 4096
 """Written at once, so that what is typed does not wait for a page: 130 ms on a link of 256 kbit/s."""
@@ -27,6 +29,10 @@ MOST_CONTROLS = 100
 """Sequences that wait to be written, such as bells: more than a person would notice."""
 STOP_S = 1.0
 """Time for a terminal to take the last sequences."""
+MOST_UNANSWERED = 3
+"""Questions that a terminal leaves without an answer, after which it is asked no more."""
+ASK_AGAIN_S = 10.0
+"""Time for an answer, after which it is taken to be lost."""
 CLEAR = "\x1b[m\x1b[2J"
 _UNKNOWN = (-1, -1)
 """Where the cursor is after another program, and whether it shows."""
@@ -64,6 +70,7 @@ class TerminalPainter:
         self._rows: int | None = None
         self._bare: str | None = None
         self._bare_written: str | None = None
+        self._frame = 0
 
     def show(
         self, rows: Mapping[int, Mapping[int, RowPart]], cursor: tuple[int, int] | None, columns: int, urgent: range
@@ -77,6 +84,8 @@ class TerminalPainter:
             urgent: rows that are written first.
         """
         with self._lock:
+            if rows:
+                self._frame = 0  # what is wanted is that frame no more
             for number, parts in rows.items():
                 kept = {} if sum(part.columns for part in parts.values()) >= columns else self._wanted.get(number, {})
                 self._wanted[number] = {
@@ -88,7 +97,23 @@ class TerminalPainter:
     def show_bare(self, text: str | None) -> None:
         """Have a text shown instead of all rows, from the upper left; None for the rows again."""
         with self._lock:
+            if text != self._bare:
+                self._frame = 0
             self._bare = text
+
+    def is_frame(self, frame: int) -> None:
+        """What is wanted now is this frame with all its rows; `written` tells when the last of them was given out."""
+        with self._lock:
+            self._frame = frame
+
+    def written(self) -> int:
+        """Return the frame of which nothing is left to be written, once; 0 for none."""
+        with self._lock:
+            left = self._differing() if self._bare is None else self._bare != self._bare_written
+            if self._held or left or self._clear or (self._bare is None and self._bare_written is not None):
+                return 0
+            frame, self._frame = self._frame, 0
+            return frame
 
     def hold(self, *, on: bool) -> None:
         """Write nothing, or write on."""
@@ -105,7 +130,7 @@ class TerminalPainter:
         with self._lock:
             self._forget(clear)
             if rows is not None:
-                self._rows = rows
+                self._rows, self._frame = rows, 0
                 self._wanted.clear()
 
     def _forget(self, clear: str) -> None:
@@ -175,13 +200,25 @@ def _covered(part: RowPart, parts: Mapping[int, RowPart]) -> bool:
 class TerminalWriter:
     """A thread that writes to a terminal: first sequences, in order, then what the painter gives.
 
+    What the kernel has taken is not on the screen yet: a pseudo-terminal holds some 20 KiB, a link more. So behind a
+    frame of which one wants to know, the terminal is asked for its status (ECMA-48, DSR 5): the answer comes when all
+    before the question was read. One question is on its way at a time. A terminal that has never answered one is
+    believed to show what was written.
+
     Args:
         fileno: of the terminal.
         painter: gives the frames.
         encoding: of the terminal; where it lacks a character, lines are drawn in ASCII, and others are ``?``.
+        shown: told of a frame (`TerminalPainter.is_frame`) that is on the terminal, from this thread or another.
     """
 
-    def __init__(self, fileno: int, painter: TerminalPainter, encoding: str = "utf-8") -> None:
+    def __init__(
+        self,
+        fileno: int,
+        painter: TerminalPainter,
+        encoding: str = "utf-8",
+        shown: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._encoding = encoding
         self._is_unicode = lookup(encoding).name.startswith("utf")
         self._fileno = fileno
@@ -190,6 +227,10 @@ class TerminalWriter:
         self._changed = threading.Event()
         self._stopping = False
         self._gone = False
+        self._shown = shown
+        self._asked = self._unanswered = 0
+        self._asked_at = 0.0
+        self._answers = False
         self.writes_since: float | None = None  # when the write began that has not ended, monotonic seconds
         self._thread = threading.Thread(target=self._run, name="terminal-output", daemon=True)
 
@@ -205,6 +246,14 @@ class TerminalWriter:
     def wake(self) -> None:
         """Tell that the painter has something."""
         self._changed.set()
+
+    def answered(self) -> None:
+        """The terminal has answered `ASK_STATUS`."""
+        frame, self._asked = self._asked, 0
+        self._answers, self._unanswered = True, 0
+        if frame:
+            self._shown(frame)
+        self._changed.set()  # a further frame may wait to be asked about
 
     def stop(self, last: str, timeout_s: float = STOP_S) -> bool:
         """Write the last sequences and no further frame; tell whether the terminal took them in time."""
@@ -222,8 +271,24 @@ class TerminalWriter:
             while text := self._next():
                 text = text if self._is_unicode else text.translate(_ASCII)
                 self._write(text.encode(self._encoding, errors="replace"))
+            self._ask_about_frame()
             if self._stopping and not self._controls:
                 return
+
+    def _ask_about_frame(self) -> None:
+        """Ask whether the terminal shows the frame that was written, or believe it of one that does not answer."""
+        now = time.monotonic()
+        waits = self._asked and now < self._asked_at + ASK_AGAIN_S
+        if waits or self._gone or not (frame := self._painter.written()):
+            return
+        if self._answers:
+            self._asked, self._asked_at = frame, now
+        elif self._unanswered < MOST_UNANSWERED:
+            self._unanswered += 1
+        if self._answers or self._unanswered < MOST_UNANSWERED:
+            self._write(ASK_STATUS.encode("ascii"))
+        if not self._answers and not self._gone:
+            self._shown(frame)
 
     def _next(self) -> str:
         with contextlib.suppress(IndexError):

@@ -127,6 +127,7 @@ class ScreenActions:
 
     def _next_unread(self) -> None:
         context = self._context
+        context.saw_in_passing()
         key = context.conversations.next_unread()
         if key is None:
             context.say(catalogue.screen.ALL_READ())

@@ -14,7 +14,7 @@ from securechat.client import catalogue
 from securechat.client.core import actions
 from securechat.client.core.actions import Action
 from securechat.client.core.client import ClientCore
-from securechat.client.core.state import ConversationId, PersonKey
+from securechat.client.core.state import ConnectionPhase, ConversationId, PersonKey
 from securechat.client.files.session import FilesToSave
 from securechat.client.ui.commands.parser import COMMANDS
 from securechat.client.ui.input.completion import CommandWords, KnownWords, command_words
@@ -35,6 +35,7 @@ from securechat.client.ui.window.kept_windows import ScreenWindows
 from securechat.client.ui.window.message_window import MessageWindow
 from securechat.client.ui.window.row_maker import RowOptions
 from securechat.client.ui.window.seen_policy import SeenPolicy
+from securechat.client.ui.window.shown_frames import ShownFrames
 from securechat.model import FileId, FileInfo, Message, UnreadItem
 from securechat.text.sanitize import one_line
 from securechat.translation import LANGUAGES, language
@@ -67,6 +68,7 @@ class ScreenContext:
 
     Attributes:
         layout: of the last view.
+        frames: up to where the terminal shows the messages.
         columns, rows: of the terminal.
         overlay: the list that is open.
         focus: what the keys are about, where no overlay is open and no message is selected.
@@ -131,6 +133,7 @@ class ScreenContext:
         self.notices = ScreenNotices()
         self.members = MemberPane()
         self.layout = ScreenLayout(0, 0)
+        self.frames = ShownFrames()
         self.columns = self.rows = 0
         self.overlay: ScreenOverlay | None = None
         self.focus = ScreenFocus.COMPOSER
@@ -189,12 +192,29 @@ class ScreenContext:
     @property
     def looks(self) -> bool:
         """Whether the user looks at the messages that are open, and nothing covers them."""
+        return self.shows_messages and self.seen.looks(self.clock())
+
+    @property
+    def shows_messages(self) -> bool:
+        """Whether the messages that are open are on the screen, and nothing covers them."""
         layout = self.layout
         shown = layout.messages is not None and not layout.too_small and not self.screen_hidden
-        if not shown or self.overlay is not None or not self.seen.looks(self.clock()):
+        if not shown or self.overlay is not None:
             return False
         completion = self.composer.completion(self.words())  # its list stands over the last messages
         return completion is None or not completion.candidates
+
+    def saw_through(self, through: int) -> None:
+        """The user has seen everything in the open conversation up to a message."""
+        self.act(actions.MarkSeen(self.key, through))
+        self.conversations.saw(self.key, through)
+
+    def saw_in_passing(self) -> None:
+        """The user goes on to what is unread elsewhere: what was looked at here meanwhile counts as read."""
+        through = self.seen.passed(self.clock()) if self.core.unread_known else None
+        online = self.core.phase is ConnectionPhase.ONLINE
+        if through is not None and through > self.conversations.read(self.key) and online:
+            self.saw_through(through)
 
     def open(self, overlay: ScreenOverlay) -> None:
         """Open a list over the panes, in place of another one."""

@@ -15,6 +15,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from securechat.client import catalogue
 from securechat.client.core import actions
 from securechat.client.core.actions import Action
@@ -60,6 +62,7 @@ from securechat.client.ui.screen_model.view import (
     FileSaved,
     FileTarget,
     FocusChanged,
+    FrameShown,
     ItemTarget,
     KeyTyped,
     MemberTarget,
@@ -96,7 +99,7 @@ from securechat.tls.contexts import ClientContext
 WRITING_CHARS = 3
 """Characters typed before others are notified: a short answer needs no notification."""
 
-_NOT_OF_KEYS = FocusChanged | ScreenHidden | ScreenResized | ShowSentence | TransferProgress | FileSaved
+_NOT_OF_KEYS = FrameShown | FocusChanged | ScreenHidden | ScreenResized | ShowSentence | TransferProgress | FileSaved
 """What comes without a key: it tells nothing about where the reader is."""
 
 
@@ -188,9 +191,13 @@ class ScreenState:
 
     def view(self) -> ScreenView:
         """Return what is to be seen now."""
-        view = draw(self._context, self._taken)
-        self._settle()  # the fields have sizes now: pages may be wanted, and messages may be seen
-        return view
+        context = self._context
+        view = draw(context, self._taken)
+        self._settle()  # the fields have sizes now: pages may be wanted
+        read = context.conversations.read(context.key)
+        shows = context.shows_messages and not context.bare
+        through = context.window.seen_through(read) if shows else read
+        return replace(view, frame=context.frames.make(context.key, through, read))
 
     def deadline(self) -> float | None:
         """Return when a view changes by itself, monotonic seconds; None for never."""
@@ -298,6 +305,10 @@ class ScreenState:
                 context.seen.focus(on=on)
             case ScreenHidden(on):
                 context.screen_hidden = on
+                if on:
+                    context.frames.hide()
+            case FrameShown(frame):
+                context.frames.shown(frame)
             case KeyTyped():
                 pass
             case ScreenResized(columns, rows):
@@ -552,15 +563,16 @@ class ScreenState:
             context.act(page.action(context.key, PAGE))
 
     def _report_seen(self) -> None:
-        context = self._context
-        if not context.looks:
+        context, now = self._context, self._context.clock()
+        if not context.shows_messages:
+            context.seen.covered(now)
             return
-        read = context.conversations.read(context.key)
-        through = context.window.seen_through(read)
-        known = context.core.unread_known
-        if through > read and context.seen.seen(through, context.clock(), unread_known=known) is not None:
-            context.act(actions.MarkSeen(context.key, through))
-            context.conversations.saw(context.key, through)
+        through = context.frames.through(context.key)
+        if not context.seen.looks(now) or through <= context.conversations.read(context.key):
+            return
+        context.seen.shows(through, now)
+        if context.seen.seen(through, now, unread_known=context.core.unread_known) is not None:
+            context.saw_through(through)
 
 
 def _question(context: ScreenContext) -> ComposerQuestion:
