@@ -186,11 +186,11 @@ class ScreenSession:
         if self._app.has_untaken_view:
             self._show_by(self._network.now + 1 / VIEWS_PER_S)
         else:
+            self._made_at = self._network.now  # those after inputs do not count: what an input asked for comes at once
             self._show()
 
     def _show(self) -> None:
         """Make a view now, and another one when it changes by itself."""
-        self._made_at = self._network.now
         view = self._state.view()
         self._app.show_soon(replace(view, taken=view.taken - self._own))
         self._do(self._state.note(()))

@@ -21,7 +21,7 @@ from securechat.client import catalogue
 from securechat.client.core import actions
 from securechat.client.core.actions import Action
 from securechat.client.core.client import ClientCore
-from securechat.client.core.events import UiEvent
+from securechat.client.core.events import MessageShown, UiEvent
 from securechat.client.core.message_changes import has_reacted
 from securechat.client.core.state import ConnectionPhase, ConversationId, PersonKey
 from securechat.client.ui.input.ui_actions import KeyTable
@@ -175,7 +175,8 @@ class ScreenState:
     def note(self, ui_events: Sequence[UiEvent]) -> Sequence[ShellRequest]:
         """Take events of the core; returns what the shell has to do."""
         self._events.note(ui_events)
-        self._settle()
+        if not all(isinstance(ui_event, MessageShown) for ui_event in ui_events):
+            self._settle()  # what a message changes is settled with the view that shows it: there may be a thousand
         return self._requests()
 
     def take(self, screen_input: ScreenInput) -> Sequence[ShellRequest]:
