@@ -127,6 +127,7 @@ class ScreenActions:
 
     def _next_unread(self) -> None:
         context = self._context
+        context.overlay = None
         key = context.conversations.next_unread()
         if key is None:
             context.say(catalogue.screen.ALL_READ())
@@ -135,6 +136,7 @@ class ScreenActions:
 
     def _back(self) -> None:
         context = self._context
+        context.overlay = None
         if context.window.back():
             return
         while context.places:
@@ -370,7 +372,8 @@ class ScreenActions:
         context = self._context
         if (seq := context.window.mark_unread()) is not None:
             context.seen.marked_unread()
-            context.send(actions.MarkUnread(context.key, seq))
+            others = [each for each in context.window.kept if each.seq >= seq and each.sender_id != context.core.me.id]
+            context.send(actions.MarkUnread(context.key, seq, len(others)))
             context.say(catalogue.screen.READ_HERE_ONLY())
         else:
             context.say(catalogue.screen.NO_MESSAGE_SELECTED())
@@ -473,6 +476,7 @@ class ScreenActions:
             context.send(actions.LeaveChat())
             return
         self._interrupted_at = now
+        context.overlay = None  # the sentence stands below the messages
         context.say(catalogue.screen.QUIT_AGAIN())
 
 

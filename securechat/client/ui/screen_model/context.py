@@ -320,7 +320,8 @@ class ScreenContext:
         self.seen.entered(key)
 
     def focus_on(self, focus: ScreenFocus) -> None:
-        """Give the keys to a list, or to the composer."""
+        """Give the keys to a list, or to the composer; a list over the panes, which had them, is closed."""
+        self.overlay = None
         self.focus = focus
         if focus is ScreenFocus.CONVERSATIONS:
             self.conversations.enter()
