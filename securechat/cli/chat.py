@@ -16,7 +16,7 @@ from typing import TextIO
 from securechat import __version__
 from securechat.cli.process import run
 from securechat.cli.setting_flags import add_setting_flags, filled
-from securechat.cli.terminal_choice import is_one_terminal, terminal_can
+from securechat.cli.terminal_choice import why_no_screen
 from securechat.client import catalogue
 from securechat.client.connection_plan import (
     ConnectionOptions,
@@ -121,7 +121,7 @@ def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
     if sys.stdout is None and not options.send:
         raise StartupError(ClientExit.OUTPUT_FAILED, catalogue.connection.STDOUT_CLOSED())
     interactive = _is_terminal(sys.stdin) and _is_terminal(sys.stdout) and not options.send and not options.tail
-    screen = interactive and _opens_screen(plain=_is_plain(loaded, local_store))
+    screen = interactive and _opens_screen(loaded, local_store)
     if options.servers and not screen:
         return _print_servers(local_store)
     destination, screen = _destination(options, local_store, loaded, interactive=interactive, screen=screen)
@@ -290,27 +290,18 @@ def _says_plain(loaded: LoadedSettings) -> bool:
     return "plain" in loaded.origins or loaded.settings.reader
 
 
-def _is_plain(loaded: LoadedSettings, local_store: LocalStore | None) -> bool:
-    """Whether the line mode is wanted; where no setting says it, by the answer to the first start.
+def _opens_screen(loaded: LoadedSettings, local_store: LocalStore | None) -> bool:
+    """Whether the chat opens a screen: where the terminal can show one, and no lines are wanted.
 
-    Rows for screen readers are those of the line mode.
+    Where a flag, variable or line of the file asks for the screen, the user is told why there is none.
     """
-    if "plain" in loaded.origins:
-        return loaded.settings.plain
-    return loaded.settings.reader or bool(local_store is not None and local_store.plain())
-
-
-def _opens_screen(*, plain: bool) -> bool:
-    """Whether the chat opens a screen: stdin, stdout and stderr are one terminal that can do it, as it paints there."""
-    if plain or os.environ.get("SECURECHAT_SCREEN") != "1":
+    is_given = "plain" in loaded.origins
+    if loaded.settings.plain if is_given else local_store is not None and local_store.plain():
         return False
-    if not is_one_terminal(sys.stdin, sys.stdout, sys.stderr):
-        return False
-    try:
-        columns, rows = os.get_terminal_size(sys.stdout.fileno())
-    except OSError:
-        return False
-    return terminal_can(os.environ, columns, rows)
+    why = why_no_screen(os.environ, reader=loaded.settings.reader)
+    if why and is_given:
+        _say(catalogue.screen_shell.no_screen(why))
+    return not why
 
 
 def _print_servers(local_store: LocalStore | None) -> int:

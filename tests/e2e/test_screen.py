@@ -18,12 +18,13 @@ from securechat.client.exit_codes import ClientExit
 from securechat.tls.pem_bundle import fingerprint
 from tests.support.client import CLIENT, ROOT, at
 from tests.support.native import NativeClient
-from tests.support.screen import Screen
+from tests.support.screen import ON, Screen
 from tests.support.server import ServerProcess, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix")
 Open = Callable[..., Screen]
-ON = {"SECURECHAT_SCREEN": "1"}
+ENTERED = b"\x1b[?1049h"
+NO_SCREEN = "There is no full screen"
 LEFT = b"\x1b[23;2t"
 
 
@@ -192,12 +193,16 @@ def test_a_flood_leaves_the_time_to_what_is_typed(
     ann.wait_for("flood 19")
 
 
-def test_a_screen_opens_only_where_all_three_are_one_terminal(server: ServerProcess, tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_screen_opens_only_where_all_three_are_one_terminal(
+    server: ServerProcess, tmp_path: Path, asked: bool
+) -> None:
     ours, theirs = pty.openpty()
     log = tmp_path / "stderr"
+    flags = ["--no-plain"] if asked else []
     with log.open("wb") as stderr:
         client = subprocess.Popen(
-            [*CLIENT, *at(server, "--name", "ann")],
+            [*CLIENT, *at(server, "--name", "ann", *flags)],
             stdin=theirs,
             stdout=theirs,
             stderr=stderr,
@@ -209,17 +214,60 @@ def test_a_screen_opens_only_where_all_three_are_one_terminal(server: ServerProc
     shown = b""
     while b"Joined" not in shown:
         shown += os.read(ours, 65536)
-    assert b"\x1b[?1049h" not in shown
+    assert ENTERED not in shown
     client.kill()
     client.wait()
     os.close(ours)
-    assert log.read_bytes() == b""
+    why = "input, output and errors are not one terminal"
+    assert log.read_text() == (f"-- {NO_SCREEN}: {why}. Lines are shown instead\n" if asked else "")
 
 
-def test_a_dumb_terminal_gets_the_line_mode(screen: Open) -> None:
-    ann = screen("--name", "ann", env={**ON, "TERM": "dumb"})
+@pytest.mark.parametrize(
+    ("flags", "env", "file"),
+    [
+        (["--plain"], {}, ""),
+        ([], {"SECURECHAT_PLAIN": "1"}, ""),
+        ([], {}, "plain = true"),
+        (["--reader"], {}, ""),
+        ([], {"TERM": "dumb"}, ""),
+        ([], {"TERM": "vt220"}, ""),
+        (["--plain"], {"SECURECHAT_PLAIN": "0", "TERM": "dumb"}, "plain = false"),
+    ],
+)
+def test_lines_are_shown_where_they_are_wanted_or_the_terminal_can_no_more(
+    screen: Open, tmp_path: Path, flags: list[str], env: dict[str, str], file: str
+) -> None:
+    config = tmp_path / "client.toml"
+    config.write_text(file)
+    ann = screen("--name", "ann", "--config", str(config), *flags, env={**ON, **env}, columns=100)
     ann.wait_for("Joined #lobby")
-    assert b"\x1b[?1049h" not in ann.output
+    assert ENTERED not in ann.output
+    assert NO_SCREEN not in ann.text
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "file", "columns", "why"),
+    [
+        (["--no-plain"], {"TERM": "dumb"}, "", 100, "a terminal of the kind TERM=dumb cannot show it"),
+        ([], {"TERM": "vt220", "SECURECHAT_PLAIN": "0"}, "", 100, "a terminal of the kind TERM=vt220 cannot show it"),
+        (["--no-plain"], {}, "", 39, "the terminal is smaller than 40 columns and 10 rows"),
+        ([], {"TERM": "a\x1b[31mb\u202e"}, "plain = false", 100, None),
+        (["--reader"], {}, "plain = false", 100, "--reader is for lines"),
+        (["--no-plain", "--reader"], {"TERM": "dumb"}, "plain = true", 100, "--reader is for lines"),
+    ],
+)
+def test_who_asks_for_a_screen_is_told_why_there_is_none(
+    screen: Open, tmp_path: Path, flags: list[str], env: dict[str, str], file: str, columns: int, why: str | None
+) -> None:
+    config = tmp_path / "client.toml"
+    config.write_text(file)
+    ann = screen("--name", "ann", "--config", str(config), *flags, env={**ON, **env}, columns=columns)
+    if why is None:  # terminfo does not know it, and its name goes nowhere
+        ann.wait_for("ann · connected")
+        return
+    ann.wait_for("Joined #lobby")
+    assert ENTERED not in ann.output
+    assert f"{NO_SCREEN}: {why}. Lines are shown instead" in ann.text.replace("\n", "")
 
 
 def first_env(tmp_path: Path, state: str = "state") -> dict[str, str]:

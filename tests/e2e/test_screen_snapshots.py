@@ -21,6 +21,7 @@ from securechat import model as m
 from tests.support.client import CLIENT, ROOT
 from tests.support.golden import GOLDEN
 from tests.support.played_server import BOB, CARL, PlayedModel, PlayedServer
+from tests.support.screen import ON
 from tests.support.terminal_state import TerminalUnderTest
 
 pytestmark = [
@@ -59,7 +60,7 @@ def screen(played: PlayedServer) -> Iterator[Open]:
 
     def make(columns: int = 80, rows: int = 24, *, theme: str = "dark", language: str = "en") -> TerminalUnderTest:
         env = {
-            "SECURECHAT_SCREEN": "1",
+            **ON,
             "SECURECHAT_THEME": theme,
             "SECURECHAT_LANG": language,
             "COLORTERM": "truecolor",

@@ -25,11 +25,16 @@ from tests.support import patience, pseudo, warm
 from tests.support.secrecy import expect_clean_command
 
 PATIENCE_S = patience.PATIENCE_S
+ON = {"SECURECHAT_PLAIN": ""}
+"""Opens the full screen: an empty variable counts as unset."""
 CTRL_C, CTRL_D, ENTER = "\x03", "\x04", "\r"
 
 
 class Screen:
-    """Runs a command on a pseudo-terminal of ``columns`` by ``rows``. A context manager: the program dies with it."""
+    """Runs a command on a pseudo-terminal of ``columns`` by ``rows``. A context manager: the program dies with it.
+
+    The client shows lines, as most tests are about what is said; with `ON` in ``env`` it does what it does by default.
+    """
 
     def __init__(
         self,
@@ -52,6 +57,7 @@ class Screen:
             "TZ": "UTC",
             "SECURECHAT_STATE": "",
             "SECURECHAT_CLIENT_CONFIG": "",
+            "SECURECHAT_PLAIN": "1",
             **_without_ours(),
             **(env or {}),
         }

@@ -88,7 +88,7 @@ class ClientTerminal:
             "TERM": "xterm-256color",
             "LC_ALL": "C.UTF-8",
             "SECURECHAT_STATE": "",
-            **({"SECURECHAT_SCREEN": "1"} if shell == "screen" else {}),
+            "SECURECHAT_PLAIN": "" if shell == "screen" else "1",
         }
         pin(SERVER_CORE)
         try:

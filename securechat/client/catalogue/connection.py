@@ -569,12 +569,12 @@ def room_refused(room: str, why: str) -> str:
 # --- the command line ---------------------------------------------------------------------------------------------
 
 CLI_DESCRIPTION = LazyText(
-    "Chat over verified TLS. Without --send or --tail: interactive at a terminal; in a pipe, every line of stdin is "
-    "sent as it stands and what arrives is printed, until the end of the input."
+    "Chat over verified TLS. Without --send or --tail: a full screen at a terminal, or lines with --plain; in a pipe, "
+    "every line of stdin is sent as it stands and what arrives is printed, until the end of the input."
 )
 CLI_HOST = LazyText(
-    "the server, or an invite link for one use; default: the server used last, at first localhost:8443; IPv6 with a "
-    "port: [::1]:8443"
+    "the server, or an invite link for one use; default: the server used last; at first a form asks, or without a "
+    "screen localhost:8443; IPv6 with a port: [::1]:8443"
 )
 CLI_CA = LazyText(
     "trust the CA in this file (default certs/ca.pem, or SECURECHAT_CA); system for the CAs of this machine"

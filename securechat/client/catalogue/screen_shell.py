@@ -43,6 +43,25 @@ CONFIRM_HINT = LazyText("Type yes, or paste the fingerprint that you were told")
 OTHER_FINGERPRINT = LazyText("This is not the fingerprint above. Do not go on if the server has another one")
 NOT_A_SERVER_YET = LazyText("No server is known yet")
 
+READER_HAS_LINES = LazyText("--reader is for lines")
+NOT_ON_WINDOWS = LazyText("it does not run on Windows yet")
+NOT_ONE_TERMINAL = LazyText("input, output and errors are not one terminal")
+
+
+def too_small(columns: int, rows: int) -> str:
+    """Tell what size of the terminal the screen needs."""
+    return _("the terminal is smaller than {columns} columns and {rows} rows", columns=columns, rows=rows)
+
+
+def not_a_screen(term: str) -> str:
+    """Tell that a terminal cannot show a screen, by the name that it has in TERM."""
+    return _("a terminal of the kind TERM={term} cannot show it", term=term)
+
+
+def no_screen(why: str) -> str:
+    """Tell why lines are shown where the full screen was asked for."""
+    return _("There is no full screen: {why}. Lines are shown instead", why=why)
+
 
 def choice_unsaved(why: str) -> str:
     """Tell that a choice is not remembered."""
