@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from securechat.client.core.state import ConnectionPhase
 from securechat.client.screen.app import ScreenApp
 from securechat.client.screen.toolkit import PastedText, events
+from securechat.client.ui.input.hidden_answer import HiddenAnswer
 from securechat.client.ui.input.ui_actions import KeyTable
 from securechat.client.ui.screen_model import view as views
 from securechat.client.ui.themes import ColorDepth, Theme, ThemeName, theme
@@ -34,6 +35,15 @@ _SESSIONS = (
     views.StoreUnsent | views.AddHistory | views.KeepSetting | views.LeaveScreen,
 )
 """Requests that screen/session.py takes before the application does."""
+
+
+class DimEmulator(Emulator):
+    """A terminal that knows dim characters, which pyte does not: they are its blinking ones."""
+
+    def select_graphic_rendition(self, *attrs: int, private: bool = False) -> None:
+        """Take SGR (ECMA-48, 8.3.117), with 2 as 5; behind 38 and 48 stand the parts of a colour."""
+        at = next((index for index, each in enumerate(attrs) if each in {38, 48}), len(attrs))
+        super().select_graphic_rendition(*(5 if each == 2 else each for each in attrs[:at]), *attrs[at:])
 
 
 class PilotScreen:
@@ -60,8 +70,9 @@ class PilotScreen:
         self.edited: list[str] = []
         self.edits_to = "from the editor"
         self.app = ScreenApp(self._take, KeyTable(), look or theme(ThemeName.DARK, ColorDepth.TRUE))
-        self.terminal = Emulator(80, 24)
-        self._stream = pyte.Stream(self.terminal)
+        self._terminal = DimEmulator(80, 24)
+        self._stream = pyte.Stream(self._terminal)
+        self._unseen: list[str] = []
         self._pilot: Any = None
 
     # --- for the test
@@ -113,6 +124,7 @@ class PilotScreen:
         app = self.app
         app._posted = app._awaited = app._typed_at = 0
         app._revision, app._typed, app._left_completion = -1, None, ""
+        app._answer = HiddenAnswer()
         app.composer.buffer.replace("")
         self._take(views.ScreenResized(app.size.width, app.size.height))
         app._posted = 1
@@ -134,10 +146,18 @@ class PilotScreen:
         return self.app.composer.buffer.text
 
     @property
+    def terminal(self) -> DimEmulator:
+        """The terminal, which has shown all that was written."""
+        unseen, self._unseen = "".join(self._unseen), []
+        self._stream.feed(unseen)
+        return self._terminal
+
+    @property
     def rows(self) -> list[str]:
         """What the terminal shows."""
-        buffer, columns = self.terminal.buffer, self.terminal.columns
-        return ["".join(buffer[y][x].data for x in range(columns)).rstrip() for y in range(self.terminal.lines)]
+        terminal = self.terminal
+        buffer, columns = terminal.buffer, terminal.columns
+        return ["".join(buffer[y][x].data for x in range(columns)).rstrip() for y in range(terminal.lines)]
 
     # --- as session.py
 
@@ -158,7 +178,7 @@ class PilotScreen:
 
     def _write(self, data: str) -> None:
         self.written += data
-        self._stream.feed(data)
+        self._unseen.append(data)
 
     @contextlib.contextmanager
     def _system(self) -> Iterator[None]:

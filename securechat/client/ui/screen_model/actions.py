@@ -366,7 +366,7 @@ class ScreenActions:
         elif len(links) == 1:
             context.ask(OpenLink(links[0][0]))
         else:
-            context.open(screen_lists.links(links, title))
+            context.open(screen_lists.links(links, title, context.list_columns))
 
     def _unread_from_here(self) -> None:
         context = self._context

@@ -232,7 +232,7 @@ class ScreenContext:
     @property
     def list_rows(self) -> int:
         """Rows of an overlay, without its title, filter and footer."""
-        return max(1, self.rows - 8)
+        return max(1, self.rows - 5)
 
     def message(self, key: ConversationId, seq: int) -> Message | None:
         """Return a message that is kept anywhere."""
