@@ -25,7 +25,7 @@ from securechat.client.ui.input.ui_actions import KeyTable
 from securechat.client.ui.screen_model import view as views
 from securechat.client.ui.themes import ColorDepth, Theme, ThemeName, theme
 from tests.support.screen_rig import ScreenRig
-from tests.support.terminal_state import Emulator
+from tests.support.terminal_looks import DimEmulator, rows_of
 
 Play = Callable[["PilotScreen"], Awaitable[None]]
 
@@ -35,15 +35,6 @@ _SESSIONS = (
     views.StoreUnsent | views.AddHistory | views.KeepSetting | views.LeaveScreen,
 )
 """Requests that screen/session.py takes before the application does."""
-
-
-class DimEmulator(Emulator):
-    """A terminal that knows dim characters, which pyte does not: they are its blinking ones."""
-
-    def select_graphic_rendition(self, *attrs: int, private: bool = False) -> None:
-        """Take SGR (ECMA-48, 8.3.117), with 2 as 5; behind 38 and 48 stand the parts of a colour."""
-        at = next((index for index, each in enumerate(attrs) if each in {38, 48}), len(attrs))
-        super().select_graphic_rendition(*(5 if each == 2 else each for each in attrs[:at]), *attrs[at:])
 
 
 class PilotScreen:
@@ -155,9 +146,7 @@ class PilotScreen:
     @property
     def rows(self) -> list[str]:
         """What the terminal shows."""
-        terminal = self.terminal
-        buffer, columns = terminal.buffer, terminal.columns
-        return ["".join(buffer[y][x].data for x in range(columns)).rstrip() for y in range(terminal.lines)]
+        return rows_of(self.terminal)
 
     # --- as session.py
 
