@@ -124,7 +124,8 @@ def machine() -> str:
     model = next((line.partition(":")[2].strip() for line in cpu.splitlines() if line.startswith("model name")), "")
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     kernel = f"{platform.system()} {platform.release()}"
-    return f"{model or platform.machine()}, {os.cpu_count()} cores, {memory_gib:.0f} GiB, {kernel}, Python {platform.python_version()}"
+    python = f"Python {platform.python_version()}"
+    return f"{model or platform.machine()}, {os.cpu_count()} cores, {memory_gib:.0f} GiB, {kernel}, {python}"
 
 
 def _shown(value: float) -> str:

@@ -409,8 +409,8 @@ class ClientCore:
                 self._conversations.select(target)
             case actions.MarkSeen(target, seq):
                 self._conversations.mark_seen(target, seq)
-            case actions.MarkUnread(target, seq):
-                self._conversations.mark_unread(target, seq)
+            case actions.MarkUnread(target, seq, known):
+                self._conversations.mark_unread(target, seq, known)
             case actions.IgnorePerson(name):
                 self._conversations.ignore(name)
             case actions.NotifyTyping(target):

@@ -334,7 +334,7 @@ def test_unread_from_here_puts_the_line_back_and_it_stays(rig: ScreenRig) -> Non
     assert rig.core.conversations[rig.key("ops")].unread == 0
     rig.run("select")
     rig.run("unread_from_here")
-    assert actions.MarkUnread(rig.key("ops"), second.seq) in rig.acts
+    assert actions.MarkUnread(rig.key("ops"), second.seq, 1) in rig.acts
     assert rig.core.conversations[rig.key("ops")].unread == 1
     rows = rig.messages.splitlines()
     line = next(index for index, row in enumerate(rows) if str(catalogue.message_blocks.NEW()) in row)

@@ -891,7 +891,7 @@ def test_an_action_about_a_message_takes_its_number(rig: ScreenRig, command: str
         case "/quote":
             assert rig.view.composer.text == "> the one\n"
         case _:
-            assert actions.MarkUnread(rig.key("ops"), said.seq) in rig.acts
+            assert actions.MarkUnread(rig.key("ops"), said.seq, 2) in rig.acts
     rig.escape()
     rig.submit(f"{command} 987654")
     assert "987654" in rig.messages

@@ -128,6 +128,7 @@ class ScreenActions:
     def _next_unread(self) -> None:
         context = self._context
         context.saw_in_passing()
+        context.overlay = None
         key = context.conversations.next_unread()
         if key is None:
             context.say(catalogue.screen.ALL_READ())
@@ -136,6 +137,7 @@ class ScreenActions:
 
     def _back(self) -> None:
         context = self._context
+        context.overlay = None
         if context.window.back():
             return
         while context.places:
@@ -365,13 +367,14 @@ class ScreenActions:
         elif len(links) == 1:
             context.ask(OpenLink(links[0][0]))
         else:
-            context.open(screen_lists.links(links, title))
+            context.open(screen_lists.links(links, title, context.list_columns))
 
     def _unread_from_here(self) -> None:
         context = self._context
         if (seq := context.window.mark_unread()) is not None:
             context.seen.marked_unread()
-            context.send(actions.MarkUnread(context.key, seq))
+            others = [each for each in context.window.kept if each.seq >= seq and each.sender_id != context.core.me.id]
+            context.send(actions.MarkUnread(context.key, seq, len(others)))
             context.say(catalogue.screen.READ_HERE_ONLY())
         else:
             context.say(catalogue.screen.NO_MESSAGE_SELECTED())
@@ -474,6 +477,7 @@ class ScreenActions:
             context.send(actions.LeaveChat())
             return
         self._interrupted_at = now
+        context.overlay = None  # the sentence stands below the messages
         context.say(catalogue.screen.QUIT_AGAIN())
 
 

@@ -259,7 +259,7 @@ class ScreenContext:
     @property
     def list_rows(self) -> int:
         """Rows of an overlay, without its title, filter and footer."""
-        return max(1, self.rows - 8)
+        return max(1, self.rows - 5)
 
     def message(self, key: ConversationId, seq: int) -> Message | None:
         """Return a message that is kept anywhere."""
@@ -347,7 +347,8 @@ class ScreenContext:
         self.seen.entered(key)
 
     def focus_on(self, focus: ScreenFocus) -> None:
-        """Give the keys to a list, or to the composer."""
+        """Give the keys to a list, or to the composer; a list over the panes, which had them, is closed."""
+        self.overlay = None
         self.focus = focus
         if focus is ScreenFocus.CONVERSATIONS:
             self.conversations.enter()

@@ -115,26 +115,22 @@ def lines(
     return ScreenOverlay(kind, title, [*map(item, rows), *further])
 
 
-def links(found: Sequence[tuple[str, str]], title: str) -> ScreenOverlay:
-    """Offer links.
+def links(found: Sequence[tuple[str, str]], title: str, columns: int) -> ScreenOverlay:
+    """Offer links, each whole, over several rows where it is longer than one.
 
     Args:
         found: each with the name of who sent it, safe to show.
         title: of the list.
+        columns: of the list.
     """
-    items = [
-        item(
-            TextRow.of(
-                f"{link}  {name}".rstrip(),
-                [
-                    TextSpan(0, len(link), TextStyle.LINK, link=link),
-                    TextSpan(len(link), len(link) + 2 + len(name), TextStyle.DIM),
-                ],
-            ),
-            ChooseLink(link),
-        )
-        for link, name in found
-    ]
+    items: list[OverlayItem] = []
+    for link, name in found:
+        spans = [
+            TextSpan(0, len(link), TextStyle.LINK, link=link),
+            TextSpan(len(link), len(link) + 2 + len(name), TextStyle.DIM),
+        ]
+        row = TextRow.of(f"{link}  {name}".rstrip(), spans)
+        items += [OverlayItem(each, row.casefold(), ChooseLink(link)) for each in wrapped(row, columns)]
     return ScreenOverlay(OverlayKind.LINKS, title, items, prompt=catalogue.screen.FIND())
 
 

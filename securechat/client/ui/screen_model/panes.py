@@ -136,13 +136,13 @@ def connection_words(core: ClientCore, retry_at: float | None, now: float) -> st
 
 
 def footer(keys: KeyTable, action_ids: Sequence[str], columns: int) -> TextRow:
-    """Return the row of keys: those actions that have one, the first ones where not all fit."""
+    """Return the row of keys: those actions that have one, as many as fit; of their words what is before a colon."""
     row = TextRow.of("")
     for action_id in action_ids:
         names = keys.keys(action_id)
         if not names:
             continue
-        part = joined(styled(names[0], TextStyle.KEY), f" {ACTION_OF[action_id].words()}")
+        part = joined(styled(names[0], TextStyle.KEY), f" {str(ACTION_OF[action_id].words()).partition(':')[0]}")
         longer = joined(row, _GAP, part) if row else part
         if cells(longer) > columns:
             continue
