@@ -7,7 +7,7 @@ Names and numbers of modes: xterm's ctlseqs; keys: https://sw.kovidgoyal.net/kit
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from securechat.client.tty.controls import harmless
 from securechat.client.ui.themes import reported_color
@@ -63,6 +63,12 @@ def leaving() -> str:
 def title(text: str) -> str:
     """Return what sets the window's title."""
     return f"\x1b]2;{harmless(text)[:MOST_TITLE_CHARS]}\x1b\\"
+
+
+def bare(rows: Iterable[str]) -> str:
+    """Return what shows rows one below the other, which the terminal wraps: its own selection has them whole."""
+    lines = "\r\n".join(map(harmless, rows))
+    return f"\x1b[H{WRAP_ON}{lines}{WRAP_OFF}"
 
 
 def background_of(answer: str) -> int | None:

@@ -105,7 +105,7 @@ CLIENT_SETTINGS: tuple[ClientSetting, ...] = (
     _word("notifications", "terminal", "bell", "off", screen_only=True),
     _switch("notification_text", screen_only=True),
     _switch("do_not_disturb", screen_only=True),
-    _word("pictures", "off", "kitty"),
+    _word("pictures", "off", "kitty", "sixel"),
     _switch("reader"),
     _switch("numbers", screen_only=True),
     _switch("members", default=True, screen_only=True),

@@ -28,6 +28,7 @@ from msgspec import Struct
 from securechat.client.core.state import ConversationId
 from securechat.client.files.session import FilesToSave, FilesToSend
 from securechat.client.ui.input.completion import Completion
+from securechat.client.ui.rows.picture_cells import PictureArea
 from securechat.client.ui.rows.styled_text import TextRow
 from securechat.client.ui.screen_model.layout import ScreenLayout, ScreenPane
 from securechat.model import FileId, FileInfo, Secretive
@@ -263,6 +264,7 @@ class ScreenView(Struct, frozen=True):
             where the panes are shown. The terminal wraps them.
         mouse: whether the shell takes the mouse.
         alone: one sentence in place of everything, where the screen is too small; the shell wraps it.
+        pictures: where previews of pictures stand among the messages; the rows there are empty.
     """
 
     layout: ScreenLayout
@@ -282,6 +284,7 @@ class ScreenView(Struct, frozen=True):
     bare: tuple[TextRow, ...] | None = None
     mouse: bool = True
     alone: TextRow = NO_ROW
+    pictures: tuple[PictureArea, ...] = ()
 
 
 # --- what the person did ----------------------------------------------------------------------------------------------
@@ -402,6 +405,16 @@ class ScreenResized(Struct, frozen=True):
     rows: int
 
 
+class PicturesShown(Struct, frozen=True):
+    """The terminal shows pictures, and the user wants them: rows are kept free for their previews.
+
+    Attributes:
+        cell_ratio: height of the terminal's cells by their width.
+    """
+
+    cell_ratio: float
+
+
 class ShowSentence(Struct, frozen=True):
     """The shell has something to tell, such as what became of a copy: it is shown as a notice."""
 
@@ -436,6 +449,7 @@ ScreenInput: TypeAlias = (
     | ScreenHidden
     | KeyTyped
     | ScreenResized
+    | PicturesShown
     | ShowSentence
     | TransferProgress
     | FileSaved
