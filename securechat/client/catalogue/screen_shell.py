@@ -96,6 +96,13 @@ def not_unicode(encoding: str) -> str:
     )
 
 
+def no_pictures(protocol: str) -> str:
+    """Tell that the terminal has not said that it shows pictures so; kitty, sixel and off are typed so."""
+    if protocol == "kitty":
+        return _("No pictures are shown: this terminal does not answer to kitty's protocol. --pictures sixel may do")
+    return _("No pictures are shown: this terminal does not say that it has sixels. --pictures kitty may do")
+
+
 def paste_cut(count: int) -> str:
     """Tell that of a paste not everything found a place."""
     return ngettext(

@@ -25,6 +25,8 @@ from securechat.client.core.events import UiEvent
 from securechat.client.emoji_groups import emoji_groups
 from securechat.client.exit_codes import ClientExit
 from securechat.client.files.https import FileServer
+from securechat.client.files.preview_process import PictureProtocol, PreviewEncoder
+from securechat.client.files.previews import ScreenPreviews
 from securechat.client.files.session import FileSession, FilesToSave
 from securechat.client.files.threads import FileTransfers
 from securechat.client.local_store import LocalStore
@@ -32,6 +34,7 @@ from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.screen.app import ScreenApp
 from securechat.client.screen_choices import ScreenChoices
 from securechat.client.server_info import server_info
+from securechat.client.tty.png import MOST_BYTES
 from securechat.client.ui.input.completion import emoji_words
 from securechat.client.ui.input.ui_actions import KeyTable
 from securechat.client.ui.rows.rendering import NOTICE_MARK
@@ -39,6 +42,7 @@ from securechat.client.ui.screen_model import view as views
 from securechat.client.ui.screen_model.state import ScreenState
 from securechat.client.ui.settings import AUTO, ClientSettings, settings_theme
 from securechat.client.unsent_recorder import UnsentRecorder
+from securechat.model import Deleted
 from securechat.net.timers import Timer
 from securechat.text.sanitize import one_line
 from securechat.translation import translated
@@ -93,10 +97,26 @@ class ScreenSession:
         )
         transfers = FileTransfers(FileServer(*where), self._network.post)
         self._files = FileSession(
-            core, self._network, transfers, self._say, changed=self._tell_progress, saved=self._tell_saved
+            core,
+            self._network,
+            transfers,
+            self._say,
+            changed=self._tell_progress,
+            preview_came=lambda file_id, data: self._previews.came(file_id, data),  # noqa: PLW0108 - there is none yet
+            most_preview_bytes=MOST_BYTES,
+            saved=self._tell_saved,
         )
         self._app = ScreenApp(self._take_soon, keys, settings_theme(settings, os.environ), settings)
+        self._previews = ScreenPreviews(
+            self._files.look_at,
+            PreviewEncoder(self._network.post),
+            self._app.painter,
+            self._app.wake,
+            lambda: self._network.now,
+            self._network.call_later,
+        )
         self._app.ended = self._leave
+        self._app.erased = lambda: self._network.post(self._previews.erased)
         self._exit = ClientExit.OK
         self._last_words: str | None = None
         self._timer: Timer | None = None
@@ -138,8 +158,13 @@ class ScreenSession:
         self._started = True
         self._network.start()
         if self._settings.theme == AUTO:
-            self._app.ask_background(
+            self._app.answers.ask_background(
                 lambda background: self._app.use_theme(settings_theme(self._settings, os.environ, background))
+            )
+        if self._settings.pictures != "off":
+            protocol = PictureProtocol(self._settings.pictures)
+            self._app.answers.ask_pictures(
+                protocol, lambda cell: self._network.post(partial(self._previews.use, protocol, cell))
             )
 
     def _take_soon(self, screen_input: views.ScreenInput) -> None:
@@ -162,6 +187,10 @@ class ScreenSession:
         for ui_event in ui_events:
             self._files.note(ui_event)
             match ui_event:
+                case events.MessageChanged(Deleted() as change):
+                    self._previews.forget(change.target)
+                case events.MessagesPurged() | events.HistoryReset():
+                    self._previews.forget()
                 case events.ClientEnded():
                     self._ended(ui_event)
                 case events.LoggedIn():
@@ -193,6 +222,7 @@ class ScreenSession:
         """Make a view now, and another one when it changes by itself."""
         view = self._state.view()
         self._app.show_soon(replace(view, taken=view.taken - self._own))
+        self._previews.show(view.pictures)
         self._do(self._state.note(()))
         if self._timer is not None:
             self._timer.cancel()

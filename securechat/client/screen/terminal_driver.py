@@ -137,7 +137,8 @@ class TerminalDriver(Driver):
         """Give the terminal back as it was."""
         self.disable_input()
         if self._writer is not None:
-            if not self._writer.stop(terminal_modes.leaving()):
+            self._painter.hold(on=True)
+            if not self._writer.stop(self._painter.erase_pictures() + terminal_modes.leaving()):
                 with contextlib.suppress(termios.error):
                     termios.tcflush(self._output, termios.TCOFLUSH)  # it reads nothing: let it have the modes at least
                 self._writer.stop("")

@@ -17,11 +17,14 @@ import threading
 import time
 from codecs import lookup
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
 from securechat.client.tty.modes import ASK_STATUS
+from securechat.client.tty.screen_pictures import EncodedPicture, KittyPictures, SixelPictures
+from securechat.client.ui.rows.picture_cells import PictureArea
+from securechat.model import FileId
 
 PIECE_CHARS = 4096
 """Written at once, so that what is typed does not wait for a page: 130 ms on a link of 256 kbit/s."""
@@ -54,17 +57,19 @@ class TerminalPainter:
 
     Attributes:
         synchronized: whether the terminal has said that it knows mode 2026.
+        pictures: what stands over the rows; None where the terminal shows none.
     """
 
     def __init__(self) -> None:
         self.synchronized = False
+        self.pictures: KittyPictures | SixelPictures | None = None
         self._lock = threading.Lock()
         self._wanted: dict[int, dict[int, RowPart]] = {}
         self._written: dict[int, dict[int, RowPart]] = {}
         self._urgent: range = range(0)
         self._cursor: tuple[int, int] | None = None
         self._cursor_written: tuple[int, int] | None = _UNKNOWN
-        self._clear = ""
+        self._clear = self._erase = ""
         self._held = False
         self._columns = 0
         self._rows: int | None = None
@@ -73,7 +78,12 @@ class TerminalPainter:
         self._frame = 0
 
     def show(
-        self, rows: Mapping[int, Mapping[int, RowPart]], cursor: tuple[int, int] | None, columns: int, urgent: range
+        self,
+        rows: Mapping[int, Mapping[int, RowPart]],
+        cursor: tuple[int, int] | None,
+        columns: int,
+        urgent: range,
+        pictures: tuple[Sequence[PictureArea], int] | None = None,
     ) -> None:
         """Have rows shown that differ; a row keeps the parts that are not named, unless the new ones cover them.
 
@@ -82,10 +92,14 @@ class TerminalPainter:
             cursor: column and row; None hides it.
             columns: of the terminal.
             urgent: rows that are written first.
+            pictures: what is shown over the rows, as far as it is given and stands above a row; None for what was
+                shown before.
         """
         with self._lock:
             if rows:
                 self._frame = 0  # what is wanted is that frame no more
+            if self.pictures is not None and pictures is not None:
+                self.pictures.want(*pictures)
             for number, parts in rows.items():
                 kept = {} if sum(part.columns for part in parts.values()) >= columns else self._wanted.get(number, {})
                 self._wanted[number] = {
@@ -115,6 +129,29 @@ class TerminalPainter:
             frame, self._frame = self._frame, 0
             return frame
 
+    def give_picture(self, area: PictureArea, picture: EncodedPicture) -> None:
+        """Take the picture of an area that is shown."""
+        with self._lock:
+            if self.pictures is not None:
+                self.pictures.give(area, picture)
+
+    def forget_pictures(self, file_ids: Iterable[FileId]) -> None:
+        """Have pictures of deleted messages removed, from the terminal too."""
+        with self._lock:
+            if self.pictures is not None:
+                self.pictures.forget(file_ids)
+
+    def erase_pictures(self) -> str:
+        """Return what deletes all pictures from the terminal, which then count as deleted."""
+        with self._lock:
+            self._erase_pictures()
+            erase, self._erase = self._erase, ""
+            return erase
+
+    def _erase_pictures(self) -> None:
+        if self.pictures is not None:
+            self._erase += self.pictures.erase()
+
     def hold(self, *, on: bool) -> None:
         """Write nothing, or write on."""
         with self._lock:
@@ -135,6 +172,7 @@ class TerminalPainter:
 
     def _forget(self, clear: str) -> None:
         self._written.clear()
+        self._erase_pictures()
         self._cursor_written, self._bare_written, self._clear = _UNKNOWN, None, clear
 
     def take(self, most_chars: int = PIECE_CHARS) -> str:
@@ -143,12 +181,14 @@ class TerminalPainter:
             if self._held or (self._bare is not None and self._bare == self._bare_written):
                 return ""
             if self._bare is not None:
+                self._erase_pictures()
+                erase, self._erase = self._erase, ""
                 self._bare_written, self._clear = self._bare, ""
-                return self._bare
+                return erase + self._bare
             if self._bare_written is not None:
                 self._forget(CLEAR)
-            drawn = [self._clear] if self._clear else []
-            self._clear = ""
+            drawn = [text for text in (self._erase, self._clear, self._gone_pictures()) if text]
+            self._clear = self._erase = ""
             left, rows = most_chars, 0
             for number in self._differing():
                 text = self._row(number)
@@ -157,6 +197,9 @@ class TerminalPainter:
                 left -= len(text)
                 if left <= 0:
                     break
+            if left > 0 and self.pictures is not None and (text := self.pictures.take_next()):
+                drawn.append(text)
+                rows += 1
             if not drawn and self._cursor == self._cursor_written:
                 return ""
             hides = rows > 0 and not self.synchronized
@@ -168,6 +211,15 @@ class TerminalPainter:
                 place = f"\x1b[{row + 1};{column + 1}H" + ("\x1b[?25h" if hides or known in {None, _UNKNOWN} else "")
             text = "".join(("\x1b[?25l" if hides else "", *drawn, place))
             return f"{_SYNC_BEGINS}{text}{_SYNC_ENDS}" if self.synchronized and rows else text
+
+    def _gone_pictures(self) -> str:
+        """Return what removes pictures of another frame, before a row of this one is written."""
+        if self.pictures is None:
+            return ""
+        text, rows = self.pictures.take_gone()
+        for row in rows:
+            self._written.pop(row, None)
+        return text
 
     def _differing(self) -> list[int]:
         # A frame of the former size may still come: a row below the last one would be drawn over the last one.
@@ -185,6 +237,8 @@ class TerminalPainter:
             part = parts[column]
             if anew or part != written[column]:
                 ends_row = column + part.columns >= self._columns
+                if self.pictures is not None:
+                    self.pictures.note_written(number, column, part.columns)
                 erase = "\x1b[K" if ends_row else f"\x1b[{part.columns}X"
                 drawn.append(f"\x1b[{number + 1};{column + 1}H{part.ground}{erase}{part.drawn}")
         return "".join(drawn)

@@ -22,9 +22,10 @@ from securechat.client.ui.input.ui_actions import PALETTE, KeyTable
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_numbers import MessageNumbers
 from securechat.client.ui.notifications import NotificationPolicy
+from securechat.client.ui.rows.picture_cells import PictureRoom
 from securechat.client.ui.screen_model.composer import ScreenComposer
 from securechat.client.ui.screen_model.conversation_pane import ScreenList
-from securechat.client.ui.screen_model.layout import ScreenLayout, ScreenPane
+from securechat.client.ui.screen_model.layout import FRAME_ROWS, ScreenLayout, ScreenPane
 from securechat.client.ui.screen_model.lists import ServerInfo
 from securechat.client.ui.screen_model.notices import ScreenNotices
 from securechat.client.ui.screen_model.overlay import ScreenOverlay
@@ -221,6 +222,16 @@ class ScreenContext:
         self._overlays += 1
         overlay.revision = self._overlays
         self.overlay = overlay
+
+    def show_pictures(self, cell_ratio: float) -> None:
+        """Keep rows free for previews of pictures, a third of the messages' field at most.
+
+        The field is taken as it is with one line typed, so that no row moves while a longer text is typed.
+        """
+        room = PictureRoom(cell_ratio, (self.rows - FRAME_ROWS) // 3)
+        if room != self.options.pictures:
+            self.options.pictures = room
+            self.windows.refresh()
 
     def take_files(self, files: Sequence[FileInfo]) -> None:
         """Save files of a message; open one that is saved already, and of several tell where they are."""

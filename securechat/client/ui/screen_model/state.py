@@ -69,6 +69,7 @@ from securechat.client.ui.screen_model.view import (
     MessageTarget,
     MoveSelection,
     OpenLink,
+    PicturesShown,
     QuoteTarget,
     RunAction,
     ScreenFocus,
@@ -99,7 +100,16 @@ from securechat.tls.contexts import ClientContext
 WRITING_CHARS = 3
 """Characters typed before others are notified: a short answer needs no notification."""
 
-_NOT_OF_KEYS = FrameShown | FocusChanged | ScreenHidden | ScreenResized | ShowSentence | TransferProgress | FileSaved
+_NOT_OF_KEYS = (
+    FrameShown
+    | FocusChanged
+    | ScreenHidden
+    | ScreenResized
+    | PicturesShown
+    | ShowSentence
+    | TransferProgress
+    | FileSaved
+)
 """What comes without a key: it tells nothing about where the reader is."""
 
 
@@ -314,6 +324,10 @@ class ScreenState:
                 pass
             case ScreenResized(columns, rows):
                 context.columns, context.rows = max(0, columns), max(0, rows)
+                if (room := context.options.pictures) is not None:
+                    context.show_pictures(room.cell_ratio)
+            case PicturesShown(cell_ratio):
+                context.show_pictures(cell_ratio)
             case ShowSentence(sentence):
                 context.say(sentence)
             case TransferProgress(text):

@@ -29,6 +29,7 @@ from securechat.client.core.state import ConversationId
 from securechat.client.files.session import FilesToSave, FilesToSend
 from securechat.client.ui.input.completion import Completion
 from securechat.client.ui.input.ui_actions import KeyboardFocus
+from securechat.client.ui.rows.picture_cells import PictureArea
 from securechat.client.ui.rows.styled_text import TextRow
 from securechat.client.ui.screen_model.layout import ScreenLayout, ScreenPane
 from securechat.model import FileId, FileInfo, Secretive
@@ -265,6 +266,7 @@ class ScreenView(Struct, frozen=True):
         mouse: whether the shell takes the mouse.
         alone: one sentence in place of everything, where the screen is too small; the shell wraps it.
         frame: a number by which `FrameShown` tells that the terminal shows this view; 0 where none is wanted.
+        pictures: where previews of pictures stand among the messages; the rows there are empty.
     """
 
     layout: ScreenLayout
@@ -285,6 +287,7 @@ class ScreenView(Struct, frozen=True):
     mouse: bool = True
     alone: TextRow = NO_ROW
     frame: int = 0
+    pictures: tuple[PictureArea, ...] = ()
 
 
 # --- what the person did ----------------------------------------------------------------------------------------------
@@ -411,6 +414,16 @@ class ScreenResized(Struct, frozen=True):
     rows: int
 
 
+class PicturesShown(Struct, frozen=True):
+    """The terminal shows pictures, and the user wants them: rows are kept free for their previews.
+
+    Attributes:
+        cell_ratio: height of the terminal's cells by their width.
+    """
+
+    cell_ratio: float
+
+
 class ShowSentence(Struct, frozen=True):
     """The shell has something to tell, such as what became of a copy: it is shown as a notice."""
 
@@ -446,6 +459,7 @@ ScreenInput: TypeAlias = (
     | FrameShown
     | KeyTyped
     | ScreenResized
+    | PicturesShown
     | ShowSentence
     | TransferProgress
     | FileSaved
