@@ -270,6 +270,21 @@ def test_lines_are_shown_where_they_are_wanted_or_the_terminal_can_no_more(
     assert NO_SCREEN not in ann.text
 
 
+@pytest.mark.cold
+@pytest.mark.parametrize("env", [{"SECURECHAT_PLAIN": "1"}, {"TERM": "dumb"}])
+def test_a_chat_in_lines_loads_nothing_of_the_screen(server: ServerProcess, env: dict[str, str]) -> None:
+    """A pipe neither: it has no terminal, and imports less still (tests/arch/test_start_imports.py)."""
+    python, *program = CLIENT
+    command = [python, "-X", "importtime", *program, *at(server, "--name", "ann")]
+    with Screen(command, env={**ON, **env}, cwd=ROOT, columns=200) as ann:
+        ann.wait_for("Joined #lobby")
+        ann.line("hello")
+        ann.wait_for("ann: hello")
+        loaded = re.findall(rb"\| +([\w.]+)\r?$", ann.output, re.MULTILINE)
+        assert b"securechat.client.network" in loaded
+        assert [name for name in loaded if name.startswith((b"textual", b"rich", b"securechat.client.screen."))] == []
+
+
 @pytest.mark.parametrize(
     ("flags", "env", "file", "columns", "why"),
     [
