@@ -1,7 +1,8 @@
 """Commands about messages: reply, edit, delete, react, search, history and unread.
 
 A command names a message by its number, or the last digits of it; by default it is the last own one of the
-conversation. /around takes also a number that was not shown here: it reads, and changes nothing.
+conversation, for /react the last one. /around takes also a number that was not shown here: it reads, and changes
+nothing.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def about_messages(  # noqa: C901, PLR0911, PLR0912 - one row a command
         case "/delete":
             return _delete(rest, current, numbers, me)
         case "/react":
-            return _react(rest, numbers, me)
+            return _react(rest, current, numbers, me)
         case "/search" if len(rest) > _LONGEST_QUERY:
             return InputError(catalogue.rooms.SEARCH_TOO_LONG(most=_LONGEST_QUERY))
         case "/search" if rest:
@@ -128,8 +129,10 @@ def _delete(rest: str, current: ConversationId, numbers: MessageNumbers, me: int
     return actions.ChangeMessage(named.key, RevisionKind.DELETE, named.seq)
 
 
-def _react(rest: str, numbers: MessageNumbers, me: int) -> ParsedInput:
+def _react(rest: str, current: ConversationId, numbers: MessageNumbers, me: int) -> ParsedInput:
     named, sign = split_number(rest, numbers)
+    if named is None and sign:
+        named = numbers.last(current) or InputError(catalogue.rooms.NO_MESSAGE_HERE())
     if isinstance(named, InputError):
         return named
     sign = sign.strip()
