@@ -183,8 +183,8 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         return
     if sys.platform == "win32":
         process.kill()
-        return
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        process.kill()
+    else:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            process.kill()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from securechat.client import catalogue
 from securechat.client.core import actions
-from securechat.client.core.state import ConversationId
+from securechat.client.core.state import ConnectionPhase, ConversationId
 from securechat.client.ui.commands.message_number import named_message
 from securechat.client.ui.commands.results import InputError
 from securechat.client.ui.message_numbers import NumberedMessage
@@ -316,10 +316,18 @@ class ScreenActions:
             context.open(screen_lists.delete_question(*found, context.list_columns))
 
     def _react(self) -> None:
-        if (found := self._message()) is not None:
+        context = self._context
+        if context.window.selected is None:
+            last = next((each for each in reversed(context.window.kept) if each.deleted is None), None)
+            found = None if last is None else (context.key, last)
+            if found is None:
+                context.say(catalogue.rooms.NO_MESSAGE_HERE())
+        else:
+            found = self._message()
+        if found is not None:
             key, message = found
             used = [reaction.sign for reaction in message.reactions]
-            self._context.open(screen_lists.emoji(key, message.seq, self._context.emoji, used))
+            context.open(screen_lists.emoji(key, message.seq, context.emoji, used))
 
     def _quote(self) -> None:
         if (found := self._message()) is not None:
@@ -463,6 +471,9 @@ class ScreenActions:
         context = self._context
         state = connection_words(context.core, context.retry_at, context.clock())
         context.open(screen_lists.connection(context.core, context.server, state, context.why, context.list_columns))
+        if context.core.account and context.core.phase is ConnectionPhase.ONLINE:
+            context.asked_logins += 1
+            context.send(actions.AskLogins())
 
     def _interrupt(self) -> None:
         """Cancel what is sent and saved, else leave at the second Ctrl+C in a row.

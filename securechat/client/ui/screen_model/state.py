@@ -29,6 +29,7 @@ from securechat.client.ui.input.unsent_texts import UnsentText, UnsentTexts
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.notifications import NotificationPolicy
 from securechat.client.ui.rows.event_rows import MessageRows
+from securechat.client.ui.screen_model import lists as screen_lists
 from securechat.client.ui.screen_model.actions import ScreenActions
 from securechat.client.ui.screen_model.commands import ScreenCommands
 from securechat.client.ui.screen_model.composer import ComposerQuestion, ScreenComposer
@@ -46,6 +47,7 @@ from securechat.client.ui.screen_model.overlay import (
     ChooseEmoji,
     ChooseLine,
     ChooseLink,
+    ChooseLogin,
     ChooseMessage,
     ChooseNothing,
     OverlayChoice,
@@ -416,6 +418,8 @@ class ScreenState:
                     context.say(catalogue.screen.MESSAGE_GONE())
                 else:
                     context.passes(actions.ChangeMessage(key, RevisionKind.DELETE, seq))
+            case ChooseLogin():
+                context.open(screen_lists.end_login_question(choice, context.list_columns))
             case ChooseCopy(text):
                 context.ask(CopyText(text))
             case ChooseNothing():
