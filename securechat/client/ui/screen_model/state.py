@@ -187,7 +187,7 @@ class ScreenState:
     def note(self, ui_events: Sequence[UiEvent]) -> Sequence[ShellRequest]:
         """Take events of the core; returns what the shell has to do."""
         self._events.note(ui_events)
-        if not all(isinstance(ui_event, MessageShown) for ui_event in ui_events):
+        if not ui_events or not all(isinstance(ui_event, MessageShown) for ui_event in ui_events):
             self._settle()  # what a message changes is settled with the view that shows it: there may be a thousand
         return self._requests()
 
