@@ -12,7 +12,10 @@ QUESTION_GONE = LazyText("The question is gone. What you type now goes nowhere u
 EDITOR_FAILED = LazyText("The editor failed, and the text is as it was. $EDITOR names another one")
 
 START_TITLE = LazyText("Which server do you want to chat on?")
-START_KEYS = LazyText("Enter: go on   Tab: next field   Escape: back, or leave")
+# Translators: the keys of the form; at most 40 columns.
+START_KEYS = LazyText("Enter: go on   Tab: next   Escape: leave")
+# Translators: the keys of a further page of the form; at most 40 columns.
+FURTHER_KEYS = LazyText("Enter: go on   Tab: next   Escape: back")
 LIST_KEYS = LazyText("Enter: go there   Escape: leave")
 OTHER_SERVER = LazyText("Another server")
 START_BUSY = LazyText("Looking at the server ...")
@@ -31,7 +34,7 @@ SHELL_SCREEN = LazyText("screen")
 # Translators: a choice in a form: the chat line by line.
 SHELL_LINES = LazyText("lines")
 SHELL_HINT = LazyText(
-    "Space changes it. Lines suit screen readers and slow links; --plain and --no-plain choose for one run"
+    "Space changes it. Lines suit screen readers and slow links. Later: --plain or --no-plain, or plain in client.toml"
 )
 COMPARE_TITLE = LazyText("Is this the server's fingerprint?")
 COMPARE = LazyText(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from codecs import lookup
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,6 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from securechat.client import outcome
-from securechat.client.catalogue import screen_shell as words
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
@@ -53,6 +51,8 @@ STORE_S = 1.0
 """Between a change of what is unsent and its file: less than a person would mind to type again."""
 SWITCH_S = 0.001
 """Between two switches of threads; Python's own are 5 ms."""
+_SETTLED = (events.RoomJoined, events.ConnectionLost)
+"""The start has come to something: what is said now is not pushed away by its notices."""
 END_S = 5.0
 """Time for the network's thread to end when the screen has."""
 
@@ -66,6 +66,7 @@ class ScreenSession:
         login: the default name when the user is asked for one.
         local_store: where unsent texts are kept; None to keep none.
         settings: as the user has them.
+        notes: sentences of the start, to be shown once.
     """
 
     def __init__(
@@ -75,7 +76,9 @@ class ScreenSession:
         login: str | None,
         local_store: LocalStore | None = None,
         settings: ClientSettings | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
+        self._notes = notes
         self._network = NetworkThread(core, server_target, self._on_ui_events)
         self._server_target = server_target
         where = (server_target.host, server_target.port, server_target.ca_pem)
@@ -196,9 +199,9 @@ class ScreenSession:
                 case events.LoggedIn():
                     self._state.encryption_is(self._network.tls_version)
                     self._say(self._unsent.read(ui_event.me.name, self._state.use_unsent))
-                    if not lookup(encoding := getattr(sys.__stdout__, "encoding", "utf-8")).name.startswith("utf"):
-                        self._say(words.not_unicode(encoding))
         self._do(self._state.note(ui_events))
+        if any(isinstance(ui_event, _SETTLED) for ui_event in ui_events):
+            self._say_notes()
         if not ui_events:  # the last call of the network's thread
             self._app.in_screen(self._app.exit)
         elif not self._soon:
@@ -275,6 +278,11 @@ class ScreenSession:
     def _store_unsent(self) -> None:
         self._storing = None
         self._say(self._unsent.write(self._state.unsent.all()))
+
+    def _say_notes(self) -> None:
+        notes, self._notes = self._notes, ()
+        for sentence in notes:
+            self._say(sentence)
 
     def _say(self, sentence: str) -> None:
         if sentence:

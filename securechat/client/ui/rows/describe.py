@@ -227,8 +227,8 @@ def _of_account(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an 
             return catalogue.accounts.announcement(catalogue.days.clock(local_time_of(sent_at_ms)), one_line(text))
         case events.NoticeShown():
             return refusal_sentence(ui_event)
-        case events.StateNotSaved(detail):
-            return catalogue.accounts.not_kept(one_line(translated(detail)))
+        case events.StateNotSaved(detail, folder):
+            return catalogue.accounts.not_kept(one_line(translated(detail)), one_line(folder))
         case _:
             return None
 

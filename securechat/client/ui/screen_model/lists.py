@@ -303,7 +303,7 @@ def connection(core: ClientCore, facts: ServerInfo, state: str, why: str, column
         said.append(words.encryption_line(facts.tls_version))
     said.append(words.fingerprint_line(grouped(facts.ca_fingerprint)) if facts.ca_fingerprint else words.SYSTEM_CA())
     said.append(words.LOGIN_ACCOUNT() if core.account else words.LOGIN_GUEST())
-    said += [words.OPERATOR_READS(), words.NETWORK_READS_NOTHING()]
+    said += [words.OPERATOR_READS(), words.NETWORK_READS_NOTHING(), catalogue.accounts.other_servers()]
     return lines(OverlayKind.CONNECTION, words.CONNECTION(), said, columns)
 
 
