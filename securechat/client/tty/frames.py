@@ -1,8 +1,9 @@
 """The frame on the terminal, the frame that is wanted, and a thread that makes the one into the other.
 
 A frame is never queued: `TerminalPainter` keeps the newest text of each part of a row, and gives out what differs from
-what was written, the rows of the composer first, a few KiB at a time. A terminal that reads slowly gets fewer frames,
-and one that reads nothing holds nothing up but the thread that writes. Where nothing differs, nothing is written.
+what was written, the rows of the composer first, a few KiB at a time, at the link's pace (pace.py). A terminal that
+reads slowly gets fewer frames, and one that reads nothing holds nothing up but the thread that writes. Where nothing
+differs, nothing is written.
 
 Each part of a row begins with its position and an erase of its cells, and has no padding: where a terminal draws a
 character narrower than it was counted, nothing old remains behind it.
@@ -21,12 +22,14 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-PIECE_CHARS = 4096
-"""Written at once, so that what is typed does not wait for a page: 130 ms on a link of 256 kbit/s."""
+from securechat.client.tty.pace import PIECE_CHARS, STATE_ANSWERS, OutputPace
+
 MOST_CONTROLS = 100
 """Sequences that wait to be written, such as bells: more than a person would notice."""
 STOP_S = 1.0
 """Time for a terminal to take the last sequences."""
+ANSWERS_S = 0.5
+"""Time for answers at the end: more than the round trip of a slow link."""
 CLEAR = "\x1b[m\x1b[2J"
 _UNKNOWN = (-1, -1)
 """Where the cursor is after another program, and whether it shows."""
@@ -48,10 +51,12 @@ class TerminalPainter:
 
     Attributes:
         synchronized: whether the terminal has said that it knows mode 2026.
+        waits: whether the last `take` left rows for which it was not time.
+        took_rows: whether it took others than urgent ones.
     """
 
     def __init__(self) -> None:
-        self.synchronized = False
+        self.synchronized = self.waits = self.took_rows = False
         self._lock = threading.Lock()
         self._wanted: dict[int, dict[int, RowPart]] = {}
         self._written: dict[int, dict[int, RowPart]] = {}
@@ -113,8 +118,13 @@ class TerminalPainter:
         self._cursor_written, self._bare_written, self._clear = _UNKNOWN, None, clear
 
     def take(self, most_chars: int = PIECE_CHARS) -> str:
-        """Return what is to be written next, which then counts as written; empty when nothing is."""
+        """Return what is to be written next, which then counts as written; empty when nothing is.
+
+        Args:
+            most_chars: after which no further row is taken; 0 takes all urgent ones and no other.
+        """
         with self._lock:
+            self.waits = self.took_rows = False
             if self._held or (self._bare is not None and self._bare == self._bare_written):
                 return ""
             if self._bare is not None:
@@ -126,11 +136,16 @@ class TerminalPainter:
             self._clear = ""
             left, rows = most_chars, 0
             for number in self._differing():
+                if number not in self._urgent:
+                    if most_chars == 0:
+                        self.waits = True
+                        break
+                    self.took_rows = True
                 text = self._row(number)
                 drawn.append(text)
                 rows += 1
                 left -= len(text)
-                if left <= 0:
+                if left <= 0 < most_chars:
                     break
             if not drawn and self._cursor == self._cursor_written:
                 return ""
@@ -187,7 +202,8 @@ class TerminalWriter:
         self._fileno = fileno
         self._painter = painter
         self._controls: deque[str] = deque(maxlen=MOST_CONTROLS)
-        self._changed = threading.Event()
+        self._changed, self._answered = threading.Event(), threading.Event()
+        self._pace = OutputPace()
         self._stopping = False
         self._gone = False
         self.writes_since: float | None = None  # when the write began that has not ended, monotonic seconds
@@ -201,6 +217,22 @@ class TerminalWriter:
         """Have a sequence written before the next frame."""
         self._controls.append(sequence)
         self._changed.set()
+
+    def answered(self, answer: str) -> bool:
+        """Take an answer of the terminal; tell whether it is one about the pace."""
+        if answer not in STATE_ANSWERS:
+            return False
+        self._pace.answered(time.monotonic())
+        self._answered.set()
+        return True
+
+    def await_answers(self, timeout_s: float = ANSWERS_S) -> None:
+        """Write no further frame, and wait for the terminal's answers: none of them must reach the shell."""
+        self._painter.hold(on=True)
+        deadline = time.monotonic() + timeout_s
+        while self._pace.expects_answer and (left_s := deadline - time.monotonic()) > 0:
+            self._answered.wait(left_s)
+            self._answered.clear()
 
     def wake(self) -> None:
         """Tell that the painter has something."""
@@ -216,19 +248,23 @@ class TerminalWriter:
         return not self._thread.is_alive() and not self._gone
 
     def _run(self) -> None:
+        wait_s = None
         while True:
-            self._changed.wait()
+            self._changed.wait(wait_s)
             self._changed.clear()
             while text := self._next():
                 text = text if self._is_unicode else text.translate(_ASCII)
                 self._write(text.encode(self._encoding, errors="replace"))
+            wait_s = self._pace.waits_s(time.monotonic()) if self._painter.waits else None
             if self._stopping and not self._controls:
                 return
 
     def _next(self) -> str:
         with contextlib.suppress(IndexError):
             return self._controls.popleft()
-        return self._painter.take()
+        now = time.monotonic()
+        text = self._painter.take(0 if self._pace.waits_s(now) else self._pace.piece_chars)
+        return text + self._pace.ask(now, len(text)) if self._painter.took_rows else text
 
     def _write(self, data: bytes) -> None:
         while data and not self._gone:

@@ -75,6 +75,43 @@ def test_urgent_rows_come_first_and_a_page_comes_in_pieces() -> None:
     assert "typed more" in painter.take()[:200]
 
 
+def test_while_the_link_is_full_urgent_rows_alone_are_taken() -> None:
+    painter = TerminalPainter()
+    painter.show({0: {0: part("message")}, 3: {0: part("typed")}, 4: {0: part("more")}}, (4, 4), 20, range(3, 5))
+    assert shown(painter.take(0)) == ["", "", "", "typed", "more"]
+    assert (painter.waits, painter.took_rows) == (True, False)
+    assert painter.take(0) == ""
+    assert painter.waits
+    assert "message" in painter.take()
+    assert (painter.waits, painter.took_rows) == (False, True)
+
+
+def test_the_terminal_is_asked_behind_other_rows_and_answered_before_the_end() -> None:
+    reading, writing = os.pipe()
+    painter = TerminalPainter()
+    writer = TerminalWriter(writing, painter)
+    painter.show({0: {0: part("message")}, 3: {0: part("typed")}}, (4, 4), 20, range(3, 4))
+    writer.start()
+    writer.wake()
+    text = b""
+    while b"\x1b[5n" not in text:
+        text += os.read(reading, 4096)
+    assert text.endswith(b"\x1b[5n")
+    assert not writer.answered("\x1b[?1u")
+    assert writer.answered("\x1b[0n")
+    painter.show({0: {0: part("another")}}, (4, 4), 20, range(3, 4))
+    writer.wake()
+    os.read(reading, 4096)
+    waiter = threading.Thread(target=writer.await_answers, args=(60.0,))
+    waiter.start()
+    assert writer.answered("\x1b[0n")
+    waiter.join(60.0)
+    assert not waiter.is_alive()
+    writer.stop("")
+    os.close(reading)
+    os.close(writing)
+
+
 def test_the_cursor_alone_moves_without_anything_else() -> None:
     painter = TerminalPainter()
     painter.show({0: {0: part("one")}}, (0, 0), 20, NO_ROWS)
