@@ -1,4 +1,4 @@
-"""What is measured of the terminal client, the bars, and the table of both.
+"""The figures of the terminal client, their bars, and the table of both.
 
 A part of a run notes seconds, bytes, MiB or shares under a name of `FIGURES`. The table has the median over the runs,
 of each run's own percentile where a figure is one of many keys.

@@ -1,7 +1,7 @@
 """The frame on the terminal, the frame that is wanted, and a thread that makes the one into the other.
 
 A frame is never queued: `TerminalPainter` keeps the newest text of each part of a row, and gives out what differs from
-what was written, the rows of the composer first, a few KiB at a time, at the link's pace (pace.py). A terminal that
+what was written, the rows of the composer first, a few KiB at a time, at the link's pace (pacing.py). A terminal that
 reads slowly gets fewer frames, and one that reads nothing holds nothing up but the thread that writes. Where nothing
 differs, nothing is written.
 
@@ -22,7 +22,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from securechat.client.tty.pace import PIECE_CHARS, STATE_ANSWERS, OutputPace
+from securechat.client.tty.pacing import PIECE_CHARS, STATE_ANSWERS, OutputPacing
 
 MOST_CONTROLS = 100
 """Sequences that wait to be written, such as bells: more than a person would notice."""
@@ -203,7 +203,7 @@ class TerminalWriter:
         self._painter = painter
         self._controls: deque[str] = deque(maxlen=MOST_CONTROLS)
         self._changed, self._answered = threading.Event(), threading.Event()
-        self._pace = OutputPace()
+        self._pace = OutputPacing()
         self._stopping = False
         self._gone = False
         self.writes_since: float | None = None  # when the write began that has not ended, monotonic seconds

@@ -1,4 +1,4 @@
-"""How fast the list may be drawn, so that what is typed does not wait behind it on a slow link.
+"""The pace at which the list is drawn: on a slow link, what is typed does not wait behind it.
 
 Between a program and its terminal there are buffers of unknown size: of the kernel, of sshd, of TCP. So the terminal is
 asked for its state (DSR, ECMA-48, 8.3.35; every VT100 answers) behind each piece of the list. An answer that comes
@@ -39,7 +39,7 @@ FORGET_S = 5.0
 """Time without a piece, after which the link may be another one."""
 
 
-class OutputPace:
+class OutputPacing:
     """The pace of what is drawn; times are monotonic seconds."""
 
     def __init__(self) -> None:

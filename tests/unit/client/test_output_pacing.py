@@ -6,7 +6,7 @@ import heapq
 
 import pytest
 
-from securechat.client.tty.pace import ASK_STATE, FORGET_S, LEAST_RATE, LOST_S, PIECE_CHARS, UNANSWERED, OutputPace
+from securechat.client.tty.pacing import ASK_STATE, FORGET_S, LEAST_RATE, LOST_S, PIECE_CHARS, UNANSWERED, OutputPacing
 
 STEP_S = 0.001
 FRAME_CHARS, FRAMES_PER_S = 4300, 12
@@ -21,7 +21,7 @@ class ModelLink:
     """
 
     def __init__(self, chars_s: float, delay_s: float) -> None:
-        self.pace = OutputPace()
+        self.pace = OutputPacing()
         self.now = 0.0
         self.chars_s, self.delay_s = chars_s, delay_s
         self.written = 0
@@ -84,7 +84,7 @@ def test_a_link_that_has_become_slower_and_farther_is_learned() -> None:
 
 
 def test_single_late_answers_change_nothing() -> None:
-    pace = OutputPace()
+    pace = OutputPacing()
     for number in range(200):
         now = number * 0.1
         assert pace.ask(now, 1000) == ASK_STATE
@@ -93,7 +93,7 @@ def test_single_late_answers_change_nothing() -> None:
 
 
 def test_a_terminal_that_never_answers_is_asked_no_more_and_not_waited_for() -> None:
-    pace = OutputPace()
+    pace = OutputPacing()
     asked = [pace.ask(number * 0.1, 4000) for number in range(10)]
     assert asked == [ASK_STATE] * UNANSWERED + [""] * (10 - UNANSWERED)
     assert pace.waits_s(1.0) == 0.0
