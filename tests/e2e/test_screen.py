@@ -146,6 +146,23 @@ def test_what_was_written_and_not_sent_is_there_after_a_kill(screen: Open, tmp_p
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP, None], ids=["term", "hangup", "window"])
+def test_what_was_written_is_there_after_any_end(screen: Open, tmp_path: Path, end: signal.Signals | None) -> None:
+    """The file is written at the end at the latest, whatever the end: a closed window is None."""
+    env = {"SECURECHAT_STATE": str(tmp_path / "state")}
+    ann = opened(screen, "ann", env=env)
+    register(ann)
+    ann.type("half written")
+    ann.wait_for("half written")
+    if end is None:
+        ann.close_window()
+        ann.process.wait(20)
+    else:
+        ann.process.send_signal(end)
+        ann.wait_for_exit()
+    assert any(map(_holds_text, tmp_path.rglob("unsent-*")))
+
+
 def _holds_text(path: Path) -> bool:
     return b"half written" in path.read_bytes()
 

@@ -1,8 +1,9 @@
 """One session on a full screen: the network's thread with the state, the screen's thread with the application.
 
 The screen's thread posts what the person did; the network's thread takes it, makes a view at once and hands it over.
-After events it makes one when the last view was taken, and at most `VIEWS_PER_S` times a second, so that a flood of
-messages leaves the time to the keyboard. Nothing else is shared.
+After events, and after a typed text, which the screen shows by itself, it makes one when the last view was taken, and
+at most `VIEWS_PER_S` times a second, so that a flood of messages leaves the time to the keyboard. Nothing else is
+shared.
 """
 
 from __future__ import annotations
@@ -45,14 +46,17 @@ from securechat.net.timers import Timer
 from securechat.text.sanitize import one_line
 from securechat.translation import translated
 
-VIEWS_PER_S = 15
-"""Most views after events: as often as a list can be read while it moves."""
+VIEWS_PER_S = 12
+"""Most views after events and while a text is typed: as often as a list can be read while it moves, and a list of 36
+rows that are all new takes less than 64 KiB a second."""
 STORE_S = 1.0
 """Between a change of what is unsent and its file: less than a person would mind to type again."""
 SWITCH_S = 0.001
 """Between two switches of threads; Python's own are 5 ms."""
 _SETTLED = (events.RoomJoined, events.ConnectionLost)
 """The start has come to something: what is said now is not pushed away by its notices."""
+_TYPED = (views.TypedText, views.KeyTyped, views.FocusChanged)
+"""Inputs that are on the screen already, or change little there."""
 END_S = 5.0
 """Time for the network's thread to end when the screen has."""
 
@@ -184,7 +188,10 @@ class ScreenSession:
 
     def _take(self, screen_input: views.ScreenInput) -> None:
         self._do(self._state.take(screen_input))
-        self._show()
+        if isinstance(screen_input, _TYPED):
+            self._show_in_turn()
+        else:
+            self._show()
 
     def _on_ui_events(self, ui_events: Sequence[UiEvent]) -> None:
         for ui_event in ui_events:
@@ -204,7 +211,11 @@ class ScreenSession:
             self._say_notes()
         if not ui_events:  # the last call of the network's thread
             self._app.in_screen(self._app.exit)
-        elif not self._soon:
+        else:
+            self._show_in_turn()
+
+    def _show_in_turn(self) -> None:
+        if not self._soon:
             self._show_by(max(self._network.now, self._made_at + 1 / VIEWS_PER_S))
 
     def _show_by(self, when: float) -> None:

@@ -128,6 +128,8 @@ class TerminalDriver(Driver):
         """Read nothing more, and discard what has come: the rest of a paste must not reach the shell."""
         if self._reader is None:
             return
+        if self._writer is not None:
+            self._writer.await_answers()
         os.close(self._stop_reading[1])
         self._reader.join()
         os.close(self._stop_reading[0])
@@ -194,10 +196,7 @@ class TerminalDriver(Driver):
                     yield event
             case InputKind.FOCUS:
                 yield events.AppFocus() if part.text == "\x1b[I" else events.AppBlur()
-            case InputKind.ANSWER if part.text == terminal_modes.STATUS_IS_GOOD:
-                if self._writer is not None:
-                    self._writer.answered()
-            case InputKind.ANSWER:
+            case InputKind.ANSWER if self._writer is None or not self._writer.answered(part.text):
                 self._app.call_later(self._answered, part.text)
 
     def _key_events(self, sequence: str) -> Iterable[events.Key]:
