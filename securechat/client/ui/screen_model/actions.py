@@ -163,9 +163,9 @@ class ScreenActions:
 
     def _read_all(self) -> None:
         context = self._context
-        for key, conversation in tuple(context.core.conversations.items()):
-            if conversation.unread:
-                context.send(actions.MarkSeen(key, conversation.last))
+        for key, last in context.conversations.unread:
+            context.send(actions.MarkSeen(key, last))
+            context.conversations.saw(key, last)
         context.say(catalogue.screen.ALL_READ())
 
     def present(self) -> None:
@@ -380,6 +380,7 @@ class ScreenActions:
         if (seq := context.window.mark_unread()) is not None:
             context.seen.marked_unread()
             context.send(actions.MarkUnread(context.key, seq))
+            context.conversations.changed(context.key)
             context.say(catalogue.screen.READ_HERE_ONLY())
         else:
             context.say(catalogue.screen.NO_MESSAGE_SELECTED())
@@ -456,7 +457,7 @@ class ScreenActions:
             return
         context.notification.set_level(name, level)
         context.ask(KeepSetting(f"notify.{name}", level.value))
-        context.conversations.changed()
+        context.conversations.changed(key)
         context.say(catalogue.screen.level_is(str(place(context.core, key)), LEVEL_WORDS[level]()))
 
     def _notices(self) -> None:
