@@ -22,6 +22,7 @@ from securechat.client.ui.screen_model.view import (
     ScreenFocus,
     ScrollPane,
 )
+from securechat.client.ui.window.kept_windows import MOST_PUT_AWAY
 from securechat.client.ui.window.seen_policy import LOOKING_S
 from tests.support.screen_rig import ScreenRig, dialogue, text_of
 
@@ -279,3 +280,33 @@ def test_a_day_of_sleep_while_offline_counts_down_to_nothing() -> None:
     rig.driver.now += 86_400
     assert str(catalogue.screen.reconnecting(0)) in rig.view.status
     assert (deadline := rig.state.deadline()) is None or deadline >= 0
+
+
+# --- what is kept -----------------------------------------------------------------------------------------------------
+
+
+def test_rooms_that_were_read_back_and_left_keep_a_part_and_no_rows() -> None:
+    rooms = [f"room{number}" for number in range(5)]
+    rig = ScreenRig(*rooms)
+    for room in rooms:
+        for number in range(MOST_PUT_AWAY + 300):
+            rig.driver.server.store(99, f"{room} {number}", room=room)
+    rig.driver.cut()
+    rig.note()
+    rig.pump()
+    for room in rooms:
+        rig.submit(f"/join {room}")
+        while rig.state._context.window.kept[0].prev:
+            rig.take(ScrollPane(ScreenPane.MESSAGES, -200))
+            rig.pump()
+        rig.take(ScrollPane(ScreenPane.MESSAGES, -2 * MOST_PUT_AWAY))
+        assert f"{room} 0\n" in rig.messages
+    windows = rig.state._context.windows
+    for room in rooms[:-1]:
+        window = windows.of(rig.key(room))
+        assert len(window.kept) == MOST_PUT_AWAY
+        assert not window._at._cache
+        assert not windows.row_maker(rig.key(room))._blocks
+    rig.submit(f"/join {rooms[0]}")
+    rig.run("present")
+    assert f"{rooms[0]} {MOST_PUT_AWAY + 299}" in rig.messages

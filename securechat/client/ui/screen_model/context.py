@@ -330,6 +330,7 @@ class ScreenContext:
             return
         if self._opened is not None:
             self.windows.of(self._opened).select(None)
+            self.windows.put_away(self._opened)
             self.remember(self._opened)
             self.conversations.changed(self._opened, key)
         self._opened = key
