@@ -380,6 +380,8 @@ class ScreenContext:
         """Pass an action to the core; tell whether the core takes it. What it says instead, the user is told."""
         self.rejected = False
         self.act(action)
+        if isinstance(action, actions.SendMessage):
+            self.windows.of(action.target).unsent_are(self.core.unsent)  # it is seen from now on
         return not self.rejected
 
     def key_of(self, item: UnreadItem) -> ConversationId:
