@@ -57,7 +57,9 @@ class PictureTerminal:
         """Take output."""
         text = self._rest + (data if isinstance(data, str) else data.decode("utf-8", "replace"))
         at = text.rfind("\x1b")
-        whole = at < 0 or text.endswith("\x1b\\") or (text[at + 1 : at + 2] == "[" and re.search("[@-~]", text[at + 2 :]))
+        whole = (
+            at < 0 or text.endswith("\x1b\\") or (text[at + 1 : at + 2] == "[" and re.search("[@-~]", text[at + 2 :]))
+        )
         begins = text.rfind("\x1b_G")
         if begins >= 0 and "\x1b\\" not in text[begins:]:
             whole, at = False, begins

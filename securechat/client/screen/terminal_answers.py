@@ -51,6 +51,7 @@ class TerminalAnswers:
         self._background: Callable[[int | None], None] | None = None
         self._protocol: PictureProtocol | None = None
         self._use: Callable[[tuple[int, int]], None] | None = None
+        self._tell: Callable[[str], None] = lambda _: None
         self._has_kitty = self._is_decided = False
         self._cell: tuple[int, int] | None = None
 
@@ -83,17 +84,20 @@ class TerminalAnswers:
 
     # --- pictures
 
-    def ask_pictures(self, protocol: PictureProtocol, use: Callable[[tuple[int, int]], None]) -> None:
-        """Ask whether the terminal shows pictures; the user is told where it shows none.
+    def ask_pictures(
+        self, protocol: PictureProtocol, use: Callable[[tuple[int, int]], None], tell: Callable[[str], None]
+    ) -> None:
+        """Ask whether the terminal shows pictures.
 
         Args:
             protocol: that the user has chosen.
             use: gets the size of a cell in pixels where it does, and again when that has changed.
+            tell: gets a sentence for the user where it does not.
         """
         if os.environ.get("TMUX") or os.environ.get("STY"):
-            self._post(views.ShowSentence(NO_PICTURES_IN_TMUX()))
+            tell(NO_PICTURES_IN_TMUX())
             return
-        self._protocol, self._use = protocol, use
+        self._protocol, self._use, self._tell = protocol, use, tell
         asked = kitty.ASK if protocol is PictureProtocol.KITTY else ""
         self._send(f"{asked}{cell_size.ASK}{ASK_ATTRIBUTES}")
         self._later(PICTURES_S, lambda: self._decide(knows=False))
@@ -122,7 +126,7 @@ class TerminalAnswers:
         self._is_decided = True
         if not knows:
             self._use = None
-            self._post(views.ShowSentence(words.no_pictures(self._protocol.value)))
+            self._tell(words.no_pictures(self._protocol.value))
         elif self._protocol is PictureProtocol.SIXEL:
             self._painter.pictures = SixelPictures()
         else:  # numbers that no other program in this terminal is likely to have; 32 bits, never 0
