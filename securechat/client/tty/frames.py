@@ -142,13 +142,13 @@ class TerminalPainter:
         """
         with self._lock:
             self._forget(clear)
+            self._erase_pictures()
             if rows is not None:
                 self._rows = rows
                 self._wanted.clear()
 
     def _forget(self, clear: str) -> None:
         self._written.clear()
-        self._erase_pictures()
         self._cursor_written, self._bare_written, self._clear = _UNKNOWN, None, clear
 
     def take(self, most_chars: int = PIECE_CHARS) -> str:
