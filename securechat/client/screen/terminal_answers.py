@@ -17,6 +17,8 @@ from securechat.client.ui.screen_model import view as views
 
 PICTURES_S = 3.0
 """Time for the answers about pictures: some round trips of a slow link."""
+_READS_NO_ANSWER: bool = sys.platform == "win32"
+"""Textual's own driver tells of none, and Apple's terminal would print the question."""
 ASK_ATTRIBUTES = "\x1b[c"
 """Every terminal answers it (DA1), so that an answer that has not come before will not come."""
 
@@ -96,6 +98,9 @@ class TerminalAnswers:
         """
         if os.environ.get("TMUX") or os.environ.get("STY"):
             tell(NO_PICTURES_IN_TMUX())
+            return
+        if _READS_NO_ANSWER or os.environ.get("TERM_PROGRAM") == "Apple_Terminal":
+            tell(words.no_pictures(protocol.value))
             return
         self._protocol, self._use, self._tell = protocol, use, tell
         asked = kitty.ASK if protocol is PictureProtocol.KITTY else ""

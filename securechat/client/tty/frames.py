@@ -106,7 +106,7 @@ class TerminalPainter:
             self._bare = text
 
     def give_picture(self, area: PictureArea, picture: EncodedPicture) -> None:
-        """Take the picture of an area that is shown."""
+        """Take the picture of an area that is shown, or is with the next frame."""
         with self._lock:
             if self.pictures is not None:
                 self.pictures.give(area, picture)

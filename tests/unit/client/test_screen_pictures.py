@@ -74,8 +74,20 @@ def test_nothing_is_transmitted_before_it_is_given_nor_when_it_is_not_wanted() -
     assert "\x1b_G" not in rig.drain()
     rig.show()
     rig.painter.give_picture(AREA, SMALL)
+    assert "\x1b_G" not in rig.drain()
+    rig.show()
     rig.show(AREA)
     assert "\x1b_G" not in rig.drain()
+
+
+def test_one_that_is_given_before_its_frame_comes_is_shown_with_it() -> None:
+    for sixel, picture in ((False, SMALL), (True, STRIPS)):
+        rig = Rig(sixel=sixel)
+        rig.show()
+        rig.drain()
+        rig.painter.give_picture(AREA, picture)
+        rig.show(AREA)
+        assert ("\x1bP" if sixel else "a=p") in rig.drain()
 
 
 def test_a_large_one_goes_in_pieces_that_typing_does_not_wait_for() -> None:
