@@ -26,6 +26,8 @@ from tests.support import patience, pseudo, warm
 from tests.support.secrecy import expect_clean_command
 
 PATIENCE_S = patience.PATIENCE_S
+ON = {"SECURECHAT_PLAIN": ""}
+"""Opens the full screen: an empty variable counts as unset."""
 _STRING = re.compile(rb"\x1b[_P][^\x1b]*\x1b\\")
 _BEGINS = re.compile(rb"\x1b(?:[_P][^\x1b]*\x1b?)?\Z")
 CTRL_C, CTRL_D, ENTER = "\x03", "\x04", "\r"
@@ -34,6 +36,7 @@ CTRL_C, CTRL_D, ENTER = "\x03", "\x04", "\r"
 class Screen:
     """Runs a command on a pseudo-terminal of ``columns`` by ``rows``. A context manager: the program dies with it.
 
+    The client shows lines, as most tests are about what is said; with `ON` in ``env`` it does what it does by default.
     Attributes:
         answers: what the terminal says to a question, by the question.
         reads: what else gets the program's output.
@@ -64,6 +67,7 @@ class Screen:
             "TZ": "UTC",
             "SECURECHAT_STATE": "",
             "SECURECHAT_CLIENT_CONFIG": "",
+            "SECURECHAT_PLAIN": "1",
             **_without_ours(),
             **(env or {}),
         }

@@ -19,7 +19,7 @@ from typing import Any
 from securechat.client.catalogue import screen_shell as words
 from securechat.client.external_editor import edited
 from securechat.client.link_opening import open_file, open_link
-from securechat.client.screen.panes import Pane, changed_parts, drawn_line, link_at
+from securechat.client.screen.panes import Pane, bare_text, changed_parts, drawn_line, link_at
 from securechat.client.screen.strips import base_style, sequences, sgr
 from securechat.client.screen.terminal_answers import TerminalAnswers
 from securechat.client.screen.toolkit import App, ChildWidgets, ChopsUpdate, LayoutUpdate, events
@@ -60,15 +60,6 @@ TELL_KEY_S = 1.0
 """Between two keys that are told for themselves."""
 STUCK_S = 1.0
 """Time for a terminal to take a piece, after which nothing that is drawn counts as seen."""
-_PANES = {
-    views.ScreenFocus.MESSAGES: KeyboardFocus.MESSAGE,
-    views.ScreenFocus.CONVERSATIONS: KeyboardFocus.LIST,
-    views.ScreenFocus.MEMBERS: KeyboardFocus.LIST,
-    views.ScreenFocus.OVERLAY: KeyboardFocus.OVERLAY,
-}
-_WAITED_FOR = (views.RunAction, views.SubmitText, views.AnswerForm, views.ChooseItem, views.CloseOverlay)
-_APART = (views.TypedText, views.KeyTyped, views.FocusChanged, views.ScreenResized)
-"""Inputs that a text on its way need not come before."""
 
 
 class ScreenApp(App[None], inherit_bindings=False):
@@ -222,10 +213,12 @@ class ScreenApp(App[None], inherit_bindings=False):
         if view.mouse != self._mouse or (view.bare is not None) is self._mouse:
             self._mouse = view.mouse and view.bare is None
             self.send(terminal_modes.MOUSE_ON if self._mouse else terminal_modes.MOUSE_OFF)
-        self.painter.show_bare(None if view.bare is None else CLEAR + terminal_modes.bare(view.bare))
+        self.painter.show_bare(None if view.bare is None else bare_text(view.bare))
         if self._typed is not None and view.taken >= self._typed_at:
             self.flush_typed()
         self._draw()
+        if view.frame:
+            self.call_after_refresh(self._drawn, view.frame)
         while self._held and not self._waits:
             self._take(self._held.popleft())
 
@@ -336,6 +329,18 @@ class ScreenApp(App[None], inherit_bindings=False):
             self._driver.show_frame()
         elif self._driver is not None:
             self._driver.write(self.painter.take(sys.maxsize))
+            if frame := self.painter.written():
+                self.note_shown(frame)
+
+    def _drawn(self, frame: int) -> None:
+        """All rows of a view are with the painter: ask for a word when the terminal shows them."""
+        if frame == self.view.frame:
+            self.painter.is_frame(frame)
+            self._write_frame()
+
+    def note_shown(self, frame: int) -> None:
+        """The terminal shows a view; from any thread."""
+        self.in_screen(partial(self._post, views.FrameShown(frame)))
 
     # --- what the person does
 
@@ -366,10 +371,10 @@ class ScreenApp(App[None], inherit_bindings=False):
         return self.view.taken < self._awaited
 
     def _post(self, screen_input: views.ScreenInput) -> None:
-        if not isinstance(screen_input, _APART):
+        if not isinstance(screen_input, views.APART):
             self.flush_typed()
         self._posted += 1
-        if isinstance(screen_input, _WAITED_FOR):
+        if isinstance(screen_input, views.WAITED_FOR):
             self._awaited = self._posted
         self._give(screen_input)
 
@@ -418,7 +423,7 @@ class ScreenApp(App[None], inherit_bindings=False):
         return field.columns - margin if field is not None else self.size.width
 
     def _places(self) -> list[KeyboardFocus]:
-        place = _PANES.get(self.view.focus)
+        place = views.PLACES.get(self.view.focus)
         if self.view.overlay is not None or place is not None:
             return [KeyboardFocus.OVERLAY if self.view.overlay is not None else place or KeyboardFocus.OVERLAY]
         buffer = self.composer.buffer
@@ -678,8 +683,10 @@ class ScreenApp(App[None], inherit_bindings=False):
         """Give the terminal to the shell, as Ctrl+Z does everywhere, and take it back when the shell lets us go on."""
         if sys.platform != "win32" and isinstance(self._driver, _Driver):
             self._stopped = True
+            self._post(views.ScreenHidden(True))
             with self.suspend():
                 os.kill(os.getpid(), signal.SIGSTOP)
+            self._post(views.ScreenHidden(False))
             self.redraw()
 
     def _continued(self) -> None:

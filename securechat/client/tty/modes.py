@@ -7,7 +7,7 @@ Names and numbers of modes: xterm's ctlseqs; keys: https://sw.kovidgoyal.net/kit
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from securechat.client.tty.controls import harmless
 from securechat.client.ui.themes import reported_color
@@ -23,6 +23,7 @@ MOUSE_OFF = "\x1b[?1006l\x1b[?1002l\x1b[?1000l"
 WRAP_ON, WRAP_OFF = "\x1b[?7h", "\x1b[?7l"
 ASK_BACKGROUND = "\x1b]11;?\x1b\\"
 ASK_SYNCHRONIZED = "\x1b[?2026$p"
+"""DSR 5 of ECMA-48 and its answer: the terminal has read everything that was written before."""
 ASK_NOTIFICATIONS = "\x1b]99;i=securechat:p=?;\x1b\\"
 
 _ENTER = (
@@ -63,12 +64,6 @@ def leaving() -> str:
 def title(text: str) -> str:
     """Return what sets the window's title."""
     return f"\x1b]2;{harmless(text)[:MOST_TITLE_CHARS]}\x1b\\"
-
-
-def bare(rows: Iterable[str]) -> str:
-    """Return what shows rows one below the other, which the terminal wraps: its own selection has them whole."""
-    lines = "\r\n".join(map(harmless, rows))
-    return f"\x1b[H{WRAP_ON}{lines}{WRAP_OFF}"
 
 
 def background_of(answer: str) -> int | None:
