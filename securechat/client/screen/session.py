@@ -118,7 +118,7 @@ class ScreenSession:
             self._files.look_at,
             PreviewEncoder(self._network.post),
             self._app.painter,
-            self._app.wake,
+            lambda: self._app.in_screen(self._app.write_frame),
             lambda: self._network.now,
             self._network.call_later,
         )

@@ -12,6 +12,7 @@ from securechat.client.catalogue.files import NO_PICTURES_IN_TMUX
 from securechat.client.files.preview_process import PictureProtocol
 from securechat.client.tty import cell_size, kitty, modes, sixel
 from securechat.client.tty.frames import TerminalPainter
+from securechat.client.tty.notices import NoticeSequence, known_sequence, notifying
 from securechat.client.tty.screen_pictures import KittyPictures, SixelPictures
 from securechat.client.ui.screen_model import view as views
 
@@ -33,9 +34,6 @@ class TerminalAnswers:
         write_frame: writes what the painter has.
         post: takes what the terminal has told.
         size: columns and rows of the terminal.
-
-    Attributes:
-        notifies: whether the terminal has said that it knows OSC 99.
     """
 
     def __init__(
@@ -47,7 +45,7 @@ class TerminalAnswers:
         post: Callable[[views.ScreenInput], None],
         size: Callable[[], tuple[int, int]],
     ) -> None:
-        self.notifies = False
+        self._knows_99 = False
         self._painter, self._send, self._later = painter, send, later
         self._write_frame, self._post, self._size = write_frame, post, size
         self._background: Callable[[int | None], None] | None = None
@@ -62,11 +60,25 @@ class TerminalAnswers:
         if modes.knows_synchronized(answer):
             self._painter.synchronized = True
         elif modes.knows_notifications(answer):
-            self.notifies = True
+            self._knows_99 = True
         elif self._background is not None and (background := modes.background_of(answer)) is not None:
             self._tell_background(background)
         elif self._use is not None:
             self._note_pictures(answer)
+
+    # --- notifications
+
+    def notify(self, text: str, setting: str, *, rings: bool) -> None:
+        """Notify as the terminal can, or ring where there is no text.
+
+        Args:
+            text: see `views.NotifyUser`.
+            setting: of the user: terminal, bell or off.
+            rings: whether the bell rings where the terminal knows no notification.
+        """
+        if setting != "off":
+            known = known_sequence(os.environ, answered_99=self._knows_99)
+            self._send(notifying(text, NoticeSequence.NONE if setting == "bell" or not text else known, rings=rings))
 
     # --- the background
 
