@@ -4,7 +4,8 @@ Between a program and its terminal there are buffers of unknown size: of the ker
 asked for its state (DSR, ECMA-48, 8.3.35; every VT100 answers) behind each piece of the list. An answer that comes
 later than the link's own time says that pieces wait in line: then less is written a second, and smaller pieces, and
 more again while answers come in time (as TCP Vegas: Brakmo and Peterson 1995). A terminal that has never answered gets
-all at once. The same answers tell that a frame is on the terminal. The class knows no clock and writes nothing; it is called by the threads of input and of output.
+all at once. The same answers tell that a frame is on the terminal. The class knows no clock and writes nothing; it is
+called by the threads of input and of output.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class OutputPacing:
         self._fastest_s = float("inf")
         self._lately_s: deque[float] = deque(maxlen=LATELY)
         self._asked: deque[tuple[float, int, int]] = deque()
-        self._lost = 0
+        self._lost: deque[tuple[float, int]] = deque(maxlen=LATELY)
         self.answers = False
         self._tries = 0
         self._took: deque[tuple[float, float, int]] = deque(maxlen=FEW)
@@ -96,7 +97,7 @@ class OutputPacing:
                 return ""
             if now - self._last_piece > FORGET_S and not self._asked:
                 self._rate, self._lately_s = MOST_RATE, deque(maxlen=LATELY)
-                self._lost = 0
+                self._lost.clear()
             self._tries += 1
             self._asked.append((now, chars, frame if self.answers else 0))
             self._last_piece = now
@@ -107,20 +108,21 @@ class OutputPacing:
         """Take the terminal's answer to the oldest question; returns the frame that it was about, 0 for none."""
         with self._lock:
             self.answers = True
-            if self._lost:
-                self._lost -= 1  # late, after all: it is none about what was asked since
+            frame = 0
+            if self._lost:  # late, after all: it is none about what was asked since
+                asked_at, chars = self._lost.popleft()
+            elif self._asked:
+                asked_at, chars, frame = self._asked.popleft()
+            else:
                 return 0
-            if not self._asked:
-                return 0
-            asked_at, chars, frame = self._asked.popleft()
             if chars and asked_at >= self._slower_at:  # what was written before says nothing of the rate that holds
                 self._measure(now, asked_at, chars)
             return frame
 
     def _lose(self, now: float) -> None:
         while self._asked and self._asked[0][0] < now - LOST_S:
-            self._asked.popleft()
-            self._lost += 1
+            asked_at, chars, _ = self._asked.popleft()
+            self._lost.append((asked_at, chars))
 
     def _measure(self, now: float, asked_at: float, chars: int) -> None:
         took_s = now - asked_at

@@ -165,9 +165,9 @@ class ScreenActions:
 
     def _read_all(self) -> None:
         context = self._context
-        for key, conversation in tuple(context.core.conversations.items()):
-            if conversation.unread:
-                context.send(actions.MarkSeen(key, conversation.last))
+        for key, last in context.conversations.unread:
+            context.send(actions.MarkSeen(key, last))
+            context.conversations.saw(key, last)
         context.say(catalogue.screen.ALL_READ())
 
     def present(self) -> None:
@@ -383,6 +383,7 @@ class ScreenActions:
             context.seen.marked_unread()
             others = [each for each in context.window.kept if each.seq >= seq and each.sender_id != context.core.me.id]
             context.send(actions.MarkUnread(context.key, seq, len(others)))
+            context.conversations.changed(context.key)
             context.say(catalogue.screen.READ_HERE_ONLY())
         else:
             context.say(catalogue.screen.NO_MESSAGE_SELECTED())
@@ -459,7 +460,7 @@ class ScreenActions:
             return
         context.notification.set_level(name, level)
         context.ask(KeepSetting(f"notify.{name}", level.value))
-        context.conversations.changed()
+        context.conversations.changed(key)
         context.say(catalogue.screen.level_is(str(place(context.core, key)), LEVEL_WORDS[level]()))
 
     def _notices(self) -> None:

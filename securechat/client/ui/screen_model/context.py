@@ -348,12 +348,13 @@ class ScreenContext:
             return
         if self._opened is not None:
             self.windows.of(self._opened).select(None)
+            self.windows.put_away(self._opened)
             self.remember(self._opened)
+            self.conversations.changed(self._opened, key)
         self._opened = key
         self.composer.enter(key)
         self.notices.dismiss()
         self.members.changed()
-        self.conversations.changed()
         if (first := self.first_unread(key)) is not None:
             self.window.open(first)
         self.seen.entered(key)
