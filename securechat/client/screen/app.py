@@ -26,7 +26,6 @@ from securechat.client.screen.toolkit import App, ChildWidgets, ChopsUpdate, Lay
 from securechat.client.tty import modes as terminal_modes
 from securechat.client.tty.clipboard import copying
 from securechat.client.tty.frames import CLEAR, RowPart, TerminalPainter
-from securechat.client.tty.notices import NoticeSequence, known_sequence, notifying
 from securechat.client.ui.input.edit_field import EditField
 from securechat.client.ui.input.hidden_answer import HiddenAnswer
 from securechat.client.ui.input.key_names import is_typed
@@ -114,12 +113,10 @@ class ScreenApp(App[None], inherit_bindings=False):
         self._title = ""
         self._newest: views.ScreenView | None = None
         self.answers = TerminalAnswers(
-            self.painter, self.send, self.set_timer, self._write_frame, self._post, lambda: self.size
+            self.painter, self.send, self.set_timer, self.write_frame, self._post, lambda: self.size
         )
-        self._pictures: tuple[tuple[PictureArea, ...], int] = (
-            (),
-            0,
-        )  # and the row from which the candidates cover them
+        # Those of the view, and the row from which the list of candidates covers them.
+        self._pictures: tuple[tuple[PictureArea, ...], int] = ((), 0)
         self._drawable = False
         self._told_size = (-1, -1)
         self._stopped = False
@@ -290,7 +287,7 @@ class ScreenApp(App[None], inherit_bindings=False):
     def _show_rest(self) -> None:
         """Show the cursor and the pictures, where no row changes."""
         self.painter.show({}, self.cursor, self.size.width, range(0), self._pictures)
-        self._write_frame()
+        self.write_frame()
 
     @property
     def cursor(self) -> tuple[int, int] | None:
@@ -318,13 +315,10 @@ class ScreenApp(App[None], inherit_bindings=False):
         field = self.view.layout.composer
         urgent = range(field.row, field.row + field.rows) if field else range(0)
         self.painter.show(rows, self.cursor, columns, urgent, self._pictures)
-        self._write_frame()
+        self.write_frame()
 
-    def wake(self) -> None:
-        """Have written what the painter has got, from any thread."""
-        self.in_screen(self._write_frame)
-
-    def _write_frame(self) -> None:
+    def write_frame(self) -> None:
+        """Have written what the painter has; on the screen's thread."""
         if sys.platform != "win32" and isinstance(self._driver, _Driver):
             self._driver.show_frame()
         elif self._driver is not None:
@@ -336,7 +330,7 @@ class ScreenApp(App[None], inherit_bindings=False):
         """All rows of a view are with the painter: ask for a word when the terminal shows them."""
         if frame == self.view.frame:
             self.painter.is_frame(frame)
-            self._write_frame()
+            self.write_frame()
 
     def note_shown(self, frame: int) -> None:
         """The terminal shows a view; from any thread."""
@@ -614,12 +608,10 @@ class ScreenApp(App[None], inherit_bindings=False):
                 open_file(path, os.environ, lambda opened: self.in_screen(partial(self._file_opened, path, opened)))
             case views.ShellAction(action_id):
                 self.do(action_id)
-            case views.RingBell() if self._settings.notifications != "off":
-                self.send(notifying("", NoticeSequence.NONE, rings=True))
-            case views.NotifyUser(text, rings) if self._settings.notifications != "off":
-                known = known_sequence(os.environ, answered_99=self.answers.notifies)
-                is_bell = self._settings.notifications == "bell"
-                self.send(notifying(text, NoticeSequence.NONE if is_bell else known, rings=rings))
+            case views.RingBell():
+                self.answers.notify("", self._settings.notifications, rings=True)
+            case views.NotifyUser(text, rings):
+                self.answers.notify(text, self._settings.notifications, rings=rings)
             case views.LeaveScreen():
                 self.exit()
 

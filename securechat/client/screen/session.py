@@ -118,7 +118,7 @@ class ScreenSession:
             self._files.look_at,
             PreviewEncoder(self._network.post),
             self._app.painter,
-            self._app.wake,
+            lambda: self._app.in_screen(self._app.write_frame),
             lambda: self._network.now,
             self._network.call_later,
         )
@@ -129,7 +129,8 @@ class ScreenSession:
         self._timer: Timer | None = None
         self._made_at = float("-inf")
         self._own = 0
-        self._soon = self._started = False
+        self._soon = self._started = self._is_logged_in = False
+        self._to_say = ""
         self._storing: Timer | None = None
         self._keeping: Timer | None = None
 
@@ -171,7 +172,9 @@ class ScreenSession:
         if self._settings.pictures != "off":
             protocol = PictureProtocol(self._settings.pictures)
             self._app.answers.ask_pictures(
-                protocol, lambda cell: self._network.post(partial(self._previews.use, protocol, cell))
+                protocol,
+                lambda cell: self._network.post(partial(self._previews.use, protocol, cell)),
+                lambda why: self._network.post(partial(self._say_logged_in, why)),
             )
 
     def _take_soon(self, screen_input: views.ScreenInput) -> None:
@@ -204,6 +207,9 @@ class ScreenSession:
                 case events.ClientEnded():
                     self._ended(ui_event)
                 case events.LoggedIn():
+                    self._is_logged_in = True
+                    self._say(self._to_say)
+                    self._to_say = ""
                     self._state.encryption_is(self._network.tls_version)
                     self._say(self._unsent.read(ui_event.me.name, self._state.use_unsent))
         self._do(self._state.note(ui_events))
@@ -298,6 +304,13 @@ class ScreenSession:
     def _say(self, sentence: str) -> None:
         if sentence:
             self._take_own(views.ShowSentence(one_line(sentence)))
+
+    def _say_logged_in(self, sentence: str) -> None:
+        """Say something that is not to go away when the first conversation opens."""
+        if self._is_logged_in:
+            self._say(sentence)
+        else:
+            self._to_say = sentence
 
     def _tell_progress(self) -> None:
         self._take_own(views.TransferProgress(self._files.progress))

@@ -129,7 +129,7 @@ class TerminalPainter:
             return frame
 
     def give_picture(self, area: PictureArea, picture: EncodedPicture) -> None:
-        """Take the picture of an area that is shown."""
+        """Take the picture of an area that is shown, or is with the next frame."""
         with self._lock:
             if self.pictures is not None:
                 self.pictures.give(area, picture)
@@ -165,13 +165,13 @@ class TerminalPainter:
         """
         with self._lock:
             self._forget(clear)
+            self._erase_pictures()
             if rows is not None:
                 self._rows, self._frame = rows, 0
                 self._wanted.clear()
 
     def _forget(self, clear: str) -> None:
         self._written.clear()
-        self._erase_pictures()
         self._cursor_written, self._bare_written, self._clear = _UNKNOWN, None, clear
 
     def take(self, most_chars: int = PIECE_CHARS) -> str:
