@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -170,7 +170,7 @@ def test_hostile_strings_change_nothing_but_their_field(panes: ScreenPanes, cert
 
 
 def test_what_comes_to_a_detached_session_stays_unread(
-    panes: Panes, server: ServerProcess, connect: Callable[..., NativeClient]
+    panes: ScreenPanes, server: ServerProcess, connect: Callable[..., NativeClient]
 ) -> None:
     ann = panes()
     ann._run("set-option", "-g", "focus-events", "on")
