@@ -66,6 +66,10 @@ class TerminalAnswers:
         elif self._use is not None:
             self._note_pictures(answer)
 
+    def undecoded(self) -> None:
+        """Tell that the terminal has sent bytes that are no text."""
+        self._post(views.ShowSentence(words.NOT_DECODED()))
+
     # --- notifications
 
     def notify(self, text: str, setting: str, *, rings: bool) -> None:

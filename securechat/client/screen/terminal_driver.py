@@ -13,7 +13,6 @@ import select
 import sys
 import threading
 import time
-from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -21,6 +20,7 @@ from securechat.client.screen.toolkit import Driver, Message, PastedText, Size, 
 from securechat.client.tty import modes as terminal_modes
 from securechat.client.tty.frames import CLEAR, TerminalPainter, TerminalWriter
 from securechat.client.ui.input.terminal_input import InputDecoder, InputKind, TerminalInput
+from securechat.client.ui.input.terminal_text import TerminalText
 
 assert sys.platform != "win32"
 import termios  # noqa: E402 - Unix alone has them
@@ -36,7 +36,7 @@ class TerminalDriver(Driver):
     """The terminal of a `ScreenApp`, which has the painter and hears of answers and of the end.
 
     Args:
-        app: has ``painter``, ``takes_mouse``, ``note_answer``, ``note_shown`` and ``note_hangup``.
+        app: has ``painter``, ``takes_mouse``, ``note_answer``, ``note_shown``, ``answers`` and ``note_hangup``.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class TerminalDriver(Driver):
         self._takes_mouse: Callable[[], bool] = app.takes_mouse
         self._shown: Callable[[int], None] = app.note_shown
         self._answered: Callable[[str], None] = app.note_answer
+        self._undecoded: Callable[[], None] = app.answers.undecoded
         self._hung_up: Callable[[], None] = app.note_hangup
         self._input, self._output = sys.__stdin__.fileno(), sys.__stdout__.fileno()  # type: ignore[union-attr]
         self._encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
@@ -153,7 +154,7 @@ class TerminalDriver(Driver):
     # --- the reading thread
 
     def _read(self, stop: int) -> None:
-        decode = getincrementaldecoder(self._encoding)("replace").decode
+        text = TerminalText(self._encoding)
         decoder = self._decoder
         while True:
             deadline = decoder.deadline
@@ -173,9 +174,11 @@ class TerminalDriver(Driver):
                     self._app.call_later(self._hung_up)
                     return
             now = time.monotonic()
-            for part in (*decoder.tick(now), *(decoder.feed(decode(data), now) if data else ())):
+            for part in (*decoder.tick(now), *(decoder.feed(text.decode(data), now) if data else ())):
                 for message in self.messages(part):
                     self.process_message(message)
+            if data and text.undecoded:
+                self._app.call_later(self._undecoded)
 
     def messages(self, part: TerminalInput) -> Iterable[Message]:
         """Return what Textual calls a part of the input; empty for what it is not to know."""

@@ -144,6 +144,11 @@ def _in_dialogue(word: str, rest: str) -> ParsedInput | None:
     return InputError(catalogue.rooms.NO_ROOM_HERE()) if needs_room else None
 
 
+def as_typed(text: str) -> str:
+    """Return what is typed to say a text: one that begins with a slash has another one before it."""
+    return f"/{text}" if text.startswith("/") else text
+
+
 def may_be_command(line: str) -> bool:
     """Tell whether a line may be meant as a command, also one that stands behind blanks."""
     return _from_first_visible(line).startswith(_SLASHES)

@@ -11,6 +11,7 @@ from securechat.client import catalogue
 from securechat.client.core import actions
 from securechat.client.core.state import ConnectionPhase, ConversationId
 from securechat.client.ui.commands.message_number import named_message
+from securechat.client.ui.commands.parser import as_typed
 from securechat.client.ui.commands.results import InputError
 from securechat.client.ui.message_numbers import NumberedMessage
 from securechat.client.ui.notifications import LEVEL_WORDS, notification_levels, setting_name
@@ -287,7 +288,7 @@ class ScreenActions:
         gone = context.window.discard(number)
         if gone is not None:
             self._to_composer()
-            context.composer.give_back(context.key, gone.message.text)
+            context.composer.give_back(context.key, as_typed(gone.message.text))
             if gone.message.reply is not None:
                 context.composer.reply(gone.message.reply)
 
@@ -305,7 +306,7 @@ class ScreenActions:
         context.window.discard(number)
         again = actions.SendMessage(message.text, message.target, message.reply, message.key, message.files)
         if not context.passes(again):
-            context.composer.give_back(message.target, message.text)
+            context.composer.give_back(message.target, as_typed(message.text))
 
     def _delete(self) -> None:
         context = self._context

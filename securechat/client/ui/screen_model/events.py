@@ -9,6 +9,7 @@ from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core import events
 from securechat.client.core.events import UiEvent
 from securechat.client.core.state import PersonKey
+from securechat.client.ui.commands.parser import as_typed
 from securechat.client.ui.rows.describe import EventText
 from securechat.client.ui.rows.describe_programs import token_lines
 from securechat.client.ui.rows.event_rows import MessageRows
@@ -243,7 +244,7 @@ class ScreenEvents:
             texts = [each.message for each in unsent if each.state is not UnsentState.STORED]
             lost = [each.text for each in texts if each.text]
             if lost:
-                context.composer.give_back(window.target, "\n".join(lost))
+                context.composer.give_back(window.target, as_typed("\n".join(lost)))
             for each in texts:
                 window.discard(each.number)
 
@@ -264,7 +265,7 @@ class ScreenEvents:
             for each in unsent:
                 is_numbered = isinstance(window.target, PersonKey) or each.message.reply is not None
                 if is_numbered and window.discard(each.message.number) is not None and each.message.text:
-                    context.composer.give_back_lost(window.target, each.message.text)
+                    context.composer.give_back_lost(window.target, as_typed(each.message.text))
 
     @property
     def _seeks_edit(self) -> bool:
