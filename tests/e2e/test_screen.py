@@ -400,6 +400,16 @@ def test_the_line_mode_is_chosen_once_and_servers_are_chosen_by_a_list(server: S
         assert b"\x1b[?1049h" not in ann.output
         ann.line("/quit")
         assert ann.wait_for_exit() == 0
+    (tmp_path / "client.toml").write_text("plain = false")
+    with Screen([*CLIENT, "--config", "client.toml"], env=env, cwd=tmp_path) as ann:
+        ann.wait_for("ann · connected")
+        assert ENTERED in ann.output
+        ann.type("\x1bOQ")
+        ann.wait_for("For another server: securechat-client --servers")
+        ann.type("\x1b")
+        ann.wait_until(lambda: "For another server" not in ann.text, "the list is closed")
+        ann.line("/quit")
+        assert ann.wait_for_exit() == 0
     with Screen([*CLIENT, "--servers"], env=env, cwd=tmp_path) as ann:
         ann.wait_for(f"127.0.0.1:{server.port} ann")
         assert ann.wait_for_exit() == 0
