@@ -16,18 +16,9 @@ from securechat.client.ui.input.ui_actions import (  # noqa: E402  (a checkout w
     KeyTable,
     UiAction,
 )
-from securechat.client.ui.settings import CLIENT_SETTING_OF, KEYS  # noqa: E402  (a checkout works without being installed)
 
 PAGE = ROOT / "docs" / "keys.md"
-_WITH_TERMINAL = not CLIENT_SETTING_OF[KEYS].screen_only
-"""Whether the page lists the keys and commands of the terminal's screen: where its `[keys]` are listed."""
 _HEAD = """\
-# Keys of the page
-
-This page is made by tools/keys_table.py from the table of actions, `client/ui/input/ui_actions.py`. `?` shows the
-same, and Alt+P finds an action by its words. On a Mac the page has Cmd in place of Ctrl.
-"""
-_HEAD_WITH_TERMINAL = """\
 # Keys
 
 This page is made by tools/keys_table.py from the table of actions, `client/ui/input/ui_actions.py`. `?` and F1
@@ -50,14 +41,9 @@ A key that the terminal or its line editing keeps is refused: Ctrl+S, Q, Z, B, I
 """
 
 
-def page(*, with_terminal: bool = _WITH_TERMINAL) -> str:
-    """Return the page.
-
-    Args:
-        with_terminal: also the keys and commands of the terminal's screen; else what the web page has alone.
-    """
-    head, sections = (_HEAD_WITH_TERMINAL, _sections()) if with_terminal else (_HEAD, _sections_of_web_page())
-    return "\n".join((head, *sections)).rstrip("\n") + "\n"
+def page() -> str:
+    """Return the page."""
+    return "\n".join((_HEAD, *_sections())).rstrip("\n") + "\n"
 
 
 def _sections() -> Iterator[str]:
@@ -73,18 +59,6 @@ def _sections() -> Iterator[str]:
         yield "|---|---|---|---|---|"
         yield from (_row(action, keys, place) for action, keys in rows)
         yield ""
-
-
-def _sections_of_web_page() -> Iterator[str]:
-    for place in KeyboardFocus:
-        here = [action for action in ACTIONS if action.place is place and action.page_keys]
-        if here:
-            yield f"## {place.words()}"
-            yield ""
-            yield "| action | keys |"
-            yield "|---|---|"
-            yield from (f"| {action.words()} | {_code(action.page_keys)} |" for action in here)
-            yield ""
 
 
 def _row(action: UiAction, keys: Iterable[str], place: KeyboardFocus) -> str:

@@ -30,7 +30,7 @@ from securechat.tls.certificate_directory import ensure_server  # noqa: E402
 from securechat.tls.hostnames import parse_names  # noqa: E402
 from tests.support.client import CLIENT, at  # noqa: E402
 from tests.support.native import NativeClient  # noqa: E402
-from tests.support.screen import Screen  # noqa: E402
+from tests.support.screen import ON, Screen  # noqa: E402
 from tests.support.server import ServerProcess  # noqa: E402
 from tools.screenshots import ANA, ROOM, TALK  # noqa: E402
 
@@ -188,7 +188,7 @@ def made(picture: TerminalPicture, folder: Path, certs: Path) -> str:
         how = ("--plain", "--color", "always") if picture.lines else ()
         flags = ("--name", ANA, "--lang", picture.language, "--theme", picture.theme, *how)
         command = [*CLIENT, *at(server, *flags)]
-        shell = {} if picture.lines else {"SECURECHAT_SCREEN": "1"}
+        shell = {} if picture.lines else ON
         colors = {"COLORTERM": "truecolor", "PYTHONPATH": str(ROOT), **shell}
         with Screen(command, columns=picture.columns, rows=picture.rows, env=colors, cwd=ROOT) as ana:
             _enter_rooms(ana, picture)

@@ -13,8 +13,7 @@ from securechat.client.ui.settings import CLIENT_SETTINGS, KEYS, ClientSetting, 
 def add_setting_flags(parser: argparse.ArgumentParser) -> None:
     """Give the client a flag for each setting; ``--lang``, which every program has, is no part of it.
 
-    A switch has no value, which would take the host that stands behind it: ``--mouse`` and ``--no-mouse``. One that is
-    `screen_only` is taken, and not shown in the help.
+    A switch has no value, which would take the host that stands behind it: ``--mouse`` and ``--no-mouse``.
     """
     parser.add_argument(CONFIG_FLAG, metavar="FILE", type=filled, help=texts.CLI_CONFIG())
     parser.add_argument("--print-config", action="store_true", help=texts.CLI_PRINT_CONFIG())
@@ -36,14 +35,12 @@ def filled(text: str) -> str:
 
 def _add_flag(parser: argparse.ArgumentParser, setting: ClientSetting) -> None:
     words = texts.SETTING_WORDS[setting.name]().replace("%", "%%")
-    if setting.screen_only:
-        words = argparse.SUPPRESS
     match setting.kind:
         case ClientSettingKind.SWITCH:
-            text = words if setting.screen_only else f"{words} ({'on' if setting.default else 'off'})"
+            text = f"{words} ({'on' if setting.default else 'off'})"
             parser.add_argument(setting.flag, action=argparse.BooleanOptionalAction, default=None, help=text)
         case ClientSettingKind.WORD:
-            text = words if setting.screen_only else f"{words} ({setting.default})"
+            text = f"{words} ({setting.default})"
             parser.add_argument(setting.flag, choices=setting.words, help=text)
         case ClientSettingKind.TABLE:
             metavar = "ID=KEYS" if setting.name == KEYS else texts.CLI_TABLE()

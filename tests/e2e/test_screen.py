@@ -18,12 +18,13 @@ from securechat.client.exit_codes import ClientExit
 from securechat.tls.pem_bundle import fingerprint
 from tests.support.client import CLIENT, ROOT, at
 from tests.support.native import NativeClient
-from tests.support.screen import Screen
+from tests.support.screen import ON, Screen
 from tests.support.server import ServerProcess, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix")
 Open = Callable[..., Screen]
-ON = {"SECURECHAT_SCREEN": "1"}
+ENTERED = b"\x1b[?1049h"
+NO_SCREEN = "There is no full screen"
 LEFT = b"\x1b[23;2t"
 
 
@@ -70,6 +71,31 @@ def test_hostile_text_leaves_title_clipboard_and_screen_alone(
         assert evil not in ann.output
     assert ann.output.count(b"\x1b[?1049l") == 0
     assert ann._emulator.title.startswith("securechat")
+
+
+def test_a_message_is_read_when_the_terminal_says_that_it_has_read_its_frame(
+    screen: Open, server: ServerProcess, connect: Callable[..., NativeClient]
+) -> None:
+    ann = opened(screen, "ann")
+    ann.type("\x1b[I\x1b[0n")  # it has the focus, and answers
+    bob = connect(server, "bob")
+    ann.wait_for("bob joined")
+    ann.type("x")
+    ann.wait_for("#lobby > x")
+    questions = ann.output.count(b"\x1b[5n")
+    bob.say("still in a buffer")
+    ann.wait_until(lambda: ann.output.count(b"\x1b[5n") > questions, "a question about the frame")
+    ann.wait_until(lambda: _lobby(ann) == ["1"], "an unread message")
+    ann.type("y")  # a key is no sign that it was shown
+    ann.wait_for("#lobby > xy")
+    assert _lobby(ann) == ["1"]
+    ann.type("\x1b[0n")
+    ann.wait_until(lambda: _lobby(ann) == [], "nothing unread")
+
+
+def _lobby(one: Screen) -> list[str]:
+    """The counts beside the lobby in the list."""
+    return next(row.partition("│")[0].split()[2:] for row in one.rows if row.startswith("> #lobby"))
 
 
 def test_a_terminal_without_utf_8_is_told_so_and_gets_ascii(screen: Open) -> None:
@@ -209,12 +235,16 @@ def test_a_flood_leaves_the_time_to_what_is_typed(
     ann.wait_for("flood 19")
 
 
-def test_a_screen_opens_only_where_all_three_are_one_terminal(server: ServerProcess, tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_screen_opens_only_where_all_three_are_one_terminal(
+    server: ServerProcess, tmp_path: Path, asked: bool
+) -> None:
     ours, theirs = pty.openpty()
     log = tmp_path / "stderr"
+    flags = ["--no-plain"] if asked else []
     with log.open("wb") as stderr:
         client = subprocess.Popen(
-            [*CLIENT, *at(server, "--name", "ann")],
+            [*CLIENT, *at(server, "--name", "ann", *flags)],
             stdin=theirs,
             stdout=theirs,
             stderr=stderr,
@@ -226,17 +256,75 @@ def test_a_screen_opens_only_where_all_three_are_one_terminal(server: ServerProc
     shown = b""
     while b"Joined" not in shown:
         shown += os.read(ours, 65536)
-    assert b"\x1b[?1049h" not in shown
+    assert ENTERED not in shown
     client.kill()
     client.wait()
     os.close(ours)
-    assert log.read_bytes() == b""
+    why = "input, output and errors are not one terminal"
+    assert log.read_text() == (f"-- {NO_SCREEN}: {why}. Lines are shown instead\n" if asked else "")
 
 
-def test_a_dumb_terminal_gets_the_line_mode(screen: Open) -> None:
-    ann = screen("--name", "ann", env={**ON, "TERM": "dumb"})
+@pytest.mark.parametrize(
+    ("flags", "env", "file"),
+    [
+        (["--plain"], {}, ""),
+        ([], {"SECURECHAT_PLAIN": "1"}, ""),
+        ([], {}, "plain = true"),
+        (["--reader"], {}, ""),
+        ([], {"TERM": "dumb"}, ""),
+        ([], {"TERM": "vt220"}, ""),
+        (["--plain"], {"SECURECHAT_PLAIN": "0", "TERM": "dumb"}, "plain = false"),
+    ],
+)
+def test_lines_are_shown_where_they_are_wanted_or_the_terminal_can_no_more(
+    screen: Open, tmp_path: Path, flags: list[str], env: dict[str, str], file: str
+) -> None:
+    config = tmp_path / "client.toml"
+    config.write_text(file)
+    ann = screen("--name", "ann", "--config", str(config), *flags, env={**ON, **env}, columns=100)
     ann.wait_for("Joined #lobby")
-    assert b"\x1b[?1049h" not in ann.output
+    assert ENTERED not in ann.output
+    assert NO_SCREEN not in ann.text
+
+
+@pytest.mark.cold
+@pytest.mark.parametrize("env", [{"SECURECHAT_PLAIN": "1"}, {"TERM": "dumb"}])
+def test_a_chat_in_lines_loads_nothing_of_the_screen(server: ServerProcess, env: dict[str, str]) -> None:
+    """A pipe neither: it has no terminal, and imports less still (tests/arch/test_start_imports.py)."""
+    python, *program = CLIENT
+    command = [python, "-X", "importtime", *program, *at(server, "--name", "ann")]
+    with Screen(command, env={**ON, **env}, cwd=ROOT, columns=200) as ann:
+        ann.wait_for("Joined #lobby")
+        ann.line("hello")
+        ann.wait_for("ann: hello")
+        loaded = re.findall(rb"\| +([\w.]+)\r?$", ann.output, re.MULTILINE)
+        assert b"securechat.client.network" in loaded
+        assert [name for name in loaded if name.startswith((b"textual", b"rich", b"securechat.client.screen."))] == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "file", "columns", "why"),
+    [
+        (["--no-plain"], {"TERM": "dumb"}, "", 100, "a terminal of the kind TERM=dumb cannot show it"),
+        ([], {"TERM": "vt220", "SECURECHAT_PLAIN": "0"}, "", 100, "a terminal of the kind TERM=vt220 cannot show it"),
+        (["--no-plain"], {}, "", 39, "the terminal is smaller than 40 columns and 10 rows"),
+        ([], {"TERM": "a\x1b[31mb\u202e"}, "plain = false", 100, None),
+        (["--reader"], {}, "plain = false", 100, "--reader is for lines"),
+        (["--no-plain", "--reader"], {"TERM": "dumb"}, "plain = true", 100, "--reader is for lines"),
+    ],
+)
+def test_who_asks_for_a_screen_is_told_why_there_is_none(
+    screen: Open, tmp_path: Path, flags: list[str], env: dict[str, str], file: str, columns: int, why: str | None
+) -> None:
+    config = tmp_path / "client.toml"
+    config.write_text(file)
+    ann = screen("--name", "ann", "--config", str(config), *flags, env={**ON, **env}, columns=columns)
+    if why is None:  # terminfo does not know it, and its name goes nowhere
+        ann.wait_for("ann · connected")
+        return
+    ann.wait_for("Joined #lobby")
+    assert ENTERED not in ann.output
+    assert f"{NO_SCREEN}: {why}. Lines are shown instead" in ann.text.replace("\n", "")
 
 
 def first_env(tmp_path: Path, state: str = "state") -> dict[str, str]:

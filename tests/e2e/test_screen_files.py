@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.screen import Screen
+from tests.support.screen import ON, Screen
 from tests.support.server import ServerProcess, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix")
@@ -23,7 +23,7 @@ def opened(screen: Open, name: str, home: Path, **env: str) -> Screen:
     opener.parent.mkdir(parents=True)
     opener.write_text(f'#!/bin/sh\nprintf "%s" "$1" > {home}/opened.new\nmv {home}/opened.new {home}/opened\n')
     opener.chmod(0o755)
-    where = {"SECURECHAT_SCREEN": "1", "HOME": str(home), "PATH": f"{opener.parent}:/usr/bin:/bin", **env}
+    where = {**ON, "HOME": str(home), "PATH": f"{opener.parent}:/usr/bin:/bin", **env}
     one = screen("--name", name, env={"DISPLAY": "", "SSH_CONNECTION": "", "XDG_DOWNLOAD_DIR": "", **where})
     one.wait_for("Write a message")
     one.wait_for("connected")

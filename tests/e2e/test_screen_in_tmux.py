@@ -15,6 +15,7 @@ import pytest
 from tests.support.client import CLIENT, ROOT, at
 from tests.support.hostile_strings import hostile_string
 from tests.support.played_server import PlayedServer
+from tests.support.screen import ON
 from tests.support.server import ServerProcess
 from tests.support.tmux import TmuxPane, needs_tmux
 
@@ -25,7 +26,7 @@ pytestmark = [
     pytest.mark.not_pseudo("looks for what is said in English"),
 ]
 Panes = Callable[..., TmuxPane]
-ENV = {"SECURECHAT_SCREEN": "1", "PYTHONPATH": str(ROOT)}
+ENV = {**ON, "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture
@@ -170,7 +171,7 @@ def around(one: TmuxPane) -> tuple[object, ...]:
 def test_hostile_strings_change_nothing_but_their_field(panes: Panes, certs: Path, screen: bool) -> None:
     with PlayedServer(certs) as server:
         one = panes(columns=140, rows=50)
-        one.line(f"export SECURECHAT_SCREEN={int(screen)}")
+        one.line(f"export SECURECHAT_PLAIN={int(not screen)}")
         one.start([*CLIENT, *at(server, "--name", "ann")])  # type: ignore[arg-type]
         one.wait_for("Joined #lobby")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import CLIENT, ROOT, at
+from tests.support.screen import ON
 from tests.support.server import ServerProcess, wait_until
 
 pytestmark = [
@@ -34,7 +35,7 @@ class TmuxScreen:
         self._socket = str(socket)
         config = socket.with_suffix(".conf")
         config.write_text("set -g set-clipboard on\nset -g mouse on\nset -g default-terminal tmux-256color\n")
-        env = {**os.environ, "SECURECHAT_STATE": "", "SECURECHAT_SCREEN": "1", "LC_ALL": "C.UTF-8"}
+        env = {**os.environ, "SECURECHAT_STATE": "", **ON, "LC_ALL": "C.UTF-8"}
         command = shlex.join([*CLIENT, *at(server, "--name", "ann")])
         size = ["-x", "70", "-y", "24", "-c", str(ROOT)]
         start = ["tmux", "-S", self._socket, "-f", str(config), "new-session", "-d", *size, command]

@@ -23,6 +23,7 @@ from securechat.errors import ErrorCode
 from tests.support.client import CLIENT, ROOT
 from tests.support.hostile_strings import hostile_string
 from tests.support.played_server import BOB, START_MS, PlayedServer
+from tests.support.screen import ON
 from tests.support.terminal_escapes import escapes, keep, known
 from tests.support.terminal_state import TerminalUnderTest, is_shown_safely
 
@@ -285,7 +286,7 @@ def test_last_words_of_a_server_are_shown_and_nothing_more(
 ) -> None:
     strings = Strings(partial(hostile_from, 200_000, texts))
     said = strings.several(40)
-    terminal = client(env={"SECURECHAT_SCREEN": "1"} if shell == "screen" else {})
+    terminal = client(env=ON if shell == "screen" else {})
     terminal.wait_for("Joined #lobby")
     played.hang_up(m.Closing(ErrorCode.BANNED, said))
     terminal.wait_for_exit()
@@ -299,7 +300,7 @@ def test_half_a_character_on_the_wire_ends_the_connection_and_no_more(
     client: Callable[..., TerminalUnderTest], played: PlayedServer, shell: str
 ) -> None:
     """JSON can hold a surrogate without its other half; the client takes it for no record (protocol.md, section 3)."""
-    terminal = client(env={"SECURECHAT_SCREEN": "1"} if shell == "screen" else {})
+    terminal = client(env=ON if shell == "screen" else {})
     terminal.wait_for("Joined #lobby")
     played.push_body(b'{"t":"notice","at":1,"text":"half \\ud83d\\u001b[2J"}')
     terminal.wait_for("The server sent something that is not", 20)
@@ -321,7 +322,7 @@ class Panes:
     """A screen of 200 by 80 that has the keyboard."""
 
     def __init__(self, client: Callable[..., TerminalUnderTest], server: PlayedServer) -> None:
-        self.terminal = client(columns=COLUMNS, rows=ROWS, env={"SECURECHAT_SCREEN": "1"})
+        self.terminal = client(columns=COLUMNS, rows=ROWS, env=ON)
         self.server = server
         self.terminal.wait_for("Joined #lobby")
         self.terminal.type("\x1b[I")

@@ -24,7 +24,13 @@ class Tmux:
 
     def __init__(self, socket: str, command: list[str]) -> None:
         self._socket = socket
-        env = {**os.environ, "SECURECHAT_STATE": "", "LC_ALL": "C.UTF-8", "TERM": "xterm-256color"}
+        env = {
+            **os.environ,
+            "SECURECHAT_STATE": "",
+            "SECURECHAT_PLAIN": "1",
+            "LC_ALL": "C.UTF-8",
+            "TERM": "xterm-256color",
+        }
         started = ["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "20", "-c", str(ROOT), shlex.join(command)]
         subprocess.run(["tmux", "-S", socket, *started], check=True, env=env)
 

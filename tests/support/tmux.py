@@ -65,6 +65,7 @@ class TmuxPane:
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
             "SECURECHAT_STATE": "",
+            "SECURECHAT_PLAIN": "1",
             "TERM": "xterm-256color",
             **(env or {}),
         }

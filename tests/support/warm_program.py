@@ -85,11 +85,12 @@ def _make_ready(program: str) -> None:
 
         native._commands()
         confusables.preload()
-        site.without_comments = cache(site.without_comments)
+        site.sent = cache(site.sent)
         site._gzip = cache(site._gzip)
         for path, body in site.read_tree().items():
-            if path.rpartition(".")[2] not in site._PACKED:
-                site._gzip(body)
+            ending = path.rpartition(".")[2]
+            if ending not in site._PACKED:
+                site._gzip(site.sent(body, ending))
 
 
 def _forget_ended() -> None:

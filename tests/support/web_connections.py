@@ -27,8 +27,8 @@ TREE = {
     "index.html": b"<link href='/w/HASH/style.css'><!-- modulepreload --><!-- facts -->",
     "style.css": b"a { color: red }\n" * 50,
     "shell/main.js": b'import { b } from "../core/b.js";\nb();\n',
-    "core/b.js": b"export function b() {}\n",
-    "sw.js": b"// worker",
+    "core/b.js": b"export function b(){}\n",
+    "sw.js": b"worker();",
 }
 
 

@@ -16,7 +16,7 @@ from securechat.limits import MAX_FRAME_BYTES
 from securechat.model import Say
 from securechat.server.session import Session
 from securechat.server.web.server import WEB_CODECS
-from securechat.server.web.site import InLanguages, Site
+from securechat.server.web.site import InLanguages, Site, read_tree
 from securechat.server.web.trust import PAGE_PATH, PAGE_TYPE, TrustFacts, trust_page
 from securechat.server.web.turns import REQUESTS_PER_PASS
 from securechat.tls.issuing import new_authority
@@ -125,7 +125,7 @@ def _largest() -> str:
     """The path of the longest file."""
     site = web().site
     assert isinstance(site, Site)
-    return max(site.files.items(), key=lambda each: len(each[1].body))[0]
+    return site.address(max(read_tree().items(), key=lambda each: len(each[1]))[0])
 
 
 requested("a page", lambda: head("/"))
@@ -140,6 +140,16 @@ requested("8 KiB of an address", lambda: head("/" + "%41" * 2_700))
 _OFFERS = ("Upgrade: websocket", "Connection: upgrade", "Sec-WebSocket-Protocol: a")
 requested("a WebSocket with 8 KiB of offers", lambda: head("/ws", *_OFFERS, filled=b",a"))
 requested("8 KiB that do not end", lambda: b"GET / HTTP/1.1\r\nA: " + b"b" * HEAD_BYTES)
+
+
+@case("HTTP", "browser", "the largest file, first of all")
+def largest_file_anew(_: World) -> Timed:
+    path = _largest()
+    web.cache_clear()
+    browser = web().connect("127.0.0.1")
+    yield Work((lambda: browser.connection.data_received(head(path, "Accept-Encoding: gzip")),))
+    assert b"200 OK" in browser.link.sent[:40]
+    browser.lost()
 
 
 @case("HTTP", "browser", "the page about the certificate, first in its language")

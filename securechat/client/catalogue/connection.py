@@ -148,6 +148,24 @@ def rooms(counts: Sequence[tuple[str, int]]) -> str:
     return _("Rooms: {rooms}", rooms=listed) if counts else NO_ROOMS()
 
 
+def person(name: str, rooms: Sequence[str], *, absent: bool, ignored: bool) -> str:
+    """Tell whose name it is: where that person is, and whether the user sees the messages.
+
+    Args:
+        name: safe to show.
+        rooms: that both are in, safe to show, without their marks.
+        absent: whether it is an account whose owner is not here.
+        ignored: whether the messages are hidden.
+    """
+    # Translators: NAME has an account on this server and is not connected now.
+    parts = [_("{name} has an account and is not here now", name=name) if absent else _("{name} is here", name=name)]
+    if rooms:
+        parts.append(_("You are both in {rooms:list}", rooms=[f"#{room}" for room in rooms]))
+    if ignored:
+        parts.append(_("Messages from {name} are hidden. /ignore {name} shows them again", name=name))
+    return "\n".join(parts)
+
+
 def ignoring(name: str, *, hidden: bool) -> str:
     """Tell that the messages of a member are hidden or shown."""
     if hidden:
@@ -569,12 +587,12 @@ def room_refused(room: str, why: str) -> str:
 # --- the command line ---------------------------------------------------------------------------------------------
 
 CLI_DESCRIPTION = LazyText(
-    "Chat over verified TLS. Without --send or --tail: interactive at a terminal; in a pipe, every line of stdin is "
-    "sent as it stands and what arrives is printed, until the end of the input."
+    "Chat over verified TLS. Without --send or --tail: a full screen at a terminal, or lines with --plain; in a pipe, "
+    "every line of stdin is sent as it stands and what arrives is printed, until the end of the input."
 )
 CLI_HOST = LazyText(
-    "the server, or an invite link for one use; default: the server used last, at first localhost:8443; IPv6 with a "
-    "port: [::1]:8443"
+    "the server, or an invite link for one use; default: the server used last; at first a form asks, or without a "
+    "screen localhost:8443; IPv6 with a port: [::1]:8443"
 )
 CLI_CA = LazyText(
     "trust the CA in this file (default certs/ca.pem, or SECURECHAT_CA); system for the CAs of this machine"

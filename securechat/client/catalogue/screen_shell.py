@@ -12,7 +12,10 @@ QUESTION_GONE = LazyText("The question is gone. What you type now goes nowhere u
 EDITOR_FAILED = LazyText("The editor failed, and the text is as it was. $EDITOR names another one")
 
 START_TITLE = LazyText("Which server do you want to chat on?")
-START_KEYS = LazyText("Enter: go on   Tab: next field   Escape: back, or leave")
+# Translators: the keys of the form; at most 40 columns.
+START_KEYS = LazyText("Enter: go on   Tab: next   Escape: leave")
+# Translators: the keys of a further page of the form; at most 40 columns.
+FURTHER_KEYS = LazyText("Enter: go on   Tab: next   Escape: back")
 LIST_KEYS = LazyText("Enter: go there   Escape: leave")
 OTHER_SERVER = LazyText("Another server")
 START_BUSY = LazyText("Looking at the server ...")
@@ -31,7 +34,7 @@ SHELL_SCREEN = LazyText("screen")
 # Translators: a choice in a form: the chat line by line.
 SHELL_LINES = LazyText("lines")
 SHELL_HINT = LazyText(
-    "Space changes it. Lines suit screen readers and slow links; --plain and --no-plain choose for one run"
+    "Space changes it. Lines suit screen readers and slow links. Later: --plain or --no-plain, or plain in client.toml"
 )
 COMPARE_TITLE = LazyText("Is this the server's fingerprint?")
 COMPARE = LazyText(
@@ -42,6 +45,25 @@ CONFIRM = LazyText("The same?")
 CONFIRM_HINT = LazyText("Type yes, or paste the fingerprint that you were told")
 OTHER_FINGERPRINT = LazyText("This is not the fingerprint above. Do not go on if the server has another one")
 NOT_A_SERVER_YET = LazyText("No server is known yet")
+
+READER_HAS_LINES = LazyText("--reader is for lines")
+NOT_ON_WINDOWS = LazyText("it does not run on Windows yet")
+NOT_ONE_TERMINAL = LazyText("input, output and errors are not one terminal")
+
+
+def too_small(columns: int, rows: int) -> str:
+    """Tell what size of the terminal the screen needs."""
+    return _("the terminal is smaller than {columns} columns and {rows} rows", columns=columns, rows=rows)
+
+
+def not_a_screen(term: str) -> str:
+    """Tell that a terminal cannot show a screen, by the name that it has in TERM."""
+    return _("a terminal of the kind TERM={term} cannot show it", term=term)
+
+
+def no_screen(why: str) -> str:
+    """Tell why lines are shown where the full screen was asked for."""
+    return _("There is no full screen: {why}. Lines are shown instead", why=why)
 
 
 def choice_unsaved(why: str) -> str:
@@ -75,6 +97,13 @@ def not_unicode(encoding: str) -> str:
         "This terminal's characters are {encoding}, not UTF-8: others are shown as ?. Set LC_ALL=C.UTF-8",
         encoding=encoding,
     )
+
+
+def no_pictures(protocol: str) -> str:
+    """Tell that the terminal has not said that it shows pictures so; kitty, sixel and off are typed so."""
+    if protocol == "kitty":
+        return _("No pictures are shown: this terminal does not answer to kitty's protocol. --pictures sixel may do")
+    return _("No pictures are shown: this terminal does not say that it has sixels. --pictures kitty may do")
 
 
 def paste_cut(count: int) -> str:

@@ -8,16 +8,19 @@ from functools import reduce
 from securechat.translation import LazyText, Sentence, _, nsentence
 
 SETTING_WORDS: Mapping[str, LazyText] = {
-    "plain": LazyText("lines instead of a full screen, as for screen readers and slow links"),
-    "theme": LazyText("colours; auto and terminal use the 16 colours of the terminal itself"),
+    "plain": LazyText("lines instead of the full screen, as for screen readers and slow links"),
+    "theme": LazyText(
+        "colours; terminal uses the 16 colours of the terminal itself, and so does auto in lines; "
+        "on the screen auto is dark or light, as the background of the terminal"
+    ),
     "color": LazyText("whether there are colours; auto follows NO_COLOR and what the terminal can"),
     "mouse": LazyText("whether the full screen uses the mouse; F6 changes it while it runs"),
     "notifications": LazyText("how a mention or a direct message is told: bell, or what the terminal has for it"),
     "notification_text": LazyText("whether a notification holds the text of the message"),
     "do_not_disturb": LazyText("no bell and no notification"),
     "pictures": LazyText(
-        "kitty shows small pictures in the chat, in terminals that have kitty's protocol "
-        "(kitty, Ghostty, WezTerm, Konsole)"
+        "small pictures in the chat: kitty in terminals that have its protocol (kitty, Ghostty, WezTerm, Konsole); "
+        "sixel, on the full screen alone, in others (foot, xterm -ti vt340, mlterm)"
     ),
     "reader": LazyText("sentences for a screen reader: author first, nothing said twice, times on request"),
     "numbers": LazyText("whether the full screen shows the numbers of messages"),

@@ -19,12 +19,12 @@ from typing import Any
 from securechat.client.catalogue import screen_shell as words
 from securechat.client.external_editor import edited
 from securechat.client.link_opening import open_file, open_link
-from securechat.client.screen.panes import Pane, changed_parts, drawn_line, link_at
+from securechat.client.screen.panes import Pane, bare_text, changed_parts, drawn_line, link_at
 from securechat.client.screen.strips import base_style, sequences, sgr
+from securechat.client.screen.terminal_answers import TerminalAnswers
 from securechat.client.screen.toolkit import App, ChildWidgets, ChopsUpdate, LayoutUpdate, events
 from securechat.client.tty import modes as terminal_modes
 from securechat.client.tty.clipboard import copying
-from securechat.client.tty.controls import harmless
 from securechat.client.tty.frames import CLEAR, RowPart, TerminalPainter
 from securechat.client.tty.notices import NoticeSequence, known_sequence, notifying
 from securechat.client.ui.input.edit_field import EditField
@@ -41,6 +41,7 @@ from securechat.client.ui.input.overlay_fields import (
 )
 from securechat.client.ui.input.toolkit_keys import named_key
 from securechat.client.ui.input.ui_actions import KeyboardFocus, KeyTable
+from securechat.client.ui.rows.picture_cells import PictureArea
 from securechat.client.ui.rows.styled_text import TextRow
 from securechat.client.ui.screen_model import view as views
 from securechat.client.ui.screen_model.layout import PaneField, ScreenLayout, ScreenPane
@@ -59,15 +60,6 @@ TELL_KEY_S = 1.0
 """Between two keys that are told for themselves."""
 STUCK_S = 1.0
 """Time for a terminal to take a piece, after which nothing that is drawn counts as seen."""
-_PANES = {
-    views.ScreenFocus.MESSAGES: KeyboardFocus.MESSAGE,
-    views.ScreenFocus.CONVERSATIONS: KeyboardFocus.LIST,
-    views.ScreenFocus.MEMBERS: KeyboardFocus.LIST,
-    views.ScreenFocus.OVERLAY: KeyboardFocus.OVERLAY,
-}
-_WAITED_FOR = (views.RunAction, views.SubmitText, views.AnswerForm, views.ChooseItem, views.CloseOverlay)
-_APART = (views.TypedText, views.KeyTyped, views.FocusChanged, views.ScreenResized)
-"""Inputs that a text on its way need not come before."""
 
 
 class ScreenApp(App[None], inherit_bindings=False):
@@ -81,8 +73,10 @@ class ScreenApp(App[None], inherit_bindings=False):
 
     Attributes:
         painter: what is on the terminal.
+        answers: what the terminal was asked.
         started: called when there is a screen.
         ended: told that the session is to end, by the number of a signal, or 0 where the terminal is gone.
+        erased: told that everything was deleted from the terminal, pictures too.
         failure: the exception that ended the screen; None for none.
     """
 
@@ -117,15 +111,21 @@ class ScreenApp(App[None], inherit_bindings=False):
         self._answer = HiddenAnswer()
         self._stuck = False
         self._mouse = True
-        self._answered_99 = False
         self._title = ""
         self._newest: views.ScreenView | None = None
-        self._background: Callable[[int | None], None] | None = None
+        self.answers = TerminalAnswers(
+            self.painter, self.send, self.set_timer, self._write_frame, self._post, lambda: self.size
+        )
+        self._pictures: tuple[tuple[PictureArea, ...], int] = (
+            (),
+            0,
+        )  # and the row from which the candidates cover them
         self._drawable = False
         self._told_size = (-1, -1)
         self._stopped = False
         self.ended: Callable[[int], None] = lambda _: self.exit()
         self.started: Callable[[], None] = lambda: None
+        self.erased: Callable[[], None] = lambda: None
 
     # --- what is drawn
 
@@ -213,10 +213,12 @@ class ScreenApp(App[None], inherit_bindings=False):
         if view.mouse != self._mouse or (view.bare is not None) is self._mouse:
             self._mouse = view.mouse and view.bare is None
             self.send(terminal_modes.MOUSE_ON if self._mouse else terminal_modes.MOUSE_OFF)
-        self.painter.show_bare(None if view.bare is None else _bare(view.bare))
+        self.painter.show_bare(None if view.bare is None else bare_text(view.bare))
         if self._typed is not None and view.taken >= self._typed_at:
             self.flush_typed()
         self._draw()
+        if view.frame:
+            self.call_after_refresh(self._drawn, view.frame)
         while self._held and not self._waits:
             self._take(self._held.popleft())
 
@@ -228,6 +230,7 @@ class ScreenApp(App[None], inherit_bindings=False):
     def redraw(self) -> None:
         """Draw everything anew."""
         self.painter.paint_anew(CLEAR)
+        self.erased()
         self._draw()
         if self._drawable:
             self.screen.refresh()
@@ -279,6 +282,15 @@ class ScreenApp(App[None], inherit_bindings=False):
             place = PaneField(field.column, field.row - height, field.columns, height)
         listed = completion_rows(place.columns, found, self._chosen)[-place.rows :] if place is not None else []
         self._pane("completion", place, listed)
+        pictures = (self.view.pictures, place.row if place is not None else self.view.layout.rows)
+        if pictures != self._pictures:
+            self._pictures = pictures
+            self.call_after_refresh(self._show_rest)  # the rows may be the same, and then nothing else does it
+
+    def _show_rest(self) -> None:
+        """Show the cursor and the pictures, where no row changes."""
+        self.painter.show({}, self.cursor, self.size.width, range(0), self._pictures)
+        self._write_frame()
 
     @property
     def cursor(self) -> tuple[int, int] | None:
@@ -304,14 +316,31 @@ class ScreenApp(App[None], inherit_bindings=False):
             drawn = sequences(strip, base, self._theme.depth)
             rows.setdefault(y, {})[x] = RowPart(x, strip.cell_length, drawn, sgr(base, self._theme.depth))
         field = self.view.layout.composer
-        self.painter.show(rows, self.cursor, columns, range(field.row, field.row + field.rows) if field else range(0))
+        urgent = range(field.row, field.row + field.rows) if field else range(0)
+        self.painter.show(rows, self.cursor, columns, urgent, self._pictures)
         self._write_frame()
+
+    def wake(self) -> None:
+        """Have written what the painter has got, from any thread."""
+        self.in_screen(self._write_frame)
 
     def _write_frame(self) -> None:
         if sys.platform != "win32" and isinstance(self._driver, _Driver):
             self._driver.show_frame()
         elif self._driver is not None:
             self._driver.write(self.painter.take(sys.maxsize))
+            if frame := self.painter.written():
+                self.note_shown(frame)
+
+    def _drawn(self, frame: int) -> None:
+        """All rows of a view are with the painter: ask for a word when the terminal shows them."""
+        if frame == self.view.frame:
+            self.painter.is_frame(frame)
+            self._write_frame()
+
+    def note_shown(self, frame: int) -> None:
+        """The terminal shows a view; from any thread."""
+        self.in_screen(partial(self._post, views.FrameShown(frame)))
 
     # --- what the person does
 
@@ -333,6 +362,8 @@ class ScreenApp(App[None], inherit_bindings=False):
         if size != self._told_size:
             self._told_size = size
             self.painter.paint_anew(CLEAR, rows=event.size.height)
+            self.erased()
+            self.answers.resized()
             self._post(views.ScreenResized(*size))
 
     @property
@@ -340,10 +371,10 @@ class ScreenApp(App[None], inherit_bindings=False):
         return self.view.taken < self._awaited
 
     def _post(self, screen_input: views.ScreenInput) -> None:
-        if not isinstance(screen_input, _APART):
+        if not isinstance(screen_input, views.APART):
             self.flush_typed()
         self._posted += 1
-        if isinstance(screen_input, _WAITED_FOR):
+        if isinstance(screen_input, views.WAITED_FOR):
             self._awaited = self._posted
         self._give(screen_input)
 
@@ -374,8 +405,7 @@ class ScreenApp(App[None], inherit_bindings=False):
                 self._told_key_at = now
                 self._post(views.KeyTyped())
         self._draw()
-        self.painter.show({}, self.cursor, self.size.width, range(0))  # where it moves and nothing else changes
-        self._write_frame()
+        self._show_rest()
 
     def _edit(self, composer: EditField, event: events.Key) -> None:
         before = composer.buffer.text, composer.buffer.cursor
@@ -393,7 +423,7 @@ class ScreenApp(App[None], inherit_bindings=False):
         return field.columns - margin if field is not None else self.size.width
 
     def _places(self) -> list[KeyboardFocus]:
-        place = _PANES.get(self.view.focus)
+        place = views.PLACES.get(self.view.focus)
         if self.view.overlay is not None or place is not None:
             return [KeyboardFocus.OVERLAY if self.view.overlay is not None else place or KeyboardFocus.OVERLAY]
         buffer = self.composer.buffer
@@ -587,7 +617,7 @@ class ScreenApp(App[None], inherit_bindings=False):
             case views.RingBell() if self._settings.notifications != "off":
                 self.send(notifying("", NoticeSequence.NONE, rings=True))
             case views.NotifyUser(text, rings) if self._settings.notifications != "off":
-                known = known_sequence(os.environ, answered_99=self._answered_99)
+                known = known_sequence(os.environ, answered_99=self.answers.notifies)
                 is_bell = self._settings.notifications == "bell"
                 self.send(notifying(text, NoticeSequence.NONE if is_bell else known, rings=rings))
             case views.LeaveScreen():
@@ -643,26 +673,7 @@ class ScreenApp(App[None], inherit_bindings=False):
 
     def note_answer(self, answer: str) -> None:
         """Take an answer of the terminal."""
-        if terminal_modes.knows_synchronized(answer):
-            self.painter.synchronized = True
-        elif terminal_modes.knows_notifications(answer):
-            self._answered_99 = True
-        elif self._background is not None and (background := terminal_modes.background_of(answer)) is not None:
-            self._tell_background(background)
-
-    def ask_background(self, tell: Callable[[int | None], None]) -> None:
-        """Ask the terminal for its background, and draw nothing until it answers, or for 100 ms."""
-        self._background = tell
-        self.painter.hold(on=True)
-        self.send(terminal_modes.ASK_BACKGROUND)
-        self.set_timer(terminal_modes.ANSWER_S, lambda: self._tell_background(None))
-
-    def _tell_background(self, background: int | None) -> None:
-        tell, self._background = self._background, None
-        if tell is not None:
-            self.painter.hold(on=False)
-            tell(background)
-            self._write_frame()
+        self.answers.note(answer)
 
     def note_hangup(self) -> None:
         """The terminal is gone."""
@@ -672,8 +683,10 @@ class ScreenApp(App[None], inherit_bindings=False):
         """Give the terminal to the shell, as Ctrl+Z does everywhere, and take it back when the shell lets us go on."""
         if sys.platform != "win32" and isinstance(self._driver, _Driver):
             self._stopped = True
+            self._post(views.ScreenHidden(True))
             with self.suspend():
                 os.kill(os.getpid(), signal.SIGSTOP)
+            self._post(views.ScreenHidden(False))
             self.redraw()
 
     def _continued(self) -> None:
@@ -691,9 +704,3 @@ class ScreenApp(App[None], inherit_bindings=False):
     def panic(self, *_renderables: object) -> None:
         """End likewise with an exception that can draw itself."""
         self._fatal_error()
-
-
-def _bare(rows: tuple[TextRow, ...]) -> str:
-    """Return what shows rows one below the other, which the terminal wraps: its own selection has them whole."""
-    lines = "\r\n".join(harmless(row) for row in rows)
-    return f"{CLEAR}\x1b[H{terminal_modes.WRAP_ON}{lines}{terminal_modes.WRAP_OFF}"

@@ -11,6 +11,9 @@ from typing import TypeAlias
 
 from securechat.client.screen.strips import strip_of
 from securechat.client.screen.toolkit import ChopsUpdate, LayoutUpdate, Region, Segment, Strip, Style, Widget, events
+from securechat.client.tty.controls import harmless
+from securechat.client.tty.frames import CLEAR
+from securechat.client.tty.modes import WRAP_OFF, WRAP_ON
 from securechat.client.ui.rows.marked_text import MarkRange, marked_cells, marked_text
 from securechat.client.ui.rows.styled_text import TextRow, TextSpan, TextStyle
 from securechat.client.ui.screen_model.layout import PaneField
@@ -171,6 +174,12 @@ class Pane(Widget):
 
 
 EMPTY = ViewRow(TextRow.of(""))
+
+
+def bare_text(rows: Sequence[TextRow]) -> str:
+    """Return what shows rows one below the other, which the terminal wraps: its own selection has them whole."""
+    lines = "\r\n".join(harmless(row) for row in rows)
+    return f"{CLEAR}\x1b[H{WRAP_ON}{lines}{WRAP_OFF}"
 
 
 def link_at(row: TextRow, column: int) -> tuple[str, int]:

@@ -12,7 +12,6 @@ import contextlib
 import gc
 import os
 import sys
-from codecs import lookup
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -20,13 +19,14 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from securechat.client import outcome
-from securechat.client.catalogue import screen_shell as words
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
 from securechat.client.emoji_groups import emoji_groups
 from securechat.client.exit_codes import ClientExit
 from securechat.client.files.https import FileServer
+from securechat.client.files.preview_process import PictureProtocol, PreviewEncoder
+from securechat.client.files.previews import ScreenPreviews
 from securechat.client.files.session import FileSession, FilesToSave
 from securechat.client.files.threads import FileTransfers
 from securechat.client.local_store import LocalStore
@@ -34,6 +34,7 @@ from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.screen.app import ScreenApp
 from securechat.client.screen_choices import ScreenChoices
 from securechat.client.server_info import server_info
+from securechat.client.tty.png import MOST_BYTES
 from securechat.client.ui.input.completion import emoji_words
 from securechat.client.ui.input.ui_actions import KeyTable
 from securechat.client.ui.rows.rendering import NOTICE_MARK
@@ -41,6 +42,7 @@ from securechat.client.ui.screen_model import view as views
 from securechat.client.ui.screen_model.state import ScreenState
 from securechat.client.ui.settings import AUTO, ClientSettings, settings_theme
 from securechat.client.unsent_recorder import UnsentRecorder
+from securechat.model import Deleted
 from securechat.net.timers import Timer
 from securechat.text.sanitize import one_line
 from securechat.translation import translated
@@ -52,6 +54,8 @@ STORE_S = 1.0
 """Between a change of what is unsent and its file: less than a person would mind to type again."""
 SWITCH_S = 0.001
 """Between two switches of threads; Python's own are 5 ms."""
+_SETTLED = (events.RoomJoined, events.ConnectionLost)
+"""The start has come to something: what is said now is not pushed away by its notices."""
 _TYPED = (views.TypedText, views.KeyTyped, views.FocusChanged)
 """Inputs that are on the screen already, or change little there."""
 END_S = 5.0
@@ -67,6 +71,7 @@ class ScreenSession:
         login: the default name when the user is asked for one.
         local_store: where unsent texts are kept; None to keep none.
         settings: as the user has them.
+        notes: sentences of the start, to be shown once.
     """
 
     def __init__(
@@ -76,7 +81,9 @@ class ScreenSession:
         login: str | None,
         local_store: LocalStore | None = None,
         settings: ClientSettings | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
+        self._notes = notes
         self._network = NetworkThread(core, server_target, self._on_ui_events)
         self._server_target = server_target
         where = (server_target.host, server_target.port, server_target.ca_pem)
@@ -98,10 +105,26 @@ class ScreenSession:
         )
         transfers = FileTransfers(FileServer(*where), self._network.post)
         self._files = FileSession(
-            core, self._network, transfers, self._say, changed=self._tell_progress, saved=self._tell_saved
+            core,
+            self._network,
+            transfers,
+            self._say,
+            changed=self._tell_progress,
+            preview_came=lambda file_id, data: self._previews.came(file_id, data),  # noqa: PLW0108 - there is none yet
+            most_preview_bytes=MOST_BYTES,
+            saved=self._tell_saved,
         )
         self._app = ScreenApp(self._take_soon, keys, settings_theme(settings, os.environ), settings)
+        self._previews = ScreenPreviews(
+            self._files.look_at,
+            PreviewEncoder(self._network.post),
+            self._app.painter,
+            self._app.wake,
+            lambda: self._network.now,
+            self._network.call_later,
+        )
         self._app.ended = self._leave
+        self._app.erased = lambda: self._network.post(self._previews.erased)
         self._exit = ClientExit.OK
         self._last_words: str | None = None
         self._timer: Timer | None = None
@@ -145,8 +168,13 @@ class ScreenSession:
         gc.freeze()  # what is there stays: a collection would look at it for 25 ms each time, and hold up every thread
         self._network.start()
         if self._settings.theme == AUTO:
-            self._app.ask_background(
+            self._app.answers.ask_background(
                 lambda background: self._app.use_theme(settings_theme(self._settings, os.environ, background))
+            )
+        if self._settings.pictures != "off":
+            protocol = PictureProtocol(self._settings.pictures)
+            self._app.answers.ask_pictures(
+                protocol, lambda cell: self._network.post(partial(self._previews.use, protocol, cell))
             )
 
     def _take_soon(self, screen_input: views.ScreenInput) -> None:
@@ -172,14 +200,18 @@ class ScreenSession:
         for ui_event in ui_events:
             self._files.note(ui_event)
             match ui_event:
+                case events.MessageChanged(Deleted() as change):
+                    self._previews.forget(change.target)
+                case events.MessagesPurged() | events.HistoryReset():
+                    self._previews.forget()
                 case events.ClientEnded():
                     self._ended(ui_event)
                 case events.LoggedIn():
                     self._state.encryption_is(self._network.tls_version)
                     self._say(self._unsent.read(ui_event.me.name, self._state.use_unsent))
-                    if not lookup(encoding := getattr(sys.__stdout__, "encoding", "utf-8")).name.startswith("utf"):
-                        self._say(words.not_unicode(encoding))
         self._do(self._state.note(ui_events))
+        if any(isinstance(ui_event, _SETTLED) for ui_event in ui_events):
+            self._say_notes()
         if not ui_events:  # the last call of the network's thread
             self._app.in_screen(self._app.exit)
         else:
@@ -207,6 +239,7 @@ class ScreenSession:
         """Make a view now, and another one when it changes by itself."""
         view = self._state.view()
         self._app.show_soon(replace(view, taken=view.taken - self._own))
+        self._previews.show(view.pictures)
         self._do(self._state.note(()))
         if self._timer is not None:
             self._timer.cancel()
@@ -259,6 +292,11 @@ class ScreenSession:
     def _store_unsent(self) -> None:
         self._storing = None
         self._say(self._unsent.write(self._state.unsent.all()))
+
+    def _say_notes(self) -> None:
+        notes, self._notes = self._notes, ()
+        for sentence in notes:
+            self._say(sentence)
 
     def _say(self, sentence: str) -> None:
         if sentence:

@@ -36,7 +36,7 @@ class TerminalDriver(Driver):
     """The terminal of a `ScreenApp`, which has the painter and hears of answers and of the end.
 
     Args:
-        app: has ``painter``, ``takes_mouse``, ``note_answer`` and ``note_hangup``.
+        app: has ``painter``, ``takes_mouse``, ``note_answer``, ``note_shown`` and ``note_hangup``.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class TerminalDriver(Driver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._painter: TerminalPainter = app.painter
         self._takes_mouse: Callable[[], bool] = app.takes_mouse
+        self._shown: Callable[[int], None] = app.note_shown
         self._answered: Callable[[str], None] = app.note_answer
         self._hung_up: Callable[[], None] = app.note_hangup
         self._input, self._output = sys.__stdin__.fileno(), sys.__stdout__.fileno()  # type: ignore[union-attr]
@@ -94,7 +95,7 @@ class TerminalDriver(Driver):
         with contextlib.suppress(termios.error):
             self._attributes = termios.tcgetattr(self._input)
         self._set_raw()
-        self._writer = TerminalWriter(self._output, self._painter, self._encoding)
+        self._writer = TerminalWriter(self._output, self._painter, self._encoding, self._shown)
         self._writer.send(terminal_modes.entering(os.environ, mouse=self._takes_mouse()))
         self._painter.paint_anew(CLEAR)
         self._painter.hold(on=False)
@@ -138,7 +139,8 @@ class TerminalDriver(Driver):
         """Give the terminal back as it was."""
         self.disable_input()
         if self._writer is not None:
-            if not self._writer.stop(terminal_modes.leaving()):
+            self._painter.hold(on=True)
+            if not self._writer.stop(self._painter.erase_pictures() + terminal_modes.leaving()):
                 with contextlib.suppress(termios.error):
                     termios.tcflush(self._output, termios.TCOFLUSH)  # it reads nothing: let it have the modes at least
                 self._writer.stop("")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HS
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 
 from securechat.client.files.sources import is_file
+from securechat.client.tty.cell_size import window_pixels
 from securechat.client.ui.commands.files import AS_FILE, is_path, may_be_file, split_path
 from securechat.client.ui.commands.parser import holds_secret
 from securechat.text.names import name_key
@@ -28,8 +28,6 @@ from securechat.text.sanitize import is_hostile
 PASTE_END = "\x1b[201~"
 """What a terminal sends after pasted text (bracketed paste)."""
 CTRL_C = "\x03"
-_CELLS = struct.Struct("HHHH")
-"""What a terminal tells of its size: rows, columns, and pixels in both."""
 _MOST_COMPLETED = 5_000
 """Entries of a folder that are looked at."""
 
@@ -79,15 +77,10 @@ def without_echo() -> Iterator[None]:
 
 def cell_ratio() -> float:
     """Return the height of the terminal's cells by their width; 2 where it does not tell."""
-    if sys.platform != "win32":
-        import fcntl  # noqa: PLC0415 - Unix alone has them
-        import termios  # noqa: PLC0415
-
-        with contextlib.suppress(OSError, ValueError):
-            told = fcntl.ioctl(sys.stdout.fileno(), termios.TIOCGWINSZ, bytes(8))
-            rows, columns, width, height = _CELLS.unpack(told)
-            if rows and columns and width and height:
-                return float(height * columns / (width * rows))
+    with contextlib.suppress(OSError, ValueError):
+        if (told := window_pixels(sys.stdout.fileno())) is not None:
+            columns, rows, width, height = told
+            return height * columns / (width * rows)
     return 2.0
 
 

@@ -4,7 +4,7 @@ Between a program and its terminal there are buffers of unknown size: of the ker
 asked for its state (DSR, ECMA-48, 8.3.35; every VT100 answers) behind each piece of the list. An answer that comes
 later than the link's own time says that pieces wait in line: then less is written a second, and smaller pieces, and
 more again while answers come in time (as TCP Vegas: Brakmo and Peterson 1995). A terminal that has never answered gets
-all at once. The class knows no clock and writes nothing; it is called by the threads of input and of output.
+all at once. The same answers tell that a frame is on the terminal. The class knows no clock and writes nothing; it is called by the threads of input and of output.
 """
 
 from __future__ import annotations
@@ -40,15 +40,20 @@ FORGET_S = 5.0
 
 
 class OutputPacing:
-    """The pace of what is drawn; times are monotonic seconds."""
+    """The pace of what is drawn; times are monotonic seconds.
+
+    Attributes:
+        answers: whether the terminal has ever answered.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._rate = MOST_RATE
         self._fastest_s = float("inf")
         self._lately_s: deque[float] = deque(maxlen=LATELY)
-        self._asked: deque[tuple[float, int]] = deque()
-        self._answers = False
+        self._asked: deque[tuple[float, int, int]] = deque()
+        self._lost = 0
+        self.answers = False
         self._tries = 0
         self._took: deque[tuple[float, float, int]] = deque(maxlen=FEW)
         self._slower_at = self._last_change = self._last_piece = float("-inf")
@@ -62,53 +67,76 @@ class OutputPacing:
     @property
     def expects_answer(self) -> bool:
         """Whether the terminal answers, and has an answer to give."""
-        return self._answers and bool(self._asked)
+        return self.answers and bool(self._asked)
 
     def waits_s(self, now: float) -> float:
         """Return the seconds until the next piece may be written; 0 for now."""
         with self._lock:
-            while self._asked and self._asked[0][0] < now - LOST_S:
-                self._asked.popleft()
-            if not self._answers or self._rate >= MOST_RATE:
+            self._lose(now)
+            if not self.answers or self._rate >= MOST_RATE:
                 return 0.0
             return max(0.0, self._next - now)
 
-    def ask(self, now: float, chars: int) -> str:
-        """Return the question behind a piece that is written now; empty for none."""
+    def awaits_frame(self, now: float) -> bool:
+        """Tell whether an answer about a frame is on its way."""
         with self._lock:
-            if not self._answers and self._tries >= UNANSWERED:
+            self._lose(now)
+            return any(frame for _, _, frame in self._asked)
+
+    def ask(self, now: float, chars: int, frame: int = 0) -> str:
+        """Return the question behind a piece that is written now; empty for none.
+
+        Args:
+            now: the time.
+            chars: of the piece; 0 where the question is about a frame alone.
+            frame: what `answered` returns then; 0 for none.
+        """
+        with self._lock:
+            if not self.answers and self._tries >= UNANSWERED:
                 return ""
             if now - self._last_piece > FORGET_S and not self._asked:
                 self._rate, self._lately_s = MOST_RATE, deque(maxlen=LATELY)
+                self._lost = 0
             self._tries += 1
-            self._asked.append((now, chars))
+            self._asked.append((now, chars, frame if self.answers else 0))
             self._last_piece = now
             self._next = max(now, self._next) + chars / self._rate
             return ASK_STATE
 
-    def answered(self, now: float) -> None:
-        """Take the terminal's answer to the oldest question."""
+    def answered(self, now: float) -> int:
+        """Take the terminal's answer to the oldest question; returns the frame that it was about, 0 for none."""
         with self._lock:
-            self._answers = True
+            self.answers = True
+            if self._lost:
+                self._lost -= 1  # late, after all: it is none about what was asked since
+                return 0
             if not self._asked:
-                return
-            asked_at, chars = self._asked.popleft()
-            if asked_at < self._slower_at:
-                return  # what was written before says nothing of the rate that holds
-            took_s = now - asked_at
-            self._lately_s.append(took_s)
-            self._fastest_s = min(self._lately_s)
-            self._took.append((now, took_s, chars))
-            late_s = min(took_s for _, took_s, _ in self._took) - self._fastest_s
-            if late_s > QUEUE_S and len(self._took) == FEW:
-                began = self._took[0][0]
-                taken = sum(chars for _, _, chars in self._took) - self._took[0][2]
-                self._change(now, min(self._rate, taken / max(now - began, 1e-3)) * LESS)
-                self._slower_at = now
-                self._took.clear()
-                self._next = now + late_s  # let the line become empty
-            elif took_s - self._fastest_s < QUEUE_S and now - self._last_change > max(self._fastest_s, QUEUE_S):
-                self._change(now, self._rate * MORE)
+                return 0
+            asked_at, chars, frame = self._asked.popleft()
+            if chars and asked_at >= self._slower_at:  # what was written before says nothing of the rate that holds
+                self._measure(now, asked_at, chars)
+            return frame
+
+    def _lose(self, now: float) -> None:
+        while self._asked and self._asked[0][0] < now - LOST_S:
+            self._asked.popleft()
+            self._lost += 1
+
+    def _measure(self, now: float, asked_at: float, chars: int) -> None:
+        took_s = now - asked_at
+        self._lately_s.append(took_s)
+        self._fastest_s = min(self._lately_s)
+        self._took.append((now, took_s, chars))
+        late_s = min(took_s for _, took_s, _ in self._took) - self._fastest_s
+        if late_s > QUEUE_S and len(self._took) == FEW:
+            began = self._took[0][0]
+            taken = sum(chars for _, _, chars in self._took) - self._took[0][2]
+            self._change(now, min(self._rate, taken / max(now - began, 1e-3)) * LESS)
+            self._slower_at = now
+            self._took.clear()
+            self._next = now + late_s  # let the line become empty
+        elif took_s - self._fastest_s < QUEUE_S and now - self._last_change > max(self._fastest_s, QUEUE_S):
+            self._change(now, self._rate * MORE)
 
     def _change(self, now: float, rate: float) -> None:
         self._rate = min(MOST_RATE, max(LEAST_RATE, rate))

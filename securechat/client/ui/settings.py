@@ -62,15 +62,12 @@ class ClientSetting(Struct, frozen=True, kw_only=True):
         name: its key in the file; flag and variable follow from it.
         default: its value when it is not given.
         words: the valid values of a WORD, and of the lines of NOTIFY.
-        screen_only: nothing but the full screen uses it, which is not public yet: it can be given, and neither
-            ``--help`` nor docs/client.toml names it.
     """
 
     name: str
     kind: ClientSettingKind
     default: Any
     words: tuple[str, ...] = ()
-    screen_only: bool = False
 
     @property
     def flag(self) -> str:
@@ -83,36 +80,36 @@ class ClientSetting(Struct, frozen=True, kw_only=True):
         return f"{PREFIX}{self.name.upper()}"
 
 
-def _switch(name: str, *, default: bool = False, screen_only: bool = False) -> ClientSetting:
-    return ClientSetting(name=name, kind=ClientSettingKind.SWITCH, default=default, screen_only=screen_only)
+def _switch(name: str, *, default: bool = False) -> ClientSetting:
+    return ClientSetting(name=name, kind=ClientSettingKind.SWITCH, default=default)
 
 
-def _word(name: str, *words: str, screen_only: bool = False) -> ClientSetting:
+def _word(name: str, *words: str) -> ClientSetting:
     kind = ClientSettingKind.WORD
-    return ClientSetting(name=name, kind=kind, default=words[0], words=words, screen_only=screen_only)
+    return ClientSetting(name=name, kind=kind, default=words[0], words=words)
 
 
-def _table(name: str, *words: str, screen_only: bool = False) -> ClientSetting:
+def _table(name: str, *words: str) -> ClientSetting:
     kind = ClientSettingKind.TABLE
-    return ClientSetting(name=name, kind=kind, default=_NO_ENTRIES, words=words, screen_only=screen_only)
+    return ClientSetting(name=name, kind=kind, default=_NO_ENTRIES, words=words)
 
 
 CLIENT_SETTINGS: tuple[ClientSetting, ...] = (
-    _switch("plain", screen_only=True),
+    _switch("plain"),
     _word("theme", AUTO, *THEME_WORDS),
     _word("color", AUTO, "always", "never"),
-    _switch("mouse", default=True, screen_only=True),
-    _word("notifications", "terminal", "bell", "off", screen_only=True),
-    _switch("notification_text", screen_only=True),
-    _switch("do_not_disturb", screen_only=True),
-    _word("pictures", "off", "kitty"),
+    _switch("mouse", default=True),
+    _word("notifications", "terminal", "bell", "off"),
+    _switch("notification_text"),
+    _switch("do_not_disturb"),
+    _word("pictures", "off", "kitty", "sixel"),
     _switch("reader"),
-    _switch("numbers", screen_only=True),
-    _switch("members", default=True, screen_only=True),
+    _switch("numbers"),
+    _switch("members", default=True),
     ClientSetting(name="lang", kind=ClientSettingKind.LANGUAGE, default=""),
-    ClientSetting(name="editor", kind=ClientSettingKind.TEXT, default="", screen_only=True),
-    _table(NOTIFY, *NOTIFY_WORDS, screen_only=True),
-    _table(KEYS, screen_only=True),
+    ClientSetting(name="editor", kind=ClientSettingKind.TEXT, default=""),
+    _table(NOTIFY, *NOTIFY_WORDS),
+    _table(KEYS),
 )
 """The first word of each is its default. Tables stand last, as TOML wants it."""
 CLIENT_SETTING_OF = {setting.name: setting for setting in CLIENT_SETTINGS}
@@ -433,8 +430,6 @@ def settings_theme(
 def printed_settings(loaded: LoadedSettings, path: str) -> str:
     """Return the settings as TOML, with comments and origins: saved as a file, it gives the same settings.
 
-    One that is `screen_only` is among them only where it is given.
-
     Args:
         loaded: what holds.
         path: the file that is read, or would be.
@@ -444,7 +439,7 @@ def printed_settings(loaded: LoadedSettings, path: str) -> str:
 
 
 def settings_reference() -> str:
-    """Return docs/client.toml: every setting but those of the screen with its default, commented out."""
+    """Return docs/client.toml: every setting with its default, commented out."""
     loaded = load_settings({}, {})
     heading = [*_prose(texts.HEADING()), "#", *_prose(texts.REFERENCE_HEADING())]
     return "\n".join((*heading, *_lines(loaded, commented=True))) + "\n"
@@ -454,10 +449,7 @@ def _lines(loaded: LoadedSettings, *, commented: bool) -> Iterator[str]:
     from securechat.toml_file import toml_value  # noqa: PLC0415 - it is printed rarely, and read in few runs
 
     mark = "#" if commented else ""
-    given_names = {origin.partition(".")[0] for origin in loaded.origins}
     for setting in CLIENT_SETTINGS:
-        if setting.screen_only and setting.name not in given_names:
-            continue
         yield ""
         yield from _about(setting)
         value = getattr(loaded.settings, setting.name)
@@ -475,7 +467,7 @@ def _lines(loaded: LoadedSettings, *, commented: bool) -> Iterator[str]:
             yield _with_origin(f"{setting.name} = {toml_value(value)}", origin)
 
 
-_EXAMPLES = {NOTIFY: '"#ops" = "all"', KEYS: 'next_unread = ["Alt+N", "F7"]'}
+_EXAMPLES = {NOTIFY: '"#ops" = "all"', KEYS: 'next_unread = ["Alt+A", "F7"]'}
 
 
 def _about(setting: ClientSetting) -> Iterator[str]:

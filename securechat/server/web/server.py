@@ -102,9 +102,9 @@ class WebServer:
 
     @property
     def site(self) -> Site:
-        """The files and pages. A request that comes before `prepare` is done has them made, and sent as they are."""
+        """The files and pages. A request that comes before `prepare` is done has them read."""
         if self._site is None:
-            self._site = self._told(Site(self._facts(), packed=False))
+            self._site = self._told(Site(self._facts()))
         return self._site
 
     def prepare(self) -> None:

@@ -1,4 +1,4 @@
-"""The files of the web client as answers, made once at the start and found in a table: no path reaches a file system.
+"""The files of the web client as answers, read once at the start and found in a table: no path reaches a file system.
 
 The address of a file has the hash of all files in it (``/w/HASH/shell/main.js``), so that browsers keep it for ever and
 modules import each other by their relative paths. A page of an older version asks for its own files and gets 404.
@@ -36,7 +36,7 @@ _TYPES = {
     "webmanifest": "application/manifest+json",
 }
 _PACKED = frozenset({"mp3", "ogg", "png"})  # compressed already
-_SOURCES = (".css", ".js")
+_SOURCES = frozenset({"css", "js"})
 _FOLDER = Path(__file__).resolve().parents[2] / "web"
 _INDEX = "index.html"
 _WORKER = "sw.js"
@@ -138,6 +138,29 @@ class InLanguages:
         return made.answer(request, date=date, closes=closes)
 
 
+class SiteFile:
+    """A file under its hash. It is made small when it is first asked for, within 3 ms: most starts see no page.
+
+    Args:
+        body: its bytes, with comments.
+        ending: of its name.
+        cache: Cache-Control.
+    """
+
+    def __init__(self, body: bytes, ending: str, *, cache: str) -> None:
+        self._body = body
+        self._ending, self._cache = ending, cache
+        self._made: Resource | None = None
+
+    def answer(self, request: Request, *, date: str, closes: bool) -> bytes:
+        """Return the answer to a GET or HEAD of this path; see `Resource.answer`."""
+        if self._made is None:
+            pack = self._ending not in _PACKED
+            self._made = resource(sent(self._body, self._ending), _TYPES[self._ending], cache=self._cache, pack=pack)
+            self._body = b""
+        return self._made.answer(request, date=date, closes=closes)
+
+
 def sentence(status: int, text: str) -> Resource:
     """Make an answer that is one sentence, and kept by no cache."""
     headers = (("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store"), *SECURITY_HEADERS)
@@ -151,7 +174,6 @@ class Site:
         facts: of the page; its addresses of files are filled in here.
         more: answers by path, from elsewhere.
         tree: the files by path, "/" between folders; those of the package by default.
-        packed: whether they are compressed, which takes some 10 ms.
 
     Attributes:
         hash: of all files.
@@ -163,8 +185,6 @@ class Site:
         facts: ServerFacts,
         more: Mapping[str, Answering] | None = None,
         tree: Mapping[str, bytes] | None = None,
-        *,
-        packed: bool = True,
     ) -> None:
         self._tree = dict(tree if tree is not None else read_tree())
         self.hash = tree_hash(self._tree)
@@ -172,7 +192,7 @@ class Site:
         self._preloads = "\n".join(
             f'<link rel="modulepreload" href="{self.address(path)}">' for path in static_imports(self._tree, _ENTRY)
         ).encode()
-        self.files = self._made_files(pack=packed)
+        self.files = self._files()
         self._others: Mapping[str, Answering] = {}
         self.tell(facts, more)
 
@@ -180,17 +200,15 @@ class Site:
         """Replace the facts and what comes from elsewhere: the certificate is another one."""
         self._others = {**(more or {}), "/": resource(self._index(facts), _TYPES["html"])}
 
-    def _made_files(self, *, pack: bool) -> Mapping[str, Resource]:
-        made = {}
+    def _files(self) -> Mapping[str, SiteFile]:
+        files = {}
         for path, body in self._tree.items():
-            if path not in (_INDEX, _WORKER):
-                ending = path.rpartition(".")[2]
-                made[self.address(path)] = resource(
-                    body, _TYPES[ending], cache=_FOREVER, pack=pack and ending not in _PACKED
+            if path != _INDEX:
+                is_worker = path == _WORKER  # at the top, so that its scope is the whole origin
+                files[f"/{path}" if is_worker else self.address(path)] = SiteFile(
+                    body, path.rpartition(".")[2], cache="no-cache" if is_worker else _FOREVER
                 )
-        if _WORKER in self._tree:  # at the top, so that its scope is the whole origin
-            made[f"/{_WORKER}"] = resource(self._tree[_WORKER], _TYPES["js"], pack=pack)
-        return made
+        return files
 
     def answer(self, request: Request, *, date: str, closes: bool) -> bytes:
         """Return the answer to a request, 404 for what is in no table; see `securechat.wire.http.response`."""
@@ -233,14 +251,23 @@ def read_tree() -> dict[str, bytes]:
                 if entry.is_dir():
                     read(entry.path, f"{path}{name}/")
                 elif name.rpartition(".")[2] in _TYPES and not name.startswith("."):
-                    body = Path(entry.path).read_bytes()
-                    if name.endswith(_SOURCES):
-                        text = without_comments(body.decode())
-                        body = (without_blanks(text) if name.endswith(".js") else text).encode()
-                    tree[path + name] = body
+                    tree[path + name] = Path(entry.path).read_bytes()
 
     read(str(_FOLDER), "")
     return dict(sorted(tree.items()))
+
+
+def sent(body: bytes, ending: str) -> bytes:
+    """Return what a browser gets of a file: scripts and style sheets without comments, scripts without blanks.
+
+    Args:
+        body: of the file.
+        ending: of its name.
+    """
+    if ending not in _SOURCES:
+        return body
+    text = without_comments(body.decode())
+    return (without_blanks(text) if ending == "js" else text).encode()
 
 
 def tree_hash(tree: Mapping[str, bytes]) -> str:

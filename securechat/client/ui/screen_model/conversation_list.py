@@ -11,8 +11,9 @@ While the keyboard's selection is in the list, nothing moves: what is new then s
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
+from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -156,13 +157,27 @@ class ConversationListing:
 
     # --- going elsewhere ----------------------------------------------------------------------------------------------
 
-    def next_unread(self, current: ConversationId | None) -> ConversationId | None:
+    def next_unread(
+        self, current: ConversationId | None, passed: Mapping[ConversationId, int] = MappingProxyType({})
+    ) -> ConversationId | None:
         """Return where to go next: mentions first, then unread, by last message; None where nothing is unread.
 
         The current conversation is left out, so that one is not held in it by what was not seen. Muted rooms are too.
+
+        Args:
+            current: where the user is.
+            passed: where the user was so and left it unread, the one left longest ago first, each with its last message
+                of then: without a later one they come last.
         """
         waiting = [each for each in self._items.values() if each.rank is not ListRank.REST and each.key != current]
-        return min(waiting, key=_order).key if waiting else None
+        if fresh := [each for each in waiting if passed.get(each.key, -1) < each.last]:
+            return min(fresh, key=_order).key
+        there = {each.key for each in waiting}
+        return next((key for key in passed if key in there), None)
+
+    def entry(self, key: ConversationId) -> ConversationEntry | None:
+        """Return a conversation as it is now."""
+        return self._items.get(key)
 
     def find(self, typed: str, current: ConversationId | None = None) -> Sequence[ConversationEntry]:
         """Return the conversations whose names match what was typed, the best first; without text, in their order.

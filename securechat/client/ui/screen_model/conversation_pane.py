@@ -45,6 +45,7 @@ class ScreenList:
         self._notification = notification
         self._list = ConversationListing()
         self._told: dict[ConversationId, ConversationItem] = {}
+        self._passed: dict[ConversationId, int] = {}
         self._fresh = False
         self._top = self._columns = 0
 
@@ -147,8 +148,14 @@ class ScreenList:
         self._top = max(0, self._top + rows)
 
     def next_unread(self) -> ConversationId | None:
-        """Return where to go next."""
-        return self._list.next_unread(self._core.current) if self._shown else None
+        """Return where to go next, so that one comes round to all, also where one left them unread."""
+        if not self._shown:
+            return None
+        here = self._core.current
+        self._passed.pop(here, None)
+        if (entry := self._list.entry(here)) is not None and entry.unread:
+            self._passed[here] = entry.last
+        return self._list.next_unread(here, self._passed)
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from securechat.client.ui.rows.message_rows import (
     pending_block,
     unread_row,
 )
+from securechat.client.ui.rows.picture_cells import PictureRoom
 from securechat.client.ui.rows.styled_text import TextRow
 from securechat.client.ui.window.records import MembersChanged, UnsentMessage, UnsentState
 from securechat.model import Message, Person
@@ -32,10 +33,12 @@ class RowOptions:
 
     Attributes:
         show_numbers: whether each message has its number.
+        pictures: the room for previews of pictures; None where none are shown.
     """
 
     def __init__(self, *, show_numbers: bool = False) -> None:
         self.show_numbers = show_numbers
+        self.pictures: PictureRoom | None = None
 
 
 class ScreenRowMaker:
@@ -123,4 +126,5 @@ class ScreenRowMaker:
             my_key=my_key,
             hidden=self._core.ignored,
             show_numbers=self._options.show_numbers,
+            pictures=self._options.pictures,
         )

@@ -60,6 +60,24 @@ def test_a_view_is_drawn_in_its_fields() -> None:
     run(test)
 
 
+def test_a_view_is_told_to_be_on_the_terminal_when_it_was_drawn() -> None:
+    async def test(state: EchoState, pilot: Any) -> None:
+        assert not inputs_of(state, views.FrameShown)
+        state.changes = {"frame": 7, "header": TextRow.of("another")}
+        state.app.show(state.view())
+        assert not inputs_of(state, views.FrameShown)
+        state.changes["frame"] = 0
+        await pilot.pause()
+        assert not inputs_of(state, views.FrameShown) or rows(state)[0].endswith("another")
+        state.changes = {"frame": 8, "header": TextRow.of("a third")}
+        state.app.show(state.view())
+        await pilot.pause()
+        await pilot.pause()
+        assert views.FrameShown(8) in state.inputs
+
+    run(test)
+
+
 def test_typed_text_is_painted_before_any_answer_and_told() -> None:
     async def test(state: EchoState, pilot: Any) -> None:
         state.waits = True

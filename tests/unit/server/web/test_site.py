@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from securechat.server.web.facts import ServerFacts, facts_block
-from securechat.server.web.site import Site, _resolved, read_tree, resource, static_imports, tree_hash
+from securechat.server.web.site import Site, _resolved, read_tree, resource, sent, static_imports, tree_hash
 from securechat.wire.http import Authority, Request
 from tests.support.web_connections import FACTS, TREE
 
@@ -181,7 +181,7 @@ def test_the_files_of_this_checkout_are_served() -> None:
     assert {"index.html", "sw.js", "icon.svg", "manifest.webmanifest"} <= tree.keys()
     for path, body in tree.items():
         if path not in ("index.html", "sw.js"):
-            assert ask(site, f"/w/{site.hash}/{path}")[1] == body
+            assert ask(site, f"/w/{site.hash}/{path}")[1] == sent(body, path.rpartition(".")[2])
 
 
 def test_every_file_is_served_and_packed_into_wheels() -> None:
@@ -205,3 +205,13 @@ def test_everything_that_the_page_names_is_there() -> None:
     for path, source in tree.items():
         for imported in _ANY_IMPORT.findall(source.decode()) if path.endswith(".js") else ():
             assert _resolved(path, imported) in tree, f"{path} imports {imported}"
+
+
+def test_scripts_and_style_sheets_are_sent_without_comments() -> None:
+    site = Site(FACTS, tree={"a.js": b"/** A */\nlet a;\n", "b.css": b"/* b */\na {}\n", "c.json": b'{"/* c */": 1}'})
+    a, b, c = (ask(site, site.address(path))[1] for path in ("a.js", "b.css", "c.json"))
+    assert b"/*" not in a
+    assert b"/*" not in b
+    assert c == b'{"/* c */": 1}'
+    for _ in range(2):  # the first one makes it
+        assert ask(site, site.address("a.js"))[1] == a
