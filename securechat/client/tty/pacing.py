@@ -4,7 +4,8 @@ Between a program and its terminal there are buffers of unknown size: of the ker
 asked for its state (DSR, ECMA-48, 8.3.35; every VT100 answers) behind each piece of the list. An answer that comes
 later than the link's own time says that pieces wait in line: then less is written a second, and smaller pieces, and
 more again while answers come in time (as TCP Vegas: Brakmo and Peterson 1995). A terminal that has never answered gets
-all at once. The same answers tell that a frame is on the terminal. The class knows no clock and writes nothing; it is called by the threads of input and of output.
+all at once. The same answers tell that a frame is on the terminal. The class knows no clock and writes nothing; it is
+called by the threads of input and of output.
 """
 
 from __future__ import annotations
@@ -109,6 +110,8 @@ class OutputPacing:
             self.answers = True
             if self._lost:
                 self._lost -= 1  # late, after all: it is none about what was asked since
+                self._change(now, LEAST_RATE)
+                self._slower_at = now
                 return 0
             if not self._asked:
                 return 0

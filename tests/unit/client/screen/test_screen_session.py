@@ -71,7 +71,7 @@ def test_events_after_an_action_are_shown_at_once(one: Recorded) -> None:
 
 def test_what_is_there_at_the_start_is_left_out_of_collections(one: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(one.session._network, "start", lambda: None)
-    monkeypatch.setattr(one.session._app, "ask_background", lambda _tell: None)
+    monkeypatch.setattr(one.session._app.answers, "ask_background", lambda _tell: None)
     try:
         one.session._start()
         assert gc.get_freeze_count() > 1000
