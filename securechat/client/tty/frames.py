@@ -268,8 +268,8 @@ class TerminalWriter:
 
     What the kernel has taken is not on the screen yet: a pseudo-terminal holds some 20 KiB, a link more. So behind a
     frame of which one wants to know, the terminal is asked for its state (client/tty/pacing.py): the answer comes when
-    all before the question was read. One such question is on its way at a time. A terminal that has never answered one is
-    believed to show what was written.
+    all before the question was read. One such question is on its way at a time. A terminal that has never answered one
+    is believed to show what was written.
 
     Args:
         fileno: of the terminal.
