@@ -156,7 +156,12 @@ class ScreenSession:
 
     def _take(self, screen_input: views.ScreenInput) -> None:
         self._do(self._state.take(screen_input))
-        self._show()
+        if isinstance(
+            screen_input, views.FrameShown
+        ):  # each view leads to one: in a flood they are no more than the views
+            self._show_soon()
+        else:
+            self._show()
 
     def _on_ui_events(self, ui_events: Sequence[UiEvent]) -> None:
         for ui_event in ui_events:
@@ -172,7 +177,11 @@ class ScreenSession:
         self._do(self._state.note(ui_events))
         if not ui_events:  # the last call of the network's thread
             self._app.in_screen(self._app.exit)
-        elif not self._soon:
+        else:
+            self._show_soon()
+
+    def _show_soon(self) -> None:
+        if not self._soon:
             self._show_by(max(self._network.now, self._made_at + 1 / VIEWS_PER_S))
 
     def _show_by(self, when: float) -> None:

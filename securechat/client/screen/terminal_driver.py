@@ -135,6 +135,8 @@ class TerminalDriver(Driver):
 
     def stop_application_mode(self) -> None:
         """Give the terminal back as it was."""
+        if self._writer is not None and self._reader is not None:
+            self._writer.wait_for_answer()
         self.disable_input()
         if self._writer is not None:
             if not self._writer.stop(terminal_modes.leaving()):

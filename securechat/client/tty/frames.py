@@ -31,6 +31,8 @@ STOP_S = 1.0
 """Time for a terminal to take the last sequences."""
 MOST_UNANSWERED = 3
 """Questions that a terminal leaves without an answer, after which it is asked no more."""
+LAST_ANSWER_S = 0.25
+"""Time for the last answer when the terminal is given back: one that comes later is typed into the shell."""
 ASK_AGAIN_S = 10.0
 """Time for an answer, after which it is taken to be lost."""
 CLEAR = "\x1b[m\x1b[2J"
@@ -230,6 +232,8 @@ class TerminalWriter:
         self._shown = shown
         self._asked = self._unanswered = 0
         self._asked_at = 0.0
+        self._answered = threading.Event()
+        self._answered.set()
         self._answers = False
         self.writes_since: float | None = None  # when the write began that has not ended, monotonic seconds
         self._thread = threading.Thread(target=self._run, name="terminal-output", daemon=True)
@@ -251,9 +255,15 @@ class TerminalWriter:
         """The terminal has answered `ASK_STATUS`."""
         frame, self._asked = self._asked, 0
         self._answers, self._unanswered = True, 0
+        self._answered.set()
         if frame:
             self._shown(frame)
         self._changed.set()  # a further frame may wait to be asked about
+
+    def wait_for_answer(self, timeout_s: float = LAST_ANSWER_S) -> bool:
+        """Write no further frame and ask nothing more; tell whether the last question was answered in time."""
+        self._painter.hold(on=True)
+        return self._answered.wait(timeout_s)
 
     def stop(self, last: str, timeout_s: float = STOP_S) -> bool:
         """Write the last sequences and no further frame; tell whether the terminal took them in time."""
@@ -283,6 +293,7 @@ class TerminalWriter:
             return
         if self._answers:
             self._asked, self._asked_at = frame, now
+            self._answered.clear()
         elif self._unanswered < MOST_UNANSWERED:
             self._unanswered += 1
         if self._answers or self._unanswered < MOST_UNANSWERED:
