@@ -182,13 +182,14 @@ def test_what_comes_to_a_detached_session_stays_unread(
         terminal.type("x")
         bob.say("seen")
         terminal.wait_for("seen")
-        terminal.wait_until(lambda: _lobby(ann) == [], "nothing unread")
+        ann._run("detach-client", "-s", "test")
+        assert terminal.wait_for_exit() == 0
     ann.wait_until(lambda: ann.told("session_attached") == "0", "a detached session")
     bob.say("to an empty room")
     ann.wait_until(lambda: _lobby(ann) == ["1"], "an unread message")
     with ann.attached(100, 30) as terminal:
         terminal.wait_for("to an empty room")
-        terminal.wait_until(lambda: _lobby(ann) == [], "nothing unread")
+        ann.wait_until(lambda: _lobby(ann) == [], "nothing unread")
 
 
 def _lobby(one: TmuxPane) -> list[str]:

@@ -56,8 +56,8 @@ SWITCH_S = 0.001
 """Between two switches of threads; Python's own are 5 ms."""
 _SETTLED = (events.RoomJoined, events.ConnectionLost)
 """The start has come to something: what is said now is not pushed away by its notices."""
-_TYPED = (views.TypedText, views.KeyTyped, views.FocusChanged)
-"""Inputs that are on the screen already, or change little there."""
+_TYPED = (views.TypedText, views.KeyTyped, views.FocusChanged, views.FrameShown)
+"""Inputs that are on the screen already, or change little there; each view leads to a `FrameShown`."""
 END_S = 5.0
 """Time for the network's thread to end when the screen has."""
 

@@ -56,6 +56,20 @@ def test_a_terminal_that_reads_nothing_shows_nothing_to_anyone() -> None:
     assert seen(rig) == rig.driver.server.log[-1].seq
 
 
+def test_no_count_flashes_up_for_what_the_view_itself_shows() -> None:
+    rig = inside()
+    rig.run("notify", "all")
+    rig.reads = False
+    rig.say("hello")
+    here = next(str(row.row).rstrip() for row in rig.view.conversations if "#lobby" in row.row)
+    assert here == "> #lobby"
+    assert rig.view.title == "securechat"
+    rig.take(FocusChanged(False))
+    here = next(str(row.row).rstrip() for row in rig.view.conversations if "#lobby" in row.row)
+    assert here.endswith(" 1")
+    assert rig.view.title == "securechat (1)"
+
+
 def test_frames_that_were_dropped_are_not_seen_by_the_one_that_came() -> None:
     rig = inside()
     first = rig.say("shown")
@@ -156,6 +170,39 @@ def test_the_list_in_front_gives_way_to_the_messages() -> None:
     assert seen(rig) < message.seq
     rig.run("rooms")
     assert seen(rig) == message.seq
+
+
+def test_going_to_the_end_on_purpose_reads_what_was_passed_over() -> None:
+    rig = inside()
+    rig.take(FocusChanged(False))
+    for number in range(100):
+        rig.say(f"text {number}")
+    rig.take(FocusChanged(True), KeyTyped())
+    rig.draw()
+    last = rig.driver.server.log[-1].seq
+    assert seen(rig) < last  # most of it was never on the screen
+    rig.run("present")
+    assert seen(rig) == last
+    rig.take(FocusChanged(False))
+    for number in range(100):
+        rig.say(f"more {number}")
+    rig.take(FocusChanged(True), KeyTyped())
+    rig.draw()
+    assert seen(rig) == last  # it was asked for once
+
+
+def test_the_end_that_nobody_has_seen_reads_nothing() -> None:
+    rig = inside()
+    rig.take(FocusChanged(False))
+    for number in range(100):
+        rig.say(f"text {number}")
+    rig.take(FocusChanged(True))
+    rig.reads = False
+    rig.run("present")
+    assert seen(rig) < rig.driver.server.log[-1].seq
+    rig.reads = True
+    rig.draw()
+    assert seen(rig) == rig.driver.server.log[-1].seq
 
 
 # --- going on to the next unread --------------------------------------------------------------------------------------

@@ -90,7 +90,9 @@ def test_the_end_is_seen_when_it_is_asked_for() -> None:
     one = inside(focused=True)
     one.marked_unread()
     one.went_to_end()
+    assert one.skips
     assert one.seen(9, 101.0) == 9
+    assert not one.skips  # once
 
 
 def test_nothing_is_seen_before_it_is_known_what_is_unread() -> None:

@@ -206,6 +206,25 @@ class ScreenContext:
         completion = self.composer.completion(self.words())  # its list stands over the last messages
         return completion is None or not completion.candidates
 
+    def shown_through(self) -> int:
+        """Return up to where the open conversation is seen once the terminal shows what there is now."""
+        read = self.conversations.read(self.key)
+        if self.bare or not self.shows_messages:
+            return read
+        through = self.window.seen_through(read)
+        if self.seen.skips and self.window.following:
+            through = max([through, *self.window.shown[-1:]])
+        return through
+
+    @property
+    def reading(self) -> ConversationId | None:
+        """The open conversation, where who sees the next view has read all of it: no count flashes up for a moment."""
+        conversation = self.core.conversations.get(self.key)
+        if conversation is None or not conversation.unread or not self.core.unread_known:
+            return None
+        is_read = self.seen.counts(self.clock()) and self.shown_through() >= conversation.last
+        return self.key if is_read else None
+
     def saw_through(self, through: int) -> None:
         """The user has seen everything in the open conversation up to a message."""
         self.act(actions.MarkSeen(self.key, through))

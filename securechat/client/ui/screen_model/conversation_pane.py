@@ -38,6 +38,9 @@ class ScreenList:
     Args:
         core: knows the conversations.
         notification: knows which are muted.
+
+    Attributes:
+        reading: the conversation whose unread messages are all on the view that is drawn.
     """
 
     def __init__(self, core: ClientCore, notification: NotificationPolicy) -> None:
@@ -45,6 +48,7 @@ class ScreenList:
         self._notification = notification
         self._list = ConversationListing()
         self._told: dict[ConversationId, ConversationItem] = {}
+        self.reading: ConversationId | None = None
         self._passed: dict[ConversationId, int] = {}
         self._changed: dict[ConversationId, None] = {}
         self._fresh = False
@@ -94,6 +98,12 @@ class ScreenList:
     def unread(self) -> Sequence[tuple[ConversationId, int]]:
         """The conversations with unread messages, each with its last one."""
         return [(each.key, each.last) for each in self._shown if each.unread]
+
+    def reads(self, key: ConversationId | None) -> None:
+        """The user reads all of a conversation with the next view, or of none: nothing is unread there."""
+        if key != self.reading:
+            self.changed(*(each for each in (key, self.reading) if each is not None))
+            self.reading = key
 
     def read(self, key: ConversationId) -> int:
         """Return up to where the user has read a conversation, as far as is known."""
@@ -172,6 +182,8 @@ class ScreenList:
             return (last, told.unread, told.mentions) if told is not None else (0, 0, 0)
         hidden = self._core.ignored
         seen = next((each.seq for each in reversed(conversation.messages) if each.sender_id not in hidden), 0)
+        if conversation.key == self.reading:
+            return max(last, seen), 0, 0
         return max(last, seen), conversation.unread, conversation.mentions
 
     # --- the selection ------------------------------------------------------------------------------------------------

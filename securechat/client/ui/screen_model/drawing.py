@@ -70,6 +70,7 @@ def draw(context: ScreenContext, taken: int) -> ScreenView:
         alone = _NO_ROW if of.messages is None else TextRow.of(catalogue.screen.TOO_SMALL())
         return ScreenView(of, taken, composer=composer, alone=alone, title=title(context))
     messages, cursor, pictures = _messages(context, of)
+    context.conversations.reads(context.reading)
     focus = focus_of(context)
     overlay = context.overlay
     now = context.clock()
@@ -126,6 +127,8 @@ def title(context: ScreenContext) -> str:
     """Return the title of the window: what waits for the user, counted as in the page."""
     count = 0
     for key, conversation in context.core.conversations.items():
+        if key == context.conversations.reading:
+            continue
         match context.notification.level(key):
             case NotificationLevel.ALL:
                 count += conversation.unread

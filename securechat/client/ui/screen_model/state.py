@@ -208,9 +208,7 @@ class ScreenState:
         context = self._context
         view = draw(context, self._taken)
         self._settle()  # the fields have sizes now: pages may be wanted
-        read = context.conversations.read(context.key)
-        shows = context.shows_messages and not context.bare
-        through = context.window.seen_through(read) if shows else read
+        read, through = context.conversations.read(context.key), context.shown_through()
         return replace(view, frame=context.frames.make(context.key, through, read))
 
     def deadline(self) -> float | None:

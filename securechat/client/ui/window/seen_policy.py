@@ -9,6 +9,8 @@
 - The key that goes on to the next unread conversation (Alt+A) says that one is done here. So it counts for what was
   looked at for `GLANCE_S` at least: who reads one conversation after the other with it has read them, and who goes
   through them quickly, looking for one, has read none. Every other way out without a key changes nothing.
+- Going to the end on purpose (Ctrl+End, or a click on the bar that tells of new messages) reads what was passed over:
+  one does not want it. Coming there in any other way does not.
 - What was put back to unread stays so until the reader has left the conversation, or goes to its end.
 - Nothing counts before the server has told what is unread (`ClientCore.unread_known`): that must be shown first.
 
@@ -27,7 +29,11 @@ GLANCE_S = 2.0
 
 
 class SeenPolicy:
-    """Whether the user looks at the conversation on the screen."""
+    """Whether the user looks at the conversation on the screen.
+
+    Attributes:
+        skips: whether the end, when it is shown, counts with all that was passed over.
+    """
 
     def __init__(self) -> None:
         self._focused: bool | None = None
@@ -38,18 +44,20 @@ class SeenPolicy:
         self._reported = 0
         self._shown: list[tuple[int, float]] = []
         self._looked_at = 0
+        self.skips = False
 
     def focus(self, *, on: bool) -> None:
         """The terminal reports that it has the focus, or has lost it."""
         self._focused = on
         if not on:
+            self.skips = False
             self._shown.clear()  # for how long it was looked at is not known
 
     def entered(self, current: ConversationId | None) -> None:
         """Another conversation is on the screen, or none."""
         if current != self._current:
             self._current = current
-            self._pressed = self._held = False
+            self._pressed = self._held = self.skips = False
             self._reported = self._looked_at = 0
             self._shown.clear()
 
@@ -68,12 +76,12 @@ class SeenPolicy:
 
     def marked_unread(self) -> None:
         """The user has put the unread line back: what is on the screen does not count."""
-        self._held = True
+        self._held, self.skips = True, False
         self._reported = self._looked_at = 0
 
     def went_to_end(self) -> None:
         """The user has asked for the end of the conversation: everything in it counts, also what was passed over."""
-        self._held = False
+        self._held, self.skips = False, True
 
     def looks(self, now: float) -> bool:
         """Whether a person looks at the screen."""
@@ -111,6 +119,10 @@ class SeenPolicy:
             now = min(now, (self._key_at if self._key_at is not None else float("-inf")) + LOOKING_S)
         return max((through for through, since in self._shown if since + GLANCE_S <= now), default=self._looked_at)
 
+    def counts(self, now: float) -> bool:
+        """Whether what the terminal shows now counts as seen."""
+        return self._pressed and not self._held and self.looks(now)
+
     def seen(self, through: int, now: float, *, unread_known: bool = True) -> int | None:
         """Return up to where the conversation was seen, to be told to the core; None for nothing new.
 
@@ -119,7 +131,8 @@ class SeenPolicy:
             now: monotonic seconds.
             unread_known: whether the server has told what is unread.
         """
-        if not (unread_known and self._pressed and not self._held and self.looks(now)) or through <= self._reported:
+        if not (unread_known and self.counts(now)) or through <= self._reported:
             return None
         self._reported = through
+        self.skips = False
         return through
