@@ -13,10 +13,12 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from msgspec.structs import replace
+
 from securechat import __version__
-from securechat.cli.process import run
+from securechat.cli.process import run, told
 from securechat.cli.setting_flags import add_setting_flags, filled
-from securechat.cli.terminal_choice import why_no_screen
+from securechat.cli.terminal_choice import why_no_screen, why_not_all_signs
 from securechat.client import catalogue
 from securechat.client.connection_plan import (
     ConnectionOptions,
@@ -37,8 +39,8 @@ from securechat.client.pipe.chat import PipeChat
 from securechat.client.pipe.files import PipeSendFiles
 from securechat.client.pipe.pipes import WAIT_S, PipeClient, PipeSend, PipeTail
 from securechat.client.settings_file import read_settings, settings_language, settings_path
-from securechat.client.ui.rows.rendering import NOTICE_MARK
-from securechat.client.ui.settings import ClientSettings, LoadedSettings, printed_settings, settings_theme
+from securechat.client.ui.rows.rendering import NOTICE_MARK, excerpt
+from securechat.client.ui.settings import LoadedSettings, printed_settings, settings_theme
 from securechat.errors import Refusal
 from securechat.invite_link import BadLink, InviteLink, looks_like_link, parse_link
 from securechat.programs import Program, add_language_flag, command, version
@@ -56,6 +58,8 @@ _KEY_CHARS = 100
 """Of --key: a line's number comes behind it."""
 _WITHOUT_LINKS = frozenset({"linux", "vt100", "vt220", "ansi"})
 """Values of TERM of terminals that may show the sequences of a link as text."""
+MOST_HOST = 261
+"""Characters of a host and port: 253 of a name (RFC 1035, section 2.3.4), and what stands around them."""
 MOST_RECALL = 10_000
 """The most that --history allows: 50 pages, a few MB."""
 
@@ -125,13 +129,23 @@ def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
     if options.servers and not screen:
         return _print_servers(local_store)
     destination, screen = _destination(options, local_store, loaded, interactive=interactive, screen=screen)
-    for note in (*destination.notes, *(local_store.troubles if local_store is not None else ())):
-        _say(note)
+    notes = _notes(destination, local_store, interactive=interactive)
     typing = interactive and (local_store is None or local_store.typing())
     core = _core(options, destination, room, interactive=interactive, typing=typing, screen=screen)
+    if screen:
+        return _screen(core, destination, local_store, loaded, notes)
     if interactive:
-        return _at_terminal(core, destination, local_store, loaded, room, screen=screen, wait_s=options.wait)
+        return _at_terminal(core, destination, loaded, room, wait_s=options.wait)
     return _pipe(options, core, destination, room, files).run()
+
+
+def _notes(plan: ConnectionPlan, local_store: LocalStore | None, *, interactive: bool) -> Sequence[str]:
+    """Say what is to be known before the chat, and return it."""
+    troubles = local_store.troubles if local_store is not None else ()
+    notes = [*plan.notes, *troubles, *(why_not_all_signs(sys.stdout) if interactive else ())]
+    for note in notes:
+        _say(note)
+    return notes
 
 
 def _destination(
@@ -150,9 +164,7 @@ def _destination(
         if options.servers or is_first(given, local_store):
             asks_shell = not _says_plain(loaded) and (local_store is None or local_store.plain() is None)
             answers = ask(given, local_store, loaded.settings, login=_login(), asks_shell=asks_shell)
-            for note in answers.notes:
-                _say(note)
-            return answers.plan, not answers.plain
+            return replace(answers.plan, notes=[*answers.plan.notes, *answers.notes]), not answers.plain
     needs_name = not interactive and not options.tail
     return decide(given, local_store, interactive=interactive, needs_name=needs_name, confirm=_confirmed), screen
 
@@ -312,7 +324,7 @@ def _print_servers(local_store: LocalStore | None) -> int:
     if not known:
         _say(catalogue.screen_shell.NOT_A_SERVER_YET())
     for each in known:
-        sys.stdout.write(f"{one_line(f'{shown_address(each)} {each.name}'.rstrip())}\n")
+        sys.stdout.write(f"{f'{excerpt(shown_address(each), MOST_HOST)} {excerpt(each.name)}'.rstrip()}\n")
     return ClientExit.OK
 
 
@@ -321,24 +333,19 @@ def _settings(options: argparse.Namespace) -> LoadedSettings:
     loaded = read_settings(vars(options), options.config, os.environ)
     if loaded.problems:
         raise StartupError(ClientExit.USAGE, loaded.problems[0])
-    if loaded.file_problem:
-        _say(catalogue.names.capital(translated(loaded.file_problem)))
+    for sentence in _file_problem(loaded):
+        _say(sentence)
     return loaded
 
 
+def _file_problem(loaded: LoadedSettings) -> Sequence[str]:
+    return [catalogue.names.capital(translated(loaded.file_problem))] if loaded.file_problem else []
+
+
 def _at_terminal(
-    core: ClientCore,
-    destination: ConnectionPlan,
-    local_store: LocalStore | None,
-    loaded: LoadedSettings,
-    room: str,
-    *,
-    screen: bool,
-    wait_s: float,
+    core: ClientCore, destination: ConnectionPlan, loaded: LoadedSettings, room: str, *, wait_s: float
 ) -> int:
-    """Chat with a person: on a screen, in lines, or where a terminal can do neither."""
-    if screen:
-        return _screen(core, destination, local_store, loaded.settings)
+    """Chat with a person in lines, with a line editor where the terminal can have one."""
     if os.environ.get("TERM", "") not in {"dumb", "unknown"}:
         return _terminal(core, destination, loaded)
     from securechat.client.pipe.dumb import DumbTerminal  # noqa: PLC0415 - pipes need no rows
@@ -347,11 +354,17 @@ def _at_terminal(
 
 
 def _screen(
-    core: ClientCore, destination: ConnectionPlan, local_store: LocalStore | None, settings: ClientSettings
+    core: ClientCore,
+    destination: ConnectionPlan,
+    local_store: LocalStore | None,
+    loaded: LoadedSettings,
+    notes: Sequence[str],
 ) -> int:
+    """Chat with a person on a screen, which hides what was said before it."""
     from securechat.client.screen.session import ScreenSession  # noqa: PLC0415 - nothing else needs the toolkit
 
-    return ScreenSession(core, destination.server_target, _login(), local_store, settings).run()
+    said = [*told(), *_file_problem(loaded), *notes]
+    return ScreenSession(core, destination.server_target, _login(), local_store, loaded.settings, said).run()
 
 
 def _terminal(core: ClientCore, destination: ConnectionPlan, loaded: LoadedSettings) -> int:

@@ -98,6 +98,11 @@ def was_told(sentence: str) -> bool:
     return sentence in _told
 
 
+def told() -> tuple[str, ...]:
+    """Return what was said about the language that was asked for, for a program that hides what stood there."""
+    return tuple(one_line(translated(sentence)) for sentence in sorted(_told))
+
+
 _told: set[str] = set()
 """What was said about the language that was asked for."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from securechat.client.catalogue import screen_shell as words
@@ -39,6 +40,12 @@ def why_no_screen(environ: Mapping[str, str], *, reader: bool = False) -> str:
         return words.too_small(LEAST_COLUMNS, LEAST_ROWS)
     term = environ.get("TERM", "")
     return "" if has_sequences(term) else words.not_a_screen(term)
+
+
+def why_not_all_signs(output: TextIO | None) -> Sequence[str]:
+    """Return a sentence where a terminal's encoding, which the locale chooses, has not all characters."""
+    encoding = getattr(output, "encoding", None) or "utf-8"
+    return [] if codecs.lookup(encoding).name.startswith("utf") else [words.not_unicode(encoding)]
 
 
 def is_one_terminal(*streams: TextIO | None) -> bool:

@@ -395,7 +395,7 @@ class StateRecorder:
         except OSError as error:
             if not self._complained:
                 self._complained = True
-                return events.StateNotSaved(system_error(error))
+                return events.StateNotSaved(system_error(error), str(self._local_store.folder))
         return None
 
     def keep_language(self, code: str) -> str:

@@ -146,6 +146,23 @@ def test_what_was_written_and_not_sent_is_there_after_a_kill(screen: Open, tmp_p
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP, None], ids=["term", "hangup", "window"])
+def test_what_was_written_is_there_after_any_end(screen: Open, tmp_path: Path, end: signal.Signals | None) -> None:
+    """The file is written at the end at the latest, whatever the end: a closed window is None."""
+    env = {"SECURECHAT_STATE": str(tmp_path / "state")}
+    ann = opened(screen, "ann", env=env)
+    register(ann)
+    ann.type("half written")
+    ann.wait_for("half written")
+    if end is None:
+        ann.close_window()
+        ann.process.wait(20)
+    else:
+        ann.process.send_signal(end)
+        ann.wait_for_exit()
+    assert any(map(_holds_text, tmp_path.rglob("unsent-*")))
+
+
 def _holds_text(path: Path) -> bool:
     return b"half written" in path.read_bytes()
 
@@ -270,6 +287,21 @@ def test_lines_are_shown_where_they_are_wanted_or_the_terminal_can_no_more(
     assert NO_SCREEN not in ann.text
 
 
+@pytest.mark.cold
+@pytest.mark.parametrize("env", [{"SECURECHAT_PLAIN": "1"}, {"TERM": "dumb"}])
+def test_a_chat_in_lines_loads_nothing_of_the_screen(server: ServerProcess, env: dict[str, str]) -> None:
+    """A pipe neither: it has no terminal, and imports less still (tests/arch/test_start_imports.py)."""
+    python, *program = CLIENT
+    command = [python, "-X", "importtime", *program, *at(server, "--name", "ann")]
+    with Screen(command, env={**ON, **env}, cwd=ROOT, columns=200) as ann:
+        ann.wait_for("Joined #lobby")
+        ann.line("hello")
+        ann.wait_for("ann: hello")
+        loaded = re.findall(rb"\| +([\w.]+)\r?$", ann.output, re.MULTILINE)
+        assert b"securechat.client.network" in loaded
+        assert [name for name in loaded if name.startswith((b"textual", b"rich", b"securechat.client.screen."))] == []
+
+
 @pytest.mark.parametrize(
     ("flags", "env", "file", "columns", "why"),
     [
@@ -366,6 +398,16 @@ def test_the_line_mode_is_chosen_once_and_servers_are_chosen_by_a_list(server: S
     with Screen(CLIENT, env=env, cwd=tmp_path) as ann:
         ann.wait_for("Joined #lobby")
         assert b"\x1b[?1049h" not in ann.output
+        ann.line("/quit")
+        assert ann.wait_for_exit() == 0
+    (tmp_path / "client.toml").write_text("plain = false")
+    with Screen([*CLIENT, "--config", "client.toml"], env=env, cwd=tmp_path) as ann:
+        ann.wait_for("ann · connected")
+        assert ENTERED in ann.output
+        ann.type("\x1bOQ")
+        ann.wait_for("For another server: securechat-client --servers")
+        ann.type("\x1b")
+        ann.wait_until(lambda: "For another server" not in ann.text, "the list is closed")
         ann.line("/quit")
         assert ann.wait_for_exit() == 0
     with Screen([*CLIENT, "--servers"], env=env, cwd=tmp_path) as ann:

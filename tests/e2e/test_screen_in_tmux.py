@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.client import CLIENT, at
 from tests.support.hostile_strings import hostile_string
+from tests.support.native import NativeClient
 from tests.support.played_server import PlayedServer
 from tests.support.screen_panes import ScreenPanes, process_of, said
 from tests.support.server import ServerProcess
@@ -166,3 +167,30 @@ def test_hostile_strings_change_nothing_but_their_field(panes: ScreenPanes, cert
         for first in range(0, 900, 60):
             show(first)
             one.wait_until(lambda: looks() == wanted, f"all as before: {first}: {wanted}", 20)
+
+
+def test_what_comes_to_a_detached_session_stays_unread(
+    panes: ScreenPanes, server: ServerProcess, connect: Callable[..., NativeClient]
+) -> None:
+    ann = panes()
+    ann._run("set-option", "-g", "focus-events", "on")
+    with ann.attached(100, 30) as terminal:
+        ann.start([*CLIENT, *at(server, "--name", "ann")])
+        terminal.wait_for("ann · connected")
+        bob = connect(server, "bob")
+        terminal.wait_for("bob joined")
+        terminal.type("x")
+        bob.say("seen")
+        terminal.wait_for("seen")
+        terminal.wait_until(lambda: _lobby(ann) == [], "nothing unread")
+    ann.wait_until(lambda: ann.told("session_attached") == "0", "a detached session")
+    bob.say("to an empty room")
+    ann.wait_until(lambda: _lobby(ann) == ["1"], "an unread message")
+    with ann.attached(100, 30) as terminal:
+        terminal.wait_for("to an empty room")
+        terminal.wait_until(lambda: _lobby(ann) == [], "nothing unread")
+
+
+def _lobby(one: TmuxPane) -> list[str]:
+    """The counts beside the lobby in the list."""
+    return next((row.partition("│")[0].split()[2:] for row in one.rows() if row.startswith("> #lobby")), ["none"])

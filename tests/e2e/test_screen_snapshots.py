@@ -126,17 +126,23 @@ class Golden:
     def __init__(self, *, update: bool, port: int) -> None:
         self._update, self._port = update, port
 
-    def expect(self, one: TerminalUnderTest, name: str) -> None:
-        """Wait until a screen looks as it was recorded."""
+    def expect(self, one: TerminalUnderTest, name: str, mask: Callable[[str], str] = str) -> None:
+        """Wait until a screen looks as it was recorded.
+
+        Args:
+            one: the screen.
+            name: of the file.
+            mask: replaces what else differs each time by as many signs.
+        """
         path = GOLDEN / "screen" / f"{name}.txt"
         if self._update:
             settled(one)
-            path.write_text(snapshot(one, self._port), encoding="utf-8")
+            path.write_text(mask(snapshot(one, self._port)), encoding="utf-8")
         wanted = path.read_text(encoding="utf-8")
         try:
-            one.wait_until(lambda: snapshot(one, self._port) == wanted, name, 20)
+            one.wait_until(lambda: mask(snapshot(one, self._port)) == wanted, name, 20)
         except AssertionError:
-            assert snapshot(one, self._port).splitlines() == wanted.splitlines()
+            assert mask(snapshot(one, self._port)).splitlines() == wanted.splitlines()
             raise
 
 

@@ -46,6 +46,15 @@ class ScreenServer(ChangingServer):
     page_rows: int = 200
     refuse_texts: bool = False
     features: tuple[str, ...] = ("conversations",)
+    account: bool = False
+    logins: tuple[m.LoginInfo, ...] = ()
+
+    def hello(self, secret: str, name: str) -> None:
+        begin = len(self.out)
+        super().hello(secret, name)
+        self.out[begin:] = [
+            replace(each, account=self.account) if isinstance(each, m.Welcome) else each for each in self.out[begin:]
+        ]
 
     def receive(self, command: m.Command) -> None:
         match command:
@@ -61,6 +70,11 @@ class ScreenServer(ChangingServer):
                 self.out.append(m.Roster(ref, room, [m.Person(self.me, "me"), m.Person(99, "p99")], 2))
             case m.Rooms(ref):
                 self.out.append(m.RoomsPage(ref, [m.RoomCount("lobby", 2), m.RoomCount("ops", 1)]))
+            case m.Logins(ref):
+                self.out.append(m.LoginList(ref, list(self.logins)))
+            case m.Logout(ref, number):
+                self.logins = tuple(each for each in self.logins if each.login != number)
+                self.out.append(m.Done(ref))
             case m.Say(client_id) if self.refuse_texts:
                 self.out.append(m.Refused.of(refusal_for("room_read_only", room="ops"), client_id=client_id))
             case m.Say(reply=int(reply)):
@@ -99,6 +113,7 @@ class ScreenRig:
         server: one that was there before; None for a new one.
         record: what an earlier run has left unsent, told at the login as the session does.
         focus: what the terminal reports of it; None for nothing.
+        logins: of the user's account; none for a guest.
         options: of `ScreenState`.
 
     Attributes:
@@ -114,11 +129,16 @@ class ScreenRig:
         server: ScreenServer | None = None,
         record: UnsentRecord | None = None,
         focus: bool | None = True,
+        logins: tuple[m.LoginInfo, ...] = (),
         **options: object,
     ) -> None:
         self._record = record
         self.driver = Driver(
-            server or ScreenServer(), visibility=Visibility.REPORTED, rooms=rooms, typing=True, **(core_options or {})
+            server or ScreenServer(account=bool(logins), logins=logins),
+            visibility=Visibility.REPORTED,
+            rooms=rooms,
+            typing=True,
+            **(core_options or {}),
         )
         self.core = self.driver.core
         self.acts: list[actions.Action] = []

@@ -30,7 +30,7 @@ SILENCE_S = 0.05
 _PATIENCE_S = 20.0
 _LEAVE_S = 3.0
 _READ_BYTES = 1 << 16
-_STEP_S = 0.01
+_STEP_S = 0.002
 """For so long a slow link gathers what it may pass on."""
 _ANSWERS = {
     b"\x1b[c": b"\x1b[?62;22c",

@@ -1,4 +1,4 @@
-"""What is measured of the terminal client, the bars, and the table of both.
+"""The figures of the terminal client, their bars, and the table of both.
 
 A part of a run notes seconds, bytes, MiB or shares under a name of `FIGURES`. The table has the median over the runs,
 of each run's own percentile where a figure is one of many keys.
@@ -51,7 +51,7 @@ FIGURES = {
     "flood_key_p50": Figure(f"{_KEY} in the flood, p50", "ms", 10, 0.5),
     "flood_key_p99": Figure(f"{_KEY} in the flood, p99", "ms", 50, 0.99),
     "flood_per_s": Figure("flood: messages a second", "lines"),
-    "flood_frames": Figure("flood: the list drawn, a second", "times", 15.5),
+    "flood_frames": Figure("flood: the list drawn, a second", "times", 15),
     "flood_cpu": Figure("flood: CPU", "%"),
     "switch_kept": Figure("change of room, messages kept, p99", "ms", 50, 0.99),
     "switch_kept_p50": Figure("change of room, messages kept, p50", "ms", None, 0.5),
@@ -123,9 +123,9 @@ def machine() -> str:
     cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     model = next((line.partition(":")[2].strip() for line in cpu.splitlines() if line.startswith("model name")), "")
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    kernel = f"{platform.system()} {platform.release()}"
-    python = f"Python {platform.python_version()}"
-    return f"{model or platform.machine()}, {os.cpu_count()} cores, {memory_gib:.0f} GiB, {kernel}, {python}"
+    cores = f"{model or platform.machine()}, {os.cpu_count()} cores"
+    systems = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
+    return f"{cores}, {memory_gib:.0f} GiB, {systems}"
 
 
 def _shown(value: float) -> str:

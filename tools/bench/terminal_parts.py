@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import statistics
 import sys
 import time
 from collections import Counter
@@ -33,6 +34,7 @@ FLOOD_PAGES = 100
 SWITCHES = 30
 RESIZES = 10
 _IDLE_S = 5.0
+_QUIET_S = 0.5
 _BEGIN_S = 1.0
 """Of a flood, before anything is measured."""
 _APART_S = 0.05
@@ -78,6 +80,7 @@ class Bench(Struct):
         rows: int = 40,
         lines: bool = False,
         account: bool = False,
+        link: Link | None = None,
         checkout: Path = ROOT,
     ) -> Iterator[ClientTerminal]:
         """The client on a terminal, while the block lasts."""
@@ -90,20 +93,22 @@ class Bench(Struct):
             password.touch(mode=0o600)
             password.write_text(f"{PASSWORD}\n", encoding="utf-8")
             command += ["--password-file", str(password)]
-        env = {"SECURECHAT_PLAIN": "1"} if lines else {"SECURECHAT_PLAIN": "0"}
-        client = ClientTerminal(command, columns=columns, rows=rows, env=env, checkout=checkout)
+        env = {"SECURECHAT_PLAIN": "1" if lines else "0"}
+        client = ClientTerminal(command, columns=columns, rows=rows, link=link, env=env, checkout=checkout)
         try:
             yield client
         finally:
             client.close()
 
     @contextlib.contextmanager
-    def client_in_room(self, **sized: int) -> Iterator[ClientTerminal]:
+    def client_in_room(
+        self, *, columns: int = 120, rows: int = 40, link: Link | None = None
+    ) -> Iterator[ClientTerminal]:
         """The screen, when the room's last message is there and all is quiet."""
         last = self.talker.say(1)
-        with self.client(**sized) as client:
+        with self.client(columns=columns, rows=rows, link=link) as client:
             client.wait_for(last)
-            client.settle(0.5)
+            client.settle(max(_QUIET_S, 3 * client.link.delay_s))
             yield client
 
 
@@ -203,10 +208,11 @@ def scroll(bench: Bench, run: Run) -> None:
 
 def rooms(bench: Bench, run: Run) -> None:
     """Be in a hundred rooms, and go from one to the other."""
-    last = bench.talker.say(1)
     with bench.client(account=True) as client:
-        client.wait_for(last)
+        client.wait_for(_FOOTER)
         client.settle(1.0)
+        client.type(_CTRL_END)  # from the line of the unread
+        client.settle()
         run.note("rss_rooms", client.rss_mib())
         for number in range(SWITCHES):
             took_ms = _switch(client, number) * 1e3
@@ -288,22 +294,20 @@ def slow_link(bench: Bench, run: Run) -> None:
     """Type in the flood on a slow link, one key when the last one is there."""
     if not bench.flood_s:
         return
-    with bench.client_in_room() as client:
-        client.link = bench.link
-        with Flood(bench.talker):
-            client.read_for(3 * _BEGIN_S)
-            client.recorded = bytearray()
-            written, began = client.written, time.monotonic()
-            link_s = 2 * bench.link.delay_s + _KEY_BYTES / (bench.link.bytes_s or float("inf"))
-            while time.monotonic() < began + bench.flood_s:
-                for took_s in typed_keys(client, _LINE_CHARS, apart_s=_APART_S):
-                    run.note("link_key_p50", (took_s - link_s) * 1e3)
-                    run.note("link_key_p99", (took_s - link_s) * 1e3)
-                client.type(_CTRL_U)
-                client.read_for(4 * bench.link.delay_s)
-            took_s = time.monotonic() - began
-            run.note("link_kib_s", (client.written - written) / took_s / 1024)
-            run.note("link_frames", _frames(client) / took_s)
+    with bench.client_in_room(link=bench.link) as client, Flood(bench.talker):
+        client.read_for(3 * _BEGIN_S)
+        client.recorded = bytearray()
+        written, began = client.written, time.monotonic()
+        link_s = 2 * bench.link.delay_s + _KEY_BYTES / (bench.link.bytes_s or float("inf"))
+        while time.monotonic() < began + bench.flood_s:
+            for took_s in typed_keys(client, _LINE_CHARS, apart_s=_APART_S):
+                run.note("link_key_p50", (took_s - link_s) * 1e3)
+                run.note("link_key_p99", (took_s - link_s) * 1e3)
+            client.type(_CTRL_U)
+            client.read_for(4 * bench.link.delay_s)
+        took_s = time.monotonic() - began
+        run.note("link_kib_s", (client.written - written) / took_s / 1024)
+        run.note("link_frames", _frames(client) / took_s)
 
 
 def slow_reader(bench: Bench, run: Run) -> None:
@@ -340,7 +344,7 @@ def typed_keys(client: ClientTerminal, count: int, apart_s: float = 0.0) -> Iter
             client.settle(0.02)
 
 
-def _frames(client: ClientTerminal) -> int:
-    """Count how often the row of the list that was drawn most often was drawn."""
+def _frames(client: ClientTerminal) -> float:
+    """Count how often a row of the list was drawn: the median of the rows."""
     drawn = Counter(found[1] for found in _LIST_ROW.finditer(bytes(client.recorded or b"")))
-    return max(drawn.values(), default=0)
+    return statistics.median(drawn.values()) if drawn else 0.0

@@ -23,6 +23,7 @@ _SAID_AT_ONCE = 500
 _SAID_IN_A_ROOM = 60
 _TOLD_CHARS = 20
 """Of a line, which no wrap breaks."""
+_SILENT_S = 10.0
 _BATCH_S = 0.05
 FLOOD_PER_S = 1_000
 
@@ -39,7 +40,9 @@ class Talker:
     """
 
     def __init__(self, ca: Path, port: int) -> None:
-        self._phone = Phone(ca, port, f"talker-{secrets.token_hex(2)}", ROOM)
+        self._at = ca, port
+        self._phone: Phone | None = None
+        self._said_at = 0.0
         self.number = 0
 
     def say(self, count: int) -> str:
@@ -49,7 +52,8 @@ class Talker:
             for each in range(1, count + 1)
         ]
         self.number += count
-        self._phone.say_all(texts)
+        self._connected().say_all(texts)
+        self._said_at = time.monotonic()
         return texts[-1][:_TOLD_CHARS]
 
     def say_many(self, count: int) -> None:
@@ -59,7 +63,15 @@ class Talker:
 
     def close(self) -> None:
         """Hang up."""
-        self._phone.close()
+        if self._phone is not None:
+            self._phone.close()
+
+    def _connected(self) -> Phone:
+        """The connection; a fresh one where the last was silent for so long that the server may have closed it."""
+        if self._phone is None or time.monotonic() - self._said_at > _SILENT_S:
+            self.close()
+            self._phone = Phone(*self._at, f"talker-{secrets.token_hex(2)}", ROOM)
+        return self._phone
 
 
 def room_name(number: int) -> str:

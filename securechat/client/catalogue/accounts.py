@@ -10,7 +10,7 @@ from securechat.client.catalogue.rooms import span
 from securechat.client.core.events.account import AccountAction
 from securechat.errors import ErrorCode
 from securechat.limits import MIN_PASSWORD_CHARS
-from securechat.programs import shown_path
+from securechat.programs import Program, command, shown_path
 from securechat.translation import LazyText, _, ngettext
 
 OLD_PASSWORD_PROMPT = LazyText("Old password (empty: cancel): ")
@@ -262,9 +262,16 @@ def going_to(host: str, port: int, name: str | None) -> str:
     return _("Using the last server, {host} port {port}", host=host, port=port)
 
 
-def not_kept(why: str) -> str:
-    """Tell that the login cannot be stored."""
-    return _("Your login could not be saved on this machine. You will be asked again next time: {why}", why=why)
+def other_servers() -> str:
+    """Tell the command that shows the servers used so far."""
+    return _("For another server: {command}", command=command(Program.CLIENT, "--servers"))
+
+
+def not_kept(why: str, folder: str) -> str:
+    """Tell that the login cannot be stored, and where it would be."""
+    return _(
+        "Your login could not be saved in {folder}. You will be asked again next time: {why}", why=why, folder=folder
+    )
 
 
 def set_aside(path: str, where: str) -> str:

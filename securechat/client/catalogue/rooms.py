@@ -27,6 +27,7 @@ BUILDING = LazyText("The search index is not complete yet. Older messages may be
 MOST_UNREAD_SHOWN = 8
 """Conversations that the line after a login names: three rows of a terminal. /unread lists the others."""
 UNREAD_BEGINS = LazyText("Unread messages:")
+NO_MESSAGE_HERE = LazyText("There is no message here")
 NO_OWN_LINE = LazyText("You have no message here that can be changed. Give the number of a message")
 NO_ROOM_HERE = LazyText("These are direct messages and no room. /join leads back to the room")
 NO_DIALOGUES = LazyText("You have no direct messages. /dm NAME goes to a person")

@@ -122,6 +122,7 @@ FIND = LazyText("Find: ")
 YES = LazyText("Yes")
 NO = LazyText("No")
 COMMANDS = LazyText("Commands")
+WRITE_TO = LazyText("Write a direct message")
 NO_LINKS = LazyText("There is no link")
 NO_MESSAGE_SELECTED = LazyText("No message is selected")
 MESSAGE_GONE = LazyText("This message is not there any more")
@@ -177,6 +178,27 @@ def answer_title(command: str) -> str:
 def delete_question(text: str) -> str:
     """Ask whether a message is to be deleted."""
     return _("Delete this message? {text}", text=text)
+
+
+# Translators: what Enter does with the selected row of a list, behind the name of the key in the last row of the
+# screen: two words where they do, 20 characters at most.
+ENTER_GO = LazyText("Go there")
+ENTER_GO_MESSAGE = LazyText("Go to the message")
+ENTER_DO = LazyText("Do it")
+ENTER_RUN = LazyText("Run it")
+ENTER_WRITE = LazyText("Write it below")
+ENTER_OPEN = LazyText("Open it")
+ENTER_REACT = LazyText("React")
+ENTER_COPY = LazyText("Copy it")
+ENTER_END = LazyText("End it")
+ENTER_DELETE = LazyText("Delete")
+ENTER_LEAVE = LazyText("Leave it so")
+ENTER_SEARCH = LazyText("Search")
+ENTER_DAY = LazyText("Go to this day")
+# Translators: likewise, of the keys that move the selection, and of Esc.
+KEYS_MOVE = LazyText("Choose")
+KEYS_SCROLL = LazyText("Scroll")
+KEY_CLOSE = LazyText("Close")
 
 
 # --- all about a message, and about the connection --------------------------------------------------------------------
@@ -254,12 +276,18 @@ def fingerprint_line(digits: str) -> str:
 
 SYSTEM_CA = LazyText("The CA is one that this machine trusts")
 LOGIN_GUEST = LazyText("You are a guest: no password")
-LOGIN_ACCOUNT = LazyText("You are logged in to your account; /sessions lists your logins")
-SHOW_LOGINS = LazyText("Enter: show your logins")
+LOGIN_ACCOUNT = LazyText("You are logged in to your account")
+LOGINS = LazyText("Your logins")
+ENDS_THIS_LOGIN = LazyText("It is this one: the chat ends here, and the next login needs your password")
 OPERATOR_READS = LazyText(
     "Who runs the server can read what is stored on it: messages, also direct ones, files, names and addresses"
 )
 NETWORK_READS_NOTHING = LazyText("The network between you and the server sees nothing of it")
+
+
+def end_login_question(line: str) -> str:
+    """Ask whether a login is to be ended."""
+    return _("End this login? {line}", line=line)
 
 
 # --- own messages, comings and goings ---------------------------------------------------------------------------------

@@ -9,10 +9,18 @@ COPIED = LazyText("Sent to the terminal for the clipboard. tmux needs: set-clipb
 COPY_TOO_LONG = LazyText("The text is too long for the clipboard of a terminal")
 LINK_COPIED = LazyText("The link cannot be opened on this machine. It was sent to the terminal for the clipboard")
 QUESTION_GONE = LazyText("The question is gone. What you type now goes nowhere until you press Enter")
+# Translators: LC_ALL=C.UTF-8 is typed so; U+FFFD is the sign that stands for what cannot be read.
+NOT_DECODED = LazyText(
+    "The terminal sent characters that are neither UTF-8 nor of its locale: U+FFFD stands for them in your text. "
+    "Set LC_ALL=C.UTF-8"
+)
 EDITOR_FAILED = LazyText("The editor failed, and the text is as it was. $EDITOR names another one")
 
 START_TITLE = LazyText("Which server do you want to chat on?")
-START_KEYS = LazyText("Enter: go on   Tab: next field   Escape: back, or leave")
+# Translators: the keys of the form; at most 40 columns.
+START_KEYS = LazyText("Enter: go on   Tab: next   Escape: leave")
+# Translators: the keys of a further page of the form; at most 40 columns.
+FURTHER_KEYS = LazyText("Enter: go on   Tab: next   Escape: back")
 LIST_KEYS = LazyText("Enter: go there   Escape: leave")
 OTHER_SERVER = LazyText("Another server")
 START_BUSY = LazyText("Looking at the server ...")
@@ -31,7 +39,7 @@ SHELL_SCREEN = LazyText("screen")
 # Translators: a choice in a form: the chat line by line.
 SHELL_LINES = LazyText("lines")
 SHELL_HINT = LazyText(
-    "Space changes it. Lines suit screen readers and slow links; --plain and --no-plain choose for one run"
+    "Space changes it. Lines suit screen readers and slow links. Later: --plain or --no-plain, or plain in client.toml"
 )
 COMPARE_TITLE = LazyText("Is this the server's fingerprint?")
 COMPARE = LazyText(
@@ -93,6 +101,15 @@ def not_unicode(encoding: str) -> str:
     return _(
         "This terminal's characters are {encoding}, not UTF-8: others are shown as ?. Set LC_ALL=C.UTF-8",
         encoding=encoding,
+    )
+
+
+def typed_lost(count: int) -> str:
+    """Tell that what was typed while the client was busy did not find a place."""
+    return ngettext(
+        "The client was busy, and {count} character typed was left out. Look at your text before you send it",
+        "The client was busy, and {count} characters typed were left out. Look at your text before you send it",
+        count,
     )
 
 

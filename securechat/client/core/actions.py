@@ -135,6 +135,12 @@ class AskWho(Struct, frozen=True):
     room: str
 
 
+class AskPerson(Struct, frozen=True):
+    """Ask who has a name now, and whether that person is here."""
+
+    name: str
+
+
 class AskRooms(Struct, frozen=True):
     """Ask for the list of rooms."""
 
@@ -457,6 +463,7 @@ Action: TypeAlias = (
     | AskLog
     | HoldBack
     | AskWho
+    | AskPerson
     | AskRooms
     | AskHistory
     | IgnorePerson

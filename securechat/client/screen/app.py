@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import time
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -26,8 +25,8 @@ from securechat.client.screen.toolkit import App, ChildWidgets, ChopsUpdate, Lay
 from securechat.client.tty import modes as terminal_modes
 from securechat.client.tty.clipboard import copying
 from securechat.client.tty.frames import CLEAR, RowPart, TerminalPainter
-from securechat.client.tty.notices import NoticeSequence, known_sequence, notifying
 from securechat.client.ui.input.edit_field import EditField
+from securechat.client.ui.input.held_keys import HeldKeys
 from securechat.client.ui.input.hidden_answer import HiddenAnswer
 from securechat.client.ui.input.key_names import is_typed
 from securechat.client.ui.input.overlay_fields import (
@@ -54,8 +53,6 @@ if sys.platform != "win32":
 else:
     _Driver = None  # Textual's own
 
-MOST_HELD = 1000
-"""Keys held back while the network's thread is busy."""
 TELL_KEY_S = 1.0
 """Between two keys that are told for themselves."""
 STUCK_S = 1.0
@@ -101,28 +98,23 @@ class ScreenApp(App[None], inherit_bindings=False):
         self._give = post
         self._posted = self._awaited = self._typed_at = 0
         self._revision = -1
-        self._held: deque[events.Key | events.Paste] = deque(maxlen=MOST_HELD)
+        self._held: HeldKeys[events.Key | events.Paste] = HeldKeys()
         self._typed: tuple[str, int] | None = None
         self._chosen: int | None = None
-        self._left_completion = ""
         self._told_key_at = float("-inf")
         self._recalled: int | None = None
         self._question: list[TextRow] = []
         self._answer = HiddenAnswer()
-        self._stuck = False
         self._mouse = True
-        self._title = ""
+        self._title = self._left_completion = ""
         self._newest: views.ScreenView | None = None
         self.answers = TerminalAnswers(
-            self.painter, self.send, self.set_timer, self._write_frame, self._post, lambda: self.size
+            self.painter, self.send, self.set_timer, self.write_frame, self._post, lambda: self.size
         )
-        self._pictures: tuple[tuple[PictureArea, ...], int] = (
-            (),
-            0,
-        )  # and the row from which the candidates cover them
-        self._drawable = False
+        # Those of the view, and the row from which the list of candidates covers them.
+        self._pictures: tuple[tuple[PictureArea, ...], int] = ((), 0)
+        self._drawable = self._stopped = self._stuck = False
         self._told_size = (-1, -1)
-        self._stopped = False
         self.ended: Callable[[int], None] = lambda _: self.exit()
         self.started: Callable[[], None] = lambda: None
         self.erased: Callable[[], None] = lambda: None
@@ -203,6 +195,8 @@ class ScreenApp(App[None], inherit_bindings=False):
             self._revision, self._chosen, self._recalled = composer.revision, None, None
             self.composer.buffer.hidden = composer.hidden
             self.composer.buffer.replace(composer.text)
+            if len(self.composer.rows(self._columns_of(self.composer))) > composer.text.count("\n") + 1:
+                self._typed = (self.composer.buffer.text, self.composer.buffer.cursor)  # tells its rows
         self.composer.buffer.hidden = composer.hidden
         *self._question, self.composer.prompt = question_rows(composer.prompt, self._columns_of(self.composer))
         self.composer.placeholder = composer.placeholder
@@ -220,7 +214,9 @@ class ScreenApp(App[None], inherit_bindings=False):
         if view.frame:
             self.call_after_refresh(self._drawn, view.frame)
         while self._held and not self._waits:
-            self._take(self._held.popleft())
+            self._take(self._held.take())
+        if not self._waits and (lost := self._held.lost()):
+            self._post(views.ShowSentence(words.typed_lost(lost)))
 
     def use_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
@@ -247,13 +243,11 @@ class ScreenApp(App[None], inherit_bindings=False):
         self._pane("conversations", layout.conversations, view.conversations)
         self._pane("members", layout.members, view.members)
         self._pane("messages", layout.messages, alone or view.messages, at_bottom=alone is None)
-        question = tuple(views.ViewRow(row) for row in self._question[-1:])
-        self._pane("activity", layout.activity, question or (view.activity,))
         self._pane("above", layout.above, tuple(map(views.ViewRow, view.composer.above)))
         self._pane("status", layout.status, (views.ViewRow(view.status),))
         self._pane("footer", layout.footer, (views.ViewRow(view.footer),))
         self._draw_lines(layout)
-        self._draw_composer(layout.composer)
+        self._draw_composer(layout)
         rows = self.overlay.drawn(over.columns, over.rows)[0] if over is not None else []
         self._pane("overlay", over, rows)
 
@@ -270,11 +264,12 @@ class ScreenApp(App[None], inherit_bindings=False):
         self._pane("edge", edge, [drawn_line("│")] * (edge.rows if edge is not None else 0))
         self._pane("line", line, [drawn_line("-" * (line.columns if line is not None else 0))])
 
-    def _draw_composer(self, field: PaneField | None) -> None:
-        view = self.view.composer
+    def _draw_composer(self, layout: ScreenLayout) -> None:
+        view, field = self.view, layout.composer
         rows = self.composer.drawn(field.columns, field.rows) if field is not None else []
-        if rows and view.counter and field is not None:
-            rows[-1] = with_counter(rows[-1], view.counter, field.columns)
+        *rows, activity = with_counter([*rows, view.activity.row], view.composer.counter, field.columns if field else 0)
+        question = tuple(map(views.ViewRow, self._question[-1:]))
+        self._pane("activity", layout.activity, question or (views.ViewRow(activity, view.activity.target),))
         self._pane("composer", field, tuple(map(views.ViewRow, rows)))
         found = [(each.word, each.arguments, each.meaning) for each in self._completions]
         place = None
@@ -290,7 +285,7 @@ class ScreenApp(App[None], inherit_bindings=False):
     def _show_rest(self) -> None:
         """Show the cursor and the pictures, where no row changes."""
         self.painter.show({}, self.cursor, self.size.width, range(0), self._pictures)
-        self._write_frame()
+        self.write_frame()
 
     @property
     def cursor(self) -> tuple[int, int] | None:
@@ -318,13 +313,10 @@ class ScreenApp(App[None], inherit_bindings=False):
         field = self.view.layout.composer
         urgent = range(field.row, field.row + field.rows) if field else range(0)
         self.painter.show(rows, self.cursor, columns, urgent, self._pictures)
-        self._write_frame()
+        self.write_frame()
 
-    def wake(self) -> None:
-        """Have written what the painter has got, from any thread."""
-        self.in_screen(self._write_frame)
-
-    def _write_frame(self) -> None:
+    def write_frame(self) -> None:
+        """Have written what the painter has; on the screen's thread."""
         if sys.platform != "win32" and isinstance(self._driver, _Driver):
             self._driver.show_frame()
         elif self._driver is not None:
@@ -336,7 +328,7 @@ class ScreenApp(App[None], inherit_bindings=False):
         """All rows of a view are with the painter: ask for a word when the terminal shows them."""
         if frame == self.view.frame:
             self.painter.is_frame(frame)
-            self._write_frame()
+            self.write_frame()
 
     def note_shown(self, frame: int) -> None:
         """The terminal shows a view; from any thread."""
@@ -348,7 +340,7 @@ class ScreenApp(App[None], inherit_bindings=False):
         """Take keys and pastes before any widget; the mouse goes to the panes."""
         if isinstance(event, events.Key | events.Paste):
             if self._waits or self._held:
-                self._held.append(event)
+                self._held.hold(event, len(event.text) if isinstance(event, events.Paste) else 1)
             else:
                 self._take(event)
         elif isinstance(event, events.AppFocus | events.AppBlur):
@@ -614,12 +606,10 @@ class ScreenApp(App[None], inherit_bindings=False):
                 open_file(path, os.environ, lambda opened: self.in_screen(partial(self._file_opened, path, opened)))
             case views.ShellAction(action_id):
                 self.do(action_id)
-            case views.RingBell() if self._settings.notifications != "off":
-                self.send(notifying("", NoticeSequence.NONE, rings=True))
-            case views.NotifyUser(text, rings) if self._settings.notifications != "off":
-                known = known_sequence(os.environ, answered_99=self.answers.notifies)
-                is_bell = self._settings.notifications == "bell"
-                self.send(notifying(text, NoticeSequence.NONE if is_bell else known, rings=rings))
+            case views.RingBell():
+                self.answers.notify("", self._settings.notifications, rings=True)
+            case views.NotifyUser(text, rings):
+                self.answers.notify(text, self._settings.notifications, rings=rings)
             case views.LeaveScreen():
                 self.exit()
 
@@ -651,8 +641,7 @@ class ScreenApp(App[None], inherit_bindings=False):
 
     def _opened(self, link: str, opened: bool) -> None:
         if not opened:
-            sequence = copying(link)
-            self.send(sequence or "")
+            self.send(copying(link) or "")
             self._post(views.ShowSentence(words.LINK_COPIED()))
 
     def _file_opened(self, path: str, opened: bool) -> None:

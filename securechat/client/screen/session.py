@@ -1,16 +1,17 @@
 """One session on a full screen: the network's thread with the state, the screen's thread with the application.
 
 The screen's thread posts what the person did; the network's thread takes it, makes a view at once and hands it over.
-After events it makes one when the last view was taken, and at most `VIEWS_PER_S` times a second, so that a flood of
-messages leaves the time to the keyboard. Nothing else is shared.
+After events, and after a typed text, which the screen shows by itself, it makes one when the last view was taken, and
+at most `VIEWS_PER_S` times a second, so that a flood of messages leaves the time to the keyboard. Nothing else is
+shared.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
-from codecs import lookup
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,6 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from securechat.client import outcome
-from securechat.client.catalogue import screen_shell as words
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
@@ -47,12 +47,17 @@ from securechat.net.timers import Timer
 from securechat.text.sanitize import one_line
 from securechat.translation import translated
 
-VIEWS_PER_S = 15
-"""Most views after events: as often as a list can be read while it moves."""
+VIEWS_PER_S = 12
+"""Most views after events and while a text is typed: as often as a list can be read while it moves, and a list of 36
+rows that are all new takes less than 64 KiB a second."""
 STORE_S = 1.0
 """Between a change of what is unsent and its file: less than a person would mind to type again."""
 SWITCH_S = 0.001
 """Between two switches of threads; Python's own are 5 ms."""
+_SETTLED = (events.RoomJoined, events.ConnectionLost)
+"""The start has come to something: what is said now is not pushed away by its notices."""
+_TYPED = (views.TypedText, views.KeyTyped, views.FocusChanged)
+"""Inputs that are on the screen already, or change little there."""
 END_S = 5.0
 """Time for the network's thread to end when the screen has."""
 
@@ -66,6 +71,7 @@ class ScreenSession:
         login: the default name when the user is asked for one.
         local_store: where unsent texts are kept; None to keep none.
         settings: as the user has them.
+        notes: sentences of the start, to be shown once.
     """
 
     def __init__(
@@ -75,7 +81,9 @@ class ScreenSession:
         login: str | None,
         local_store: LocalStore | None = None,
         settings: ClientSettings | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
+        self._notes = notes
         self._network = NetworkThread(core, server_target, self._on_ui_events)
         self._server_target = server_target
         where = (server_target.host, server_target.port, server_target.ca_pem)
@@ -111,7 +119,7 @@ class ScreenSession:
             self._files.look_at,
             PreviewEncoder(self._network.post),
             self._app.painter,
-            self._app.wake,
+            lambda: self._app.in_screen(self._app.write_frame),
             lambda: self._network.now,
             self._network.call_later,
         )
@@ -122,7 +130,8 @@ class ScreenSession:
         self._timer: Timer | None = None
         self._made_at = float("-inf")
         self._own = 0
-        self._soon = self._started = False
+        self._soon = self._started = self._is_logged_in = False
+        self._to_say = ""
         self._storing: Timer | None = None
         self._keeping: Timer | None = None
 
@@ -135,6 +144,7 @@ class ScreenSession:
             self._app.run()
         finally:
             sys.setswitchinterval(interval_s)
+            gc.unfreeze()
             if self._started:
                 self._app.flush_typed()
                 self._network.act(actions.LeaveChat(0.0))
@@ -156,6 +166,7 @@ class ScreenSession:
     def _start(self) -> None:
         """Connect, and choose the theme, once there is a screen."""
         self._started = True
+        gc.freeze()  # what is there stays: a collection would look at it for 25 ms each time, and hold up every thread
         self._network.start()
         if self._settings.theme == AUTO:
             self._app.answers.ask_background(
@@ -164,7 +175,9 @@ class ScreenSession:
         if self._settings.pictures != "off":
             protocol = PictureProtocol(self._settings.pictures)
             self._app.answers.ask_pictures(
-                protocol, lambda cell: self._network.post(partial(self._previews.use, protocol, cell))
+                protocol,
+                lambda cell: self._network.post(partial(self._previews.use, protocol, cell)),
+                lambda why: self._network.post(partial(self._say_logged_in, why)),
             )
 
     def _take_soon(self, screen_input: views.ScreenInput) -> None:
@@ -181,7 +194,10 @@ class ScreenSession:
 
     def _take(self, screen_input: views.ScreenInput) -> None:
         self._do(self._state.take(screen_input))
-        self._show()
+        if isinstance(screen_input, _TYPED):
+            self._show_in_turn()
+        else:
+            self._show()
 
     def _on_ui_events(self, ui_events: Sequence[UiEvent]) -> None:
         for ui_event in ui_events:
@@ -194,14 +210,21 @@ class ScreenSession:
                 case events.ClientEnded():
                     self._ended(ui_event)
                 case events.LoggedIn():
+                    self._is_logged_in = True
+                    self._say(self._to_say)
+                    self._to_say = ""
                     self._state.encryption_is(self._network.tls_version)
                     self._say(self._unsent.read(ui_event.me.name, self._state.use_unsent))
-                    if not lookup(encoding := getattr(sys.__stdout__, "encoding", "utf-8")).name.startswith("utf"):
-                        self._say(words.not_unicode(encoding))
         self._do(self._state.note(ui_events))
+        if any(isinstance(ui_event, _SETTLED) for ui_event in ui_events):
+            self._say_notes()
         if not ui_events:  # the last call of the network's thread
             self._app.in_screen(self._app.exit)
-        elif not self._soon:
+        else:
+            self._show_in_turn()
+
+    def _show_in_turn(self) -> None:
+        if not self._soon:
             self._show_by(max(self._network.now, self._made_at + 1 / VIEWS_PER_S))
 
     def _show_by(self, when: float) -> None:
@@ -276,9 +299,21 @@ class ScreenSession:
         self._storing = None
         self._say(self._unsent.write(self._state.unsent.all()))
 
+    def _say_notes(self) -> None:
+        notes, self._notes = self._notes, ()
+        for sentence in notes:
+            self._say(sentence)
+
     def _say(self, sentence: str) -> None:
         if sentence:
             self._take_own(views.ShowSentence(one_line(sentence)))
+
+    def _say_logged_in(self, sentence: str) -> None:
+        """Say something that is not to go away when the first conversation opens."""
+        if self._is_logged_in:
+            self._say(sentence)
+        else:
+            self._to_say = sentence
 
     def _tell_progress(self) -> None:
         self._take_own(views.TransferProgress(self._files.progress))

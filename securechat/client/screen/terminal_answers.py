@@ -12,11 +12,14 @@ from securechat.client.catalogue.files import NO_PICTURES_IN_TMUX
 from securechat.client.files.preview_process import PictureProtocol
 from securechat.client.tty import cell_size, kitty, modes, sixel
 from securechat.client.tty.frames import TerminalPainter
+from securechat.client.tty.notices import NoticeSequence, known_sequence, notifying
 from securechat.client.tty.screen_pictures import KittyPictures, SixelPictures
 from securechat.client.ui.screen_model import view as views
 
 PICTURES_S = 3.0
 """Time for the answers about pictures: some round trips of a slow link."""
+_READS_NO_ANSWER: bool = sys.platform == "win32"
+"""Textual's own driver tells of none, and Apple's terminal would print the question."""
 ASK_ATTRIBUTES = "\x1b[c"
 """Every terminal answers it (DA1), so that an answer that has not come before will not come."""
 
@@ -31,9 +34,6 @@ class TerminalAnswers:
         write_frame: writes what the painter has.
         post: takes what the terminal has told.
         size: columns and rows of the terminal.
-
-    Attributes:
-        notifies: whether the terminal has said that it knows OSC 99.
     """
 
     def __init__(
@@ -45,12 +45,13 @@ class TerminalAnswers:
         post: Callable[[views.ScreenInput], None],
         size: Callable[[], tuple[int, int]],
     ) -> None:
-        self.notifies = False
+        self._knows_99 = False
         self._painter, self._send, self._later = painter, send, later
         self._write_frame, self._post, self._size = write_frame, post, size
         self._background: Callable[[int | None], None] | None = None
         self._protocol: PictureProtocol | None = None
         self._use: Callable[[tuple[int, int]], None] | None = None
+        self._tell: Callable[[str], None] = lambda _: None
         self._has_kitty = self._is_decided = False
         self._cell: tuple[int, int] | None = None
 
@@ -59,11 +60,29 @@ class TerminalAnswers:
         if modes.knows_synchronized(answer):
             self._painter.synchronized = True
         elif modes.knows_notifications(answer):
-            self.notifies = True
+            self._knows_99 = True
         elif self._background is not None and (background := modes.background_of(answer)) is not None:
             self._tell_background(background)
         elif self._use is not None:
             self._note_pictures(answer)
+
+    def undecoded(self) -> None:
+        """Tell that the terminal has sent bytes that are no text."""
+        self._post(views.ShowSentence(words.NOT_DECODED()))
+
+    # --- notifications
+
+    def notify(self, text: str, setting: str, *, rings: bool) -> None:
+        """Notify as the terminal can, or ring where there is no text.
+
+        Args:
+            text: see `views.NotifyUser`.
+            setting: of the user: terminal, bell or off.
+            rings: whether the bell rings where the terminal knows no notification.
+        """
+        if setting != "off":
+            known = known_sequence(os.environ, answered_99=self._knows_99)
+            self._send(notifying(text, NoticeSequence.NONE if setting == "bell" or not text else known, rings=rings))
 
     # --- the background
 
@@ -83,17 +102,23 @@ class TerminalAnswers:
 
     # --- pictures
 
-    def ask_pictures(self, protocol: PictureProtocol, use: Callable[[tuple[int, int]], None]) -> None:
-        """Ask whether the terminal shows pictures; the user is told where it shows none.
+    def ask_pictures(
+        self, protocol: PictureProtocol, use: Callable[[tuple[int, int]], None], tell: Callable[[str], None]
+    ) -> None:
+        """Ask whether the terminal shows pictures.
 
         Args:
             protocol: that the user has chosen.
             use: gets the size of a cell in pixels where it does, and again when that has changed.
+            tell: gets a sentence for the user where it does not.
         """
         if os.environ.get("TMUX") or os.environ.get("STY"):
-            self._post(views.ShowSentence(NO_PICTURES_IN_TMUX()))
+            tell(NO_PICTURES_IN_TMUX())
             return
-        self._protocol, self._use = protocol, use
+        if _READS_NO_ANSWER or os.environ.get("TERM_PROGRAM") == "Apple_Terminal":
+            tell(words.no_pictures(protocol.value))
+            return
+        self._protocol, self._use, self._tell = protocol, use, tell
         asked = kitty.ASK if protocol is PictureProtocol.KITTY else ""
         self._send(f"{asked}{cell_size.ASK}{ASK_ATTRIBUTES}")
         self._later(PICTURES_S, lambda: self._decide(knows=False))
@@ -122,7 +147,7 @@ class TerminalAnswers:
         self._is_decided = True
         if not knows:
             self._use = None
-            self._post(views.ShowSentence(words.no_pictures(self._protocol.value)))
+            self._tell(words.no_pictures(self._protocol.value))
         elif self._protocol is PictureProtocol.SIXEL:
             self._painter.pictures = SixelPictures()
         else:  # numbers that no other program in this terminal is likely to have; 32 bits, never 0

@@ -13,7 +13,6 @@ import select
 import sys
 import threading
 import time
-from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -21,6 +20,7 @@ from securechat.client.screen.toolkit import Driver, Message, PastedText, Size, 
 from securechat.client.tty import modes as terminal_modes
 from securechat.client.tty.frames import CLEAR, TerminalPainter, TerminalWriter
 from securechat.client.ui.input.terminal_input import InputDecoder, InputKind, TerminalInput
+from securechat.client.ui.input.terminal_text import TerminalText
 
 assert sys.platform != "win32"
 import termios  # noqa: E402 - Unix alone has them
@@ -36,7 +36,7 @@ class TerminalDriver(Driver):
     """The terminal of a `ScreenApp`, which has the painter and hears of answers and of the end.
 
     Args:
-        app: has ``painter``, ``takes_mouse``, ``note_answer``, ``note_shown`` and ``note_hangup``.
+        app: has ``painter``, ``takes_mouse``, ``note_answer``, ``note_shown``, ``answers`` and ``note_hangup``.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class TerminalDriver(Driver):
         self._takes_mouse: Callable[[], bool] = app.takes_mouse
         self._shown: Callable[[int], None] = app.note_shown
         self._answered: Callable[[str], None] = app.note_answer
+        self._undecoded: Callable[[], None] = app.answers.undecoded
         self._hung_up: Callable[[], None] = app.note_hangup
         self._input, self._output = sys.__stdin__.fileno(), sys.__stdout__.fileno()  # type: ignore[union-attr]
         self._encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
@@ -128,6 +129,8 @@ class TerminalDriver(Driver):
         """Read nothing more, and discard what has come: the rest of a paste must not reach the shell."""
         if self._reader is None:
             return
+        if self._writer is not None:
+            self._writer.await_answers()
         os.close(self._stop_reading[1])
         self._reader.join()
         os.close(self._stop_reading[0])
@@ -151,7 +154,7 @@ class TerminalDriver(Driver):
     # --- the reading thread
 
     def _read(self, stop: int) -> None:
-        decode = getincrementaldecoder(self._encoding)("replace").decode
+        text = TerminalText(self._encoding)
         decoder = self._decoder
         while True:
             deadline = decoder.deadline
@@ -171,9 +174,11 @@ class TerminalDriver(Driver):
                     self._app.call_later(self._hung_up)
                     return
             now = time.monotonic()
-            for part in (*decoder.tick(now), *(decoder.feed(decode(data), now) if data else ())):
+            for part in (*decoder.tick(now), *(decoder.feed(text.decode(data), now) if data else ())):
                 for message in self.messages(part):
                     self.process_message(message)
+            if data and text.undecoded:
+                self._app.call_later(self._undecoded)
 
     def messages(self, part: TerminalInput) -> Iterable[Message]:
         """Return what Textual calls a part of the input; empty for what it is not to know."""
@@ -194,10 +199,7 @@ class TerminalDriver(Driver):
                     yield event
             case InputKind.FOCUS:
                 yield events.AppFocus() if part.text == "\x1b[I" else events.AppBlur()
-            case InputKind.ANSWER if part.text == terminal_modes.STATUS_IS_GOOD:
-                if self._writer is not None:
-                    self._writer.answered()
-            case InputKind.ANSWER:
+            case InputKind.ANSWER if self._writer is None or not self._writer.answered(part.text):
                 self._app.call_later(self._answered, part.text)
 
     def _key_events(self, sequence: str) -> Iterable[events.Key]:

@@ -22,6 +22,7 @@ from securechat.client.files.sources import is_file
 from securechat.client.tty.cell_size import window_pixels
 from securechat.client.ui.commands.files import AS_FILE, is_path, may_be_file, split_path
 from securechat.client.ui.commands.parser import holds_secret
+from securechat.client.ui.input.terminal_text import TerminalText
 from securechat.text.names import name_key
 from securechat.text.sanitize import is_hostile
 
@@ -217,9 +218,11 @@ def _begun_end(pasted: str) -> int:
 
 
 def keep_pastes_alive(keys: Input) -> None:
-    """Parse the keys of a Unix terminal with `PasteParser`; Windows has no bracketed paste here."""
+    """Decode and parse the keys of a Unix terminal with our classes; Windows has no bracketed paste here."""
     if sys.platform != "win32":
         from prompt_toolkit.input.vt100 import Vt100Input  # noqa: PLC0415 - Unix alone has it
 
         if isinstance(keys, Vt100Input):
             keys.vt100_parser = PasteParser(keys.vt100_parser.feed_key_callback)
+            encoding = getattr(keys.stdin, "encoding", None) or "utf-8"
+            keys.stdin_reader._stdin_decoder = TerminalText(encoding, "surrogateescape")  # type: ignore[assignment]

@@ -1,8 +1,9 @@
 """The frame on the terminal, the frame that is wanted, and a thread that makes the one into the other.
 
 A frame is never queued: `TerminalPainter` keeps the newest text of each part of a row, and gives out what differs from
-what was written, the rows of the composer first, a few KiB at a time. A terminal that reads slowly gets fewer frames,
-and one that reads nothing holds nothing up but the thread that writes. Where nothing differs, nothing is written.
+what was written, the rows of the composer first, a few KiB at a time, at the link's pace (pacing.py). A terminal that
+reads slowly gets fewer frames, and one that reads nothing holds nothing up but the thread that writes. Where nothing
+differs, nothing is written.
 
 Each part of a row begins with its position and an erase of its cells, and has no padding: where a terminal draws a
 character narrower than it was counted, nothing old remains behind it.
@@ -21,21 +22,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from securechat.client.tty.modes import ASK_STATUS
+from securechat.client.tty.pacing import PIECE_CHARS, STATE_ANSWERS, OutputPacing
 from securechat.client.tty.screen_pictures import EncodedPicture, KittyPictures, SixelPictures
 from securechat.client.ui.rows.picture_cells import PictureArea
 from securechat.model import FileId
 
-PIECE_CHARS = 4096
-"""Written at once, so that what is typed does not wait for a page: 130 ms on a link of 256 kbit/s."""
 MOST_CONTROLS = 100
 """Sequences that wait to be written, such as bells: more than a person would notice."""
 STOP_S = 1.0
 """Time for a terminal to take the last sequences."""
-MOST_UNANSWERED = 3
-"""Questions that a terminal leaves without an answer, after which it is asked no more."""
-ASK_AGAIN_S = 10.0
-"""Time for an answer, after which it is taken to be lost."""
+ANSWERS_S = 0.5
+"""Time for answers at the end: more than the round trip of a slow link."""
 CLEAR = "\x1b[m\x1b[2J"
 _UNKNOWN = (-1, -1)
 """Where the cursor is after another program, and whether it shows."""
@@ -43,7 +40,7 @@ _ASCII = str.maketrans("│─┆⏎…·", "|-|<.-")
 _SYNC_BEGINS, _SYNC_ENDS = "\x1b[?2026h", "\x1b[?2026l"
 
 
-class RowPart(Struct, frozen=True):
+class RowPart(Struct, frozen=True, gc=False):
     """Cells of a row, from ``column`` on; ``drawn`` draws them, beginning with the style of the empty ones."""
 
     column: int
@@ -57,11 +54,13 @@ class TerminalPainter:
 
     Attributes:
         synchronized: whether the terminal has said that it knows mode 2026.
+        waits: whether the last `take` left rows for which it was not time.
+        took_rows: whether it took others than urgent ones.
         pictures: what stands over the rows; None where the terminal shows none.
     """
 
     def __init__(self) -> None:
-        self.synchronized = False
+        self.synchronized = self.waits = self.took_rows = False
         self.pictures: KittyPictures | SixelPictures | None = None
         self._lock = threading.Lock()
         self._wanted: dict[int, dict[int, RowPart]] = {}
@@ -130,7 +129,7 @@ class TerminalPainter:
             return frame
 
     def give_picture(self, area: PictureArea, picture: EncodedPicture) -> None:
-        """Take the picture of an area that is shown."""
+        """Take the picture of an area that is shown, or is with the next frame."""
         with self._lock:
             if self.pictures is not None:
                 self.pictures.give(area, picture)
@@ -166,18 +165,23 @@ class TerminalPainter:
         """
         with self._lock:
             self._forget(clear)
+            self._erase_pictures()
             if rows is not None:
                 self._rows, self._frame = rows, 0
                 self._wanted.clear()
 
     def _forget(self, clear: str) -> None:
         self._written.clear()
-        self._erase_pictures()
         self._cursor_written, self._bare_written, self._clear = _UNKNOWN, None, clear
 
     def take(self, most_chars: int = PIECE_CHARS) -> str:
-        """Return what is to be written next, which then counts as written; empty when nothing is."""
+        """Return what is to be written next, which then counts as written; empty when nothing is.
+
+        Args:
+            most_chars: after which no further row is taken; 0 takes all urgent ones and no other.
+        """
         with self._lock:
+            self.waits = self.took_rows = False
             if self._held or (self._bare is not None and self._bare == self._bare_written):
                 return ""
             if self._bare is not None:
@@ -191,15 +195,23 @@ class TerminalPainter:
             self._clear = self._erase = ""
             left, rows = most_chars, 0
             for number in self._differing():
+                if number not in self._urgent:
+                    if most_chars == 0:
+                        self.waits = True
+                        break
+                    self.took_rows = True
                 text = self._row(number)
                 drawn.append(text)
                 rows += 1
                 left -= len(text)
-                if left <= 0:
+                if left <= 0 < most_chars:
                     break
             if left > 0 and self.pictures is not None and (text := self.pictures.take_next()):
                 drawn.append(text)
                 rows += 1
+                self.took_rows = True
+            elif most_chars == 0 and self.pictures is not None:
+                self.waits = True
             if not drawn and self._cursor == self._cursor_written:
                 return ""
             hides = rows > 0 and not self.synchronized
@@ -255,8 +267,8 @@ class TerminalWriter:
     """A thread that writes to a terminal: first sequences, in order, then what the painter gives.
 
     What the kernel has taken is not on the screen yet: a pseudo-terminal holds some 20 KiB, a link more. So behind a
-    frame of which one wants to know, the terminal is asked for its status (ECMA-48, DSR 5): the answer comes when all
-    before the question was read. One question is on its way at a time. A terminal that has never answered one is
+    frame of which one wants to know, the terminal is asked for its state (pacing.py): the answer comes when all
+    before the question was read. One such question is on its way at a time. A terminal that has never answered one is
     believed to show what was written.
 
     Args:
@@ -278,13 +290,11 @@ class TerminalWriter:
         self._fileno = fileno
         self._painter = painter
         self._controls: deque[str] = deque(maxlen=MOST_CONTROLS)
-        self._changed = threading.Event()
+        self._changed, self._answered = threading.Event(), threading.Event()
+        self._pace = OutputPacing()
         self._stopping = False
         self._gone = False
         self._shown = shown
-        self._asked = self._unanswered = 0
-        self._asked_at = 0.0
-        self._answers = False
         self.writes_since: float | None = None  # when the write began that has not ended, monotonic seconds
         self._thread = threading.Thread(target=self._run, name="terminal-output", daemon=True)
 
@@ -297,17 +307,27 @@ class TerminalWriter:
         self._controls.append(sequence)
         self._changed.set()
 
+    def answered(self, answer: str) -> bool:
+        """Take an answer of the terminal; tell whether it is one about the pace."""
+        if answer not in STATE_ANSWERS:
+            return False
+        if frame := self._pace.answered(time.monotonic()):
+            self._shown(frame)
+        self._answered.set()
+        self._changed.set()  # a further frame may wait to be asked about
+        return True
+
+    def await_answers(self, timeout_s: float = ANSWERS_S) -> None:
+        """Write no further frame, and wait for the terminal's answers: none of them must reach the shell."""
+        self._painter.hold(on=True)
+        deadline = time.monotonic() + timeout_s
+        while self._pace.expects_answer and (left_s := deadline - time.monotonic()) > 0:
+            self._answered.wait(left_s)
+            self._answered.clear()
+
     def wake(self) -> None:
         """Tell that the painter has something."""
         self._changed.set()
-
-    def answered(self) -> None:
-        """The terminal has answered `ASK_STATUS`."""
-        frame, self._asked = self._asked, 0
-        self._answers, self._unanswered = True, 0
-        if frame:
-            self._shown(frame)
-        self._changed.set()  # a further frame may wait to be asked about
 
     def stop(self, last: str, timeout_s: float = STOP_S) -> bool:
         """Write the last sequences and no further frame; tell whether the terminal took them in time."""
@@ -319,35 +339,36 @@ class TerminalWriter:
         return not self._thread.is_alive() and not self._gone
 
     def _run(self) -> None:
+        wait_s = None
         while True:
-            self._changed.wait()
+            self._changed.wait(wait_s)
             self._changed.clear()
             while text := self._next():
                 text = text if self._is_unicode else text.translate(_ASCII)
                 self._write(text.encode(self._encoding, errors="replace"))
             self._ask_about_frame()
+            wait_s = self._pace.waits_s(time.monotonic()) if self._painter.waits else None
             if self._stopping and not self._controls:
                 return
 
     def _ask_about_frame(self) -> None:
         """Ask whether the terminal shows the frame that was written, or believe it of one that does not answer."""
         now = time.monotonic()
-        waits = self._asked and now < self._asked_at + ASK_AGAIN_S
-        if waits or self._gone or not (frame := self._painter.written()):
+        if self._gone or self._pace.awaits_frame(now) or not (frame := self._painter.written()):
             return
-        if self._answers:
-            self._asked, self._asked_at = frame, now
-        elif self._unanswered < MOST_UNANSWERED:
-            self._unanswered += 1
-        if self._answers or self._unanswered < MOST_UNANSWERED:
-            self._write(ASK_STATUS.encode("ascii"))
-        if not self._answers and not self._gone:
+        self._write(self._pace.ask(now, 0, frame).encode("ascii"))
+        if not self._pace.answers and not self._gone:
             self._shown(frame)
 
     def _next(self) -> str:
         with contextlib.suppress(IndexError):
             return self._controls.popleft()
-        return self._painter.take()
+        now = time.monotonic()
+        text = self._painter.take(0 if self._pace.waits_s(now) else self._pace.piece_chars)
+        if not self._painter.took_rows:
+            return text
+        asks_frame = self._pace.answers and not self._pace.awaits_frame(now)
+        return text + self._pace.ask(now, len(text), self._painter.written() if asks_frame else 0)
 
     def _write(self, data: bytes) -> None:
         while data and not self._gone:

@@ -23,7 +23,6 @@ MOUSE_OFF = "\x1b[?1006l\x1b[?1002l\x1b[?1000l"
 WRAP_ON, WRAP_OFF = "\x1b[?7h", "\x1b[?7l"
 ASK_BACKGROUND = "\x1b]11;?\x1b\\"
 ASK_SYNCHRONIZED = "\x1b[?2026$p"
-ASK_STATUS, STATUS_IS_GOOD = "\x1b[5n", "\x1b[0n"
 """DSR 5 of ECMA-48 and its answer: the terminal has read everything that was written before."""
 ASK_NOTIFICATIONS = "\x1b]99;i=securechat:p=?;\x1b\\"
 
@@ -54,7 +53,7 @@ def entering(environ: Mapping[str, str], *, mouse: bool) -> str:
     asks = "" if environ.get("TERM_PROGRAM") == "Apple_Terminal" else ASK_SYNCHRONIZED
     if asks and not environ.get("TMUX") and not environ.get("STY"):
         asks += ASK_NOTIFICATIONS
-    return "".join((*_ENTER, MOUSE_ON if mouse else "", asks, ASK_STATUS))
+    return "".join((*_ENTER, MOUSE_ON if mouse else "", asks))
 
 
 def leaving() -> str:

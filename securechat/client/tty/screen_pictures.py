@@ -52,7 +52,6 @@ class KittyPictures:
 
     def __init__(self, first_number: int) -> None:
         self._wanted: tuple[PictureArea, ...] = ()
-        self._standing: frozenset[PictureKey] = frozenset()
         self._given: dict[PictureKey, EncodedPicture] = {}
         self._held: OrderedDict[PictureKey, tuple[int, EncodedPicture]] = OrderedDict()
         self._placed: dict[PictureArea, int] = {}
@@ -65,12 +64,12 @@ class KittyPictures:
     def want(self, areas: Sequence[PictureArea], end_row: int) -> None:
         """Have these shown, and no others, as far as they stand above a row of the screen."""
         self._wanted = above(areas, end_row)
-        self._standing = frozenset(area.key for area in areas)
-        self._given = {key: picture for key, picture in self._given.items() if key in self._standing}
+        standing = {area.key for area in areas}
+        self._given = {key: picture for key, picture in self._given.items() if key in standing}
 
     def give(self, area: PictureArea, picture: EncodedPicture) -> None:
-        """Take the picture of an area that is wanted still."""
-        if picture.png and area.key not in self._held and area.key in self._standing:
+        """Take the picture of an area of this frame or of the next one."""
+        if picture.png and area.key not in self._held:
             self._given[area.key] = picture
 
     def forget(self, file_ids: Iterable[FileId]) -> None:
@@ -143,7 +142,7 @@ class KittyPictures:
         piece = pieces.popleft()
         if not pieces:
             self._sending = None
-            self._held[key] = (number, self._given.pop(key))
+            self._held[key] = (number, self._given.pop(key)._replace(png=b""))
             while len(self._held) > 1 and sum(map(_held_bytes, self._held.values())) > MOST_HELD_BYTES:
                 self._drop(next(iter(self._held)))
         return piece
@@ -167,20 +166,19 @@ class SixelPictures:
 
     def __init__(self) -> None:
         self._wanted: dict[_StripPlace, PictureArea] = {}
-        self._standing: frozenset[PictureOrigin] = frozenset()
         self._given: dict[PictureOrigin, EncodedPicture] = {}
         self._drawn: set[_StripPlace] = set()
 
     def want(self, areas: Sequence[PictureArea], end_row: int) -> None:
         """Have these shown, and no others, as far as they stand above a row of the screen."""
-        self._standing = frozenset(area.origin for area in areas)
+        standing = {area.origin for area in areas}
         shown = above(areas, end_row)
         self._wanted = {(area.origin, row): area for area in shown for row in range(area.row, area.row + area.shown)}
-        self._given = {origin: each for origin, each in self._given.items() if origin in self._standing}
+        self._given = {origin: each for origin, each in self._given.items() if origin in standing}
 
     def give(self, area: PictureArea, picture: EncodedPicture) -> None:
-        """Take the picture of an area that is wanted still."""
-        if len(picture.strips) == area.rows and area.origin in self._standing:
+        """Take the picture of an area of this frame or of the next one."""
+        if len(picture.strips) == area.rows:
             self._given[area.origin] = picture
 
     def forget(self, file_ids: Iterable[FileId]) -> None:

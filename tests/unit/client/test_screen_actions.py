@@ -382,7 +382,7 @@ def test_enter_on_plain_text_tells_all_about_it(rig: ScreenRig) -> None:
     assert rig.overlay.startswith("Message")
 
 
-@pytest.mark.parametrize("action_id", ["reply", "edit", "delete", "react", "quote", "copy", "about"])
+@pytest.mark.parametrize("action_id", ["reply", "edit", "delete", "quote", "copy", "about"])
 def test_without_a_selection_a_message_action_says_so(rig: ScreenRig, action_id: str) -> None:
     rig.run(action_id)
     assert str(catalogue.screen.NO_MESSAGE_SELECTED()) in rig.messages

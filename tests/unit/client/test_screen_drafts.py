@@ -17,6 +17,7 @@ from securechat.client.ui.screen_model.view import (
     ClickRow,
     ComposerMode,
     ConversationTarget,
+    KeyTyped,
     StoreUnsent,
     SubmitText,
     TypedText,
@@ -206,6 +207,20 @@ def test_a_message_submitted_without_a_connection_survives_a_kill(rig: ScreenRig
     assert rig.view.composer.text == "first\nsecond\nthird"
 
 
+@pytest.mark.parametrize("orderly", [False, True])
+def test_a_message_that_begins_with_a_slash_comes_back_as_one(rig: ScreenRig, orderly: bool) -> None:
+    rig.driver.cut()
+    rig.note()
+    rig.take(SubmitText("//quit is a command", rig.view.composer.revision))
+    if orderly:
+        rig.act(actions.LeaveChat(0.0))
+        rig.act(actions.LeaveChat(0.0))
+    rig = start_again(rig)
+    assert rig.view.composer.text == "//quit is a command"
+    rig.submit(rig.view.composer.text)
+    assert sent(rig) == ["/quit is a command"]
+
+
 def test_an_edit_submitted_without_a_connection_survives_a_kill(rig: ScreenRig) -> None:
     rig.submit("my wrod")
     rig.run("select")
@@ -277,12 +292,11 @@ def test_a_text_submitted_as_the_question_comes_is_no_answer() -> None:
 def test_an_answer_after_the_end_of_its_question_goes_nowhere(rig: ScreenRig) -> None:
     rig.type("half a thought")
     rig.state._context.interaction.asks_name = True  # no event ends it but the answer: as if it came twice
-    rig.take()
-    rig.state.note([])
+    rig.take(KeyTyped())
     revision = rig.view.composer.revision
     rig.type("bu")
     rig.state._context.interaction.asks_name = False
-    rig.state.note([])
+    rig.take(KeyTyped())
     assert rig.view.composer.text == "half a thought"
     rig.take(TypedText("bud", 3, revision), SubmitText("budi", revision))
     assert str(catalogue.screen.QUESTION_OVER()) in rig.messages
@@ -311,7 +325,7 @@ def test_the_question_about_a_held_line_leaves_the_draft_and_an_edit_alone(rig: 
 def test_what_may_be_a_password_is_not_stored_until_it_is_known_to_be_none(rig: ScreenRig) -> None:
     rig.type("half")
     rig.state._context.interaction.guarded = True
-    rig.state.note([])
+    rig.take(KeyTyped())
     rig.type(f"half {PASSWORD}")
     go(rig, rig.key("lobby"))
     assert PASSWORD not in written(rig)
@@ -319,7 +333,7 @@ def test_what_may_be_a_password_is_not_stored_until_it_is_known_to_be_none(rig: 
     go(rig, rig.key("ops"))
     assert rig.view.composer.text == f"half {PASSWORD}"
     rig.state._context.interaction.guarded = False
-    rig.state.note([])
+    rig.take(KeyTyped())
     assert PASSWORD in written(rig)
 
 
@@ -341,7 +355,7 @@ def test_a_hidden_answer_leaves_the_draft_as_it_is_through_a_login(rig: ScreenRi
     asked.state.use_unsent(kept)
     asked.pump()
     asked.state._context.interaction.password_sent = False
-    asked.state.note([])
+    asked.take(KeyTyped())
     assert asked.view.composer.text == "typed before the login\nof the last run"
     assert PASSWORD not in written(asked)
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from securechat.client.core import actions
-from securechat.client.core.state import ConversationId
+from securechat.client.core import actions, events
+from securechat.client.core.state import ConversationId, PersonKey
 from securechat.client.ui.screen_model.layout import ScreenPane
 from securechat.client.ui.screen_model.view import (
     FocusChanged,
@@ -18,7 +18,7 @@ from securechat.client.ui.screen_model.view import (
     ScreenResized,
 )
 from securechat.client.ui.window.seen_policy import GLANCE_S, LOOKING_S
-from securechat.model import Message
+from securechat.model import ConversationItem, Message, Person
 from tests.support.screen_rig import ScreenRig
 
 
@@ -286,3 +286,13 @@ def test_the_palette_does_as_the_key() -> None:
     rig.choose("next unread")
     assert place(rig) == rig.key("ops")
     assert seen(rig, "dev") == said["dev"][-1].seq
+
+
+def test_everything_is_read_also_where_only_the_server_has_told_of_it() -> None:
+    rig = ScreenRig("ops")
+    item = ConversationItem(peer=Person(7, "p7"), last_seq=40, unread=3, first_seq=38)
+    rig.state.note([events.ConversationsShown((item,), True)])
+    assert [row for row in rig.view.conversations if row.row.rstrip().endswith(" 3")]
+    rig.run("read_all")
+    assert actions.MarkSeen(PersonKey(7), 40) in rig.acts
+    assert not [row for row in rig.view.conversations if row.row.rstrip().endswith(" 3")]

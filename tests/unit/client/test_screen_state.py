@@ -22,6 +22,7 @@ from securechat.client.ui.screen_model.view import (
     EndTarget,
     FileTarget,
     FocusChanged,
+    FrameShown,
     KeepLanguage,
     KeyTyped,
     MemberTarget,
@@ -671,6 +672,19 @@ def test_a_message_counts_as_read_when_it_was_on_a_screen_that_is_looked_at(rig:
     rig.take(KeyTyped())
     rig.pump()
     assert unread(rig, "ops") == 0
+
+
+def test_a_message_is_seen_when_a_view_shows_it_and_not_when_it_comes(rig: ScreenRig) -> None:
+    """A thousand a second may come between two views: what none has shown was not seen, and costs no rows."""
+    rig.take(FocusChanged(True), KeyTyped())
+    message = rig.driver.server.store(99, "hello", room="ops")
+    rig.driver.server.push(message)
+    rig.driver.settle()
+    rig.acts.clear()
+    rig.note()
+    assert not [act for act in rig.acts if isinstance(act, actions.MarkSeen)]
+    rig.take(FrameShown(rig.state.view().frame))
+    assert actions.MarkSeen(rig.key("ops"), message.seq) in rig.acts
 
 
 def test_a_glance_at_a_room_changes_nothing(rig: ScreenRig) -> None:

@@ -94,9 +94,10 @@ class NoticeShown(Struct, frozen=True):
 
 
 class StateNotSaved(Struct, frozen=True):
-    """State that should be kept on this machine could not be written."""
+    """State that should be kept on this machine could not be written: why, and into which folder."""
 
     detail: str
+    folder: str
 
 
 class LeavingChat(Struct, frozen=True):

@@ -1,9 +1,9 @@
 """Commands about messages: reply, edit, delete, react, search, history and unread.
 
 A command names a message by its number, or the last digits of it; by default it is the last own one of the
-conversation. /around takes also a number that was not shown here: it reads, and changes nothing. What says something
-(/reply, /edit, /react) names a message of the open conversation only: otherwise a text that is written in a dialogue
-would be said in the room of a mistyped number.
+conversation, for /react the last one. /around takes also a number that was not shown here: it reads, and changes
+nothing. What says something (/reply, /edit, /react) names a message of the open conversation only: otherwise a text
+that is written in a dialogue would be said in the room of a mistyped number.
 """
 
 from __future__ import annotations
@@ -134,7 +134,10 @@ def _delete(rest: str, current: ConversationId, numbers: MessageNumbers, me: int
 
 def _react(rest: str, current: ConversationId, numbers: MessageNumbers, me: int) -> ParsedInput:
     named, sign = split_number(rest, numbers)
-    named = in_conversation(named, current, me, "/react") if named is not None else None
+    if named is None and sign:
+        named = numbers.last(current) or InputError(catalogue.rooms.NO_MESSAGE_HERE())
+    elif named is not None:
+        named = in_conversation(named, current, me, "/react")
     if isinstance(named, InputError):
         return named
     sign = sign.strip()

@@ -39,6 +39,7 @@ _SEQUENCE = re.compile(
 _KEY = re.compile(r"\x1b(?:\[[\d;:]*[u~A-HPQRSZ]|\[\[[A-E]|O[ -~]|[^\[\]OP_^X])", re.DOTALL)
 _CURSOR_REPORT = re.compile(r"\x1b\[(?!1;[2-9]\d?R)\d+;\d+R")
 _MOUSE = re.compile(r"\x1b\[<\d{1,5};\d{1,5};\d{1,5}[Mm]")
+_STATE = re.compile(r"\x1b\[[03]n")
 _FOCUS = re.compile(r"\x1b\[[IO]")
 _WINDOW_REPORT = re.compile(r"\x1b\[[46];\d{1,5};\d{1,5}t")
 """The size of the window's text, and of a cell, in pixels."""
@@ -210,6 +211,6 @@ def _kind(sequence: str) -> InputKind | None:
         return (
             InputKind.KEY if all(number <= 0x10FFFF and not 0xD800 <= number <= 0xDFFF for number in numbers) else None
         )
-    if is_string or sequence.startswith("\x1b[?") or sequence == "\x1b[0n" or _WINDOW_REPORT.fullmatch(sequence):
+    if is_string or sequence.startswith("\x1b[?") or _STATE.fullmatch(sequence) or _WINDOW_REPORT.fullmatch(sequence):
         return InputKind.ANSWER
     return None

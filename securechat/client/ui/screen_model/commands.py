@@ -14,6 +14,7 @@ from securechat.client import catalogue
 from securechat.client.core import actions
 from securechat.client.core.actions import Action
 from securechat.client.core.state import ConversationId
+from securechat.client.ui.commands.message_number import NUMBER
 from securechat.client.ui.commands.parser import COMMANDS, holds_secret, is_text, may_be_command
 from securechat.client.ui.input.ui_actions import ACTIONS
 from securechat.client.ui.interaction import InputResult
@@ -122,8 +123,20 @@ class ScreenCommands:
         if (action := _action_of(text)) is not None:
             self._add_history(text)
             return action
-        self._apply(context.interaction.take(text), text, under.task)
+        if (line := self._with_number(text)) is None:
+            return RunAction("react")
+        self._apply(context.interaction.take(line), text, under.task)
         return None
+
+    def _with_number(self, text: str) -> str | None:
+        """Return a command with the selected message where it names none; None for one that asks for an emoji."""
+        word, _, rest = text.partition(" ")
+        if word.casefold() != "/react" or self._context.interaction.guarded:
+            return text
+        selected = self._context.selected
+        if not rest.strip():
+            return None
+        return text if selected is None or NUMBER.match(rest.strip()) else f"{word} {selected.seq} {rest}"
 
     def _edit(self, key: ConversationId, task: ComposerTask, text: str) -> None:
         context = self._context

@@ -89,6 +89,7 @@ class ScreenContext:
         unread_items: the last list of unread conversations, by number from 1.
         screen_hidden: whether another program, or nothing at all, is on the terminal instead of the screen.
         wants_list: whether the list of all conversations is to be asked for.
+        asked_logins: lists of the logins that the screen itself has asked for, for F2.
         asked_lists: lists of all conversations that the screen itself has asked for, and that are no answer.
         requests: to the shell, in order.
         default_name: taken where the user gives no name.
@@ -154,7 +155,7 @@ class ScreenContext:
         self.unread_items: tuple[UnreadItem, ...] = ()
         self.screen_hidden = False
         self.wants_list = False
-        self.asked_lists = 0
+        self.asked_lists = self.asked_logins = 0
         self.requests: list[ShellRequest] = []
         self.default_name: str | None = None
         self.places: list[ConversationId] = []
@@ -347,12 +348,13 @@ class ScreenContext:
             return
         if self._opened is not None:
             self.windows.of(self._opened).select(None)
+            self.windows.put_away(self._opened)
             self.remember(self._opened)
+            self.conversations.changed(self._opened, key)
         self._opened = key
         self.composer.enter(key)
         self.notices.dismiss()
         self.members.changed()
-        self.conversations.changed()
         if (first := self.first_unread(key)) is not None:
             self.window.open(first)
         self.seen.entered(key)

@@ -18,7 +18,15 @@ from securechat.client.ui.screen_model.context import ScreenContext
 from securechat.client.ui.screen_model.layout import NARROWEST_LIST, ScreenLayout, ScreenPane, WantedPanes, layout
 from securechat.client.ui.screen_model.lists import author
 from securechat.client.ui.screen_model.overlay import cut, styled
-from securechat.client.ui.screen_model.panes import ConnectionFacts, activity, footer, header, place, status
+from securechat.client.ui.screen_model.panes import (
+    ConnectionFacts,
+    activity,
+    footer,
+    header,
+    overlay_footer,
+    place,
+    status,
+)
 from securechat.client.ui.screen_model.view import (
     ClickTarget,
     ComposerMode,
@@ -45,7 +53,7 @@ _KEYS = {
     ScreenFocus.MESSAGES: ("reply", "react", "edit", "copy", "open_link", "delete", "about", "help"),
     ScreenFocus.CONVERSATIONS: ("choose", "members", "escape", "help"),
     ScreenFocus.MEMBERS: ("choose", "rooms", "escape", "help"),
-    ScreenFocus.OVERLAY: ("choose", "escape"),
+    ScreenFocus.OVERLAY: (),
 }
 
 
@@ -86,7 +94,9 @@ def draw(context: ScreenContext, taken: int) -> ScreenView:
         header(context.core, context.key, columns),
         activity(context.core, below, present_keys[0] if present_keys else "", columns),
         status(context.core, facts, now, of.columns),
-        footer(context.keys, _KEYS[focus], of.columns),
+        footer(context.keys, _KEYS[focus], of.columns)
+        if overlay is None
+        else overlay_footer(context.keys, overlay, of.columns),
         title(context),
         composer,
         focus,

@@ -9,11 +9,12 @@ from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core import events
 from securechat.client.core.events import UiEvent
 from securechat.client.core.state import PersonKey
+from securechat.client.ui.commands.parser import as_typed
 from securechat.client.ui.rows.describe import EventText
 from securechat.client.ui.rows.describe_programs import token_lines
 from securechat.client.ui.rows.event_rows import MessageRows
 from securechat.client.ui.rows.rendering import shown_name
-from securechat.client.ui.rows.styled_text import TextRow
+from securechat.client.ui.rows.styled_text import TextRow, TextStyle
 from securechat.client.ui.screen_model import lists as screen_lists
 from securechat.client.ui.screen_model.context import ScreenContext
 from securechat.client.ui.screen_model.overlay import (
@@ -23,6 +24,7 @@ from securechat.client.ui.screen_model.overlay import (
     OverlayItem,
     ScreenOverlay,
     item,
+    styled,
     wrapped,
 )
 from securechat.client.ui.screen_model.view import LeaveScreen, NotifyUser, OverlayKind, RingBell, StoreUnsent
@@ -158,7 +160,7 @@ class ScreenEvents:
                 context.why = catalogue.connection.still_away(loss)
             case events.ConnectionLost():
                 context.resending = bool(context.core.unsent)
-                context.asked_lists = 0  # what was asked for is not answered any more
+                context.asked_lists = context.asked_logins = 0  # what was asked for is not answered any more
                 context.sought_edit = None
                 context.windows.refresh()
                 return False
@@ -178,6 +180,7 @@ class ScreenEvents:
             case events.ActionRejected():
                 return self._rejected(ui_event)
             case events.RequestRefused():
+                context.asked_logins = 0
                 for window in context.windows:
                     window.not_answered()
                 return False
@@ -241,7 +244,7 @@ class ScreenEvents:
             texts = [each.message for each in unsent if each.state is not UnsentState.STORED]
             lost = [each.text for each in texts if each.text]
             if lost:
-                context.composer.give_back(window.target, "\n".join(lost))
+                context.composer.give_back(window.target, as_typed("\n".join(lost)))
             for each in texts:
                 window.discard(each.number)
 
@@ -262,7 +265,7 @@ class ScreenEvents:
             for each in unsent:
                 is_numbered = isinstance(window.target, PersonKey) or each.message.reply is not None
                 if is_numbered and window.discard(each.message.number) is not None and each.message.text:
-                    context.composer.give_back_lost(window.target, each.message.text)
+                    context.composer.give_back_lost(window.target, as_typed(each.message.text))
 
     @property
     def _seeks_edit(self) -> bool:
@@ -304,6 +307,14 @@ class ScreenEvents:
                 if not context.asked_lists:
                     return False
                 context.asked_lists -= 1
+            case events.LoginsShown():
+                self._logins(ui_event)
+            case events.PersonShown(person):
+                about = self._text.of(ui_event) or ""
+                go = item(styled(catalogue.screen.WRITE_TO(), TextStyle.KEY), ChooseConversation(PersonKey(person.id)))
+                further = [go] if person.id != context.core.me.id else []
+                title = shown_name(person, context.core.is_bot)
+                context.open(screen_lists.lines(OverlayKind.DETAILS, title, [about], columns, further))
             case events.RosterShown(room, people):
                 self._open(f"#{one_line(room)}", [self._person(person) for person in people])
             case events.RoomsShown(rooms):
@@ -322,6 +333,17 @@ class ScreenEvents:
             case _:
                 return False
         return True
+
+    def _logins(self, event: events.LoginsShown) -> None:
+        """Show the logins in F2, which has asked for them, or in a list of their own."""
+        context = self._context
+        items = screen_lists.logins(event.logins, context.list_columns, more=event.more)
+        if not context.asked_logins:
+            context.open(ScreenOverlay(OverlayKind.LIST, catalogue.screen.LOGINS(), items))
+            return
+        context.asked_logins -= 1
+        if context.overlay is not None and context.overlay.kind is OverlayKind.CONNECTION:
+            context.overlay.extend(items)
 
     def _open(self, title: str, items: Sequence[OverlayItem]) -> None:
         overlay = ScreenOverlay(OverlayKind.LIST, title, items, prompt=catalogue.screen.FIND())

@@ -193,10 +193,16 @@ class StartForm:
             taken=self.taken,
             focus=ScreenFocus.OVERLAY,
             overlay=self._overlay(),
-            footer=TextRow.of(words.LIST_KEYS() if self.page is StartPage.SERVERS else words.START_KEYS()),
+            footer=TextRow.of(self._keys()),
             alone=TextRow.of(screen.TOO_SMALL()),
             title="securechat",
         )
+
+    def _keys(self) -> str:
+        if self.page is StartPage.SERVERS:
+            return words.LIST_KEYS()
+        is_first = self.page is StartPage.FIELDS and not self._servers
+        return words.START_KEYS() if is_first else words.FURTHER_KEYS()
 
     def _overlay(self) -> OverlayView:
         footer = TextRow.of(words.START_BUSY() if self.busy else "")

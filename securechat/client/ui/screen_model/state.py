@@ -24,11 +24,13 @@ from securechat.client.core.client import ClientCore
 from securechat.client.core.events import MessageShown, UiEvent
 from securechat.client.core.message_changes import has_reacted
 from securechat.client.core.state import ConnectionPhase, ConversationId, PersonKey
+from securechat.client.ui.commands.parser import as_typed
 from securechat.client.ui.input.ui_actions import KeyTable
 from securechat.client.ui.input.unsent_texts import UnsentText, UnsentTexts
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.notifications import NotificationPolicy
 from securechat.client.ui.rows.event_rows import MessageRows
+from securechat.client.ui.screen_model import lists as screen_lists
 from securechat.client.ui.screen_model.actions import ScreenActions
 from securechat.client.ui.screen_model.commands import ScreenCommands
 from securechat.client.ui.screen_model.composer import ComposerQuestion, ScreenComposer
@@ -46,6 +48,7 @@ from securechat.client.ui.screen_model.overlay import (
     ChooseEmoji,
     ChooseLine,
     ChooseLink,
+    ChooseLogin,
     ChooseMessage,
     ChooseNothing,
     OverlayChoice,
@@ -185,7 +188,7 @@ class ScreenState:
     def note(self, ui_events: Sequence[UiEvent]) -> Sequence[ShellRequest]:
         """Take events of the core; returns what the shell has to do."""
         self._events.note(ui_events)
-        if not all(isinstance(ui_event, MessageShown) for ui_event in ui_events):
+        if not ui_events or not all(isinstance(ui_event, MessageShown) for ui_event in ui_events):
             self._settle()  # what a message changes is settled with the view that shows it: there may be a thousand
         return self._requests()
 
@@ -260,26 +263,30 @@ class ScreenState:
 
     def _waiting(self) -> list[tuple[ConversationId | None, UnsentText]]:
         """Return what is submitted and not durable, or failed: a restart finds it as what is written."""
-        context, waiting = self._context, []
+        context = self._context
         if context.core.phase is ConnectionPhase.ENDED:
             return []  # each is given back
+        edits: list[tuple[ConversationId | None, UnsentText]] = []
+        texts: dict[tuple[ConversationId | None, str], list[str]] = {}
+        for window in context.windows:
+            failed = (window.unsent.at(index) for index in range(len(window.unsent)))
+            for text in (item.message.text for item in failed if item.state is UnsentState.FAILED):
+                texts.setdefault((window.target, self._name(window.target)), []).append(text)
         for each in context.core.unsent:
             key = each.target if each.number else None
-            name = each.to or (context.core.name_of(key.person_id) or "" if isinstance(key, PersonKey) else "")
+            name = each.to or self._name(key)
             if each.change is None:
-                waiting.append((key, UnsentText("", each.text, name)))
+                texts.setdefault((key, name), []).append(each.text)
             elif each.change.kind is RevisionKind.EDIT and key is not None:
                 seq = each.change.seq
                 message = context.message(key, seq)
                 sent_at_ms, was = (message.sent_at_ms, message.text) if message is not None else (0, "")
-                waiting.append((key, UnsentText("", each.text, name, seq, sent_at_ms, was)))
-        for window in context.windows:
-            key, failed = window.target, window.unsent
-            for item in (failed.at(index) for index in range(len(failed))):
-                if item.state is UnsentState.FAILED:
-                    name = context.core.name_of(key.person_id) or "" if isinstance(key, PersonKey) else ""
-                    waiting.append((key, UnsentText("", item.message.text, name)))
-        return waiting
+                edits.append((key, UnsentText("", each.text, name, seq, sent_at_ms, was)))
+        written = [(key, UnsentText("", as_typed("\n".join(said)), name)) for (key, name), said in texts.items()]
+        return [*edits, *written]
+
+    def _name(self, key: ConversationId | None) -> str:
+        return self._context.core.name_of(key.person_id) or "" if isinstance(key, PersonKey) else ""
 
     def _find(self, key: ConversationId, seq: int) -> Message | None:
         return self._context.message(key, seq)
@@ -348,8 +355,9 @@ class ScreenState:
 
     def _typed(self, text: str, cursor: int, revision: int, rows: int) -> None:
         context = self._context
-        if not context.composer.typed(text, cursor, revision, rows):
-            return
+        known = context.composer.text
+        if not context.composer.typed(text, cursor, revision, rows) or text == known:
+            return  # of a text that came back, the screen tells its rows
         said = text.lstrip()
         is_message = len(said) >= WRITING_CHARS and (not said.startswith("/") or said.startswith("//"))
         if is_message and not context.interaction.asks:
@@ -416,6 +424,8 @@ class ScreenState:
                     context.say(catalogue.screen.MESSAGE_GONE())
                 else:
                     context.passes(actions.ChangeMessage(key, RevisionKind.DELETE, seq))
+            case ChooseLogin():
+                context.open(screen_lists.end_login_question(choice, context.list_columns))
             case ChooseCopy(text):
                 context.ask(CopyText(text))
             case ChooseNothing():

@@ -98,6 +98,10 @@ class ScreenRowMaker:
             blocks = (*blocks, *notice_block(catalogue.screen.more_comings(members.more), columns))
         return tuple(block.row for block in blocks)
 
+    def forget(self) -> None:
+        """Nothing that was made is shown any more."""
+        self._blocks.clear()
+
     def block_row(self, key: int, row: TextRow) -> BlockRow | None:
         """Return what a row is.
 

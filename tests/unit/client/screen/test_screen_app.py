@@ -116,6 +116,80 @@ def test_keys_wait_for_the_view_that_has_counted_the_text() -> None:
     run(test)
 
 
+def test_more_than_a_thousand_keys_and_a_paste_wait_for_a_busy_session() -> None:
+    async def test(state: EchoState, pilot: Any) -> None:
+        state.waits = True
+        await pilot.press("a", "enter")
+        typed = "".join(f"{number} " for number in range(500))
+        for char in typed:
+            state.app.post_message(events.Key("space" if char == " " else char, char))
+        state.app.post_message(PastedText("one\ntwo", 7))
+        await pilot.pause()
+        assert state.app.composer.buffer.text == ""
+        state.waits = False
+        state.app.show_soon(state.view())
+        await pilot.pause()
+        assert len(typed) > 1_800
+        assert state.app.composer.buffer.text == f"{typed}one\ntwo"
+        assert inputs_of(state, views.TypedText)[-1].text == f"{typed}one\ntwo"
+        assert inputs_of(state, views.ShowSentence) == []
+
+    run(test)
+
+
+def test_what_a_busy_session_has_no_place_for_is_told_and_no_part_of_it_is_sent() -> None:
+    async def test(state: EchoState, pilot: Any) -> None:
+        state.waits = True
+        await pilot.press("a", "enter")
+        for _ in range(6):
+            state.app.post_message(PastedText("x" * 15_000, 15_000))
+        state.app.post_message(events.Key("enter", "\r"))
+        await pilot.pause()
+        state.waits = False
+        state.app.show_soon(state.view())
+        await pilot.pause()
+        assert state.messages == ["a"]
+        (told,) = [each.sentence for each in inputs_of(state, views.ShowSentence) if "busy" in each.sentence]
+        assert "30,001 characters" in told or "30001 characters" in told
+
+    run(test)
+
+
+@pytest.mark.parametrize("text", ["short", "x" * 44, "x" * 43, "x" * 200])
+def test_what_is_left_of_the_limit_is_shown_however_full_the_last_row_is(text: str) -> None:
+    async def test(state: EchoState, pilot: Any) -> None:
+        state.composer["counter"] = TextRow.of("7 characters left")
+        await type_text(pilot, text)
+        shown = rows(state)
+        assert sum("7 characters left" in row for row in shown) == 1
+        assert sum(row.count("x") for row in shown if "http" not in row) == text.count("x")
+
+    run(test)
+
+
+def test_a_copied_mark_is_copied_again_by_ctrl_c_though_a_notice_has_moved_the_rows() -> None:
+    async def test(state: EchoState, pilot: Any) -> None:
+        await type_text(pilot, "half")
+        field = state.app.view.layout.messages
+        assert field is not None
+        at = (field.column, field.row + field.rows - 1)
+        await pilot.mouse_down(offset=at)
+        await pilot.hover(offset=(at[0] + 3, at[1]))
+        await pilot.mouse_up(offset=(at[0] + 3, at[1]))
+        state.messages.append("another")
+        state.app.show_soon(state.view())
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+        copied = [each for each in inputs_of(state, views.ShowSentence) if "clipboard" in each.sentence]
+        assert state.app.composer.buffer.text == "half"
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+        assert state.app.composer.buffer.text == ""
+        assert len(copied) == 2
+
+    run(test)
+
+
 def test_a_new_line_is_typed_in_three_ways() -> None:
     async def test(_state: EchoState, pilot: Any) -> None:
         await pilot.press("a", "shift+enter", "b", "ctrl+j", "c", "alt+enter", "d", "enter")
