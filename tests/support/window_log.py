@@ -64,6 +64,8 @@ class WindowLog:
     log: list[Message] = field(default_factory=list)
     seq: int = 0
     asked: list[tuple[PageWanted, int]] = field(default_factory=list)
+    waiting: list[events.PendingMessage] = field(default_factory=list)
+    sent: int = 0
 
     def __post_init__(self) -> None:
         self.core = Conversation(ROOM, messages=deque(maxlen=self.core_keeps))
@@ -80,6 +82,21 @@ class WindowLog:
         message = self._store(text, by, apart=apart)
         self.window.note(events.MessageShown(message, ROOM, by == ME))
         return message
+
+    def send(self) -> None:
+        """The user sends a message, which waits."""
+        self.sent += 1
+        self.waiting.append(events.PendingMessage(self.sent, ROOM, f"own {self.sent}"))
+        self.window.unsent_are(self.waiting)
+
+    def store_sent(self) -> None:
+        """The server has stored the oldest one that waits."""
+        if self.waiting:
+            pending = self.waiting.pop(0)
+            message = self._store(pending.text, ME)
+            self.window.note(events.MessageAcked(pending, message.seq))
+            self.window.unsent_are(self.waiting)
+            self.window.note(events.MessageShown(message, ROOM, True))
 
     def edit(self, seq: int, text: str) -> None:
         self._change(Edited(self._next(), seq, 2, "p2", 0, "ops", text=text))
