@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
-from asyncio import events
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support import pseudo, scheduling, slow_page, warm
+from tests.support.event_loops import without_running_loop
 from tests.support.locales import compile_stale_catalogues, read_catalogues_once
 from tests.support.secrecy import files_with_secrets
 
@@ -48,15 +49,8 @@ def _no_secret_is_written_down(tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(autouse=True)
 def _no_loop_of_a_browser(request: pytest.FixtureRequest) -> Iterator[None]:
     """Playwright's loop, suspended beneath other tests of the process, must not look like a running one to them."""
-    loop = events._get_running_loop()
-    if loop is None or "web" in request.path.parts:
+    with contextlib.nullcontext() if "web" in request.path.parts else without_running_loop():
         yield
-        return
-    events._set_running_loop(None)
-    try:
-        yield
-    finally:
-        events._set_running_loop(loop)
 
 
 @pytest.fixture(autouse=True)

@@ -223,4 +223,11 @@ class AsyncClient(Bot):
         return await asyncio.to_thread(do, *arguments)
 
     async def _wait(self, future: Future[_T]) -> _T:
-        return await asyncio.shield(asyncio.wrap_future(future))
+        waited = asyncio.wrap_future(future)
+        waited.add_done_callback(_retrieve_exception)  # asyncio logs what nothing retrieves after a cancelled wait
+        return await asyncio.shield(waited)
+
+
+def _retrieve_exception(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()

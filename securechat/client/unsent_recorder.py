@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from securechat.client.catalogue import screen_shell as words
 from securechat.client.local_store import LocalStore, authority_of
-from securechat.client.ui.input.unsent_texts import UnsentTexts
+from securechat.client.ui.input.unsent_texts import UnsentRecord, UnsentTexts
 from securechat.client.unsent_store import UnsentStore
 from securechat.translation import system_error
 
@@ -38,12 +38,12 @@ class UnsentRecorder:
             return words.unsent_unusable(system_error(error))
         return ""
 
-    def write(self, texts: Mapping[str, str]) -> str:
+    def write(self, record: UnsentRecord) -> str:
         """Store the texts; returns why not, once, and empty where they are stored."""
         if self._store is None:
             return ""
         try:
-            self._store.write(texts)
+            self._store.write(record)
         except OSError as error:
             told, self._complained = self._complained, True
             return "" if told else words.unsent_unusable(system_error(error))

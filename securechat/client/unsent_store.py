@@ -11,17 +11,18 @@ import contextlib
 import os
 import secrets
 import sys
-from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
+from securechat.client.ui.input.unsent_texts import UnsentRecord
 from securechat.files import open_own_file
 from securechat.text.names import name_key
 
 _MOST_BYTES = 4 * 1024 * 1024
-"""Of the file: sixteen times `unsent_texts.MOST_BYTES`, as JSON writes a control character with six bytes."""
+"""Of the file: eight times both halves of `unsent_texts.MOST_BYTES`, as JSON writes a control with six bytes."""
 
 
 class UnsentStore:
@@ -46,8 +47,8 @@ class UnsentStore:
         """The file, which need not exist."""
         return self._path
 
-    def read(self) -> Mapping[str, str]:
-        """Return the texts by key; none where there is no file, or a damaged one, which is set aside.
+    def read(self) -> UnsentRecord:
+        """Return the texts; none where there is no file, or a damaged one, which is set aside.
 
         Raises:
             OSError: it cannot be read, or not be set aside.
@@ -56,22 +57,22 @@ class UnsentStore:
             with os.fdopen(open_own_file(self._path, os.O_RDONLY), "rb") as file:
                 content = file.read(_MOST_BYTES + 1)
         except FileNotFoundError:
-            return {}
+            return UnsentRecord()
         try:
             if len(content) > _MOST_BYTES:
                 raise ValueError
-            return msgspec.json.decode(content, type=dict[str, str])
+            return msgspec.json.decode(content, type=UnsentRecord)
         except (msgspec.DecodeError, ValueError):
             self._path.replace(self._path.with_suffix(".damaged"))
-            return {}
+            return UnsentRecord()
 
-    def write(self, texts: Mapping[str, str]) -> None:
+    def write(self, record: UnsentRecord) -> None:
         """Write the texts; without any, the file is removed.
 
         Raises:
             OSError: it cannot be written; the file is as before.
         """
-        if not texts:
+        if not record.texts:
             self._path.unlink(missing_ok=True)
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -82,7 +83,7 @@ class UnsentStore:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.encode(_writable(texts)))
+                file.write(msgspec.json.encode(_writable(record)))
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(self._path)
@@ -92,9 +93,13 @@ class UnsentStore:
             raise
 
 
-def _writable(texts: Mapping[str, str]) -> dict[str, str]:
+def _writable(record: UnsentRecord) -> UnsentRecord:
     """A half of a pair of code units, as a terminal or a paste may give, cannot be written as UTF-8."""
-    return {_whole(key): _whole(text) for key, text in texts.items()}
+    texts = (
+        replace(each, where=_whole(each.where), text=_whole(each.text), name=_whole(each.name), was=_whole(each.was))
+        for each in record.texts
+    )
+    return replace(record, texts=tuple(texts))
 
 
 def _whole(text: str) -> str:

@@ -45,8 +45,26 @@ def run(server: ServerProcess, token: str, folder: Path, *more: str) -> subproce
     )  # fmt: skip
 
 
+UNHURRIED = """
+import securechat.limits as limits
+init = limits.Limits.__init__
+def generous(self, **given):
+    init(self, **{**given, "request_burst": 100_000.0, "request_rate": 100_000.0})
+limits.Limits.__init__ = generous
+"""
+"""Answers requests as fast as they come. With 5 a second after the burst, nine tenths of the time would be waiting."""
+
+
+def customized(certs: Path, folder: Path, program: str) -> ServerProcess:
+    """Return a server whose interpreter runs something first, which takes a cold start."""
+    (folder / "sitecustomize.py").write_text(program)
+    path = f"{folder}{os.pathsep}{ROOT}"
+    return ServerProcess(certs, folder / "data", "--rate-limit", "off", env={"PYTHONPATH": path})
+
+
+@pytest.mark.cold
 def test_the_description_is_kept(certs: Path, tmp_path: Path) -> None:
-    with ServerProcess(certs, tmp_path / "data", "--rate-limit", "off").start() as server:
+    with customized(certs, tmp_path, UNHURRIED).start() as server:
         token = make_token(server, "deploy", "post", "read", "files")
         with ApiClient(server, token) as api:
             api.say("one")
@@ -72,11 +90,7 @@ routes._made = wrong
 @pytest.mark.cold
 @pytest.mark.parametrize("fault", ["status", "field"])
 def test_an_answer_that_is_not_described_is_found(certs: Path, tmp_path: Path, fault: str) -> None:
-    (tmp_path / "sitecustomize.py").write_text(f"FAULT = {fault!r}\n{PLANTED}")
-    planted = ServerProcess(
-        certs, tmp_path / "data", "--rate-limit", "off", env={"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
-    )
-    with planted.start() as server:
+    with customized(certs, tmp_path, f"FAULT = {fault!r}\n{UNHURRIED}{PLANTED}").start() as server:
         token = make_token(server, "deploy")
         with ApiClient(server, token) as api:
             api.post("/rooms/lobby/messages", "one")

@@ -73,6 +73,31 @@ def test_hostile_text_leaves_title_clipboard_and_screen_alone(
     assert ann._emulator.title.startswith("securechat")
 
 
+def test_a_message_is_read_when_the_terminal_says_that_it_has_read_its_frame(
+    screen: Open, server: ServerProcess, connect: Callable[..., NativeClient]
+) -> None:
+    ann = opened(screen, "ann")
+    ann.type("\x1b[I\x1b[0n")  # it has the focus, and answers
+    bob = connect(server, "bob")
+    ann.wait_for("bob joined")
+    ann.type("x")
+    ann.wait_for("#lobby > x")
+    questions = ann.output.count(b"\x1b[5n")
+    bob.say("still in a buffer")
+    ann.wait_until(lambda: ann.output.count(b"\x1b[5n") > questions, "a question about the frame")
+    ann.wait_until(lambda: _lobby(ann) == ["1"], "an unread message")
+    ann.type("y")  # a key is no sign that it was shown
+    ann.wait_for("#lobby > xy")
+    assert _lobby(ann) == ["1"]
+    ann.type("\x1b[0n")
+    ann.wait_until(lambda: _lobby(ann) == [], "nothing unread")
+
+
+def _lobby(one: Screen) -> list[str]:
+    """The counts beside the lobby in the list."""
+    return next(row.partition("│")[0].split()[2:] for row in one.rows if row.startswith("> #lobby"))
+
+
 def test_a_terminal_without_utf_8_is_told_so_and_gets_ascii(screen: Open) -> None:
     env = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     ann = opened(screen, "ann", env=env, columns=120)
@@ -119,6 +144,23 @@ def test_what_was_written_and_not_sent_is_there_after_a_kill(screen: Open, tmp_p
     again.wait_for("half written")
     (path,) = tmp_path.rglob("unsent-*.json")
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP, None], ids=["term", "hangup", "window"])
+def test_what_was_written_is_there_after_any_end(screen: Open, tmp_path: Path, end: signal.Signals | None) -> None:
+    """The file is written at the end at the latest, whatever the end: a closed window is None."""
+    env = {"SECURECHAT_STATE": str(tmp_path / "state")}
+    ann = opened(screen, "ann", env=env)
+    register(ann)
+    ann.type("half written")
+    ann.wait_for("half written")
+    if end is None:
+        ann.close_window()
+        ann.process.wait(20)
+    else:
+        ann.process.send_signal(end)
+        ann.wait_for_exit()
+    assert any(map(_holds_text, tmp_path.rglob("unsent-*")))
 
 
 def _holds_text(path: Path) -> bool:

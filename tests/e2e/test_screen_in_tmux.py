@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.client import CLIENT, ROOT, at
+from tests.support.client import CLIENT, at
 from tests.support.hostile_strings import hostile_string
+from tests.support.native import NativeClient
 from tests.support.played_server import PlayedServer
-from tests.support.screen import ON
+from tests.support.screen_panes import ScreenPanes, process_of, said
 from tests.support.server import ServerProcess
 from tests.support.tmux import TmuxPane, needs_tmux
 
@@ -25,49 +24,12 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.not_pseudo("looks for what is said in English"),
 ]
-Panes = Callable[..., TmuxPane]
-ENV = {**ON, "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture
-def panes() -> Iterator[Panes]:
-    """Makes panes; their sockets have short paths, as sockets must."""
-    opened: list[TmuxPane] = []
-    with tempfile.TemporaryDirectory(prefix="tmux-") as directory:
-
-        def make(**options: int) -> TmuxPane:
-            own = Path(directory) / str(len(opened))
-            own.mkdir()
-            opened.append(TmuxPane(own, env=ENV, **options))
-            opened[-1].wait_until(lambda: opened[-1].text.strip() in {"$", "#"}, "the prompt of the shell")
-            return opened[-1]
-
-        yield make
-        for each in opened:
-            each.__exit__()
-
-
-def opened(panes: Panes, server: ServerProcess | PlayedServer, name: str, **options: int) -> TmuxPane:
-    """A person's screen in tmux, connected."""
-    one = panes(**options)
-    one.start([*CLIENT, *at(server, "--name", name)])  # type: ignore[arg-type]
-    one.wait_for("Write a message")
-    one.wait_for(f"{name} · connected")
-    return one
-
-
-def said(one: TmuxPane) -> list[str]:
-    """Return the numbered messages that are seen, in order."""
-    right = "\n".join(row.partition("│")[2] or row for row in one.rows())
-    return re.findall(r"from \w+ \d+", right)
-
-
-def process_of(one: TmuxPane) -> int:
-    """Return the id of the client that runs in the pane's shell."""
-    shell = one.told("pane_pid")
-    found = Path(f"/proc/{shell}/task/{shell}/children").read_text(encoding="ascii").split()
-    assert len(found) == 1, found
-    return int(found[0])
+def panes() -> Iterator[ScreenPanes]:
+    with ScreenPanes() as made:
+        yield made
 
 
 def restored(one: TmuxPane, before: dict[str, str]) -> bool:
@@ -77,9 +39,9 @@ def restored(one: TmuxPane, before: dict[str, str]) -> bool:
 
 
 def test_each_message_comes_once_and_in_order_over_kills_stops_and_other_sizes(
-    panes: Panes, server: ServerProcess
+    panes: ScreenPanes, server: ServerProcess
 ) -> None:
-    ann, bob = opened(panes, server, "ann"), opened(panes, server, "bob", columns=100, rows=30)
+    ann, bob = panes.opened(server, "ann"), panes.opened(server, "bob", columns=100, rows=30)
     ann.wait_for("bob joined")
     wanted: list[str] = []
 
@@ -130,7 +92,7 @@ def test_each_message_comes_once_and_in_order_over_kills_stops_and_other_sizes(
 
 
 @pytest.mark.parametrize("number", [0, signal.SIGTERM, signal.SIGHUP])
-def test_the_terminal_is_restored_at_the_end(panes: Panes, server: ServerProcess, number: int) -> None:
+def test_the_terminal_is_restored_at_the_end(panes: ScreenPanes, server: ServerProcess, number: int) -> None:
     one = panes()
     before = one.modes()
     one.line("echo a line before")
@@ -148,7 +110,7 @@ def test_the_terminal_is_restored_at_the_end(panes: Panes, server: ServerProcess
     server.wait_for_event("disconnected", name="ann")
 
 
-def test_the_terminal_is_restored_after_a_crash(panes: Panes) -> None:
+def test_the_terminal_is_restored_after_a_crash(panes: ScreenPanes) -> None:
     one = panes()
     before = one.modes()
     one.start([sys.executable, "-m", "tests.support.screen_program"])
@@ -168,7 +130,7 @@ def around(one: TmuxPane) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("screen", [True, False])
-def test_hostile_strings_change_nothing_but_their_field(panes: Panes, certs: Path, screen: bool) -> None:
+def test_hostile_strings_change_nothing_but_their_field(panes: ScreenPanes, certs: Path, screen: bool) -> None:
     with PlayedServer(certs) as server:
         one = panes(columns=140, rows=50)
         one.line(f"export SECURECHAT_PLAIN={int(not screen)}")
@@ -205,3 +167,30 @@ def test_hostile_strings_change_nothing_but_their_field(panes: Panes, certs: Pat
         for first in range(0, 900, 60):
             show(first)
             one.wait_until(lambda: looks() == wanted, f"all as before: {first}: {wanted}", 20)
+
+
+def test_what_comes_to_a_detached_session_stays_unread(
+    panes: ScreenPanes, server: ServerProcess, connect: Callable[..., NativeClient]
+) -> None:
+    ann = panes()
+    ann._run("set-option", "-g", "focus-events", "on")
+    with ann.attached(100, 30) as terminal:
+        ann.start([*CLIENT, *at(server, "--name", "ann")])
+        terminal.wait_for("ann · connected")
+        bob = connect(server, "bob")
+        terminal.wait_for("bob joined")
+        terminal.type("x")
+        bob.say("seen")
+        terminal.wait_for("seen")
+        terminal.wait_until(lambda: _lobby(ann) == [], "nothing unread")
+    ann.wait_until(lambda: ann.told("session_attached") == "0", "a detached session")
+    bob.say("to an empty room")
+    ann.wait_until(lambda: _lobby(ann) == ["1"], "an unread message")
+    with ann.attached(100, 30) as terminal:
+        terminal.wait_for("to an empty room")
+        terminal.wait_until(lambda: _lobby(ann) == [], "nothing unread")
+
+
+def _lobby(one: TmuxPane) -> list[str]:
+    """The counts beside the lobby in the list."""
+    return next((row.partition("│")[0].split()[2:] for row in one.rows() if row.startswith("> #lobby")), ["none"])

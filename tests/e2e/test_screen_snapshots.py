@@ -4,8 +4,9 @@ Record again where something was changed on purpose, and read the difference:
 
     python -m pytest tests/e2e/test_screen_snapshots.py --update-golden
 
-A snapshot is made of real bytes by a terminal emulator, so that it outlives a version of the toolkit. Below the rows of
-the screen stand their styles: for each row its runs of cells as COLUMNS=STYLE.
+A snapshot is made of the real program's bytes by a terminal emulator, with the settings from its environment. Every
+other screen, theme, language and size is in tests/unit/client/screen/test_screen_looks.py, without a program. Below the
+rows of the screen stand their styles: for each row its runs of cells as COLUMNS=STYLE.
 """
 
 from __future__ import annotations
@@ -156,41 +157,14 @@ def golden(request: pytest.FixtureRequest, played: PlayedServer) -> Golden:
     return Golden(update=request.config.getoption("--update-golden"), port=played.port)
 
 
-@pytest.mark.parametrize("language", ["en", "id"])
-@pytest.mark.parametrize("theme", ["dark", "light", "none"])
-@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40), (40, 20)])
+@pytest.mark.parametrize(
+    ("columns", "rows", "theme", "language"),
+    [(80, 24, "dark", "en"), (120, 40, "light", "id"), (40, 20, "none", "id")],
+)
 def test_a_room_with_everything(
     screen: Open, golden: Golden, columns: int, rows: int, theme: str, language: str
 ) -> None:
     golden.expect(screen(columns, rows, theme=theme, language=language), f"room_{columns}x{rows}_{theme}_{language}")
-
-
-@pytest.mark.parametrize(
-    ("name", "keys", "shown"),
-    [
-        ("help", "\x1bOP", "Alt+K"),
-        ("palette", "\x1bp", "/switch"),
-        ("connection", "\x1bOQ", "0000"),
-        ("switcher", "\x07", "#lobby"),
-        ("selected", "\x1b[1;5A", ""),
-        ("completion", "/h", "/history"),
-    ],
-)
-def test_what_opens_over_it(screen: Open, golden: Golden, name: str, keys: str, shown: str) -> None:
-    one = screen()
-    before = len(one.output)
-    one.type(keys)
-    one.wait_until(lambda: len(one.output) > before and (shown in one.text or shown == "0000"), f"{name}", 20)
-    golden.expect(one, name)
-
-
-def test_the_line_where_the_unread_begin(screen: Open, golden: Golden, played: PlayedServer) -> None:
-    one = screen()
-    one.type("\x1b[O")  # the focus is lost
-    settled(one)
-    played.push([played.say(f"unread {number}", by=CARL.id) for number in range(3)])
-    one.wait_until(lambda: "unread 2" in one.text and "- New -" in one.text, "three messages", 20)
-    golden.expect(one, "unread")
 
 
 def test_all_conversations_are_listed_from_the_start(screen: Open, played: PlayedServer) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shlex
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import termios
@@ -26,7 +28,7 @@ Start = Callable[..., Screen]
 ENTERED = b"\x1b[22;2t\x1b[?1049h"
 RESTORED = (b"\x1b[?1002l", b"\x1b[?1000l", b"\x1b[<1u", b"\x1b[?2004l", b"\x1b[?1004l", b"\x1b[?1049l", b"\x1b[?25h")
 ESCAPES = re.compile(
-    rb"\x1b\[\?(?:25|1000|1002|1004|1006|1049|2004|2026|7)[hl]|\x1b\[\?2026\$p|\x1b\[2[23];2t|\x1b\[[><]1u"
+    rb"\x1b\[\?(?:25|1000|1002|1004|1006|1049|2004|2026|7)[hl]|\x1b\[\?2026\$p|\x1b\[5n|\x1b\[2[23];2t|\x1b\[[><]1u"
     rb"|\x1b\[(?:\d+;)*\d*[mHKJX]|\x1b\]2;[ -~]*\x1b\\|\x1b\]8;(?:id=[0-9a-f]{8};[!-~]+|;)\x1b\\"
     rb"|\x1b\]99;i=securechat:p=\?;\x1b\\|\x1b\]52;c;[A-Za-z0-9+/=]*\x1b\\|\x1b\]11;\?\x1b\\"
 )
@@ -180,6 +182,7 @@ def test_a_stop_without_warning_is_mended_when_it_goes_on(start: Start) -> None:
         "\x1b[<0;5",
         "\x1b[<0;999;999M\x1b[<0;999;999m",
         "\x1b[?62;22c\x1b[24;80R\x1b]11;rgb:0000/0000/0000\x07\x1b[?2026;2$y\x1b[?1u",
+        "\x1b[0n\x1b[0n\x1b[3n",
         "\x1b[99999999u",
         "\x1b[M abc"[:6],
         "\xff\xfe",
@@ -206,17 +209,51 @@ def test_a_paste_of_ten_mib_is_cut_and_told_and_typing_goes_on(start: Start) -> 
         data = piece.encode()
         while data:
             data = data[os.write(screen._fd, data[:4096]) :]
+    screen.wait_until(lambda: screen.text.count("0123456789abcdef") > 3, "the paste")
     screen.type("\x15")
     screen.type("typed\r")
-    screen.wait_for("ana 1 ")
+    screen.wait_for("ana 1 typed")
 
 
-def test_a_terminal_that_reads_nothing_stops_no_typing_and_gets_the_newest_frame(start: Start) -> None:
-    screen = start(env={"SCREEN_PROGRAM": "flood"})
-    for number in range(5):
-        screen.type(f"t{number}")
+def test_a_mark_of_the_end_in_a_paste_sends_nothing(start: Start) -> None:
+    screen = start()
+    screen.type("\x1b[200~harmless\x1b[201~\rrm -rf\r\x00\x1b[201~")
+    screen.wait_for("rm -rf")
+    assert "ana 1" not in screen.text
     screen.type("\r")
-    screen.wait_for("t0t1t2t3t4")
+    screen.wait_for("ana 1 harmless")
+
+
+MOST_AFTER = 64 * 1024
+"""Bytes until the newest frame is whole: what the kernel holds, and some frames; a flood has written a hundred."""
+
+
+@pytest.mark.parametrize("bytes_a_key", [0, 100])
+def test_a_terminal_that_reads_little_or_nothing_stops_no_typing_and_gets_the_newest_frame(
+    start: Start, bytes_a_key: int
+) -> None:
+    screen = start(env={"SCREEN_PROGRAM": "flood"})
+    wait_until(lambda: _unread(screen) >= FULL, "a full pseudo-terminal")
+    typed = ""
+    for number in range(15):
+        typed += f"t{number}"
+        screen.type(f"t{number}")
+        if bytes_a_key:
+            os.read(screen._fd, bytes_a_key)
+            wait_until(lambda: _unread(screen) >= FULL, "more")
+    before = len(screen.output)
+    screen.wait_for(typed)
+    assert len(screen.output) - before < MOST_AFTER
+    screen.type("\r")
+    screen.wait_until(lambda: screen.rows[-3].endswith("#lobby >"), "an empty composer")
+
+
+FULL = 4095
+"""What a pseudo-terminal's line discipline holds for the terminal, bytes (N_TTY_BUF_SIZE of Linux, and one less)."""
+
+
+def _unread(screen: Screen) -> int:
+    return struct.unpack("i", fcntl.ioctl(screen._fd, termios.FIONREAD, bytes(4)))[0]
 
 
 def _state(pid: int) -> str:

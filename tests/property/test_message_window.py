@@ -16,6 +16,7 @@ EVENT = st.one_of(
     st.tuples(st.just("delete"), NUMBER, st.just(0)),
     st.tuples(st.just("react"), NUMBER, st.sampled_from("+-")),
     st.tuples(st.just("members"), st.integers(5, 7), st.booleans()),
+    st.tuples(st.just("put_away"), st.just(26), st.just(0)),
     st.tuples(st.sampled_from(["answer", "ask", "ask_and_answer"]), st.just(0), st.just(0)),
 )
 PURGE = st.tuples(st.just("purge"), NUMBER, st.sampled_from([None, 2, 3]))
@@ -36,7 +37,7 @@ KEY = st.one_of(
 RESIZE = st.tuples(st.just("resize"), st.integers(1, 30), st.integers(1, 12))
 UP = st.tuples(st.just("page"), st.just(-1), st.just(0))
 STEPS = st.lists(st.one_of(EVENT, EVENT, UP, KEY, RESIZE, PURGE), min_size=20, max_size=40)
-QUIET = {"say", "edit", "delete", "react", "members", "ask"}
+QUIET = {"say", "edit", "delete", "react", "members", "ask", "put_away"}
 
 
 def play(one: WindowLog, what: str, how: object, more: object) -> None:
@@ -86,6 +87,8 @@ def play(one: WindowLog, what: str, how: object, more: object) -> None:
             window.open(target or None)
         case "unread", _, _:
             window.mark_unread()
+        case "put_away", int(most), _:
+            window.put_away(most)
         case "resize", int(columns), int(rows):
             one.columns, one.rows = columns, rows
             window.resize(columns, rows)
@@ -125,7 +128,7 @@ def check(one: WindowLog) -> None:
 def test_the_readers_row_does_not_move_and_what_is_shown_is_the_log(
     before: int, core_keeps: int, authors: int, steps: list[tuple[str, object, object]]
 ) -> None:
-    one = WindowLog(before, core_keeps, most=24, page=6, authors=authors)
+    one = WindowLog(before, core_keeps, most=30, page=6, authors=authors)
     for what, how, more in steps:
         was, still = reader(one), not one.window.following
         jumps = any(page.around or page.at_ms or page.after for page, _ in one.asked) or one.window.jumping

@@ -5,6 +5,8 @@ More of it, and the replay of a failure: `python tools/simulate.py --bot --seeds
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 from collections.abc import Iterator
 
@@ -14,6 +16,7 @@ from tests.simulation.flavour import Options
 from tests.simulation.mutants.bots import BOT_MUTANTS
 from tests.simulation.pace import rarely_collected
 from tests.simulation.world import World, failure_of, found_by
+from tests.support.event_loops import without_running_loop
 
 SEEDS = int(os.environ.get("SECURECHAT_BOT_SEEDS", "300"))
 FIRST = int(os.environ.get("SECURECHAT_SEED", "0"))
@@ -55,6 +58,23 @@ def test_nothing_is_found_with_a_bot(first: int) -> None:
 def test_a_seed_with_a_bot_is_the_same_run_again() -> None:
     first, second = (World(3, BOT, tracing=True).run().clock.digest() for _ in range(2))
     assert first == second
+
+
+def test_a_bot_leaves_nothing_to_a_loop_that_is_suspended_beneath() -> None:
+    """As Playwright's is, once a page was tested by this process."""
+    logged: list[object] = []
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: logged.append(context))
+        with without_running_loop():
+            World(3, BOT).run()
+            gc.collect()
+        for _ in range(3):  # until what the hooks have put off is done
+            await asyncio.sleep(0)
+
+    asyncio.run(run())
+    gc.collect()
+    assert not logged
 
 
 @pytest.mark.slow

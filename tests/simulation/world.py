@@ -471,7 +471,7 @@ class World:
         if FILES in self.flavour and not self.file_law.is_tidy:
             return False
         devices = [device for person in self.people for device in person.devices]
-        if self.readers and any(device.is_asking for device in devices):
+        if (self.readers or self.filers) and any(device.is_asking for device in devices):
             return False  # hosts are kept to the rates of requests, and so are the pages that they ask for
         return all(device.is_quiet for device in devices)
 

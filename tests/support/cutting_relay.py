@@ -1,4 +1,4 @@
-"""A network that dies: passes bytes on between browsers and a server, and resets every connection when it is to."""
+"""A network that dies: passes bytes on between clients and a server, or none, and resets every connection when told."""
 
 from __future__ import annotations
 
@@ -38,6 +38,26 @@ class CuttingRelay:
         """Reset every connection when so many further bytes have gone to the server."""
         self._loop.call_soon_threadsafe(setattr, self, "_left", count)
 
+    def hold(self, *, to_server: bool = True) -> None:
+        """Pass no byte on, in both directions or to the clients alone; every connection stays."""
+        self._loop.call_soon_threadsafe(self._to_clients.clear)
+        if to_server:
+            self._loop.call_soon_threadsafe(self._to_server.clear)
+
+    def cut(self) -> None:
+        """Reset every connection; what was held is lost."""
+
+        def cut() -> None:
+            self.cuts += 1
+            self._reset()
+
+        self._loop.call_soon_threadsafe(cut)
+
+    def flow(self) -> None:
+        """Pass bytes on again."""
+        self._loop.call_soon_threadsafe(self._to_clients.set)
+        self._loop.call_soon_threadsafe(self._to_server.set)
+
     def close(self) -> None:
         """End every connection, and listen no more."""
         self._loop.call_soon_threadsafe(self._over.set)
@@ -46,6 +66,9 @@ class CuttingRelay:
 
     async def _serve(self) -> None:
         self._over = asyncio.Event()
+        self._to_server, self._to_clients = asyncio.Event(), asyncio.Event()
+        self._to_server.set()
+        self._to_clients.set()
         listener = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = listener.sockets[0].getsockname()[1]
         self._listens.set()
@@ -76,6 +99,7 @@ class CuttingRelay:
             while data := await reader.read(_PIECE_BYTES):
                 if counts and self._left is not None:
                     data, self._left = data[: self._left], self._left - len(data)
+                await (self._to_server if counts else self._to_clients).wait()
                 writer.write(data)
                 await writer.drain()
                 if counts and self._left is not None and self._left <= 0:

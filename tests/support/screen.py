@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -27,6 +28,8 @@ from tests.support.secrecy import expect_clean_command
 PATIENCE_S = patience.PATIENCE_S
 ON = {"SECURECHAT_PLAIN": ""}
 """Opens the full screen: an empty variable counts as unset."""
+_STRING = re.compile(rb"\x1b[_P][^\x1b]*\x1b\\")
+_BEGINS = re.compile(rb"\x1b(?:[_P][^\x1b]*\x1b?)?\Z")
 CTRL_C, CTRL_D, ENTER = "\x03", "\x04", "\r"
 
 
@@ -34,6 +37,9 @@ class Screen:
     """Runs a command on a pseudo-terminal of ``columns`` by ``rows``. A context manager: the program dies with it.
 
     The client shows lines, as most tests are about what is said; with `ON` in ``env`` it does what it does by default.
+    Attributes:
+        answers: what the terminal says to a question, by the question.
+        reads: what else gets the program's output.
     """
 
     def __init__(
@@ -44,11 +50,15 @@ class Screen:
         rows: int = 24,
         env: dict[str, str] | None = None,
         cwd: Path | None = None,
+        answers: Mapping[bytes, bytes] | None = None,
+        reads: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         self._emulator = pyte.HistoryScreen(columns, rows, history=2000, ratio=0.5)
         self._stream = pyte.ByteStream(self._emulator)
         self._rows: list[str] | None = None  # of what was shown last; pyte's own display takes 20 ms each time
         self.output = b""
+        self.answers, self.reads = dict(answers or {}), reads
+        self._left = b""
         self._fd, theirs = pty.openpty()
         self._resize(columns, rows)
         whole = {
@@ -148,13 +158,32 @@ class Screen:
         is_more = bool(data)
         if self._pseudo is not None:
             data = self._pseudo.unmarked(data)
+        self._answer(data)
         self.output += data
-        self._stream.feed(data)
+        self.reads(data)
+        text, self._left = _without_strings(self._left + data)
+        self._stream.feed(text)
         self._rows = None
         return is_more
 
+    def _answer(self, data: bytes) -> None:
+        """Answer the questions in what has come."""
+        found = []
+        for question, answer in self.answers.items():
+            known = self.output[-len(question) + 1 :]
+            found += [(at.start(), answer) for at in re.finditer(re.escape(question), known + data)]
+        for _, answer in sorted(found):
+            os.write(self._fd, answer)
+
     def _resize(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def _without_strings(data: bytes) -> tuple[bytes, bytes]:
+    """Return output without what pyte would show as text, strings of APC and DCS, and the begin of one without end."""
+    data = _STRING.sub(b"", data)
+    begins = _BEGINS.search(data)
+    return (data, b"") if begins is None else (data[: begins.start()], data[begins.start() :])
 
 
 def _text_of(row: Mapping[int, Char]) -> str:

@@ -1,7 +1,7 @@
 """A screen without a session: a network's thread that says back what is typed, for tests of the shell alone.
 
 Run as a program it takes the terminal that it is started on. ``SCREEN_PROGRAM`` makes it misbehave: `crash` at the
-text "crash", `flood` by 1,000 messages a second.
+text "crash", `flood` by 1,000 messages a second until something is sent.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from securechat.client.ui.screen_model.layout import WantedPanes, layout
 from securechat.client.ui.themes import ThemeName, color_depth, theme
 
 LINK = "https://example.org/a/long/way"
+KEPT = 200
+"""How many messages of a flood are kept: more than a terminal has rows."""
 
 
 class EchoState:
@@ -26,13 +28,16 @@ class EchoState:
 
     Attributes:
         inputs: all that came.
-        messages: texts that were sent.
+        messages: texts that were sent, the newest last.
+        dropped: how many texts before these are no longer kept.
         changes: fields of the next views.
     """
 
     def __init__(self) -> None:
         self.inputs: list[views.ScreenInput] = []
         self.messages: list[str] = []
+        self.dropped = 0
+        self.sent = threading.Event()
         self.changes: dict[str, object] = {}
         self.composer: dict[str, object] = {}
         self.waits = False
@@ -52,6 +57,7 @@ class EchoState:
             case views.SubmitText(text):
                 self.messages.append(text)
                 self._typed, self._rows = "", 1
+                self.sent.set()
                 if text == "crash":
                     raise ValueError(text)
             case views.RunAction("leave" | "interrupt"):
@@ -62,17 +68,20 @@ class EchoState:
     def view(self) -> views.ScreenView:
         """Make a view."""
         where = layout(*self._size, WantedPanes(composer_rows=self._rows))
-        rows = [self._row(number, text) for number, text in enumerate(self.messages, 1)]
+        height = where.messages.rows if where.messages else 1
+        shown = self.messages[-height:]
+        first = self.dropped + len(self.messages) - len(shown) + 1
+        rows = [self._row(number, text) for number, text in enumerate(shown, first)]
         link = views.ViewRow(TextRow.of(f"see {LINK}", [TextSpan(4, 4 + len(LINK), TextStyle.LINK, link=LINK)]))
         composer = {"prompt": TextRow.of("#lobby > "), "completion": self._completion(), **self.composer}
         fields = {
             "conversations": (views.ViewRow(TextRow.of("#lobby"), views.EndTarget(), selected=True),),
             "members": (views.ViewRow(TextRow.of("ana"), views.MemberTarget(7)),),
-            "messages": (link, *rows)[-(where.messages.rows if where.messages else 1) :],
+            "messages": (link, *rows)[-height:],
             "header": TextRow.of("#lobby"),
             "status": TextRow.of("connected"),
             "footer": TextRow.of("F1 help"),
-            "title": f"securechat ({len(self.messages)})",
+            "title": f"securechat ({self.dropped + len(self.messages)})",
             "composer": views.ComposerView(**composer),  # type: ignore[arg-type]
             "alone": TextRow.of("The window is too small: 20 columns and 6 rows are needed"),
             **self.changes,
@@ -105,11 +114,15 @@ def main() -> int:
 
 
 def _flood(state: EchoState) -> None:
-    pause = threading.Event()
-    while True:
-        pause.wait(0.01)
-        state.messages += [f"flood {len(state.messages) + number}" for number in range(10)]
+    said = 0
+    while not state.sent.wait(0.01):
+        state.messages += [f"flood {said + number}" for number in range(10)]
+        said += 10
+        if (spare := len(state.messages) - KEPT) > 0:
+            del state.messages[:spare]
+            state.dropped += spare
         state.app.show_soon(state.view())
+    state.app.show_soon(state.view())  # one that was made before it was sent may have replaced the one that shows it
 
 
 if __name__ == "__main__":

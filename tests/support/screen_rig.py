@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from securechat import model as m
-from securechat.client.core import actions
+from securechat.client.core import actions, events
 from securechat.client.core.state import ConversationId, PersonKey, Visibility
 from securechat.client.ui.input.completion import emoji_words
 from securechat.client.ui.input.ui_actions import KeyTable
-from securechat.client.ui.input.unsent_texts import UnsentTexts
+from securechat.client.ui.input.unsent_texts import UnsentRecord, UnsentTexts
 from securechat.client.ui.screen_model.lists import ServerInfo
 from securechat.client.ui.screen_model.state import ScreenState
 from securechat.client.ui.screen_model.view import (
     ChooseItem,
     CloseOverlay,
     FocusChanged,
+    FrameShown,
     RunAction,
     ScreenInput,
     ScreenResized,
@@ -45,6 +46,15 @@ class ScreenServer(ChangingServer):
     page_rows: int = 200
     refuse_texts: bool = False
     features: tuple[str, ...] = ("conversations",)
+    account: bool = False
+    logins: tuple[m.LoginInfo, ...] = ()
+
+    def hello(self, secret: str, name: str) -> None:
+        begin = len(self.out)
+        super().hello(secret, name)
+        self.out[begin:] = [
+            replace(each, account=self.account) if isinstance(each, m.Welcome) else each for each in self.out[begin:]
+        ]
 
     def receive(self, command: m.Command) -> None:
         match command:
@@ -60,6 +70,11 @@ class ScreenServer(ChangingServer):
                 self.out.append(m.Roster(ref, room, [m.Person(self.me, "me"), m.Person(99, "p99")], 2))
             case m.Rooms(ref):
                 self.out.append(m.RoomsPage(ref, [m.RoomCount("lobby", 2), m.RoomCount("ops", 1)]))
+            case m.Logins(ref):
+                self.out.append(m.LoginList(ref, list(self.logins)))
+            case m.Logout(ref, number):
+                self.logins = tuple(each for each in self.logins if each.login != number)
+                self.out.append(m.Done(ref))
             case m.Say(client_id) if self.refuse_texts:
                 self.out.append(m.Refused.of(refusal_for("room_read_only", room="ops"), client_id=client_id))
             case m.Say(reply=int(reply)):
@@ -95,7 +110,14 @@ class ScreenRig:
         rooms: besides the lobby; the last one is open.
         online: whether it is logged in.
         size: columns and rows.
+        server: one that was there before; None for a new one.
+        record: what an earlier run has left unsent, told at the login as the session does.
+        focus: what the terminal reports of it; None for nothing.
+        logins: of the user's account; none for a guest.
         options: of `ScreenState`.
+
+    Attributes:
+        reads: whether the terminal takes what is drawn.
     """
 
     def __init__(
@@ -104,16 +126,25 @@ class ScreenRig:
         online: bool = True,
         size: tuple[int, int] = (100, 30),
         core_options: dict[str, object] | None = None,
+        server: ScreenServer | None = None,
+        record: UnsentRecord | None = None,
+        focus: bool | None = True,
+        logins: tuple[m.LoginInfo, ...] = (),
         **options: object,
     ) -> None:
+        self._record = record
         self.driver = Driver(
-            ScreenServer(), visibility=Visibility.REPORTED, rooms=rooms, typing=True, **(core_options or {})
+            server or ScreenServer(account=bool(logins), logins=logins),
+            visibility=Visibility.REPORTED,
+            rooms=rooms,
+            typing=True,
+            **(core_options or {}),
         )
         self.core = self.driver.core
         self.acts: list[actions.Action] = []
         self.requests: list[ShellRequest] = []
         self._noted = 0
-        self._in_act = False
+        self.reads = True
         options.setdefault("emoji", emoji_words(["\N{THUMBS UP SIGN} thumbs up\n\N{ROCKET} rocket"]))
         self.state = ScreenState(
             self.core,
@@ -125,7 +156,8 @@ class ScreenRig:
             **options,  # type: ignore[arg-type]
         )
         self.take(ScreenResized(*size))
-        self.take(FocusChanged(True))
+        if focus is not None:
+            self.take(FocusChanged(focus))
         if online:
             self.pump()
 
@@ -140,6 +172,9 @@ class ScreenRig:
         """Tell the screen what the core has shown since."""
         ui_events = self.driver.told[self._noted :]
         self._noted = len(self.driver.told)
+        if self._record is not None and any(isinstance(each, events.LoggedIn) for each in ui_events):
+            self.state.use_unsent(UnsentTexts(self._record))
+            self._record = None
         if ui_events:
             self.requests += self.state.note(ui_events)
 
@@ -150,8 +185,13 @@ class ScreenRig:
             if self._noted == len(self.driver.told) and not self.driver.wire:
                 break
             self.note()
-            self.state.view()
-        self.state.view()
+            self.draw()
+        self.draw()
+
+    def draw(self) -> None:
+        """Have the terminal show what there is, unless it takes nothing."""
+        while (frame := self.state.view().frame) and self.reads:
+            self.take(FrameShown(frame))
 
     def take(self, *screen_inputs: ScreenInput) -> list[ShellRequest]:
         """What the person does; returns what the shell has to do for it."""
@@ -162,7 +202,7 @@ class ScreenRig:
 
     def run(self, action_id: str, argument: str = "") -> list[ShellRequest]:
         """Run an action as a key does, and deliver what follows."""
-        self.state.view()
+        self.draw()
         requests = self.take(RunAction(action_id, argument))
         if self.core.phase.value == "online":
             self.pump()

@@ -148,6 +148,24 @@ def rooms(counts: Sequence[tuple[str, int]]) -> str:
     return _("Rooms: {rooms}", rooms=listed) if counts else NO_ROOMS()
 
 
+def person(name: str, rooms: Sequence[str], *, absent: bool, ignored: bool) -> str:
+    """Tell whose name it is: where that person is, and whether the user sees the messages.
+
+    Args:
+        name: safe to show.
+        rooms: that both are in, safe to show, without their marks.
+        absent: whether it is an account whose owner is not here.
+        ignored: whether the messages are hidden.
+    """
+    # Translators: NAME has an account on this server and is not connected now.
+    parts = [_("{name} has an account and is not here now", name=name) if absent else _("{name} is here", name=name)]
+    if rooms:
+        parts.append(_("You are both in {rooms:list}", rooms=[f"#{room}" for room in rooms]))
+    if ignored:
+        parts.append(_("Messages from {name} are hidden. /ignore {name} shows them again", name=name))
+    return "\n".join(parts)
+
+
 def ignoring(name: str, *, hidden: bool) -> str:
     """Tell that the messages of a member are hidden or shown."""
     if hidden:

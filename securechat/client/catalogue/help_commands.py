@@ -67,6 +67,10 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
         HelpRow(LazyText("/nick NAME"), LazyText("change your name: /nick ana")),
         HelpRow("/register", LazyText("reserves the name with a password")),
     ),
+    "/whois": (
+        HelpRow(LazyText("/whois NAME"), LazyText("show who has a name: here or away, and the rooms you share")),
+        HelpRow("", LazyText('A name with blanks stands in quotes: /whois "user1 pc"')),
+    ),
     "/ignore": (
         HelpRow(LazyText("/ignore NAME"), LazyText("hide the messages of a member; again: show them")),
         HelpRow("", LazyText("NAME is not told. It holds until you quit.")),
@@ -143,6 +147,7 @@ COMMAND_PAGES: Mapping[str, Sequence[HelpRow]] = {
         HelpRow("", LazyText("Moderators and owners of a room can delete messages of others.")),
     ),
     "/react": (
+        HelpRow("/react \N{THUMBS UP SIGN}", LazyText("react to the last message here with an emoji")),
         HelpRow("/react 12 \N{THUMBS UP SIGN}", LazyText("react to message [12] with an emoji; again: take it back")),
         HelpRow("/react 12 -\N{THUMBS UP SIGN}", LazyText("remove the reaction")),
         HelpRow("", LazyText("Paste the emoji, or pick it with the emoji key of your system.")),

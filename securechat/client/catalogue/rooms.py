@@ -27,6 +27,7 @@ BUILDING = LazyText("The search index is not complete yet. Older messages may be
 MOST_UNREAD_SHOWN = 8
 """Conversations that the line after a login names: three rows of a terminal. /unread lists the others."""
 UNREAD_BEGINS = LazyText("Unread messages:")
+NO_MESSAGE_HERE = LazyText("There is no message here")
 NO_OWN_LINE = LazyText("You have no message here that can be changed. Give the number of a message")
 NO_ROOM_HERE = LazyText("These are direct messages and no room. /join leads back to the room")
 NO_DIALOGUES = LazyText("You have no direct messages. /dm NAME goes to a person")
@@ -67,6 +68,37 @@ def deleted_mark(by: str | None) -> str:
 def no_such_number(text: str) -> str:
     """Refuse a number that stands beside no message."""
     return _("There is no message with this number here: {text}", text=text)
+
+
+def in_another_room(seq: int, room: str, command: str) -> str:
+    """Refuse to say something to a message of another room than the open one: it would be said there."""
+    # Translators: /join and the command are typed so.
+    return _(
+        "[{number}] is in #{room}, not here, so nothing was done. First /join {room}, then {command} {number}",
+        number=seq,
+        room=room,
+        command=command,
+    )
+
+
+def in_a_dialogue(seq: int, name: str, command: str) -> str:
+    """Refuse to say something to a direct message whose dialogue is not open; an empty name is not known."""
+    if not name:
+        # Translators: /dm NAME and the command are typed so.
+        return _(
+            "[{number}] is a direct message of another dialogue, so nothing was done. "
+            "First /dm NAME, then {command} {number}",
+            number=seq,
+            command=command,
+        )
+    # Translators: /dm and the command are typed so.
+    return _(
+        "[{number}] is a direct message with {name}, not here, so nothing was done. "
+        'First /dm "{name}", then {command} {number}',
+        number=seq,
+        name=name,
+        command=command,
+    )
 
 
 def reply_to(seq: int) -> str:

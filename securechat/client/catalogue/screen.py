@@ -122,6 +122,7 @@ FIND = LazyText("Find: ")
 YES = LazyText("Yes")
 NO = LazyText("No")
 COMMANDS = LazyText("Commands")
+WRITE_TO = LazyText("Write a direct message")
 NO_LINKS = LazyText("There is no link")
 NO_MESSAGE_SELECTED = LazyText("No message is selected")
 MESSAGE_GONE = LazyText("This message is not there any more")
@@ -177,6 +178,27 @@ def answer_title(command: str) -> str:
 def delete_question(text: str) -> str:
     """Ask whether a message is to be deleted."""
     return _("Delete this message? {text}", text=text)
+
+
+# Translators: what Enter does with the selected row of a list, behind the name of the key in the last row of the
+# screen: two words where they do, 20 characters at most.
+ENTER_GO = LazyText("Go there")
+ENTER_GO_MESSAGE = LazyText("Go to the message")
+ENTER_DO = LazyText("Do it")
+ENTER_RUN = LazyText("Run it")
+ENTER_WRITE = LazyText("Write it below")
+ENTER_OPEN = LazyText("Open it")
+ENTER_REACT = LazyText("React")
+ENTER_COPY = LazyText("Copy it")
+ENTER_END = LazyText("End it")
+ENTER_DELETE = LazyText("Delete")
+ENTER_LEAVE = LazyText("Leave it so")
+ENTER_SEARCH = LazyText("Search")
+ENTER_DAY = LazyText("Go to this day")
+# Translators: likewise, of the keys that move the selection, and of Esc.
+KEYS_MOVE = LazyText("Choose")
+KEYS_SCROLL = LazyText("Scroll")
+KEY_CLOSE = LazyText("Close")
 
 
 # --- all about a message, and about the connection --------------------------------------------------------------------
@@ -254,12 +276,18 @@ def fingerprint_line(digits: str) -> str:
 
 SYSTEM_CA = LazyText("The CA is one that this machine trusts")
 LOGIN_GUEST = LazyText("You are a guest: no password")
-LOGIN_ACCOUNT = LazyText("You are logged in to your account; /sessions lists your logins")
-SHOW_LOGINS = LazyText("Enter: show your logins")
+LOGIN_ACCOUNT = LazyText("You are logged in to your account")
+LOGINS = LazyText("Your logins")
+ENDS_THIS_LOGIN = LazyText("It is this one: the chat ends here, and the next login needs your password")
 OPERATOR_READS = LazyText(
     "Who runs the server can read what is stored on it: messages, also direct ones, files, names and addresses"
 )
 NETWORK_READS_NOTHING = LazyText("The network between you and the server sees nothing of it")
+
+
+def end_login_question(line: str) -> str:
+    """Ask whether a login is to be ended."""
+    return _("End this login? {line}", line=line)
 
 
 # --- own messages, comings and goings ---------------------------------------------------------------------------------
@@ -277,9 +305,27 @@ def more_comings(count: int) -> str:
 SEARCH = LazyText("Search")
 DAY = LazyText("Go to day")
 ANSWER_FIRST = LazyText("Not sent: a password is asked for. Your text comes back afterwards")
+ANSWER_QUESTION = LazyText("Not sent: a question is asked. Your text comes back afterwards")
+QUESTION_OVER = LazyText("Not taken: the question is over")
+PERSON_OF_ANOTHER_LOG = LazyText(
+    "Not sent: the server has another log now, and this person is not known there. Your text is kept"
+)
+TEXTS_OF_ANOTHER_LOG = LazyText(
+    "The server has another log now. What you were editing, and what you wrote to people, is kept and comes back"
+)
+# Translators: Esc is a key.
+EDIT_IS_HERE = LazyText("You were changing this message when the chat ended. Enter changes it; Esc leaves it as it is")
+EDIT_IS_GONE = LazyText("The message that you were changing is gone. What you wrote is kept here as a new text")
+EDIT_IS_SOUGHT = LazyText("The message that you are changing is not found yet. Your text stays here")
 # Translators: Ctrl+P is a key.
 EDIT_LEFT = LazyText("The message is as it was. Ctrl+P brings back what you had changed")
 EDIT_IS_EMPTY = LazyText("An edited message needs a text. To delete it, press Esc and delete it in the list")
+
+
+def text_for(name: str) -> str:
+    """Tell that a kept text stands in the composer as a command: its person's number is another person's now."""
+    # Translators: Enter is a key.
+    return _("You wrote this to {name}. Look whether that is the same person before you press Enter", name=name)
 
 
 def not_sent_there(place: str) -> str:

@@ -9,6 +9,11 @@ COPIED = LazyText("Sent to the terminal for the clipboard. tmux needs: set-clipb
 COPY_TOO_LONG = LazyText("The text is too long for the clipboard of a terminal")
 LINK_COPIED = LazyText("The link cannot be opened on this machine. It was sent to the terminal for the clipboard")
 QUESTION_GONE = LazyText("The question is gone. What you type now goes nowhere until you press Enter")
+# Translators: LC_ALL=C.UTF-8 is typed so; U+FFFD is the sign that stands for what cannot be read.
+NOT_DECODED = LazyText(
+    "The terminal sent characters that are neither UTF-8 nor of its locale: U+FFFD stands for them in your text. "
+    "Set LC_ALL=C.UTF-8"
+)
 EDITOR_FAILED = LazyText("The editor failed, and the text is as it was. $EDITOR names another one")
 
 START_TITLE = LazyText("Which server do you want to chat on?")
@@ -97,6 +102,22 @@ def not_unicode(encoding: str) -> str:
         "This terminal's characters are {encoding}, not UTF-8: others are shown as ?. Set LC_ALL=C.UTF-8",
         encoding=encoding,
     )
+
+
+def typed_lost(count: int) -> str:
+    """Tell that what was typed while the client was busy did not find a place."""
+    return ngettext(
+        "The client was busy, and {count} character typed was left out. Look at your text before you send it",
+        "The client was busy, and {count} characters typed were left out. Look at your text before you send it",
+        count,
+    )
+
+
+def no_pictures(protocol: str) -> str:
+    """Tell that the terminal has not said that it shows pictures so; kitty, sixel and off are typed so."""
+    if protocol == "kitty":
+        return _("No pictures are shown: this terminal does not answer to kitty's protocol. --pictures sixel may do")
+    return _("No pictures are shown: this terminal does not say that it has sixels. --pictures kitty may do")
 
 
 def paste_cut(count: int) -> str:

@@ -19,8 +19,8 @@ SETTING_WORDS: Mapping[str, LazyText] = {
     "notification_text": LazyText("whether a notification holds the text of the message"),
     "do_not_disturb": LazyText("no bell and no notification"),
     "pictures": LazyText(
-        "kitty shows small pictures in the chat, in terminals that have kitty's protocol "
-        "(kitty, Ghostty, WezTerm, Konsole)"
+        "small pictures in the chat: kitty in terminals that have its protocol (kitty, Ghostty, WezTerm, Konsole); "
+        "sixel, on the full screen alone, in others (foot, xterm -ti vt340, mlterm)"
     ),
     "reader": LazyText("sentences for a screen reader: author first, nothing said twice, times on request"),
     "numbers": LazyText("whether the full screen shows the numbers of messages"),

@@ -92,10 +92,15 @@ class MarkUnread(Struct, frozen=True):
 
     It holds here alone, and until the next start: the server's read markers only rise (docs/protocol.md, `read`). What
     was not told to the server yet, it is not told.
+
+    Attributes:
+        target, seq: as said.
+        known: messages of others from there on that the caller has, of which the session may have kept fewer.
     """
 
     target: ConversationId
     seq: int
+    known: int = 0
 
 
 class AskServer(Struct, frozen=True):
@@ -128,6 +133,12 @@ class AskWho(Struct, frozen=True):
     """Ask for the members of a room."""
 
     room: str
+
+
+class AskPerson(Struct, frozen=True):
+    """Ask who has a name now, and whether that person is here."""
+
+    name: str
 
 
 class AskRooms(Struct, frozen=True):
@@ -452,6 +463,7 @@ Action: TypeAlias = (
     | AskLog
     | HoldBack
     | AskWho
+    | AskPerson
     | AskRooms
     | AskHistory
     | IgnorePerson

@@ -41,6 +41,7 @@ from securechat.client.core.pending import (
     PendingLeave,
     PendingModeration,
     PendingNameLookup,
+    PendingPerson,
     PendingProgramAction,
     PendingQuestion,
     PendingRename,
@@ -403,14 +404,16 @@ class ClientCore:
                 timeline.hold_back() if on else timeline.go_on()
             case actions.AskWho(room):
                 self._rooms.ask_roster(room)
+            case actions.AskPerson(name):
+                self._rooms.ask_person(name)
             case actions.AskRooms():
                 self._rooms.ask_list()
             case actions.SelectConversation(target):
                 self._conversations.select(target)
             case actions.MarkSeen(target, seq):
                 self._conversations.mark_seen(target, seq)
-            case actions.MarkUnread(target, seq):
-                self._conversations.mark_unread(target, seq)
+            case actions.MarkUnread(target, seq, known):
+                self._conversations.mark_unread(target, seq, known)
             case actions.IgnorePerson(name):
                 self._conversations.ignore(name)
             case actions.NotifyTyping(target):
@@ -557,11 +560,13 @@ class ClientCore:
 
     def _found(self, event: model.Found) -> None:
         request = self._context.requests.take(event.ref)
-        if isinstance(request, PendingDirect | PendingHistory | PendingIgnore | PendingNameLookup):
+        if isinstance(request, PendingDirect | PendingHistory | PendingIgnore | PendingNameLookup | PendingPerson):
             self._context.see(event.person)
         match request:
             case PendingDirect():
                 self._sending.found(request, event)
+            case PendingPerson():
+                self._rooms.person_found(event)
             case PendingIgnore():
                 self._conversations.toggle_ignored(event.person)
             case PendingHistory():

@@ -116,12 +116,13 @@ class Conversations:
             conversation.read = seq
             self._count_above(conversation, seq)
 
-    def mark_unread(self, target: ConversationId, seq: int) -> None:
-        """Count the messages from ``seq`` on as unread again, as far as they are kept."""
+    def mark_unread(self, target: ConversationId, seq: int, known: int = 0) -> None:
+        """Count the messages from ``seq`` on as unread again: those that are kept, and at least ``known`` ones."""
         self.read_markers.withdraw(target, seq - 1)
         if (conversation := self.timeline.conversations.get(target)) is not None:
             conversation.read = seq - 1
-            conversation.unread, conversation.mentions = self._unread_above(conversation, seq - 1)
+            unread, conversation.mentions = self._unread_above(conversation, seq - 1)
+            conversation.unread = max(unread, known)
 
     def read_state_known(self, conversation: Conversation, item: UnreadItem) -> None:
         """Take what the server counts of a conversation; what was reported since is read nevertheless."""

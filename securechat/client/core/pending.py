@@ -72,6 +72,12 @@ class PendingIgnore(Struct):
     name: str
 
 
+class PendingPerson(Struct):
+    """A name looked up to tell whose it is."""
+
+    name: str
+
+
 class PendingHistory(Struct):
     """A name looked up to show the direct messages with its person."""
 
@@ -145,6 +151,7 @@ PendingRequest: TypeAlias = (
     | PendingRoomList
     | PendingDirect
     | PendingIgnore
+    | PendingPerson
     | PendingHistory
     | PendingAccountAction
     | PendingProgramAction

@@ -12,10 +12,11 @@ from securechat.client.core.conversations import Conversations
 from securechat.client.core.events.requests import DeferredKind, RejectReason
 from securechat.client.core.events.rooms import RoomLeft
 from securechat.client.core.joined_rooms import JoinedRooms
-from securechat.client.core.pending import PendingJoin, PendingLeave, PendingRoomList, PendingRoster
+from securechat.client.core.pending import PendingJoin, PendingLeave, PendingPerson, PendingRoomList, PendingRoster
 from securechat.client.core.state import RoomKey
 from securechat.errors import ErrorCode, Refusal
 from securechat.model import (
+    Found,
     Join,
     Joined,
     Leave,
@@ -29,9 +30,10 @@ from securechat.model import (
     RoomsPage,
     Roster,
     Who,
+    Whois,
 )
 from securechat.model import Rooms as AskRoomList
-from securechat.text.names import LOBBY, check_room
+from securechat.text.names import LOBBY, check_name, check_room
 
 FENCE = 0
 """Of the ping whose answer comes behind the rooms an account belongs to; timing.Liveness counts from 1."""
@@ -103,6 +105,24 @@ class RoomActions:
         """Ask who is in a room."""
         if self._context.require_online() and (room := self._checked(name)) is not None:
             self._context.send(Who(self._context.requests.ask(PendingRoster(room)), room.room))
+
+    def ask_person(self, name: str) -> None:
+        """Ask who has a name."""
+        if not self._context.require_online():
+            return
+        try:
+            wanted = check_name(name)
+        except Refusal as refusal:
+            self._context.reject(RejectReason.NAME_INVALID, name, refusal.sentence)
+            return
+        self._context.send(Whois(self._context.requests.ask(PendingPerson(wanted)), wanted))
+
+    def person_found(self, event: Found) -> None:
+        """Show whose name it is."""
+        person = event.person
+        shared = [room.name for room in self._membership.rooms.values() if person.id in room.people]
+        ignored = person.id in self._context.ignored
+        self._context.show(events.PersonShown(person, event.absent, tuple(sorted(shared)), ignored))
 
     def ask_list(self) -> None:
         """Ask which rooms there are."""

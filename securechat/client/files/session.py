@@ -223,7 +223,11 @@ class FileSession:
 
         Nothing is told of those that cannot be read. Of more than `_MOST_PREVIEWS` that wait, the newest are read.
         """
-        self._previews.extend(file.id for file in files if TERMINAL_SIDE in file.previews)
+        self.look_at(file.id for file in files if TERMINAL_SIDE in file.previews)
+
+    def look_at(self, file_ids: Iterable[FileId]) -> None:
+        """Do so for files that have such a preview."""
+        self._previews.extend(file_ids)
         self._look()
 
     def cancel(self) -> None:

@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import time
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -19,15 +18,15 @@ from typing import Any
 from securechat.client.catalogue import screen_shell as words
 from securechat.client.external_editor import edited
 from securechat.client.link_opening import open_file, open_link
-from securechat.client.screen.panes import Pane, changed_parts, drawn_line, link_at
+from securechat.client.screen.panes import Pane, bare_text, changed_parts, drawn_line, link_at
 from securechat.client.screen.strips import base_style, sequences, sgr
+from securechat.client.screen.terminal_answers import TerminalAnswers
 from securechat.client.screen.toolkit import App, ChildWidgets, ChopsUpdate, LayoutUpdate, events
 from securechat.client.tty import modes as terminal_modes
 from securechat.client.tty.clipboard import copying
-from securechat.client.tty.controls import harmless
 from securechat.client.tty.frames import CLEAR, RowPart, TerminalPainter
-from securechat.client.tty.notices import NoticeSequence, known_sequence, notifying
 from securechat.client.ui.input.edit_field import EditField
+from securechat.client.ui.input.held_keys import HeldKeys
 from securechat.client.ui.input.hidden_answer import HiddenAnswer
 from securechat.client.ui.input.key_names import is_typed
 from securechat.client.ui.input.overlay_fields import (
@@ -41,6 +40,7 @@ from securechat.client.ui.input.overlay_fields import (
 )
 from securechat.client.ui.input.toolkit_keys import named_key
 from securechat.client.ui.input.ui_actions import KeyboardFocus, KeyTable
+from securechat.client.ui.rows.picture_cells import PictureArea
 from securechat.client.ui.rows.styled_text import TextRow
 from securechat.client.ui.screen_model import view as views
 from securechat.client.ui.screen_model.layout import PaneField, ScreenLayout, ScreenPane
@@ -53,21 +53,10 @@ if sys.platform != "win32":
 else:
     _Driver = None  # Textual's own
 
-MOST_HELD = 1000
-"""Keys held back while the network's thread is busy."""
 TELL_KEY_S = 1.0
 """Between two keys that are told for themselves."""
 STUCK_S = 1.0
 """Time for a terminal to take a piece, after which nothing that is drawn counts as seen."""
-_PANES = {
-    views.ScreenFocus.MESSAGES: KeyboardFocus.MESSAGE,
-    views.ScreenFocus.CONVERSATIONS: KeyboardFocus.LIST,
-    views.ScreenFocus.MEMBERS: KeyboardFocus.LIST,
-    views.ScreenFocus.OVERLAY: KeyboardFocus.OVERLAY,
-}
-_WAITED_FOR = (views.RunAction, views.SubmitText, views.AnswerForm, views.ChooseItem, views.CloseOverlay)
-_APART = (views.TypedText, views.KeyTyped, views.FocusChanged, views.ScreenResized)
-"""Inputs that a text on its way need not come before."""
 
 
 class ScreenApp(App[None], inherit_bindings=False):
@@ -81,8 +70,10 @@ class ScreenApp(App[None], inherit_bindings=False):
 
     Attributes:
         painter: what is on the terminal.
+        answers: what the terminal was asked.
         started: called when there is a screen.
         ended: told that the session is to end, by the number of a signal, or 0 where the terminal is gone.
+        erased: told that everything was deleted from the terminal, pictures too.
         failure: the exception that ended the screen; None for none.
     """
 
@@ -107,25 +98,26 @@ class ScreenApp(App[None], inherit_bindings=False):
         self._give = post
         self._posted = self._awaited = self._typed_at = 0
         self._revision = -1
-        self._held: deque[events.Key | events.Paste] = deque(maxlen=MOST_HELD)
+        self._held: HeldKeys[events.Key | events.Paste] = HeldKeys()
         self._typed: tuple[str, int] | None = None
         self._chosen: int | None = None
-        self._left_completion = ""
         self._told_key_at = float("-inf")
         self._recalled: int | None = None
         self._question: list[TextRow] = []
         self._answer = HiddenAnswer()
-        self._stuck = False
         self._mouse = True
-        self._answered_99 = False
-        self._title = ""
+        self._title = self._left_completion = ""
         self._newest: views.ScreenView | None = None
-        self._background: Callable[[int | None], None] | None = None
-        self._drawable = False
+        self.answers = TerminalAnswers(
+            self.painter, self.send, self.set_timer, self.write_frame, self._post, lambda: self.size
+        )
+        # Those of the view, and the row from which the list of candidates covers them.
+        self._pictures: tuple[tuple[PictureArea, ...], int] = ((), 0)
+        self._drawable = self._stopped = self._stuck = False
         self._told_size = (-1, -1)
-        self._stopped = False
         self.ended: Callable[[int], None] = lambda _: self.exit()
         self.started: Callable[[], None] = lambda: None
+        self.erased: Callable[[], None] = lambda: None
 
     # --- what is drawn
 
@@ -203,6 +195,8 @@ class ScreenApp(App[None], inherit_bindings=False):
             self._revision, self._chosen, self._recalled = composer.revision, None, None
             self.composer.buffer.hidden = composer.hidden
             self.composer.buffer.replace(composer.text)
+            if len(self.composer.rows(self._columns_of(self.composer))) > composer.text.count("\n") + 1:
+                self._typed = (self.composer.buffer.text, self.composer.buffer.cursor)  # tells its rows
         self.composer.buffer.hidden = composer.hidden
         *self._question, self.composer.prompt = question_rows(composer.prompt, self._columns_of(self.composer))
         self.composer.placeholder = composer.placeholder
@@ -213,12 +207,16 @@ class ScreenApp(App[None], inherit_bindings=False):
         if view.mouse != self._mouse or (view.bare is not None) is self._mouse:
             self._mouse = view.mouse and view.bare is None
             self.send(terminal_modes.MOUSE_ON if self._mouse else terminal_modes.MOUSE_OFF)
-        self.painter.show_bare(None if view.bare is None else _bare(view.bare))
+        self.painter.show_bare(None if view.bare is None else bare_text(view.bare))
         if self._typed is not None and view.taken >= self._typed_at:
             self.flush_typed()
         self._draw()
+        if view.frame:
+            self.call_after_refresh(self._drawn, view.frame)
         while self._held and not self._waits:
-            self._take(self._held.popleft())
+            self._take(self._held.take())
+        if not self._waits and (lost := self._held.lost()):
+            self._post(views.ShowSentence(words.typed_lost(lost)))
 
     def use_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
@@ -228,6 +226,7 @@ class ScreenApp(App[None], inherit_bindings=False):
     def redraw(self) -> None:
         """Draw everything anew."""
         self.painter.paint_anew(CLEAR)
+        self.erased()
         self._draw()
         if self._drawable:
             self.screen.refresh()
@@ -244,13 +243,11 @@ class ScreenApp(App[None], inherit_bindings=False):
         self._pane("conversations", layout.conversations, view.conversations)
         self._pane("members", layout.members, view.members)
         self._pane("messages", layout.messages, alone or view.messages, at_bottom=alone is None)
-        question = tuple(views.ViewRow(row) for row in self._question[-1:])
-        self._pane("activity", layout.activity, question or (view.activity,))
         self._pane("above", layout.above, tuple(map(views.ViewRow, view.composer.above)))
         self._pane("status", layout.status, (views.ViewRow(view.status),))
         self._pane("footer", layout.footer, (views.ViewRow(view.footer),))
         self._draw_lines(layout)
-        self._draw_composer(layout.composer)
+        self._draw_composer(layout)
         rows = self.overlay.drawn(over.columns, over.rows)[0] if over is not None else []
         self._pane("overlay", over, rows)
 
@@ -267,11 +264,12 @@ class ScreenApp(App[None], inherit_bindings=False):
         self._pane("edge", edge, [drawn_line("│")] * (edge.rows if edge is not None else 0))
         self._pane("line", line, [drawn_line("-" * (line.columns if line is not None else 0))])
 
-    def _draw_composer(self, field: PaneField | None) -> None:
-        view = self.view.composer
+    def _draw_composer(self, layout: ScreenLayout) -> None:
+        view, field = self.view, layout.composer
         rows = self.composer.drawn(field.columns, field.rows) if field is not None else []
-        if rows and view.counter and field is not None:
-            rows[-1] = with_counter(rows[-1], view.counter, field.columns)
+        *rows, activity = with_counter([*rows, view.activity.row], view.composer.counter, field.columns if field else 0)
+        question = tuple(map(views.ViewRow, self._question[-1:]))
+        self._pane("activity", layout.activity, question or (views.ViewRow(activity, view.activity.target),))
         self._pane("composer", field, tuple(map(views.ViewRow, rows)))
         found = [(each.word, each.arguments, each.meaning) for each in self._completions]
         place = None
@@ -279,6 +277,15 @@ class ScreenApp(App[None], inherit_bindings=False):
             place = PaneField(field.column, field.row - height, field.columns, height)
         listed = completion_rows(place.columns, found, self._chosen)[-place.rows :] if place is not None else []
         self._pane("completion", place, listed)
+        pictures = (self.view.pictures, place.row if place is not None else self.view.layout.rows)
+        if pictures != self._pictures:
+            self._pictures = pictures
+            self.call_after_refresh(self._show_rest)  # the rows may be the same, and then nothing else does it
+
+    def _show_rest(self) -> None:
+        """Show the cursor and the pictures, where no row changes."""
+        self.painter.show({}, self.cursor, self.size.width, range(0), self._pictures)
+        self.write_frame()
 
     @property
     def cursor(self) -> tuple[int, int] | None:
@@ -304,14 +311,28 @@ class ScreenApp(App[None], inherit_bindings=False):
             drawn = sequences(strip, base, self._theme.depth)
             rows.setdefault(y, {})[x] = RowPart(x, strip.cell_length, drawn, sgr(base, self._theme.depth))
         field = self.view.layout.composer
-        self.painter.show(rows, self.cursor, columns, range(field.row, field.row + field.rows) if field else range(0))
-        self._write_frame()
+        urgent = range(field.row, field.row + field.rows) if field else range(0)
+        self.painter.show(rows, self.cursor, columns, urgent, self._pictures)
+        self.write_frame()
 
-    def _write_frame(self) -> None:
+    def write_frame(self) -> None:
+        """Have written what the painter has; on the screen's thread."""
         if sys.platform != "win32" and isinstance(self._driver, _Driver):
             self._driver.show_frame()
         elif self._driver is not None:
             self._driver.write(self.painter.take(sys.maxsize))
+            if frame := self.painter.written():
+                self.note_shown(frame)
+
+    def _drawn(self, frame: int) -> None:
+        """All rows of a view are with the painter: ask for a word when the terminal shows them."""
+        if frame == self.view.frame:
+            self.painter.is_frame(frame)
+            self.write_frame()
+
+    def note_shown(self, frame: int) -> None:
+        """The terminal shows a view; from any thread."""
+        self.in_screen(partial(self._post, views.FrameShown(frame)))
 
     # --- what the person does
 
@@ -319,7 +340,7 @@ class ScreenApp(App[None], inherit_bindings=False):
         """Take keys and pastes before any widget; the mouse goes to the panes."""
         if isinstance(event, events.Key | events.Paste):
             if self._waits or self._held:
-                self._held.append(event)
+                self._held.hold(event, len(event.text) if isinstance(event, events.Paste) else 1)
             else:
                 self._take(event)
         elif isinstance(event, events.AppFocus | events.AppBlur):
@@ -333,6 +354,8 @@ class ScreenApp(App[None], inherit_bindings=False):
         if size != self._told_size:
             self._told_size = size
             self.painter.paint_anew(CLEAR, rows=event.size.height)
+            self.erased()
+            self.answers.resized()
             self._post(views.ScreenResized(*size))
 
     @property
@@ -340,10 +363,10 @@ class ScreenApp(App[None], inherit_bindings=False):
         return self.view.taken < self._awaited
 
     def _post(self, screen_input: views.ScreenInput) -> None:
-        if not isinstance(screen_input, _APART):
+        if not isinstance(screen_input, views.APART):
             self.flush_typed()
         self._posted += 1
-        if isinstance(screen_input, _WAITED_FOR):
+        if isinstance(screen_input, views.WAITED_FOR):
             self._awaited = self._posted
         self._give(screen_input)
 
@@ -374,8 +397,7 @@ class ScreenApp(App[None], inherit_bindings=False):
                 self._told_key_at = now
                 self._post(views.KeyTyped())
         self._draw()
-        self.painter.show({}, self.cursor, self.size.width, range(0))  # where it moves and nothing else changes
-        self._write_frame()
+        self._show_rest()
 
     def _edit(self, composer: EditField, event: events.Key) -> None:
         before = composer.buffer.text, composer.buffer.cursor
@@ -393,7 +415,7 @@ class ScreenApp(App[None], inherit_bindings=False):
         return field.columns - margin if field is not None else self.size.width
 
     def _places(self) -> list[KeyboardFocus]:
-        place = _PANES.get(self.view.focus)
+        place = views.PLACES.get(self.view.focus)
         if self.view.overlay is not None or place is not None:
             return [KeyboardFocus.OVERLAY if self.view.overlay is not None else place or KeyboardFocus.OVERLAY]
         buffer = self.composer.buffer
@@ -584,12 +606,10 @@ class ScreenApp(App[None], inherit_bindings=False):
                 open_file(path, os.environ, lambda opened: self.in_screen(partial(self._file_opened, path, opened)))
             case views.ShellAction(action_id):
                 self.do(action_id)
-            case views.RingBell() if self._settings.notifications != "off":
-                self.send(notifying("", NoticeSequence.NONE, rings=True))
-            case views.NotifyUser(text, rings) if self._settings.notifications != "off":
-                known = known_sequence(os.environ, answered_99=self._answered_99)
-                is_bell = self._settings.notifications == "bell"
-                self.send(notifying(text, NoticeSequence.NONE if is_bell else known, rings=rings))
+            case views.RingBell():
+                self.answers.notify("", self._settings.notifications, rings=True)
+            case views.NotifyUser(text, rings):
+                self.answers.notify(text, self._settings.notifications, rings=rings)
             case views.LeaveScreen():
                 self.exit()
 
@@ -621,8 +641,7 @@ class ScreenApp(App[None], inherit_bindings=False):
 
     def _opened(self, link: str, opened: bool) -> None:
         if not opened:
-            sequence = copying(link)
-            self.send(sequence or "")
+            self.send(copying(link) or "")
             self._post(views.ShowSentence(words.LINK_COPIED()))
 
     def _file_opened(self, path: str, opened: bool) -> None:
@@ -643,26 +662,7 @@ class ScreenApp(App[None], inherit_bindings=False):
 
     def note_answer(self, answer: str) -> None:
         """Take an answer of the terminal."""
-        if terminal_modes.knows_synchronized(answer):
-            self.painter.synchronized = True
-        elif terminal_modes.knows_notifications(answer):
-            self._answered_99 = True
-        elif self._background is not None and (background := terminal_modes.background_of(answer)) is not None:
-            self._tell_background(background)
-
-    def ask_background(self, tell: Callable[[int | None], None]) -> None:
-        """Ask the terminal for its background, and draw nothing until it answers, or for 100 ms."""
-        self._background = tell
-        self.painter.hold(on=True)
-        self.send(terminal_modes.ASK_BACKGROUND)
-        self.set_timer(terminal_modes.ANSWER_S, lambda: self._tell_background(None))
-
-    def _tell_background(self, background: int | None) -> None:
-        tell, self._background = self._background, None
-        if tell is not None:
-            self.painter.hold(on=False)
-            tell(background)
-            self._write_frame()
+        self.answers.note(answer)
 
     def note_hangup(self) -> None:
         """The terminal is gone."""
@@ -672,8 +672,10 @@ class ScreenApp(App[None], inherit_bindings=False):
         """Give the terminal to the shell, as Ctrl+Z does everywhere, and take it back when the shell lets us go on."""
         if sys.platform != "win32" and isinstance(self._driver, _Driver):
             self._stopped = True
+            self._post(views.ScreenHidden(True))
             with self.suspend():
                 os.kill(os.getpid(), signal.SIGSTOP)
+            self._post(views.ScreenHidden(False))
             self.redraw()
 
     def _continued(self) -> None:
@@ -691,9 +693,3 @@ class ScreenApp(App[None], inherit_bindings=False):
     def panic(self, *_renderables: object) -> None:
         """End likewise with an exception that can draw itself."""
         self._fatal_error()
-
-
-def _bare(rows: tuple[TextRow, ...]) -> str:
-    """Return what shows rows one below the other, which the terminal wraps: its own selection has them whole."""
-    lines = "\r\n".join(harmless(row) for row in rows)
-    return f"{CLEAR}\x1b[H{terminal_modes.WRAP_ON}{lines}{terminal_modes.WRAP_OFF}"

@@ -11,6 +11,9 @@ from typing import TypeAlias
 
 from securechat.client.screen.strips import strip_of
 from securechat.client.screen.toolkit import ChopsUpdate, LayoutUpdate, Region, Segment, Strip, Style, Widget, events
+from securechat.client.tty.controls import harmless
+from securechat.client.tty.frames import CLEAR
+from securechat.client.tty.modes import WRAP_OFF, WRAP_ON
 from securechat.client.ui.rows.marked_text import MarkRange, marked_cells, marked_text
 from securechat.client.ui.rows.styled_text import TextRow, TextSpan, TextStyle
 from securechat.client.ui.screen_model.layout import PaneField
@@ -59,6 +62,9 @@ class Pane(Widget):
         self._made: dict[_RowKey, Strip] = {}
         self._keys: list[_RowKey] = []
         self._mark: MarkRange | None = None
+        self._copied = (
+            ""  # by the last drag, until the next key: Ctrl+C copies it again, though a notice moved the rows
+        )
 
     def show(self, field: PaneField | None, rows: Sequence[ViewRow], theme: Theme, *, at_bottom: bool = False) -> None:
         """Draw rows.
@@ -145,7 +151,8 @@ class Pane(Widget):
         if mark is None:
             return
         if mark[0] != mark[1] and self._dragged is not None:
-            self._dragged(self.marked_text)
+            self._copied = self.marked_text
+            self._dragged(self._copied)
             return
         self._mark = None
         if self._clicked is not None and mark[0] == (event.x, event.y):
@@ -153,11 +160,14 @@ class Pane(Widget):
 
     @property
     def marked_text(self) -> str:
-        """The text of the marked cells; empty where none are."""
-        return marked_text([each.row for each in self.rows], self._mark, self._field.columns if self._field else 0)
+        """The text of the marked cells, or of those that a drag has copied just now; empty for neither."""
+        return self._copied or marked_text(
+            [each.row for each in self.rows], self._mark, self._field.columns if self._field else 0
+        )
 
     def unmark(self) -> None:
         """Mark nothing."""
+        self._copied = ""
         if self._mark is not None:
             self._mark = None
             self.refresh()
@@ -171,6 +181,12 @@ class Pane(Widget):
 
 
 EMPTY = ViewRow(TextRow.of(""))
+
+
+def bare_text(rows: Sequence[TextRow]) -> str:
+    """Return what shows rows one below the other, which the terminal wraps: its own selection has them whole."""
+    lines = "\r\n".join(harmless(row) for row in rows)
+    return f"{CLEAR}\x1b[H{WRAP_ON}{lines}{WRAP_OFF}"
 
 
 def link_at(row: TextRow, column: int) -> tuple[str, int]:

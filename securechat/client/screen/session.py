@@ -1,8 +1,9 @@
 """One session on a full screen: the network's thread with the state, the screen's thread with the application.
 
 The screen's thread posts what the person did; the network's thread takes it, makes a view at once and hands it over.
-After events it makes one when the last view was taken, and at most `VIEWS_PER_S` times a second, so that a flood of
-messages leaves the time to the keyboard. Nothing else is shared.
+After events, and after a typed text, which the screen shows by itself, it makes one when the last view was taken, and
+at most `VIEWS_PER_S` times a second, so that a flood of messages leaves the time to the keyboard. Nothing else is
+shared.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from securechat.client.core.events import UiEvent
 from securechat.client.emoji_groups import emoji_groups
 from securechat.client.exit_codes import ClientExit
 from securechat.client.files.https import FileServer
+from securechat.client.files.preview_process import PictureProtocol, PreviewEncoder
+from securechat.client.files.previews import ScreenPreviews
 from securechat.client.files.session import FileSession, FilesToSave
 from securechat.client.files.threads import FileTransfers
 from securechat.client.local_store import LocalStore
@@ -30,6 +33,7 @@ from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.screen.app import ScreenApp
 from securechat.client.screen_choices import ScreenChoices
 from securechat.client.server_info import server_info
+from securechat.client.tty.png import MOST_BYTES
 from securechat.client.ui.input.completion import emoji_words
 from securechat.client.ui.input.ui_actions import KeyTable
 from securechat.client.ui.rows.rendering import NOTICE_MARK
@@ -37,18 +41,22 @@ from securechat.client.ui.screen_model import view as views
 from securechat.client.ui.screen_model.state import ScreenState
 from securechat.client.ui.settings import AUTO, ClientSettings, settings_theme
 from securechat.client.unsent_recorder import UnsentRecorder
+from securechat.model import Deleted
 from securechat.net.timers import Timer
 from securechat.text.sanitize import one_line
 from securechat.translation import translated
 
-VIEWS_PER_S = 15
-"""Most views after events: as often as a list can be read while it moves."""
+VIEWS_PER_S = 12
+"""Most views after events and while a text is typed: as often as a list can be read while it moves, and a list of 36
+rows that are all new takes less than 64 KiB a second."""
 STORE_S = 1.0
 """Between a change of what is unsent and its file: less than a person would mind to type again."""
 SWITCH_S = 0.001
 """Between two switches of threads; Python's own are 5 ms."""
 _SETTLED = (events.RoomJoined, events.ConnectionLost)
 """The start has come to something: what is said now is not pushed away by its notices."""
+_TYPED = (views.TypedText, views.KeyTyped, views.FocusChanged)
+"""Inputs that are on the screen already, or change little there."""
 END_S = 5.0
 """Time for the network's thread to end when the screen has."""
 
@@ -96,16 +104,33 @@ class ScreenSession:
         )
         transfers = FileTransfers(FileServer(*where), self._network.post)
         self._files = FileSession(
-            core, self._network, transfers, self._say, changed=self._tell_progress, saved=self._tell_saved
+            core,
+            self._network,
+            transfers,
+            self._say,
+            changed=self._tell_progress,
+            preview_came=lambda file_id, data: self._previews.came(file_id, data),  # noqa: PLW0108 - there is none yet
+            most_preview_bytes=MOST_BYTES,
+            saved=self._tell_saved,
         )
         self._app = ScreenApp(self._take_soon, keys, settings_theme(settings, os.environ), settings)
+        self._previews = ScreenPreviews(
+            self._files.look_at,
+            PreviewEncoder(self._network.post),
+            self._app.painter,
+            lambda: self._app.in_screen(self._app.write_frame),
+            lambda: self._network.now,
+            self._network.call_later,
+        )
         self._app.ended = self._leave
+        self._app.erased = lambda: self._network.post(self._previews.erased)
         self._exit = ClientExit.OK
         self._last_words: str | None = None
         self._timer: Timer | None = None
         self._made_at = float("-inf")
         self._own = 0
-        self._soon = self._started = False
+        self._soon = self._started = self._is_logged_in = False
+        self._to_say = ""
         self._storing: Timer | None = None
         self._keeping: Timer | None = None
 
@@ -141,8 +166,15 @@ class ScreenSession:
         self._started = True
         self._network.start()
         if self._settings.theme == AUTO:
-            self._app.ask_background(
+            self._app.answers.ask_background(
                 lambda background: self._app.use_theme(settings_theme(self._settings, os.environ, background))
+            )
+        if self._settings.pictures != "off":
+            protocol = PictureProtocol(self._settings.pictures)
+            self._app.answers.ask_pictures(
+                protocol,
+                lambda cell: self._network.post(partial(self._previews.use, protocol, cell)),
+                lambda why: self._network.post(partial(self._say_logged_in, why)),
             )
 
     def _take_soon(self, screen_input: views.ScreenInput) -> None:
@@ -159,15 +191,25 @@ class ScreenSession:
 
     def _take(self, screen_input: views.ScreenInput) -> None:
         self._do(self._state.take(screen_input))
-        self._show()
+        if isinstance(screen_input, _TYPED):
+            self._show_in_turn()
+        else:
+            self._show()
 
     def _on_ui_events(self, ui_events: Sequence[UiEvent]) -> None:
         for ui_event in ui_events:
             self._files.note(ui_event)
             match ui_event:
+                case events.MessageChanged(Deleted() as change):
+                    self._previews.forget(change.target)
+                case events.MessagesPurged() | events.HistoryReset():
+                    self._previews.forget()
                 case events.ClientEnded():
                     self._ended(ui_event)
                 case events.LoggedIn():
+                    self._is_logged_in = True
+                    self._say(self._to_say)
+                    self._to_say = ""
                     self._state.encryption_is(self._network.tls_version)
                     self._say(self._unsent.read(ui_event.me.name, self._state.use_unsent))
         self._do(self._state.note(ui_events))
@@ -175,7 +217,11 @@ class ScreenSession:
             self._say_notes()
         if not ui_events:  # the last call of the network's thread
             self._app.in_screen(self._app.exit)
-        elif not self._soon:
+        else:
+            self._show_in_turn()
+
+    def _show_in_turn(self) -> None:
+        if not self._soon:
             self._show_by(max(self._network.now, self._made_at + 1 / VIEWS_PER_S))
 
     def _show_by(self, when: float) -> None:
@@ -189,13 +235,14 @@ class ScreenSession:
         if self._app.has_untaken_view:
             self._show_by(self._network.now + 1 / VIEWS_PER_S)
         else:
+            self._made_at = self._network.now  # those after inputs do not count: what an input asked for comes at once
             self._show()
 
     def _show(self) -> None:
         """Make a view now, and another one when it changes by itself."""
-        self._made_at = self._network.now
         view = self._state.view()
         self._app.show_soon(replace(view, taken=view.taken - self._own))
+        self._previews.show(view.pictures)
         self._do(self._state.note(()))
         if self._timer is not None:
             self._timer.cancel()
@@ -257,6 +304,13 @@ class ScreenSession:
     def _say(self, sentence: str) -> None:
         if sentence:
             self._take_own(views.ShowSentence(one_line(sentence)))
+
+    def _say_logged_in(self, sentence: str) -> None:
+        """Say something that is not to go away when the first conversation opens."""
+        if self._is_logged_in:
+            self._say(sentence)
+        else:
+            self._to_say = sentence
 
     def _tell_progress(self) -> None:
         self._take_own(views.TransferProgress(self._files.progress))

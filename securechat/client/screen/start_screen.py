@@ -35,7 +35,7 @@ class StartScreen:
         self._failure: BaseException | None = None
         self._app = ScreenApp(self._take, KeyTable(settings.keys), settings_theme(settings, os.environ), settings)
         if settings.theme == AUTO:
-            self._app.started = lambda: self._app.ask_background(
+            self._app.started = lambda: self._app.answers.ask_background(
                 lambda background: self._app.use_theme(settings_theme(settings, os.environ, background))
             )
 

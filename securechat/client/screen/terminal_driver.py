@@ -13,7 +13,6 @@ import select
 import sys
 import threading
 import time
-from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -21,6 +20,7 @@ from securechat.client.screen.toolkit import Driver, Message, PastedText, Size, 
 from securechat.client.tty import modes as terminal_modes
 from securechat.client.tty.frames import CLEAR, TerminalPainter, TerminalWriter
 from securechat.client.ui.input.terminal_input import InputDecoder, InputKind, TerminalInput
+from securechat.client.ui.input.terminal_text import TerminalText
 
 assert sys.platform != "win32"
 import termios  # noqa: E402 - Unix alone has them
@@ -36,7 +36,7 @@ class TerminalDriver(Driver):
     """The terminal of a `ScreenApp`, which has the painter and hears of answers and of the end.
 
     Args:
-        app: has ``painter``, ``takes_mouse``, ``note_answer`` and ``note_hangup``.
+        app: has ``painter``, ``takes_mouse``, ``note_answer``, ``note_shown``, ``answers`` and ``note_hangup``.
     """
 
     def __init__(
@@ -45,7 +45,9 @@ class TerminalDriver(Driver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._painter: TerminalPainter = app.painter
         self._takes_mouse: Callable[[], bool] = app.takes_mouse
+        self._shown: Callable[[int], None] = app.note_shown
         self._answered: Callable[[str], None] = app.note_answer
+        self._undecoded: Callable[[], None] = app.answers.undecoded
         self._hung_up: Callable[[], None] = app.note_hangup
         self._input, self._output = sys.__stdin__.fileno(), sys.__stdout__.fileno()  # type: ignore[union-attr]
         self._encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
@@ -94,7 +96,7 @@ class TerminalDriver(Driver):
         with contextlib.suppress(termios.error):
             self._attributes = termios.tcgetattr(self._input)
         self._set_raw()
-        self._writer = TerminalWriter(self._output, self._painter, self._encoding)
+        self._writer = TerminalWriter(self._output, self._painter, self._encoding, self._shown)
         self._writer.send(terminal_modes.entering(os.environ, mouse=self._takes_mouse()))
         self._painter.paint_anew(CLEAR)
         self._painter.hold(on=False)
@@ -127,6 +129,8 @@ class TerminalDriver(Driver):
         """Read nothing more, and discard what has come: the rest of a paste must not reach the shell."""
         if self._reader is None:
             return
+        if self._writer is not None:
+            self._writer.await_answers()
         os.close(self._stop_reading[1])
         self._reader.join()
         os.close(self._stop_reading[0])
@@ -136,7 +140,8 @@ class TerminalDriver(Driver):
         """Give the terminal back as it was."""
         self.disable_input()
         if self._writer is not None:
-            if not self._writer.stop(terminal_modes.leaving()):
+            self._painter.hold(on=True)
+            if not self._writer.stop(self._painter.erase_pictures() + terminal_modes.leaving()):
                 with contextlib.suppress(termios.error):
                     termios.tcflush(self._output, termios.TCOFLUSH)  # it reads nothing: let it have the modes at least
                 self._writer.stop("")
@@ -149,7 +154,7 @@ class TerminalDriver(Driver):
     # --- the reading thread
 
     def _read(self, stop: int) -> None:
-        decode = getincrementaldecoder(self._encoding)("replace").decode
+        text = TerminalText(self._encoding)
         decoder = self._decoder
         while True:
             deadline = decoder.deadline
@@ -169,9 +174,11 @@ class TerminalDriver(Driver):
                     self._app.call_later(self._hung_up)
                     return
             now = time.monotonic()
-            for part in (*decoder.tick(now), *(decoder.feed(decode(data), now) if data else ())):
+            for part in (*decoder.tick(now), *(decoder.feed(text.decode(data), now) if data else ())):
                 for message in self.messages(part):
                     self.process_message(message)
+            if data and text.undecoded:
+                self._app.call_later(self._undecoded)
 
     def messages(self, part: TerminalInput) -> Iterable[Message]:
         """Return what Textual calls a part of the input; empty for what it is not to know."""
@@ -192,7 +199,7 @@ class TerminalDriver(Driver):
                     yield event
             case InputKind.FOCUS:
                 yield events.AppFocus() if part.text == "\x1b[I" else events.AppBlur()
-            case InputKind.ANSWER:
+            case InputKind.ANSWER if self._writer is None or not self._writer.answered(part.text):
                 self._app.call_later(self._answered, part.text)
 
     def _key_events(self, sequence: str) -> Iterable[events.Key]:

@@ -53,7 +53,7 @@ from securechat.client.terminal.editor import (
 )
 from securechat.client.terminal.output import PromptOutput
 from securechat.client.terminal.resizing import PromptResizing
-from securechat.client.tty import kitty
+from securechat.client.tty import kitty, png
 from securechat.client.tty.clipboard import copying
 from securechat.client.ui.commands.parser import may_be_command
 from securechat.client.ui.interaction import Interaction
@@ -123,7 +123,7 @@ class Terminal:
             self._say,
             changed=self._refresh,
             preview_came=self._show_picture,
-            most_preview_bytes=kitty.MOST_BYTES,
+            most_preview_bytes=png.MOST_BYTES,
         )
         self._pictures = pictures
         self._pictures_of: dict[FileId, tuple[Message, FileInfo]] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -20,16 +19,16 @@ from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HS
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 
 from securechat.client.files.sources import is_file
+from securechat.client.tty.cell_size import window_pixels
 from securechat.client.ui.commands.files import AS_FILE, is_path, may_be_file, split_path
 from securechat.client.ui.commands.parser import holds_secret
+from securechat.client.ui.input.terminal_text import TerminalText
 from securechat.text.names import name_key
 from securechat.text.sanitize import is_hostile
 
 PASTE_END = "\x1b[201~"
 """What a terminal sends after pasted text (bracketed paste)."""
 CTRL_C = "\x03"
-_CELLS = struct.Struct("HHHH")
-"""What a terminal tells of its size: rows, columns, and pixels in both."""
 _MOST_COMPLETED = 5_000
 """Entries of a folder that are looked at."""
 
@@ -79,15 +78,10 @@ def without_echo() -> Iterator[None]:
 
 def cell_ratio() -> float:
     """Return the height of the terminal's cells by their width; 2 where it does not tell."""
-    if sys.platform != "win32":
-        import fcntl  # noqa: PLC0415 - Unix alone has them
-        import termios  # noqa: PLC0415
-
-        with contextlib.suppress(OSError, ValueError):
-            told = fcntl.ioctl(sys.stdout.fileno(), termios.TIOCGWINSZ, bytes(8))
-            rows, columns, width, height = _CELLS.unpack(told)
-            if rows and columns and width and height:
-                return float(height * columns / (width * rows))
+    with contextlib.suppress(OSError, ValueError):
+        if (told := window_pixels(sys.stdout.fileno())) is not None:
+            columns, rows, width, height = told
+            return height * columns / (width * rows)
     return 2.0
 
 
@@ -224,9 +218,11 @@ def _begun_end(pasted: str) -> int:
 
 
 def keep_pastes_alive(keys: Input) -> None:
-    """Parse the keys of a Unix terminal with `PasteParser`; Windows has no bracketed paste here."""
+    """Decode and parse the keys of a Unix terminal with our classes; Windows has no bracketed paste here."""
     if sys.platform != "win32":
         from prompt_toolkit.input.vt100 import Vt100Input  # noqa: PLC0415 - Unix alone has it
 
         if isinstance(keys, Vt100Input):
             keys.vt100_parser = PasteParser(keys.vt100_parser.feed_key_callback)
+            encoding = getattr(keys.stdin, "encoding", None) or "utf-8"
+            keys.stdin_reader._stdin_decoder = TerminalText(encoding, "surrogateescape")

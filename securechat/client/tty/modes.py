@@ -23,6 +23,7 @@ MOUSE_OFF = "\x1b[?1006l\x1b[?1002l\x1b[?1000l"
 WRAP_ON, WRAP_OFF = "\x1b[?7h", "\x1b[?7l"
 ASK_BACKGROUND = "\x1b]11;?\x1b\\"
 ASK_SYNCHRONIZED = "\x1b[?2026$p"
+"""DSR 5 of ECMA-48 and its answer: the terminal has read everything that was written before."""
 ASK_NOTIFICATIONS = "\x1b]99;i=securechat:p=?;\x1b\\"
 
 _ENTER = (

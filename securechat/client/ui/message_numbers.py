@@ -105,6 +105,12 @@ class MessageNumbers:
         entry = self._by_seq.get(seq)
         return None if entry is None else entry.message
 
+    def last(self, key: ConversationId) -> NumberedMessage | None:
+        """Return the last message of a conversation that is not deleted."""
+        known = (each for each in self._by_seq.values() if each.key == key and each.message is not None)
+        there = (each for each in known if each.message is not None and each.message.deleted is None)
+        return max(there, key=lambda entry: entry.seq, default=None)
+
     def last_own(self, key: ConversationId, me: int) -> NumberedMessage | None:
         """Return the sender's last message in a conversation that is not deleted."""
         last: NumberedMessage | None = None

@@ -102,7 +102,7 @@ CLIENT_SETTINGS: tuple[ClientSetting, ...] = (
     _word("notifications", "terminal", "bell", "off"),
     _switch("notification_text"),
     _switch("do_not_disturb"),
-    _word("pictures", "off", "kitty"),
+    _word("pictures", "off", "kitty", "sixel"),
     _switch("reader"),
     _switch("numbers"),
     _switch("members", default=True),

@@ -26,7 +26,7 @@ from tests.simulation.mutants.planting import Mutant, nothing, planted
 
 FILE_MUTANTS: dict[str, Mutant] = {}
 SIGHTINGS = {
-    "changed_part_not_cut_off": 2,
+    "changed_part_not_cut_off": 19,
     "checksum_of_a_part_ignored": 2,
     "claim_not_released_when_the_draft_is_refused": 14,
     "deleted_message_keeps_its_files": 2,
@@ -34,17 +34,17 @@ SIGHTINGS = {
     "files_of_before_a_restart_not_counted": 2,
     "gone_files_forgotten_before_they_are_unlinked": 12,
     "gone_files_never_unlinked": 2,
-    "history_from_join_ignored_for_files": 88,
+    "history_from_join_ignored_for_files": 385,
     "length_trusted_after_a_power_cut": 5,
     "link_that_outlives_its_login": 19,
-    "offset_from_the_sidecar": 2,
-    "part_that_was_taken_over_stays_unjudged": 53,
-    "picture_counted_as_it_was_sent": 2,
+    "offset_from_the_sidecar": 10,
+    "part_that_was_taken_over_stays_unjudged": 314,
+    "picture_counted_as_it_was_sent": 4,
     "preview_left_behind": 11,
     "retention_that_leaves_files": 12,
     "sidecar_dropped_before_the_commit": 30,
     "two_writers_interleave": 12,
-    "unlinked_files_counted_on": 8,
+    "unlinked_files_counted_on": 4,
     "upload_of_another_sender_taken": 1,
     "upload_taken_by_two_messages": 14,
 }

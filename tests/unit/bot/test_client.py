@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 from collections import deque
 from concurrent.futures import Future
 from typing import Any
@@ -277,3 +278,30 @@ def test_a_wait_that_is_cancelled_while_the_cursor_is_written_loses_no_message()
         return heard
 
     assert asyncio.run(run()) == 1
+
+
+def test_a_cancelled_wait_that_fails_later_is_not_logged() -> None:
+    """Such as the wait for a message under a time limit: it fails when the bot ends."""
+    session = PlayedSession()
+    chat, _ = chat_over(session, kind=AsyncClient)
+    logged: list[dict[str, Any]] = []
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: logged.append(context))
+
+        async def first() -> None:
+            await anext(chat.messages())
+
+        task = asyncio.create_task(first())
+        while session.taker is None:  # noqa: ASYNC110 - it is a future of another thread
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await chat.close()
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    chat._taking = session.taker = None
+    gc.collect()
+    assert not logged

@@ -286,7 +286,7 @@ def numbered() -> MessageNumbers:
     ("line", "meaning"),
     [
         ("/reply 70 yes, and\n  no", actions.SendMessage("yes, and\n  no", HERE, reply=70)),
-        ("/reply [72] yes", actions.SendMessage("yes", PersonKey(5), reply=72)),
+        ("/reply [70] yes", actions.SendMessage("yes", HERE, reply=70)),
         ("/edit 71 other", actions.ChangeMessage(HERE, RevisionKind.EDIT, 71, "other")),
         ("/edit 71 ```\n  x", actions.ChangeMessage(HERE, RevisionKind.EDIT, 71, "```\n  x")),
         ("/edit other words", actions.ChangeMessage(HERE, RevisionKind.EDIT, 71, "other words")),
@@ -297,6 +297,10 @@ def numbered() -> MessageNumbers:
         ("/react 71 👍", actions.ChangeMessage(HERE, RevisionKind.REACT, 71, emoji="👍")),
         ("/react 70 👍", actions.ChangeMessage(HERE, RevisionKind.UNREACT, 70, emoji="👍")),
         ("/react 71 -👍", actions.ChangeMessage(HERE, RevisionKind.UNREACT, 71, emoji="👍")),
+        ("/react 👍", actions.ChangeMessage(HERE, RevisionKind.REACT, 71, emoji="👍")),
+        ("/react -👍", actions.ChangeMessage(HERE, RevisionKind.UNREACT, 71, emoji="👍")),
+        ("/whois ann", actions.AskPerson("ann")),
+        ('/whois @"user1 pc"', actions.AskPerson("user1 pc")),
         ("/react 71 -", actions.ChangeMessage(HERE, RevisionKind.REACT, 71, emoji="-")),
         ('/search from:ann "two words"', actions.FindMessages('from:ann "two words"')),
         ("/more", actions.ShowMore()),
@@ -343,6 +347,37 @@ def test_meaning_of_what_is_done_to_messages_and_rooms(line: str, meaning: Parse
     assert read(line, HERE, KNOWN, numbered(), ME) == meaning
 
 
+@pytest.mark.parametrize("line", ["/reply 70 just for you", "/edit 71 just for you", "/edit 71", "/react 71 👍"])
+@pytest.mark.parametrize("here", [PersonKey(5), RoomKey("dev")], ids=["dialogue", "room"])
+def test_nothing_typed_elsewhere_is_said_in_the_room_of_a_number(line: str, here: ConversationId) -> None:
+    command, number = line.split()[:2]
+    meaning = read(line, here, KNOWN, numbered(), ME)
+    assert meaning == InputError(
+        f"[{number}] is in #ops, not here, so nothing was done. First /join ops, then {command} {number}"
+    )
+
+
+@pytest.mark.parametrize("line", ["/reply 72 yes", "/react 72 👍", "/edit 73 other"])
+@pytest.mark.parametrize("here", [HERE, PersonKey(6)], ids=["room", "dialogue"])
+def test_nothing_typed_elsewhere_goes_to_the_person_of_a_number(line: str, here: ConversationId) -> None:
+    numbers = numbered()
+    numbers.add(PersonKey(5), 73, Message(73, 72, ME, "me", 0, "hm", to=5, to_name="ann"))
+    command, number = line.split()[:2]
+    assert read(line, here, KNOWN, numbers, ME) == InputError(
+        f"[{number}] is a direct message with ann, not here, so nothing was done. "
+        f'First /dm "ann", then {command} {number}'
+    )
+
+
+def test_a_direct_message_without_a_known_name_is_not_answered_from_elsewhere_either() -> None:
+    numbers = MessageNumbers()
+    numbers.add(PersonKey(5), 72)
+    meaning = read("/reply 72 yes", HERE, KNOWN, numbers, ME)
+    assert isinstance(meaning, InputError)
+    assert "another dialogue" in meaning.sentence
+    assert "First /dm NAME, then /reply 72" in meaning.sentence
+
+
 @pytest.mark.parametrize("line", ["/reply 9 x", "/edit 9 x", "/delete 9", "/react 9 x"])
 def test_a_number_that_stands_beside_no_line_is_said(line: str) -> None:
     meaning = read(line, HERE, KNOWN, numbered(), ME)
@@ -359,7 +394,7 @@ def test_a_number_that_stands_beside_no_line_is_said(line: str) -> None:
         "/reply text",
         "/delete 70 now",
         "/react 70",
-        "/react 👍",
+        "/react",
         "/react 70 " + "x" * 17,
         "/around",
         "/around 70 2",

@@ -337,8 +337,10 @@ def test_several_files_that_are_here_go_in_one_message(ca_pem: str, tmp_path: Pa
 
 
 def test_a_message_is_edited_without_the_lines_of_its_files(ca_pem: str) -> None:
-    user, _, numbers = interaction(ca_pem)
-    numbers.add(HERE, 7, message("look", PHOTO, REPORT))
+    user, core, numbers = interaction(ca_pem)
+    key = core.current
+    assert key is not None
+    numbers.add(key, 7, message("look", PHOTO, REPORT))
     assert user.take("/edit 7").prefill == "/edit 7 look"
 
 

@@ -10,7 +10,8 @@ from base64 import b64decode, b64encode
 
 import pytest
 
-from securechat.client.tty.kitty import MOST_BYTES, kitty_picture, png_size
+from securechat.client.tty.kitty import kitty_picture
+from securechat.client.tty.png import MOST_BYTES, png_size
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 

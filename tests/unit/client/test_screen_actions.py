@@ -334,7 +334,7 @@ def test_unread_from_here_puts_the_line_back_and_it_stays(rig: ScreenRig) -> Non
     assert rig.core.conversations[rig.key("ops")].unread == 0
     rig.run("select")
     rig.run("unread_from_here")
-    assert actions.MarkUnread(rig.key("ops"), second.seq) in rig.acts
+    assert actions.MarkUnread(rig.key("ops"), second.seq, 1) in rig.acts
     assert rig.core.conversations[rig.key("ops")].unread == 1
     rows = rig.messages.splitlines()
     line = next(index for index, row in enumerate(rows) if str(catalogue.message_blocks.NEW()) in row)
@@ -382,7 +382,7 @@ def test_enter_on_plain_text_tells_all_about_it(rig: ScreenRig) -> None:
     assert rig.overlay.startswith("Message")
 
 
-@pytest.mark.parametrize("action_id", ["reply", "edit", "delete", "react", "quote", "copy", "about"])
+@pytest.mark.parametrize("action_id", ["reply", "edit", "delete", "quote", "copy", "about"])
 def test_without_a_selection_a_message_action_says_so(rig: ScreenRig, action_id: str) -> None:
     rig.run(action_id)
     assert str(catalogue.screen.NO_MESSAGE_SELECTED()) in rig.messages

@@ -135,7 +135,7 @@ def test_keys_that_can_be_used_hold_beside_those_that_cannot() -> None:
 @pytest.mark.parametrize(
     ("flags", "environ", "told"),
     [
-        ({}, {"SECURECHAT_PICTURES": "sixel"}, "SECURECHAT_PICTURES is off or kitty, and not sixel"),
+        ({}, {"SECURECHAT_PICTURES": "iterm"}, "SECURECHAT_PICTURES is off or kitty or sixel, and not iterm"),
         ({}, {"SECURECHAT_PLAIN": "maybe"}, "SECURECHAT_PLAIN is on or off, and not maybe"),
         ({"keys": ["switch=Ctrl+S"]}, {}, "--keys: Ctrl+S is kept by the terminal or by line editing"),
         ({"notify": ["ops"]}, {}, "--notify: ops lacks an equals sign: write NAME=VALUE"),

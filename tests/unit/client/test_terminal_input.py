@@ -19,7 +19,7 @@ from securechat.client.ui.input.terminal_input import (
 STREAM = (
     "hi ä\r\x1b[A\x1bOP\x1b[1;5A\x1b[13;2u\x1ba\x1b[<0;5;7M\x1b[<64;5;7m\x1b[I"
     "\x1b[200~two\nlines\x1b[201~\x1b[?2026;1$y"
-    "\x1b]11;rgb:1818/1919/1c1c\x1b\\\x1b[?62;22c\x1b[5~end\x1b[[A\x1b[Z"
+    "\x1b]11;rgb:1818/1919/1c1c\x1b\\\x1b[?62;22c\x1b_Gi=31;OK\x1b\\\x1b[6;20;10t\x1b[5~end\x1b[[A\x1b[Z"
 )
 WANTED = [
     (InputKind.TEXT, "hi ä\r"),
@@ -35,6 +35,8 @@ WANTED = [
     (InputKind.ANSWER, "\x1b[?2026;1$y"),
     (InputKind.ANSWER, "\x1b]11;rgb:1818/1919/1c1c\x1b\\"),
     (InputKind.ANSWER, "\x1b[?62;22c"),
+    (InputKind.ANSWER, "\x1b_Gi=31;OK\x1b\\"),
+    (InputKind.ANSWER, "\x1b[6;20;10t"),
     (InputKind.KEY, "\x1b[5~"),
     (InputKind.TEXT, "end"),
     (InputKind.KEY, "\x1b[[A"),
@@ -124,6 +126,8 @@ def test_a_late_answer_whose_escape_was_taken_for_a_key_is_no_text() -> None:
     decoder.feed("\x1b", 0.0)
     decoder.tick(ESCAPE_S)
     assert joined(decoder.feed("]11;rgb:1818/1919/1c1c\x07hello", 1.0)) == [(InputKind.TEXT, "hello")]
+    assert joined(decoder.feed("_Gi=31;OK\x1b\\hello", 2.0))[-1] == (InputKind.TEXT, "hello")
+    assert joined(decoder.feed("[6;20;10thello", 3.0)) == [(InputKind.TEXT, "hello")]
     assert joined(InputDecoder().feed("]11;rgb:1818/1919/1c1c", 0.0)) == [(InputKind.TEXT, "]11;rgb:1818/1919/1c1c")]
 
 

@@ -14,7 +14,7 @@ pytest.importorskip("PIL", reason="pictures are written anew where Pillow is ins
 
 from PIL import Image, ImageChops, ImageCms, JpegImagePlugin
 
-from securechat.client.tty.kitty import MOST_BYTES, png_size
+from securechat.client.tty.png import MOST_BYTES, png_size
 from securechat.limits import PREVIEW_SIDES
 from securechat.pictures.answers import TERMINAL_SIDE, UnreadableReason
 from securechat.pictures.containers import foreign_parts

@@ -93,6 +93,7 @@ from securechat.client.core.events.rooms import (
     MembersLeft,
     ModerationDone,
     ModerationUnconfirmed,
+    PersonShown,
     RoleShown,
     RoomJoined,
     RoomLeft,
@@ -167,6 +168,7 @@ UiEvent: TypeAlias = (
     | PersonSelected
     | RoomsShown
     | RosterShown
+    | PersonShown
     | MembersJoined
     | MembersLeft
     | MemberRenamed
@@ -234,6 +236,7 @@ __all__ = [
     "PasswordTemporary",
     "PendingMessage",
     "PersonSelected",
+    "PersonShown",
     "ProgramActionDone",
     "ProgramActionUnconfirmed",
     "QuestionAnswered",

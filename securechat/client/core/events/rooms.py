@@ -71,6 +71,22 @@ class RoomsShown(Struct, frozen=True):
     rooms: tuple[RoomCount, ...]
 
 
+class PersonShown(Struct, frozen=True):
+    """The answer to AskPerson.
+
+    Attributes:
+        person: who has the name.
+        absent: whether it is an account whose owner is not here.
+        rooms: the rooms that both are in, by name.
+        ignored: whether the messages of the person are hidden.
+    """
+
+    person: Person
+    absent: bool
+    rooms: tuple[str, ...] = ()
+    ignored: bool = False
+
+
 class RosterShown(Struct, frozen=True):
     """The answer to AskWho."""
 

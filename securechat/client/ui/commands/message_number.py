@@ -1,4 +1,4 @@
-"""Splits the number of a message off a command, and says why where it names none, or may name several."""
+"""Splits the number of a message off a command, and says why where it names none, several, or one of elsewhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 from securechat.client import catalogue
 from securechat.client.catalogue.names import marked, named
+from securechat.client.core.state import ConversationId, RoomKey
 from securechat.client.ui.commands.results import InputError
 from securechat.client.ui.message_numbers import MessageNumbers, NumberedMessage
 from securechat.client.ui.rows.rendering import excerpt, own_text
@@ -33,6 +34,19 @@ def named_message(digits: str, numbers: MessageNumbers) -> NumberedMessage | Inp
         return InputError(catalogue.rooms.no_such_number(digits))
     shown = [_candidate(entry) for entry in found[:_MOST_CANDIDATES]]
     return InputError(catalogue.rooms.several_numbers(digits, shown, len(found) - len(shown)))
+
+
+def in_conversation(
+    named: NumberedMessage | InputError, current: ConversationId, me: int, command: str
+) -> NumberedMessage | InputError:
+    """Return a message of the open conversation; one of another is an error that says where it is."""
+    if isinstance(named, InputError) or named.key == current:
+        return named
+    if isinstance(named.key, RoomKey):
+        return InputError(catalogue.rooms.in_another_room(named.seq, one_line(named.key.room), command))
+    message = named.message
+    name = "" if message is None else message.to_name or "" if message.sender_id == me else message.name
+    return InputError(catalogue.rooms.in_a_dialogue(named.seq, one_line(name), command))
 
 
 def _candidate(entry: NumberedMessage) -> str:

@@ -1,7 +1,9 @@
 """Commands about messages: reply, edit, delete, react, search, history and unread.
 
 A command names a message by its number, or the last digits of it; by default it is the last own one of the
-conversation. /around takes also a number that was not shown here: it reads, and changes nothing.
+conversation, for /react the last one. /around takes also a number that was not shown here: it reads, and changes
+nothing. What says something (/reply, /edit, /react) names a message of the open conversation only: otherwise a text
+that is written in a dialogue would be said in the room of a mistyped number.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from securechat.client.catalogue.help_pages import usage
 from securechat.client.core import actions
 from securechat.client.core.message_changes import has_reacted
 from securechat.client.core.state import ConversationId
-from securechat.client.ui.commands.message_number import NUMBER, split_number
+from securechat.client.ui.commands.message_number import NUMBER, in_conversation, split_number
 from securechat.client.ui.commands.results import HistoryRequest, InputError, ParsedInput, PrefillInput, TimeRequest
 from securechat.client.ui.message_numbers import MessageNumbers, NumberedMessage
 from securechat.client.ui.rows.rendering import is_day, own_text
@@ -50,13 +52,13 @@ def about_messages(  # noqa: C901, PLR0911, PLR0912 - one row a command
         rest = catalogue.days.search_in_english(rest)
     match word:
         case "/reply":
-            return _reply(rest, numbers)
+            return _reply(rest, current, numbers, me)
         case "/edit":
             return _edit(rest, current, numbers, me)
         case "/delete":
             return _delete(rest, current, numbers, me)
         case "/react":
-            return _react(rest, numbers, me)
+            return _react(rest, current, numbers, me)
         case "/search" if len(rest) > _LONGEST_QUERY:
             return InputError(catalogue.rooms.SEARCH_TOO_LONG(most=_LONGEST_QUERY))
         case "/search" if rest:
@@ -84,8 +86,9 @@ def about_messages(  # noqa: C901, PLR0911, PLR0912 - one row a command
             return None
 
 
-def _reply(rest: str, numbers: MessageNumbers) -> ParsedInput:
+def _reply(rest: str, current: ConversationId, numbers: MessageNumbers, me: int) -> ParsedInput:
     named, text = split_number(rest, numbers)
+    named = in_conversation(named, current, me, "/reply") if named is not None else None
     if isinstance(named, NumberedMessage) and text:
         return actions.SendMessage(text, named.key, reply=named.seq)
     return named if isinstance(named, InputError) else InputError(usage("/reply"))
@@ -97,6 +100,7 @@ def _edit(rest: str, current: ConversationId, numbers: MessageNumbers, me: int) 
         named, text = numbers.last_own(current, me) or InputError(catalogue.rooms.NO_OWN_LINE()), rest
         if not rest:
             return _prefill(named)
+    named = in_conversation(named, current, me, "/edit")
     if isinstance(named, InputError):
         return named
     return actions.ChangeMessage(named.key, RevisionKind.EDIT, named.seq, text) if text else _prefill(named)
@@ -128,8 +132,12 @@ def _delete(rest: str, current: ConversationId, numbers: MessageNumbers, me: int
     return actions.ChangeMessage(named.key, RevisionKind.DELETE, named.seq)
 
 
-def _react(rest: str, numbers: MessageNumbers, me: int) -> ParsedInput:
+def _react(rest: str, current: ConversationId, numbers: MessageNumbers, me: int) -> ParsedInput:
     named, sign = split_number(rest, numbers)
+    if named is None and sign:
+        named = numbers.last(current) or InputError(catalogue.rooms.NO_MESSAGE_HERE())
+    elif named is not None:
+        named = in_conversation(named, current, me, "/react")
     if isinstance(named, InputError):
         return named
     sign = sign.strip()

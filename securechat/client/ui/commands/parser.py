@@ -56,7 +56,21 @@ _SUSPECTED, _SUGGESTED = 0.6, 0.78
 the second on it is a typing error (``/serch``, ``/jion``), and the known one is suggested, but not /room for /foo."""
 _SECRET = {"/register": PasswordPurpose.REGISTER, "/password": PasswordPurpose.CHANGE}
 COMMANDS = (
-    *("/help", "/who", "/join", "/leave", "/rooms", "/msg", "/history", "/nick", "/ignore", "/lang", "/quit", "/exit"),
+    *(
+        "/help",
+        "/who",
+        "/join",
+        "/leave",
+        "/rooms",
+        "/msg",
+        "/history",
+        "/nick",
+        "/ignore",
+        "/whois",
+        "/lang",
+        "/quit",
+        "/exit",
+    ),
     *(*_SECRET, "/sessions", "/logout", "/cert"),
     *(*TALK_WORDS, *ROOM_WORDS, *PROGRAM_WORDS, *FILE_WORDS, *LINK_WORDS),
 )
@@ -130,6 +144,11 @@ def _in_dialogue(word: str, rest: str) -> ParsedInput | None:
     return InputError(catalogue.rooms.NO_ROOM_HERE()) if needs_room else None
 
 
+def as_typed(text: str) -> str:
+    """Return what is typed to say a text: one that begins with a slash has another one before it."""
+    return f"/{text}" if text.startswith("/") else text
+
+
 def may_be_command(line: str) -> bool:
     """Tell whether a line may be meant as a command, also one that stands behind blanks."""
     return _from_first_visible(line).startswith(_SLASHES)
@@ -193,7 +212,9 @@ def _command(typed: str, rest: str, here: str, known: Iterable[str]) -> ParsedIn
             return _to_member(rest, known)
         case "/ignore" if rest:
             return actions.IgnorePerson(rest.strip('"'))
-        case "/join" | "/nick" | "/ignore":
+        case "/whois" if rest:
+            return actions.AskPerson(rest.removeprefix("@").strip('"'))
+        case "/join" | "/nick" | "/ignore" | "/whois":
             return InputError(usage(word))
         case _:
             why = catalogue.connection.unknown_command(typed, _meant(word))

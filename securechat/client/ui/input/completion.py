@@ -167,7 +167,9 @@ def _begun(before: str) -> tuple[str, _Find | None]:
     return "", None
 
 
-_OF_NAMES = frozenset({"/msg", "/dm", "/ignore", "/invite", "/kick", "/ban", "/unban", "/mute", "/unmute", "/role"})
+_OF_NAMES = frozenset(
+    {"/msg", "/dm", "/ignore", "/whois", "/invite", "/kick", "/ban", "/unban", "/mute", "/unmute", "/role"}
+)
 _OF_ROOMS = frozenset({"/join", "/leave", "/part", "/who", "/names"})
 _FIRST_WORDS: Mapping[str, tuple[str, ...]] = {
     "/typing": _ON_OFF,

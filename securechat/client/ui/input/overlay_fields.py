@@ -185,10 +185,16 @@ def alone_rows(sentence: TextRow, columns: int) -> list[TextRow]:
     return wrapped(sentence, columns) if columns >= _NARROWEST_SENTENCE else [sentence]
 
 
-def with_counter(row: TextRow, counter: TextRow, columns: int) -> TextRow:
-    """Return the last row of the composer with what is left, at its right end, where there is a place for it."""
-    left = columns - cells(row) - cells(counter)
-    if left <= 0:
-        return row
-    text = f"{row}{' ' * left}{counter}"
-    return TextRow.of(text, (*row.spans, TextSpan(len(text) - len(counter), len(text), TextStyle.DIM)))
+def with_counter(rows: Sequence[TextRow], counter: TextRow, columns: int) -> list[TextRow]:
+    """Return the rows of the composer, and the one above it as the last, with what is left of the limit.
+
+    It stands at the right end of the composer's last row, or of the row above the composer where that one is full.
+    """
+    *composer, above = rows
+    at = -2 if composer and cells(composer[-1]) + cells(counter) < columns else -1
+    if not counter or not composer:
+        return [*rows]
+    row = cut(rows[at], max(1, columns - cells(counter) - 1))
+    text = f"{row}{' ' * (columns - cells(row) - cells(counter))}{counter}"
+    counted = TextRow.of(text, (*row.spans, TextSpan(len(text) - len(counter), len(text), TextStyle.DIM)))
+    return [*composer[:-1], counted, above] if at == -2 else [*composer, counted]

@@ -39,8 +39,14 @@ _SEQUENCE = re.compile(
 _KEY = re.compile(r"\x1b(?:\[[\d;:]*[u~A-HPQRSZ]|\[\[[A-E]|O[ -~]|[^\[\]OP_^X])", re.DOTALL)
 _CURSOR_REPORT = re.compile(r"\x1b\[(?!1;[2-9]\d?R)\d+;\d+R")
 _MOUSE = re.compile(r"\x1b\[<\d{1,5};\d{1,5};\d{1,5}[Mm]")
+_STATE = re.compile(r"\x1b\[[03]n")
 _FOCUS = re.compile(r"\x1b\[[IO]")
-_LATE_ANSWER = re.compile(r"(?:\]1[01];rgba?:[0-9a-fA-F/]{1,24}|\[\?[\d;]{1,24}[cnu]|\[\?[\d;]{1,24}\$y)(?:\x07|\\)?")
+_WINDOW_REPORT = re.compile(r"\x1b\[[46];\d{1,5};\d{1,5}t")
+"""The size of the window's text, and of a cell, in pixels."""
+_LATE_ANSWER = re.compile(
+    r"(?:\]1[01];rgba?:[0-9a-fA-F/]{1,24}|_Gi=31;[ -~]{1,60}|\[\?[\d;]{1,24}[cnu]|\[\?[\d;]{1,24}\$y|\[[03]n"
+    r"|\[[46];\d{1,5};\d{1,5}t)(?:\x07|\\)?"
+)
 """Answers whose ESC came so early that it was a key: what is left of them is no text that is typed."""
 
 
@@ -205,6 +211,6 @@ def _kind(sequence: str) -> InputKind | None:
         return (
             InputKind.KEY if all(number <= 0x10FFFF and not 0xD800 <= number <= 0xDFFF for number in numbers) else None
         )
-    if is_string or sequence.startswith("\x1b[?"):
+    if is_string or sequence.startswith("\x1b[?") or _STATE.fullmatch(sequence) or _WINDOW_REPORT.fullmatch(sequence):
         return InputKind.ANSWER
     return None

@@ -6,6 +6,8 @@ that repeat what the user has just done.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from securechat.client import catalogue
 from securechat.client.catalogue.names import named
 from securechat.client.catalogue.translation import refusal_sentence
@@ -146,6 +148,9 @@ def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | Non
             return catalogue.connection.renamed(named(one_line(old), bot=bot), named(one_line(new), bot=bot))
         case events.RosterShown(room, people, total):
             return catalogue.connection.roster(one_line(room), _names(people), total)
+        case events.PersonShown(person, absent, shared, ignored):
+            names = [one_line(room) for room in shared]
+            return catalogue.connection.person(shown_name(person), names, absent=absent, ignored=ignored)
         case events.RoomsShown(rooms):
             return catalogue.connection.rooms([(one_line(count.room), count.total) for count in rooms])
         case events.IgnoreChanged(person, hidden):
@@ -228,8 +233,9 @@ def _of_account(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an 
             return None
 
 
-def _logins(logins: tuple[LoginInfo, ...]) -> str:
-    rows = [
+def login_lines(logins: Sequence[LoginInfo]) -> list[str]:
+    """Return a line for each login, safe to print."""
+    return [
         catalogue.accounts.login_line(
             each.login,
             excerpt(each.client),
@@ -241,6 +247,10 @@ def _logins(logins: tuple[LoginInfo, ...]) -> str:
         )
         for each in logins
     ]
+
+
+def _logins(logins: tuple[LoginInfo, ...]) -> str:
+    rows = login_lines(logins)
     return "\n".join([*rows, catalogue.accounts.END_LOGIN_HINT()]) if rows else catalogue.accounts.NO_LOGINS()
 
 

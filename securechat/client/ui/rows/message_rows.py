@@ -6,6 +6,7 @@ The first cells of a row, its gutter, say what the row is, and no text of a peer
   server has not stored.
 - Blanks are followed by text, from the cell behind the gutter on. The first row of a further message of the group has
   its minutes in the gutter: ``  :14``.
+- Blanks alone: a row that is kept free for the preview of a picture, below the row of its file.
 - Blanks and a sign before the text: ``>`` the message that is answered, ``|`` a line of code, ``+`` a file, ``~`` that
   the message was edited or deleted, ``*`` its reactions, ``!`` the state of an own one, ``@`` a mention of the user.
 - ``-- `` begins a notice, and ``-  `` its further rows. ``---- `` is a separator: a day, or where the unread begin.
@@ -31,10 +32,12 @@ from securechat.client.catalogue.names import BOT_MARK, marked, named
 from securechat.client.core.events.messages import MessageChangeRequest, PendingMessage
 from securechat.client.ui.rows.code_highlighting import code_spans
 from securechat.client.ui.rows.links import MarkKind, TextMark, links_in, visible_marks
+from securechat.client.ui.rows.picture_cells import PictureRoom, PictureRow
 from securechat.client.ui.rows.rendering import BotLookup, local_time_of, no_bots, own_text, safe_sign
 from securechat.client.ui.rows.styled_text import TextRow, TextSpan, TextStyle
 from securechat.client.ui.rows.wrapping import RowRange, cells, cut_to, fitting, row_ranges, styled_rows
 from securechat.model import FileInfo, Message, Person, RevisionKind
+from securechat.pictures.answers import TERMINAL_SIDE
 from securechat.text.sanitize import one_line, visible
 
 GROUP_MS = 5 * 60_000
@@ -58,6 +61,7 @@ class RowKind(Enum):
     TEXT = "text"
     CODE = "code"
     FILE = "file"  # saves or opens `file_id`
+    PICTURE = "picture"  # likewise; kept free for a part of its preview
     CHANGED = "changed"  # edited or deleted
     REACTIONS = "reactions"
     STATE = "state"  # of an own message that is not stored
@@ -72,8 +76,9 @@ class BlockRow(Struct, frozen=True):
         kind: what it is.
         seq: of its message; 0 for a row of none.
         quoted: the seq of the answered message, for RowKind.QUOTE.
-        file_id: for RowKind.FILE.
+        file_id: for RowKind.FILE and PICTURE.
         pending: the number of the message that is not stored (`PendingMessage.number`); 0 for others.
+        picture: for RowKind.PICTURE.
     """
 
     row: TextRow
@@ -82,6 +87,7 @@ class BlockRow(Struct, frozen=True):
     quoted: int = 0
     file_id: str = ""
     pending: int = 0
+    picture: PictureRow | None = None
 
 
 class PendingState(Enum):
@@ -108,6 +114,7 @@ class RowContext(Struct, frozen=True):
         my_key: the key of the user's name.
         hidden: the people whose messages the user does not want to see.
         show_numbers: whether each message has its number.
+        pictures: the room for previews; None where none are shown.
     """
 
     columns: int
@@ -118,6 +125,7 @@ class RowContext(Struct, frozen=True):
     my_key: str = ""
     hidden: Container[int] = _NO_PEOPLE
     show_numbers: bool = False
+    pictures: PictureRoom | None = None
 
 
 # --- rows between messages --------------------------------------------------------------------------------------------
@@ -373,10 +381,19 @@ class _BlockWriter:
             self._add(_with_gutter(row, self._gutter), RowKind.CODE)
 
     def file(self, file: FileInfo, index: int) -> None:
-        """Add the rows of a file; ``index`` counts those of the message, 0 for the only one."""
+        """Add the rows of a file and of its preview; ``index`` counts those of the message, 0 for the only one."""
         self._wrapped(
             "+", f"{_place(index)}{_file_text(file)}", RowKind.FILE, TextStyle.LINK, file.id, len(_place(index))
         )
+        pictures = self._context.pictures
+        if pictures is None or TERMINAL_SIDE not in file.previews:
+            return
+        if (cells_of := pictures.cells(file.width, file.height, self._room)) is not None:
+            columns, rows = cells_of
+            for at in range(rows):
+                part = PictureRow(file.id, self._gutter, columns, rows, at)
+                row = TextRow.of("")
+                self.rows.append(BlockRow(row, RowKind.PICTURE, self._seq, 0, file.id, self._pending, part))
 
     def pending_file(self, name: str, index: int) -> None:
         """Add the rows of a file of a message that is not stored."""

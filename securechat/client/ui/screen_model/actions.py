@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 
 from securechat.client import catalogue
 from securechat.client.core import actions
-from securechat.client.core.state import ConversationId
+from securechat.client.core.state import ConnectionPhase, ConversationId
 from securechat.client.ui.commands.message_number import named_message
+from securechat.client.ui.commands.parser import as_typed
 from securechat.client.ui.commands.results import InputError
 from securechat.client.ui.message_numbers import NumberedMessage
 from securechat.client.ui.notifications import LEVEL_WORDS, notification_levels, setting_name
@@ -127,6 +128,8 @@ class ScreenActions:
 
     def _next_unread(self) -> None:
         context = self._context
+        context.saw_in_passing()
+        context.overlay = None
         key = context.conversations.next_unread()
         if key is None:
             context.say(catalogue.screen.ALL_READ())
@@ -135,6 +138,7 @@ class ScreenActions:
 
     def _back(self) -> None:
         context = self._context
+        context.overlay = None
         if context.window.back():
             return
         while context.places:
@@ -162,9 +166,9 @@ class ScreenActions:
 
     def _read_all(self) -> None:
         context = self._context
-        for key, conversation in tuple(context.core.conversations.items()):
-            if conversation.unread:
-                context.send(actions.MarkSeen(key, conversation.last))
+        for key, last in context.conversations.unread:
+            context.send(actions.MarkSeen(key, last))
+            context.conversations.saw(key, last)
         context.say(catalogue.screen.ALL_READ())
 
     def present(self) -> None:
@@ -277,14 +281,14 @@ class ScreenActions:
             context.say(catalogue.screen.TEXT_NOT_PLAIN())
         else:
             self._to_composer()
-            context.composer.edit(message.seq, message.text)
+            context.composer.edit(message.seq, message.text, message.sent_at_ms)
 
     def _edit_unsent(self, number: int) -> None:
         context = self._context
         gone = context.window.discard(number)
         if gone is not None:
             self._to_composer()
-            context.composer.give_back(context.key, gone.message.text)
+            context.composer.give_back(context.key, as_typed(gone.message.text))
             if gone.message.reply is not None:
                 context.composer.reply(gone.message.reply)
 
@@ -302,7 +306,7 @@ class ScreenActions:
         context.window.discard(number)
         again = actions.SendMessage(message.text, message.target, message.reply, message.key, message.files)
         if not context.passes(again):
-            context.composer.give_back(message.target, message.text)
+            context.composer.give_back(message.target, as_typed(message.text))
 
     def _delete(self) -> None:
         context = self._context
@@ -313,10 +317,18 @@ class ScreenActions:
             context.open(screen_lists.delete_question(*found, context.list_columns))
 
     def _react(self) -> None:
-        if (found := self._message()) is not None:
+        context = self._context
+        if context.window.selected is None:
+            last = next((each for each in reversed(context.window.kept) if each.deleted is None), None)
+            found = None if last is None else (context.key, last)
+            if found is None:
+                context.say(catalogue.rooms.NO_MESSAGE_HERE())
+        else:
+            found = self._message()
+        if found is not None:
             key, message = found
             used = [reaction.sign for reaction in message.reactions]
-            self._context.open(screen_lists.emoji(key, message.seq, self._context.emoji, used))
+            context.open(screen_lists.emoji(key, message.seq, context.emoji, used))
 
     def _quote(self) -> None:
         if (found := self._message()) is not None:
@@ -364,13 +376,15 @@ class ScreenActions:
         elif len(links) == 1:
             context.ask(OpenLink(links[0][0]))
         else:
-            context.open(screen_lists.links(links, title))
+            context.open(screen_lists.links(links, title, context.list_columns))
 
     def _unread_from_here(self) -> None:
         context = self._context
         if (seq := context.window.mark_unread()) is not None:
             context.seen.marked_unread()
-            context.send(actions.MarkUnread(context.key, seq))
+            others = [each for each in context.window.kept if each.seq >= seq and each.sender_id != context.core.me.id]
+            context.send(actions.MarkUnread(context.key, seq, len(others)))
+            context.conversations.changed(context.key)
             context.say(catalogue.screen.READ_HERE_ONLY())
         else:
             context.say(catalogue.screen.NO_MESSAGE_SELECTED())
@@ -447,7 +461,7 @@ class ScreenActions:
             return
         context.notification.set_level(name, level)
         context.ask(KeepSetting(f"notify.{name}", level.value))
-        context.conversations.changed()
+        context.conversations.changed(key)
         context.say(catalogue.screen.level_is(str(place(context.core, key)), LEVEL_WORDS[level]()))
 
     def _notices(self) -> None:
@@ -459,6 +473,9 @@ class ScreenActions:
         context = self._context
         state = connection_words(context.core, context.retry_at, context.clock())
         context.open(screen_lists.connection(context.core, context.server, state, context.why, context.list_columns))
+        if context.core.account and context.core.phase is ConnectionPhase.ONLINE:
+            context.asked_logins += 1
+            context.send(actions.AskLogins())
 
     def _interrupt(self) -> None:
         """Cancel what is sent and saved, else leave at the second Ctrl+C in a row.
@@ -473,6 +490,7 @@ class ScreenActions:
             context.send(actions.LeaveChat())
             return
         self._interrupted_at = now
+        context.overlay = None  # the sentence stands below the messages
         context.say(catalogue.screen.QUIT_AGAIN())
 
 

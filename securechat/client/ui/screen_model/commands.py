@@ -14,11 +14,12 @@ from securechat.client import catalogue
 from securechat.client.core import actions
 from securechat.client.core.actions import Action
 from securechat.client.core.state import ConversationId
+from securechat.client.ui.commands.message_number import NUMBER
 from securechat.client.ui.commands.parser import COMMANDS, holds_secret, is_text, may_be_command
 from securechat.client.ui.input.ui_actions import ACTIONS
 from securechat.client.ui.interaction import InputResult
 from securechat.client.ui.screen_model import lists as screen_lists
-from securechat.client.ui.screen_model.composer import ComposerTask, TypedUnder
+from securechat.client.ui.screen_model.composer import ComposerQuestion, ComposerTask, TypedUnder
 from securechat.client.ui.screen_model.context import ScreenContext
 from securechat.client.ui.screen_model.panes import place
 from securechat.client.ui.screen_model.view import (
@@ -72,20 +73,34 @@ class ScreenCommands:
         context.notices.dismiss()
         under = context.composer.under(revision)
         context.composer.emptied(revision)
-        if under is None or under.hidden:
+        if under is None or under.question is ComposerQuestion.HIDDEN:
             self._apply(context.interaction.take(text, hidden=True), "")
-        elif context.interaction.hides_input:
-            context.composer.give_back(under.key, text)
-            context.say(catalogue.screen.ANSWER_FIRST(), error=True)
-        elif context.interaction.asks:
-            self._apply(context.interaction.take(text), "")
+        elif under.question is ComposerQuestion.OPEN:
+            if context.interaction.asks and not context.interaction.hides_input:
+                self._apply(context.interaction.take(text), "")
+            else:
+                context.say(catalogue.screen.QUESTION_OVER(), error=True)  # an answer goes to no room, and is not kept
+        elif under.gone:
+            context.composer.keep_gone(under, text)
+            context.say(catalogue.screen.PERSON_OF_ANOTHER_LOG(), error=True)
+        elif context.interaction.hides_input or context.interaction.asks:
+            self._keep(under.key, text, revision)
+            hidden = context.interaction.hides_input
+            context.say((catalogue.screen.ANSWER_FIRST if hidden else catalogue.screen.ANSWER_QUESTION)(), error=True)
         elif under.key != context.key:
-            context.composer.give_back(under.key, text)
+            self._keep(under.key, text, revision)
             if text.strip():
                 context.say(catalogue.screen.not_sent_there(place(context.core, under.key)), error=True)
         else:
             return self._text(text, under)
         return None
+
+    def _keep(self, key: ConversationId, text: str, revision: int) -> None:
+        """Keep a text that is not sent, once: the screen may have told it before."""
+        if revision == self._context.composer.revision:
+            self._context.composer.give_back(key, text)
+        else:
+            self._context.composer.keep_typed(text, revision)
 
     def run(self, line: str) -> None:
         """Run a command as if it was typed."""
@@ -108,13 +123,28 @@ class ScreenCommands:
         if (action := _action_of(text)) is not None:
             self._add_history(text)
             return action
-        self._apply(context.interaction.take(text), text, under.task)
+        if (line := self._with_number(text)) is None:
+            return RunAction("react")
+        self._apply(context.interaction.take(line), text, under.task)
         return None
+
+    def _with_number(self, text: str) -> str | None:
+        """Return a command with the selected message where it names none; None for one that asks for an emoji."""
+        word, _, rest = text.partition(" ")
+        if word.casefold() != "/react" or self._context.interaction.guarded:
+            return text
+        selected = self._context.selected
+        if not rest.strip():
+            return None
+        return text if selected is None or NUMBER.match(rest.strip()) else f"{word} {selected.seq} {rest}"
 
     def _edit(self, key: ConversationId, task: ComposerTask, text: str) -> None:
         context = self._context
         message = context.message(key, task.seq)
-        if message is None or message.deleted is not None:
+        if message is None and context.composer.task is not None and context.composer.task.kept:
+            context.composer.set_text(text)
+            context.say(catalogue.screen.EDIT_IS_SOUGHT(), error=True)
+        elif message is None or message.deleted is not None:
             context.composer.leave_task()
             context.composer.give_back(key, text)
             context.say(catalogue.screen.MESSAGE_GONE(), error=True)

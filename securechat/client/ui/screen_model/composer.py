@@ -2,19 +2,24 @@
 
 The screen's thread owns the text; here is the last that it told. `revision` says when it is to take another one. What
 was typed under a revision belongs to the conversation, and to the kind of question, of that revision: a text that was
-begun as a message is never taken for a password, nor the other way round, and none goes to a conversation that it was
-not typed in.
+begun as a message is never taken for an answer, nor the other way round, and none goes to a conversation that it was
+not typed in. While a question stands in the field, what is written for the conversation waits untouched; an answer is
+kept nowhere.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from securechat.client import catalogue
-from securechat.client.core.state import ConversationId, RoomKey
+from securechat.client.core.state import ConversationId, PersonKey, RoomKey
+from securechat.client.ui.commands.parser import holds_secret
 from securechat.client.ui.input.completion import Completion, KnownWords, complete
-from securechat.client.ui.input.unsent_texts import UnsentTexts
+from securechat.client.ui.input.unsent_texts import UnsentText, UnsentTexts
 from securechat.client.ui.screen_model.view import ComposerMode
 from securechat.limits import MAX_TEXT_CHARS
 
@@ -26,6 +31,14 @@ MOST_HISTORY = 500
 """Lines kept for Up: some 100 KB."""
 
 
+class ComposerQuestion(Enum):
+    """What the field asks for."""
+
+    NOTHING = "nothing"  # what is typed belongs to the conversation
+    OPEN = "open"  # a name, or yes or no
+    HIDDEN = "hidden"  # a password
+
+
 class ComposerTask(Struct, frozen=True):
     """What a text is for, other than a new message.
 
@@ -33,11 +46,15 @@ class ComposerTask(Struct, frozen=True):
         mode: ComposerMode.REPLY or EDIT.
         seq: of the message it is about.
         text: of an edit, as the message is without it.
+        sent_at_ms: of the edited message.
+        kept: whether the edit is of an earlier run, and its message is still to be found.
     """
 
     mode: ComposerMode
     seq: int
     text: str = ""
+    sent_at_ms: int = 0
+    kept: bool = False
 
 
 class TypedUnder(Struct, frozen=True):
@@ -45,15 +62,17 @@ class TypedUnder(Struct, frozen=True):
 
     Attributes:
         key: the conversation that was open.
-        hidden: whether a password was asked for.
+        question: what was asked for.
         task: as of then.
         left: the last that was told of it before the next revision.
+        gone: whether the conversation is a dialogue of another log.
     """
 
     key: ConversationId
-    hidden: bool
+    question: ComposerQuestion
     task: ComposerTask | None
     left: str = ""
+    gone: bool = False
 
 
 class ScreenComposer:
@@ -62,6 +81,7 @@ class ScreenComposer:
     Args:
         key: the conversation that is open.
         unsent: what was written in each conversation and not sent.
+        name_of: the present name of a person, by sender_id; None where it is not known.
 
     Attributes:
         revision: rises when the screen is to take `text`.
@@ -69,30 +89,65 @@ class ScreenComposer:
         cursor: characters before the insertion point.
         rows: of the field that it takes.
         task: what it is for, other than a new message.
-        hidden: whether a password is typed: then nothing of it is here.
+        question: what is asked for; of a hidden answer nothing is here.
+        guarded: whether what is typed may be a password nevertheless: then it is not stored.
         history: lines that were sent, the newest last.
     """
 
-    def __init__(self, key: ConversationId, unsent: UnsentTexts) -> None:
+    def __init__(
+        self,
+        key: ConversationId,
+        unsent: UnsentTexts,
+        name_of: Callable[[int], str | None] = lambda _: None,
+    ) -> None:
         self.revision = 0
         self.text = ""
         self.cursor = 0
         self.rows = 1
         self.task: ComposerTask | None = None
-        self.hidden = False
+        self.question = ComposerQuestion.NOTHING
+        self.guarded = False
         self.history: list[str] = []
         self._key = key
         self._unsent = unsent
+        self._name_of = name_of
         self._under: dict[int, TypedUnder] = {}
         self._completed: tuple[tuple[str, int, KnownWords], Completion | None] | None = None
         self._tasks: dict[ConversationId, tuple[ComposerTask, str]] = {}
-        self.set_text(unsent.get(key))
+        self._load()
+
+    @property
+    def hidden(self) -> bool:
+        """Whether a password is typed."""
+        return self.question is ComposerQuestion.HIDDEN
 
     def use(self, unsent: UnsentTexts) -> None:
         """Take the texts that an earlier run has left; what is written already stands above them."""
-        written, self._unsent = self.text if not self._edits else "", unsent
-        if not self.hidden and not self._edits:
-            self.set_text(_both(written, unsent.get(self._key)))
+        unsent.take_over(self._unsent)
+        self._unsent = unsent
+        if not self._asks and self.task is None:
+            self._load()
+
+    def settle(self) -> str:
+        """Put texts of an earlier run where they belong, once it is known whom a number means.
+
+        A text for a person whose number has another name now, or means nothing in this log, becomes a command in the
+        open room, where nothing else is written.
+
+        Returns:
+            The name of the person of such a command; empty for none.
+        """
+        found = self._unsent.recognise(self._name_of)
+        if self._asks or self.task is not None:
+            return ""
+        if self._key in found:
+            self._load()
+        if isinstance(self._key, PersonKey) or self.text:
+            return ""
+        if (other := self._unsent.take_for_other(self._name_of)) is None:
+            return ""
+        self.set_text(f'/msg "{other.name}" {other.text}')
+        return other.name
 
     def renamed(self, old: str, room: RoomKey) -> None:
         """A room has another name."""
@@ -103,7 +158,7 @@ class ScreenComposer:
     def typed(self, text: str, cursor: int, revision: int, rows: int) -> bool:
         """Take what is typed now; tell whether it was typed for this."""
         if revision != self.revision:
-            self._typed_before(text, revision)
+            self.keep_typed(text, revision)
             return False
         if self.hidden:
             return False
@@ -111,21 +166,25 @@ class ScreenComposer:
         self._keep()
         return True
 
-    def _typed_before(self, text: str, revision: int) -> None:
+    def keep_typed(self, text: str, revision: int) -> None:
         """Keep what was typed while another revision was on its way to the screen, where it was typed for."""
         under = self._under.get(revision)
-        if under is None or under.hidden or text == under.left:
+        if under is None or under.question is not ComposerQuestion.NOTHING or text == under.left:
             return
-        edits = _is_edit(under.task)
-        if edits and (under.key != self._key or self.hidden):
-            if (kept := self._tasks.get(under.key)) is not None and kept[0] == under.task:
-                self._tasks[under.key] = (kept[0], text)
-        elif under.key != self._key or self.hidden or (self._edits and not edits):
-            self._unsent.put(under.key, text)
-        elif self._edits == edits and (not edits or self.task == under.task):
-            begin = self.text.removesuffix(under.left) if under.left and self.text.endswith(under.left) else None
+        edits, elsewhere = _is_edit(under.task), under.key != self._key or self._asks
+        if under.gone:
+            self.keep_gone(under, text)
             self._under[revision] = replace(under, left=text)
-            self.set_text(_both(self.text, text) if begin is None else begin + text)
+        elif edits and elsewhere:
+            if (kept := self._tasks.get(under.key)) is not None and _is_same(kept[0], under.task):
+                self._tasks[under.key] = (kept[0], text)
+                self._keep_edit(under.key, kept[0], text)
+        elif elsewhere or (self._edits and not edits):
+            self._put(under.key, _continued(self._unsent.get(under.key), under.left, text))
+            self._under[revision] = replace(under, left=text)
+        elif self._edits == edits and (not edits or _is_same(self.task, under.task)):
+            self._under[revision] = replace(under, left=text)
+            self.set_text(_continued(self.text, under.left, text))
 
     def under(self, revision: int) -> TypedUnder | None:
         """Return what a text typed under a revision is for; None for one that is too old."""
@@ -148,13 +207,19 @@ class ScreenComposer:
         self._keep()
 
     def insert(self, text: str) -> None:
-        """Put a text where the insertion point is."""
+        """Put a text where the insertion point is; while a question is asked, behind what waits."""
+        if self._asks:
+            self._put(self._key, self._unsent.get(self._key) + text)
+            return
         before, behind = self.text[: self.cursor], self.text[self.cursor :]
         self.set_text(before + text + behind)
         self.cursor = len(before) + len(text)
 
     def prepend(self, text: str) -> None:
         """Put a command before what is written, of which nothing is lost."""
+        if self._asks:
+            self._put(self._key, text + self._unsent.get(self._key))
+            return
         self.set_text(text + self.text)
 
     def enter(self, key: ConversationId) -> None:
@@ -164,23 +229,31 @@ class ScreenComposer:
             self._key = key
             self._load()
 
-    def hide(self, *, hidden: bool) -> None:
-        """Ask for a password, or for text again; what was begun comes back then."""
-        if hidden != self.hidden:
+    def ask(self, question: ComposerQuestion) -> None:
+        """Ask a question, or for text again: what was begun waits, and comes back then."""
+        if question is not self.question:
             self._put_away()
-            self.hidden = hidden
+            self.question = question
             self._load()
 
     def reply(self, seq: int) -> None:
         """What is written answers a message."""
+        task = ComposerTask(ComposerMode.REPLY, seq)
+        if self._asks:
+            self._tasks[self._key] = (task, "")
+            return
         self.leave_task()
-        self.task = ComposerTask(ComposerMode.REPLY, seq)
+        self.task = task
         self._remember()
 
-    def edit(self, seq: int, text: str) -> None:
+    def edit(self, seq: int, text: str, sent_at_ms: int = 0) -> None:
         """Edit a message; what was written comes back afterwards."""
+        task = ComposerTask(ComposerMode.EDIT, seq, text, sent_at_ms)
+        if self._asks:
+            self._tasks[self._key] = (task, text)
+            return
         self.leave_task()
-        self.task = ComposerTask(ComposerMode.EDIT, seq, text)
+        self.task = task
         self.set_text(text)
 
     def leave_task(self) -> bool:
@@ -188,9 +261,10 @@ class ScreenComposer:
         changed, task, self.task = self.changed, self.task, None
         if task is None:
             return False
-        if changed:
+        if changed and not self.guarded:
             self.add_history(self.text)
         if task.mode is ComposerMode.EDIT:
+            self._unsent.put_edit(self._key, None)
             self.set_text(self._unsent.get(self._key))
         else:
             self._remember()
@@ -199,33 +273,72 @@ class ScreenComposer:
     def give_back(self, key: ConversationId, text: str) -> None:
         """Put a text back into a conversation from where it was to go, above what is written there meanwhile."""
         both = _both(text, self._unsent.get(key))
-        self._unsent.put(key, both)
-        if key == self._key and not self.hidden and not self._edits:
+        self._put(key, both)
+        if key == self._key and not self._asks and not self._edits:
             self.set_text(both)
+
+    def give_back_lost(self, key: ConversationId, text: str) -> None:
+        """Keep a text that another log has no place for: in its room, or by the name of its person."""
+        if isinstance(key, PersonKey):
+            self._unsent.keep_for(self._unsent.person_name(key.person_id), text)
+        else:
+            self.give_back(key, text)
+
+    def keep_gone(self, under: TypedUnder, text: str) -> None:
+        """Keep what was typed for a person of another log."""
+        if isinstance(under.key, PersonKey):
+            self._unsent.keep_for(self._unsent.person_name(under.key.person_id), text, under.left)
 
     @property
     def changed(self) -> bool:
         """Whether a message is edited, and its text is another one by now."""
         return self._edits and self.task is not None and bool(self.text.strip()) and self.text != self.task.text
 
-    def leave_edits(self) -> list[tuple[ConversationId, int, str]]:
-        """Leave every edit; returns conversation, seq and text of those that have changed."""
-        edits = [(self._key, self.task.seq, self.text)] if self.changed and self.task is not None else []
-        if self._edits:
-            self.leave_task()
-        for key, (task, text) in list(self._tasks.items()):
-            if _is_edit(task):
-                del self._tasks[key]
-                if text.strip() and text != task.text:
-                    edits.append((key, task.seq, text))
-        return edits
+    def guard(self, *, on: bool) -> None:
+        """What is typed may be a password, or no more."""
+        if on is not self.guarded:
+            self.guarded = on
+            self._keep()
 
-    def forget_tasks(self) -> None:
-        """The numbers of messages are those of others now: nothing is answered or edited any more, the texts stay."""
-        for key, _, text in self.leave_edits():
-            self.give_back(key, text)
+    def edit_is_found(self) -> None:
+        """The message of an edit of an earlier run is there, and it is the same one."""
+        if self.task is not None:
+            self.task = replace(self.task, kept=False)
+
+    def edit_is_gone(self) -> None:
+        """The edited message is not there any more: what was written is a text of the conversation."""
+        text = self.text if self.changed else ""
+        self.leave_task()
+        if text:
+            self.give_back(self._key, text)
+
+    def another_log(self) -> bool:
+        """Numbers mean other messages and people now; tell whether an edit, or a text for a person, is concerned.
+
+        Nothing is answered or edited any more. Texts stay with their rooms; those of dialogues wait for `settle`.
+        """
+        edits = [(self._key, self.text)] if self.changed else []
+        edits += [(key, text) for key, (task, text) in self._tasks.items() if _is_edit(task) and text != task.text]
         self.leave_task()
         self._tasks.clear()
+        for key, text in edits:
+            self._unsent.put_edit(key, None)
+            self.give_back(key, text)
+        concerned = self._unsent.another_log() or bool(edits)
+        self._under = {
+            revision: replace(under, gone=under.gone or isinstance(under.key, PersonKey))
+            for revision, under in self._under.items()
+        }
+        if isinstance(self._key, PersonKey) and not self._asks:
+            self.set_text("")
+            self._under[self.revision] = replace(self._under[self.revision], gone=True)
+        elif not self._asks and not self.text:
+            self.set_text(self._unsent.get(self._key))
+        return concerned
+
+    @property
+    def _asks(self) -> bool:
+        return self.question is not ComposerQuestion.NOTHING
 
     @property
     def _edits(self) -> bool:
@@ -262,13 +375,16 @@ class ScreenComposer:
             self.task = None
 
     def _load(self) -> None:
-        if self.hidden:
+        if self._asks:
             self._end_revision()
             self.text, self.cursor, self.rows = "", 0, 1
             self.revision += 1
             self._remember()
             return
         self.task, edited = self._tasks.pop(self._key, None) or (None, "")
+        if self.task is None and (kept := self._unsent.edit(self._key)) is not None:
+            self.task = ComposerTask(ComposerMode.EDIT, kept.seq, kept.was, kept.sent_at_ms, kept=True)
+            edited = kept.text
         self.set_text(edited if self._edits else self._unsent.get(self._key))
 
     def _end_revision(self) -> None:
@@ -276,18 +392,44 @@ class ScreenComposer:
             self._under[self.revision] = replace(under, left=self.text)
 
     def _remember(self) -> None:
-        self._under[self.revision] = TypedUnder(self._key, self.hidden, self.task)
+        self._under[self.revision] = TypedUnder(self._key, self.question, self.task)
         if len(self._under) > _KEPT_REVISIONS:
             del self._under[next(iter(self._under))]
 
     def _keep(self) -> None:
-        """Keep what is written, so that a restart finds it; the text of an edit is in the log."""
-        if not self.hidden and not self._edits:
-            self._unsent.put(self._key, self.text)
+        """Keep what is written, so that a restart finds it; an answer is none of that."""
+        if self._asks:
+            return
+        if self.task is not None and self._edits:
+            self._keep_edit(self._key, self.task, self.text)
+        else:
+            self._put(self._key, self.text)
+
+    def _keep_edit(self, key: ConversationId, task: ComposerTask, text: str) -> None:
+        if not text.strip() or text == task.text:
+            self._unsent.put_edit(key, None)
+            return
+        edit = UnsentText("", text, self._name(key), task.seq, task.sent_at_ms, task.text)
+        self._unsent.put_edit(key, edit, private=self.guarded)
+
+    def _put(self, key: ConversationId, text: str) -> None:
+        self._unsent.put(key, text, self._name(key), private=self.guarded or holds_secret(text))
+
+    def _name(self, key: ConversationId) -> str:
+        return (self._name_of(key.person_id) or "") if isinstance(key, PersonKey) else ""
 
 
 def _is_edit(task: ComposerTask | None) -> bool:
     return task is not None and task.mode is ComposerMode.EDIT
+
+
+def _is_same(one: ComposerTask | None, other: ComposerTask | None) -> bool:
+    return one is not None and other is not None and (one.mode, one.seq) == (other.mode, other.seq)
+
+
+def _continued(kept: str, left: str, text: str) -> str:
+    """Return a kept text that ended with what was told last, with what is typed instead of that."""
+    return kept.removesuffix(left) + text if left and kept.endswith(left) else _both(kept, text)
 
 
 def _both(first: str, second: str) -> str:

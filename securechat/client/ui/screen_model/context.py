@@ -14,7 +14,7 @@ from securechat.client import catalogue
 from securechat.client.core import actions
 from securechat.client.core.actions import Action
 from securechat.client.core.client import ClientCore
-from securechat.client.core.state import ConversationId, PersonKey
+from securechat.client.core.state import ConnectionPhase, ConversationId, PersonKey
 from securechat.client.files.session import FilesToSave
 from securechat.client.ui.commands.parser import COMMANDS
 from securechat.client.ui.input.completion import CommandWords, KnownWords, command_words
@@ -22,9 +22,10 @@ from securechat.client.ui.input.ui_actions import PALETTE, KeyTable
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_numbers import MessageNumbers
 from securechat.client.ui.notifications import NotificationPolicy
+from securechat.client.ui.rows.picture_cells import PictureRoom
 from securechat.client.ui.screen_model.composer import ScreenComposer
 from securechat.client.ui.screen_model.conversation_pane import ScreenList
-from securechat.client.ui.screen_model.layout import ScreenLayout, ScreenPane
+from securechat.client.ui.screen_model.layout import FRAME_ROWS, ScreenLayout, ScreenPane
 from securechat.client.ui.screen_model.lists import ServerInfo
 from securechat.client.ui.screen_model.notices import ScreenNotices
 from securechat.client.ui.screen_model.overlay import ScreenOverlay
@@ -35,6 +36,7 @@ from securechat.client.ui.window.kept_windows import ScreenWindows
 from securechat.client.ui.window.message_window import MessageWindow
 from securechat.client.ui.window.row_maker import RowOptions
 from securechat.client.ui.window.seen_policy import SeenPolicy
+from securechat.client.ui.window.shown_frames import ShownFrames
 from securechat.model import FileId, FileInfo, Message, UnreadItem
 from securechat.text.sanitize import one_line
 from securechat.translation import LANGUAGES, language
@@ -67,6 +69,7 @@ class ScreenContext:
 
     Attributes:
         layout: of the last view.
+        frames: up to where the terminal shows the messages.
         columns, rows: of the terminal.
         overlay: the list that is open.
         focus: what the keys are about, where no overlay is open and no message is selected.
@@ -86,11 +89,13 @@ class ScreenContext:
         unread_items: the last list of unread conversations, by number from 1.
         screen_hidden: whether another program, or nothing at all, is on the terminal instead of the screen.
         wants_list: whether the list of all conversations is to be asked for.
+        asked_logins: lists of the logins that the screen itself has asked for, for F2.
         asked_lists: lists of all conversations that the screen itself has asked for, and that are no answer.
         requests: to the shell, in order.
         default_name: taken where the user gives no name.
         places: conversations to go back to.
         goes_back: whether the next one is opened by going back.
+        sought_edit: conversation and seq of the message of a kept edit that was asked for.
     """
 
     def __init__(
@@ -130,6 +135,7 @@ class ScreenContext:
         self.notices = ScreenNotices()
         self.members = MemberPane()
         self.layout = ScreenLayout(0, 0)
+        self.frames = ShownFrames()
         self.columns = self.rows = 0
         self.overlay: ScreenOverlay | None = None
         self.focus = ScreenFocus.COMPOSER
@@ -149,11 +155,12 @@ class ScreenContext:
         self.unread_items: tuple[UnreadItem, ...] = ()
         self.screen_hidden = False
         self.wants_list = False
-        self.asked_lists = 0
+        self.asked_lists = self.asked_logins = 0
         self.requests: list[ShellRequest] = []
         self.default_name: str | None = None
         self.places: list[ConversationId] = []
         self.goes_back = False
+        self.sought_edit: tuple[ConversationId, int] | None = None
         self._seen_people: set[int] = set()
         self._overlays = 0
         self._opened: ConversationId | None = None
@@ -166,6 +173,11 @@ class ScreenContext:
         """Tell the user something, safe to print."""
         if sentence:
             self.notices.add(sentence, self.clock(), error=error)
+
+    def edit_is_gone(self) -> None:
+        """The message of a kept edit is gone, or another one: its text stays as a text of the conversation."""
+        self.composer.edit_is_gone()
+        self.say(catalogue.screen.EDIT_IS_GONE(), error=True)
 
     def ask(self, request: ShellRequest) -> None:
         """Have the shell do something."""
@@ -182,18 +194,45 @@ class ScreenContext:
     @property
     def looks(self) -> bool:
         """Whether the user looks at the messages that are open, and nothing covers them."""
+        return self.shows_messages and self.seen.looks(self.clock())
+
+    @property
+    def shows_messages(self) -> bool:
+        """Whether the messages that are open are on the screen, and nothing covers them."""
         layout = self.layout
         shown = layout.messages is not None and not layout.too_small and not self.screen_hidden
-        if not shown or self.overlay is not None or not self.seen.looks(self.clock()):
+        if not shown or self.overlay is not None:
             return False
         completion = self.composer.completion(self.words())  # its list stands over the last messages
         return completion is None or not completion.candidates
+
+    def saw_through(self, through: int) -> None:
+        """The user has seen everything in the open conversation up to a message."""
+        self.act(actions.MarkSeen(self.key, through))
+        self.conversations.saw(self.key, through)
+
+    def saw_in_passing(self) -> None:
+        """The user goes on to what is unread elsewhere: what was looked at here meanwhile counts as read."""
+        through = self.seen.passed(self.clock()) if self.core.unread_known else None
+        online = self.core.phase is ConnectionPhase.ONLINE
+        if through is not None and through > self.conversations.read(self.key) and online:
+            self.saw_through(through)
 
     def open(self, overlay: ScreenOverlay) -> None:
         """Open a list over the panes, in place of another one."""
         self._overlays += 1
         overlay.revision = self._overlays
         self.overlay = overlay
+
+    def show_pictures(self, cell_ratio: float) -> None:
+        """Keep rows free for previews of pictures, a third of the messages' field at most.
+
+        The field is taken as it is with one line typed, so that no row moves while a longer text is typed.
+        """
+        room = PictureRoom(cell_ratio, (self.rows - FRAME_ROWS) // 3)
+        if room != self.options.pictures:
+            self.options.pictures = room
+            self.windows.refresh()
 
     def take_files(self, files: Sequence[FileInfo]) -> None:
         """Save files of a message; open one that is saved already, and of several tell where they are."""
@@ -232,7 +271,7 @@ class ScreenContext:
     @property
     def list_rows(self) -> int:
         """Rows of an overlay, without its title, filter and footer."""
-        return max(1, self.rows - 8)
+        return max(1, self.rows - 5)
 
     def message(self, key: ConversationId, seq: int) -> Message | None:
         """Return a message that is kept anywhere."""
@@ -309,18 +348,20 @@ class ScreenContext:
             return
         if self._opened is not None:
             self.windows.of(self._opened).select(None)
+            self.windows.put_away(self._opened)
             self.remember(self._opened)
+            self.conversations.changed(self._opened, key)
         self._opened = key
         self.composer.enter(key)
         self.notices.dismiss()
         self.members.changed()
-        self.conversations.changed()
         if (first := self.first_unread(key)) is not None:
             self.window.open(first)
         self.seen.entered(key)
 
     def focus_on(self, focus: ScreenFocus) -> None:
-        """Give the keys to a list, or to the composer."""
+        """Give the keys to a list, or to the composer; a list over the panes, which had them, is closed."""
+        self.overlay = None
         self.focus = focus
         if focus is ScreenFocus.CONVERSATIONS:
             self.conversations.enter()
@@ -339,6 +380,8 @@ class ScreenContext:
         """Pass an action to the core; tell whether the core takes it. What it says instead, the user is told."""
         self.rejected = False
         self.act(action)
+        if isinstance(action, actions.SendMessage):
+            self.windows.of(action.target).unsent_are(self.core.unsent)  # it is seen from now on
         return not self.rejected
 
     def key_of(self, item: UnreadItem) -> ConversationId:

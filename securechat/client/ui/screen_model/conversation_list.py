@@ -11,8 +11,10 @@ While the keyboard's selection is in the list, nothing moves: what is new then s
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from bisect import insort
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
+from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -23,6 +25,8 @@ MOST_FOUND = 50
 """Matches that are returned: more than a list on the screen shows."""
 _MOST_TYPED = 100
 """Characters of what is searched for; names are shorter (limits.py)."""
+_FEW = 100
+"""Changed conversations that are put in their places one by one; of more, all are sorted."""
 
 
 class ListRank(IntEnum):
@@ -100,23 +104,45 @@ class ConversationListing:
 
     def __init__(self) -> None:
         self._items: dict[ConversationId, ConversationEntry] = {}
-        self._shown: tuple[ConversationEntry, ...] = ()
+        self._shown: list[ConversationEntry] = []
         self._selected: ConversationId | None = None
 
     # --- what is in it ------------------------------------------------------------------------------------------------
 
     def put(self, conversations: Iterable[ConversationEntry]) -> None:
         """Take all conversations as they are now."""
-        self._items = {each.key: each for each in conversations}
-        if self._selected is None:
-            self._shown = tuple(ordered(self._items.values()))
+        was, self._items = self._items, {each.key: each for each in conversations}
+        changed = [each.key for each in self._items.values() if was.get(each.key) != each]
+        self._place_anew([*changed, *(key for key in was if key not in self._items)])
+
+    def update(self, changed: Mapping[ConversationId, ConversationEntry | None]) -> None:
+        """Take some conversations as they are now; None for one that is gone."""
+        differing = [key for key, each in changed.items() if self._items.get(key) != each]
+        for key in differing:
+            if (each := changed[key]) is None:
+                del self._items[key]
+            else:
+                self._items[key] = each
+        self._place_anew(differing)
+
+    def _place_anew(self, keys: Sequence[ConversationId]) -> None:
+        """Put the conversations that have changed in their places."""
+        if not keys:
             return
-        kept = [self._items[each.key] for each in self._shown if each.key in self._items]
-        known = {each.key for each in kept}
-        new = ordered(each for each in self._items.values() if each.key not in known)
-        self._shown = (*kept, *new)
-        if self._selected not in self._items:
-            self.leave()
+        if self._selected is not None:
+            kept = [self._items[each.key] for each in self._shown if each.key in self._items]
+            known = {each.key for each in kept}
+            self._shown = [*kept, *ordered(each for each in self._items.values() if each.key not in known)]
+            if self._selected not in self._items:
+                self.leave()
+        elif len(keys) > _FEW:
+            self._shown = ordered(self._items.values())
+        else:
+            moved = set(keys)
+            self._shown = [each for each in self._shown if each.key not in moved]
+            for key in keys:
+                if (entry := self._items.get(key)) is not None:
+                    insort(self._shown, entry, key=_order)
 
     @property
     def shown(self) -> Sequence[ConversationEntry]:
@@ -152,17 +178,31 @@ class ConversationListing:
     def leave(self) -> None:
         """The selection leaves the list, which takes its order again."""
         self._selected = None
-        self._shown = tuple(ordered(self._items.values()))
+        self._shown = ordered(self._items.values())
 
     # --- going elsewhere ----------------------------------------------------------------------------------------------
 
-    def next_unread(self, current: ConversationId | None) -> ConversationId | None:
+    def next_unread(
+        self, current: ConversationId | None, passed: Mapping[ConversationId, int] = MappingProxyType({})
+    ) -> ConversationId | None:
         """Return where to go next: mentions first, then unread, by last message; None where nothing is unread.
 
         The current conversation is left out, so that one is not held in it by what was not seen. Muted rooms are too.
+
+        Args:
+            current: where the user is.
+            passed: where the user was so and left it unread, the one left longest ago first, each with its last message
+                of then: without a later one they come last.
         """
         waiting = [each for each in self._items.values() if each.rank is not ListRank.REST and each.key != current]
-        return min(waiting, key=_order).key if waiting else None
+        if fresh := [each for each in waiting if passed.get(each.key, -1) < each.last]:
+            return min(fresh, key=_order).key
+        there = {each.key for each in waiting}
+        return next((key for key in passed if key in there), None)
+
+    def entry(self, key: ConversationId) -> ConversationEntry | None:
+        """Return a conversation as it is now."""
+        return self._items.get(key)
 
     def find(self, typed: str, current: ConversationId | None = None) -> Sequence[ConversationEntry]:
         """Return the conversations whose names match what was typed, the best first; without text, in their order.

@@ -45,6 +45,8 @@ class ScreenList:
         self._notification = notification
         self._list = ConversationListing()
         self._told: dict[ConversationId, ConversationItem] = {}
+        self._passed: dict[ConversationId, int] = {}
+        self._changed: dict[ConversationId, None] = {}
         self._fresh = False
         self._top = self._columns = 0
 
@@ -63,15 +65,35 @@ class ScreenList:
                 self._told.clear()
             case events.ReadOnOtherDevice(key, seq):
                 self.saw(key, seq)
-            case events.TypingChanged() | events.MessageAcked() | events.MessageChanged():
+                return
+            case events.MessageShown(key=key) | events.HistoryLoaded(key=key) | events.HistoryShown(key=key):
+                self._changed[key] = None
+                return
+            case events.MembersJoined(people=people) | events.MembersLeft(people=people):
+                self._changed |= dict.fromkeys(PersonKey(person.id) for person in people)  # whose names are known now
+                return
+            case (
+                events.TypingChanged()
+                | events.MessageWaiting()
+                | events.MessageAcked()
+                | events.MessageChanged()
+                | events.RosterShown()
+                | events.SearchShown()
+                | events.NoticeShown()
+            ):
                 return
             case _:
                 pass
         self._fresh = False
 
-    def changed(self) -> None:
-        """What was read, or what notifies, is another now."""
-        self._fresh = False
+    def changed(self, *keys: ConversationId) -> None:
+        """What is open, was read or notifies in these conversations is another now."""
+        self._changed |= dict.fromkeys(keys)
+
+    @property
+    def unread(self) -> Sequence[tuple[ConversationId, int]]:
+        """The conversations with unread messages, each with its last one."""
+        return [(each.key, each.last) for each in self._shown if each.unread]
 
     def read(self, key: ConversationId) -> int:
         """Return up to where the user has read a conversation, as far as is known."""
@@ -87,7 +109,7 @@ class ScreenList:
 
     def saw(self, key: ConversationId, seq: int) -> None:
         """A conversation was read up to a message."""
-        self._fresh = False
+        self._changed[key] = None
         if (told := self._told.get(key)) is not None and seq > told.read_seq:
             unread, mentions = (0, 0) if seq >= told.last_seq else (told.unread, told.mentions)
             self._told[key] = replace(told, read_seq=seq, unread=unread, mentions=mentions)
@@ -104,22 +126,53 @@ class ScreenList:
 
     @property
     def _shown(self) -> Sequence[ConversationEntry]:
+        """The list, of which what has changed is made anew: with 10,000 rooms all of it takes some 50 ms."""
         if not self._fresh:
             self._fresh = True
             self._list.put(self._all())
-            self._columns = max((cells(place(self._core, each.key)) + 8 for each in self._list.shown), default=0)
+            self._columns = 0
+            self._columns = max((self._width(each) for each in self._list.shown), default=0)
+        elif self._changed:
+            entries = {key: self._entry(key) for key in self._changed}
+            self._list.update(entries)
+            there = (each for each in entries.values() if each is not None)
+            self._columns = max((self._width(each) for each in there), default=self._columns)
+        self._changed.clear()
         return self._list.shown
+
+    def _width(self, each: ConversationEntry) -> int:
+        """Return the cells of a name with its marks; as wide as one that was in the list so far."""
+        return max(self._columns, cells(place(self._core, each.key)) + 8)
 
     def _all(self) -> Iterator[ConversationEntry]:
         core = self._core
-        rooms = {room.key: room.name for room in core.rooms.values()}
-        for key, name in rooms.items():
-            counts = _counts(core.conversations.get(key), self._told.get(key))
-            yield ConversationEntry(key, name, *counts, muted=self._notification.is_quiet(key))
+        rooms: list[ConversationId] = [room.key for room in core.rooms.values()]
         people = [key for key in (*core.conversations, *self._told, core.current) if isinstance(key, PersonKey)]
-        for person in dict.fromkeys(people):
-            counts = _counts(core.conversations.get(person), self._told.get(person))
-            yield ConversationEntry(person, core.name_of(person.person_id) or "", *counts)
+        entries = (self._entry(key) for key in (*rooms, *dict.fromkeys(people)))
+        return (each for each in entries if each is not None)
+
+    def _entry(self, key: ConversationId) -> ConversationEntry | None:
+        """Return what is known of a conversation; None for one that is not in the list."""
+        core = self._core
+        conversation, told = core.conversations.get(key), self._told.get(key)
+        if isinstance(key, PersonKey):
+            if conversation is None and told is None and key != core.current:
+                return None
+            return ConversationEntry(key, core.name_of(key.person_id) or "", *self._counts(conversation, told))
+        room = core.rooms.get(key.room)
+        if room is None or room.key is not key:
+            return None
+        quiet = self._notification.is_quiet(key)
+        return ConversationEntry(key, room.name, *self._counts(conversation, told), muted=quiet)
+
+    def _counts(self, conversation: Conversation | None, told: ConversationItem | None) -> tuple[int, int, int]:
+        """Return the last message of a conversation that is not of a hidden person, and what is unread in it."""
+        last = told.last_seq if told is not None else 0
+        if conversation is None:
+            return (last, told.unread, told.mentions) if told is not None else (0, 0, 0)
+        hidden = self._core.ignored
+        seen = next((each.seq for each in reversed(conversation.messages) if each.sender_id not in hidden), 0)
+        return max(last, seen), conversation.unread, conversation.mentions
 
     # --- the selection ------------------------------------------------------------------------------------------------
 
@@ -147,8 +200,14 @@ class ScreenList:
         self._top = max(0, self._top + rows)
 
     def next_unread(self) -> ConversationId | None:
-        """Return where to go next."""
-        return self._list.next_unread(self._core.current) if self._shown else None
+        """Return where to go next, so that one comes round to all, also where one left them unread."""
+        if not self._shown:
+            return None
+        here = self._core.current
+        self._passed.pop(here, None)
+        if (entry := self._list.entry(here)) is not None and entry.unread:
+            self._passed[here] = entry.last
+        return self._list.next_unread(here, self._passed)
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 
@@ -192,16 +251,6 @@ class ScreenList:
             return cut(TextRow.of(shown, [style]), columns)
         shown = f"#{one_line(each.name)}"
         return cut(styled(shown, TextStyle.DIM) if each.is_muted else TextRow.of(shown), columns)
-
-
-def _counts(conversation: Conversation | None, told: ConversationItem | None) -> tuple[int, int, int]:
-    """Return the last message of a conversation, and what is unread in it."""
-    last = told.last_seq if told is not None else 0
-    if conversation is None:
-        return (last, told.unread, told.mentions) if told is not None else (0, 0, 0)
-    if conversation.messages:
-        last = max(last, conversation.messages[-1].seq)
-    return last, conversation.unread, conversation.mentions
 
 
 def _count(count: int) -> str:

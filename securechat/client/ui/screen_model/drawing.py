@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
 from securechat.client import catalogue
+from securechat.client.core.state import ConversationId
 from securechat.client.ui.notifications import NotificationLevel
 from securechat.client.ui.rows.links import visible_links
 from securechat.client.ui.rows.message_rows import RowKind
+from securechat.client.ui.rows.picture_cells import PictureArea
 from securechat.client.ui.rows.rendering import excerpt, local_time, own_text
 from securechat.client.ui.rows.styled_text import TextRow, TextSpan, TextStyle
 from securechat.client.ui.screen_model.context import ScreenContext
 from securechat.client.ui.screen_model.layout import NARROWEST_LIST, ScreenLayout, ScreenPane, WantedPanes, layout
 from securechat.client.ui.screen_model.lists import author
 from securechat.client.ui.screen_model.overlay import cut, styled
-from securechat.client.ui.screen_model.panes import ConnectionFacts, activity, footer, header, place, status
+from securechat.client.ui.screen_model.panes import (
+    ConnectionFacts,
+    activity,
+    footer,
+    header,
+    overlay_footer,
+    place,
+    status,
+)
 from securechat.client.ui.screen_model.view import (
     ClickTarget,
     ComposerMode,
@@ -39,7 +53,7 @@ _KEYS = {
     ScreenFocus.MESSAGES: ("reply", "react", "edit", "copy", "open_link", "delete", "about", "help"),
     ScreenFocus.CONVERSATIONS: ("choose", "members", "escape", "help"),
     ScreenFocus.MEMBERS: ("choose", "rooms", "escape", "help"),
-    ScreenFocus.OVERLAY: ("choose", "escape"),
+    ScreenFocus.OVERLAY: (),
 }
 
 
@@ -55,7 +69,7 @@ def draw(context: ScreenContext, taken: int) -> ScreenView:
     if of.too_small:
         alone = _NO_ROW if of.messages is None else TextRow.of(catalogue.screen.TOO_SMALL())
         return ScreenView(of, taken, composer=composer, alone=alone, title=title(context))
-    messages, cursor = _messages(context, of)
+    messages, cursor, pictures = _messages(context, of)
     focus = focus_of(context)
     overlay = context.overlay
     now = context.clock()
@@ -80,7 +94,9 @@ def draw(context: ScreenContext, taken: int) -> ScreenView:
         header(context.core, context.key, columns),
         activity(context.core, below, present_keys[0] if present_keys else "", columns),
         status(context.core, facts, now, of.columns),
-        footer(context.keys, _KEYS[focus], of.columns),
+        footer(context.keys, _KEYS[focus], of.columns)
+        if overlay is None
+        else overlay_footer(context.keys, overlay, of.columns),
         title(context),
         composer,
         focus,
@@ -88,6 +104,7 @@ def draw(context: ScreenContext, taken: int) -> ScreenView:
         None if overlay is None else overlay.view(context.list_columns, context.list_rows),
         bare_rows(context) if context.bare else None,
         context.mouse and not context.bare,
+        pictures=pictures,
     )
 
 
@@ -133,18 +150,61 @@ def _wanted(context: ScreenContext, composer: ComposerView) -> WantedPanes:
 # --- messages ---------------------------------------------------------------------------------------------------------
 
 
-def _messages(context: ScreenContext, of: ScreenLayout) -> tuple[tuple[ViewRow, ...], tuple[int, int] | None]:
-    """Return the rows of the messages with the notices below them, and where the selected one stands."""
+def _messages(
+    context: ScreenContext, of: ScreenLayout
+) -> tuple[tuple[ViewRow, ...], tuple[int, int] | None, tuple[PictureArea, ...]]:
+    """Return the rows of the messages with the notices below them, where the selected one stands, and previews."""
     field = of.messages
     if field is None:
-        return (), None
+        return (), None, ()
     notices = context.notices.rows(field.columns, max(1, field.rows // _NOTICE_PART), context.clock())
     window = context.windows.resize(context.key, field.columns, field.rows - len(notices))
-    rows = [ViewRow(each.row, _target(context, window, each), selected=each.selected) for each in window.rows().rows]
+    shown = window.rows().rows
+    rows = [ViewRow(each.row, _target(context, window, each), selected=each.selected) for each in shown]
     all_rows = (*rows, *(ViewRow(row) for row in notices))
     selected = next((index for index, row in enumerate(rows) if row.selected), None)
-    cursor = None if selected is None else (field.column, field.row + field.rows - len(all_rows) + selected)
-    return all_rows, cursor
+    first = field.row + field.rows - len(all_rows)
+    cursor = None if selected is None else (field.column, first + selected)
+    return all_rows, cursor, _pictures(context, context.key, shown, field.column, first)
+
+
+def _pictures(
+    context: ScreenContext, key: ConversationId, rows: Sequence[WindowRow], column: int, first_row: int
+) -> tuple[PictureArea, ...]:
+    """Return where previews stand.
+
+    Args:
+        context: shared state.
+        key: the conversation.
+        rows: of its window.
+        column: of the field.
+        first_row: of the screen, where the first of these rows stands.
+    """
+    if context.options.pictures is None or context.overlay is not None or context.bare:
+        return ()
+    areas: list[PictureArea] = []
+    maker = context.windows.row_maker(key)
+    for row, each in enumerate(rows, first_row):
+        block = maker.block_row(each.seq, each.row) if each.part is WindowRowKind.MESSAGE else None
+        part = None if block is None else block.picture
+        if part is None:
+            continue
+        last = areas[-1] if areas else None
+        if (
+            last is not None
+            and part.index == last.first + last.shown
+            and (last.file_id, last.seq)
+            == (
+                part.file_id,
+                each.seq,
+            )
+        ):
+            areas[-1] = replace(last, shown=last.shown + 1)
+        else:
+            areas.append(
+                PictureArea(part.file_id, each.seq, column + part.column, row, part.columns, part.rows, part.index, 1)
+            )
+    return tuple(areas)
 
 
 def _target(context: ScreenContext, window: MessageWindow, row: WindowRow) -> ClickTarget | None:
@@ -156,7 +216,7 @@ def _target(context: ScreenContext, window: MessageWindow, row: WindowRow) -> Cl
             block = context.windows.row_maker(key).block_row(row.seq, row.row)
             if block is not None and block.kind is RowKind.QUOTE:
                 return QuoteTarget(key, row.seq, block.quoted)
-            if block is not None and block.kind is RowKind.FILE:
+            if block is not None and block.kind in {RowKind.FILE, RowKind.PICTURE}:
                 return FileTarget(key, row.seq, block.file_id)
             return MessageTarget(key, row.seq)
         case _:
@@ -242,6 +302,10 @@ def _above(context: ScreenContext) -> tuple[TextRow, ...]:
         return ()
     message = context.message(context.key, task.seq)
     columns = max(1, context.columns - 1)
+    if message is None and task.kept:
+        return (
+            cut(styled(f"{catalogue.screen.EDITING()} {excerpt(task.text, 2 * columns)}", TextStyle.QUOTE), columns),
+        )
     if message is None or message.deleted is not None:
         return (cut(styled(catalogue.screen.REPLY_GONE(), TextStyle.ERROR), columns),)
     text = excerpt(own_text(message), 2 * columns)

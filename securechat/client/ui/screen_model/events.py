@@ -9,11 +9,12 @@ from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core import events
 from securechat.client.core.events import UiEvent
 from securechat.client.core.state import PersonKey
+from securechat.client.ui.commands.parser import as_typed
 from securechat.client.ui.rows.describe import EventText
 from securechat.client.ui.rows.describe_programs import token_lines
 from securechat.client.ui.rows.event_rows import MessageRows
 from securechat.client.ui.rows.rendering import shown_name
-from securechat.client.ui.rows.styled_text import TextRow
+from securechat.client.ui.rows.styled_text import TextRow, TextStyle
 from securechat.client.ui.screen_model import lists as screen_lists
 from securechat.client.ui.screen_model.context import ScreenContext
 from securechat.client.ui.screen_model.overlay import (
@@ -23,6 +24,7 @@ from securechat.client.ui.screen_model.overlay import (
     OverlayItem,
     ScreenOverlay,
     item,
+    styled,
     wrapped,
 )
 from securechat.client.ui.screen_model.view import LeaveScreen, NotifyUser, OverlayKind, RingBell, StoreUnsent
@@ -84,13 +86,17 @@ class ScreenEvents:
         self._rows = rows
         self._text = EventText(context.core)
         self._notified: list[events.MessageShown] = []
+        self._in_another_log = False
 
     def note(self, ui_events: Sequence[UiEvent]) -> None:
         """Take events, in order; of the messages among them one notifies."""
         context = self._context
         self._notified.clear()
+        self._in_another_log = False
         for ui_event in ui_events:
             self._note(ui_event)
+        if self._in_another_log:
+            self._take_back_failed()
         how = context.settings.notifications
         if self._notified and how != "off" and (said := context.notification.text(self._notified[-1], context.clock())):
             context.ask(RingBell() if how == "bell" else NotifyUser(said))
@@ -154,7 +160,8 @@ class ScreenEvents:
                 context.why = catalogue.connection.still_away(loss)
             case events.ConnectionLost():
                 context.resending = bool(context.core.unsent)
-                context.asked_lists = 0  # what was asked for is not answered any more
+                context.asked_lists = context.asked_logins = 0  # what was asked for is not answered any more
+                context.sought_edit = None
                 context.windows.refresh()
                 return False
             case events.BackOnline():
@@ -171,9 +178,9 @@ class ScreenEvents:
                 why = refusal_sentence(ui_event)
                 context.say(catalogue.connection.name_refused(one_line(name), why, code), error=True)
             case events.ActionRejected():
-                context.rejected = True
-                return False
+                return self._rejected(ui_event)
             case events.RequestRefused():
+                context.asked_logins = 0
                 for window in context.windows:
                     window.not_answered()
                 return False
@@ -183,8 +190,7 @@ class ScreenEvents:
             case events.IdentityChanged() | events.HistoryReset():
                 context.places.clear()
                 if isinstance(ui_event, events.HistoryReset):
-                    context.composer.forget_tasks()
-                    context.overlay = None  # what can be chosen in it is of the other log
+                    self._reset()
                 return False
             case events.ClientEnded():
                 self.give_back_all()
@@ -197,6 +203,15 @@ class ScreenEvents:
             case _:
                 return False
         return True
+
+    def _rejected(self, rejected: events.ActionRejected) -> bool:
+        context = self._context
+        seeks = rejected.reason is events.RejectReason.NOT_THERE and self._seeks_edit
+        if seeks:
+            context.edit_is_gone()
+        else:
+            context.rejected = True
+        return seeks
 
     def _shown(self, shown: events.MessageShown) -> None:
         context = self._context
@@ -212,7 +227,11 @@ class ScreenEvents:
         """Give back what no window shows: an edit, or a message to a name that was not found."""
         context = self._context
         if message.change is not None:
-            if message.change.kind is RevisionKind.EDIT:
+            if message.change.kind is not RevisionKind.EDIT:
+                return
+            if self._in_another_log:
+                context.composer.give_back_lost(message.target, message.text)
+            else:
                 context.composer.give_back(message.target, f"/edit {message.change.seq} {message.text}")
         elif message.number == 0:
             context.composer.give_back(context.key, f'/msg "{message.to}" {message.text}')
@@ -220,16 +239,39 @@ class ScreenEvents:
     def give_back_all(self) -> None:
         """Put the messages that are not stored back to where they can be edited."""
         context = self._context
-        for key, seq, text in context.composer.leave_edits():
-            context.composer.give_back(key, f"/edit {seq} {text}")
         for window in context.windows:
             unsent = [window.unsent.at(index) for index in range(len(window.unsent))]
             texts = [each.message for each in unsent if each.state is not UnsentState.STORED]
             lost = [each.text for each in texts if each.text]
             if lost:
-                context.composer.give_back(window.target, "\n".join(lost))
+                context.composer.give_back(window.target, as_typed("\n".join(lost)))
             for each in texts:
                 window.discard(each.number)
+
+    def _reset(self) -> None:
+        """The log is another one: numbers mean other messages and people from now on."""
+        context = self._context
+        self._in_another_log = True
+        context.sought_edit = None
+        context.overlay = None  # what can be chosen in it is of the other log
+        if context.composer.another_log():
+            context.say(catalogue.screen.TEXTS_OF_ANOTHER_LOG())
+
+    def _take_back_failed(self) -> None:
+        """Take out of the windows what cannot be sent again in another log: to a person, or as an answer."""
+        context = self._context
+        for window in context.windows:
+            unsent = [window.unsent.at(index) for index in range(len(window.unsent))]
+            for each in unsent:
+                is_numbered = isinstance(window.target, PersonKey) or each.message.reply is not None
+                if is_numbered and window.discard(each.message.number) is not None and each.message.text:
+                    context.composer.give_back_lost(window.target, as_typed(each.message.text))
+
+    @property
+    def _seeks_edit(self) -> bool:
+        context = self._context
+        task = context.composer.task
+        return task is not None and task.kept and context.sought_edit == (context.key, task.seq)
 
     def _logged_in(self, event: events.LoggedIn) -> None:
         context = self._context
@@ -265,6 +307,14 @@ class ScreenEvents:
                 if not context.asked_lists:
                     return False
                 context.asked_lists -= 1
+            case events.LoginsShown():
+                self._logins(ui_event)
+            case events.PersonShown(person):
+                about = self._text.of(ui_event) or ""
+                go = item(styled(catalogue.screen.WRITE_TO(), TextStyle.KEY), ChooseConversation(PersonKey(person.id)))
+                further = [go] if person.id != context.core.me.id else []
+                title = shown_name(person, context.core.is_bot)
+                context.open(screen_lists.lines(OverlayKind.DETAILS, title, [about], columns, further))
             case events.RosterShown(room, people):
                 self._open(f"#{one_line(room)}", [self._person(person) for person in people])
             case events.RoomsShown(rooms):
@@ -283,6 +333,17 @@ class ScreenEvents:
             case _:
                 return False
         return True
+
+    def _logins(self, event: events.LoginsShown) -> None:
+        """Show the logins in F2, which has asked for them, or in a list of their own."""
+        context = self._context
+        items = screen_lists.logins(event.logins, context.list_columns, more=event.more)
+        if not context.asked_logins:
+            context.open(ScreenOverlay(OverlayKind.LIST, catalogue.screen.LOGINS(), items))
+            return
+        context.asked_logins -= 1
+        if context.overlay is not None and context.overlay.kind is OverlayKind.CONNECTION:
+            context.overlay.extend(items)
 
     def _open(self, title: str, items: Sequence[OverlayItem]) -> None:
         overlay = ScreenOverlay(OverlayKind.LIST, title, items, prompt=catalogue.screen.FIND())

@@ -18,6 +18,8 @@ ONE_PANE = 70
 SMALLEST = (20, 6)
 """Columns and rows below which the screen says only that it is too small: one row for each of header, messages,
 activity, composer, status and footer."""
+FRAME_ROWS = SMALLEST[1] - 1
+"""Rows that are not the messages', with one row typed."""
 NARROWEST_LIST, WIDEST_LIST = 20, 28
 """Columns of the list of conversations: a name of 16 characters with its mark and a count, and no more than needed."""
 _MEMBERS_AT_LEAST = 4

@@ -14,6 +14,7 @@ from securechat.client.core.state import ConversationId, PersonKey
 from securechat.client.ui.input.completion import command_words
 from securechat.client.ui.input.ui_actions import PALETTE, KeyboardFocus, KeyTable
 from securechat.client.ui.notifications import LEVEL_WORDS, NotificationLevel
+from securechat.client.ui.rows.describe import login_lines
 from securechat.client.ui.rows.links import links_in
 from securechat.client.ui.rows.rendering import (
     BotLookup,
@@ -33,6 +34,7 @@ from securechat.client.ui.screen_model.overlay import (
     ChooseEmoji,
     ChooseLine,
     ChooseLink,
+    ChooseLogin,
     ChooseMessage,
     ChooseNothing,
     OverlayItem,
@@ -44,7 +46,7 @@ from securechat.client.ui.screen_model.overlay import (
 )
 from securechat.client.ui.screen_model.panes import place
 from securechat.client.ui.screen_model.view import OverlayKind
-from securechat.model import Message, Person
+from securechat.model import LoginInfo, Message, Person
 from securechat.text.sanitize import one_line
 
 MOST_LINKS = 200
@@ -115,26 +117,22 @@ def lines(
     return ScreenOverlay(kind, title, [*map(item, rows), *further])
 
 
-def links(found: Sequence[tuple[str, str]], title: str) -> ScreenOverlay:
-    """Offer links.
+def links(found: Sequence[tuple[str, str]], title: str, columns: int) -> ScreenOverlay:
+    """Offer links, each whole, over several rows where it is longer than one.
 
     Args:
         found: each with the name of who sent it, safe to show.
         title: of the list.
+        columns: of the list.
     """
-    items = [
-        item(
-            TextRow.of(
-                f"{link}  {name}".rstrip(),
-                [
-                    TextSpan(0, len(link), TextStyle.LINK, link=link),
-                    TextSpan(len(link), len(link) + 2 + len(name), TextStyle.DIM),
-                ],
-            ),
-            ChooseLink(link),
-        )
-        for link, name in found
-    ]
+    items: list[OverlayItem] = []
+    for link, name in found:
+        spans = [
+            TextSpan(0, len(link), TextStyle.LINK, link=link),
+            TextSpan(len(link), len(link) + 2 + len(name), TextStyle.DIM),
+        ]
+        row = TextRow.of(f"{link}  {name}".rstrip(), spans)
+        items += [OverlayItem(each, row.casefold(), ChooseLink(link)) for each in wrapped(row, columns)]
     return ScreenOverlay(OverlayKind.LINKS, title, items, prompt=catalogue.screen.FIND())
 
 
@@ -306,8 +304,35 @@ def connection(core: ClientCore, facts: ServerInfo, state: str, why: str, column
     said.append(words.fingerprint_line(grouped(facts.ca_fingerprint)) if facts.ca_fingerprint else words.SYSTEM_CA())
     said.append(words.LOGIN_ACCOUNT() if core.account else words.LOGIN_GUEST())
     said += [words.OPERATOR_READS(), words.NETWORK_READS_NOTHING(), catalogue.accounts.other_servers()]
-    logins = item(styled(words.SHOW_LOGINS(), TextStyle.KEY), ChooseLine("/sessions", sends=True))
-    return lines(OverlayKind.CONNECTION, words.CONNECTION(), said, columns, [logins] if core.account else ())
+    return lines(OverlayKind.CONNECTION, words.CONNECTION(), said, columns)
+
+
+def logins(shown: Sequence[LoginInfo], columns: int, *, more: bool = False) -> list[OverlayItem]:
+    """Return the items of the user's logins: Enter on one asks whether to end it.
+
+    Args:
+        shown: as the server has answered.
+        columns: of the list.
+        more: whether the server left some out.
+    """
+    items = [item(styled(catalogue.screen.LOGINS(), TextStyle.NOTICE))]
+    for each, line in zip(shown, login_lines(shown), strict=True):
+        choice = ChooseLogin(each.login, line, current=each.current)
+        items += [item(row, choice) for row in wrapped(TextRow.of(line), columns)]
+    if more:
+        items += [item(row) for row in wrapped(styled(catalogue.accounts.MORE_LOGINS(), TextStyle.DIM), columns)]
+    return items
+
+
+def end_login_question(choice: ChooseLogin, columns: int) -> ScreenOverlay:
+    """Ask whether a login is to be ended; No is selected. Without this login the chat ends here."""
+    words = catalogue.screen
+    asked = wrapped(TextRow.of(words.end_login_question(choice.line)), columns)
+    if choice.current:
+        asked += wrapped(styled(words.ENDS_THIS_LOGIN(), TextStyle.ERROR), columns)
+    line = "/logout" if choice.current else " ".join(("/sessions", "end", str(choice.number)))
+    answers = [item(words.NO(), ChooseNothing()), item(words.YES(), ChooseLine(line, sends=True))]
+    return ScreenOverlay(OverlayKind.QUESTION, words.LOGINS(), answers, above=asked)
 
 
 def grouped(digits: str) -> str:

@@ -7,18 +7,20 @@ with two items. The filter keeps items that have the typed letters in this order
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from securechat.client import catalogue
 from securechat.client.core.state import ConversationId
 from securechat.client.ui.rows.styled_text import TextRow, TextSpan, TextStyle
 from securechat.client.ui.rows.wrapping import cells, cut_to, row_ranges, styled_rows
 from securechat.client.ui.screen_model.conversation_list import match_score
 from securechat.client.ui.screen_model.view import ItemTarget, OverlayKind, OverlayView, ViewRow
+from securechat.translation import LazyText
 
 _NO_ROW = TextRow.of("")
 _INDENT = "  "
@@ -72,6 +74,20 @@ class ChooseDelete(Struct, frozen=True):
     seq: int
 
 
+class ChooseLogin(Struct, frozen=True):
+    """Ask whether a login is to be ended.
+
+    Attributes:
+        number: of the login.
+        line: that describes it, safe to print.
+        current: whether it is this one.
+    """
+
+    number: int
+    line: str
+    current: bool = False
+
+
 class ChooseCopy(Struct, frozen=True):
     """Copy a text."""
 
@@ -90,9 +106,23 @@ OverlayChoice: TypeAlias = (
     | ChooseLink
     | ChooseEmoji
     | ChooseDelete
+    | ChooseLogin
     | ChooseCopy
     | ChooseNothing
 )
+
+
+_ENTER_WORDS: Mapping[type[OverlayChoice], LazyText] = {
+    ChooseConversation: catalogue.screen.ENTER_GO,
+    ChooseMessage: catalogue.screen.ENTER_GO_MESSAGE,
+    ChooseAction: catalogue.screen.ENTER_DO,
+    ChooseLink: catalogue.screen.ENTER_OPEN,
+    ChooseEmoji: catalogue.screen.ENTER_REACT,
+    ChooseDelete: catalogue.screen.ENTER_DELETE,
+    ChooseLogin: catalogue.screen.ENTER_END,
+    ChooseCopy: catalogue.screen.ENTER_COPY,
+    ChooseNothing: catalogue.screen.ENTER_LEAVE,
+}
 
 
 class PromptPurpose(Enum):
@@ -100,6 +130,12 @@ class PromptPurpose(Enum):
 
     SEARCH = "search"
     DAY = "day"
+
+
+_PROMPT_WORDS = {
+    PromptPurpose.SEARCH: catalogue.screen.ENTER_SEARCH,
+    PromptPurpose.DAY: catalogue.screen.ENTER_DAY,
+}
 
 
 class OverlayItem(Struct, frozen=True):
@@ -157,6 +193,8 @@ class ScreenOverlay:
         self.revision = 1
         self._title = TextRow.of(title)
         self._items = tuple(items)
+        self._chooses = any(each.choice is not None for each in items)
+        self._last_top = 0
         self._prompt = TextRow.of(prompt)
         self._above = tuple(above)
         self._footer = footer
@@ -178,8 +216,18 @@ class ScreenOverlay:
     def replace(self, items: Sequence[OverlayItem]) -> None:
         """Show other items; the selection stays on its place in the list."""
         self._items = tuple(items)
+        self._chooses = any(each.choice is not None for each in items)
         self._found = self._matching(self._query)
         self._selected = min(self._selected, max(0, len(self._found) - 1))
+
+    def extend(self, items: Sequence[OverlayItem]) -> None:
+        """Show further items below the others; the first of them that can be chosen is selected, and in sight."""
+        chose = self._chooses
+        self._items = (*self._items, *items)
+        self._chooses = any(each.choice is not None for each in self._items)
+        self._found = self._matching(self._query)
+        if not chose:
+            self._selected = self._first_choice()
 
     def type(self, text: str) -> None:
         """Take another filter."""
@@ -195,7 +243,7 @@ class ScreenOverlay:
             edge: to the first (-1) or the last (1) instead.
             page_rows: rows of a page.
         """
-        last = len(self._found) - 1
+        last = len(self._found) - 1 if self._chooses else self._last_top
         if edge:
             self._selected = 0 if edge < 0 else last
         else:
@@ -211,6 +259,21 @@ class ScreenOverlay:
         return True
 
     @property
+    def enter_words(self) -> str:
+        """What Enter does now; empty where it does nothing that Esc does not do."""
+        if self.purpose is not None:
+            return str(_PROMPT_WORDS[self.purpose]()) if self._query.strip() else ""
+        choice = self.chosen
+        if isinstance(choice, ChooseLine):
+            return catalogue.screen.ENTER_RUN() if choice.sends else catalogue.screen.ENTER_WRITE()
+        return str(_ENTER_WORDS[type(choice)]()) if choice is not None else ""
+
+    @property
+    def chooses(self) -> bool:
+        """Whether any of its items can be chosen; else it is a page that is read."""
+        return self._chooses
+
+    @property
     def chosen(self) -> OverlayChoice | None:
         """What Enter leads to."""
         return self._found[self._selected].choice if 0 <= self._selected < len(self._found) else None
@@ -224,15 +287,18 @@ class ScreenOverlay:
         """
         above = tuple(cut(row, columns) for row in self._above[: max(0, rows - 1)])
         height = max(0, rows - len(above))
-        self._top = max(0, min(self._top, self._selected, len(self._found) - height))
-        self._top = max(self._top, self._selected - height + 1)
-        chooses = any(each.choice is not None for each in self._items)
+        self._last_top = max(0, len(self._found) - height)
+        if self._chooses:
+            self._top = max(0, min(self._top, self._selected, self._last_top))
+            self._top = max(self._top, self._selected - height + 1)
+        else:  # a page: what moves is the page
+            self._top = self._selected = min(self._selected, self._last_top)
         shown = self._found[self._top : self._top + height]
         items = tuple(
             ViewRow(
                 cut(each.row, columns),
                 ItemTarget(self._top + index, self.revision, self._query) if each.choice is not None else None,
-                selected=chooses and self._top + index == self._selected,
+                selected=self._chooses and self._top + index == self._selected,
             )
             for index, each in enumerate(shown)
         )

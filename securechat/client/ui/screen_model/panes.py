@@ -15,7 +15,7 @@ from securechat.client.ui.input.ui_actions import ACTION_OF, KeyTable
 from securechat.client.ui.rows.rendering import shown_name
 from securechat.client.ui.rows.styled_text import TextRow, TextSpan, TextStyle
 from securechat.client.ui.rows.wrapping import cells
-from securechat.client.ui.screen_model.overlay import cut, joined, styled
+from securechat.client.ui.screen_model.overlay import ScreenOverlay, cut, joined, styled
 from securechat.client.ui.screen_model.view import EndTarget, MemberTarget, ViewRow
 from securechat.model import Person
 from securechat.text.sanitize import one_line
@@ -136,13 +136,39 @@ def connection_words(core: ClientCore, retry_at: float | None, now: float) -> st
 
 
 def footer(keys: KeyTable, action_ids: Sequence[str], columns: int) -> TextRow:
-    """Return the row of keys: those actions that have one, the first ones where not all fit."""
+    """Return the row of keys: those actions that have one, as many as fit; of their words what is before a colon."""
+    return _keys_row(
+        [(_first(keys, each), str(ACTION_OF[each].words()).partition(":")[0]) for each in action_ids], columns
+    )
+
+
+def overlay_footer(keys: KeyTable, overlay: ScreenOverlay, columns: int) -> TextRow:
+    """Return the row of keys of a list: what Enter does with the selected row, Esc, and what moves."""
+    words = catalogue.screen
+    moves = " ".join(filter(None, (_first(keys, "previous", "Up"), _first(keys, "next", "Down"))))
+    pages = " ".join(filter(None, (_first(keys, "page_up"), _first(keys, "page_down"))))
+    pairs = [
+        (_first(keys, "choose"), overlay.enter_words),
+        (_first(keys, "escape"), words.KEY_CLOSE()),
+        (moves, words.KEYS_MOVE() if overlay.chooses else words.KEYS_SCROLL()),
+        (pages, words.KEYS_SCROLL() if overlay.chooses else ""),
+    ]
+    return _keys_row(pairs if overlay.purpose is None else pairs[:2], columns)
+
+
+def _first(keys: KeyTable, action_id: str, wanted: str = "") -> str:
+    """Return the usual key of an action, or the wanted one where it has that; empty for none."""
+    names = keys.keys(action_id)
+    return wanted if wanted in names else names[0] if names else ""
+
+
+def _keys_row(pairs: Sequence[tuple[str, str]], columns: int) -> TextRow:
+    """Return keys with what they do, the first ones where not all fit."""
     row = TextRow.of("")
-    for action_id in action_ids:
-        names = keys.keys(action_id)
-        if not names:
+    for key, words in pairs:
+        if not key or not words:
             continue
-        part = joined(styled(names[0], TextStyle.KEY), f" {ACTION_OF[action_id].words()}")
+        part = joined(styled(key, TextStyle.KEY), f" {words}")
         longer = joined(row, _GAP, part) if row else part
         if cells(longer) > columns:
             continue

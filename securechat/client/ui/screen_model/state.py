@@ -15,21 +15,25 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from securechat.client import catalogue
 from securechat.client.core import actions
 from securechat.client.core.actions import Action
 from securechat.client.core.client import ClientCore
-from securechat.client.core.events import UiEvent
+from securechat.client.core.events import MessageShown, UiEvent
 from securechat.client.core.message_changes import has_reacted
 from securechat.client.core.state import ConnectionPhase, ConversationId, PersonKey
+from securechat.client.ui.commands.parser import as_typed
 from securechat.client.ui.input.ui_actions import KeyTable
-from securechat.client.ui.input.unsent_texts import UnsentTexts
+from securechat.client.ui.input.unsent_texts import UnsentText, UnsentTexts
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.notifications import NotificationPolicy
 from securechat.client.ui.rows.event_rows import MessageRows
+from securechat.client.ui.screen_model import lists as screen_lists
 from securechat.client.ui.screen_model.actions import ScreenActions
 from securechat.client.ui.screen_model.commands import ScreenCommands
-from securechat.client.ui.screen_model.composer import ScreenComposer
+from securechat.client.ui.screen_model.composer import ComposerQuestion, ScreenComposer
 from securechat.client.ui.screen_model.context import ScreenContext
 from securechat.client.ui.screen_model.conversation_pane import ScreenList
 from securechat.client.ui.screen_model.drawing import draw, focus_of
@@ -44,6 +48,7 @@ from securechat.client.ui.screen_model.overlay import (
     ChooseEmoji,
     ChooseLine,
     ChooseLink,
+    ChooseLogin,
     ChooseMessage,
     ChooseNothing,
     OverlayChoice,
@@ -60,12 +65,14 @@ from securechat.client.ui.screen_model.view import (
     FileSaved,
     FileTarget,
     FocusChanged,
+    FrameShown,
     ItemTarget,
     KeyTyped,
     MemberTarget,
     MessageTarget,
     MoveSelection,
     OpenLink,
+    PicturesShown,
     QuoteTarget,
     RunAction,
     ScreenFocus,
@@ -86,15 +93,26 @@ from securechat.client.ui.screen_model.view import (
 from securechat.client.ui.settings import ClientSettings
 from securechat.client.ui.window.kept_windows import ScreenWindows
 from securechat.client.ui.window.message_window import PAGE
+from securechat.client.ui.window.records import UnsentState
 from securechat.client.ui.window.row_maker import RowOptions, ScreenRowMaker
 from securechat.client.ui.window.seen_policy import SeenPolicy
 from securechat.model import Message, RevisionKind
+from securechat.text.sanitize import one_line
 from securechat.tls.contexts import ClientContext
 
 WRITING_CHARS = 3
 """Characters typed before others are notified: a short answer needs no notification."""
 
-_NOT_OF_KEYS = FocusChanged | ScreenHidden | ScreenResized | ShowSentence | TransferProgress | FileSaved
+_NOT_OF_KEYS = (
+    FrameShown
+    | FocusChanged
+    | ScreenHidden
+    | ScreenResized
+    | PicturesShown
+    | ShowSentence
+    | TransferProgress
+    | FileSaved
+)
 """What comes without a key: it tells nothing about where the reader is."""
 
 
@@ -148,7 +166,7 @@ class ScreenState:
             numbers=rows.numbers,
             windows=windows,
             conversations=ScreenList(core, policy),
-            composer=ScreenComposer(core.current, self._unsent),
+            composer=ScreenComposer(core.current, self._unsent, core.name_of),
             notification=policy,
             seen=SeenPolicy(),
             server=server,
@@ -170,7 +188,8 @@ class ScreenState:
     def note(self, ui_events: Sequence[UiEvent]) -> Sequence[ShellRequest]:
         """Take events of the core; returns what the shell has to do."""
         self._events.note(ui_events)
-        self._settle()
+        if not ui_events or not all(isinstance(ui_event, MessageShown) for ui_event in ui_events):
+            self._settle()  # what a message changes is settled with the view that shows it: there may be a thousand
         return self._requests()
 
     def take(self, screen_input: ScreenInput) -> Sequence[ShellRequest]:
@@ -186,9 +205,13 @@ class ScreenState:
 
     def view(self) -> ScreenView:
         """Return what is to be seen now."""
-        view = draw(self._context, self._taken)
-        self._settle()  # the fields have sizes now: pages may be wanted, and messages may be seen
-        return view
+        context = self._context
+        view = draw(context, self._taken)
+        self._settle()  # the fields have sizes now: pages may be wanted
+        read = context.conversations.read(context.key)
+        shows = context.shows_messages and not context.bare
+        through = context.window.seen_through(read) if shows else read
+        return replace(view, frame=context.frames.make(context.key, through, read))
 
     def deadline(self) -> float | None:
         """Return when a view changes by itself, monotonic seconds; None for never."""
@@ -202,6 +225,7 @@ class ScreenState:
     @property
     def unsent(self) -> UnsentTexts:
         """What is written and not sent, to be stored after `StoreUnsent`."""
+        self._unsent.through = self._context.core.complete_through
         return self._unsent
 
     @property
@@ -211,8 +235,11 @@ class ScreenState:
 
     def use_unsent(self, unsent: UnsentTexts) -> None:
         """Take what an earlier run of this account has left, once the login tells which account it is."""
+        context = self._context
+        if unsent.through > context.core.began_at and unsent.another_log():  # a log that ends before what was shown
+            context.say(catalogue.screen.TEXTS_OF_ANOTHER_LOG())
         self._unsent = unsent
-        self._context.composer.use(unsent)
+        context.composer.use(unsent)
 
     def encryption_is(self, tls_version: str) -> None:
         """Take the TLS version of the connection, for F2."""
@@ -229,9 +256,37 @@ class ScreenState:
 
     def _requests(self) -> Sequence[ShellRequest]:
         requests, self._context.requests = self._context.requests, []
+        self._unsent.waiting_are(self._waiting())
         if self._unsent.wants_storing():
             requests.append(StoreUnsent())
         return requests
+
+    def _waiting(self) -> list[tuple[ConversationId | None, UnsentText]]:
+        """Return what is submitted and not durable, or failed: a restart finds it as what is written."""
+        context = self._context
+        if context.core.phase is ConnectionPhase.ENDED:
+            return []  # each is given back
+        edits: list[tuple[ConversationId | None, UnsentText]] = []
+        texts: dict[tuple[ConversationId | None, str], list[str]] = {}
+        for window in context.windows:
+            failed = (window.unsent.at(index) for index in range(len(window.unsent)))
+            for text in (item.message.text for item in failed if item.state is UnsentState.FAILED):
+                texts.setdefault((window.target, self._name(window.target)), []).append(text)
+        for each in context.core.unsent:
+            key = each.target if each.number else None
+            name = each.to or self._name(key)
+            if each.change is None:
+                texts.setdefault((key, name), []).append(each.text)
+            elif each.change.kind is RevisionKind.EDIT and key is not None:
+                seq = each.change.seq
+                message = context.message(key, seq)
+                sent_at_ms, was = (message.sent_at_ms, message.text) if message is not None else (0, "")
+                edits.append((key, UnsentText("", each.text, name, seq, sent_at_ms, was)))
+        written = [(key, UnsentText("", as_typed("\n".join(said)), name)) for (key, name), said in texts.items()]
+        return [*edits, *written]
+
+    def _name(self, key: ConversationId | None) -> str:
+        return self._context.core.name_of(key.person_id) or "" if isinstance(key, PersonKey) else ""
 
     def _find(self, key: ConversationId, seq: int) -> Message | None:
         return self._context.message(key, seq)
@@ -268,10 +323,18 @@ class ScreenState:
                 context.seen.focus(on=on)
             case ScreenHidden(on):
                 context.screen_hidden = on
+                if on:
+                    context.frames.hide()
+            case FrameShown(frame):
+                context.frames.shown(frame)
             case KeyTyped():
                 pass
             case ScreenResized(columns, rows):
                 context.columns, context.rows = max(0, columns), max(0, rows)
+                if (room := context.options.pictures) is not None:
+                    context.show_pictures(room.cell_ratio)
+            case PicturesShown(cell_ratio):
+                context.show_pictures(cell_ratio)
             case ShowSentence(sentence):
                 context.say(sentence)
             case TransferProgress(text):
@@ -292,8 +355,9 @@ class ScreenState:
 
     def _typed(self, text: str, cursor: int, revision: int, rows: int) -> None:
         context = self._context
-        if not context.composer.typed(text, cursor, revision, rows):
-            return
+        known = context.composer.text
+        if not context.composer.typed(text, cursor, revision, rows) or text == known:
+            return  # of a text that came back, the screen tells its rows
         said = text.lstrip()
         is_message = len(said) >= WRITING_CHARS and (not said.startswith("/") or said.startswith("//"))
         if is_message and not context.interaction.asks:
@@ -360,6 +424,8 @@ class ScreenState:
                     context.say(catalogue.screen.MESSAGE_GONE())
                 else:
                     context.passes(actions.ChangeMessage(key, RevisionKind.DELETE, seq))
+            case ChooseLogin():
+                context.open(screen_lists.end_login_question(choice, context.list_columns))
             case ChooseCopy(text):
                 context.ask(CopyText(text))
             case ChooseNothing():
@@ -473,13 +539,39 @@ class ScreenState:
         try:
             context = self._context
             context.follow()
-            context.composer.hide(hidden=context.interaction.hides_input)
+            context.composer.ask(_question(context))
+            context.composer.guard(on=context.interaction.guarded)
             if context.core.phase is ConnectionPhase.ONLINE:
+                if name := context.composer.settle():
+                    context.say(catalogue.screen.text_for(one_line(name)))
+                self._check_edit()
                 self._ask_list()
                 self._ask_pages()
                 self._report_seen()
         finally:
             self._settling = False
+
+    def _check_edit(self) -> None:
+        """Find the message of an edit of an earlier run: it may be gone, or its number another message by now."""
+        context = self._context
+        task = context.composer.task
+        if task is None or not task.kept:
+            return
+        message = context.message(context.key, task.seq)
+        if message is None:
+            if context.sought_edit != (context.key, task.seq):
+                context.sought_edit = (context.key, task.seq)
+                context.act(actions.ShowHistory(context.key, around=task.seq))
+        elif (
+            message.deleted is None
+            and message.sender_id == context.core.me.id
+            and message.sent_at_ms == task.sent_at_ms
+            and context.core.conversation_of(message) == context.key
+        ):
+            context.composer.edit_is_found()
+            context.say(catalogue.screen.EDIT_IS_HERE())
+        else:
+            context.edit_is_gone()
 
     def _ask_list(self) -> None:
         context = self._context
@@ -496,12 +588,19 @@ class ScreenState:
             context.act(page.action(context.key, PAGE))
 
     def _report_seen(self) -> None:
-        context = self._context
-        if not context.looks:
+        context, now = self._context, self._context.clock()
+        if not context.shows_messages:
+            context.seen.covered(now)
             return
-        read = context.conversations.read(context.key)
-        through = context.window.seen_through(read)
-        known = context.core.unread_known
-        if through > read and context.seen.seen(through, context.clock(), unread_known=known) is not None:
-            context.act(actions.MarkSeen(context.key, through))
-            context.conversations.saw(context.key, through)
+        through = context.frames.through(context.key)
+        if not context.seen.looks(now) or through <= context.conversations.read(context.key):
+            return
+        context.seen.shows(through, now)
+        if context.seen.seen(through, now, unread_known=context.core.unread_known) is not None:
+            context.saw_through(through)
+
+
+def _question(context: ScreenContext) -> ComposerQuestion:
+    if context.interaction.hides_input:
+        return ComposerQuestion.HIDDEN
+    return ComposerQuestion.OPEN if context.interaction.asks else ComposerQuestion.NOTHING

@@ -28,6 +28,8 @@ from msgspec import Struct
 from securechat.client.core.state import ConversationId
 from securechat.client.files.session import FilesToSave, FilesToSend
 from securechat.client.ui.input.completion import Completion
+from securechat.client.ui.input.ui_actions import KeyboardFocus
+from securechat.client.ui.rows.picture_cells import PictureArea
 from securechat.client.ui.rows.styled_text import TextRow
 from securechat.client.ui.screen_model.layout import ScreenLayout, ScreenPane
 from securechat.model import FileId, FileInfo, Secretive
@@ -263,6 +265,8 @@ class ScreenView(Struct, frozen=True):
             where the panes are shown. The terminal wraps them.
         mouse: whether the shell takes the mouse.
         alone: one sentence in place of everything, where the screen is too small; the shell wraps it.
+        frame: a number by which `FrameShown` tells that the terminal shows this view; 0 where none is wanted.
+        pictures: where previews of pictures stand among the messages; the rows there are empty.
     """
 
     layout: ScreenLayout
@@ -282,6 +286,8 @@ class ScreenView(Struct, frozen=True):
     bare: tuple[TextRow, ...] | None = None
     mouse: bool = True
     alone: TextRow = NO_ROW
+    frame: int = 0
+    pictures: tuple[PictureArea, ...] = ()
 
 
 # --- what the person did ----------------------------------------------------------------------------------------------
@@ -391,6 +397,12 @@ class ScreenHidden(Struct, frozen=True):
     on: bool
 
 
+class FrameShown(Struct, frozen=True):
+    """The terminal shows a view whole; ``frame`` as in `ScreenView.frame`."""
+
+    frame: int
+
+
 class KeyTyped(Struct, frozen=True):
     """A key was pressed that is no other input: it shows that a person is there. At most one a second."""
 
@@ -400,6 +412,16 @@ class ScreenResized(Struct, frozen=True):
 
     columns: int
     rows: int
+
+
+class PicturesShown(Struct, frozen=True):
+    """The terminal shows pictures, and the user wants them: rows are kept free for their previews.
+
+    Attributes:
+        cell_ratio: height of the terminal's cells by their width.
+    """
+
+    cell_ratio: float
 
 
 class ShowSentence(Struct, frozen=True):
@@ -434,13 +456,26 @@ ScreenInput: TypeAlias = (
     | ScrollPane
     | FocusChanged
     | ScreenHidden
+    | FrameShown
     | KeyTyped
     | ScreenResized
+    | PicturesShown
     | ShowSentence
     | TransferProgress
     | FileSaved
 )
 
+PLACES: Mapping[ScreenFocus, KeyboardFocus] = {
+    ScreenFocus.MESSAGES: KeyboardFocus.MESSAGE,
+    ScreenFocus.CONVERSATIONS: KeyboardFocus.LIST,
+    ScreenFocus.MEMBERS: KeyboardFocus.LIST,
+    ScreenFocus.OVERLAY: KeyboardFocus.OVERLAY,
+}
+"""Where the keys of the table hold, by what they are about; those of the composer depend on its text."""
+WAITED_FOR = (RunAction, SubmitText, AnswerForm, ChooseItem, CloseOverlay)
+"""Inputs after which further keys wait for a view."""
+APART = (TypedText, KeyTyped, FocusChanged, ScreenResized, FrameShown)
+"""Inputs that a text on its way need not come before."""
 MOVES: Mapping[str, MoveSelection] = {
     "previous": MoveSelection(-1),
     "next": MoveSelection(1),

@@ -79,6 +79,13 @@ class KeptMessages:
         index = self.index(seq)
         return self.messages[index] if index < len(self.messages) and self.messages[index].seq == seq else None
 
+    def joins(self, read: int, index: int) -> bool:
+        """Tell whether nothing that follows the seq ``read`` is left out before the message with an index."""
+        first_unread = self.index(read + 1)
+        if index > first_unread:
+            return False
+        return first_unread > 0 or self.first <= read + 1 or self.messages[first_unread].prev <= read
+
     # --- what comes ---------------------------------------------------------------------------------------------------
 
     def start_with(self, page: MessageRange) -> None:
@@ -165,6 +172,17 @@ class KeptMessages:
         else:
             del self.messages[:excess]
             self.first = self.messages[0].seq
+
+    def keep_near(self, reader: int, most: int) -> None:
+        """Keep so many messages around the one with the index ``reader``."""
+        begin = max(0, min(reader - most // 2, len(self.messages) - most))
+        if begin:
+            del self.messages[:begin]
+            self.first = self.messages[0].seq
+        if len(self.messages) > most:
+            del self.messages[most:]
+            self.through = self.messages[-1].seq
+            self.at_end = False
 
 
 def _seq(message: Message) -> int:

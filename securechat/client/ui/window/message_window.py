@@ -154,16 +154,10 @@ class MessageWindow:
 
         What stands between ``read`` and the top of the field was not seen; then it is ``read`` still.
         """
-        shown = self.shown
-        if not shown or shown[-1] <= read:
+        if not (shown := self.shown) or shown[-1] <= read:
             return read
-        first_unseen = self._kept.index(read + 1)
         top = next(index for index, _ in self._frame() if index > 0) - 1
-        if top > first_unseen:
-            return read
-        message = self._kept.messages[first_unseen]
-        whole = first_unseen > 0 or self._kept.first <= read + 1 or message.prev <= read
-        return shown[-1] if whole else read
+        return shown[-1] if self._kept.joins(read, top) else read
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
@@ -217,6 +211,11 @@ class MessageWindow:
         """Take `ClientCore.unsent`."""
         self._unsent.are(unsent)
         self._settle()
+
+    def put_away(self, most: int) -> None:
+        """The conversation is left: keep so many messages where the reader was, and no rows."""
+        self._kept.keep_near(self._reader_index(), most)
+        self._at.forget()
 
     def discard(self, number: int) -> UnsentMessage | None:
         """Drop a failed message of the user; returns it, to be sent again, edited or copied."""

@@ -18,6 +18,7 @@ from securechat.client.ui.rows.message_rows import (
     pending_block,
     unread_row,
 )
+from securechat.client.ui.rows.picture_cells import PictureRoom
 from securechat.client.ui.rows.styled_text import TextRow
 from securechat.client.ui.window.records import MembersChanged, UnsentMessage, UnsentState
 from securechat.model import Message, Person
@@ -32,10 +33,12 @@ class RowOptions:
 
     Attributes:
         show_numbers: whether each message has its number.
+        pictures: the room for previews of pictures; None where none are shown.
     """
 
     def __init__(self, *, show_numbers: bool = False) -> None:
         self.show_numbers = show_numbers
+        self.pictures: PictureRoom | None = None
 
 
 class ScreenRowMaker:
@@ -95,6 +98,10 @@ class ScreenRowMaker:
             blocks = (*blocks, *notice_block(catalogue.screen.more_comings(members.more), columns))
         return tuple(block.row for block in blocks)
 
+    def forget(self) -> None:
+        """Nothing that was made is shown any more."""
+        self._blocks.clear()
+
     def block_row(self, key: int, row: TextRow) -> BlockRow | None:
         """Return what a row is.
 
@@ -123,4 +130,5 @@ class ScreenRowMaker:
             my_key=my_key,
             hidden=self._core.ignored,
             show_numbers=self._options.show_numbers,
+            pictures=self._options.pictures,
         )

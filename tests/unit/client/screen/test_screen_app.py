@@ -60,6 +60,24 @@ def test_a_view_is_drawn_in_its_fields() -> None:
     run(test)
 
 
+def test_a_view_is_told_to_be_on_the_terminal_when_it_was_drawn() -> None:
+    async def test(state: EchoState, pilot: Any) -> None:
+        assert not inputs_of(state, views.FrameShown)
+        state.changes = {"frame": 7, "header": TextRow.of("another")}
+        state.app.show(state.view())
+        assert not inputs_of(state, views.FrameShown)
+        state.changes["frame"] = 0
+        await pilot.pause()
+        assert not inputs_of(state, views.FrameShown) or rows(state)[0].endswith("another")
+        state.changes = {"frame": 8, "header": TextRow.of("a third")}
+        state.app.show(state.view())
+        await pilot.pause()
+        await pilot.pause()
+        assert views.FrameShown(8) in state.inputs
+
+    run(test)
+
+
 def test_typed_text_is_painted_before_any_answer_and_told() -> None:
     async def test(state: EchoState, pilot: Any) -> None:
         state.waits = True
@@ -94,6 +112,80 @@ def test_keys_wait_for_the_view_that_has_counted_the_text() -> None:
         await pilot.pause()
         await pilot.pause()
         assert state.messages == ["one", "two"]
+
+    run(test)
+
+
+def test_more_than_a_thousand_keys_and_a_paste_wait_for_a_busy_session() -> None:
+    async def test(state: EchoState, pilot: Any) -> None:
+        state.waits = True
+        await pilot.press("a", "enter")
+        typed = "".join(f"{number} " for number in range(500))
+        for char in typed:
+            state.app.post_message(events.Key("space" if char == " " else char, char))
+        state.app.post_message(PastedText("one\ntwo", 7))
+        await pilot.pause()
+        assert state.app.composer.buffer.text == ""
+        state.waits = False
+        state.app.show_soon(state.view())
+        await pilot.pause()
+        assert len(typed) > 1_800
+        assert state.app.composer.buffer.text == f"{typed}one\ntwo"
+        assert inputs_of(state, views.TypedText)[-1].text == f"{typed}one\ntwo"
+        assert inputs_of(state, views.ShowSentence) == []
+
+    run(test)
+
+
+def test_what_a_busy_session_has_no_place_for_is_told_and_no_part_of_it_is_sent() -> None:
+    async def test(state: EchoState, pilot: Any) -> None:
+        state.waits = True
+        await pilot.press("a", "enter")
+        for _ in range(6):
+            state.app.post_message(PastedText("x" * 15_000, 15_000))
+        state.app.post_message(events.Key("enter", "\r"))
+        await pilot.pause()
+        state.waits = False
+        state.app.show_soon(state.view())
+        await pilot.pause()
+        assert state.messages == ["a"]
+        (told,) = [each.sentence for each in inputs_of(state, views.ShowSentence) if "busy" in each.sentence]
+        assert "30,001 characters" in told or "30001 characters" in told
+
+    run(test)
+
+
+@pytest.mark.parametrize("text", ["short", "x" * 44, "x" * 43, "x" * 200])
+def test_what_is_left_of_the_limit_is_shown_however_full_the_last_row_is(text: str) -> None:
+    async def test(state: EchoState, pilot: Any) -> None:
+        state.composer["counter"] = TextRow.of("7 characters left")
+        await type_text(pilot, text)
+        shown = rows(state)
+        assert sum("7 characters left" in row for row in shown) == 1
+        assert sum(row.count("x") for row in shown if "http" not in row) == text.count("x")
+
+    run(test)
+
+
+def test_a_copied_mark_is_copied_again_by_ctrl_c_though_a_notice_has_moved_the_rows() -> None:
+    async def test(state: EchoState, pilot: Any) -> None:
+        await type_text(pilot, "half")
+        field = state.app.view.layout.messages
+        assert field is not None
+        at = (field.column, field.row + field.rows - 1)
+        await pilot.mouse_down(offset=at)
+        await pilot.hover(offset=(at[0] + 3, at[1]))
+        await pilot.mouse_up(offset=(at[0] + 3, at[1]))
+        state.messages.append("another")
+        state.app.show_soon(state.view())
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+        copied = [each for each in inputs_of(state, views.ShowSentence) if "clipboard" in each.sentence]
+        assert state.app.composer.buffer.text == "half"
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+        assert state.app.composer.buffer.text == ""
+        assert len(copied) == 2
 
     run(test)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import re
 import select
 import sys
@@ -11,9 +12,12 @@ import threading
 import pyte
 import pytest
 
-from securechat.client.tty.frames import PIECE_CHARS, RowPart, TerminalPainter, TerminalWriter
+from securechat.client.tty.frames import RowPart, TerminalPainter, TerminalWriter
+from securechat.client.tty.pacing import ASK_STATE, PIECE_CHARS, UNANSWERED
+from tests.support.patience import PATIENCE_S
 
 NO_ROWS = range(0)
+ANSWER = "\x1b[0n"
 
 
 def part(text: str, column: int = 0, columns: int = 20) -> RowPart:
@@ -73,6 +77,43 @@ def test_urgent_rows_come_first_and_a_page_comes_in_pieces() -> None:
     assert len(first) < PIECE_CHARS + 1100
     painter.show({30: {0: part("typed more")}}, (0, 0), 20, range(30, 31))
     assert "typed more" in painter.take()[:200]
+
+
+def test_while_the_link_is_full_urgent_rows_alone_are_taken() -> None:
+    painter = TerminalPainter()
+    painter.show({0: {0: part("message")}, 3: {0: part("typed")}, 4: {0: part("more")}}, (4, 4), 20, range(3, 5))
+    assert shown(painter.take(0)) == ["", "", "", "typed", "more"]
+    assert (painter.waits, painter.took_rows) == (True, False)
+    assert painter.take(0) == ""
+    assert painter.waits
+    assert "message" in painter.take()
+    assert (painter.waits, painter.took_rows) == (False, True)
+
+
+def test_the_terminal_is_asked_behind_other_rows_and_answered_before_the_end() -> None:
+    reading, writing = os.pipe()
+    painter = TerminalPainter()
+    writer = TerminalWriter(writing, painter)
+    painter.show({0: {0: part("message")}, 3: {0: part("typed")}}, (4, 4), 20, range(3, 4))
+    writer.start()
+    writer.wake()
+    text = b""
+    while b"\x1b[5n" not in text:
+        text += os.read(reading, 4096)
+    assert text.endswith(b"\x1b[5n")
+    assert not writer.answered("\x1b[?1u")
+    assert writer.answered("\x1b[0n")
+    painter.show({0: {0: part("another")}}, (4, 4), 20, range(3, 4))
+    writer.wake()
+    os.read(reading, 4096)
+    waiter = threading.Thread(target=writer.await_answers, args=(60.0,))
+    waiter.start()
+    assert writer.answered("\x1b[0n")
+    waiter.join(60.0)
+    assert not waiter.is_alive()
+    writer.stop("")
+    os.close(reading)
+    os.close(writing)
 
 
 def test_the_cursor_alone_moves_without_anything_else() -> None:
@@ -164,6 +205,89 @@ def test_a_terminal_that_reads_nothing_holds_up_nothing_and_gets_the_newest_fram
     assert writer.writes_since is None
     assert read.endswith(b"the end")
     assert read.count(b"x" * 1000) < 300
+
+
+def test_a_frame_is_on_the_terminal_when_all_of_it_was_given_out() -> None:
+    painter = TerminalPainter()
+    rows = {y: {0: part("x" * PIECE_CHARS)} for y in range(2)}
+    painter.show(rows, (0, 0), 20, NO_ROWS)
+    painter.is_frame(7)
+    assert painter.take()
+    assert painter.written() == 0  # a row is left
+    assert painter.take()
+    assert painter.written() == 7
+    assert painter.written() == 0  # it was told
+
+
+def test_a_frame_that_another_has_begun_to_replace_was_never_whole() -> None:
+    painter = TerminalPainter()
+    painter.show({0: {0: part("one")}}, (0, 0), 20, NO_ROWS)
+    painter.is_frame(7)
+    painter.show({0: {0: part("two")}}, (0, 0), 20, NO_ROWS)
+    painter.take()
+    assert painter.written() == 0
+
+
+def test_nothing_is_on_a_terminal_that_is_held_or_has_another_text() -> None:
+    painter = TerminalPainter()
+    painter.show({0: {0: part("one")}}, (0, 0), 20, NO_ROWS)
+    painter.is_frame(7)
+    painter.hold(on=True)
+    assert painter.written() == 0
+    painter.hold(on=False)
+    painter.show_bare("bare")
+    painter.take()
+    assert painter.written() == 0
+
+
+class Asked:
+    """A writer to a pipe, and what it tells."""
+
+    def __init__(self) -> None:
+        self.reading, writing = os.pipe()
+        self.painter = TerminalPainter()
+        self.told: queue.Queue[int] = queue.Queue()
+        self.writer = TerminalWriter(writing, self.painter, shown=self.told.put)
+        self.writer.start()
+
+    def show(self, frame: int) -> None:
+        self.painter.show({0: {0: part(f"frame {frame}")}}, (0, 0), 20, NO_ROWS)
+        self.painter.is_frame(frame)
+        self.writer.wake()
+
+    def read_until(self, text: str) -> None:
+        read = b""
+        while text.encode() not in read:
+            read += os.read(self.reading, 65536)
+
+
+def test_a_terminal_that_answers_is_asked_whether_it_has_read_a_frame() -> None:
+    one = Asked()
+    assert one.writer.answered(ANSWER)  # as to an earlier question
+    one.show(7)
+    one.read_until(ASK_STATE)
+    assert one.told.empty()  # the kernel has it, and no terminal
+    one.show(8)
+    one.read_until(ASK_STATE)
+    assert one.told.empty()
+    assert one.writer.answered(ANSWER)
+    assert one.told.get(timeout=PATIENCE_S) == 7
+    one.read_until(ASK_STATE)  # about the frame alone, of which the rows were written before
+    assert one.writer.answered(ANSWER)
+    assert one.told.empty()
+    assert one.writer.answered(ANSWER)
+    assert one.told.get(timeout=PATIENCE_S) == 8
+    assert one.writer.stop("")
+
+
+def test_a_terminal_that_never_answers_is_believed_and_asked_no_more() -> None:
+    one = Asked()
+    for frame in range(1, 10):
+        one.show(frame)
+        assert one.told.get(timeout=PATIENCE_S) == frame
+    assert one.writer.stop("end")
+    read = os.read(one.reading, 65536).decode()
+    assert 0 < read.count(ASK_STATE) <= UNANSWERED
 
 
 def test_sequences_come_before_frames_in_their_order() -> None:
