@@ -93,7 +93,7 @@ class Bench(Struct):
             password.touch(mode=0o600)
             password.write_text(f"{PASSWORD}\n", encoding="utf-8")
             command += ["--password-file", str(password)]
-        env = {"SECURECHAT_PLAIN": "1"} if lines else {"SECURECHAT_PLAIN": "0"}
+        env = {"SECURECHAT_PLAIN": "1" if lines else "0"}
         client = ClientTerminal(command, columns=columns, rows=rows, link=link, env=env, checkout=checkout)
         try:
             yield client

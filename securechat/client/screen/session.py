@@ -9,6 +9,7 @@ shared.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -143,6 +144,7 @@ class ScreenSession:
             self._app.run()
         finally:
             sys.setswitchinterval(interval_s)
+            gc.unfreeze()
             if self._started:
                 self._app.flush_typed()
                 self._network.act(actions.LeaveChat(0.0))
@@ -164,6 +166,7 @@ class ScreenSession:
     def _start(self) -> None:
         """Connect, and choose the theme, once there is a screen."""
         self._started = True
+        gc.freeze()  # what is there stays: a collection would look at it for 25 ms each time, and hold up every thread
         self._network.start()
         if self._settings.theme == AUTO:
             self._app.answers.ask_background(

@@ -40,7 +40,7 @@ _ASCII = str.maketrans("│─┆⏎…·", "|-|<.-")
 _SYNC_BEGINS, _SYNC_ENDS = "\x1b[?2026h", "\x1b[?2026l"
 
 
-class RowPart(Struct, frozen=True):
+class RowPart(Struct, frozen=True, gc=False):
     """Cells of a row, from ``column`` on; ``drawn`` draws them, beginning with the style of the empty ones."""
 
     column: int

@@ -76,7 +76,7 @@ class ThemeName(Enum):
     """No colour: bold, underline and reverse alone."""
 
 
-class Look(Struct, frozen=True):
+class Look(Struct, frozen=True, gc=False):
     """How a part of a row looks.
 
     Attributes:

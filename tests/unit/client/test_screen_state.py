@@ -22,6 +22,7 @@ from securechat.client.ui.screen_model.view import (
     EndTarget,
     FileTarget,
     FocusChanged,
+    FrameShown,
     KeepLanguage,
     KeyTyped,
     MemberTarget,
@@ -682,7 +683,7 @@ def test_a_message_is_seen_when_a_view_shows_it_and_not_when_it_comes(rig: Scree
     rig.acts.clear()
     rig.note()
     assert not [act for act in rig.acts if isinstance(act, actions.MarkSeen)]
-    rig.state.view()
+    rig.take(FrameShown(rig.state.view().frame))
     assert actions.MarkSeen(rig.key("ops"), message.seq) in rig.acts
 
 

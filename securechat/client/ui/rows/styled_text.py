@@ -38,7 +38,7 @@ class TextStyle(Enum):
     KEY = "key"  # a key in a footer or a help page
 
 
-class TextSpan(Struct, frozen=True):
+class TextSpan(Struct, frozen=True, gc=False):
     """A styled part of a row.
 
     Attributes:
@@ -56,7 +56,7 @@ class TextSpan(Struct, frozen=True):
     link: str = ""
 
 
-class TextSegment(Struct, frozen=True):
+class TextSegment(Struct, frozen=True, gc=False):
     """A part of a row where no span begins or ends; fields as of `TextSpan`, of all spans that cover it."""
 
     text: str

@@ -52,7 +52,7 @@ class MemberTarget(Struct, frozen=True):
     person_id: int
 
 
-class MessageTarget(Struct, frozen=True):
+class MessageTarget(Struct, frozen=True, gc=False):
     """A row of a message: a click selects it."""
 
     key: ConversationId
@@ -107,7 +107,7 @@ ClickTarget: TypeAlias = (
 # --- what is to be seen -----------------------------------------------------------------------------------------------
 
 
-class ViewRow(Struct, frozen=True):
+class ViewRow(Struct, frozen=True, gc=False):
     """A row of a pane.
 
     Attributes:

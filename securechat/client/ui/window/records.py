@@ -76,7 +76,7 @@ class WindowRowKind(Enum):
     MEMBERS = "members"
 
 
-class WindowRow(Struct, frozen=True):
+class WindowRow(Struct, frozen=True, gc=False):
     """A row of a window.
 
     Attributes:
@@ -141,7 +141,7 @@ class PageWanted(Struct, frozen=True):
         return actions.ShowHistory(target, self.around, self.at_ms, self.after)
 
 
-class WindowAnchor(Struct, frozen=True):
+class WindowAnchor(Struct, frozen=True, gc=False):
     """A place in a window: a row of a message, and where on the screen it stands.
 
     Attributes:
