@@ -139,7 +139,7 @@ def decide(
         raise NoName
     if known is not None:
         notes.append(catalogue.accounts.going_to(host, port, name))
-        if local_store is not None and len(local_store.servers()) > 1:
+        if interactive and local_store is not None and len(local_store.servers()) > 1:
             notes.append(catalogue.accounts.other_servers())
     secret = secrets.token_hex(SECRET_BYTES)
     credentials = Credentials(

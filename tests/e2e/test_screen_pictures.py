@@ -12,12 +12,12 @@ import pytest
 from securechat.client.tty.png import png_size
 from tests.support.picture_terminal import ANSWERS, SIXEL_ANSWERS, PictureTerminal
 from tests.support.pictures import upright
-from tests.support.screen import Screen
+from tests.support.screen import ON, Screen
 from tests.support.server import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix")
 Open = Callable[..., Screen]
-ENV = {"SECURECHAT_SCREEN": "1", "TMUX": "", "STY": ""}
+ENV = {**ON, "TMUX": "", "STY": ""}
 CTRL_UP, ESC = "\x1b[1;5A", "\x1b"
 
 

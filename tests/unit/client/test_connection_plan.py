@@ -60,6 +60,14 @@ def test_with_nothing_typed_it_goes_where_it_was_and_says_so(memory: LocalStore)
     ]
 
 
+def test_who_knows_several_servers_is_told_how_to_go_to_another_one(memory: LocalStore, ca: str) -> None:
+    memory.keep_server("other.example", 9000, ca, "ann")
+    last = "Using the last server, other.example port 9000, as ann"
+    interactive, piped = (decide(ConnectionOptions(), memory, interactive=each).notes for each in (True, False))
+    assert interactive == [last, "For another server: securechat-client --servers"]
+    assert len(piped) == 1
+
+
 def test_what_was_typed_wins(memory: LocalStore, files: tuple[Path, Path]) -> None:
     assert where(ConnectionOptions(name="bob"), memory) == (*HERE, "bob", None)
     assert where(ConnectionOptions(ca=str(files[0])), memory) == ("localhost", 8443, None, None)

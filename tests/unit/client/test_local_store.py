@@ -204,6 +204,7 @@ def test_a_folder_that_is_none_is_a_sentence_to_read_and_one_to_write(tmp_path: 
     keeping = StateRecorder(memory, *HERE, ca, as_last=True)
     complaint = keeping.note(events.TokenReceived("ann", TOKEN))
     assert isinstance(complaint, events.StateNotSaved)
+    assert complaint.folder == str(tmp_path / "securechat-state" / "v1")
     assert keeping.note(events.TokenReceived("ann", TOKEN)) is None, "told once"
 
 
