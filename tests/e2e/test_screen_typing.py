@@ -55,6 +55,13 @@ def account(one: Screen) -> None:
     one.wait_for("Registered as")
 
 
+def stored(one: Screen, text: str) -> None:
+    """Send a text, and wait until it is a message: Up before that takes the line again."""
+    one.line(text)
+    empty(one)
+    one.wait_until(lambda: text in one.text and "sending" not in one.text, f"{text!r}, stored")
+
+
 def kept(tmp_path: Path) -> bytes:
     return b"".join(path.read_bytes() for path in tmp_path.rglob("unsent-*.json"))
 
@@ -66,9 +73,7 @@ def test_an_edit_survives_a_kill_and_is_offered_again(
     env = {"SECURECHAT_STATE": str(tmp_path / "state")}
     ann = opened(screen, "ann", env=env, columns=120)
     account(ann)
-    ann.line("my wrod")
-    ann.wait_for("my wrod")
-    empty(ann)
+    stored(ann, "my wrod")
     ann.type(UP)
     shows(ann, "my wrod")
     ann.type(" and more of it")

@@ -225,4 +225,5 @@ def keep_pastes_alive(keys: Input) -> None:
         if isinstance(keys, Vt100Input):
             keys.vt100_parser = PasteParser(keys.vt100_parser.feed_key_callback)
             encoding = getattr(keys.stdin, "encoding", None) or "utf-8"
-            keys.stdin_reader._stdin_decoder = TerminalText(encoding, "surrogateescape")  # type: ignore[assignment]
+            decoder = TerminalText(encoding, "surrogateescape")
+            keys.stdin_reader._stdin_decoder = decoder  # type: ignore[assignment]  # decode alone is called

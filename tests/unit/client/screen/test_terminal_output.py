@@ -280,21 +280,6 @@ def test_a_terminal_that_answers_is_asked_whether_it_has_read_a_frame() -> None:
     assert one.writer.stop("")
 
 
-def test_the_terminal_is_given_back_when_its_last_answer_has_come() -> None:
-    one = Asked()
-    assert one.writer.wait_for_answer(0)  # nothing was asked
-    one.painter.hold(on=False)
-    one.writer.answered()
-    one.show(7)
-    one.read_until(ASK_STATUS)
-    assert not one.writer.wait_for_answer(0)
-    one.show(8)  # and no further question
-    one.writer.answered()
-    assert one.writer.wait_for_answer(0)
-    assert one.writer.stop("end")
-    assert ASK_STATUS.encode() not in os.read(one.reading, 65536)
-
-
 def test_a_terminal_that_never_answers_is_believed_and_asked_no_more() -> None:
     one = Asked()
     for frame in range(1, 10):
