@@ -522,7 +522,7 @@ def test_it_is_told_when_the_terminal_takes_nothing_and_when_it_does_again(monke
 def test_requests_become_sequences() -> None:
     async def test(state: EchoState, _pilot: Any) -> None:
         sent: list[str] = []
-        state.app.send = sent.append  # type: ignore[method-assign]
+        state.app.send = state.app.answers._send = sent.append  # type: ignore[method-assign]
         state.app.request(views.CopyText("text"))
         state.app.request(views.RingBell())
         state.app.request(views.CopyText("x" * 100_000))
