@@ -195,6 +195,7 @@ class Hub:
             self._room_membership,
             self._disconnection,
         )
+        context.changes.before_answer = self._end_dropped
         bots = Bots(context, self._authenticator, self._api_tokens, self._room_membership, self._disconnection)
         self.outgoing = OutgoingWebhooks(context, bots, self._api_tokens, self._posting)
         self._program_service = ProgramService(context, bots)
@@ -317,13 +318,7 @@ class Hub:
 
         Connections of logins that ended in this batch are ended first, so that they receive none of it.
         """
-        if self._directory.ended_logins:
-            ended, self._directory.ended_logins = self._directory.ended_logins, set()
-            self._account_service.end_logins(ended)
-        if self._directory.ended_tokens:
-            numbers, self._directory.ended_tokens = self._directory.ended_tokens, set()
-            self._account_service.end_tokens(numbers)
-            self._api_tokens.ended(numbers)
+        self._end_dropped()
         if self.context.rooms.narrowed:
             self._makers_rights.look_again()
         if self._directory.dropped_accounts:
@@ -338,6 +333,16 @@ class Hub:
                 self.files.committed(batch)
         if self._directory.outgoing or self._directory.changed_outgoing:
             self.outgoing.committed(batch)
+
+    def _end_dropped(self) -> None:
+        """End the connections of logins and tokens that were dropped, durably."""
+        if self._directory.ended_logins:
+            ended, self._directory.ended_logins = self._directory.ended_logins, set()
+            self._account_service.end_logins(ended)
+        if self._directory.ended_tokens:
+            numbers, self._directory.ended_tokens = self._directory.ended_tokens, set()
+            self._account_service.end_tokens(numbers)
+            self._api_tokens.ended(numbers)
 
     # --- From the peers -------------------------------------------------------------------------------------------
 

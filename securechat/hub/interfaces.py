@@ -188,7 +188,7 @@ class FileDisk(Protocol):
         """Whether so much waits that no upload should begin; what is under way is still taken."""
 
     def create(self, upload: UploadState) -> None:
-        """Begin an upload durably; a failure comes with its first write."""
+        """Begin an upload durably. Where that fails, its first write begins it, and is refused if that fails again."""
 
     def write(self, file_id: str, offset: int, data: bytes, done: Callable[[Refusal | None], None]) -> None:
         """Append to an upload; ``offset`` is its length so far. After a refusal nothing of ``data`` is there."""

@@ -96,7 +96,7 @@ class Line:
                 self._owner.world.records += 1
                 if isinstance(event, Welcome):
                     self.me = event.sender_id
-                self._owner.hear(event)
+                self._owner.hear_on(self, event)
         except RemoteProtocolError as error:
             raise HistoryBroken(f"{self._owner.base} is sent nonsense: {error.detail}") from error
         self._listener.heard(data, {self.me} if self.me else set())
@@ -140,6 +140,10 @@ class Guest:
         if self.line is not None:
             name = long_name(f"{self.base}{self._came}", MAX_NAME_CHARS)
             self.line.send(Hello(1, name, f"{self.rng.getrandbits(128):032x}"))
+
+    def hear_on(self, line: Line, event: Event) -> None:
+        """Take what the server says on a connection, which may be an older one than the present."""
+        self.hear(event)
 
     def hear(self, event: Event) -> None:
         """Take what the server says."""

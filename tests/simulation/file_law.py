@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
@@ -122,6 +123,7 @@ class FileLaw:
         known: every upload that there ever was, by id.
         has_pictures: whether the present process writes pictures anew.
         sent: what senders know of their uploads.
+        logins: that the server has accepted, by the network address.
         commits: messages with files that were committed.
         reads: that were answered with a file.
         refused_reads: that were not.
@@ -134,6 +136,7 @@ class FileLaw:
         self.known: dict[str, KnownFile] = {}
         self.has_pictures = False
         self.sent: list[Sent] = []
+        self.logins: Counter[str] = Counter()
         self.commits = self.reads = self.refused_reads = self.swept = 0
         self._reading: set[Reading] = set()
         self._spoiled: set[str] = set()
@@ -485,7 +488,7 @@ class FileLaw:
         if not found:
             self._broken("disk and log are still compared")
         self.compared(found[0])
-        self._check_disk()
+        self._check_unbegun(self._check_disk())
 
     def compared(self, found: DiskComparison) -> None:
         """Disk and log were compared. Raises HistoryBroken: a file is missing."""
@@ -493,7 +496,24 @@ class FileLaw:
         if found.missing and not self._world.storage.files.may_be_unread:
             self._broken(f"files {found.missing} of messages are not on the disk")
 
-    def _check_disk(self) -> None:
+    def _check_unbegun(self, file_ids: Sequence[str]) -> None:
+        """Uploads could not be begun on the disk, and no byte came since: now that it is whole, they take some.
+
+        Their senders have their addresses, and are told to try later. Raises HistoryBroken: one takes nothing.
+        """
+        world = self._world
+        assert world.server.disk is not None
+        for file_id in file_ids:
+            answers: list[Refusal | None] = []
+            data, _ = self.contents[self.known[file_id].state.name]
+            world.server.disk.write(file_id, 0, data[:1], answers.append)
+            world.clock.run_until(world.clock.now + _COMPARED_S, lambda: bool(answers))  # noqa: B023  (called here)
+            reason = answers[0].reason if answers and answers[0] is not None else ""
+            if not answers or reason not in ("", "upload_unknown"):  # of a failed sync: its sender begins anew
+                self._broken(f"upload {file_id} could not be begun, and is refused for ever: {reason or 'no answer'}")
+
+    def _check_disk(self) -> list[str]:
+        """Look at all that is there; return the uploads that the disk does not have."""
         world, files = self._world, self._world.storage.files
         hub = world.server.hub
         assert hub.files is not None
@@ -536,10 +556,17 @@ class FileLaw:
                         f"upload {file_id} has {len(content)} bytes, not the {each.state.offset} first of its file"
                     )
         found = set(files.incoming_names())
-        left = found - names if files.was_broken else {name for name in found if id_of(name) not in uploads}
-        if not names <= found or (left and not files.was_broken):
-            self._broken(f"{sorted(names ^ found)} are among the uploads for nothing, or missing")
+        unbegun = [
+            file_id
+            for file_id, each in uploads.items()
+            if files.was_broken and f"{file_id}.json" not in found and not each.state.offset and not each.is_whole
+        ]
+        missing = names - found - {f"{file_id}.json" for file_id in unbegun}
+        left = set() if files.was_broken else {name for name in found if id_of(name) not in uploads}
+        if missing or left:
+            self._broken(f"of the uploads {sorted(missing)} are missing, and {sorted(left)} are there for nothing")
         self._check_counts(there)
+        return unbegun
 
     def _senders(self) -> set[int]:
         return {known.state.sender_id for known in self.known.values()}

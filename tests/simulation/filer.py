@@ -45,7 +45,7 @@ from securechat.testing.log_checks import HistoryBroken
 from securechat.text.file_lines import with_file_lines
 from securechat.text.names import LOBBY
 from tests.simulation import deeds
-from tests.simulation.crowd import Guest
+from tests.simulation.crowd import Guest, Line
 from tests.simulation.file_disk import MOVING, PICTURE, UNREADABLE
 from tests.simulation.file_law import Reading, Sent
 from tests.simulation.hush import Listener
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     import random
 
     from securechat.records.log import NotAppended
+    from tests.simulation.checkers.transcript import ModelMessage
     from tests.simulation.world import World
 
 ALPN = "http/1.1"
@@ -373,11 +374,13 @@ class Filer(Guest):
     # --- its connection -----------------------------------------------------------------------------------------------
 
     def _come(self, dice: random.Random) -> None:
-        if not self._is_guest:
-            self._token = self._some_token(dice)
-            if not self._token:
-                return
+        token = "" if self._is_guest else self._some_token(dice)
+        if not token and not self._is_guest:
+            return
+        before = self._came
         self.come(good=False)
+        if self._came > before:  # else the connection before may still bring what its own login was told
+            self._token = token
 
     def begin(self) -> None:
         """A connection is there."""
@@ -398,6 +401,11 @@ class Filer(Guest):
             return ""
         host, port = self.line.connection.server.peer[:2]
         return f"{host}:{port}"
+
+    def hear_on(self, line: Line, event: Event) -> None:
+        """Take what the server says on the present connection; one before it is closed, and read no more."""
+        if line is self.line:
+            self.hear(event)
 
     def hear(self, event: Event) -> None:
         """Take what the server says. Raises HistoryBroken: it is not true."""
@@ -745,11 +753,36 @@ class Filer(Guest):
             law.check_used(given.uploads[0], given)
         if reason == "upload_unknown" and len(given.uploads) == 1 and given.uploads[0].me == given.me:
             law.check_there(given.uploads[0], "is said not to be there when it is sent")
+        if code is ErrorCode.KEY_USED:
+            self._check_key(given)
         if code in _SOON:
             return
         given.is_refused = True
         for upload in given.uploads:
             upload.giving.discard(given)
+
+    def _check_key(self, given: Given) -> None:
+        """A message is refused because of its key. Raises HistoryBroken: its message is there, and was never changed.
+
+        The name of a room may be another room's by now, but for the lobby's.
+        """
+        found = self._stored(given)
+        if not found:
+            raise HistoryBroken(f"the key of {given.text!r} is said to be another message's, and there is none")
+        for each in found:
+            first = each.states[0][1]
+            is_changed = any(state.text != first.text or state.deleted is not None for _, state in each.states)
+            if not is_changed and not each.may_be_gone and (given.to or given.room == first.room == LOBBY):
+                raise HistoryBroken(f"the key of {given.text!r}, message {first.seq}, is said to be another message's")
+
+    def _stored(self, given: Given) -> list[ModelMessage]:
+        """Return the messages with these files of this sender."""
+        names = [upload.name for upload in given.uploads]
+        return [
+            each
+            for each in self.world.storage.transcript.said.values()
+            if each.states[0][1].sender_id == given.me and [info.name for info in each.states[0][1].files] == names
+        ]
 
     def _revise(self, dice: random.Random) -> None:
         """Edit or delete a message with files."""
@@ -810,9 +843,9 @@ class Filer(Guest):
                 self._acked(given, json.loads(body)["seq"])
                 return
             code = json.loads(body).get("code", "")
-            given.is_refused = status in (400, 401, 403, 404, 409, 413, 422) and code != "key_used"
+            given.is_refused = status in (400, 401, 403, 404, 409, 413, 422)
             if code == "key_used":
-                raise HistoryBroken(f"the key of {sent.name} is said to be another message's")
+                self._check_key(given)
             self._expect_refusal(status, body, token)
 
         room, name = quote(given.room, safe=""), quote(sent.name, safe="")
@@ -864,9 +897,11 @@ class Filer(Guest):
                 reading.always_must = False
             if link.secret:
                 return law.why_dead(link.secret)
-            return "ended" if not self._has_login(link) and label == "" and self._came == came else ""
+            has_come = logins[self._address] > before  # a hello may have been on its way when this was asked
+            return "ended" if not self._has_login(link) and label == "" and not has_come else ""
 
-        came = self._came
+        logins = self.world.file_law.logins
+        before = logins[self._address]
         self._ask_file(line, f"{link.path}{dice.choice(('', '', '/name.txt'))}", [], reading, dead, still, dice)
 
     def _has_login(self, link: Link) -> bool:
@@ -987,16 +1022,11 @@ class Filer(Guest):
         Raises:
             HistoryBroken: it is not.
         """
-        said = self.world.storage.transcript.said
         for given in self.given:
             if not given.key:
                 continue
             names = [upload.name for upload in given.uploads]
-            found = [
-                seq
-                for seq, each in said.items()
-                if each.states[0][1].sender_id == given.me and [info.name for info in each.states[0][1].files] == names
-            ]
+            found = [each.states[0][1].seq for each in self._stored(given)]
             if len(found) > 1:
                 raise HistoryBroken(f"{names} was stored as {found}")
             if given.seq and found != [given.seq]:

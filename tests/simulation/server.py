@@ -238,6 +238,7 @@ class SimulatedServer:
         if what is OperatorEvent.SAID and peer is not None:
             self.world.said(peer, text)
         elif what is OperatorEvent.NAMED and isinstance(peer, Session):
+            self.world.file_law.logins[peer.link.address] += 1
             if self.hub._connections[peer].member.account:  # whoever has the proof: the door's own tests see to that
                 self.world.law.expelled(name)
             else:

@@ -23,6 +23,8 @@ FAST = 10
 MUTANT_SEEDS = 500
 """At most, for a planted bug, besides the one that is known to find it."""
 FILES = Options(files=True)
+FOUND = (114, 200, 223, 265, 301, 335, 416, 418, 583)
+"""Seeds beyond `SEEDS` that have found something: in the product (114, 223, 265, 301) or in the checks."""
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +57,13 @@ def test_nothing_is_found_with_files(first: int) -> None:
     assert refused > 5 * CHUNK, "hardly any file was asked for that may not be read"
     assert resumed > CHUNK / 2, "hardly any upload went on behind its beginning"
     assert again > CHUNK, "hardly any message was sent once more"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", FOUND)
+def test_what_was_found_with_files_stays_repaired(seed: int) -> None:
+    if found := failure_of(seed, FILES):
+        pytest.fail(f"seed {seed}: {found}\n    python tools/simulate.py --files --seed {seed} --trace", pytrace=False)
 
 
 def test_a_seed_with_files_is_the_same_run_again() -> None:

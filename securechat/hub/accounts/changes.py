@@ -39,11 +39,16 @@ class RecordChanges:
     Args:
         log: makes them durable.
         directory: has them in memory.
+
+    Attributes:
+        before_answer: called before each change is applied and its asker told. The hub ends the connections of logins
+            and tokens there that earlier changes of the same batch have dropped: an answer may show a room.
     """
 
     def __init__(self, log: MessageLog, directory: AccountDirectory) -> None:
         self._log = log
         self._directory = directory
+        self.before_answer: Callable[[], None] = lambda: None
 
     def commit(self, changes: Sequence[Change], then: Callable[[Committed | NotAppended], None] | None = None) -> None:
         """Make changes, all or none; ``then`` is told.
@@ -88,6 +93,7 @@ class RecordChanges:
                 directory.arriving.pop(looks, None)
 
         def done(answer: _Answer) -> None:
+            vital(Vital.CHANGES, self.before_answer)()
             give_back()
             if not isinstance(answer, NotAppended) and (not isinstance(answer, Identity) or answer.stored):
                 vital(Vital.CHANGES, self._apply)(changes, answer)

@@ -66,7 +66,8 @@ class AccountDirectory:
         leaving: records, by kind and number, that a change on its way drops: they prove nothing any more.
         arriving: accounts that a change on its way makes, by what their names look like: these names are not free.
         being_deleted: accounts that are being deleted: no new message may name them.
-        ended_logins: logins that have ended and whose connections are still here; `Hub.on_commit` ends those.
+        ended_logins: logins that have ended and whose connections are still here; the hub ends those with its next
+            answer or batch.
         ended_tokens: API tokens likewise.
         dropped_accounts: accounts that are gone, until the hub gives up what they have not sent.
         bots_of: the bots and webhooks that an account has made.

@@ -16,6 +16,7 @@ from securechat.hub.interfaces import FileDisk, OpenFile, Peer
 from securechat.hub.messages.visibility import MessageVisibility
 from securechat.records.files import FileQuery, FileRow
 from securechat.records.log import NotAppended
+from securechat.text.refusals import refusal_for
 
 _TRIES = 5
 """Of a read while rooms are renamed one after the other."""
@@ -81,7 +82,7 @@ class FileAccess:
 
     def _ask(self, wanted: _Wanted, tries: int) -> None:
         peer = self._keys.peer_of(wanted.file_id, wanted.key)
-        if peer is None or not tries:
+        if peer is None:
             wanted.done(None)
             return
         asked = {room: room.renames for room in self._context.connections[peer].member.rooms}
@@ -91,13 +92,16 @@ class FileAccess:
             if not isinstance(row, FileRow):
                 wanted.done(None if row is None else row.refusal())
                 return
-            renaming = next((room for room in asked if room.is_renaming), None) if row.room is not None else None
-            if renaming is not None:
-                renaming.when_named(self._context.containment.bind(again))
-            elif row.room is not None and any(room.renames != renames for room, renames in asked.items()):
-                again()
-            else:
+            renaming = next((room for room in asked if room.is_renaming), None)
+            renamed = next((room for room, renames in asked.items() if room.renames != renames), None)
+            if row.room is None or (changed := renaming or renamed) is None:
                 self._read(wanted, row)
+            elif tries == 1:
+                wanted.done(refusal_for("room_being_renamed", room=changed.name))  # one of the reader's own
+            elif renaming is not None:
+                renaming.when_named(self._context.containment.bind(again))
+            else:
+                again()
 
         self._context.log.file(FileQuery(wanted.file_id), read)
 

@@ -357,8 +357,8 @@ class _ReadExchange:
                     file.file.close()
                 return
             self._leave()
-            if file is None:
-                done(refused_as_problem(refusal_for("no_such_file")))
+            if file is None:  # where the hub has let go of the token meanwhile, as when it stops, no file is judged
+                done(refused_as_problem(self._peer.refusal or refusal_for("no_such_file")))
             elif isinstance(file, Refusal):
                 done(refused_as_problem(file))
             else:

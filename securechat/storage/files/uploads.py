@@ -64,7 +64,7 @@ class _Upload:
         hasher: of the first ``hashed`` bytes.
         hashed: less than ``length`` after a restart: then the file is read again at its end.
         is_moved: whether its file has the final name.
-        refusal: why it could not be begun.
+        refusal: why it could not be begun; each write tries again.
     """
 
     __slots__ = ("hashed", "hasher", "is_moved", "length", "refusal", "state", "synced")
@@ -115,18 +115,10 @@ class UploadFiles:
     # --- The way of an upload -------------------------------------------------------------------------------------
 
     def create(self, state: UploadState) -> DiskSteps[None]:
-        """Begin an upload durably; a failure is kept for its first write."""
+        """Begin an upload durably; see `FileDisk.create`. What failed is tried again with the first bytes."""
         upload = self._uploads[state.file_id] = _Upload(replace(state, offset=0))
-        try:
-            self._make_folders()
-            yield
-            yield from replace_synced(self._system, self._layout.sidecar(state.file_id), encode_sidecar(upload.state))
-            yield
-            sync_names(self._system, self._layout.incoming)
-        except OSError as error:
-            upload.refusal = self._refuse("an upload could not be begun", error)
-        except SyncFailed as failed:
-            upload.refusal = self._refuse("an upload could not be begun", failed.error)
+        with suppress(Refusal):
+            yield from self._begin(upload)
 
     def write(self, file_id: str, offset: int, data: bytes) -> DiskSteps[None]:
         """Append to an upload; see `FileDisk.write`.
@@ -134,7 +126,7 @@ class UploadFiles:
         Raises:
             Refusal: nothing of ``data`` is there.
         """
-        upload = self._expect(file_id)
+        upload = yield from self._begun(file_id)
         end = offset + len(data)
         if upload.state.stored is not None or offset != upload.length or end > upload.state.size_bytes:
             raise refusal_for("file_not_stored")
@@ -180,7 +172,7 @@ class UploadFiles:
         Raises:
             Refusal: the sidecar is as it was.
         """
-        upload = self._expect(file_id)
+        upload = yield from self._begun(file_id)
         if upload.state.stored is not None:
             raise refusal_for("file_not_stored")
         state = replace(upload.state, unjudged_from=offset)
@@ -281,6 +273,41 @@ class UploadFiles:
         """Close all descriptors; uploads go on with the next process."""
         for file_id in tuple(self._descriptors):
             self._close(file_id)
+
+    # --- The beginning of an upload -------------------------------------------------------------------------------
+
+    def _begin(self, upload: _Upload) -> DiskSteps[None]:
+        """Write the sidecar of a new upload, durably.
+
+        Raises:
+            Refusal: the upload has none; after a failed sync it is discarded.
+        """
+        try:
+            with self._judged(upload, "an upload could not be begun"):
+                self._make_folders()
+                yield
+                sidecar = self._layout.sidecar(upload.state.file_id)
+                yield from replace_synced(self._system, sidecar, encode_sidecar(upload.state))
+                yield
+                sync_names(self._system, self._layout.incoming)
+        except Refusal as refusal:
+            upload.refusal = refusal
+            raise
+        upload.refusal = None
+
+    def _begun(self, file_id: str) -> DiskSteps[_Upload]:
+        """Return an upload that has a sidecar.
+
+        Its address was told before the disk had it. So where that failed it is begun now: there may be space again,
+        and a sender who is told to try later must not be refused until the upload is over.
+
+        Raises:
+            Refusal: it is not known, or still cannot be begun.
+        """
+        upload = self._uploads.get(file_id)
+        if upload is not None and upload.refusal is not None:
+            yield from self._begin(upload)
+        return self._expect(file_id)
 
     # --- The end of an upload -------------------------------------------------------------------------------------
 

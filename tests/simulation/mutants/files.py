@@ -8,13 +8,16 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from securechat.hub.accounts.changes import RecordChanges
 from securechat.hub.files.access import FileAccess
 from securechat.hub.files.housekeeping import FileHousekeeping, _ComparisonRun
 from securechat.hub.files.links import LinkKeys
 from securechat.hub.files.uploads import PendingUpload, UploadRegistry
 from securechat.hub.files.writing import UploadWriter, UploadWriting
 from securechat.records.files import FilesOnDisk
+from securechat.server.api.files import _ReadExchange
 from securechat.server.api.tus import _PartExchange
+from securechat.storage import store
 from securechat.storage.files import recovery
 from securechat.storage.files.finished import FinishedFiles
 from securechat.storage.files.layout import is_whole_file
@@ -30,22 +33,26 @@ SIGHTINGS = {
     "checksum_of_a_part_ignored": 2,
     "claim_not_released_when_the_draft_is_refused": 14,
     "deleted_message_keeps_its_files": 2,
+    "dropped_token_told_of_a_room": 265,
     "file_of_a_dialogue_read_by_others": 2,
     "files_of_before_a_restart_not_counted": 2,
     "gone_files_forgotten_before_they_are_unlinked": 12,
     "gone_files_never_unlinked": 2,
     "history_from_join_ignored_for_files": 385,
+    "key_of_a_message_with_files_refused_to_its_retry": 32,
     "length_trusted_after_a_power_cut": 5,
     "link_that_outlives_its_login": 19,
     "offset_from_the_sidecar": 10,
     "part_that_was_taken_over_stays_unjudged": 314,
     "picture_counted_as_it_was_sent": 4,
     "preview_left_behind": 11,
+    "reader_whose_login_ends_told_of_no_file": 114,
     "retention_that_leaves_files": 12,
     "sidecar_dropped_before_the_commit": 30,
     "two_writers_interleave": 12,
     "unlinked_files_counted_on": 4,
     "upload_of_another_sender_taken": 1,
+    "upload_refused_for_ever_that_could_not_be_begun": 301,
     "upload_taken_by_two_messages": 14,
 }
 """The first seed that found each: where a test looks first."""
@@ -91,6 +98,15 @@ class _WithoutFolders:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._system, name)
+
+
+@planted(UploadFiles, "_begun", FILE_MUTANTS)
+def upload_refused_for_ever_that_could_not_be_begun(original: Any) -> Any:
+    def begun(self: Any, file_id: str) -> Any:
+        yield from ()  # a generator, as the original
+        return self._expect(file_id)
+
+    return begun
 
 
 @planted(UploadFiles, "_sync", FILE_MUTANTS)
@@ -310,6 +326,41 @@ def checksum_of_a_part_ignored(original: Any) -> Any:
         original(self)
 
     return ended
+
+
+@planted(_ReadExchange, "receive", FILE_MUTANTS)
+def reader_whose_login_ends_told_of_no_file(original: Any) -> Any:
+    def receive(self: Any, body: bytes, done: Any) -> None:
+        self._peer = _WithoutRefusal(self._peer)
+        original(self, body, done)
+
+    return receive
+
+
+class _WithoutRefusal:
+    """The peer of a token that never tells why it is over."""
+
+    refusal = None
+
+    def __init__(self, peer: Any) -> None:
+        self._peer = peer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._peer, name)
+
+
+@planted(RecordChanges, "_make", FILE_MUTANTS)
+def dropped_token_told_of_a_room(original: Any) -> Any:
+    def make(self: Any, *arguments: Any) -> None:
+        self.before_answer = nothing
+        original(self, *arguments)
+
+    return make
+
+
+@planted(store, "content_hash", FILE_MUTANTS)
+def key_of_a_message_with_files_refused_to_its_retry(original: Any) -> Any:
+    return lambda draft: b"another" if draft.files else original(draft)
 
 
 @planted(MemoryMessages, "_remove", FILE_MUTANTS)

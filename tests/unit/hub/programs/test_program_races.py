@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from securechat.model import Grant, Hello, InviteTo, Join, Leave, Moderate, RemoveBot, RemoveToken, Say, SetRoom
+from securechat.model import Grant, Hello, InviteTo, Join, Joined, Leave, Moderate, RemoveBot, RemoveToken, Say, SetRoom
 from tests.support.hub_rig import FakePeer, HubRig
 from tests.unit.hub.programs.test_bots import bot, program
 from tests.unit.hub.rooms.test_rooms import ok, person, who
@@ -116,3 +116,16 @@ def _try(begun: str, end: str, steps: int, *, ended_first: bool) -> None:
     rig.do(scene.bob, Say(client_id=77, room="ops", text="between us"))
     assert scene.bob.messages[-1].text == "between us"
     assert len(peer.messages) == before, where
+
+
+def test_a_token_that_ends_beside_a_join_is_told_nothing_of_the_room() -> None:
+    """Both become durable at once: who removed the token has the answer, and the join comes behind it."""
+    scene = Scene()
+    rig = scene.rig
+    ok(rig, scene.bob, InviteTo(ref=2, room="ops", person=scene.bot_id))
+    peer = program(rig, scene.made.token)
+    ENDED["remove token"](scene)
+    _begin(scene, peer, "join")
+    rig.settle()
+    assert peer.closed is not None
+    assert "ops" not in [each.room for each in peer.of(Joined)]

@@ -10,8 +10,9 @@ import pytest
 
 from securechat.errors import Refusal
 from securechat.limits import KIB, MIB, Limits
-from securechat.model import AskLinks, Delete, Deleted, FileLinks, Join, Message, Moderate, Register, Welcome
+from securechat.model import AskLinks, Closing, Delete, Deleted, FileLinks, Join, Message, Moderate, Register, Welcome
 from securechat.pictures.kinds import kind_of
+from securechat.text.refusals import refusal_for
 from tests.support.file_rig import TUS, FileRig
 from tests.support.hub_rig import FakePeer
 from tests.support.web_connections import Answer
@@ -305,6 +306,47 @@ def test_a_token_reads_no_dialogue_of_others_and_no_room_it_is_not_in(rig: FileR
     carl = rig.program("carl", "read")
     assert rig.request("GET", f"/api/v1/files/{dialogue}", bearer(token)).status == 200
     assert rig.request("GET", f"/api/v1/files/{dialogue}", bearer(carl)).status == 404
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "code"), [("shutting_down", 503, "shutting_down"), ("token_ended", 401, "logged_out")]
+)
+def test_a_login_that_ends_during_a_read_is_not_told_that_there_is_no_file(
+    rig: FileRig, token: str, end: str, status: int, code: str
+) -> None:
+    bob = watcher(rig)
+    put(rig, token, "/rooms/lobby/files/a.pdf")
+    log: Any = rig.rig.log
+    read = log.file
+
+    def end_meanwhile(query: Any, done: Any) -> None:
+        rig.paths.peers.close(Closing(refusal_for(end).code, "", reason=end))
+        read(query, done)
+
+    log.file = end_meanwhile
+    answer = rig.request("GET", f"/api/v1/files/{bob.messages[-1].files[0].id}", bearer(token))
+    assert (answer.status, json.loads(answer.body)["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(("times", "status"), [(4, 200), (5, 503)])
+def test_a_file_is_not_gone_because_rooms_are_renamed(rig: FileRig, token: str, times: int, status: int) -> None:
+    bob = watcher(rig)
+    put(rig, token, "/rooms/lobby/files/a.pdf")
+    log: Any = rig.rig.log
+    read, left = log.file, [None] * times
+    lobby = rig.hub.context.rooms.named("lobby")
+    assert lobby is not None
+
+    def rename_meanwhile(query: Any, done: Any) -> None:
+        if left:
+            left.pop()
+            lobby.renames += 1
+        read(query, done)
+
+    log.file = rename_meanwhile
+    answer = rig.request("GET", f"/api/v1/files/{bob.messages[-1].files[0].id}", bearer(token))
+    assert answer.status == status
+    assert status == 200 or reason(answer) == "room_being_renamed"
 
 
 def test_a_link_is_followed_until_it_may_not_be(rig: FileRig, token: str) -> None:

@@ -121,10 +121,37 @@ def test_each_call_of_the_end_that_fails(sent, call, word, reason):
 
 
 def test_an_upload_that_cannot_be_begun_says_so_with_its_first_write(world):
-    world.system.fail("make_directory", "files", code=errno.EACCES)
+    world.system.fail("make_directory", "files", code=errno.EACCES, times=2)
     world.create(STATE, DATA)
     assert refused(world.store.uploads.write(ID, 0, DATA)) == "file_not_stored"
     assert refused(world.store.uploads.finish(STATE, None)) == "file_not_stored"
+
+
+@pytest.mark.parametrize("has_checksum", [False, True])
+def test_an_upload_that_could_not_be_begun_is_taken_when_there_is_space(world, has_checksum):
+    """Its sender has its address, is told to try later, and does."""
+    world.create(OTHER, DATA)
+    world.system.capacity_bytes = world.system.used_bytes()
+    world.create(STATE, DATA)
+    uploads = world.store.uploads
+    for _ in range(2):
+        assert refused(uploads.write(ID, 0, DATA[:10])) == "files_disk_full"
+        assert refused(uploads.note_unjudged(ID, 0)) == "files_disk_full"
+    world.system.capacity_bytes = None
+    if has_checksum:
+        run(uploads.note_unjudged(ID, 0))
+    world.write(STATE, 0, 2000)
+    assert world.start()[ID].offset == (0 if has_checksum else 2000)
+    world.write(STATE, 0 if has_checksum else 2000, len(DATA))
+    finish_and_check(world)
+
+
+def test_an_upload_whose_beginning_cannot_be_synced_begins_anew(world):
+    world.create(OTHER, DATA)
+    world.system.fail("sync_directory", "incoming")
+    world.create(STATE, DATA)
+    assert refused(world.store.uploads.write(ID, 0, DATA)) == "upload_unknown"
+    assert list(world.start()) == [OTHER.file_id]
 
 
 def test_an_unlink_that_is_refused_is_tried_again(sent):
