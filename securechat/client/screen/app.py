@@ -204,8 +204,8 @@ class ScreenApp(App[None], inherit_bindings=False):
         if view.title != self._title:
             self._title = view.title
             self.send(terminal_modes.title(view.title))
-        if view.mouse != self._mouse or (view.bare is not None) is self._mouse:
-            self._mouse = view.mouse and view.bare is None
+        if (mouse := view.mouse and view.bare is None) != self._mouse:
+            self._mouse = mouse
             self.send(terminal_modes.MOUSE_ON if self._mouse else terminal_modes.MOUSE_OFF)
         self.painter.show_bare(None if view.bare is None else bare_text(view.bare))
         if self._typed is not None and view.taken >= self._typed_at:

@@ -11,6 +11,7 @@ import pytest
 
 from securechat.client.screen.app import STUCK_S
 from securechat.client.screen.toolkit import PastedText, Region, events
+from securechat.client.tty.modes import MOUSE_OFF, MOUSE_ON
 from securechat.client.ui.input.terminal_input import PASTE_CHARS
 from securechat.client.ui.rows.styled_text import TextRow
 from securechat.client.ui.screen_model import view as views
@@ -530,3 +531,19 @@ def test_requests_become_sequences() -> None:
 
     state = run(test)
     assert len(inputs_of(state, views.ShowSentence)) == 2
+
+
+def test_where_the_mouse_is_off_it_is_said_once() -> None:
+    async def test(state: EchoState, pilot: Any) -> None:
+        said: list[str] = []
+        state.app.send = said.append  # type: ignore[method-assign]
+        state.changes["mouse"] = False
+        for letter in "abc":
+            await type_text(pilot, letter)
+        assert said.count(MOUSE_OFF) == 1
+        state.changes["mouse"] = True
+        for letter in "abc":
+            await type_text(pilot, letter)
+        assert said.count(MOUSE_ON) == 1
+
+    run(test)
