@@ -547,3 +547,22 @@ def test_where_the_mouse_is_off_it_is_said_once() -> None:
         assert said.count(MOUSE_ON) == 1
 
     run(test)
+
+
+def test_what_comes_while_the_panes_go_is_not_drawn() -> None:
+    """A view and a key may come between the end and the last pane: each raised an error into the terminal."""
+
+    async def test(state: EchoState, _pilot: Any) -> None:
+        app, inputs = state.app, len(state.inputs)
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+        app.exit()
+        await app.screen.query("Pane").remove()
+        app.show_soon(state.view())
+        while app.has_untaken_view:
+            await asyncio.sleep(0)
+        await app.on_event(events.Key("x", "x"))
+        assert len(state.inputs) == inputs
+
+    failures: list[Any] = []
+    run(test)
+    assert not failures
