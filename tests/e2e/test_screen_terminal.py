@@ -184,6 +184,7 @@ def test_a_stop_without_warning_is_mended_when_it_goes_on(start: Start) -> None:
         "\x1b[?62;22c\x1b[24;80R\x1b]11;rgb:0000/0000/0000\x07\x1b[?2026;2$y\x1b[?1u",
         "\x1b[0n\x1b[0n\x1b[3n",
         "\x1b[99999999u",
+        "\x1b[98:66;1:3u\x1b[1;1:3A",
         "\x1b[M abc"[:6],
         "\xff\xfe",
     ],

@@ -181,7 +181,7 @@ class ScreenApp(App[None], inherit_bindings=False):
         view, self._newest = self._newest, None
         if not self._stuck:
             self._tell_stuck()
-        if view is not None:
+        if view is not None and not self._ends:
             self.show(view)
 
     def show(self, view: views.ScreenView) -> None:
@@ -204,8 +204,8 @@ class ScreenApp(App[None], inherit_bindings=False):
         if view.title != self._title:
             self._title = view.title
             self.send(terminal_modes.title(view.title))
-        if view.mouse != self._mouse or (view.bare is not None) is self._mouse:
-            self._mouse = view.mouse and view.bare is None
+        if (mouse := view.mouse and view.bare is None) != self._mouse:
+            self._mouse = mouse
             self.send(terminal_modes.MOUSE_ON if self._mouse else terminal_modes.MOUSE_OFF)
         self.painter.show_bare(None if view.bare is None else bare_text(view.bare))
         if self._typed is not None and view.taken >= self._typed_at:
@@ -338,7 +338,7 @@ class ScreenApp(App[None], inherit_bindings=False):
 
     async def on_event(self, event: events.Event) -> None:
         """Take keys and pastes before any widget; the mouse goes to the panes."""
-        if isinstance(event, events.Key | events.Paste):
+        if isinstance(event, events.Key | events.Paste) and not self._ends:
             if self._waits or self._held:
                 self._held.hold(event, len(event.text) if isinstance(event, events.Paste) else 1)
             else:
@@ -357,6 +357,11 @@ class ScreenApp(App[None], inherit_bindings=False):
             self.erased()
             self.answers.resized()
             self._post(views.ScreenResized(*size))
+
+    @property
+    def _ends(self) -> bool:
+        """Whether the panes go, one after the other: nothing is drawn and taken any more."""
+        return self._exit or self.failure is not None
 
     @property
     def _waits(self) -> bool:

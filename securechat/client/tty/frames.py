@@ -321,8 +321,8 @@ class TerminalWriter:
         """Write no further frame, and wait for the terminal's answers: none of them must reach the shell."""
         self._painter.hold(on=True)
         deadline = time.monotonic() + timeout_s
-        while self._pace.expects_answer and (left_s := deadline - time.monotonic()) > 0:
-            self._answered.wait(left_s)
+        while (now := time.monotonic()) < deadline and self._pace.expects_answer(now):
+            self._answered.wait(deadline - now)
             self._answered.clear()
 
     def wake(self) -> None:

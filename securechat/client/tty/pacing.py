@@ -65,10 +65,11 @@ class OutputPacing:
         """Characters of the next piece."""
         return max(LEAST_PIECE_CHARS, min(PIECE_CHARS, int(self._rate * PIECE_S)))
 
-    @property
-    def expects_answer(self) -> bool:
-        """Whether the terminal answers, and has an answer to give."""
-        return self.answers and bool(self._asked)
+    def expects_answer(self, now: float) -> bool:
+        """Tell whether the terminal has an answer to give, as far as one knows: the first one may be on its way."""
+        with self._lock:
+            self._lose(now)
+            return bool(self._asked)
 
     def waits_s(self, now: float) -> float:
         """Return the seconds until the next piece may be written; 0 for now."""

@@ -97,7 +97,7 @@ def test_a_terminal_that_never_answers_is_asked_no_more_and_not_waited_for() -> 
     asked = [pace.ask(number * 0.1, 4000) for number in range(10)]
     assert asked == [ASK_STATE] * UNANSWERED + [""] * (10 - UNANSWERED)
     assert pace.waits_s(1.0) == 0.0
-    assert not pace.expects_answer
+    assert not pace.expects_answer(1.0 + LOST_S)
 
 
 def test_a_pause_forgets_the_link() -> None:

@@ -120,6 +120,25 @@ def test_what_is_no_key_is_nothing(nothing: str) -> None:
     assert joined(InputDecoder().feed(nothing + "x", 0.0)) == [(InputKind.TEXT, "x")]
 
 
+@pytest.mark.parametrize(
+    ("sequence", "key"),
+    [
+        ("\x1b[97:65;2u", "\x1b[97;2u"),
+        ("\x1b[97:65:99;5:1u", "\x1b[97;5u"),
+        ("\x1b[1;5:2A", "\x1b[1;5A"),
+        ("\x1b[97;1;97:98u", "\x1b[97;1;97u"),
+        ("\x1b[3;:2~", "\x1b[3;~"),
+    ],
+)
+def test_what_a_terminal_adds_to_a_key_in_other_modes_is_cut_off(sequence: str, key: str) -> None:
+    assert joined(InputDecoder().feed(sequence, 0.0)) == [(InputKind.KEY, key)]
+
+
+@pytest.mark.parametrize("sequence", ["\x1b[97;1:3u", "\x1b[1;5:3A", "\x1b[97:65;:3u"])
+def test_a_key_that_is_let_go_is_nothing(sequence: str) -> None:
+    assert joined(InputDecoder().feed(sequence + "x", 0.0)) == [(InputKind.TEXT, "x")]
+
+
 def test_a_late_answer_whose_escape_was_taken_for_a_key_is_no_text() -> None:
     decoder = InputDecoder()
     decoder.expects_answer = True

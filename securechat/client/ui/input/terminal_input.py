@@ -148,8 +148,10 @@ class InputDecoder:
         whole = _SEQUENCE.match(text)
         if whole is None:
             return self._half(text, found)
-        if (kind := _kind(whole[0])) is not None:
-            found.append(TerminalInput(kind, whole[0]))
+        kind = _kind(whole[0])
+        sequence = _plain_key(whole[0]) if kind is InputKind.KEY else whole[0]
+        if kind is not None and sequence:
+            found.append(TerminalInput(kind, sequence))
         return text[whole.end() :]
 
     def _half(self, text: str, found: list[TerminalInput]) -> str:
@@ -194,6 +196,17 @@ class InputDecoder:
         self._add(last)
         text, self._pasted, self._left = "".join(self._pasted or ())[:PASTE_CHARS], None, ""
         return TerminalInput(InputKind.PASTE, text, self._chars)
+
+
+def _plain_key(sequence: str) -> str:
+    """Return a key without what kitty's further modes add behind a colon; empty where it was let go.
+
+    Another program may have left these modes on, and Textual takes no colon: https://sw.kovidgoyal.net/kitty/keyboard-protocol/
+    """
+    if ":" not in sequence or not sequence.startswith("\x1b["):
+        return sequence
+    is_release = re.match(r"\x1b\[[\d:]*;\d*:3(?!\d)", sequence)
+    return "" if is_release else re.sub(r":[\d:]*", "", sequence)
 
 
 def _kind(sequence: str) -> InputKind | None:

@@ -11,6 +11,7 @@ import pytest
 
 from securechat.client.screen.app import STUCK_S
 from securechat.client.screen.toolkit import PastedText, Region, events
+from securechat.client.tty.modes import MOUSE_OFF, MOUSE_ON
 from securechat.client.ui.input.terminal_input import PASTE_CHARS
 from securechat.client.ui.rows.styled_text import TextRow
 from securechat.client.ui.screen_model import view as views
@@ -530,3 +531,38 @@ def test_requests_become_sequences() -> None:
 
     state = run(test)
     assert len(inputs_of(state, views.ShowSentence)) == 2
+
+
+def test_where_the_mouse_is_off_it_is_said_once() -> None:
+    async def test(state: EchoState, pilot: Any) -> None:
+        said: list[str] = []
+        state.app.send = said.append  # type: ignore[method-assign]
+        state.changes["mouse"] = False
+        for letter in "abc":
+            await type_text(pilot, letter)
+        assert said.count(MOUSE_OFF) == 1
+        state.changes["mouse"] = True
+        for letter in "abc":
+            await type_text(pilot, letter)
+        assert said.count(MOUSE_ON) == 1
+
+    run(test)
+
+
+def test_what_comes_while_the_panes_go_is_not_drawn() -> None:
+    """A view and a key may come between the end and the last pane: each raised an error into the terminal."""
+
+    async def test(state: EchoState, _pilot: Any) -> None:
+        app, inputs = state.app, len(state.inputs)
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+        app.exit()
+        await app.screen.query("Pane").remove()
+        app.show_soon(state.view())
+        while app.has_untaken_view:
+            await asyncio.sleep(0)
+        await app.on_event(events.Key("x", "x"))
+        assert len(state.inputs) == inputs
+
+    failures: list[Any] = []
+    run(test)
+    assert not failures

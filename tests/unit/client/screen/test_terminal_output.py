@@ -116,6 +116,35 @@ def test_the_terminal_is_asked_behind_other_rows_and_answered_before_the_end() -
     os.close(writing)
 
 
+def test_the_end_waits_for_the_first_answer_too() -> None:
+    """A session that ends at once must leave no answer to the shell."""
+    painter, reading, writing = TerminalPainter(), *os.pipe()
+    writer = TerminalWriter(writing, painter)
+    painter.show({0: {0: part("message")}}, (4, 4), 20, NO_ROWS)
+    writer.start()
+    writer.wake()
+    text = b""
+    while b"\x1b[5n" not in text:
+        text += os.read(reading, 4096)
+    waits, answered = threading.Event(), threading.Event()
+
+    def wait(timeout_s: float) -> bool:
+        waits.set()
+        return answered.wait(timeout_s)
+
+    writer._answered.wait = wait  # type: ignore[method-assign, assignment]
+    waiter = threading.Thread(target=writer.await_answers, args=(60.0,))
+    waiter.start()
+    assert waits.wait(60.0)
+    assert writer.answered("\x1b[0n")
+    answered.set()
+    waiter.join(60.0)
+    assert not waiter.is_alive()
+    writer.stop("")
+    os.close(reading)
+    os.close(writing)
+
+
 def test_the_cursor_alone_moves_without_anything_else() -> None:
     painter = TerminalPainter()
     painter.show({0: {0: part("one")}}, (0, 0), 20, NO_ROWS)
