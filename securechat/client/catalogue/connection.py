@@ -22,6 +22,8 @@ from securechat.translation import LazyText, _, ngettext
 
 NAME_PROMPT = LazyText("Name: ")
 PROMPT = ">> "
+NAMED_ROOMS = 5
+"""Rooms that are named after a login: with names of 12 characters, one or two rows of 80 columns."""
 MORE_HELP = LazyText("/help shows the commands; exit or Ctrl-D quits")
 ALONE = LazyText("You are alone here")
 CONNECTION_BACK = LazyText("Connected again")
@@ -94,6 +96,19 @@ def entered(room: str, others: Sequence[str], total: int, *, made: bool = False,
     else:
         people = ngettext("{count} person is here", "{count} people are here", total)
     return in_turn(_("Joined #{room}", room=room), people)
+
+
+def kept_rooms(rooms: Sequence[str]) -> str:
+    """Tell after a login which rooms the account is in besides the lobby: a few names, and the number of the others."""
+    names = [f"#{room}" for room in rooms[:NAMED_ROOMS]]
+    if len(rooms) <= NAMED_ROOMS:
+        return _("You are also in {rooms:list}", rooms=names)
+    return ngettext(
+        "You are also in {rooms} and {count} more room",
+        "You are also in {rooms} and {count} more rooms",
+        len(rooms) - NAMED_ROOMS,
+        rooms=", ".join(names),
+    )
 
 
 def nobody_else(room: str, *, made: bool) -> str:

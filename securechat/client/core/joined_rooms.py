@@ -61,8 +61,14 @@ class JoinedRooms:
         if room in self.wanted:
             self.wanted.remove(room)
 
-    def entered(self, event: Joined, *, elsewhere: bool = False) -> RoomJoined:
-        """Take a Joined with its fresh roster; ``elsewhere`` when another device joined the room."""
+    def entered(self, event: Joined, *, elsewhere: bool = False, kept: bool = False) -> RoomJoined:
+        """Take a Joined with its fresh roster.
+
+        Args:
+            event: what the server tells.
+            elsewhere: whether another device joined the room.
+            kept: whether the server tells after a login which rooms the account is in.
+        """
         key = self._names.named(event.room)
         again = key in self.rooms
         room = self.rooms.setdefault(key, RoomState(key))
@@ -80,7 +86,9 @@ class JoinedRooms:
         for person in event.members:
             self._context.see(person)
         rules = (event.topic, event.read_only, event.archived, event.made, event.role == "owner")
-        return RoomJoined(event.room, tuple(event.members), event.total, again, elsewhere, *rules)
+        return RoomJoined(
+            event.room, tuple(event.members), event.total, again, elsewhere, *rules, told_later=kept and not again
+        )
 
     def left(self, room: RoomKey) -> bool:
         """Forget a room; tell whether the user was in it."""

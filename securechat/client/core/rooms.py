@@ -68,6 +68,7 @@ class RoomActions:
         self._select_once_in: RoomKey | None = None
         self._unconfirmed: list[RoomKey] = []
         self._confirmed = True
+        self._kept: list[str] = []  # those that the server has told since the login, to be shown together
         self._waiting: list[str] = []
         self._doubted: RoomKey | None = None  # the server asked whether the user is sure to leave it
 
@@ -145,7 +146,12 @@ class RoomActions:
             return  # sent before the server received the Leave
         self._unconfirmed = [each for each in self._unconfirmed if each is not room]
         is_known = room.room == LOBBY or room in self._membership.wanted
-        shown = self._membership.entered(event, elsewhere=event.ref == 0 and self._confirmed and not is_known)
+        untold = event.ref == 0 and not is_known
+        shown = self._membership.entered(
+            event, elsewhere=untold and self._confirmed, kept=untold and not self._confirmed
+        )
+        if shown.told_later:
+            self._kept.append(event.room)
         request = self._context.requests.get(event.ref)
         selects = isinstance(request, PendingJoin) and (not request.again or room is self._select_once_in)
         backfill_count = self._backfill_count if selects or room is self._context.current else 0
@@ -179,7 +185,10 @@ class RoomActions:
         self._out_of(room, told)
 
     def confirm(self) -> None:
-        """Leave the rooms that the server has not told of an account: it does not belong to them any more."""
+        """The server has told every room of an account: show them, and leave those that it has not told."""
+        if self._kept:
+            self._context.show(events.RoomsKept(tuple(sorted(self._kept))))
+            self._kept.clear()
         missing, self._unconfirmed, self._confirmed = self._unconfirmed, [], True
         for room in sorted(missing, key=_name):
             self._out_of(room, RoomLeft(room.room, missing=True))
@@ -265,6 +274,7 @@ class RoomActions:
         kept = membership.kept() if keeps_rooms else []
         self._unconfirmed = [room for room in kept if room.room != LOBBY and room not in membership.left_while_away]
         self._confirmed = not self._context.credentials.account
+        self._kept.clear()
         if not self._confirmed:
             self._context.send(Ping(FENCE))
         names = [room.room for room in membership.wanted if room not in kept]

@@ -34,12 +34,18 @@ class SendQueue:
         self._waiting: list[PendingMessage] = []
         self._in_flight: dict[int, PendingMessage] = {}
         self._throttled = False
+        self._told_slow = False
         self._slow_until: dict[ConversationId, float] = {}
 
     @property
     def full(self) -> bool:
         """Whether no message can be taken."""
         return len(self._waiting) + len(self._in_flight) >= KEPT_PENDING
+
+    @property
+    def empty(self) -> bool:
+        """Whether everything is acknowledged."""
+        return not self._in_flight and not self._waiting
 
     @property
     def messages(self) -> tuple[PendingMessage, ...]:
@@ -73,9 +79,10 @@ class SendQueue:
         self._last_client_id = max(self._last_client_id, last_client_id)
 
     def slow_down(self) -> bool:
-        """Send fewer at a time until everything is sent; tell whether this is news."""
-        news = not self._throttled
+        """Send fewer at a time until everything is sent; tell whether this is news to a user with messages."""
+        news = not self._told_slow and not self.empty
         self._throttled = True
+        self._told_slow = self._told_slow or news
         return news
 
     def take(self, now: float) -> tuple[int, PendingMessage] | None:
@@ -130,8 +137,8 @@ class SendQueue:
     def finish(self, client_id: int) -> PendingMessage | None:
         """Forget a message that was acknowledged or refused for good; None when it was not in flight."""
         message = self._in_flight.pop(client_id, None)
-        if not self._in_flight and not self._waiting:
-            self._throttled = False
+        if self.empty:
+            self._throttled = self._told_slow = False
             self._slow_until.clear()
         return message
 

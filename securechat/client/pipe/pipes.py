@@ -486,7 +486,7 @@ class PipeSend(PipeClient):
     def otherwise(self, ui_event: UiEvent) -> None:
         """Handle the other events that matter to --send."""
         match ui_event:
-            case events.RoomJoined(room, _, 1, again=False, made=made, owned=owned) if room != LOBBY:
+            case events.RoomJoined(room, _, 1, again=False, made=made, owned=owned, told_later=False) if room != LOBBY:
                 self.notice(catalogue.connection.nobody_else(one_line(room), made=made and owned))
             case events.RequestRefused(room=room):
                 self.notice(catalogue.connection.room_refused(one_line(room or ""), refusal_sentence(ui_event)))

@@ -178,6 +178,44 @@ def test_rooms_of_another_device_are_adopted_and_left_with_a_line_each() -> None
     assert "ops" not in one.core.rooms
 
 
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        (0, []),
+        (2, ["You are also in #r0 and #r1"]),
+        (5, ["You are also in #r0, #r1, #r2, #r3 and #r4"]),
+        (6, ["You are also in #r0, #r1, #r2, #r3, #r4 and 1 more room"]),
+        (98, ["You are also in #r0, #r1, #r10, #r11, #r12 and 93 more rooms"]),
+    ],
+)
+def test_the_rooms_of_an_account_are_told_in_one_sentence_after_a_login(count: int, told: list[str]) -> None:
+    one = Driver(credentials=Credentials(SECRET, tokens={"me": TOKEN}))
+    one.tick()
+    one.hear(m.Welcome(1, "server", ME.id, "me", 10, account=True))
+    one.hear(m.Joined("lobby", 10, 1, [ME]))
+    for number in range(count):
+        one.hear(m.Joined(f"r{number}", 10, 1, [ME], role="member"))
+    assert not [each for each in said(one) if "#r" in each]
+    one.hear(m.Pong(0))
+    assert [each for each in said(one) if "#r" in each] == told
+    one.hear(m.Joined("later", 11, 1, [ME], role="member"))
+    assert said(one)[-1] == "You are also in #later"
+
+
+def test_a_room_joined_elsewhere_while_away_is_told_when_the_connection_is_back() -> None:
+    one = inside()
+    one.hear(m.Joined("ops", 12, 1, [ME], role="member"))
+    one.cut()
+    one.told.clear()
+    one.tick()
+    one.hear(m.Welcome(1, "server", ME.id, "me", 13, account=True))
+    one.hear(m.Joined("lobby", 13, 1, [ME]))
+    one.hear(m.Joined("lab", 13, 1, [ME], role="member"))
+    one.hear(m.Joined("ops", 13, 1, [ME], role="member"))
+    one.hear(m.Pong(0))
+    assert [each for each in said(one) if "also" in each] == ["You are also in #lab"]
+
+
 def test_a_room_left_while_away_is_not_adopted_from_what_the_server_still_believes() -> None:
     one = inside()
     one.hear(m.Joined("ops", 12, 1, [ME]))

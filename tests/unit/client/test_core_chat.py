@@ -59,6 +59,15 @@ def test_a_throttled_client_sends_fewer_and_says_so_once() -> None:
     assert len(driver.all(events.RateLimited)) == 1
 
 
+def test_a_client_that_has_sent_nothing_is_not_told_of_sending() -> None:
+    driver = online()
+    driver.hear(m.Throttled(2.0))
+    assert not driver.all(events.RateLimited)
+    driver.say("mine")
+    driver.hear(m.Throttled(2.0))
+    assert len(driver.all(events.RateLimited)) == 1
+
+
 def test_messages_typed_while_away_wait_and_beyond_the_limit_are_declined() -> None:
     driver = online()
     driver.cut()

@@ -100,6 +100,7 @@ from securechat.client.core.events.rooms import (
     RoomSelected,
     RoomSettingsChanged,
     RoomSettingsShown,
+    RoomsKept,
     RoomsShown,
     RosterShown,
     TypingChanged,
@@ -166,6 +167,7 @@ UiEvent: TypeAlias = (
     | RoomLeft
     | RoomSelected
     | PersonSelected
+    | RoomsKept
     | RoomsShown
     | RosterShown
     | PersonShown
@@ -252,6 +254,7 @@ __all__ = [
     "RoomSelected",
     "RoomSettingsChanged",
     "RoomSettingsShown",
+    "RoomsKept",
     "RoomsShown",
     "RosterShown",
     "SearchShown",

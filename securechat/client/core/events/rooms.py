@@ -24,6 +24,7 @@ class RoomJoined(Struct, frozen=True):
         archived: whether it is archived.
         made: whether joining it has made it.
         owned: whether the user owns it.
+        told_later: whether a `RoomsKept` names it, with others: the account was in it before this login.
     """
 
     room: str
@@ -36,6 +37,17 @@ class RoomJoined(Struct, frozen=True):
     archived: bool = False
     made: bool = False
     owned: bool = False
+    told_later: bool = False
+
+
+class RoomsKept(Struct, frozen=True):
+    """After a login, the account is still in these rooms, besides the lobby and those joined from here.
+
+    Attributes:
+        rooms: their names, in alphabetical order.
+    """
+
+    rooms: tuple[str, ...]
 
 
 class RoomLeft(Struct, frozen=True):

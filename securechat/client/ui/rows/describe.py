@@ -111,7 +111,7 @@ def sentence(ui_event: UiEvent, current: ConversationId, me: int) -> str | None:
 
 def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one row an event
     match ui_event:
-        case events.RoomJoined(room, people, total, again=False):
+        case events.RoomJoined(room, people, total, again=False, told_later=False):
             others = [person for person in people if person.id != me]
             if ui_event.elsewhere:
                 return catalogue.accounts.entered_elsewhere(one_line(room), _names(others), total)
@@ -123,6 +123,8 @@ def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | Non
                     *of_entering(ui_event),
                 ]
             )
+        case events.RoomsKept(rooms):
+            return catalogue.connection.kept_rooms([one_line(room) for room in rooms])
         case events.RoomSelected(room):
             return catalogue.connection.back_in_room(one_line(room))
         case events.PersonSelected(person):
