@@ -446,8 +446,10 @@ class House:
         """The hub lets old messages be deleted: their room wants that. Raises HistoryBroken: it does not."""
         place = self.place(room)
         days = 0 if place is None else place.retention_days
-        now_ms = max(self._world.clock.wall_ms(), self._world.law.tidied_at_ms)  # the clock may have been put back
-        if not days or before_ms > now_ms - days * _DAY_MS:
+        rounds_ms = self._world.law.tidied_at_ms  # the clock may have been put back since
+        now_ms = max(self._world.clock.wall_ms(), rounds_ms[-1])
+        asked_ms = before_ms + days * _DAY_MS
+        if not days or (asked_ms > now_ms and asked_ms not in rounds_ms):
             self._broken(
                 f"what is older than {before_ms} is deleted in #{room}, which keeps it for {days or 'all'} days"
             )

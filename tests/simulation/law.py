@@ -80,7 +80,7 @@ class Law:
         self.ended_tokens: set[bytes] = set()
         self.ended_logins: set[int] = set()
         self.kicked: set[int] = set()  # persons, by number
-        self.tidied_at_ms = 0  # when the last daily round began
+        self.tidied_at_ms = [0]  # when each daily round began: one may still be under way when the next begins
         self._deleted: dict[int, bool] = {}  # sender_ids, and whether their messages had to go
         self._certificates: dict[int, str] = {}  # fingerprints by number, as they were shown
         self._removing: set[str] = set()  # fingerprints whose removal was asked for, and no new admission since
@@ -190,7 +190,8 @@ class Law:
 
     def tidied(self) -> None:
         """The server tidies: logins that are in use begin their time anew."""
-        now_ms = self.tidied_at_ms = self.world.clock.wall_ms()
+        now_ms = self.world.clock.wall_ms()
+        self.tidied_at_ms.append(now_ms)
         for seat in self.world.server.hub._connections.values():
             if seat.login_id:
                 self._used_at_ms[seat.login_id] = max(now_ms, self._used_at_ms.get(seat.login_id, 0))
