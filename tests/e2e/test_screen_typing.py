@@ -157,7 +157,7 @@ def test_ctrl_c_copies_then_empties_then_leaves(screen: Open) -> None:
     ann.type(CTRL_C)
     empty(ann)
     ann.type(CTRL_C)
-    ann.wait_for("Once more leaves")
+    ann.wait_for("again leaves")
     assert ann.process.poll() is None
     ann.type(CTRL_C)
     assert ann.wait_for_exit() == 0

@@ -141,8 +141,12 @@ LEVEL_ALL = LazyText("all messages notify")
 LEVEL_MENTIONS = LazyText("mentions notify")
 LEVEL_NONE = LazyText("nothing notifies")
 STILL_SENDING = LazyText("This message is still on its way. It cannot be changed before it is stored")
-QUIT_AGAIN = LazyText("Once more leaves the chat")
 READ_HERE_ONLY = LazyText("Unread from here on, on this screen")
+
+
+def quit_again(key: str) -> str:
+    """Tell that the key leaves the chat when it is pressed once more."""
+    return _("{key} again leaves the chat", key=key)
 
 
 def level_is(place: str, level: str) -> str:

@@ -232,19 +232,24 @@ class Interaction:
     def _choose_name(self, name: str) -> InputResult:
         if not is_text(name):
             return InputResult(notice=catalogue.connection.NOT_TEXT(), refused=True)
-        if name.casefold() in {"exit", "/quit"}:
+        if _is_quit(name):
             return InputResult(actions.LeaveChat())
         if name.split()[:1] == ["/lang"]:
             return self._command(name)
         self.asks_name = False
         return InputResult(actions.ChooseName(name.removeprefix("/nick ")))
 
+    def _unasked(self, typed: str) -> InputResult:
+        """Take what was typed where nothing shows and nothing is asked: it is no password, and goes nowhere."""
+        if _is_quit(typed):
+            return InputResult(actions.LeaveChat())
+        early = self.password_sent or self.expects_password or self._replaces
+        return InputResult(notice=catalogue.accounts.TYPED_TOO_SOON() if early else catalogue.accounts.WENT_NOWHERE())
+
     def _answer(self, typed: str) -> InputResult:
         prompt = self.prompt
         if prompt is None:
-            early = self.password_sent or self.expects_password or self._replaces
-            notice = catalogue.accounts.TYPED_TOO_SOON() if early else catalogue.accounts.WENT_NOWHERE()
-            return InputResult(notice=notice)
+            return self._unasked(typed)
         if not is_text(typed):  # what would be sent is not what was typed
             return InputResult(notice=catalogue.connection.NOT_TEXT())
         match prompt.give(typed):
@@ -422,6 +427,10 @@ def _refused(why: str) -> InputResult:
 
 def _is_command(line: str) -> bool:
     return may_be_command(line) or line.strip().casefold() == "exit"
+
+
+def _is_quit(line: str) -> bool:
+    return line.strip().casefold() in {"exit", "/quit"}
 
 
 def _dated(action: actions.FindMessages) -> actions.FindMessages:

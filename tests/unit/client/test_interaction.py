@@ -189,6 +189,8 @@ def test_what_is_typed_again_before_the_server_has_answered_stays_hidden() -> No
     assert one.take(PASSWORD, hidden=True) == InputResult(actions.GivePassword(PASSWORD))
     assert one.hides_input
     assert one.take(PASSWORD, hidden=True) == InputResult(notice=catalogue.accounts.TYPED_TOO_SOON())
+    assert one.take("exit", hidden=True) == InputResult(actions.LeaveChat())
+    assert one.take(" /quit\n", hidden=True) == InputResult(actions.LeaveChat())
     one.note(events.BackOnline(1.0))
     assert not one.hides_input
     assert one.take(PASSWORD, hidden=True) == InputResult(notice=catalogue.accounts.WENT_NOWHERE())

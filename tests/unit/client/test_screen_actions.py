@@ -537,7 +537,7 @@ def test_escape_closes_the_innermost_thing(rig: ScreenRig) -> None:
 
 def test_interrupt_leaves_at_the_second_time(rig: ScreenRig) -> None:
     rig.run("interrupt")
-    assert str(catalogue.screen.QUIT_AGAIN()) in rig.messages
+    assert catalogue.screen.quit_again("Ctrl+C") in rig.messages
     rig.driver.now += 10
     rig.run("interrupt")
     assert not rig.core.leaving

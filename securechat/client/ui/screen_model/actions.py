@@ -491,7 +491,8 @@ class ScreenActions:
             return
         self._interrupted_at = now
         context.overlay = None  # the sentence stands below the messages
-        context.say(catalogue.screen.QUIT_AGAIN())
+        keys = context.keys.keys("interrupt")
+        context.say(catalogue.screen.quit_again(keys[0] if keys else "Ctrl+C"))
 
 
 def prompt(kind: OverlayKind, title: str, purpose: PromptPurpose) -> ScreenOverlay:

@@ -114,6 +114,8 @@ class ScreenEvents:
         if self._changes(ui_event) or self._lists(ui_event) or isinstance(ui_event, _SEEN_ELSEWHERE):
             self._text.of(ui_event)  # it leaves out what repeats it
             return
+        if isinstance(ui_event, events.RoomJoined):
+            context.follow()  # before the sentence: a room that opens takes the earlier ones away
         said = self._text.of(ui_event)
         if said:
             self._say(said, error=isinstance(ui_event, _ERRORS))

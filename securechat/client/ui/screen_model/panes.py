@@ -226,6 +226,8 @@ class MemberPane:
         """Return the rows of the pane: how many there are, and as many of them as fit."""
         people = self.people(core)
         room = core.rooms.get(core.current.room) if isinstance(core.current, RoomKey) else None
+        if room is None and isinstance(core.current, RoomKey):
+            return ()  # not joined yet: how many are there is not known
         total = max(len(people), room.total if room is not None else 0)
         height = max(0, rows - 1)
         if self.selected is not None:

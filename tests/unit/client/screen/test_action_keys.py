@@ -535,9 +535,9 @@ def interrupt(case: Case) -> None:
     written = case.place.startswith("composer") and case.place != KeyboardFocus.COMPOSER_EMPTY.value
     if written:
         assert case.screen.text == ""
-        assert not case.says(catalogue.screen.QUIT_AGAIN())
+        assert not case.says(catalogue.screen.quit_again("Ctrl+C"))
     else:
-        assert case.says(catalogue.screen.QUIT_AGAIN())
+        assert case.says(catalogue.screen.quit_again("Ctrl+C"))
     assert not case.rig.core.leaving
 
 
