@@ -130,8 +130,7 @@ class ScreenSession:
         self._timer: Timer | None = None
         self._made_at = float("-inf")
         self._own = 0
-        self._soon = self._started = self._is_logged_in = False
-        self._to_say = ""
+        self._soon = self._started = self._is_settled = False
         self._storing: Timer | None = None
         self._keeping: Timer | None = None
 
@@ -177,7 +176,7 @@ class ScreenSession:
             self._app.answers.ask_pictures(
                 protocol,
                 lambda cell: self._network.post(partial(self._previews.use, protocol, cell)),
-                lambda why: self._network.post(partial(self._say_logged_in, why)),
+                lambda why: self._network.post(partial(self._say_settled, why)),
             )
 
     def _take_soon(self, screen_input: views.ScreenInput) -> None:
@@ -210,13 +209,11 @@ class ScreenSession:
                 case events.ClientEnded():
                     self._ended(ui_event)
                 case events.LoggedIn():
-                    self._is_logged_in = True
-                    self._say(self._to_say)
-                    self._to_say = ""
                     self._state.encryption_is(self._network.tls_version)
                     self._say(self._unsent.read(ui_event.me.name, self._state.use_unsent))
         self._do(self._state.note(ui_events))
         if any(isinstance(ui_event, _SETTLED) for ui_event in ui_events):
+            self._is_settled = True
             self._say_notes()
         if not ui_events:  # the last call of the network's thread
             self._app.in_screen(self._app.exit)
@@ -308,12 +305,12 @@ class ScreenSession:
         if sentence:
             self._take_own(views.ShowSentence(one_line(sentence)))
 
-    def _say_logged_in(self, sentence: str) -> None:
+    def _say_settled(self, sentence: str) -> None:
         """Say something that is not to go away when the first conversation opens."""
-        if self._is_logged_in:
+        if self._is_settled:
             self._say(sentence)
         else:
-            self._to_say = sentence
+            self._notes = (*self._notes, sentence)
 
     def _tell_progress(self) -> None:
         self._take_own(views.TransferProgress(self._files.progress))

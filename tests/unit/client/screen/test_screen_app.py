@@ -558,8 +558,9 @@ def test_what_comes_while_the_panes_go_is_not_drawn() -> None:
         app.exit()
         await app.screen.query("Pane").remove()
         app.show_soon(state.view())
-        while app.has_untaken_view:  # noqa: ASYNC110 - nothing tells when it is taken
-            await asyncio.sleep(0)
+        drawn = asyncio.Event()
+        asyncio.get_running_loop().call_soon(drawn.set)  # behind the view
+        await drawn.wait()
         await app.on_event(events.Key("x", "x"))
         assert len(state.inputs) == inputs
 
