@@ -143,7 +143,7 @@ class FilesOfDisk:
 
     def _names(self, folder: Path) -> list[str]:
         try:
-            return self.system.names(folder)
+            return list(self.system._folder(folder).current)  # not a call of the process, which may fail
         except FileNotFoundError:
             return []
 
