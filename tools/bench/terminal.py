@@ -1,4 +1,4 @@
-"""The terminal client on a pseudo-terminal, measured by the bars of issue 18; prints a Markdown table.
+"""The terminal client on a pseudo-terminal, measured against its bars; prints a Markdown table.
 
     python -m tools.bench.terminal [--runs 5] [--part PART] [--against CHECKOUT] [--flood-s 30] [--messages 100000]
 

@@ -142,6 +142,7 @@ LEVEL_MENTIONS = LazyText("mentions notify")
 LEVEL_NONE = LazyText("nothing notifies")
 STILL_SENDING = LazyText("This message is still on its way. It cannot be changed before it is stored")
 READ_HERE_ONLY = LazyText("Unread from here on, on this screen")
+BARE_IS_EMPTY = LazyText("No messages here. Escape leads back")
 
 
 def quit_again(key: str) -> str:

@@ -480,6 +480,19 @@ def test_bare_view_has_each_message_and_link_as_one_line(rig: ScreenRig) -> None
     assert rig.view.mouse
 
 
+def test_the_bare_view_of_an_empty_room_tells_the_way_back(rig: ScreenRig) -> None:
+    rig.run("bare")
+    assert rig.view.bare is not None
+    assert [str(row) for row in rig.view.bare] == [str(catalogue.screen.BARE_IS_EMPTY())]
+
+
+def test_a_question_ends_the_bare_view(rig: ScreenRig) -> None:
+    rig.run("bare")
+    rig.state._context.interaction.asks_name = True
+    rig.state.note([])
+    assert rig.view.bare is None
+
+
 def test_the_mouse_is_given_back_and_taken(rig: ScreenRig) -> None:
     rig.run("mouse")
     assert not rig.view.mouse

@@ -227,7 +227,10 @@ def _target(context: ScreenContext, window: MessageWindow, row: WindowRow) -> Cl
 
 
 def bare_rows(context: ScreenContext) -> tuple[TextRow, ...]:
-    """Return each message as one unbroken line, and each of its links as a further one; the newest last."""
+    """Return each message as one unbroken line, and each of its links as a further one; the newest last.
+
+    Where there is none, a row tells the way back.
+    """
     core = context.core
     rows: list[TextRow] = []
     for message in context.window.kept[-MOST_BARE:]:
@@ -242,7 +245,7 @@ def bare_rows(context: ScreenContext) -> tuple[TextRow, ...]:
                 TextRow.of(link.target, [TextSpan(0, len(link.target), TextStyle.LINK, link=link.target)])
                 for link in links
             ]
-    return tuple(rows)
+    return tuple(rows) or (styled(catalogue.screen.BARE_IS_EMPTY(), TextStyle.DIM),)
 
 
 # --- lists ------------------------------------------------------------------------------------------------------------

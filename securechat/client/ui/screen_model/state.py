@@ -537,7 +537,9 @@ class ScreenState:
         try:
             context = self._context
             context.follow()
-            context.composer.ask(_question(context))
+            question = _question(context)
+            context.bare = context.bare and question is ComposerQuestion.NOTHING  # the composer is seen while it asks
+            context.composer.ask(question)
             context.composer.guard(on=context.interaction.guarded)
             if context.core.phase is ConnectionPhase.ONLINE:
                 if name := context.composer.settle():
