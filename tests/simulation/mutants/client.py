@@ -65,8 +65,8 @@ def numbers_begin_anew_after_a_restart(original: Any) -> Any:
 
 @planted(JoinedRooms, "entered")
 def room_forgotten_after_reconnect(original: Any) -> Any:
-    def entered(self: Any, event: Any, *, elsewhere: bool = False) -> Any:
-        told = original(self, event, elsewhere=elsewhere)
+    def entered(self: Any, event: Any, **how: bool) -> Any:
+        told = original(self, event, **how)
         self.unwant(self._names.named(event.room))
         return told
 
