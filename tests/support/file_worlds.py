@@ -42,6 +42,7 @@ class FileWorld:
     def __init__(self) -> None:
         self.system = LossyFileSystem(ROOT)
         self.sent: dict[str, bytes] = {}  # what each sender has
+        self.kept: dict[str, int] = {}  # bytes of each upload that no cut so far may have taken
         self.finished: dict[str, StoredFile] = {}  # acknowledged, by the answer to the last byte
         self.given_up: set[str] = set()  # a discard was asked for; it is over when the next thing is asked
         self.discarded: set[str] = set()
@@ -58,9 +59,11 @@ class FileWorld:
     def after(self, system: LossyFileSystem) -> FileWorld:
         """The same promises over what is left of the disk."""
         other = copy(self)
-        for name in ("sent", "finished", "given_up", "discarded", "rows", "gone", "dropped", "contents"):
+        for name in ("sent", "kept", "finished", "given_up", "discarded", "rows", "gone", "dropped", "contents"):
             setattr(other, name, getattr(self, name).copy())
         other.system = system
+        if system.boot_id() != self.system.boot_id():
+            other.kept = {file_id: durable_bytes(length) for file_id, length in self.kept.items()}
         return other
 
     # --- What a server does ---------------------------------------------------------------------------------------
@@ -74,9 +77,10 @@ class FileWorld:
         while start < end:
             until = min(end, start + piece)
             run(self.store.uploads.write(state.file_id, start, data[start:until]))
-            start = until
+            self.kept[state.file_id] = start = until
 
     def finish(self, state: UploadState, *, rewritten: bool = False, still: bool = True) -> StoredFile:
+        self.kept.pop(state.file_id, None)  # within its end the power may take its only name
         picture = self.rewrite(state, still=still) if rewritten else None
         if picture is None:
             self.contents[state.file_id] = {None: self.sent[state.file_id]}
@@ -164,6 +168,7 @@ class FileWorld:
             else:
                 here = self.system.content(layout.upload(file_id)) or b""
                 assert len(here) == upload.offset
+                assert upload.offset >= self.kept.get(file_id, 0), "an upload has lost synced bytes"
                 assert here == self.sent[file_id][: upload.offset], "an upload goes on behind damaged bytes"
         assert final == allowed, "a file has a final name that is in no record, or is missing"
         incoming = self._names(layout.incoming)
@@ -196,6 +201,14 @@ class FileWorld:
         assert hashlib.sha256(main).digest() == stored.sha256, "an acknowledged file is damaged"
         for side in stored.info.previews:
             assert self.system.content(self.store.layout.file(file_id, side)) == self.contents[file_id][side]
+
+
+def durable_bytes(length: int) -> int:
+    """Return how much of an upload of some length is there after a power cut that took everything unsynced.
+
+    What is left then ends at a multiple, and a length vouches for what is before the last multiple before its end.
+    """
+    return max(0, (length - 1) // SYNC_BYTES - 1) * SYNC_BYTES
 
 
 def names_of(file_id: str, stored: StoredFile) -> set[str]:

@@ -1,8 +1,8 @@
 """Uploads on the disk: bytes are appended, and at the end they become a finished file, durably.
 
-Before a byte beyond a multiple of `SYNC_BYTES` is written, everything before it is synced. So a sync never takes
-longer than one of that much, and the length of a file that a power cut left tells how much of it is durable: all up to
-the last multiple before its end (`recovery` cuts the rest away).
+Before a byte beyond a multiple of `SYNC_BYTES` is written, everything before it is synced, and so is the name of the
+file, once. So a sync never takes longer than one of that much, and the length of a file that a power cut left tells how
+much of it is durable: all up to the last multiple before its end (`recovery` cuts the rest away).
 
 The end of an upload has one moment that decides: when its sidecar, which then has the `StoredFile`, is replaced and
 synced. Before it every byte of the file and of its smaller copies is synced; after it they are given their final
@@ -63,11 +63,12 @@ class _Upload:
         synced: of them, those that are durable.
         hasher: of the first ``hashed`` bytes.
         hashed: less than ``length`` after a restart: then the file is read again at its end.
+        is_named: whether the name of its file is durable; after a restart that is not known.
         is_moved: whether its file has the final name.
         refusal: why it could not be begun; each write tries again.
     """
 
-    __slots__ = ("hashed", "hasher", "is_moved", "length", "refusal", "state", "synced")
+    __slots__ = ("hashed", "hasher", "is_moved", "is_named", "length", "refusal", "state", "synced")
 
     def __init__(self, state: UploadState) -> None:
         self.state = state
@@ -75,6 +76,7 @@ class _Upload:
         self.synced = 0
         self.hasher = hashlib.sha256()
         self.hashed = 0
+        self.is_named = False
         self.is_moved = state.stored is not None
         self.refusal: Refusal | None = None
 
@@ -137,6 +139,7 @@ class UploadFiles:
                         self._sync(upload)
                         upload.synced = at
                         yield
+                        yield from self._sync_name(upload)
                     self._system.write(self._descriptor(file_id), at, data[at - offset : until - offset])
             except OSError:
                 self._cut_back(upload)
@@ -387,6 +390,13 @@ class UploadFiles:
             self._system.sync(self._descriptor(upload.state.file_id))
         except OSError as error:
             raise SyncFailed(error) from error
+
+    def _sync_name(self, upload: _Upload) -> DiskSteps[None]:
+        """Make the name of a file durable once: without it a power cut takes bytes that are synced."""
+        if not upload.is_named:
+            sync_names(self._system, self._layout.incoming)
+            upload.is_named = True
+            yield
 
     def _cut_back(self, upload: _Upload) -> None:
         """Cut off what a failed write has written; what stays is written over by the next one."""

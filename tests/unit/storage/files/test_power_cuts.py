@@ -123,6 +123,7 @@ def test_a_second_cut_in_the_start_after_the_first_or_in_what_goes_on_then():
         ("data is not synced", "damaged|missing|lost"),
         ("names are not synced", "missing|lost"),
         ("the sidecar is not synced", "lost|final name|come back"),
+        ("the name of an upload is not synced", "lost synced bytes"),
         ("previews are left behind", "final name"),
         ("every length is trusted", "damaged bytes"),
     ],
@@ -136,6 +137,8 @@ def test_the_checks_notice_a_planted_bug(planted, complaint, monkeypatch):
         case "the sidecar is not synced":
             monkeypatch.setattr(uploads_module, "sync_names", lambda *_: None)
             monkeypatch.setattr("securechat.storage.files.finished.sync_names", lambda *_: None)
+        case "the name of an upload is not synced":
+            monkeypatch.setattr(uploads_module.UploadFiles, "_sync_name", lambda *_: iter(()))
         case "previews are left behind":
             monkeypatch.setattr(
                 "securechat.storage.files.finished.unlink_if_there",
