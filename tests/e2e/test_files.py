@@ -247,7 +247,15 @@ def test_kill_9_between_the_steps_loses_nothing_that_was_acknowledged(certs: Pat
         second.kill()
     third = started()
     with ApiClient(third, token) as api:
-        posted = api.post_json("/rooms/lobby/messages", {"text": "", "files": [half_id, ready]})
+        answers: list[ApiAnswerRead] = []
+
+        def is_answered() -> bool:
+            """After its start the server takes up what it was at work on."""
+            answers.append(api.post_json("/rooms/lobby/messages", {"text": "", "files": [half_id, ready]}))
+            return answers[-1].json.get("code") != "file_not_ready"
+
+        wait_until(is_answered, "files that are ready")
+        posted = answers[-1]
         assert posted.status == 201, posted
         third.kill()
     with started() as fourth, ApiClient(fourth, token) as api:

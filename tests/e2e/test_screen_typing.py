@@ -138,14 +138,14 @@ def test_a_byte_that_is_no_utf_8_is_of_the_locale_or_told(screen: Open, encoding
 
 def test_ctrl_c_copies_then_empties_then_leaves(screen: Open) -> None:
     ann = opened(screen, "ann")
-    ann.line("to be marked")
-    ann.wait_for("to be marked")
-    empty(ann)
+    stored(ann, "to be marked")
     ann.type("half a thought")
     shows(ann, "half a thought")
     row = next(y for y, text in enumerate(ann._emulator.display) if "to be marked" in text)
     column = ann._emulator.display[row].index("to be marked")
+    unmarked = ann._emulator.buffer[row][column]
     ann.type(f"\x1b[<0;{column + 1};{row + 1}M\x1b[<32;{column + 9};{row + 1}M\x1b[<0;{column + 9};{row + 1}m")
+    ann.wait_until(lambda: ann._emulator.buffer[row][column] != unmarked, "a mark")
     ann.type(CTRL_C)
     copied = base64.b64encode(b"to be mar")[:8]
     ann.wait_until(lambda: b"\x1b]52;c;" + copied in ann.output, "the copy")

@@ -24,6 +24,7 @@ from securechat.client.ui.input.hidden_answer import HiddenAnswer
 from securechat.client.ui.input.ui_actions import KeyTable
 from securechat.client.ui.screen_model import view as views
 from securechat.client.ui.themes import ColorDepth, Theme, ThemeName, theme
+from tests.support.event_loops import without_running_loop
 from tests.support.screen_rig import ScreenRig
 from tests.support.terminal_looks import DimEmulator, rows_of
 
@@ -193,7 +194,7 @@ class PilotScreen:
 
     def run(self, play: Play, size: tuple[int, int] = (80, 24)) -> None:
         """Run the application until ``play`` returns."""
-        with self._system():
+        with self._system(), without_running_loop():
             asyncio.run(self._run(play, size))
 
 
@@ -213,13 +214,15 @@ class SharedScreen:
 
     def run(self, rig: ScreenRig, play: Play) -> None:
         """Run ``play`` with a screen that shows a state."""
-        self._loop.run_until_complete(self._play(rig, play))
+        with without_running_loop():  # that of a browser's tests, which is suspended beneath these
+            self._loop.run_until_complete(self._play(rig, play))
 
     def close(self) -> None:
         """End the application."""
         if self._task is not None and not self._task.done():
             self._plays.put_nowait(None)
-            self._loop.run_until_complete(self._task)
+            with without_running_loop():
+                self._loop.run_until_complete(self._task)
         self._loop.close()
 
     async def _play(self, rig: ScreenRig, play: Play) -> None:

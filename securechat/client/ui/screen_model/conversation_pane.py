@@ -168,7 +168,10 @@ class ScreenList:
         if isinstance(key, PersonKey):
             if conversation is None and told is None and key != core.current:
                 return None
-            return ConversationEntry(key, core.name_of(key.person_id) or "", *self._counts(conversation, told))
+            counts = self._counts(conversation, told)
+            if key.person_id in core.ignored and not counts[0] and key != core.current:
+                return None  # all that was said there is hidden
+            return ConversationEntry(key, core.name_of(key.person_id) or "", *counts)
         room = core.rooms.get(key.room)
         if room is None or room.key is not key:
             return None

@@ -16,6 +16,7 @@ from securechat.client.ui.input.terminal_input import PASTE_CHARS
 from securechat.client.ui.rows.styled_text import TextRow
 from securechat.client.ui.screen_model import view as views
 from securechat.client.ui.screen_model.layout import ScreenPane
+from tests.support.event_loops import without_running_loop
 from tests.support.screen_program import LINK, EchoState
 
 Test = Callable[[EchoState, Any], Coroutine[Any, Any, None]]
@@ -32,7 +33,8 @@ def run(test: Test, size: tuple[int, int] = (80, 24)) -> EchoState:
             await pilot.pause()
         return state
 
-    return asyncio.run(main())
+    with without_running_loop():
+        return asyncio.run(main())
 
 
 async def type_text(pilot: Any, text: str) -> None:
