@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from securechat.hub.messages.mentions import mentioned
@@ -117,6 +117,11 @@ def test_any_json_is_a_bounded_text_or_none(fields: dict[str, Any]) -> None:
     assert found is None or mentioned(found.text, lambda _key: 1) == ()
 
 
+@example(
+    {"blocks": [{"type": "rich_text", "elements": [{"elements": [{"type": "date", "url": "<!here|@here>"}]}]}]},
+    100,
+    100,
+)
 @given(PAYLOADS, st.integers(100, 300), st.integers(100, 600))
 def test_no_payload_mentions_a_member(fields: dict[str, Any], chars: int, size: int) -> None:
     found = rendered(fields, chars, size)

@@ -347,7 +347,7 @@ class _Rendering:
         first = values[0].replace("\r\n", "\n").replace("\r", "\n")
         match kind:
             case "link" | "date":
-                return _linked(first, " ".join(values[1].split()))
+                return _linked(first, self._address(values[1]))
             case "emoji":
                 return _emoji(first) or (f":{word(values[1])}:" if values[1] else "")
             case "channel":
