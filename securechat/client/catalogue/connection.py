@@ -164,12 +164,12 @@ def rooms(counts: Sequence[tuple[str, int]]) -> str:
 
 
 def person(name: str, rooms: Sequence[str], *, absent: bool, ignored: bool) -> str:
-    """Tell whose name it is: where that person is, and whether the user sees the messages.
+    """Tell which person has a name: where that person is, and whether the user sees the messages.
 
     Args:
         name: safe to show.
         rooms: that both are in, safe to show, without their marks.
-        absent: whether it is an account whose owner is not here.
+        absent: whether it is an account, and its owner is not here.
         ignored: whether the messages are hidden.
     """
     # Translators: NAME has an account on this server and is not connected now.

@@ -73,7 +73,7 @@ class PendingIgnore(Struct):
 
 
 class PendingPerson(Struct):
-    """A name looked up to tell whose it is."""
+    """A name looked up to tell which person has it."""
 
     name: str
 

@@ -119,7 +119,7 @@ class RoomActions:
         self._context.send(Whois(self._context.requests.ask(PendingPerson(wanted)), wanted))
 
     def person_found(self, event: Found) -> None:
-        """Show whose name it is."""
+        """Show which person has the name."""
         person = event.person
         shared = [room.name for room in self._membership.rooms.values() if person.id in room.people]
         ignored = person.id in self._context.ignored

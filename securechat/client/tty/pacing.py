@@ -36,6 +36,8 @@ UNANSWERED = 3
 """Questions without any answer, after which none is asked any more."""
 LOST_S = 2.0
 """Time for an answer, after which it is lost, or the terminal reads nothing."""
+MOST_LOST = 10_000
+"""Questions of which a late answer is still told apart: a quarter of an hour of a link that takes nothing."""
 FORGET_S = 5.0
 """Time without a piece, after which the link may be another one."""
 
@@ -53,7 +55,7 @@ class OutputPacing:
         self._fastest_s = float("inf")
         self._lately_s: deque[float] = deque(maxlen=LATELY)
         self._asked: deque[tuple[float, int, int]] = deque()
-        self._lost: deque[tuple[float, int]] = deque(maxlen=LATELY)
+        self._lost: deque[tuple[float, int, int]] = deque(maxlen=MOST_LOST)
         self.answers = False
         self._tries = 0
         self._took: deque[tuple[float, float, int]] = deque(maxlen=FEW)
@@ -109,21 +111,17 @@ class OutputPacing:
         """Take the terminal's answer to the oldest question; returns the frame that it was about, 0 for none."""
         with self._lock:
             self.answers = True
-            frame = 0
-            if self._lost:  # late, after all: it is none about what was asked since
-                asked_at, chars = self._lost.popleft()
-            elif self._asked:
-                asked_at, chars, frame = self._asked.popleft()
-            else:
+            waiting = self._lost or self._asked  # one that was taken for lost is late, after all
+            if not waiting:
                 return 0
+            asked_at, chars, frame = waiting.popleft()
             if chars and asked_at >= self._slower_at:  # what was written before says nothing of the rate that holds
                 self._measure(now, asked_at, chars)
             return frame
 
     def _lose(self, now: float) -> None:
         while self._asked and self._asked[0][0] < now - LOST_S:
-            asked_at, chars, _ = self._asked.popleft()
-            self._lost.append((asked_at, chars))
+            self._lost.append(self._asked.popleft())
 
     def _measure(self, now: float, asked_at: float, chars: int) -> None:
         took_s = now - asked_at

@@ -115,3 +115,17 @@ def test_the_pace_never_stops() -> None:
     for _ in range(60):
         link.run(1.0)
         assert link.pace.waits_s(link.now) <= LOST_S + PIECE_CHARS / LEAST_RATE
+
+
+def test_an_answer_that_is_late_tells_of_its_own_frame_and_not_of_a_later_one() -> None:
+    """A link that hangs for a while and goes on: what was shown is known then, and nothing is known too early."""
+    pace = OutputPacing()
+    pace.ask(0.0, 100)
+    pace.answered(0.01)
+    assert pace.ask(1.0, 100, frame=7)
+    assert pace.awaits_frame(1.1)
+    assert not pace.awaits_frame(1.0 + LOST_S + 0.1)
+    assert pace.ask(3.2, 100, frame=8)
+    assert pace.answered(3.3) == 7
+    assert pace.answered(3.4) == 8
+    assert pace.answered(3.5) == 0

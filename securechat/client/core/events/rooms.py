@@ -88,7 +88,7 @@ class PersonShown(Struct, frozen=True):
 
     Attributes:
         person: who has the name.
-        absent: whether it is an account whose owner is not here.
+        absent: whether it is an account, and its owner is not here.
         rooms: the rooms that both are in, by name.
         ignored: whether the messages of the person are hidden.
     """

@@ -1,4 +1,4 @@
-"""The rest of a password whose question ends while it is typed, which must not be said in the room.
+"""The rest of a password that is typed while its question ends, which must not be said in the room.
 
 A question can end by itself: the server refuses, or the connection is lost. What is typed then is discarded until
 Enter, Esc or Ctrl+C, or until a pause in which the end of the question is noticed. No clock is known here: ``now`` is
